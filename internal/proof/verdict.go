@@ -1,0 +1,88 @@
+package proof
+
+import "time"
+
+// A Verdict is what can be said of the rows that are owed and the rows that were found.
+type Verdict string
+
+// The verdicts. Undecided is never a kind of Proven: it says that nothing can be said, and why.
+const (
+	Proven    Verdict = "PROVEN"
+	NotProven Verdict = "NOT PROVEN"
+	Undecided Verdict = "UNDECIDED"
+)
+
+// A Class is what a row, owed or found, turned out to be.
+type Class string
+
+// The classes of which samples are kept; the others are only counted.
+const (
+	Missing    Class = "missing"    // owed by a settled tick and not found
+	Duplicated Class = "duplicated" // found more often than owed, of a row that some tick claimed before owes
+	Leaked     Class = "leaked"     // found, and given by the query only without its WHERE
+	Unexpected Class = "unexpected" // found, and given by no record that was claimed before
+	Corrupt    Class = "corrupt"    // a line that is not a row of the output schema
+)
+
+// Classes lists the classes that fail a verdict, worst first.
+var Classes = []Class{Missing, Duplicated, Corrupt, Leaked, Unexpected}
+
+// Counts are rows, by class. Delivered includes Recovered; Late is those of Delivered that came after the deadline.
+type Counts struct {
+	Owed       int64 `json:"owed"`      // lo of all ticks
+	Delivered  int64 `json:"delivered"` // copies that paid for an owed row
+	Recovered  int64 `json:"recovered"` // those of them that paid for a record of unknown outcome
+	Missing    int64 `json:"missing"`
+	Duplicated int64 `json:"duplicated"`
+	Corrupt    int64 `json:"corrupt"`
+	Leaked     int64 `json:"leaked"`
+	Unexpected int64 `json:"unexpected"`
+	InFlight   int64 `json:"inFlight"` // lo not yet paid of ticks that are not settled
+	// Unknown is hi − lo of settled ticks that nothing paid; a crashed tick counts each record without an outcome once.
+	Unknown int64 `json:"unknown"`
+	Late    int64 `json:"late"`
+}
+
+// Of returns the count of a class that fails a verdict.
+func (c Counts) Of(class Class) int64 {
+	switch class {
+	case Missing:
+		return c.Missing
+	case Duplicated:
+		return c.Duplicated
+	case Corrupt:
+		return c.Corrupt
+	case Leaked:
+		return c.Leaked
+	default:
+		return c.Unexpected
+	}
+}
+
+// Verdict judges the counts: anything missing, twice or broken is NOT PROVEN, and nothing owed is UNDECIDED.
+func (c Counts) Verdict() Verdict {
+	for _, class := range Classes {
+		if c.Of(class) > 0 {
+			return NotProven
+		}
+	}
+	if c.Owed == 0 && c.Delivered == 0 {
+		return Undecided
+	}
+	return Proven
+}
+
+// A Sample is one row, or run of equal rows, of a class.
+type Sample struct {
+	// Row is the row as CSV, or the start of the line where it is corrupt.
+	Row string `json:"row"`
+	// Count is how many such rows stand at this place.
+	Count int64 `json:"count"`
+	// Tick is the tick that owes a missing row.
+	Tick *time.Time `json:"tick,omitempty"`
+	// Object and Line (from 1) say where a row was found.
+	Object string `json:"object,omitempty"`
+	Line   int64  `json:"line,omitempty"`
+	// Reason says what is wrong with a corrupt line.
+	Reason string `json:"reason,omitempty"`
+}
