@@ -59,15 +59,15 @@ func (c Counts) Of(class Class) int64 {
 	}
 }
 
-// Verdict judges the counts: anything missing, twice or broken is NOT PROVEN, and nothing owed is UNDECIDED.
+// Verdict judges the counts: where nothing is owed nothing can be said, and anything missing, twice or broken is NOT PROVEN.
 func (c Counts) Verdict() Verdict {
+	if c.Owed == 0 {
+		return Undecided
+	}
 	for _, class := range Classes {
 		if c.Of(class) > 0 {
 			return NotProven
 		}
-	}
-	if c.Owed == 0 && c.Delivered == 0 {
-		return Undecided
 	}
 	return Proven
 }

@@ -1,0 +1,28 @@
+// Package bucket reads what the verifier judges: an S3 bucket, or a copy of one in a folder.
+//
+// It only lists and reads; the times that it gives are the bucket's own, in whole seconds.
+package bucket
+
+import (
+	"context"
+	"time"
+)
+
+// An Object is one entry of a listing.
+type Object struct {
+	Key          string
+	ETag         string // empty in a folder
+	Size         int64  // bytes, as stored
+	LastModified time.Time
+}
+
+// A Bucket is what a verification reads.
+type Bucket interface {
+	// Name is how people call the bucket.
+	Name() string
+	// List gives all objects under a prefix, in the order of their keys, and what the bucket's clock said when the
+	// listing began: an object that was written before then is listed.
+	List(ctx context.Context, prefix string) ([]Object, time.Time, error)
+	// Read gives a listed object's bytes. That it has changed since it was listed is an error.
+	Read(ctx context.Context, object Object) ([]byte, error)
+}
