@@ -1,0 +1,270 @@
+package generator
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"streamproof/pipeline"
+)
+
+// Bounds of what a spec may ask for: far from where a sum in hundredths or a year of four digits would overflow.
+const (
+	maxNumber  = 1_000_000_000_000
+	maxMinutes = 100_000_000
+	maxWidth   = 18
+)
+
+// compile reads the fake specs of a schema; the error names every fault in them.
+func compile(schema pipeline.Schema) ([]column, error) {
+	var faults []error
+	c := compiler{schema: schema, columns: make([]column, len(schema.Columns))}
+	for i, spec := range schema.Columns {
+		err := c.compile(i)
+		if err == nil {
+			err = c.tryValues(i)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("column %s: %w", spec.Name, err))
+			c.columns[i] = column{}
+		}
+	}
+	return c.columns, errors.Join(faults...)
+}
+
+type compiler struct {
+	schema  pipeline.Schema
+	columns []column
+	drawn   uint64 // how many draws the columns so far have
+}
+
+func (c *compiler) compile(i int) error {
+	fake, into := c.schema.Columns[i].Fake, &c.columns[i]
+	var kinds []string
+	for kind, set := range map[string]bool{
+		"text": fake.Text != "", "integers": len(fake.Integers) > 0, "time": fake.Time != "", "sum": len(fake.Sum) > 0,
+	} {
+		if set {
+			kinds = append(kinds, kind)
+		}
+	}
+	switch {
+	case len(kinds) != 1:
+		return fmt.Errorf("%d of text, integers, time and sum are set, want exactly one", len(kinds))
+	case len(fake.Integers) == 0 && (fake.Prefix != "" || fake.Width != 0):
+		return errors.New("prefix and width go with integers only")
+	case fake.Time == "" && fake.PlusMinutes != [2]int64{}:
+		return errors.New("plusMinutes goes with time only")
+	case strings.ContainsAny(fake.Text+fake.Prefix, ",\"\r\n"):
+		return errors.New("a comma, quote or line break would need quoting in CSV")
+	}
+	switch kinds[0] {
+	case "text":
+		*into = column{make: makeText, text: fake.Text}
+		return nil
+	case "integers":
+		return c.integers(fake, into)
+	case "time":
+		return c.time(i, fake, into)
+	default:
+		return c.sum(i, fake, into)
+	}
+}
+
+// draw takes the next counter. It is taken even where the range is at fault, which never gets as far as a record.
+func (c *compiler) draw(r [2]int64, limit int64) (draw, error) {
+	c.drawn++
+	if r[0] > r[1] || r[0] < -limit || r[1] > limit {
+		return draw{}, fmt.Errorf("range [%d, %d] is empty or goes beyond ±%d", r[0], r[1], limit)
+	}
+	return draw{counter: c.drawn * gamma, low: r[0], span: uint64(r[1]-r[0]) + 1}, nil
+}
+
+func (c *compiler) integers(fake pipeline.Fake, into *column) error {
+	*into = column{make: makeIntegers, text: fake.Prefix, width: fake.Width}
+	if fake.Width < 0 || fake.Width > maxWidth {
+		return fmt.Errorf("width is %d, want 0 to %d", fake.Width, maxWidth)
+	}
+	for _, r := range fake.Integers {
+		d, err := c.draw(r, maxNumber)
+		switch {
+		case err != nil:
+			return err
+		case r[0] < 0 && (fake.Prefix != "" || fake.Width > 0 || len(fake.Integers) > 1):
+			return fmt.Errorf("range [%d, %d] has negative numbers, which go alone, without prefix and width", r[0], r[1])
+		case fake.Width > 0 && digits(r[1]) > fake.Width:
+			return fmt.Errorf("range [%d, %d] does not fit a width of %d", r[0], r[1], fake.Width)
+		}
+		into.draws = append(into.draws, d)
+	}
+	return nil
+}
+
+func (c *compiler) time(i int, fake pipeline.Fake, into *column) error {
+	*into = column{make: makeTime}
+	if kind := c.schema.Columns[i].Type.Kind; kind != pipeline.Timestamp {
+		return fmt.Errorf("a time does not go into a column of type %s", kind)
+	}
+	if fake.Time != pipeline.PlannedTime {
+		from, err := c.earlier(i, fake.Time)
+		if err != nil {
+			return err
+		}
+		if c.schema.Columns[from].Fake.Time == "" {
+			return fmt.Errorf("column %s is not a time", fake.Time)
+		}
+		into.draws = append(into.draws, c.columns[from].draws...)
+	}
+	if fake.PlusMinutes != [2]int64{} {
+		d, err := c.draw(fake.PlusMinutes, maxMinutes)
+		if err != nil {
+			return err
+		}
+		into.draws = append(into.draws, d)
+	}
+	return nil
+}
+
+func (c *compiler) sum(i int, fake pipeline.Fake, into *column) error {
+	*into = column{make: makeSum}
+	for _, name := range fake.Sum {
+		from, err := c.earlier(i, name)
+		if err == nil {
+			err = c.addend(from, into)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// earlier finds the column that column i refers to.
+func (c *compiler) earlier(i int, name string) (int, error) {
+	from := c.schema.Index(name)
+	if from < 0 || from >= i {
+		return 0, fmt.Errorf("column %s is not an earlier column", name)
+	}
+	if c.columns[from].make == nil {
+		return 0, fmt.Errorf("column %s is at fault itself", name)
+	}
+	return from, nil
+}
+
+// addend adds what column from is worth, in hundredths, to a sum.
+func (c *compiler) addend(from int, into *column) error {
+	name, fake, of := c.schema.Columns[from].Name, c.schema.Columns[from].Fake, c.columns[from]
+	if len(fake.Sum) > 0 {
+		into.base += of.base
+		into.draws = append(into.draws, of.draws...)
+		return nil
+	}
+	if fake.Text != "" {
+		base, decimals, ok := hundredths(fake.Text)
+		if !ok || decimals > 2 {
+			return fmt.Errorf("column %s cannot be added: %q is not a number of at most two decimals", name, fake.Text)
+		}
+		into.base += base
+		return nil
+	}
+	if len(fake.Integers) != 1 {
+		return fmt.Errorf("column %s cannot be added: it is not one number", name)
+	}
+	d := of.draws[0]
+	d.unit = 100
+	if fake.Prefix != "" {
+		// The numbers are decimals, if they follow a point and all have as many digits.
+		r := fake.Integers[0]
+		length := max(fake.Width, digits(r[1]))
+		base, decimals, ok := hundredths(fake.Prefix)
+		fixed := max(fake.Width, digits(r[0])) == length
+		if !ok || !strings.Contains(fake.Prefix, ".") || !fixed || decimals+length > 2 {
+			return fmt.Errorf("column %s cannot be added: prefix %q and a number of [%d, %d] are not always a number of at most two decimals", name, fake.Prefix, r[0], r[1])
+		}
+		for range decimals + length {
+			d.unit /= 10
+		}
+		if strings.HasPrefix(fake.Prefix, "-") {
+			d.unit = -d.unit
+		}
+		into.base += base
+	}
+	into.draws = append(into.draws, d)
+	return nil
+}
+
+// hundredths reads a plain decimal such as "-73.5", "0." or "12".
+func hundredths(text string) (value int64, decimals int, ok bool) {
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	if whole == "" || len(whole) > 12 || len(fraction) > 2 {
+		return 0, len(fraction), false
+	}
+	for _, r := range whole + fraction {
+		if r < '0' || r > '9' {
+			return 0, 0, false
+		}
+	}
+	value, _ = strconv.ParseInt(whole+(fraction + "00")[:2], 10, 64)
+	if strings.HasPrefix(text, "-") {
+		value = -value
+	}
+	return value, len(fraction), true
+}
+
+func digits(n int64) int { return len(strconv.FormatInt(n, 10)) }
+
+// tryValues checks that the lowest and the highest value of a column are of its type. Those between are, then, too.
+func (c *compiler) tryValues(i int) error {
+	typ := c.schema.Columns[i].Type
+	for _, highest := range []bool{false, true} {
+		edge := c.columns[i]
+		edge.draws = make([]draw, len(edge.draws))
+		for j, d := range c.columns[i].draws {
+			// A range of the one value at its edge: whatever the state, that is the number.
+			if highest != (d.unit < 0) {
+				d.low += int64(d.span - 1)
+			}
+			d.span = 1
+			edge.draws[j] = d
+		}
+		if value := string(edge.make(&edge, nil, 0, 0)); !isOfType(value, typ) {
+			return fmt.Errorf("%q is not of type %s", value, typ)
+		}
+	}
+	return nil
+}
+
+func isOfType(value string, typ pipeline.Type) bool {
+	var err error
+	switch typ.Kind {
+	case pipeline.Integer:
+		_, err = strconv.ParseInt(value, 10, 32)
+	case pipeline.BigInt:
+		_, err = strconv.ParseInt(value, 10, 64)
+	case pipeline.Real:
+		err = isFinite(value, 32)
+	case pipeline.Double:
+		err = isFinite(value, 64)
+	case pipeline.Timestamp:
+		_, err = time.Parse(pipeline.TimestampLayout, value)
+	case pipeline.Boolean:
+		return strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
+	case pipeline.Char:
+		return utf8.RuneCountInString(value) <= max(typ.Length, 1)
+	case pipeline.VarChar:
+		return typ.Length == 0 || utf8.RuneCountInString(value) <= typ.Length
+	}
+	return err == nil
+}
+
+func isFinite(value string, bitSize int) error {
+	f, err := strconv.ParseFloat(value, bitSize)
+	if err == nil && (math.IsInf(f, 0) || math.IsNaN(f)) {
+		err = errors.New("not finite")
+	}
+	return err
+}

@@ -1,0 +1,230 @@
+package generator
+
+import (
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+
+	"streamproof/pipeline"
+)
+
+// Version is the version of the generator: it goes up whenever the same seed, tick and index give other bytes.
+const Version = 1
+
+// A Tick is a batch of records that is owed to one moment.
+type Tick struct {
+	// Time is the moment, to the millisecond; what is finer is ignored. Its year has at most four digits, as have those of the times that the schema adds minutes to.
+	Time time.Time
+	// Records is how many records the tick has, at least 1.
+	Records int
+	// Spread is the time over which they are planned to be sent, not negative.
+	Spread time.Duration
+}
+
+// Planned is how long after the start of the tick the record is planned to be sent: index·Spread/Records, rounded down.
+func (t Tick) Planned(index int) time.Duration {
+	// 128 bits between, because ten million records over ten minutes are close to overflowing 64.
+	hi, lo := bits.Mul64(uint64(index), uint64(t.Spread))
+	planned, _ := bits.Div64(hi, lo, uint64(t.Records))
+	return time.Duration(planned)
+}
+
+// A Generator makes records. It holds no state between records and may be used from many goroutines at once.
+type Generator struct {
+	seed    uint64 // mixed
+	columns []column
+	schema  pipeline.Schema
+}
+
+// A column is a compiled fake spec. Each refers to nothing but the record's state and planned time.
+type column struct {
+	make func(c *column, dst []byte, state uint64, planned int64) []byte
+	// text is the constant, or the prefix of the numbers.
+	text string
+	// draws are the numbers in a column of integers, the addends in a sum, the minutes in a time.
+	draws []draw
+	// width is how many digits a number is padded to, with zeros.
+	width int
+	// base is the constant part of a sum, in hundredths.
+	base int64
+}
+
+// A draw is one number of a record.
+type draw struct {
+	counter uint64 // (k+1)·γ
+	low     int64
+	span    uint64 // how many values there are
+	unit    int64  // what 1 is worth in a sum, in hundredths
+}
+
+// New compiles the schema's fake specs. The error names every fault in them.
+func New(schema pipeline.Schema, seed uint64) (*Generator, error) {
+	columns, err := compile(schema)
+	if err != nil {
+		return nil, fmt.Errorf("fake values of the schema: %w", err)
+	}
+	return &Generator{seed: mix(seed + gamma), columns: columns, schema: schema}, nil
+}
+
+// Columns is the number of columns of a record.
+func (g *Generator) Columns() int { return len(g.columns) }
+
+// Append appends the record with this index, 0 to tick.Records−1, as one line of CSV without quotes, ended by '\n'.
+func (g *Generator) Append(dst []byte, tick Tick, index int) []byte {
+	state, planned := g.at(tick, index)
+	for i := range g.columns {
+		c := &g.columns[i]
+		dst = append(c.make(c, dst, state, planned), ',')
+	}
+	dst[len(dst)-1] = '\n'
+	return dst
+}
+
+// AppendFields is Append that also appends, for each column, the offset in dst at which its value ends. A value begins
+// one byte (the comma) after the end of the one before it, and the first where the record begins.
+func (g *Generator) AppendFields(dst []byte, ends []int32, tick Tick, index int) ([]byte, []int32) {
+	state, planned := g.at(tick, index)
+	for i := range g.columns {
+		c := &g.columns[i]
+		dst = c.make(c, dst, state, planned)
+		ends = append(ends, int32(len(dst)))
+		dst = append(dst, ',')
+	}
+	dst[len(dst)-1] = '\n'
+	return dst, ends
+}
+
+// AppendColumn appends the value of one column of a record, without a separator. It costs that column alone.
+func (g *Generator) AppendColumn(dst []byte, tick Tick, index, column int) []byte {
+	state, planned := g.at(tick, index)
+	c := &g.columns[column]
+	return c.make(c, dst, state, planned)
+}
+
+// A Key says what the partition key of a record is.
+type Key struct {
+	column int // −1: uniform
+}
+
+// Uniform is the name of the partition key that spreads records evenly over the shards.
+const Uniform = "uniform"
+
+// KeyOf reads the name of a partition key: Uniform, or the name or alias of a column, whose value is then the key.
+func (g *Generator) KeyOf(name string) (Key, error) {
+	if name == Uniform {
+		return Key{column: -1}, nil
+	}
+	if i := g.schema.Index(name); i >= 0 {
+		return Key{column: i}, nil
+	}
+	names := make([]string, 0, len(g.schema.Columns))
+	for _, c := range g.schema.Columns {
+		names = append(names, c.Name)
+	}
+	return Key{}, fmt.Errorf("partition key %q is neither %q nor a column (%s)", name, Uniform, strings.Join(names, ", "))
+}
+
+// NameOf is the name of the partition key as the ledger keeps it: Uniform or the column's name.
+func (g *Generator) NameOf(key Key) string {
+	if key.column < 0 {
+		return Uniform
+	}
+	return g.schema.Columns[key.column].Name
+}
+
+// AppendKey appends the partition key of a record. The record's bytes do not depend on which key is used.
+func (g *Generator) AppendKey(dst []byte, tick Tick, index int, key Key) []byte {
+	if key.column >= 0 {
+		return g.AppendColumn(dst, tick, index, key.column)
+	}
+	const hexDigits = "0123456789abcdef"
+	state, _ := g.at(tick, index)
+	random := mix(state)
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, hexDigits[random>>shift&15])
+	}
+	return dst
+}
+
+// at gives the record's random state and its planned time in whole seconds since 1970, rounded down.
+func (g *Generator) at(tick Tick, index int) (state uint64, planned int64) {
+	ms := tick.Time.UnixMilli()
+	state = mix(mix(g.seed+gamma+uint64(ms)) + gamma + uint64(index))
+	seconds := ms / 1000
+	fraction := ms % 1000
+	if fraction < 0 {
+		seconds, fraction = seconds-1, fraction+1000
+	}
+	offset := time.Duration(fraction)*time.Millisecond + tick.Planned(index)
+	return state, seconds + int64(offset/time.Second)
+}
+
+const gamma = 0x9e3779b97f4a7c15
+
+func mix(z uint64) uint64 {
+	z ^= z >> 30
+	z *= 0xbf58476d1ce4e5b9
+	z ^= z >> 27
+	z *= 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+func (d *draw) number(state uint64) int64 {
+	hi, _ := bits.Mul64(mix(state+d.counter), d.span)
+	return d.low + int64(hi)
+}
+
+func makeText(c *column, dst []byte, _ uint64, _ int64) []byte { return append(dst, c.text...) }
+
+func makeIntegers(c *column, dst []byte, state uint64, _ int64) []byte {
+	dst = append(dst, c.text...)
+	for i := range c.draws {
+		n := c.draws[i].number(state)
+		if c.width == 0 {
+			dst = strconv.AppendInt(dst, n, 10)
+		} else {
+			dst = appendPadded(dst, uint64(n), c.width)
+		}
+	}
+	return dst
+}
+
+func makeSum(c *column, dst []byte, state uint64, _ int64) []byte {
+	sum := c.base
+	for i := range c.draws {
+		sum += c.draws[i].number(state) * c.draws[i].unit
+	}
+	if sum < 0 {
+		dst, sum = append(dst, '-'), -sum
+	}
+	dst = strconv.AppendInt(dst, sum/100, 10)
+	return append(dst, '.', byte('0'+sum/10%10), byte('0'+sum%10))
+}
+
+func makeTime(c *column, dst []byte, state uint64, planned int64) []byte {
+	for i := range c.draws {
+		planned += 60 * c.draws[i].number(state)
+	}
+	// pipeline.TimestampLayout by hand: time.AppendFormat takes as long as the rest of the record.
+	t := time.Unix(planned, 0).UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	return append(appendPadded(dst, uint64(year), 4), '-',
+		tens(int(month)), ones(int(month)), '-', tens(day), ones(day), ' ',
+		tens(hour), ones(hour), ':', tens(minute), ones(minute), ':', tens(second), ones(second))
+}
+
+func tens(n int) byte { return byte('0' + n/10) }
+func ones(n int) byte { return byte('0' + n%10) }
+
+// appendPadded appends n, which has at most width digits, with exactly width digits.
+func appendPadded(dst []byte, n uint64, width int) []byte {
+	dst = append(dst, "000000000000000000"[:width]...)
+	for i := len(dst) - 1; n > 0; i-- {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return dst
+}
