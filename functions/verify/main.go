@@ -1,0 +1,36 @@
+// The verifier's function, started on a schedule and by hand; see package verifier.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"streamproof/internal/verifier"
+)
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "verify:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	settings, err := verifier.ReadConfig()
+	if err != nil {
+		return err
+	}
+	aws, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
+	lambda.Start(verifier.NewHandler(settings, s3.NewFromConfig(aws), log).Handle)
+	return nil
+}

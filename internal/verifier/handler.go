@@ -1,0 +1,115 @@
+package verifier
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/caarlos0/env/v11"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/report"
+)
+
+// Where reports are written in the bucket.
+const (
+	ReportsPrefix = "reports/"
+	LatestReport  = ReportsPrefix + "latest.json"
+)
+
+// Config is the function's environment.
+type Config struct {
+	Bucket                  string `env:"BUCKET,required,notEmpty"`
+	DataPrefix              string `env:"DATA_PREFIX,required,notEmpty"`
+	DeliveryDeadlineSeconds int    `env:"DELIVERY_DEADLINE_SECONDS,required"`
+}
+
+// ReadConfig reads the environment; the error names every fault in it.
+func ReadConfig() (Config, error) {
+	c, err := env.ParseAs[Config]()
+	if err != nil {
+		return c, fmt.Errorf("environment of the verifier: %w", err)
+	}
+	if c.DeliveryDeadlineSeconds <= 0 {
+		return c, fmt.Errorf("environment of the verifier: DELIVERY_DEADLINE_SECONDS is %d and has to be above 0", c.DeliveryDeadlineSeconds)
+	}
+	return c, nil
+}
+
+type putter interface {
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+}
+
+var _ putter = (*s3.Client)(nil)
+
+// A Handler answers the verifier's events: it judges the bucket and writes the report under ReportsPrefix.
+type Handler struct {
+	config Config
+	bucket bucket.Bucket
+	put    putter
+	log    *slog.Logger
+}
+
+// NewHandler makes the handler of a verifier function.
+func NewHandler(config Config, client *s3.Client, log *slog.Logger) *Handler {
+	return &Handler{config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, log: log}
+}
+
+// An event is empty, or what EventBridge Scheduler sends by default.
+type event struct {
+	Version    json.RawMessage `json:"version"`
+	ID         json.RawMessage `json:"id"`
+	DetailType json.RawMessage `json:"detail-type"`
+	Source     json.RawMessage `json:"source"`
+	Account    json.RawMessage `json:"account"`
+	Time       json.RawMessage `json:"time"`
+	Region     json.RawMessage `json:"region"`
+	Resources  json.RawMessage `json:"resources"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+// Handle judges and answers with the report, whatever the verdict. It fails where the event is not one of the
+// verifier's, or the report cannot be written.
+func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Report, error) {
+	decoder := json.NewDecoder(bytes.NewReader(input))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&event{}); err != nil {
+		return nil, fmt.Errorf("event of the verifier: %w; it takes {} or a scheduled event", err)
+	}
+	r := Judge(ctx, h.bucket, Options{
+		DataPrefix:       h.config.DataPrefix,
+		DeliveryDeadline: time.Duration(h.config.DeliveryDeadlineSeconds) * time.Second,
+	})
+	r.Key = ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z") + ".json"
+	h.log.InfoContext(ctx, r.LastLine(), "verdict", r.Verdict, "counts", r.Counts, "covers", r.Covers, "reasons", r.Reasons, "report", r.Key)
+	if err := h.write(ctx, r); err != nil {
+		return nil, fmt.Errorf("%w; the verdict was %s %v", err, r.LastLine(), r.Reasons)
+	}
+	return r, nil
+}
+
+func (h *Handler) write(ctx context.Context, r *report.Report) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the report: %w", err)
+	}
+	var errs []error
+	for _, key := range []string{r.Key, LatestReport} {
+		_, err := h.put.PutObject(ctx, &s3.PutObjectInput{
+			Bucket:      &h.config.Bucket,
+			Key:         &key,
+			Body:        bytes.NewReader(data),
+			ContentType: aws.String("application/json"),
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("write the report to %s/%s: %w", h.bucket.Name(), key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
