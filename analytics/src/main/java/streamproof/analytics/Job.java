@@ -1,0 +1,201 @@
+package streamproof.analytics;
+
+import static org.apache.flink.table.api.Expressions.$;
+
+import com.amazonaws.services.kinesisanalytics.runtime.KinesisAnalyticsRuntime;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Properties;
+import java.util.stream.Collectors;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.GlobalConfiguration;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.connector.aws.config.AWSConfigConstants;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.connectors.kinesis.FlinkKinesisConsumer;
+import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConstants;
+import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+import org.apache.flink.table.factories.FactoryUtil;
+import org.apache.flink.types.Row;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The application's entry point.
+ *
+ * <p>On Managed Service for Apache Flink it is started without arguments, reads its {@link Config} from the
+ * application's environment properties and has checkpoints, credentials and parallelism from the service.
+ *
+ * <p>With {@code --local DIR} the same job runs in a plain JVM, in a Flink mini-cluster of its own. DIR holds
+ *
+ * <ul>
+ *   <li>{@code application_properties.json}: the property groups, in the form that the service writes to
+ *       /etc/flink/application_properties.json: {@code [{"PropertyGroupId": "streamproof", "PropertyMap": {…}}]}
+ *   <li>{@code config.yaml}: Flink's configuration, on which checkpoints ({@code execution.checkpointing.*}), the
+ *       snapshot to start from ({@code execution.savepoint.path}) and the REST endpoint ({@code rest.*}) depend.
+ *       Without an interval there is a checkpoint every 10 seconds.
+ * </ul>
+ *
+ * <p>Credentials come from the AWS SDKs' default chains: environment, profile, then container credentials. The job
+ * ends when it is stopped with a savepoint over REST; then the JVM exits with status 0. If the job fails, the JVM
+ * prints the cause and exits with status 1.
+ */
+public final class Job {
+    private static final Logger LOG = LoggerFactory.getLogger(Job.class);
+    private static final String NAME = "streamproof";
+    private static final Duration LOCAL_CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
+
+    private Job() {}
+
+    public static void main(String[] args) throws Exception {
+        if (args.length == 0) {
+            run(StreamExecutionEnvironment.getExecutionEnvironment(), KinesisAnalyticsRuntime.getApplicationProperties());
+        } else if (args.length == 2 && args[0].equals("--local")) {
+            System.exit(runLocally(Path.of(args[1]))); // the connectors leave threads that would keep the JVM alive
+        } else {
+            throw new IllegalArgumentException(
+                    "arguments are " + Arrays.toString(args) + ": give none, or --local DIR");
+        }
+    }
+
+    private static int runLocally(Path directory) {
+        try {
+            Configuration flink = GlobalConfiguration.loadConfiguration(directory.toString());
+            if (!flink.contains(CheckpointingOptions.CHECKPOINTING_INTERVAL)) {
+                flink.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, LOCAL_CHECKPOINT_INTERVAL);
+            }
+            run(
+                    StreamExecutionEnvironment.getExecutionEnvironment(flink),
+                    KinesisAnalyticsRuntime.getApplicationProperties(
+                            directory.resolve("application_properties.json").toString()));
+            return 0;
+        } catch (Throwable failure) {
+            LOG.error("The job failed", failure);
+            System.err.println("streamproof analytics failed: " + rootCause(failure));
+            return 1;
+        }
+    }
+
+    private static Throwable rootCause(Throwable failure) {
+        return failure.getCause() == null ? failure : rootCause(failure.getCause());
+    }
+
+    /** Runs the job until it ends. */
+    private static void run(StreamExecutionEnvironment env, Map<String, Properties> properties) throws Exception {
+        Config config = Config.of(properties);
+        Schema schema = Schema.parse(resource("schema.json"));
+        define(env, config, schema, resource("pipeline.sql"), source(env, config));
+        env.execute(NAME);
+    }
+
+    /**
+     * The records of the stream. This consumer and not its successor, because it is the one that takes KPL aggregates
+     * apart.
+     */
+    @SuppressWarnings("deprecation")
+    static DataStream<SourceRecord> source(StreamExecutionEnvironment env, Config config) {
+        Properties consumer = new Properties();
+        consumer.setProperty(AWSConfigConstants.AWS_REGION, config.region);
+        consumer.setProperty(ConsumerConfigConstants.STREAM_INITIAL_POSITION, config.initialPosition.name());
+        config.kinesisEndpoint.ifPresent(
+                endpoint -> consumer.setProperty(AWSConfigConstants.AWS_ENDPOINT, endpoint));
+        return env.addSource(
+                        new FlinkKinesisConsumer<>(config.stream, new SourceRecord.Deserializer(), consumer))
+                .uid("source")
+                .name("source");
+    }
+
+    /** Adds to {@code env} all that happens to the records: parser, views, the statements of the script, sink. */
+    static void define(
+            StreamExecutionEnvironment env,
+            Config config,
+            Schema schema,
+            String script,
+            DataStream<SourceRecord> records) {
+        // Every record type has a serializer of Flink's own, which later versions of the type can read.
+        env.configure(new Configuration().set(PipelineOptions.GENERIC_TYPES, false));
+        SingleOutputStreamOperator<Row> rows = records.process(new Parser(schema))
+                .returns(schema.rowType())
+                .uid("parser")
+                .name("parser");
+
+        StreamTableEnvironment tables = StreamTableEnvironment.create(env);
+        tables.getConfig().setLocalTimeZone(ZoneOffset.UTC); // the same result wherever the job runs
+        tables.createTemporaryView(schema.source, tables.fromDataStream(rows, schema.viewSchema()));
+        tables.createTemporaryView(
+                "error_stream",
+                tables.fromDataStream(rows.getSideOutput(Parser.REJECTS))
+                        .select(
+                                $("reason"),
+                                $("column"),
+                                $("data"),
+                                $("shard"),
+                                $("sequenceNumber").as("sequence_number"),
+                                $("arrivalTime").as("arrival_time")));
+        runScript(script, tables, config);
+    }
+
+    /**
+     * Runs the script. It says what the result is and not where it goes, so its CREATE TABLE gets the clause that says
+     * it here. There is one such table and one INSERT: each INSERT would make a sink of its own, and a snapshot knows
+     * the sink by its one uid.
+     */
+    private static void runScript(String script, StreamTableEnvironment tables, Config config) {
+        List<String> inserts = new ArrayList<>();
+        int created = 0;
+        for (String statement : Script.statements(script)) {
+            String words = statement.toUpperCase(Locale.ROOT).replaceAll("\\s+", " ");
+            if (words.startsWith("INSERT ")) {
+                inserts.add(statement);
+            } else if (words.startsWith("CREATE TABLE ")) {
+                tables.executeSql(statement + " WITH (" + deliveryOptions(config) + ")");
+                created++;
+            } else if (words.startsWith("CREATE ")) {
+                tables.executeSql(statement);
+            } else {
+                throw new IllegalArgumentException(
+                        "pipeline.sql: only CREATE and INSERT can stand here, not: " + statement);
+            }
+        }
+        if (created != 1 || inserts.size() != 1) {
+            throw new IllegalArgumentException(String.format(
+                    "pipeline.sql: there must be one CREATE TABLE and one INSERT (UNION ALL makes one of several), not %d and %d",
+                    created, inserts.size()));
+        }
+        tables.createStatementSet().addInsertSql(inserts.get(0)).attachAsDataStream();
+    }
+
+    /** Where the result goes, as the options of its table. */
+    private static String deliveryOptions(Config config) {
+        Map<String, String> options = new LinkedHashMap<>();
+        options.put(FactoryUtil.CONNECTOR.key(), DeliveryTableFactory.IDENTIFIER);
+        options.put(FactoryUtil.FORMAT.key(), config.format);
+        options.put(DeliveryTableFactory.UID.key(), "sink");
+        options.put(DeliveryTableFactory.DELIVERY_STREAM.key(), config.deliveryStream);
+        options.put(DeliveryTableFactory.REGION.key(), config.region);
+        config.firehoseEndpoint.ifPresent(endpoint -> options.put(DeliveryTableFactory.ENDPOINT.key(), endpoint));
+        return options.entrySet().stream()
+                .map(option -> "'" + option.getKey() + "' = '" + option.getValue().replace("'", "''") + "'")
+                .collect(Collectors.joining(", "));
+    }
+
+    /** The text of a file of pipeline/. */
+    static String resource(String name) throws IOException {
+        try (InputStream file = Job.class.getResourceAsStream("/pipeline/" + name)) {
+            return new String(file.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package streamproof.analytics;
+
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.streaming.api.functions.ProcessFunction;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.Collector;
+import org.apache.flink.util.OutputTag;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Parses each line of each record on its own: rows go on, what is not a row leaves by the side output.
+ *
+ * <p>Rejects are counted by {@value #REJECTED_LINES}, in the metric group that the service sends to CloudWatch, and
+ * logged without their bytes, which may be anybody's data.
+ */
+final class Parser extends ProcessFunction<SourceRecord, Row> {
+    static final OutputTag<Reject> REJECTS = new OutputTag<>("rejects") {};
+    static final String REJECTED_LINES = "rejectedLines";
+    private static final long serialVersionUID = 1;
+    private static final Logger LOG = LoggerFactory.getLogger(Parser.class);
+
+    private final LineParser lineParser;
+    private transient Counter rejectedLines;
+
+    Parser(Schema schema) {
+        lineParser = new LineParser(schema);
+    }
+
+    @Override
+    public void open(OpenContext context) {
+        rejectedLines =
+                getRuntimeContext().getMetricGroup().addGroup("kinesisanalytics").counter(REJECTED_LINES);
+    }
+
+    @Override
+    public void processElement(SourceRecord record, Context context, Collector<Row> rows) {
+        for (byte[] line : LineParser.lines(record.data)) {
+            Row row;
+            try {
+                row = lineParser.parse(line);
+            } catch (RejectedException e) {
+                String reason = record.data.length == 0 ? "empty record" : e.getMessage();
+                context.output(REJECTS, reject(record, line, reason, e.column));
+                continue;
+            }
+            rows.collect(row);
+        }
+    }
+
+    private Reject reject(SourceRecord record, byte[] line, String reason, String column) {
+        rejectedLines.inc();
+        LOG.warn(
+                "Rejected line: reason={} column={} shard={} sequenceNumber={} bytes={}",
+                reason,
+                column,
+                record.shard,
+                record.sequenceNumber,
+                line.length);
+        Reject reject = new Reject();
+        reject.reason = reason;
+        reject.column = column;
+        reject.data = line;
+        reject.shard = record.shard;
+        reject.sequenceNumber = record.sequenceNumber;
+        reject.arrivalTime = record.arrivalTime;
+        return reject;
+    }
+}

@@ -1,0 +1,100 @@
+package streamproof.analytics;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConstants.InitialPosition;
+import org.junit.jupiter.api.Test;
+
+class ConfigTest {
+    private static final String ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/trips";
+
+    private static Config config(String... keysAndValues) {
+        Properties properties = new Properties();
+        for (int i = 0; i < keysAndValues.length; i += 2) {
+            properties.setProperty(keysAndValues[i], keysAndValues[i + 1]);
+        }
+        return Config.of(Map.of("streamproof", properties, "another", new Properties()));
+    }
+
+    private static String faults(String... keysAndValues) {
+        return assertThrows(IllegalArgumentException.class, () -> config(keysAndValues)).getMessage();
+    }
+
+    @Test
+    void onAws() {
+        Config config = config("stream.arn", ARN, "delivery.stream", "analysed", "output.format", "CSV");
+        assertEquals("trips", config.stream);
+        assertEquals("eu-west-1", config.region);
+        assertEquals("analysed", config.deliveryStream);
+        assertEquals("csv", config.format);
+        assertEquals(InitialPosition.TRIM_HORIZON, config.initialPosition);
+        assertEquals(Optional.empty(), config.kinesisEndpoint);
+        assertEquals(Optional.empty(), config.firehoseEndpoint);
+    }
+
+    @Test
+    void locally() {
+        Config config = config(
+                "stream.arn", "arn:aws-us-gov:kinesis:us-gov-west-1:123456789012:stream/a_b.c-1",
+                "delivery.stream", "analysed",
+                "output.format", "JSON",
+                "initial.position", "LATEST",
+                "kinesis.endpoint", "http://127.0.0.1:4566",
+                "firehose.endpoint", "http://localhost:4567/");
+        assertEquals("a_b.c-1", config.stream);
+        assertEquals("us-gov-west-1", config.region);
+        assertEquals("json", config.format);
+        assertEquals(InitialPosition.LATEST, config.initialPosition);
+        assertEquals(Optional.of("http://127.0.0.1:4566"), config.kinesisEndpoint);
+        assertEquals(Optional.of("http://localhost:4567/"), config.firehoseEndpoint);
+    }
+
+    @Test
+    void everyFaultAtOnce() {
+        assertEquals(
+                "The property group \"streamproof\" of the application is not right:\n"
+                        + "- output.fromat is unknown: remove it; known are [delivery.stream, firehose.endpoint,"
+                        + " initial.position, kinesis.endpoint, output.format, stream.arn]\n"
+                        + "- stream.arn is \"trips\": set it to arn:aws:kinesis:REGION:ACCOUNT:stream/NAME\n"
+                        + "- delivery.stream is \"\": set it to the name of a Firehose delivery stream\n"
+                        + "- output.format is missing: set it to CSV or JSON\n"
+                        + "- initial.position is \"AT_TIMESTAMP\": set it to TRIM_HORIZON or LATEST\n"
+                        + "- kinesis.endpoint is \"127.0.0.1:4566\": set it to a URL as http://127.0.0.1:4566,"
+                        + " or remove it on AWS\n"
+                        + "- firehose.endpoint is \"ftp://a\": set it to a URL as http://127.0.0.1:4566,"
+                        + " or remove it on AWS",
+                faults(
+                        "output.fromat", "CSV",
+                        "stream.arn", "trips",
+                        "delivery.stream", "",
+                        "initial.position", "AT_TIMESTAMP",
+                        "kinesis.endpoint", "127.0.0.1:4566",
+                        "firehose.endpoint", "ftp://a"));
+    }
+
+    @Test
+    void noGroup() {
+        assertEquals(
+                "The property group \"streamproof\" of the application is not right:\n"
+                        + "- there is no such group (groups found: [another])\n"
+                        + "- stream.arn is missing: set it to arn:aws:kinesis:REGION:ACCOUNT:stream/NAME\n"
+                        + "- delivery.stream is missing: set it to the name of a Firehose delivery stream\n"
+                        + "- output.format is missing: set it to CSV or JSON",
+                assertThrows(
+                                IllegalArgumentException.class,
+                                () -> Config.of(Map.of("another", new Properties())))
+                        .getMessage());
+    }
+
+    @Test
+    void formatsAreWrittenAsTheTemplateWritesThem() {
+        assertEquals(
+                "The property group \"streamproof\" of the application is not right:\n"
+                        + "- output.format is \"csv\": set it to CSV or JSON",
+                faults("stream.arn", ARN, "delivery.stream", "analysed", "output.format", "csv"));
+    }
+}

@@ -1,0 +1,97 @@
+package streamproof.analytics;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+
+/**
+ * PutRecordBatch as Firehose answers it, with the faults that a test asks for. In one process with the job, so that a
+ * test sees what was accepted, record by record.
+ */
+final class FirehoseStandIn implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final HttpServer server;
+    private final List<String> accepted = new ArrayList<>();
+    private final Set<String> deliveryStreams = new TreeSet<>();
+    private int failingCalls;
+    private int refusedRecords;
+
+    FirehoseStandIn() throws IOException {
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/", this::answer);
+        server.start();
+    }
+
+    String endpoint() {
+        return "http://127.0.0.1:" + server.getAddress().getPort();
+    }
+
+    /** The next {@code calls} calls are answered with a 500, and then {@code records} records are refused. */
+    synchronized void failNext(int calls, int records) {
+        failingCalls = calls;
+        refusedRecords = records;
+    }
+
+    /** The data of each record that was accepted, in order of acceptance. */
+    synchronized List<String> accepted() {
+        return List.copyOf(accepted);
+    }
+
+    /** The delivery streams that calls named. */
+    synchronized Set<String> deliveryStreams() {
+        return Set.copyOf(deliveryStreams);
+    }
+
+    private synchronized void answer(HttpExchange exchange) throws IOException {
+        JsonNode request = JSON.readTree(exchange.getRequestBody());
+        ObjectNode answer = JSON.createObjectNode();
+        int status = 200;
+        if (!"Firehose_20150804.PutRecordBatch".equals(exchange.getRequestHeaders().getFirst("X-Amz-Target"))) {
+            status = 400;
+            answer.put("__type", "UnknownOperationException");
+        } else if (failingCalls > 0) {
+            failingCalls--;
+            status = 500;
+            answer.put("__type", "InternalFailure");
+        } else {
+            deliveryStreams.add(request.required("DeliveryStreamName").asText());
+            int refused = 0;
+            ArrayNode entries = answer.putArray("RequestResponses");
+            for (JsonNode record : request.required("Records")) {
+                if (refusedRecords > 0) {
+                    refusedRecords--;
+                    refused++;
+                    entries.addObject().put("ErrorCode", "ServiceUnavailableException").put("ErrorMessage", "Slow down.");
+                } else {
+                    accepted.add(new String(record.required("Data").binaryValue(), StandardCharsets.UTF_8));
+                    entries.addObject().put("RecordId", Integer.toString(accepted.size()));
+                }
+            }
+            answer.put("FailedPutCount", refused);
+        }
+        byte[] body = JSON.writeValueAsBytes(answer);
+        exchange.getResponseHeaders().set("Content-Type", "application/x-amz-json-1.1");
+        exchange.sendResponseHeaders(status, body.length);
+        try (OutputStream out = exchange.getResponseBody()) {
+            out.write(body);
+        }
+    }
+
+    @Override
+    public void close() {
+        server.stop(0);
+    }
+}
