@@ -1,0 +1,252 @@
+package proof_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"streamproof/internal/proof"
+)
+
+var start = time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC)
+
+func second(n int) time.Time { return start.Add(time.Duration(n) * time.Second) }
+
+// never is a time before which everything in these tests is settled.
+var never = second(1 << 20)
+
+func newJudge() *proof.Judge {
+	return proof.NewJudge(func(key []byte) string { return string(key) })
+}
+
+// A tick claims rows at a second, each with lo and hi; an object delivers rows at a second.
+type tick struct {
+	at     int
+	rows   []string
+	lo, hi int64
+}
+
+type delivery struct {
+	at   int
+	rows []string
+}
+
+// judge counts as a verifier does: in the order of time, claims first.
+func judge(ticks []tick, deliveries []delivery, now time.Time) proof.Counts {
+	j := newJudge()
+	ticks, deliveries = slices.Clone(ticks), slices.Clone(deliveries)
+	slices.SortStableFunc(ticks, func(a, b tick) int { return a.at - b.at })
+	slices.SortStableFunc(deliveries, func(a, b delivery) int { return a.at - b.at })
+	open := func(until int) {
+		for len(ticks) > 0 && ticks[0].at <= until {
+			t := ticks[0]
+			j.Claim(proof.Tick{Time: second(t.at), Claimed: second(t.at), Settled: second(t.at + 60)})
+			for _, row := range t.rows {
+				j.Owe([]byte(row), t.lo, t.hi)
+			}
+			ticks = ticks[1:]
+		}
+	}
+	for _, d := range deliveries {
+		open(d.at)
+		j.Object("object", second(d.at))
+		for i, row := range d.rows {
+			j.Find([]byte(row), int64(i+1))
+		}
+	}
+	open(1 << 20)
+	counts, _ := j.Close(now)
+	return counts
+}
+
+func TestAnOldDoubleDoesNotPayForALaterLoss(t *testing.T) {
+	t.Parallel()
+	ticks := []tick{{0, []string{"a", "b"}, 1, 1}, {60, []string{"a", "c"}, 1, 1}}
+	deliveries := []delivery{{10, []string{"a", "a", "b"}}, {70, []string{"c"}}}
+	want := proof.Counts{Owed: 4, Delivered: 3, Missing: 1, Duplicated: 1}
+	if diff := cmp.Diff(judge(ticks, deliveries, never), want); diff != "" {
+		t.Errorf("counts (-got +want):\n%s", diff)
+	}
+}
+
+func TestAClaimInTheSecondOfItsDelivery(t *testing.T) {
+	t.Parallel()
+	got := judge([]tick{{5, []string{"a"}, 1, 1}}, []delivery{{5, []string{"a"}}}, never)
+	if want := (proof.Counts{Owed: 1, Delivered: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestLeaksAreToldFromTheUnexpected(t *testing.T) {
+	t.Parallel()
+	j := newJudge()
+	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
+	j.Owe([]byte("a"), 1, 1)
+	j.Object("o", second(10))
+	for i, row := range []string{"a", "x", "x", "y", "z"} {
+		j.Find([]byte(row), int64(i+1))
+	}
+	if !j.Strange() {
+		t.Error("three rows that nobody owes are not strange")
+	}
+	j.Leak([]byte("x"), second(0))
+	j.Leak([]byte("y"), second(11)) // only a record that was claimed after y was found gives y
+	j.Leak([]byte("a"), second(0))
+	counts, samples := j.Close(never)
+	if want := (proof.Counts{Owed: 1, Delivered: 1, Leaked: 2, Unexpected: 2}); counts != want {
+		t.Errorf("got %+v, want %+v", counts, want)
+	}
+	want := []proof.Sample{{Row: "x", Count: 2, Object: "o", Line: 2}}
+	if diff := cmp.Diff(samples[proof.Leaked], want); diff != "" {
+		t.Errorf("samples (-got +want):\n%s", diff)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		counts proof.Counts
+		want   proof.Verdict
+	}{
+		"all there":       {proof.Counts{Owed: 2, Delivered: 2}, proof.Proven},
+		"in flight":       {proof.Counts{Owed: 2, InFlight: 2}, proof.Proven},
+		"unknown":         {proof.Counts{Owed: 2, Delivered: 3, Recovered: 1, Unknown: 4, Late: 1}, proof.Proven},
+		"nothing owed":    {proof.Counts{Delivered: 1}, proof.Undecided},
+		"missing":         {proof.Counts{Owed: 2, Missing: 1}, proof.NotProven},
+		"duplicated":      {proof.Counts{Owed: 2, Duplicated: 1}, proof.NotProven},
+		"corrupt":         {proof.Counts{Owed: 2, Corrupt: 1}, proof.NotProven},
+		"leaked":          {proof.Counts{Owed: 2, Leaked: 1}, proof.NotProven},
+		"unexpected rows": {proof.Counts{Owed: 2, Unexpected: 1}, proof.NotProven},
+	}
+	for name, test := range tests {
+		if got := test.counts.Verdict(); got != test.want {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+// drawHistory draws ticks of few distinct rows, so that equal rows meet, and the deliveries of all their copies in any
+// order and grouping, none before its claim.
+func drawHistory(t *rapid.T, lo, hi int64) ([]tick, []delivery) {
+	row := rapid.SampledFrom([]string{"a", "b", "c", "d"})
+	var ticks []tick
+	var deliveries []delivery
+	for range rapid.IntRange(1, 6).Draw(t, "ticks") {
+		one := tick{at: rapid.IntRange(0, 300).Draw(t, "claim"), rows: rapid.SliceOfN(row, 1, 6).Draw(t, "rows"), lo: lo, hi: hi}
+		ticks = append(ticks, one)
+		for _, r := range one.rows {
+			copies := rapid.Int64Range(lo, hi).Draw(t, "copies")
+			for range copies {
+				deliveries = append(deliveries, delivery{one.at + rapid.IntRange(0, 60).Draw(t, "delay"), []string{r}})
+			}
+		}
+	}
+	return ticks, rapid.Permutation(deliveries).Draw(t, "order")
+}
+
+func rowsOf(ticks []tick) (n int64) {
+	for _, t := range ticks {
+		n += int64(len(t.rows))
+	}
+	return n
+}
+
+func accused(c proof.Counts) bool {
+	return c.Missing+c.Duplicated+c.Corrupt+c.Leaked+c.Unexpected > 0
+}
+
+func TestNoHistoryWithoutFaultsIsAccusedAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		lo := rapid.Int64Range(0, 1).Draw(t, "lo")
+		ticks, deliveries := drawHistory(t, lo, lo+rapid.Int64Range(0, 2).Draw(t, "unknown attempts"))
+		now := rapid.IntRange(0, 400).Draw(t, "now")
+		written := slices.DeleteFunc(slices.Clone(deliveries), func(d delivery) bool { return d.at > now })
+		claimed := slices.DeleteFunc(slices.Clone(ticks), func(k tick) bool { return k.at > now })
+		got := judge(claimed, written, second(now))
+		if accused(got) {
+			t.Fatalf("accused: %+v", got)
+		}
+		if lo == 1 && now > 361 && got.InFlight > 0 {
+			t.Fatalf("in flight at the end: %+v", got)
+		}
+	})
+}
+
+func TestOneRowLostDoubledOrChangedIsNamed(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		ticks, deliveries := drawHistory(t, 1, 1)
+		all := rowsOf(ticks)
+		if got, want := judge(ticks, deliveries, never), (proof.Counts{Owed: all, Delivered: all}); got != want {
+			t.Fatalf("whole: got %+v, want %+v", got, want)
+		}
+		i := rapid.IntRange(0, len(deliveries)-1).Draw(t, "victim")
+		victim := deliveries[i]
+
+		got := judge(ticks, slices.Delete(slices.Clone(deliveries), i, i+1), never)
+		if got.Missing != 1 || got.Duplicated != 0 || got.Unexpected != 0 {
+			t.Fatalf("%v lost: got %+v", victim, got)
+		}
+		// Even where the double pays for an equal row that was to come, the one that comes is then a surplus of one.
+		double := delivery{victim.at + rapid.IntRange(0, 400).Draw(t, "later"), victim.rows}
+		got = judge(ticks, append(slices.Clone(deliveries), double), never)
+		if got.Missing != 0 || got.Duplicated != 1 || got.Unexpected != 0 {
+			t.Fatalf("%v doubled: got %+v", victim, got)
+		}
+		changed := slices.Clone(deliveries)
+		changed[i].rows = []string{"never owed"}
+		got = judge(ticks, changed, never)
+		if got.Missing != 1 || got.Duplicated != 0 || got.Unexpected != 1 {
+			t.Fatalf("%v changed: got %+v", victim, got)
+		}
+	})
+}
+
+func TestBoundsOnlyEverForgive(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		ticks, deliveries := drawHistory(t, 1, 1)
+		for range rapid.IntRange(0, 5).Draw(t, "losses") { // any damage
+			if len(deliveries) > 0 {
+				i := rapid.IntRange(0, len(deliveries)-1).Draw(t, "loss")
+				deliveries = slices.Delete(deliveries, i, i+1)
+			}
+		}
+		if len(deliveries) > 0 {
+			deliveries = append(deliveries, rapid.SampledFrom(deliveries).Draw(t, "double"))
+		}
+		before := judge(ticks, deliveries, never)
+		i := rapid.IntRange(0, len(ticks)-1).Draw(t, "tick")
+
+		ticks[i].hi = rapid.SampledFrom([]int64{2, 3, proof.Infinite}).Draw(t, "hi")
+		raised := judge(ticks, deliveries, never)
+		if raised.Missing > before.Missing || raised.Duplicated+raised.Unexpected > before.Duplicated+before.Unexpected {
+			t.Fatalf("raising hi: from %+v to %+v", before, raised)
+		}
+		ticks[i].lo = 0
+		if lowered := judge(ticks, deliveries, never); lowered.Missing > raised.Missing {
+			t.Fatalf("lowering lo: from %+v to %+v", raised, lowered)
+		}
+	})
+}
+
+func TestOrderWithinASecondDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		ticks, deliveries := drawHistory(t, 1, rapid.Int64Range(1, 2).Draw(t, "hi"))
+		if len(deliveries) > 1 {
+			deliveries = deliveries[1:]
+		}
+		now := second(rapid.IntRange(0, 400).Draw(t, "now"))
+		want := judge(ticks, deliveries, now)
+		got := judge(rapid.Permutation(ticks).Draw(t, "ticks"), rapid.Permutation(deliveries).Draw(t, "deliveries"), now)
+		want.Late, got.Late = 0, 0 // of two ticks claimed in one second, either may be the one that was paid late
+		if got != want {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+	})
+}
