@@ -1,0 +1,171 @@
+// Package emulator runs MiniStack, the AWS emulator, as a process that listens on 127.0.0.1 only, enforces IAM and
+// knows nothing of the user's own AWS account: its environment, which its Lambda functions inherit, is made from scratch.
+package emulator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"streamproof/internal/local/process"
+)
+
+// The root credentials of the emulator, which may do everything.
+const (
+	AccessKeyID     = "test"
+	SecretAccessKey = "test"
+)
+
+const (
+	startTimeout = 60 * time.Second
+	endGrace     = 5 * time.Second
+)
+
+// ErrPortInUse says that another program listens on the port.
+var ErrPortInUse = errors.New("already in use")
+
+// Config says which emulator to run.
+type Config struct {
+	Program string // path of the ministack program
+	Dir     string // where its files go
+	PIDFile string
+	LogFile string
+	Port    int // 0 for a free one
+	Region  string
+	Tied    bool // ends with this process, however that ends
+}
+
+// An Emulator is one that runs.
+type Emulator struct {
+	*process.Process
+	Port int
+}
+
+// Endpoint is the address of every AWS service of the emulator at this port.
+func Endpoint(port int) string { return "http://127.0.0.1:" + strconv.Itoa(port) }
+
+// Start starts an emulator and returns when it answers. The error of a port in use wraps ErrPortInUse.
+func Start(ctx context.Context, c Config) (*Emulator, error) {
+	port, err := FreePort(c.Port)
+	if err != nil {
+		return nil, err
+	}
+	dirs := map[string]string{}
+	for _, name := range []string{"home", "tmp", "state", "s3"} {
+		dirs[name] = filepath.Join(c.Dir, name)
+		if err := os.MkdirAll(dirs[name], 0o755); err != nil {
+			return nil, err
+		}
+	}
+	log, err := os.Create(c.LogFile)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(c.Program)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Dir, log, log
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + dirs["home"],
+		"TMPDIR=" + dirs["tmp"],
+		"STATE_DIR=" + dirs["state"],
+		"S3_DATA_DIR=" + dirs["s3"],
+		"PYTHONDONTWRITEBYTECODE=1",
+		"BIND_HOST=127.0.0.1",
+		"GATEWAY_PORT=" + strconv.Itoa(port),
+		"AUTH=true",
+		"MINISTACK_REGION=" + c.Region,
+		"AWS_ACCESS_KEY_ID=" + AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + SecretAccessKey,
+		// Functions would call the real AWS without it.
+		"AWS_ENDPOINT_URL=" + Endpoint(port),
+		"LAMBDA_EXECUTOR=local",
+		// Unreachable, so that the emulator does not run the Flink job too.
+		"DOCKER_HOST=tcp://127.0.0.1:1",
+		// These two would listen on every interface.
+		"SFTP_ENABLED=0",
+		"IOT_MTLS_ENABLED=0",
+	}
+	p, err := process.Start(cmd, c.PIDFile, c.Tied)
+	if err != nil {
+		return nil, fmt.Errorf("start the emulator: %w", err)
+	}
+	e := &Emulator{Process: p, Port: port}
+	if err := e.await(ctx); err != nil {
+		return nil, errors.Join(err, e.End(ctx))
+	}
+	return e, nil
+}
+
+// await returns when the emulator is ready.
+func (e *Emulator) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		if Healthy(ctx, e.Port) {
+			return nil
+		}
+		select {
+		case <-e.Done():
+			return fmt.Errorf("the emulator ended as it started: %w", cause(e.Err()))
+		case <-ctx.Done():
+			return fmt.Errorf("the emulator does not answer at %s: %w", Endpoint(e.Port), ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func cause(err error) error {
+	if err == nil {
+		return errors.New("exit status 0")
+	}
+	return err
+}
+
+// Healthy tells whether an emulator answers at the port.
+func Healthy(ctx context.Context, port int) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, Endpoint(port)+"/_ministack/health", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var health struct {
+		Auth string `json:"auth"`
+	}
+	return resp.StatusCode == http.StatusOK && json.NewDecoder(resp.Body).Decode(&health) == nil && health.Auth == "enabled"
+}
+
+// End ends the emulator and the functions' processes.
+func (e *Emulator) End(ctx context.Context) error { return e.Process.End(ctx, endGrace) }
+
+// FreePort returns the port, or a free one for 0. The error wraps ErrPortInUse where a program listens on it.
+func FreePort(port int) (int, error) {
+	// A program that listens on every interface does not keep this one from listening on 127.0.0.1.
+	if port != 0 {
+		if conn, err := net.DialTimeout("tcp", strings.TrimPrefix(Endpoint(port), "http://"), time.Second); err == nil {
+			conn.Close()
+			return 0, fmt.Errorf("port %d is %w", port, ErrPortInUse)
+		}
+	}
+	l, err := net.Listen("tcp", strings.TrimPrefix(Endpoint(port), "http://"))
+	if err != nil {
+		return 0, fmt.Errorf("port %d is %w: %w", port, ErrPortInUse, err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

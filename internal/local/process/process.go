@@ -1,0 +1,201 @@
+// Package process starts programs that outlive a command, and ends them later without ever hitting another one.
+//
+// A started process leads a session of its own, so its children share its process group, and is written down in a file
+// with what tells it from a later process of the same number: the machine's boot, and its start in clock ticks since.
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+)
+
+// ErrRunning says that the file already names a process that lives.
+var ErrRunning = errors.New("already running")
+
+// Identity tells one process of this machine from every other, past and future.
+type Identity struct {
+	PID     int       `json:"pid"`
+	Start   uint64    `json:"start"` // in clock ticks since the machine's boot
+	Boot    string    `json:"boot"`
+	Command string    `json:"command"`
+	Started time.Time `json:"started"`
+}
+
+// A Process is one that was written down.
+type Process struct {
+	Identity
+	file string
+	done chan struct{} // nil where it is not this process's child
+	err  error
+}
+
+// Start starts the command in a session of its own and writes it down in file. A process that is Tied to its parent
+// is killed by the kernel when the parent ends in any way; one that is not goes on.
+func Start(cmd *exec.Cmd, file string, tied bool) (*Process, error) {
+	if old, err := Find(file); err != nil {
+		return nil, err
+	} else if old != nil {
+		return nil, fmt.Errorf("%s is %w as process %d", filepath.Base(cmd.Path), ErrRunning, old.PID)
+	}
+	p := &Process{file: file, done: make(chan struct{})}
+	started := make(chan error, 1)
+	go p.run(cmd, tied, started)
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	identity, err := identify(cmd.Process.Pid)
+	if err == nil {
+		p.Identity = *identity
+		err = p.write()
+	}
+	if err != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-p.done
+		return nil, fmt.Errorf("write down process %d: %w", cmd.Process.Pid, err)
+	}
+	return p, nil
+}
+
+func (p *Process) write() error {
+	data, err := json.Marshal(p.Identity)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(p.file, data, 0o600)
+}
+
+// Find returns the process that the file names, nil where there is no file or the process and its children have ended.
+func Find(file string) (*Process, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{file: file}
+	if err := json.Unmarshal(data, &p.Identity); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	if !p.Alive() && !p.groupIsOurs() {
+		return nil, nil
+	}
+	return p, nil
+}
+
+// Alive tells whether the very process that was written down still runs.
+func (p *Process) Alive() bool {
+	now, err := identify(p.PID)
+	return err == nil && now.Boot == p.Boot && now.Start == p.Start
+}
+
+// Done is closed when a process that this one started has ended; Err then says how. It is nil for one that was found.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err says how a process that is Done has ended: nil for exit status 0.
+func (p *Process) Err() error {
+	<-p.done
+	return p.err
+}
+
+// End asks the process and its children to end, and after the grace makes them. It is done when none of them is left.
+// The context does not shorten the killing, only the grace.
+func (p *Process) End(ctx context.Context, grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	if p.signal(syscall.SIGTERM) {
+		p.wait(ctx)
+	}
+	if p.signal(syscall.SIGKILL) {
+		killed, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		p.wait(killed)
+	}
+	if p.groupIsOurs() {
+		return fmt.Errorf("process %d (%s) does not end, even when killed", p.PID, p.Command)
+	}
+	if err := os.Remove(p.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// signal sends the signal to the group and tells whether there was one to send it to.
+func (p *Process) signal(s syscall.Signal) bool {
+	return p.groupIsOurs() && syscall.Kill(-p.PID, s) == nil
+}
+
+func (p *Process) wait(ctx context.Context) {
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	for p.groupIsOurs() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
+	}
+}
+
+// groupIsOurs tells whether a living member of the process's group is left. The kernel gives a number away again only
+// when no process, group or session bears it: so either the leader is the one that was written down, or it is gone
+// and the members that are left are its children.
+func (p *Process) groupIsOurs() bool {
+	boot, err := bootID()
+	if err != nil || boot != p.Boot {
+		return false
+	}
+	if leader, err := procfs.NewProc(p.PID); err == nil {
+		if stat, err := leader.Stat(); err == nil && stat.Starttime != p.Start {
+			return false
+		}
+	}
+	all, err := procfs.AllProcs()
+	if err != nil {
+		return p.Alive()
+	}
+	for _, proc := range all {
+		if stat, err := proc.Stat(); err == nil && stat.PGRP == p.PID && !ended(stat) {
+			return true
+		}
+	}
+	return false
+}
+
+// ended tells a zombie, which has ended and only waits for its parent to ask how.
+func ended(stat procfs.ProcStat) bool { return stat.State == "Z" || stat.State == "X" }
+
+func identify(pid int) (*Identity, error) {
+	boot, err := bootID()
+	if err != nil {
+		return nil, err
+	}
+	proc, err := procfs.NewProc(pid)
+	if err != nil {
+		return nil, err
+	}
+	stat, err := proc.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if ended(stat) {
+		return nil, fs.ErrNotExist
+	}
+	return &Identity{PID: pid, Start: stat.Starttime, Boot: boot, Command: stat.Comm, Started: time.Now().UTC().Truncate(time.Second)}, nil
+}
+
+func bootID() (string, error) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(id)), err
+}

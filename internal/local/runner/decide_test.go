@@ -1,0 +1,75 @@
+package runner
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+
+	"streamproof/internal/local/flink"
+)
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	before, after := now.Add(-time.Second), now.Add(time.Second)
+	v1 := &Spec{Version: 1, Key: "a.jar", Properties: []flink.PropertyGroup{{ID: "g", Properties: map[string]string{"k": "v"}}}}
+	equal := &Spec{Version: 1, Key: "a.jar", Properties: []flink.PropertyGroup{{ID: "g", Properties: map[string]string{"k": "v"}}}}
+	v2 := &Spec{Version: 2, Key: "a.jar"}
+	tests := []struct {
+		name    string
+		want    *Spec
+		last    *Last
+		alive   bool
+		retryAt time.Time
+		action  Action
+	}{
+		{"nothing yet, nothing wanted", nil, nil, false, time.Time{}, Nothing},
+		{"first start", v1, nil, false, time.Time{}, Start},
+		{"runs as wanted", v1, &Last{Spec: *equal}, true, time.Time{}, Nothing},
+		{"stopped", nil, &Last{Spec: *v1}, true, time.Time{}, Stop},
+		{"is stopped", nil, &Last{Spec: *v1, Stopped: true}, false, time.Time{}, Nothing},
+		{"started again", v1, &Last{Spec: *v1, Stopped: true}, false, time.Time{}, Start},
+		{"new version", v2, &Last{Spec: *v1}, true, time.Time{}, Stop},
+		{"new version, the old one is stopped", v2, &Last{Spec: *v1}, false, time.Time{}, Start},
+		{"new properties", &Spec{Version: 1, Key: "a.jar"}, &Last{Spec: *v1}, true, time.Time{}, Stop},
+		{"new code", &Spec{Version: 1, Key: "b.jar", Properties: v1.Properties}, &Last{Spec: *v1}, true, time.Time{}, Stop},
+		{"died, too early", v1, &Last{Spec: *v1}, false, after, Nothing},
+		{"died, time is up", v1, &Last{Spec: *v1}, false, now, Start},
+		{"died long ago", v1, &Last{Spec: *v1}, false, before, Start},
+		{"died, and a new version does not wait", v2, &Last{Spec: *v1}, false, after, Start},
+		{"died, and stopped since", nil, &Last{Spec: *v1}, false, after, Nothing},
+	}
+	for _, test := range tests {
+		if got := Decide(test.want, test.last, test.alive, now, test.retryAt); got != test.action {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.action)
+		}
+	}
+}
+
+func TestStartsAnew(t *testing.T) {
+	t.Parallel()
+	latest := Spec{Version: 1, Restore: types.ApplicationRestoreTypeRestoreFromLatestSnapshot}
+	skip := Spec{Version: 2, Restore: types.ApplicationRestoreTypeSkipRestoreFromSnapshot}
+	tests := []struct {
+		name string
+		want Spec
+		last *Last
+		anew bool
+	}{
+		{"first start", latest, nil, true},
+		{"from the latest snapshot", latest, &Last{Spec: latest, Stopped: true}, false},
+		{"new version", latest, &Last{Spec: latest}, false},
+		{"first start without state", skip, nil, true},
+		{"started without state", skip, &Last{Spec: latest, Stopped: true}, true},
+		{"started without state again", skip, &Last{Spec: skip, Stopped: true}, true},
+		{"the update says so", skip, &Last{Spec: latest}, true},
+		{"died, after a start without state", skip, &Last{Spec: skip}, false},
+		{"new version, after a start without state", Spec{Version: 3, Restore: skip.Restore}, &Last{Spec: skip}, false},
+	}
+	for _, test := range tests {
+		if got := startsAnew(test.want, test.last); got != test.anew {
+			t.Errorf("%s: got %t, want %t", test.name, got, test.anew)
+		}
+	}
+}

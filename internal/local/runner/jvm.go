@@ -1,0 +1,141 @@
+package runner
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"streamproof/internal/local/emulator"
+	"streamproof/internal/local/flink"
+	"streamproof/internal/local/process"
+)
+
+const (
+	mainClass = "streamproof.analytics.Job"
+	// propertyGroup is the application's group that is told where AWS is.
+	propertyGroup   = "streamproof"
+	downloadTimeout = 2 * time.Minute
+)
+
+// A jvm is one that was started.
+type jvm struct {
+	*process.Process
+	flink.Client
+	vendor *vendor
+}
+
+// startJVM starts a JVM that runs the spec's job from the given state, empty for none.
+func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, error) {
+	if spec.Restore == types.ApplicationRestoreTypeRestoreFromCustomSnapshot {
+		return nil, fmt.Errorf("the application is to start from snapshot %q, and the local stack keeps none by name: start it with %s", spec.Snapshot, types.ApplicationRestoreTypeRestoreFromLatestSnapshot)
+	}
+	jar, err := r.download(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	port, err := emulator.FreePort(0)
+	if err != nil {
+		return nil, err
+	}
+	conf := flink.Conf{
+		Properties:            withProperties(spec.Properties, propertyGroup, map[string]string{"kinesis.endpoint": r.KinesisEndpoint, "firehose.endpoint": r.FirehoseEndpoint}),
+		CheckpointInterval:    spec.CheckpointInterval,
+		CheckpointMinPause:    spec.CheckpointMinPause,
+		Parallelism:           spec.Parallelism,
+		RESTPort:              port,
+		CheckpointDir:         r.path("checkpoints"),
+		SavepointDir:          r.path("savepoints"),
+		RestoreFrom:           from,
+		AllowNonRestoredState: spec.AllowNonRestoredState,
+	}
+	for _, dir := range []string{"conf", "home", "tmp", "checkpoints", "savepoints"} {
+		if err := os.MkdirAll(r.path(dir), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if err := conf.Write(r.path("conf")); err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(LogFile(r.Dir), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	v, err := newVendor(r.sts, spec.Role)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(r.Java,
+		"-Xmx"+r.MaxHeap, "-Duser.home="+r.path("home"), "-Djava.io.tmpdir="+r.path("tmp"),
+		"-cp", strings.Join([]string{jar, filepath.Join(r.Libraries, "*"), r.Libraries}, string(os.PathListSeparator)),
+		mainClass, "--local", r.path("conf"))
+	cmd.Dir, cmd.Stdout, cmd.Stderr = r.Dir, log, log
+	// From scratch, and with no file of the user's to read credentials from: the role's own are the only ones.
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"),
+		"JAVA_HOME=" + os.Getenv("JAVA_HOME"),
+		"HOME=" + r.path("home"),
+		"AWS_REGION=" + r.AWS.Region,
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + v.URL,
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN=" + v.Token,
+		"AWS_EC2_METADATA_DISABLED=true",
+		// The emulator does not speak it.
+		"AWS_CBOR_DISABLE=true",
+	}
+	p, err := process.Start(cmd, PIDFile(r.Dir), r.Tied)
+	if err != nil {
+		v.close()
+		return nil, err
+	}
+	return &jvm{Process: p, Client: flink.Client{Address: "http://127.0.0.1:" + strconv.Itoa(port)}, vendor: v}, nil
+}
+
+// download returns a copy of the JAR that the application names. As in the service, a new file under an old name goes unnoticed.
+func (r *Runner) download(ctx context.Context, spec Spec) (_ string, err error) {
+	if err := os.MkdirAll(r.path("jars"), 0o755); err != nil {
+		return "", err
+	}
+	name := sha256.Sum256([]byte(spec.Bucket + "/" + spec.Key + "?" + spec.KeyVersion))
+	file := filepath.Join(r.path("jars"), hex.EncodeToString(name[:8])+".jar")
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("download s3://%s/%s: %w", spec.Bucket, spec.Key, err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
+	defer cancel()
+	in := &s3.GetObjectInput{Bucket: &spec.Bucket, Key: &spec.Key}
+	if spec.KeyVersion != "" {
+		in.VersionId = aws.String(spec.KeyVersion)
+	}
+	out, err := r.s3.GetObject(ctx, in)
+	if err != nil {
+		return "", err
+	}
+	defer out.Body.Close()
+	part, err := os.Create(file + ".part")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(part, out.Body)
+	if err := errors.Join(err, part.Close()); err != nil {
+		return "", err
+	}
+	return file, os.Rename(part.Name(), file)
+}

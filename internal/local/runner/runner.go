@@ -1,0 +1,320 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/cenkalti/backoff/v5"
+
+	"streamproof/internal/local/flink"
+	"streamproof/internal/local/process"
+)
+
+const (
+	callTimeout = 10 * time.Second
+	lookEvery   = 500 * time.Millisecond
+	endGrace    = 10 * time.Second
+	// steadyAfter is how long a JVM must have lived for its end not to count as one in a row.
+	steadyAfter = time.Minute
+)
+
+// Config says which application to follow, and with what.
+type Config struct {
+	Application string
+	AWS         aws.Config // the emulator's, with credentials that may assume the application's role
+	// KinesisEndpoint and FirehoseEndpoint are where the job finds the two services.
+	KinesisEndpoint, FirehoseEndpoint string
+	Dir                               string // of the runner's files
+	Java                              string // path of the program
+	Libraries                         string // directory of the JARs that the job needs and does not carry
+	MaxHeap                           string // as 1g
+	// Gone tells whether the emulator has ended, and the runner's work with it.
+	Gone func() bool
+	// Tied says that the JVM ends with this process, however that ends.
+	Tied bool
+	Log  *slog.Logger
+}
+
+// A Runner follows one application.
+type Runner struct {
+	Config
+	applications describer
+	sts          *sts.Client
+	s3           *s3.Client
+
+	last    *Last
+	jvm     *jvm // nil where none runs
+	started time.Time
+	backOff *backoff.ExponentialBackOff
+	retryAt time.Time
+	status  Status
+}
+
+// PIDFile is where the JVM is written down, LogFile where its output goes.
+func PIDFile(dir string) string { return filepath.Join(dir, "jvm.pid") }
+
+// LogFile is the log of the JVMs, one after the other.
+func LogFile(dir string) string { return filepath.Join(dir, "jvm.log") }
+
+func statusFile(dir string) string     { return filepath.Join(dir, "status.json") }
+func (r *Runner) lastFile() string     { return r.path("last.json") }
+func (r *Runner) path(n string) string { return filepath.Join(r.Dir, n) }
+
+// New makes a runner that goes on where another one ended in the same directory.
+func New(c Config) (*Runner, error) {
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	r := &Runner{
+		Config:       c,
+		applications: kinesisanalyticsv2.NewFromConfig(c.AWS),
+		sts:          sts.NewFromConfig(c.AWS),
+		s3:           s3.NewFromConfig(c.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
+		backOff:      backoff.NewExponentialBackOff(),
+	}
+	r.backOff.InitialInterval, r.backOff.MaxInterval = time.Second, 30*time.Second
+	var last Last
+	if err := readJSON(r.lastFile(), &last); err != nil {
+		return nil, err
+	}
+	if last.Spec.Version != 0 {
+		r.last = &last
+	}
+	return r, nil
+}
+
+// Run follows the application until the context ends or the emulator does. The JVM ends with it.
+func (r *Runner) Run(ctx context.Context) error {
+	// A JVM that an earlier runner left behind has lost its credentials.
+	if left, err := process.Find(PIDFile(r.Dir)); err != nil {
+		return err
+	} else if left != nil {
+		r.Log.Warn("ending the JVM that an earlier runner left", "pid", left.PID)
+		if err := left.End(ctx, endGrace); err != nil {
+			return err
+		}
+	}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		if err := r.look(ctx); err != nil && ctx.Err() == nil {
+			if r.Gone() {
+				r.Log.Info("the emulator has ended")
+				return r.end(ctx)
+			}
+			r.fail(err)
+		}
+		if err := r.publish(ctx); err != nil {
+			return errors.Join(err, r.end(ctx))
+		}
+		select {
+		case <-ctx.Done():
+			return r.end(ctx)
+		case <-r.died():
+		case <-look.C:
+		}
+	}
+}
+
+// died is closed when the JVM has ended.
+func (r *Runner) died() <-chan struct{} {
+	if r.jvm == nil {
+		return nil
+	}
+	return r.jvm.Done()
+}
+
+// look does one step towards what the application says.
+func (r *Runner) look(ctx context.Context) error {
+	r.reap(ctx)
+	want, err := describe(ctx, r.applications, r.Application)
+	if err != nil {
+		return fmt.Errorf("describe application %s: %w", r.Application, err)
+	}
+	if want == nil && r.last != nil && !r.last.Stopped && r.jvm == nil {
+		r.last.Stopped = true // while its JVM was down
+		return writeJSON(r.lastFile(), r.last)
+	}
+	switch Decide(want, r.last, r.jvm != nil, time.Now(), r.retryAt) {
+	case Start:
+		return r.start(ctx, *want)
+	case Stop:
+		return r.stop(ctx, want == nil)
+	}
+	if want == nil {
+		r.status.State = Stopped
+	}
+	return nil
+}
+
+// reap takes note of a JVM that ended by itself.
+func (r *Runner) reap(ctx context.Context) {
+	if r.jvm == nil {
+		return
+	}
+	select {
+	case <-r.jvm.Done():
+	default:
+		return
+	}
+	how := "with exit status 0"
+	if err := r.jvm.Err(); err != nil {
+		how = err.Error()
+	}
+	r.status.Failures++
+	if time.Since(r.started) > steadyAfter {
+		r.backOff.Reset()
+	}
+	r.fail(fmt.Errorf("the JVM ended by itself (%s); its log is %s", how, LogFile(r.Dir)))
+	r.retryLater()
+	if err := r.drop(ctx); err != nil {
+		r.fail(err)
+	}
+}
+
+func (r *Runner) retryLater() {
+	wait := r.backOff.NextBackOff()
+	r.retryAt = time.Now().Add(wait)
+	r.status.State = Waiting
+	r.Log.Info("waiting to start again", "for", wait.Round(time.Millisecond))
+}
+
+// drop ends what is left of the JVM, at once.
+func (r *Runner) drop(ctx context.Context) error {
+	j := r.jvm
+	r.jvm = nil
+	r.status.PID, r.status.Address, r.status.JobState = 0, "", ""
+	j.vendor.close()
+	return j.End(ctx, 0)
+}
+
+// start starts the job of the spec from the state that it should start from.
+func (r *Runner) start(ctx context.Context, spec Spec) error {
+	next := Last{Spec: spec, Lineage: time.Now()}
+	if r.last != nil && !reflect.DeepEqual(r.last.Spec, spec) {
+		r.backOff.Reset()
+	}
+	from := ""
+	if !startsAnew(spec, r.last) {
+		next.Lineage = r.last.Lineage
+		var err error
+		if from, err = flink.LatestState(next.Lineage, r.path("checkpoints"), r.path("savepoints")); err != nil {
+			return err
+		}
+	}
+	r.status.Version, r.status.RestoredFrom = spec.Version, from
+	j, err := r.startJVM(ctx, spec, from)
+	// Written down even where it failed, so that the same version is tried again with patience.
+	r.last = &next
+	if werr := writeJSON(r.lastFile(), r.last); werr != nil {
+		err = errors.Join(err, werr)
+	}
+	if j != nil {
+		r.jvm, r.started = j, time.Now()
+	}
+	if err != nil {
+		if j != nil {
+			err = errors.Join(err, r.drop(ctx))
+		}
+		r.retryLater()
+		return fmt.Errorf("start version %d: %w", spec.Version, err)
+	}
+	r.status.Starts++
+	r.status.State, r.status.PID, r.status.Address = Starting, j.PID, j.Address
+	r.Log.Info("started", "version", spec.Version, "pid", j.PID, "from", from)
+	return nil
+}
+
+// stop stops the job with a savepoint. Where none can be had, the next start is from the last checkpoint.
+func (r *Runner) stop(ctx context.Context, stopped bool) error {
+	r.status.State = Stopping
+	if err := r.publish(ctx); err != nil {
+		return err
+	}
+	savepoint, err := r.savepoint(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		r.fail(fmt.Errorf("no savepoint of version %d, the next start is from its last checkpoint: %w", r.last.Spec.Version, err))
+	}
+	r.Log.Info("stopped", "version", r.last.Spec.Version, "savepoint", savepoint)
+	r.last.Stopped = stopped
+	r.retryAt = time.Time{}
+	return errors.Join(r.drop(ctx), writeJSON(r.lastFile(), r.last))
+}
+
+func (r *Runner) savepoint(ctx context.Context) (string, error) {
+	job, err := r.jvm.Job(ctx)
+	if err != nil {
+		return "", err
+	}
+	if job == nil || job.State != "RUNNING" {
+		return "", errors.New("the job does not run")
+	}
+	dir := r.path(filepath.Join("savepoints", strconv.FormatInt(time.Now().UnixNano(), 10)))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	return r.jvm.StopWithSavepoint(ctx, job.ID, dir, r.jvm.Done())
+}
+
+// end ends the JVM with the runner: what is not in a checkpoint yet is read from the stream again at the next start.
+func (r *Runner) end(ctx context.Context) error {
+	if r.jvm == nil {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	j := r.jvm
+	j.vendor.close()
+	err := j.End(ctx, endGrace)
+	r.status = Status{State: Stopped, Starts: r.status.Starts, Failures: r.status.Failures}
+	if _, serr := os.Stat(r.Dir); errors.Is(serr, fs.ErrNotExist) {
+		return err
+	}
+	return errors.Join(err, writeJSON(statusFile(r.Dir), r.status))
+}
+
+func (r *Runner) fail(err error) {
+	now := time.Now().UTC().Truncate(time.Second)
+	r.Log.Error(err.Error())
+	r.status.LastError, r.status.LastErrorAt = err.Error(), &now
+}
+
+// publish asks the job how it is and writes the status down.
+func (r *Runner) publish(ctx context.Context) error {
+	if r.jvm != nil && r.status.State != Stopping {
+		if job, err := r.jvm.Job(ctx); err == nil && job != nil {
+			r.watch(ctx, job)
+		}
+	}
+	return writeJSON(statusFile(r.Dir), r.status)
+}
+
+// watch takes note of the job's state, and of why it fails where Flink itself starts it again and again.
+func (r *Runner) watch(ctx context.Context, job *flink.Job) {
+	before := r.status.JobState
+	r.status.JobState, r.status.State = job.State, Starting
+	if job.Running() {
+		r.status.State = Running
+		return
+	}
+	if job.State == "RUNNING" || job.State == before {
+		return
+	}
+	if failure, err := r.jvm.Failure(ctx, job.ID); err == nil && failure != "" {
+		r.fail(fmt.Errorf("the job is %s: %s", job.State, failure))
+	}
+}

@@ -1,0 +1,193 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
+	"github.com/google/go-cmp/cmp"
+
+	"streamproof/internal/local/flink"
+)
+
+type fakeApplications func() (*types.ApplicationDetail, error)
+
+func (f fakeApplications) DescribeApplication(context.Context, *kinesisanalyticsv2.DescribeApplicationInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOutput, error) {
+	detail, err := f()
+	return &kinesisanalyticsv2.DescribeApplicationOutput{ApplicationDetail: detail}, err
+}
+
+func detail() *types.ApplicationDetail {
+	return &types.ApplicationDetail{
+		ApplicationName:      aws.String("app"),
+		ApplicationStatus:    types.ApplicationStatusRunning,
+		ApplicationVersionId: aws.Int64(3),
+		ServiceExecutionRole: aws.String("arn:aws:iam::000000000000:role/r"),
+		ApplicationConfigurationDescription: &types.ApplicationConfigurationDescription{
+			ApplicationCodeConfigurationDescription: &types.ApplicationCodeConfigurationDescription{
+				CodeContentDescription: &types.CodeContentDescription{
+					S3ApplicationCodeLocationDescription: &types.S3ApplicationCodeLocationDescription{
+						BucketARN: aws.String("arn:aws:s3:::b"), FileKey: aws.String("code/1.jar"),
+					},
+				},
+			},
+			EnvironmentPropertyDescriptions: &types.EnvironmentPropertyDescriptions{
+				PropertyGroupDescriptions: []types.PropertyGroup{{PropertyGroupId: aws.String("streamproof"), PropertyMap: map[string]string{"a": "b"}}},
+			},
+			FlinkApplicationConfigurationDescription: &types.FlinkApplicationConfigurationDescription{
+				CheckpointConfigurationDescription: &types.CheckpointConfigurationDescription{
+					CheckpointingEnabled: aws.Bool(true), CheckpointInterval: aws.Int64(60000), MinPauseBetweenCheckpoints: aws.Int64(5000),
+				},
+				ParallelismConfigurationDescription: &types.ParallelismConfigurationDescription{Parallelism: aws.Int32(2)},
+			},
+		},
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	client := func(detail *types.ApplicationDetail, err error) fakeApplications {
+		return func() (*types.ApplicationDetail, error) { return detail, err }
+	}
+	got, err := describe(t.Context(), client(detail(), nil), "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Spec{
+		Version:            3,
+		Role:               "arn:aws:iam::000000000000:role/r",
+		Bucket:             "b",
+		Key:                "code/1.jar",
+		Properties:         []flink.PropertyGroup{{ID: "streamproof", Properties: map[string]string{"a": "b"}}},
+		Parallelism:        2,
+		CheckpointInterval: time.Minute,
+		CheckpointMinPause: 5 * time.Second,
+		Restore:            types.ApplicationRestoreTypeRestoreFromLatestSnapshot,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+
+	stopped := detail()
+	stopped.ApplicationStatus = types.ApplicationStatusReady
+	for name, c := range map[string]fakeApplications{
+		"stopped": client(stopped, nil),
+		"absent":  client(nil, &types.ResourceNotFoundException{}),
+	} {
+		if got, err := describe(t.Context(), c, "app"); got != nil || err != nil {
+			t.Errorf("%s: got %v, %v, want nothing to run", name, got, err)
+		}
+	}
+	if _, err := describe(t.Context(), client(nil, errors.New("reset")), "app"); err == nil {
+		t.Error("got no error where the answer is unknown: that would stop the job")
+	}
+	noCode := detail()
+	noCode.ApplicationConfigurationDescription.ApplicationCodeConfigurationDescription = nil
+	if _, err := describe(t.Context(), client(noCode, nil), "app"); err == nil || !strings.Contains(err.Error(), "app has no code in S3") {
+		t.Errorf("got %v, want that there is no code", err)
+	}
+}
+
+func TestWithProperties(t *testing.T) {
+	t.Parallel()
+	groups := []flink.PropertyGroup{{ID: "other", Properties: map[string]string{"x": "y"}}, {ID: "g", Properties: map[string]string{"a": "1", "b": "2"}}}
+	got := withProperties(groups, "g", map[string]string{"b": "3"})
+	want := []flink.PropertyGroup{groups[0], {ID: "g", Properties: map[string]string{"a": "1", "b": "3"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if groups[1].Properties["b"] != "2" {
+		t.Error("the argument was changed")
+	}
+	got = withProperties(nil, "g", map[string]string{"b": "3"})
+	if diff := cmp.Diff([]flink.PropertyGroup{{ID: "g", Properties: map[string]string{"b": "3"}}}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+type fakeSTS func(role string) (*ststypes.Credentials, error)
+
+func (f fakeSTS) AssumeRole(_ context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+	c, err := f(aws.ToString(in.RoleArn))
+	return &sts.AssumeRoleOutput{Credentials: c, AssumedRoleUser: &ststypes.AssumedRoleUser{}}, err
+}
+
+func TestVendor(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	// The first session is about to end, so it is handed out once only; the second lasts.
+	expiry := []time.Time{time.Now().Add(10 * time.Minute), time.Now().Add(time.Hour)}
+	var fail error
+	v, err := newVendor(fakeSTS(func(role string) (*ststypes.Credentials, error) {
+		if fail != nil {
+			return nil, fail
+		}
+		calls++
+		return &ststypes.Credentials{
+			AccessKeyId: aws.String("id of " + role), SecretAccessKey: aws.String("s"), SessionToken: aws.String("t"),
+			Expiration: aws.Time(expiry[min(calls, 2)-1]),
+		}, nil
+	}), "role")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.close()
+	get := func(token string) (int, map[string]string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer map[string]string
+		if err := json.Unmarshal(body, &answer); err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		return resp.StatusCode, answer
+	}
+	if status, answer := get("wrong"); status != http.StatusForbidden || answer["AccessKeyId"] != "" {
+		t.Errorf("got %d %v for a wrong token, want 403", status, answer)
+	}
+	for range 3 {
+		get(v.Token)
+	}
+	status, answer := get(v.Token)
+	want := map[string]string{
+		"AccessKeyId": "id of role", "SecretAccessKey": "s", "Token": "t",
+		"Expiration": expiry[1].UTC().Format(time.RFC3339),
+	}
+	if diff := cmp.Diff(want, answer); status != http.StatusOK || diff != "" {
+		t.Errorf("got %d, (-want +got)\n%s", status, diff)
+	}
+	if calls != 2 {
+		t.Errorf("got %d sessions, want 2: a new one in time, and no more than that", calls)
+	}
+	fail = errors.New("not allowed")
+	other, err := newVendor(fakeSTS(func(string) (*ststypes.Credentials, error) { return nil, fail }), "role")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.close()
+	v.URL, v.Token = other.URL, other.Token
+	if status, answer := get(v.Token); status != http.StatusInternalServerError || !strings.Contains(answer["message"], "not allowed") {
+		t.Errorf("got %d %v, want 500 and why", status, answer)
+	}
+}

@@ -1,0 +1,91 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// A State is how far the runner has come with the application.
+type State string
+
+const (
+	Stopped  State = "stopped"  // as the application is
+	Starting State = "starting" // the JVM runs, not yet every task of the job
+	Running  State = "running"
+	Stopping State = "stopping" // waiting for the savepoint
+	Waiting  State = "waiting"  // to start again after a failure
+)
+
+// Status is what the runner last wrote down.
+type Status struct {
+	State   State `json:"state"`
+	Version int64 `json:"version,omitempty"` // the application's version that runs or ran last
+	PID     int   `json:"pid,omitempty"`
+	// Address is that of Flink's REST interface and web page.
+	Address      string     `json:"address,omitempty"`
+	JobState     string     `json:"jobState,omitempty"`
+	RestoredFrom string     `json:"restoredFrom,omitempty"`
+	Starts       int        `json:"starts"`   // of a JVM, by this runner
+	Failures     int        `json:"failures"` // of them, those that died by themselves
+	LastError    string     `json:"lastError,omitempty"`
+	LastErrorAt  *time.Time `json:"lastErrorAt,omitempty"`
+}
+
+// ReadStatus reads what a runner wrote down in dir; the zero Status where none did yet.
+func ReadStatus(dir string) (Status, error) {
+	var s Status
+	err := readJSON(statusFile(dir), &s)
+	return s, err
+}
+
+// AwaitRunning returns when every task of the version's job runs. The error of a context that ends carries what the runner says.
+func AwaitRunning(ctx context.Context, dir string, version int64) error {
+	for {
+		s, err := ReadStatus(dir)
+		if err != nil {
+			return err
+		}
+		if s.State == Running && s.Version == version {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if s.LastError != "" {
+				return fmt.Errorf("the Flink job does not run (%s): %s", s.State, s.LastError)
+			}
+			return fmt.Errorf("the Flink job does not run (%s, job %s): %w", s.State, s.JobState, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func readJSON(file string, into any) error {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	return nil
+}
+
+// writeJSON replaces the file at once, so that no reader sees half of it.
+func writeJSON(file string, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}

@@ -1,0 +1,105 @@
+// Package sam runs the AWS SAM CLI against the emulator: the same template and the same two commands as on AWS.
+package sam
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"streamproof/internal/local/emulator"
+)
+
+// ConfigEnv is the environment of samconfig.toml that describes the local stack.
+const ConfigEnv = "local"
+
+const (
+	configFile   = "samconfig.toml"
+	templateFile = "template.yaml"
+	// parametersFile has the local stack's parameters.
+	parametersFile = "local.yaml"
+	endGrace       = 10 * time.Second
+)
+
+// Config says which SAM CLI to run, and where.
+type Config struct {
+	Program  string // path of the sam program
+	Root     string // directory of the template
+	BuildDir string // where Build puts what Deploy takes
+	LogFile  string // gets the output of both
+	Stack    string
+	Region   string
+	Endpoint string // of the emulator
+}
+
+// Build builds the functions for this machine's own processor.
+func (c Config) Build(ctx context.Context) error {
+	return c.run(ctx, "build", "--template-file", filepath.Join(c.Root, templateFile), "--build-dir", c.BuildDir)
+}
+
+// Deploy brings the stack to what Build has built.
+func (c Config) Deploy(ctx context.Context) error {
+	return c.run(ctx, "deploy", "--template-file", filepath.Join(c.BuildDir, templateFile), "--stack-name", c.Stack)
+}
+
+// Built tells whether Build has been run.
+func (c Config) Built() bool {
+	_, err := os.Stat(filepath.Join(c.BuildDir, templateFile))
+	return err == nil
+}
+
+func (c Config) run(ctx context.Context, command string, args ...string) error {
+	log, err := os.OpenFile(c.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	args = append([]string{command, "--config-file", filepath.Join(c.Root, configFile), "--config-env", ConfigEnv, "--region", c.Region}, args...)
+	// What is given here replaces the list of samconfig.toml, which is the same file and the common architecture.
+	args = append(args, "--parameter-overrides", "file://"+filepath.Join(c.Root, parametersFile), "Architecture="+Architecture())
+	cmd := exec.CommandContext(ctx, c.Program, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Root, log, log
+	cmd.Env = append(withoutAWS(os.Environ()),
+		"AWS_ENDPOINT_URL="+c.Endpoint,
+		"AWS_ACCESS_KEY_ID="+emulator.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+emulator.SecretAccessKey,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"SAM_CLI_TELEMETRY=0",
+		"SAM_CLI_POLL_DELAY=1",
+	)
+	// It runs compilers: all of them end with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = endGrace
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("sam %s: %w", command, ctx.Err())
+		}
+		return fmt.Errorf("sam %s: %w", command, err)
+	}
+	return nil
+}
+
+// Architecture is this machine's processor by Lambda's name.
+func Architecture() string {
+	if runtime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return runtime.GOARCH
+}
+
+// withoutAWS drops the variables that would lead to somebody's AWS account.
+func withoutAWS(env []string) []string {
+	var kept []string
+	for _, v := range env {
+		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "SAM_CLI_") {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,50 @@
+package sam_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"streamproof/internal/local/sam"
+)
+
+// TestCommands runs a stand-in that says how it was called.
+func TestCommands(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "sam")
+	script := "#!/bin/sh\necho \"$@\"\nenv | grep -E '^(AWS|SAM)_' | sort\n[ \"$1\" = build ]\n"
+	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_PROFILE", "somebody's")
+	t.Setenv("AWS_SESSION_TOKEN", "secret")
+	c := sam.Config{Program: program, Root: dir, BuildDir: "/b", LogFile: filepath.Join(dir, "log"), Stack: "s", Region: "eu-west-1", Endpoint: "http://127.0.0.1:1"}
+	if err := c.Build(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := c.Deploy(t.Context()); err == nil || !strings.Contains(err.Error(), "sam deploy: exit status 1") {
+		t.Errorf("got %v, want the exit status", err)
+	}
+	log, err := os.ReadFile(c.LogFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := `AWS_ACCESS_KEY_ID=test
+AWS_EC2_METADATA_DISABLED=true
+AWS_ENDPOINT_URL=http://127.0.0.1:1
+AWS_SECRET_ACCESS_KEY=test
+SAM_CLI_POLL_DELAY=1
+SAM_CLI_TELEMETRY=0
+`
+	common := " --config-file DIR/samconfig.toml --config-env local --region eu-west-1 --template-file "
+	parameters := " --parameter-overrides file://DIR/local.yaml Architecture=ARCH\n"
+	want := "build" + common + "DIR/template.yaml --build-dir /b" + parameters + env +
+		"deploy" + common + "/b/template.yaml --stack-name s" + parameters + env
+	got := strings.NewReplacer(dir, "DIR", sam.Architecture(), "ARCH").Replace(string(log))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
