@@ -27,12 +27,15 @@ type Tick struct {
 type Judge struct {
 	format func(key []byte) string
 
-	ticks    []Tick
-	accounts []account
-	index    map[string]int32 // key → accounts
+	ticks []Tick
+	table table
 
 	object  string
 	written time.Time
+	// The copies that were found and not yet looked up; their keys stand in buffer.
+	keys   [][]byte
+	lines  [batch]int64
+	buffer []byte
 
 	counts  Counts
 	samples map[Class][]Sample
@@ -40,65 +43,58 @@ type Judge struct {
 	leaks   map[string]time.Time
 }
 
-// account is what is open of one distinct row.
-type account struct {
-	owed   queue // lo
-	spare  queue // hi − lo
-	number int32 // of this account's key in order of first claim, for stable samples
-}
-
 // due is what one tick has open of one row.
 type due struct {
 	tick     int32
+	open     int32
 	infinite bool
-	open     int64
+	used     bool
 }
 
 // queue holds dues in the order of their claims. The first is kept in place, since most rows have no more.
 type queue struct {
 	first due
-	used  bool
-	rest  []due
+	rest  *[]due
 }
 
 func (q *queue) add(tick int32, n int64, infinite bool) {
 	last := &q.first
-	if len(q.rest) > 0 {
-		last = &q.rest[len(q.rest)-1]
+	if q.rest != nil && len(*q.rest) > 0 {
+		last = &(*q.rest)[len(*q.rest)-1]
 	}
-	if q.used && last.tick == tick && last.infinite == infinite {
-		last.open += n
-		return
+	switch d := (due{tick: tick, open: int32(n), infinite: infinite, used: true}); {
+	case !q.first.used:
+		q.first = d
+	case last.tick == tick && last.infinite == infinite:
+		last.open += int32(n)
+	case q.rest == nil:
+		q.rest = &[]due{d}
+	default:
+		*q.rest = append(*q.rest, d)
 	}
-	d := due{tick: tick, open: n, infinite: infinite}
-	if !q.used {
-		q.first, q.used = d, true
-		return
-	}
-	q.rest = append(q.rest, d)
 }
 
 // pay takes one from the oldest due that is open and returns its tick. An infinite due is always open.
 func (q *queue) pay() (tick int32, ok bool) {
-	for q.used {
+	for q.first.used {
 		if q.first.open > 0 || q.first.infinite {
 			q.first.open = max(q.first.open-1, 0)
 			return q.first.tick, true
 		}
-		if len(q.rest) == 0 {
-			q.used = false
+		if q.rest == nil || len(*q.rest) == 0 {
+			q.first.used = false
 			break
 		}
-		q.first, q.rest = q.rest[0], q.rest[1:]
+		q.first, *q.rest = (*q.rest)[0], (*q.rest)[1:]
 	}
 	return 0, false
 }
 
 func (q *queue) all(yield func(due) bool) {
-	if !q.used || !yield(q.first) {
+	if !q.first.used || !yield(q.first) || q.rest == nil {
 		return
 	}
-	for _, d := range q.rest {
+	for _, d := range *q.rest {
 		if !yield(d) {
 			return
 		}
@@ -117,7 +113,8 @@ type found struct {
 func NewJudge(format func(key []byte) string) *Judge {
 	return &Judge{
 		format:  format,
-		index:   map[string]int32{},
+		keys:    make([][]byte, 0, batch),
+		table:   newTable(),
 		samples: map[Class][]Sample{},
 		strange: map[string][]found{},
 		leaks:   map[string]time.Time{},
@@ -125,20 +122,22 @@ func NewJudge(format func(key []byte) string) *Judge {
 }
 
 // Claim opens a tick; what is owed from now on is owed by it.
-func (j *Judge) Claim(t Tick) { j.ticks = append(j.ticks, t) }
+func (j *Judge) Claim(t Tick) {
+	j.settle()
+	j.ticks = append(j.ticks, t)
+}
 
 // Owe opens one record's row: the stream holds lo to hi copies of it.
 func (j *Judge) Owe(key []byte, lo, hi int64) {
 	if hi == 0 {
 		return
 	}
-	i, ok := j.index[string(key)]
-	if !ok {
-		i = int32(len(j.accounts))
-		j.accounts = append(j.accounts, account{number: i})
-		j.index[string(key)] = i
+	hash := j.table.hash(key)
+	a := j.table.get(key, hash)
+	if a == nil {
+		a = j.table.add(key, hash)
 	}
-	a, tick := &j.accounts[i], int32(len(j.ticks)-1)
+	tick := int32(len(j.ticks) - 1)
 	if lo > 0 {
 		a.owed.add(tick, lo, false)
 		j.counts.Owed += lo
@@ -151,30 +150,49 @@ func (j *Judge) Owe(key []byte, lo, hi int64) {
 }
 
 // Object says where, and written when, the rows that follow are found.
-func (j *Judge) Object(key string, written time.Time) { j.object, j.written = key, written }
+func (j *Judge) Object(key string, written time.Time) {
+	j.settle()
+	j.object, j.written = key, written
+}
 
 // Find takes one copy of a row, found in the current object at this line (from 1).
 func (j *Judge) Find(key []byte, line int64) {
-	i, ok := j.index[string(key)]
-	if !ok {
+	at := len(j.buffer)
+	j.buffer = append(j.buffer, key...)
+	j.lines[len(j.keys)] = line
+	j.keys = append(j.keys, j.buffer[at:])
+	if len(j.keys) == batch {
+		j.settle()
+	}
+}
+
+// settle has the copies that were found pay, in the order in which they were found.
+func (j *Judge) settle() {
+	var accounts [batch]*account
+	j.table.lookup(j.keys, &accounts)
+	for i, key := range j.keys {
+		j.pay(accounts[i], key, j.lines[i])
+	}
+	j.keys, j.buffer = j.keys[:0], j.buffer[:0]
+}
+
+func (j *Judge) pay(a *account, key []byte, line int64) {
+	if a == nil {
 		j.wonder(key, line)
 		return
 	}
-	a := &j.accounts[i]
-	if tick, ok := a.owed.pay(); ok {
-		j.counts.Delivered++
-		if j.written.After(j.ticks[tick].Settled) {
-			j.counts.Late++
+	tick, ok := a.owed.pay()
+	if !ok {
+		if tick, ok = a.spare.pay(); !ok {
+			j.counts.Duplicated++
+			j.sample(Duplicated, key, found{object: j.object, line: line, count: 1})
+			return
 		}
-	} else if tick, ok = a.spare.pay(); ok {
-		j.counts.Delivered++
 		j.counts.Recovered++
-		if j.written.After(j.ticks[tick].Settled) {
-			j.counts.Late++
-		}
-	} else {
-		j.counts.Duplicated++
-		j.sample(Duplicated, key, found{object: j.object, line: line, count: 1})
+	}
+	j.counts.Delivered++
+	if j.written.After(j.ticks[tick].Settled) {
+		j.counts.Late++
 	}
 }
 
@@ -198,7 +216,10 @@ func (j *Judge) Corrupt(text []byte, line int64, reason string) {
 
 // Strange says whether there are copies that no tick owed when they were found. If so, Leak should be told of every row
 // that the query without its WHERE gives, before Close.
-func (j *Judge) Strange() bool { return len(j.strange) > 0 }
+func (j *Judge) Strange() bool {
+	j.settle()
+	return len(j.strange) > 0
+}
 
 // Leak says that a record of a tick that was claimed then gives this row once the query's WHERE is left out.
 func (j *Judge) Leak(key []byte, claimed time.Time) {
@@ -212,6 +233,7 @@ func (j *Judge) Leak(key []byte, claimed time.Time) {
 
 // Close draws up the balance at a moment of the bucket's clock. The judge is of no use after it.
 func (j *Judge) Close(now time.Time) (Counts, map[Class][]Sample) {
+	j.settle()
 	for _, key := range slices.Sorted(maps.Keys(j.strange)) {
 		leaked, ok := j.leaks[key]
 		for _, f := range j.strange[key] {
@@ -226,34 +248,32 @@ func (j *Judge) Close(now time.Time) (Counts, map[Class][]Sample) {
 	}
 
 	type loss struct {
-		key   string
-		count int64
-		tick  int32
+		row *account
+		due due
 	}
 	var losses []loss
-	for key, i := range j.index {
-		for d := range j.accounts[i].owed.all {
+	for i := range j.table.accounts {
+		a := &j.table.accounts[i]
+		for d := range a.owed.all {
 			switch {
 			case d.open == 0:
 			case j.settled(d.tick, now):
-				j.counts.Missing += d.open
-				losses = append(losses, loss{key, d.open, d.tick})
+				j.counts.Missing += int64(d.open)
+				losses = append(losses, loss{a, d})
 			default:
-				j.counts.InFlight += d.open
+				j.counts.InFlight += int64(d.open)
 			}
 		}
-		for d := range j.accounts[i].spare.all {
+		for d := range a.spare.all {
 			if j.settled(d.tick, now) {
-				j.counts.Unknown += d.open
+				j.counts.Unknown += int64(d.open)
 			}
 		}
 	}
-	slices.SortFunc(losses, func(a, b loss) int {
-		return cmp.Or(cmp.Compare(a.tick, b.tick), cmp.Compare(j.accounts[j.index[a.key]].number, j.accounts[j.index[b.key]].number))
-	})
+	slices.SortStableFunc(losses, func(a, b loss) int { return cmp.Compare(a.due.tick, b.due.tick) })
 	for _, l := range losses[:min(len(losses), MaxSamples)] {
 		j.samples[Missing] = append(j.samples[Missing],
-			Sample{Row: j.format([]byte(l.key)), Count: l.count, Tick: &j.ticks[l.tick].Time})
+			Sample{Row: j.format(j.table.key(l.row)), Count: int64(l.due.open), Tick: &j.ticks[l.due.tick].Time})
 	}
 	return j.counts, j.samples
 }

@@ -81,7 +81,7 @@ func history(t *testing.T) *memory {
 	return m
 }
 
-func embedded(t *testing.T) *pipeline.Pipeline {
+func embedded(t testing.TB) *pipeline.Pipeline {
 	t.Helper()
 	p, err := pipeline.Embedded()
 	if err != nil {

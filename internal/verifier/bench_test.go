@@ -1,0 +1,94 @@
+package verifier_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"streamproof/internal/generator"
+	"streamproof/internal/proof"
+	"streamproof/internal/query"
+	"streamproof/internal/verifier"
+)
+
+// benchTick is a tick whose rows are of the kind that the demo delivers, about half of them distinct.
+var benchTick = generator.Tick{Time: start, Records: 1_000_000, Spread: 20 * time.Second}
+
+// records makes the tick's records as the verifier does, column by column, as they are asked for.
+type records struct {
+	make   *generator.Generator
+	at     int
+	buffer []byte
+}
+
+func (r *records) Next() bool {
+	r.at++
+	return r.at < benchTick.Records
+}
+
+func (r *records) Field(i int) []byte {
+	r.buffer = r.make.AppendColumn(r.buffer[:0], benchTick, r.at, i)
+	return r.buffer
+}
+
+// BenchmarkOwed makes the owed rows of a tick: generated, put through the query in SQLite and opened.
+func BenchmarkOwed(b *testing.B) {
+	q, g := compiled(b)
+	engine, err := q.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = engine.Close() }()
+	for b.Loop() {
+		judge := proof.NewJudge(q.Output.Format)
+		judge.Claim(proof.Tick{})
+		err := engine.Rows(&records{make: g, at: -1}, true, func(key []byte) { judge.Owe(key, 1, 1) })
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*float64(benchTick.Records)/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkDelivered parses and counts the delivered rows of a tick against what is owed.
+func BenchmarkDelivered(b *testing.B) {
+	q, g := compiled(b)
+	engine, err := q.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = engine.Close() }()
+	var object bytes.Buffer
+	rows := 0
+	judge := proof.NewJudge(q.Output.Format)
+	judge.Claim(proof.Tick{})
+	err = engine.Rows(&records{make: g, at: -1}, true, func(key []byte) {
+		object.WriteString(q.Output.Format(key) + "\n")
+		rows++
+		judge.Owe(key, 1, proof.Infinite)
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(object.Len()))
+	for b.Loop() {
+		if _, err := verifier.Count(judge, q.Output, bytes.NewReader(object.Bytes())); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*float64(rows)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func compiled(b *testing.B) (*query.Query, *generator.Generator) {
+	b.Helper()
+	p := embedded(b)
+	q, err := query.Compile(p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	g, err := generator.New(p.Schema, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return q, g
+}
