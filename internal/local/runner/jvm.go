@@ -95,7 +95,7 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, er
 		// The emulator does not speak it.
 		"AWS_CBOR_DISABLE=true",
 	}
-	p, err := process.Start(cmd, PIDFile(r.Dir), r.Tied)
+	p, err := process.Start(cmd, PIDFile(r.Dir), true)
 	if err != nil {
 		v.close()
 		return nil, err

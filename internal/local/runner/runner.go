@@ -19,7 +19,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"streamproof/internal/local/flink"
-	"streamproof/internal/local/process"
 )
 
 const (
@@ -42,8 +41,6 @@ type Config struct {
 	MaxHeap                           string // as 1g
 	// Gone tells whether the emulator has ended, and the runner's work with it.
 	Gone func() bool
-	// Tied says that the JVM ends with this process, however that ends.
-	Tied bool
 	Log  *slog.Logger
 }
 
@@ -95,17 +92,9 @@ func New(c Config) (*Runner, error) {
 	return r, nil
 }
 
-// Run follows the application until the context ends or the emulator does. The JVM ends with it.
+// Run follows the application until the context ends or the emulator does. The JVM ends with it, and with
+// this process however that ends: without its runner it has no credentials.
 func (r *Runner) Run(ctx context.Context) error {
-	// A JVM that an earlier runner left behind has lost its credentials.
-	if left, err := process.Find(PIDFile(r.Dir)); err != nil {
-		return err
-	} else if left != nil {
-		r.Log.Warn("ending the JVM that an earlier runner left", "pid", left.PID)
-		if err := left.End(ctx, endGrace); err != nil {
-			return err
-		}
-	}
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {

@@ -1,0 +1,175 @@
+// Package cli is the command line: what each command takes, prints and answers as exit status.
+//
+// The exit status is 0 for done or PROVEN, 1 for NOT PROVEN and for nothing else, 2 for wrong usage or configuration,
+// 3 for UNDECIDED and for everything that could not be done. Results go to stdout, progress and errors to stderr.
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/alecthomas/kong"
+
+	"streamproof/internal/local"
+	"streamproof/internal/stack"
+)
+
+// The exit statuses that are not a verdict's.
+const (
+	exitDone  = 0
+	exitUsage = 2
+	exitFault = 3
+)
+
+type grammar struct {
+	Project string `help:"The project's directory, which local stacks are built from (this directory or the nearest above it)." type:"existingdir" placeholder:"DIR"`
+
+	Up      upCmd      `cmd:"" help:"Start a local stack, or bring a running one to what the template says now."`
+	Demo    demoCmd    `cmd:"" help:"Show all of it on a local stack of its own: start, produce, deliver, prove, stop."`
+	Produce produceCmd `cmd:"" help:"Have the producer send a tick."`
+	Verify  verifyCmd  `cmd:"" help:"Have the verifier judge what was delivered."`
+	Status  statusCmd  `cmd:"" help:"Tell how all parts of the stack are."`
+	Down    downCmd    `cmd:"" help:"Stop the local stack."`
+	Follow  followCmd  `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
+}
+
+// env is what commands write to.
+type env struct {
+	stdout, stderr io.Writer
+	grammar        *grammar
+}
+
+// verdict ends a command with the exit status of a judgement.
+type verdict int
+
+func (v verdict) Error() string { return fmt.Sprintf("exit status %d", int(v)) }
+
+// usageError is a fault of what the user typed.
+type usageError struct{ problem string }
+
+func (e *usageError) Error() string { return e.problem }
+
+// Run runs the command line and returns the exit status.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	e := &env{stdout: stdout, stderr: stderr, grammar: &grammar{}}
+	helped := false
+	parser, err := kong.New(e.grammar,
+		kong.Name("streamproof"),
+		kong.Description("Produces, analyses and delivers a stream, and proves that every row arrived exactly as often as it is owed.\n\n"+
+			"Without --stack, produce, verify and status speak to the local stack that `up` started; with it, to that stack on AWS.\n\n"+
+			"Exit status: 0 done or PROVEN, 1 NOT PROVEN, 2 wrong usage or configuration, 3 UNDECIDED or not done."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(e),
+	)
+	if err != nil {
+		return e.report(err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return exitDone
+	}
+	if err != nil {
+		return e.report(&usageError{fmt.Sprintf("%v: see `streamproof --help`", err)})
+	}
+	return e.report(parsed.Run())
+}
+
+// report prints an error in one line, with the end of the log where there is one, and returns the exit status.
+func (e *env) report(err error) int {
+	var judged verdict
+	var usage *usageError
+	var setup *local.SetupError
+	var log *local.LogError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &judged):
+		return int(judged)
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(e.stderr, "streamproof: interrupted")
+		return exitFault
+	case errors.As(err, &log):
+		e.tail(log.Log)
+	}
+	fmt.Fprintf(e.stderr, "streamproof: %v\n", err)
+	if errors.As(err, &usage) || errors.As(err, &setup) || errors.Is(err, stack.ErrNotUsable) {
+		return exitUsage
+	}
+	return exitFault
+}
+
+const tailLines = 20
+
+// tail prints the end of a log.
+func (e *env) tail(file string) {
+	f, err := os.Open(file)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	var lines []string
+	for scanner := bufio.NewScanner(f); scanner.Scan(); {
+		lines = append(lines, scanner.Text())
+		if len(lines) > tailLines {
+			lines = lines[1:]
+		}
+	}
+	fmt.Fprintf(e.stderr, "The end of %s:\n", file)
+	for _, line := range lines {
+		fmt.Fprintln(e.stderr, "  | "+line)
+	}
+}
+
+// root returns the project's directory.
+func (e *env) root() (string, error) {
+	if e.grammar.Project != "" {
+		return e.grammar.Project, nil
+	}
+	start, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "samconfig.toml")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", &usageError{fmt.Sprintf("%s is not in the project's directory: go there, or name it with --project", start)}
+		}
+	}
+}
+
+// stateDir returns the given directory, or the project's own.
+func (e *env) stateDir(given string) (string, error) {
+	if given != "" {
+		return filepath.Abs(given)
+	}
+	root, err := e.root()
+	return filepath.Join(root, local.StateDirName), err
+}
+
+// printJSON prints a value, or JSON as it came, for a script.
+func (e *env) printJSON(value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, data, "", "  "); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(e.stdout, b.String())
+	return err
+}

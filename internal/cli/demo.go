@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"streamproof/internal/ledger"
+	"streamproof/internal/local"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+	"streamproof/internal/stack"
+)
+
+const (
+	ticksByHand = 2
+	// scheduleTimeout is for a rate of a minute, which the emulator looks at every 10 seconds.
+	scheduleTimeout = 3 * time.Minute
+	// deliveryMargin is for the ticks that go on beside the deadline of those that are waited for.
+	deliveryMargin = time.Minute
+	lookEvery      = 2 * time.Second
+)
+
+type demoCmd struct {
+	Records int  `help:"Records of each tick by hand." default:"1000"`
+	Keep    bool `help:"Keep the state directory, with all logs, after a PROVEN."`
+}
+
+// Validate is called by kong.
+func (c *demoCmd) Validate() error {
+	if c.Records < 1 {
+		return fmt.Errorf("cannot produce %d records: give a number above 0", c.Records)
+	}
+	return nil
+}
+
+func (c *demoCmd) Run(ctx context.Context, e *env) error {
+	root, err := e.root()
+	if err != nil {
+		return err
+	}
+	parent := filepath.Join(root, local.StateDirName)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(parent, "demo-")
+	if err != nil {
+		return err
+	}
+	p := newProgress(e.stderr)
+	r, err := c.run(ctx, p, root, dir)
+	p.stop()
+	if err != nil {
+		fmt.Fprintf(e.stderr, "All logs are in %s.\n", dir)
+		return err
+	}
+	switch {
+	case r.Verdict == proof.Proven && !c.Keep:
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	default:
+		fmt.Fprintf(e.stderr, "All logs are in %s.\n", dir)
+	}
+	if _, err := fmt.Fprintln(e.stdout, reportText(r)); err != nil {
+		return err
+	}
+	return verdictOf(r)
+}
+
+// run starts a stack, has it deliver, and stops it, however that went.
+func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *report.Report, err error) {
+	s, err := local.Start(ctx, local.Options{Root: root, StateDir: dir, Port: local.AnyPort, Step: p.step})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		end := p.begin("stop everything")
+		stopped := s.Stop(context.WithoutCancel(ctx))
+		end.end(stopped)
+		err = errors.Join(err, stopped)
+	}()
+	if err := c.produce(ctx, p, s.Stack); err != nil {
+		return nil, err
+	}
+	return awaitDelivery(ctx, p, s.Stack)
+}
+
+// produce has ticks made by hand, and waits for one of the schedule.
+func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) error {
+	since := time.Now()
+	var byHand []string
+	for i := range ticksByHand {
+		st := p.begin(fmt.Sprintf("produce %d records by hand, tick %d of %d", c.Records, i+1, ticksByHand))
+		answer, _, err := s.Produce(ctx, time.Now().Truncate(time.Millisecond), c.Records)
+		st.end(err)
+		if err != nil {
+			return err
+		}
+		byHand = append(byHand, ledger.TickKey(answer.Tick))
+	}
+	st := p.begin("wait for a tick of the schedule, which fires every minute")
+	err := awaitSchedule(ctx, s, since, byHand)
+	st.end(err)
+	return err
+}
+
+// awaitSchedule returns when a tick that was not made by hand is complete.
+func awaitSchedule(ctx context.Context, s *stack.Stack, since time.Time, byHand []string) error {
+	waiting, cancel := context.WithTimeout(ctx, scheduleTimeout)
+	defer cancel()
+	for {
+		keys, err := s.TickKeys(waiting, since)
+		if err != nil && waiting.Err() == nil {
+			return err
+		}
+		for _, key := range keys {
+			if slices.Contains(byHand, key) {
+				continue
+			}
+			tick, err := s.Tick(waiting, key)
+			if err != nil && waiting.Err() == nil {
+				return err
+			}
+			if err == nil && tick.State == ledger.Complete {
+				return nil
+			}
+		}
+		if err := pause(waiting); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("the schedule completed no tick within %s: look at the emulator's log", scheduleTimeout)
+		}
+	}
+}
+
+// awaitDelivery has the verifier judge until nothing owed is on its way any more, something is wrong, or the deadline is past.
+func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack) (r *report.Report, err error) {
+	st := p.begin("wait until every owed row is delivered")
+	defer func() { st.end(err) }()
+	deadline := time.Now().Add(s.Outputs.DeliveryDeadline + deliveryMargin)
+	for {
+		if r, _, err = s.Verify(ctx); err != nil {
+			return nil, err
+		}
+		if settled(r) || time.Now().After(deadline) {
+			return r, nil
+		}
+		st.update(fmt.Sprintf("%d of %d", r.Counts.Delivered, r.Counts.Owed))
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// settled tells whether the verdict is one to end with. What is wrong stays wrong; what is undecided may yet be decided.
+func settled(r *report.Report) bool {
+	return r.Verdict == proof.NotProven ||
+		r.Verdict == proof.Proven && r.Counts.InFlight == 0 && r.Covers.Ticks > ticksByHand
+}
+
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(lookEvery):
+		return nil
+	}
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"streamproof/internal/stack"
+)
+
+type produceCmd struct {
+	Records int       `arg:"" optional:"" default:"1000" help:"How many records."`
+	Tick    time.Time `help:"The tick's time, which names it: the same tick again sends nothing (now)." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
+	target  `embed:""`
+}
+
+// Validate is called by kong.
+func (c *produceCmd) Validate() error {
+	if c.Records < 1 {
+		return fmt.Errorf("cannot produce %d records: give a number above 0", c.Records)
+	}
+	return c.target.Validate()
+}
+
+func (c *produceCmd) Run(ctx context.Context, e *env) error {
+	s, _, err := c.open(ctx, e)
+	if err != nil {
+		return err
+	}
+	if c.Tick.IsZero() {
+		c.Tick = time.Now()
+	}
+	answer, raw, err := s.Produce(ctx, c.Tick.Truncate(time.Millisecond), c.Records)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.printJSON(raw)
+	}
+	_, err = fmt.Fprintln(e.stdout, answerText(answer))
+	return err
+}
+
+func answerText(a *stack.Answer) string {
+	w := newTable()
+	w.AppendHeader(table.Row{"Shard", "Records", "First sequence number", "Last sequence number"})
+	for _, id := range slices.Sorted(maps.Keys(a.Shards)) {
+		shard := a.Shards[id]
+		w.AppendRow(table.Row{id, shard.Records, shard.FirstSequenceNumber, shard.LastSequenceNumber})
+	}
+	text := ""
+	if len(a.Shards) > 0 {
+		text = w.Render() + "\n"
+	}
+	text += fmt.Sprintf("Tick %s is %s: %d records, %d acknowledged, %d rejected, %d unknown.",
+		a.Tick.UTC().Format(timeFormat), a.State, a.Records, a.Acknowledged, a.Rejected, a.Unknown)
+	if a.Message != "" {
+		text += " " + a.Message
+	}
+	return text
+}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	pretty "github.com/jedib0t/go-pretty/v6/progress"
+	"github.com/mattn/go-isatty"
+)
+
+// progress tells a person of the steps of a long command: a moving display on a terminal, plain lines elsewhere.
+type progress struct {
+	out     io.Writer
+	display pretty.Writer // nil where there is no terminal
+	ended   chan struct{}
+}
+
+func newProgress(out io.Writer) *progress {
+	p := &progress{out: out}
+	file, ok := out.(*os.File)
+	if !ok || !isatty.IsTerminal(file.Fd()) {
+		return p
+	}
+	p.display, p.ended = pretty.NewWriter(), make(chan struct{})
+	p.display.SetOutputWriter(out)
+	p.display.SetStyle(pretty.StyleDefault)
+	p.display.SetTrackerPosition(pretty.PositionRight)
+	p.display.SetTrackerLength(12)
+	p.display.SetUpdateFrequency(100 * time.Millisecond)
+	visible := &p.display.Style().Visibility
+	visible.Percentage, visible.Value, visible.ETA = false, false, false
+	go func() {
+		p.display.Render()
+		close(p.ended)
+	}()
+	return p
+}
+
+// stop ends the display, so that others can write.
+func (p *progress) stop() {
+	if p.display == nil {
+		return
+	}
+	for !p.display.IsRenderInProgress() { // a stop before the start would be lost
+		select {
+		case <-p.ended:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+	p.display.Stop()
+	<-p.ended
+}
+
+// A step is one that is under way.
+type step struct {
+	p       *progress
+	name    string
+	begun   time.Time
+	tracker *pretty.Tracker
+}
+
+func (p *progress) begin(name string) *step {
+	s := &step{p: p, name: name, begun: time.Now()}
+	if p.display == nil {
+		fmt.Fprintf(p.out, "%s …\n", name)
+		return s
+	}
+	s.tracker = &pretty.Tracker{Message: name}
+	p.display.AppendTracker(s.tracker)
+	return s
+}
+
+// step is begin for package local.
+func (p *progress) step(name string) func(error) { return p.begin(name).end }
+
+// update tells how far the step is. Plain lines leave it out.
+func (s *step) update(how string) {
+	if s.tracker != nil {
+		s.tracker.UpdateMessage(s.name + ": " + how)
+	}
+}
+
+func (s *step) end(err error) {
+	switch {
+	case s.tracker != nil && err != nil:
+		s.tracker.MarkAsErrored()
+	case s.tracker != nil:
+		s.tracker.MarkAsDone()
+	case err != nil:
+		fmt.Fprintf(s.p.out, "%s: failed after %s\n", s.name, s.took())
+	default:
+		fmt.Fprintf(s.p.out, "%s: done in %s\n", s.name, s.took())
+	}
+}
+
+func (s *step) took() time.Duration { return time.Since(s.begun).Round(100 * time.Millisecond) }

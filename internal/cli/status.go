@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"streamproof/internal/local/runner"
+	"streamproof/internal/stack"
+)
+
+type statusCmd struct {
+	target `embed:""`
+}
+
+// status is what the command prints as JSON.
+type status struct {
+	*stack.Status
+	Local *localStatus `json:"local,omitempty"`
+}
+
+type localStatus struct {
+	Endpoint  string        `json:"endpoint"`
+	StateDir  string        `json:"stateDir"`
+	Following bool          `json:"following"`
+	Job       runner.Status `json:"job"`
+}
+
+func (c *statusCmd) Run(ctx context.Context, e *env) error {
+	s, here, err := c.open(ctx, e)
+	if err != nil {
+		return err
+	}
+	var out status
+	if out.Status, err = s.Status(ctx); err != nil {
+		return err
+	}
+	if here != nil {
+		out.Local = &localStatus{Endpoint: here.Endpoint(), StateDir: here.StateDir()}
+		if out.Local.Job, out.Local.Following, err = here.Job(); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return e.printJSON(out)
+	}
+	_, err = fmt.Fprintln(e.stdout, statusText(&out))
+	return err
+}
+
+func statusText(s *status) string {
+	w := newTable()
+	row := func(name, format string, args ...any) { w.AppendRow(table.Row{name, fmt.Sprintf(format, args...)}) }
+	row("stack", "%s in %s, %s", s.Stack, s.Region, s.State)
+	if l := s.Local; l != nil {
+		row("emulator", "%s, files in %s", l.Endpoint, l.StateDir)
+	}
+	row("application", "%s, version %d: %s", s.Outputs.ApplicationName, s.Application.Version, s.Application.Status)
+	if l := s.Local; l != nil {
+		job := string(l.Job.State)
+		if !l.Following {
+			job = "nobody follows the application: run `streamproof up`"
+		} else if l.Job.PID != 0 {
+			job += fmt.Sprintf(", version %d, process %d, %s", l.Job.Version, l.Job.PID, l.Job.Address)
+		}
+		row("Flink job", "%s", job)
+		row("", "%d starts, %d of them died", l.Job.Starts, l.Job.Failures)
+		if l.Job.RestoredFrom != "" {
+			row("", "from %s", l.Job.RestoredFrom)
+		}
+		if l.Job.LastErrorAt != nil {
+			row("", "last error at %s: %s", l.Job.LastErrorAt.Format(timeFormat), l.Job.LastError)
+		}
+	}
+	row("stream", "%s, %s: %s", s.Outputs.StreamName, s.Stream.Status, strings.Join(s.Stream.Shards, ", "))
+	row("delivery stream", "%s to s3://%s/%s", s.Outputs.DeliveryStreamName, s.Outputs.BucketName, s.Outputs.DataPrefix)
+	row("ledger", "%d ticks since %s", s.Ledger.Ticks, s.Ledger.Since.Format("2006-01-02"))
+	if t := s.Ledger.Last; t != nil {
+		row("", "last %s, %s, %d records", t.Tick.UTC().Format(timeFormat), t.State, t.Records)
+	}
+	if r := s.Last; r != nil {
+		row("last verdict", "at %s", r.JudgedAt.UTC().Format(timeFormat))
+		row("", "%s", r.LastLine())
+	} else {
+		row("last verdict", "none yet: run `streamproof verify`")
+	}
+	return w.Render()
+}
+
+func newTable() table.Writer {
+	w := table.NewWriter()
+	w.SetStyle(table.StyleLight)
+	w.Style().Options.SeparateRows = false
+	return w
+}

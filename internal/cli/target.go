@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"streamproof/internal/local"
+	"streamproof/internal/stack"
+)
+
+// target says which stack a command speaks to: one on AWS where it is named, else the local one.
+type target struct {
+	Stack    string `help:"Name of a stack on AWS." xor:"where" placeholder:"NAME"`
+	Region   string `help:"Region of the stack on AWS (else that of the AWS configuration)." placeholder:"REGION"`
+	StateDir string `help:"State directory of the local stack (.streamproof in the project's directory)." xor:"where" placeholder:"DIR"`
+	JSON     bool   `help:"Print JSON, for scripts." name:"json"`
+}
+
+// Validate is called by kong.
+func (t *target) Validate() error {
+	if t.Region != "" && t.Stack == "" {
+		return fmt.Errorf("--region is for a stack on AWS: name it with --stack")
+	}
+	return nil
+}
+
+// open finds the stack; the second result is nil for one on AWS.
+func (t *target) open(ctx context.Context, e *env) (*stack.Stack, *local.Stack, error) {
+	if t.Stack == "" {
+		dir, err := e.stateDir(t.StateDir)
+		if err != nil {
+			return nil, nil, err
+		}
+		s, err := local.Open(ctx, dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s.Stack, s, nil
+	}
+	c, err := config.LoadDefaultConfig(ctx, config.WithRegion(t.Region))
+	if err != nil {
+		return nil, nil, &usageError{fmt.Sprintf("read the AWS configuration: %v", err)}
+	}
+	if c.Region == "" {
+		return nil, nil, &usageError{"no region: name one with --region, or set AWS_REGION"}
+	}
+	if _, err := c.Credentials.Retrieve(ctx); err != nil {
+		return nil, nil, &usageError{fmt.Sprintf("no AWS credentials (%v): sign in, or set AWS_PROFILE", err)}
+	}
+	s, err := stack.Open(ctx, c, t.Stack)
+	return s, nil, err
+}

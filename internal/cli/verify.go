@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+)
+
+type verifyCmd struct {
+	target `embed:""`
+}
+
+func (c *verifyCmd) Run(ctx context.Context, e *env) error {
+	r, raw, err := c.judge(ctx, e)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = e.printJSON(raw)
+	} else {
+		_, err = fmt.Fprintln(e.stdout, reportText(r))
+	}
+	if err != nil {
+		return err
+	}
+	return verdictOf(r)
+}
+
+// judge gets a report from wherever the flags say, and the same as JSON.
+func (c *verifyCmd) judge(ctx context.Context, e *env) (*report.Report, json.RawMessage, error) {
+	s, _, err := c.open(ctx, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.Verify(ctx)
+}
+
+func verdictOf(r *report.Report) error {
+	if status := r.ExitStatus(); status != exitDone {
+		return verdict(status)
+	}
+	return nil
+}
+
+const timeFormat = "2006-01-02 15:04:05.000Z"
+
+// shownSamples of each class are for a person; all of them are in the JSON.
+const shownSamples = 5
+
+// reportText is the report for a terminal, ended by its last line.
+func reportText(r *report.Report) string {
+	var b strings.Builder
+	c := r.Covers
+	fmt.Fprintf(&b, "Judged %s/%s", r.Bucket, r.Prefix)
+	if c.Ticks > 0 {
+		fmt.Fprintf(&b, ", ticks %s to %s", c.From.UTC().Format(timeFormat), c.To.UTC().Format(timeFormat))
+	}
+	fmt.Fprintf(&b, ":\n%d ticks (%d in flight, %d crashed) of %d records; %d objects with %d rows, %d bytes; delivery deadline %d s.\n",
+		c.Ticks, c.TicksInFlight, c.TicksCrashed, c.Records, c.Objects, c.Rows, c.Bytes, c.DeliveryDeadlineSeconds)
+
+	w := newTable()
+	w.AppendHeader(table.Row{"Rows", "Count"})
+	w.AppendRow(table.Row{"owed", r.Counts.Owed})
+	w.AppendRow(table.Row{"delivered", r.Counts.Delivered})
+	for _, class := range proof.Classes {
+		w.AppendRow(table.Row{class, r.Counts.Of(class)})
+	}
+	w.AppendRow(table.Row{"in flight", r.Counts.InFlight})
+	w.AppendRow(table.Row{"unknown", r.Counts.Unknown})
+	w.AppendRow(table.Row{"recovered", r.Counts.Recovered})
+	w.AppendRow(table.Row{"late", r.Counts.Late})
+	b.WriteString(w.Render() + "\n")
+
+	if len(r.Samples) > 0 {
+		w := newTable()
+		w.AppendHeader(table.Row{"Class", "Row", "Count", "Where"})
+		for _, class := range proof.Classes {
+			samples := r.Samples[class]
+			for _, s := range samples[:min(len(samples), shownSamples)] {
+				w.AppendRow(table.Row{class, s.Row, s.Count, where(s)})
+			}
+			if more := len(samples) - shownSamples; more > 0 {
+				w.AppendRow(table.Row{class, fmt.Sprintf("and %d more samples: see --json", more)})
+			}
+		}
+		b.WriteString(w.Render() + "\n")
+	}
+	for _, reason := range r.Reasons {
+		b.WriteString("- " + reason + "\n")
+	}
+	if r.Key != "" {
+		fmt.Fprintf(&b, "Report: %s\n", r.Key)
+	}
+	return b.String() + r.LastLine()
+}
+
+func where(s proof.Sample) string {
+	var parts []string
+	if s.Tick != nil {
+		parts = append(parts, "tick "+s.Tick.UTC().Format(timeFormat))
+	}
+	if s.Object != "" {
+		parts = append(parts, fmt.Sprintf("%s:%d", s.Object, s.Line))
+	}
+	if s.Reason != "" {
+		parts = append(parts, s.Reason)
+	}
+	return strings.Join(parts, " ")
+}

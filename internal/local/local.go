@@ -1,0 +1,502 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"streamproof/internal/local/emulator"
+	"streamproof/internal/local/process"
+	"streamproof/internal/local/runner"
+	"streamproof/internal/local/sam"
+	"streamproof/internal/stack"
+)
+
+// What Start takes where Options say nothing.
+const (
+	DefaultStack  = "streamproof"
+	DefaultRegion = "eu-west-1"
+	DefaultPort   = 4566
+	StateDirName  = ".streamproof"
+)
+
+// AnyPort is the Port of Options for any free one.
+const AnyPort = -1
+
+const (
+	maxHeap       = "1g"
+	deployTimeout = 10 * time.Minute
+	jobTimeout    = 2 * time.Minute
+	endGrace      = 20 * time.Second // more than the runner's own for its JVM
+)
+
+// Options say which stack to start.
+type Options struct {
+	Root     string // the project's directory
+	StateDir string // Root's .streamproof where empty
+	Port     int    // of the emulator; 0 for that of a running one, else DefaultPort
+	// Prebuilt deploys what an earlier Start has built, where there is something.
+	Prebuilt bool
+	// Follower makes the command that calls Follow with the state directory. With it the stack outlives this process;
+	// without it the runner is a part of this process, and the kernel ends the rest with it.
+	Follower func(stateDir string) *exec.Cmd
+	// Step is told of each step as it begins, and the function that it returns of how it ended. It may be nil.
+	Step func(name string) func(error)
+}
+
+// A Stack is one that runs.
+type Stack struct {
+	*stack.Stack
+	AWS aws.Config // root's, on the emulator
+
+	dir    dir
+	record record
+	// stop ends a runner that is part of this process.
+	stop func() error
+}
+
+// record is stack.json.
+type record struct {
+	Stack       string `json:"stack"`
+	Region      string `json:"region"`
+	Port        int    `json:"port"`
+	Root        string `json:"root"`
+	Application string `json:"application,omitempty"`
+}
+
+// A SetupError is one that the user can mend before trying again: something is not installed, not built or not running.
+type SetupError struct{ Problem string }
+
+func (e *SetupError) Error() string { return e.Problem }
+
+// A LogError is the failure of a program that says more in its log.
+type LogError struct {
+	Err error
+	Log string // path of the log
+}
+
+func (e *LogError) Error() string { return fmt.Sprintf("%v; its log is %s", e.Err, e.Log) }
+func (e *LogError) Unwrap() error { return e.Err }
+
+// dir is a state directory.
+type dir string
+
+func (d dir) path(name string) string { return filepath.Join(string(d), name) }
+func (d dir) stackFile() string       { return d.path("stack.json") }
+func (d dir) emulatorPID() string     { return d.path("emulator.pid") }
+func (d dir) emulatorLog() string     { return d.path("emulator.log") }
+func (d dir) emulator() string        { return d.path("emulator") }
+func (d dir) followerPID() string     { return d.path("follower.pid") }
+func (d dir) followerLog() string     { return d.path("follower.log") }
+func (d dir) samLog() string          { return d.path("sam.log") }
+func (d dir) flink() string           { return d.path("flink") }
+
+func (d dir) write(r record) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(d.stackFile(), data, 0o600)
+}
+
+// running reads what runs, nil where nothing does.
+func (d dir) running() (*record, error) {
+	data, err := os.ReadFile(d.stackFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.stackFile(), err)
+	}
+	p, err := process.Find(d.emulatorPID())
+	if err != nil || p == nil || !p.Alive() {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// lock keeps two commands from changing the same stack at once.
+func (d dir) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(string(d), 0o755); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(d.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		file.Close()
+		return nil, &SetupError{fmt.Sprintf("another streamproof is changing the stack in %s: wait until it is done", d)}
+	}
+	return func() { file.Close() }, nil
+}
+
+// Start brings a stack up, or to what the template says now where it runs already. What it has started it ends again
+// where it fails.
+func Start(ctx context.Context, o Options) (_ *Stack, err error) {
+	var t tools
+	if o.Step == nil {
+		o.Step = func(string) func(error) { return func(error) {} }
+	}
+	if o.Root, err = filepath.Abs(o.Root); err != nil {
+		return nil, err
+	}
+	if o.StateDir == "" {
+		o.StateDir = filepath.Join(o.Root, StateDirName)
+	}
+	if o.StateDir, err = filepath.Abs(o.StateDir); err != nil {
+		return nil, err
+	}
+	if t, err = findTools(o.Root); err != nil {
+		return nil, err
+	}
+	s := &Stack{dir: dir(o.StateDir)}
+	unlock, err := s.dir.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	started := false
+	defer func() {
+		if err != nil && started {
+			err = errors.Join(err, s.end(ctx))
+		}
+	}()
+
+	step := func(name string, do func() error) error {
+		done := o.Step(name)
+		err := do()
+		done(err)
+		return err
+	}
+	running, err := s.dir.running()
+	if err != nil {
+		return nil, err
+	}
+	if running == nil {
+		if err := step("start the emulator", func() error { return s.startEmulator(ctx, o, t, &started) }); err != nil {
+			return nil, err
+		}
+	} else {
+		if o.Port > 0 && o.Port != running.Port {
+			return nil, &SetupError{fmt.Sprintf("the stack in %s runs at port %d, not %d: leave the port out, or end it first (streamproof down)", s.dir, running.Port, o.Port)}
+		}
+		s.record = *running
+	}
+	s.AWS = config(s.record)
+
+	build := sam.Config{
+		Program:  t.sam,
+		Root:     o.Root,
+		BuildDir: filepath.Join(o.Root, ".aws-sam", "local"),
+		LogFile:  s.dir.samLog(),
+		Stack:    s.record.Stack,
+		Region:   s.record.Region,
+		Endpoint: emulator.Endpoint(s.record.Port),
+	}
+	withLog := func(do func(context.Context) error) func() error {
+		return func() error {
+			ctx, cancel := context.WithTimeout(ctx, deployTimeout)
+			defer cancel()
+			if err := do(ctx); err != nil {
+				return &LogError{err, s.dir.samLog()}
+			}
+			return nil
+		}
+	}
+	if !o.Prebuilt || !build.Built() {
+		if err := step("build the functions and the Flink job", withLog(build.Build)); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.checkLibraries(); err != nil {
+		return nil, err
+	}
+	if err := step("deploy the template", withLog(build.Deploy)); err != nil {
+		return nil, err
+	}
+	if s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack); err != nil {
+		return nil, err
+	}
+	return s, step("start the Flink job", func() error { return s.follow(ctx, o) })
+}
+
+func (s *Stack) startEmulator(ctx context.Context, o Options, t tools, started *bool) error {
+	// What a stack whose emulator died has left: its stream and its bucket are gone, so the job's state is worthless.
+	if err := s.end(ctx); err != nil {
+		return err
+	}
+	for _, left := range []string{s.dir.emulator(), s.dir.flink()} {
+		if err := os.RemoveAll(left); err != nil {
+			return err
+		}
+	}
+	switch o.Port {
+	case 0:
+		o.Port = DefaultPort
+	case AnyPort:
+		o.Port = 0
+	}
+	*started = true
+	e, err := emulator.Start(ctx, emulator.Config{
+		Program: t.ministack,
+		Dir:     s.dir.emulator(),
+		PIDFile: s.dir.emulatorPID(),
+		LogFile: s.dir.emulatorLog(),
+		Port:    o.Port,
+		Region:  DefaultRegion,
+		Tied:    o.Follower == nil,
+	})
+	switch {
+	case errors.Is(err, emulator.ErrPortInUse):
+		return &SetupError{fmt.Sprintf("%v on this machine: end the program that listens there, or choose another with --port", err)}
+	case err != nil:
+		return &LogError{err, s.dir.emulatorLog()}
+	}
+	s.record = record{Stack: DefaultStack, Region: DefaultRegion, Port: e.Port, Root: o.Root}
+	return s.dir.write(s.record)
+}
+
+// config makes root's clients of the emulator.
+func config(r record) aws.Config {
+	return aws.Config{
+		Region:       r.Region,
+		BaseEndpoint: aws.String(emulator.Endpoint(r.Port)),
+		Credentials:  credentials.NewStaticCredentialsProvider(emulator.AccessKeyID, emulator.SecretAccessKey, ""),
+	}
+}
+
+// follow sees that a runner follows the deployed application, and returns when its job runs.
+func (s *Stack) follow(ctx context.Context, o Options) error {
+	if err := s.replaceFollower(ctx); err != nil {
+		return err
+	}
+	var err error
+	if o.Follower == nil {
+		err = s.followHere()
+	} else {
+		err = s.followThere(o.Follower(string(s.dir)))
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	application, err := s.Application(ctx)
+	if err != nil {
+		return err
+	}
+	if err := runner.AwaitRunning(ctx, s.dir.flink(), application.Version); err != nil {
+		return &LogError{err, runner.LogFile(s.dir.flink())}
+	}
+	return nil
+}
+
+// replaceFollower ends the runner of an application that the stack has no more.
+func (s *Stack) replaceFollower(ctx context.Context) error {
+	if s.record.Application == s.Outputs.ApplicationName {
+		return nil
+	}
+	if err := endRecorded(ctx, s.dir.followerPID(), endGrace); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(s.dir.flink()); err != nil {
+		return err
+	}
+	s.record.Application = s.Outputs.ApplicationName
+	return s.dir.write(s.record)
+}
+
+// followThere leaves the running to a process of its own.
+func (s *Stack) followThere(cmd *exec.Cmd) error {
+	log, err := os.OpenFile(s.dir.followerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	_, err = process.Start(cmd, s.dir.followerPID(), false)
+	if errors.Is(err, process.ErrRunning) {
+		return nil
+	}
+	return err
+}
+
+// followHere runs the runner in this process.
+func (s *Stack) followHere() error {
+	log, err := os.OpenFile(s.dir.followerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	r, err := s.dir.newRunner(s.record, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
+	// Not the caller's context: a stack goes on until it is stopped.
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- errors.Join(r.Run(ctx), log.Close()) }()
+	s.stop = func() error {
+		cancel()
+		return <-ended
+	}
+	return nil
+}
+
+func (d dir) newRunner(r record, log *slog.Logger) (*runner.Runner, error) {
+	t, err := findTools(r.Root)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.checkLibraries(); err != nil {
+		return nil, err
+	}
+	return runner.New(runner.Config{
+		Application:      r.Application,
+		AWS:              config(r),
+		KinesisEndpoint:  emulator.Endpoint(r.Port),
+		FirehoseEndpoint: emulator.Endpoint(r.Port),
+		Dir:              d.flink(),
+		Java:             t.java,
+		Libraries:        t.libraries,
+		MaxHeap:          maxHeap,
+		Gone: func() bool {
+			running, err := d.running()
+			return err == nil && running == nil
+		},
+		Log: log,
+	})
+}
+
+// Follow runs the runner of the stack in the state directory, until the context ends or the stack does. It is what the
+// command that Options.Follower makes has to call.
+func Follow(ctx context.Context, stateDir string) error {
+	d := dir(stateDir)
+	running, err := d.running()
+	if err != nil {
+		return err
+	}
+	if running == nil || running.Application == "" {
+		return notRunning(d)
+	}
+	r, err := d.newRunner(*running, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	if err != nil {
+		return err
+	}
+	return r.Run(ctx)
+}
+
+// Open finds the stack that runs in the state directory.
+func Open(ctx context.Context, stateDir string) (*Stack, error) {
+	d := dir(stateDir)
+	running, err := d.running()
+	if err != nil {
+		return nil, err
+	}
+	if running == nil {
+		return nil, notRunning(d)
+	}
+	s := &Stack{dir: d, record: *running, AWS: config(*running)}
+	s.Stack, err = stack.Open(ctx, s.AWS, running.Stack)
+	return s, err
+}
+
+func notRunning(d dir) error {
+	return &SetupError{fmt.Sprintf("no local stack runs in %s: start one with `streamproof up`, or name one on AWS with --stack", d)}
+}
+
+// Endpoint is where every AWS service of the stack answers.
+func (s *Stack) Endpoint() string { return emulator.Endpoint(s.record.Port) }
+
+// StateDir is the stack's state directory.
+func (s *Stack) StateDir() string { return string(s.dir) }
+
+// Job tells how the Flink job is; its PID is that of the JVM. Following tells whether a runner is at work.
+func (s *Stack) Job() (job runner.Status, following bool, err error) {
+	job, err = runner.ReadStatus(s.dir.flink())
+	if err != nil || s.stop != nil {
+		return job, s.stop != nil, err
+	}
+	p, err := process.Find(s.dir.followerPID())
+	return job, p != nil && p.Alive(), err
+}
+
+// AwaitJob returns when every task of the job of that version of the application runs.
+func (s *Stack) AwaitJob(ctx context.Context, version int64) error {
+	return runner.AwaitRunning(ctx, s.dir.flink(), version)
+}
+
+// JobLog is the path of the JVM's log.
+func (s *Stack) JobLog() string { return runner.LogFile(s.dir.flink()) }
+
+// Stop ends everything of the stack. The logs stay.
+func (s *Stack) Stop(ctx context.Context) error {
+	unlock, err := s.dir.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.end(ctx)
+}
+
+// Down ends everything of the stack in the state directory, and tells whether there was anything.
+func Down(ctx context.Context, stateDir string) (bool, error) {
+	s := &Stack{dir: dir(stateDir)}
+	if _, err := os.Stat(stateDir); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	found := false
+	for _, file := range s.pidFiles() {
+		p, err := process.Find(file)
+		if err != nil {
+			return false, err
+		}
+		found = found || p != nil
+	}
+	return found, s.Stop(ctx)
+}
+
+// pidFiles are those of a stack's processes, in the order in which they end.
+func (s *Stack) pidFiles() []string {
+	return []string{s.dir.followerPID(), runner.PIDFile(s.dir.flink()), s.dir.emulatorPID()}
+}
+
+// end ends the processes. It does so even where the context has ended: then it is the ending that was asked for.
+func (s *Stack) end(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	var errs []error
+	if s.stop != nil {
+		errs = append(errs, s.stop())
+		s.stop = nil
+	}
+	for _, file := range s.pidFiles() {
+		errs = append(errs, endRecorded(ctx, file, endGrace))
+	}
+	if err := os.Remove(s.dir.stackFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func endRecorded(ctx context.Context, file string, grace time.Duration) error {
+	p, err := process.Find(file)
+	if err != nil || p == nil {
+		return err
+	}
+	return p.End(ctx, grace)
+}

@@ -1,0 +1,186 @@
+// Package stack speaks to a deployed stack, on AWS or on the local emulator alike: it finds the resources by the stack's
+// outputs, has the producer produce and the verifier judge, and tells how all parts of it are.
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"streamproof/internal/ledger"
+	"streamproof/internal/report"
+)
+
+const (
+	callTimeout = 30 * time.Second
+	// invokeTimeout is more than a function may run on Lambda.
+	invokeTimeout = 16 * time.Minute
+)
+
+// ErrNotUsable says that the stack is not there, or is not one of streamproof's.
+var ErrNotUsable = errors.New("not usable")
+
+// Outputs are those of the stack.
+type Outputs struct {
+	BucketName         string        `json:"bucketName"`
+	StreamName         string        `json:"streamName"`
+	DeliveryStreamName string        `json:"deliveryStreamName"`
+	ApplicationName    string        `json:"applicationName"`
+	ProducerFunction   string        `json:"producerFunction"`
+	VerifierFunction   string        `json:"verifierFunction"`
+	DataPrefix         string        `json:"dataPrefix"`
+	DeliveryDeadline   time.Duration `json:"-"`
+}
+
+// A Stack is one that is deployed.
+type Stack struct {
+	Name    string
+	Region  string
+	State   string // CloudFormation's word: CREATE_COMPLETE, UPDATE_COMPLETE, …
+	Outputs Outputs
+	// S3 reads the stack's bucket.
+	S3 *s3.Client
+
+	lambda      *lambda.Client
+	kinesis     *kinesis.Client
+	application *kinesisanalyticsv2.Client
+}
+
+// Open finds the stack. The error of one that is not there, or lacks an output, wraps ErrNotUsable.
+func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := cloudformation.NewFromConfig(config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "ValidationError" {
+		return nil, fmt.Errorf("%w: %s: deploy it first, or name another", ErrNotUsable, strings.TrimSuffix(api.ErrorMessage(), "."))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("describe stack %s in %s: %w", name, config.Region, err)
+	}
+	if len(out.Stacks) == 0 {
+		return nil, fmt.Errorf("%w: there is no stack %s in %s: deploy it first, or name another", ErrNotUsable, name, config.Region)
+	}
+	s := &Stack{
+		Name:        name,
+		Region:      config.Region,
+		State:       string(out.Stacks[0].StackStatus),
+		lambda:      lambda.NewFromConfig(config),
+		kinesis:     kinesis.NewFromConfig(config),
+		application: kinesisanalyticsv2.NewFromConfig(config),
+		S3:          s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = config.BaseEndpoint != nil }),
+	}
+	values := map[string]string{}
+	for _, o := range out.Stacks[0].Outputs {
+		values[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+	}
+	if s.Outputs, err = parseOutputs(values); err != nil {
+		return nil, fmt.Errorf("%w: stack %s in %s is %s and %w: deploy this version of the template", ErrNotUsable, name, config.Region, s.State, err)
+	}
+	return s, nil
+}
+
+// parseOutputs names everything that is missing or wrong at once.
+func parseOutputs(values map[string]string) (Outputs, error) {
+	var o Outputs
+	var missing []string
+	var deadline string
+	for _, output := range []struct {
+		key  string
+		into *string
+	}{
+		{"BucketName", &o.BucketName},
+		{"StreamName", &o.StreamName},
+		{"DeliveryStreamName", &o.DeliveryStreamName},
+		{"ApplicationName", &o.ApplicationName},
+		{"ProducerFunction", &o.ProducerFunction},
+		{"VerifierFunction", &o.VerifierFunction},
+		{"DataPrefix", &o.DataPrefix},
+		{"DeliveryDeadlineSeconds", &deadline},
+	} {
+		if *output.into = values[output.key]; *output.into == "" {
+			missing = append(missing, output.key)
+		}
+	}
+	if len(missing) > 0 {
+		return o, fmt.Errorf("lacks the outputs %s", strings.Join(missing, ", "))
+	}
+	seconds, err := strconv.Atoi(deadline)
+	if err != nil {
+		return o, fmt.Errorf("its output DeliveryDeadlineSeconds is %q", deadline)
+	}
+	o.DeliveryDeadline = time.Duration(seconds) * time.Second
+	return o, nil
+}
+
+// An Answer is what the producer says of a tick.
+type Answer struct {
+	Tick         time.Time               `json:"tick"`
+	State        ledger.State            `json:"state"`
+	Records      int                     `json:"records"`
+	Acknowledged int                     `json:"acknowledged"`
+	Rejected     int                     `json:"rejected"`
+	Unknown      int                     `json:"unknown"`
+	Shards       map[string]ledger.Shard `json:"shards"`
+	Message      string                  `json:"message"`
+}
+
+// Produce has the producer send a tick of that many records. The same tick again sends nothing. It returns the
+// producer's answer as it came, too.
+func (s *Stack) Produce(ctx context.Context, tick time.Time, records int) (*Answer, json.RawMessage, error) {
+	event := map[string]any{"records": records, "tick": tick.UTC().Format("2006-01-02T15:04:05.000Z")}
+	var answer Answer
+	raw, err := s.invoke(ctx, s.Outputs.ProducerFunction, event, &answer)
+	return &answer, raw, err
+}
+
+// Verify has the verifier judge the stack.
+func (s *Stack) Verify(ctx context.Context) (*report.Report, json.RawMessage, error) {
+	var r report.Report
+	raw, err := s.invoke(ctx, s.Outputs.VerifierFunction, map[string]any{}, &r)
+	return &r, raw, err
+}
+
+// invoke calls a function and reads its answer. A repeated call does no harm: neither function does anything twice.
+func (s *Stack) invoke(ctx context.Context, function string, event, answer any) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, invokeTimeout)
+	defer cancel()
+	payload, err := json.Marshal(event)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.lambda.Invoke(ctx, &lambda.InvokeInput{
+		FunctionName: &function,
+		Payload:      payload,
+		LogType:      lambdatypes.LogTypeNone,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("invoke %s: %w", function, err)
+	}
+	if out.FunctionError != nil {
+		var failure struct {
+			Message string `json:"errorMessage"`
+		}
+		if json.Unmarshal(out.Payload, &failure) != nil || failure.Message == "" {
+			failure.Message = string(out.Payload)
+		}
+		return nil, fmt.Errorf("%s failed: %s", function, failure.Message)
+	}
+	if err := json.Unmarshal(out.Payload, answer); err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", function, err)
+	}
+	return out.Payload, nil
+}

@@ -1,0 +1,190 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"streamproof/internal/ledger"
+	"streamproof/internal/report"
+	"streamproof/internal/verifier"
+)
+
+// Status is how the parts of a stack are.
+type Status struct {
+	Stack       string         `json:"stack"`
+	Region      string         `json:"region"`
+	State       string         `json:"state"`
+	Outputs     Outputs        `json:"outputs"`
+	Application Application    `json:"application"`
+	Stream      Stream         `json:"stream"`
+	Ledger      Ledger         `json:"ledger"`
+	Last        *report.Report `json:"lastReport,omitempty"`
+}
+
+// Application is the analytics application.
+type Application struct {
+	Status  string `json:"status"`
+	Version int64  `json:"version"`
+}
+
+// Stream is the source stream.
+type Stream struct {
+	Status string   `json:"status"`
+	Shards []string `json:"shards"` // the open ones
+}
+
+// Ledger is what the ledger holds of the ticks since yesterday, in UTC.
+type Ledger struct {
+	Since time.Time    `json:"since"`
+	Ticks int          `json:"ticks"`
+	Last  *ledger.Tick `json:"last,omitempty"`
+}
+
+// Status asks every part of the stack how it is.
+func (s *Stack) Status(ctx context.Context) (*Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	status := &Status{Stack: s.Name, Region: s.Region, State: s.State, Outputs: s.Outputs}
+	var err error
+	if status.Application, err = s.Application(ctx); err != nil {
+		return nil, err
+	}
+	if status.Stream, err = s.stream(ctx); err != nil {
+		return nil, err
+	}
+	if status.Ledger, err = s.ledger(ctx); err != nil {
+		return nil, err
+	}
+	if status.Last, err = s.lastReport(ctx); err != nil {
+		return nil, err
+	}
+	return status, nil
+}
+
+// Application describes the analytics application.
+func (s *Stack) Application(ctx context.Context) (Application, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := s.application.DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
+	if err != nil {
+		return Application{}, fmt.Errorf("describe application %s: %w", s.Outputs.ApplicationName, err)
+	}
+	return Application{Status: string(out.ApplicationDetail.ApplicationStatus), Version: aws.ToInt64(out.ApplicationDetail.ApplicationVersionId)}, nil
+}
+
+func (s *Stack) stream(ctx context.Context) (Stream, error) {
+	summary, err := s.kinesis.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &s.Outputs.StreamName})
+	if err != nil {
+		return Stream{}, fmt.Errorf("describe stream %s: %w", s.Outputs.StreamName, err)
+	}
+	stream := Stream{Status: string(summary.StreamDescriptionSummary.StreamStatus)}
+	in := &kinesis.ListShardsInput{StreamName: &s.Outputs.StreamName}
+	for {
+		page, err := s.kinesis.ListShards(ctx, in)
+		if err != nil {
+			return stream, fmt.Errorf("list the shards of %s: %w", s.Outputs.StreamName, err)
+		}
+		for _, shard := range page.Shards {
+			if shard.SequenceNumberRange == nil || shard.SequenceNumberRange.EndingSequenceNumber == nil {
+				stream.Shards = append(stream.Shards, aws.ToString(shard.ShardId))
+			}
+		}
+		if page.NextToken == nil {
+			return stream, nil
+		}
+		in = &kinesis.ListShardsInput{NextToken: page.NextToken}
+	}
+}
+
+// ledger lists two days only: a list of everything would grow with the life of the stack.
+func (s *Stack) ledger(ctx context.Context) (Ledger, error) {
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	l := Ledger{Since: today.AddDate(0, 0, -1)}
+	keys, err := s.TickKeys(ctx, l.Since)
+	if err != nil || len(keys) == 0 {
+		return l, err
+	}
+	l.Ticks = len(keys)
+	l.Last, err = s.Tick(ctx, keys[len(keys)-1])
+	return l, err
+}
+
+// TickKeys lists the ledger's ticks from the day of since to tomorrow (a tick can be made for the time to come), in order.
+func (s *Stack) TickKeys(ctx context.Context, since time.Time) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var keys []string
+	for day := since.UTC().Truncate(24 * time.Hour); day.Before(time.Now().AddDate(0, 0, 1)); day = day.AddDate(0, 0, 1) {
+		prefix := ledger.TicksPrefix + day.Format("2006/01/02/")
+		pages := s3.NewListObjectsV2Paginator(s.S3, &s3.ListObjectsV2Input{Bucket: &s.Outputs.BucketName, Prefix: &prefix})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("list s3://%s/%s: %w", s.Outputs.BucketName, prefix, err)
+			}
+			for _, object := range page.Contents {
+				if key := aws.ToString(object.Key); strings.HasSuffix(key, ".json") {
+					keys = append(keys, key)
+				}
+			}
+		}
+	}
+	slices.Sort(keys)
+	return keys, nil
+}
+
+// Tick reads one tick of the ledger.
+func (s *Stack) Tick(ctx context.Context, key string) (*ledger.Tick, error) {
+	data, err := s.read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	tick, err := ledger.DecodeTick(data)
+	if err != nil {
+		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, key, err)
+	}
+	return tick, nil
+}
+
+func (s *Stack) lastReport(ctx context.Context) (*report.Report, error) {
+	data, err := s.read(ctx, verifier.LatestReport)
+	var notFound *s3types.NoSuchKey
+	if errors.As(err, &notFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var r report.Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, verifier.LatestReport, err)
+	}
+	return &r, nil
+}
+
+func (s *Stack) read(ctx context.Context, key string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := s.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Outputs.BucketName, Key: &key})
+	if err != nil {
+		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, key, err)
+	}
+	defer out.Body.Close()
+	data, err := io.ReadAll(out.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, key, err)
+	}
+	return data, nil
+}
