@@ -1,0 +1,261 @@
+// Package e2e tests the whole local stack: the template deployed by SAM to the emulator, which enforces IAM, the real
+// function binaries, the real Flink job, and the verdict over what is then in S3.
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
+	"streamproof/internal/local"
+	"streamproof/internal/local/runner"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+)
+
+// TestPipeline is one story, since a stack takes its time to come up: each part goes on where the one before it ended.
+func TestPipeline(t *testing.T) {
+	s := start(t)
+	t.Run("ticks by hand", func(t *testing.T) { ticksByHand(t, s) })
+	t.Run("bad input", func(t *testing.T) { badInput(t, s) })
+	t.Run("roles", func(t *testing.T) { roles(t, s) })
+	t.Run("a tick by the schedule", func(t *testing.T) { tickBySchedule(t, s) })
+	copied := t.TempDir()
+	proven := t.Run("proven", func(t *testing.T) {
+		r := settle(t, s)
+		t.Log(r.LastLine())
+		if r.Verdict != proof.Proven || r.Covers.Ticks < 3 || r.Counts.Owed == 0 || r.Counts.Owed != r.Counts.Delivered {
+			t.Fatalf("got %s %v over %d ticks", r.LastLine(), r.Reasons, r.Covers.Ticks)
+		}
+		if _, err := s.S3.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &s.Outputs.BucketName, Key: &r.Key}); err != nil {
+			t.Errorf("the report is not at %q: %v", r.Key, err)
+		}
+		copyBucket(t, s, copied)
+	})
+	if !proven {
+		return // there is nothing whole to break
+	}
+	t.Run("broken on purpose", func(t *testing.T) { brokenOnPurpose(t, s, copied) })
+	t.Run("stopped and started", func(t *testing.T) { stoppedAndStarted(t, s) })
+	t.Run("killed", func(t *testing.T) { killed(t, s) })
+}
+
+func start(t *testing.T) *local.Stack {
+	t.Helper()
+	began := time.Now()
+	s, err := local.Start(t.Context(), local.Options{
+		Root:     "..",
+		StateDir: filepath.Join(t.TempDir(), "stack"),
+		Port:     local.AnyPort,
+		Step: func(name string) func(error) {
+			return func(error) { t.Logf("%5.1f s  %s", time.Since(began).Seconds(), name) }
+		},
+	})
+	if err != nil {
+		var failed *local.LogError
+		if errors.As(err, &failed) {
+			log, _ := os.ReadFile(failed.Log)
+			t.Logf("%s:\n%s", failed.Log, log)
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(s.JobLog())
+			t.Logf("the job's log:\n%s", log)
+		}
+		if err := s.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// produce has a tick of n records produced and checks the answer against itself.
+func produce(t *testing.T, s *local.Stack, tick time.Time, n int) {
+	t.Helper()
+	answer, raw, err := s.Produce(t.Context(), tick, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inShards := 0
+	for id, shard := range answer.Shards {
+		inShards += shard.Records
+		if shard.FirstSequenceNumber == "" || shard.LastSequenceNumber == "" {
+			t.Errorf("shard %s has no sequence numbers: %s", id, raw)
+		}
+	}
+	if answer.State != ledger.Complete || answer.Acknowledged != n || inShards != n || len(answer.Shards) != 2 {
+		t.Errorf("want %d records acknowledged by both shards, got %s", n, raw)
+	}
+}
+
+func ticksByHand(t *testing.T, s *local.Stack) {
+	tick := time.Now()
+	produce(t, s, tick, 1000)
+	again, raw, err := s.Produce(t.Context(), tick, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Message == "" || again.Acknowledged != 1000 {
+		t.Errorf("the same tick again should answer with its manifest and say that nothing was sent, got %s", raw)
+	}
+	time.Sleep(2 * time.Second) // so that the second claim is later by the bucket's clock, which has whole seconds
+	produce(t, s, time.Now(), 1500)
+}
+
+func badInput(t *testing.T, s *local.Stack) {
+	before := ticks(t, s)
+	for records, want := range map[int]string{0: "records", -1: "records", 1 << 40: "records"} {
+		_, _, err := s.Produce(t.Context(), time.Now(), records)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d records: got error %v, want one about %q", records, err, want)
+		}
+	}
+	if after := ticks(t, s); after != before {
+		t.Errorf("bad events left %d ticks in the ledger", after-before)
+	}
+}
+
+func ticks(t *testing.T, s *local.Stack) int {
+	t.Helper()
+	keys, err := s.TickKeys(t.Context(), time.Now().Add(-24*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(keys)
+}
+
+// roles sees that the emulator enforces IAM, without which the rest proves nothing about permissions.
+func roles(t *testing.T, s *local.Stack) {
+	resource, err := cloudformation.NewFromConfig(s.AWS).DescribeStackResource(t.Context(), &cloudformation.DescribeStackResourceInput{
+		StackName: &s.Name, LogicalResourceId: aws.String("VerifierRole"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := fmt.Sprintf("arn:aws:iam::000000000000:role/%s", *resource.StackResourceDetail.PhysicalResourceId)
+	config := s.AWS.Copy()
+	config.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(s.AWS), role)
+
+	_, _, err = bucket.NewS3(s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }), s.Outputs.BucketName).List(t.Context(), ledger.TicksPrefix)
+	if err != nil {
+		t.Errorf("the verifier may not list the ledger: %v", err)
+	}
+	_, err = kinesis.NewFromConfig(config).PutRecord(t.Context(), &kinesis.PutRecordInput{
+		StreamName: &s.Outputs.StreamName, Data: []byte("x"), PartitionKey: aws.String("x"),
+	})
+	var denied smithy.APIError
+	if !errors.As(err, &denied) || !strings.Contains(denied.ErrorCode(), "AccessDenied") {
+		t.Errorf("the verifier putting a record: got %v, want access denied", err)
+	}
+}
+
+// tickBySchedule waits for a tick that nobody asked for.
+func tickBySchedule(t *testing.T, s *local.Stack) {
+	before := ticks(t, s)
+	deadline := time.Now().Add(2 * time.Minute)
+	for ticks(t, s) == before {
+		if time.Now().After(deadline) {
+			t.Fatal("the schedule has not fired in two minutes")
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// settle has the verifier judge until nothing is in flight.
+func settle(t *testing.T, s *local.Stack) *report.Report {
+	t.Helper()
+	deadline := time.Now().Add(3 * time.Minute)
+	for {
+		r, _, err := s.Verify(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A tick that is being sent owes nothing yet, so one that the ledger holds open is waited for too.
+		if r.Counts.InFlight == 0 && r.Counts.Owed == r.Counts.Delivered || time.Now().After(deadline) {
+			return r
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// stoppedAndStarted stops the application and starts it again, as a deploy does: nothing is lost and nothing doubled.
+func stoppedAndStarted(t *testing.T, s *local.Stack) {
+	client := kinesisanalyticsv2.NewFromConfig(s.AWS)
+	if _, err := client.StopApplication(t.Context(), &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the job stops", func() bool { return job(t, s).State == runner.Stopped })
+	produce(t, s, time.Now(), 300)
+	if _, err := client.StartApplication(t.Context(), &kinesisanalyticsv2.StartApplicationInput{ApplicationName: &s.Outputs.ApplicationName}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the job runs", func() bool { return job(t, s).State == runner.Running })
+	if job(t, s).RestoredFrom == "" {
+		t.Error("the job was started without the savepoint")
+	}
+	if r := settle(t, s); r.Verdict != proof.Proven || r.Counts.Owed != r.Counts.Delivered {
+		t.Errorf("got %s %v", r.LastLine(), r.Reasons)
+	}
+}
+
+// killed ends the JVM with kill -9 in mid-flow: it comes back from its checkpoint, nothing is lost, and what came twice
+// is said.
+func killed(t *testing.T, s *local.Stack) {
+	before := job(t, s)
+	produce(t, s, time.Now(), 1000)
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the job comes back", func() bool {
+		now := job(t, s)
+		return now.State == runner.Running && now.PID != before.PID
+	})
+	if now := job(t, s); now.Failures != before.Failures+1 || now.RestoredFrom == "" {
+		t.Errorf("want one more failure and a checkpoint, got %+v", now)
+	}
+	r := settle(t, s)
+	t.Log(r.LastLine())
+	c := r.Counts
+	if c.Owed == 0 || c.Owed != c.Delivered || c.Missing+c.Corrupt+c.Leaked+c.Unexpected > 0 {
+		t.Errorf("want everything delivered and at most duplicates, got %s %v", r.LastLine(), r.Reasons)
+	}
+}
+
+func job(t *testing.T, s *local.Stack) runner.Status {
+	t.Helper()
+	status, _, err := s.Job()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(90 * time.Second)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 90 seconds and not: %s", what)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
