@@ -1,0 +1,234 @@
+// Package kinesistest is a stand-in for Kinesis over HTTP, for tests and benchmarks in this process.
+//
+// It knows PutRecords and no more of it than a producer sees: as many shards as asked for, chosen by the MD5 of the
+// partition key, sequence numbers that look like Kinesis' own, no limits, and faults by hook. It reads the request by
+// looking for its keys and does not decode the records unless it is to keep them, so that a benchmark measures the producer.
+package kinesistest
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/bits"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+)
+
+// A Fault is what goes wrong with one call.
+type Fault int
+
+// The faults. A call is stored where the name says so, and not where it does not.
+const (
+	None               Fault = iota
+	Reset                    // the connection is reset and nothing stored
+	StoredThenReset          // everything is stored and the answer lost
+	StoredThenCut            // everything is stored and half of the answer sent
+	Failure                  // 500 InternalFailure and nothing stored
+	StoredThenFailure        // 500 InternalFailure, and everything stored all the same
+	Throttled                // 400 ProvisionedThroughputExceededException
+	NotFound                 // 400 ResourceNotFoundException
+	Denied                   // 400 AccessDeniedException
+	EveryOtherThrottle       // every other entry is refused, the rest stored
+	EveryOtherFails          // every other entry answers InternalFailure, and every second of these is stored all the same
+)
+
+// A Server is a stream. Set its fields before the first call.
+type Server struct {
+	*httptest.Server
+	// Shards is the number of shards, 2 where it is 0.
+	Shards int
+	// Fault, where set, says what goes wrong with the call of this number, from 0.
+	Fault func(call int) Fault
+	// Keep makes the server count what it stores, by data.
+	Keep bool
+
+	mu       sync.Mutex
+	calls    int
+	sequence uint64
+	stored   map[string]int
+	buffers  sync.Pool
+}
+
+// New starts a server; the caller closes it.
+func New() *Server {
+	s := &Server{stored: map[string]int{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(s.putRecords))
+	return s
+}
+
+// Stored is how many copies of each record the stream holds, where Keep is set.
+func (s *Server) Stored() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stored := make(map[string]int, len(s.stored))
+	for data, n := range s.stored {
+		stored[data] = n
+	}
+	return stored
+}
+
+// Records is how many copies of records were stored since the server started.
+func (s *Server) Records() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int(s.sequence)
+}
+
+type buffers struct{ in, out []byte }
+
+func (s *Server) putRecords(w http.ResponseWriter, r *http.Request) {
+	b, _ := s.buffers.Get().(*buffers)
+	if b == nil {
+		b = new(buffers)
+	}
+	defer s.buffers.Put(b)
+	if n := int(r.ContentLength); n > cap(b.in) {
+		b.in = make([]byte, n)
+	}
+	b.in = b.in[:max(r.ContentLength, 0)]
+	if _, err := io.ReadFull(r.Body, b.in); err != nil {
+		panic(http.ErrAbortHandler) // the producer went away in the middle of its request
+	}
+	if target := r.Header.Get("X-Amz-Target"); target != "Kinesis_20131202.PutRecords" {
+		fail(w, http.StatusBadRequest, "UnknownOperationException", target)
+		return
+	}
+
+	s.mu.Lock()
+	fault := None
+	if s.Fault != nil {
+		fault = s.Fault(s.calls)
+	}
+	s.calls++
+	s.mu.Unlock()
+
+	switch fault {
+	case Reset:
+		reset(w)
+		return
+	case Failure:
+		fail(w, http.StatusInternalServerError, "InternalFailure", "")
+		return
+	case Throttled:
+		fail(w, http.StatusBadRequest, "ProvisionedThroughputExceededException", "Rate exceeded for stream")
+		return
+	case NotFound:
+		fail(w, http.StatusBadRequest, "ResourceNotFoundException", "Stream under account 000000000000 not found.")
+		return
+	case Denied:
+		fail(w, http.StatusBadRequest, "AccessDeniedException", "User is not authorized to perform: kinesis:PutRecords")
+		return
+	}
+	b.out = s.store(b.out[:0], b.in, fault)
+	switch fault {
+	case StoredThenReset:
+		reset(w)
+		return
+	case StoredThenFailure:
+		fail(w, http.StatusInternalServerError, "InternalFailure", "")
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b.out)))
+	if fault == StoredThenCut {
+		_, _ = w.Write(b.out[:len(b.out)/2])
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = w.Write(b.out) // an error is the producer's to see
+}
+
+// reset ends the connection with a RST instead of a FIN.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+func fail(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `{"__type":%q,"message":%q}`, code, message)
+}
+
+// store stores the records of a request, as far as the fault lets it, and appends the answer.
+func (s *Server) store(answer, request []byte, fault Fault) []byte {
+	shards := uint64(max(s.Shards, 0))
+	if shards == 0 {
+		shards = 2
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	failed := 0
+	answer = append(answer, `{"EncryptionType":"KMS","Records":[`...)
+	for i := 0; ; i++ {
+		data, rest, more := next(request, `"Data":"`)
+		if !more {
+			break
+		}
+		key, rest, _ := next(rest, `"PartitionKey":"`)
+		request = rest
+		if i > 0 {
+			answer = append(answer, ',')
+		}
+		stored := true
+		if i%2 == 1 && (fault == EveryOtherThrottle || fault == EveryOtherFails) {
+			failed++
+			stored = fault == EveryOtherFails && i%4 == 1
+			code, message := "ProvisionedThroughputExceededException", "Rate exceeded for shard shardId-000000000001 in stream s under account 000000000000."
+			if fault == EveryOtherFails {
+				code, message = "InternalFailure", "Internal Service Failure"
+			}
+			answer = fmt.Appendf(answer, `{"ErrorCode":%q,"ErrorMessage":%q}`, code, message)
+		} else {
+			hash := md5.Sum(key)
+			// The shards have equal shares of the 128-bit hash space: shard = hash · shards / 2¹²⁸.
+			shard, _ := bits.Mul64(binary.BigEndian.Uint64(hash[:8]), shards)
+			answer = append(answer, `{"SequenceNumber":"49654321098765432109876543210987654`...)
+			answer = appendDigits(answer, s.sequence, 21)
+			answer = append(answer, `","ShardId":"shardId-`...)
+			answer = append(appendDigits(answer, shard, 12), `"}`...)
+		}
+		if stored {
+			s.sequence++
+			if s.Keep {
+				record, err := base64.StdEncoding.DecodeString(string(data))
+				if err != nil {
+					panic(err)
+				}
+				s.stored[string(record)]++
+			}
+		}
+	}
+	answer = append(answer, `],"FailedRecordCount":`...)
+	return append(strconv.AppendInt(answer, int64(failed), 10), '}')
+}
+
+// next finds the string that follows the prefix, and what comes after it. Base64 and the keys have nothing escaped.
+func next(request []byte, prefix string) (value, rest []byte, ok bool) {
+	_, request, ok = bytes.Cut(request, []byte(prefix))
+	if !ok {
+		return nil, nil, false
+	}
+	end := bytes.IndexByte(request, '"')
+	return request[:end], request[end:], true
+}
+
+func appendDigits(dst []byte, n uint64, width int) []byte {
+	dst = append(dst, "0000000000000000000000000"[:width]...)
+	for i := len(dst) - 1; n > 0; i-- {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return dst
+}
