@@ -5,15 +5,29 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/verifier"
 )
 
 type verifyCmd struct {
-	target `embed:""`
+	target   `embed:""`
+	Dir      string        `help:"Judge a copy of a bucket here, as aws s3 sync makes it, and no stack." type:"existingdir" xor:"where" placeholder:"DIR"`
+	Prefix   string        `help:"Where the rows stand in the copy." default:"ingestion-kinesis/"`
+	Deadline time.Duration `help:"Delivery deadline for the copy." default:"10m"`
+}
+
+// Validate is called by kong.
+func (c *verifyCmd) Validate() error {
+	if c.Deadline <= 0 {
+		return fmt.Errorf("--deadline is %s and has to be above 0", c.Deadline)
+	}
+	return c.target.Validate()
 }
 
 func (c *verifyCmd) Run(ctx context.Context, e *env) error {
@@ -34,6 +48,11 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 
 // judge gets a report from wherever the flags say, and the same as JSON.
 func (c *verifyCmd) judge(ctx context.Context, e *env) (*report.Report, json.RawMessage, error) {
+	if c.Dir != "" {
+		r := verifier.Judge(ctx, bucket.Dir(c.Dir), verifier.Options{DataPrefix: c.Prefix, DeliveryDeadline: c.Deadline})
+		raw, err := json.Marshal(r)
+		return r, raw, err
+	}
 	s, _, err := c.open(ctx, e)
 	if err != nil {
 		return nil, nil, err
