@@ -1,0 +1,394 @@
+package deployer_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"streamproof/internal/deployer"
+	"streamproof/pipeline"
+)
+
+// timeout is the function's, as in the template. The tests run in synctest bubbles, whose clock moves when all wait.
+const timeout = 15 * time.Minute
+
+// bucket is a fake of S3 with one bucket.
+type bucket struct {
+	objects map[string]string
+	err     error
+}
+
+func (b *bucket) Upload(_ context.Context, in *s3.PutObjectInput, _ ...func(*manager.Uploader)) (*manager.UploadOutput, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	data, err := io.ReadAll(in.Body)
+	b.objects[*in.Bucket+"/"+*in.Key] = string(data)
+	return &manager.UploadOutput{}, err
+}
+
+func (b *bucket) DeleteObject(_ context.Context, in *s3.DeleteObjectInput, _ ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
+	delete(b.objects, *in.Bucket+"/"+*in.Key)
+	return &s3.DeleteObjectOutput{}, b.err
+}
+
+// ledger is a fake ledger that counts publications.
+type ledger struct {
+	published int
+	err       error
+}
+
+func (l *ledger) PublishPipeline(context.Context, *pipeline.Pipeline) error {
+	l.published++
+	return l.err
+}
+
+// flink is a fake of Managed Flink with one application. Its status moves along next, one a DescribeApplication; the
+// last one stays. A call that succeeds puts what follows it into next.
+type flink struct {
+	next       []types.ApplicationStatus
+	afterStart []types.ApplicationStatus
+	afterStop  []types.ApplicationStatus
+	startErr   []error // of the first, second, … StartApplication
+	stopErr    error
+	err        error // of DescribeApplication
+	why        string
+	calls      []string
+	start      *kinesisanalyticsv2.StartApplicationInput
+}
+
+func (f *flink) DescribeApplication(ctx context.Context, in *kinesisanalyticsv2.DescribeApplicationInput, _ ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOutput, error) {
+	if err := errors.Join(f.err, ctx.Err()); err != nil {
+		return nil, err
+	}
+	status := f.next[0]
+	if len(f.next) > 1 {
+		f.next = f.next[1:]
+	}
+	if status == "" {
+		return nil, &types.ResourceNotFoundException{Message: aws.String("no " + *in.ApplicationName)}
+	}
+	return &kinesisanalyticsv2.DescribeApplicationOutput{ApplicationDetail: &types.ApplicationDetail{ApplicationStatus: status}}, nil
+}
+
+func (f *flink) DescribeApplicationOperation(context.Context, *kinesisanalyticsv2.DescribeApplicationOperationInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOperationOutput, error) {
+	if f.why == "" {
+		return nil, errors.New("UnknownOperationException")
+	}
+	return &kinesisanalyticsv2.DescribeApplicationOperationOutput{ApplicationOperationInfoDetails: &types.ApplicationOperationInfoDetails{
+		OperationFailureDetails: &types.OperationFailureDetails{ErrorInfo: &types.ErrorInfo{ErrorString: &f.why}},
+	}}, nil
+}
+
+func (f *flink) StartApplication(_ context.Context, in *kinesisanalyticsv2.StartApplicationInput, _ ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.StartApplicationOutput, error) {
+	f.calls = append(f.calls, "start")
+	f.start = in
+	if len(f.startErr) > 0 {
+		err := f.startErr[0]
+		f.startErr = f.startErr[1:]
+		if err != nil {
+			return nil, err
+		}
+	}
+	f.next = f.afterStart
+	return &kinesisanalyticsv2.StartApplicationOutput{OperationId: aws.String("operation")}, nil
+}
+
+func (f *flink) StopApplication(_ context.Context, in *kinesisanalyticsv2.StopApplicationInput, _ ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.StopApplicationOutput, error) {
+	call := "stop"
+	if *in.Force {
+		call = "force stop"
+	}
+	f.calls = append(f.calls, call)
+	if f.stopErr != nil {
+		return nil, f.stopErr
+	}
+	if f.afterStop != nil {
+		f.next = f.afterStop
+	}
+	if *in.Force {
+		f.next = []types.ApplicationStatus{forceStopping, ready}
+	}
+	return &kinesisanalyticsv2.StopApplicationOutput{}, nil
+}
+
+const (
+	ready         = types.ApplicationStatusReady
+	starting      = types.ApplicationStatusStarting
+	running       = types.ApplicationStatusRunning
+	updating      = types.ApplicationStatusUpdating
+	autoscaling   = types.ApplicationStatusAutoscaling
+	stopping      = types.ApplicationStatusStopping
+	forceStopping = types.ApplicationStatusForceStopping
+	maintenance   = types.ApplicationStatusMaintenance
+	rollingBack   = types.ApplicationStatusRollingBack
+	rolledBack    = types.ApplicationStatusRolledBack
+	deleting      = types.ApplicationStatusDeleting
+	gone          = types.ApplicationStatus("")
+)
+
+func statuses(s ...types.ApplicationStatus) []types.ApplicationStatus { return s }
+
+// handle has a deployer answer one of the sample events, which the change may alter, in the function's time.
+func handle(t *testing.T, d *deployer.Deployer, sample string, change func(*cfn.Event)) (string, map[string]any, error) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "functions", "deployer", "events", sample+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var event cfn.Event
+	if err := json.Unmarshal(text, &event); err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&event)
+	}
+	if d.Pipeline, err = pipeline.Embedded(); err != nil {
+		t.Fatal(err)
+	}
+	d.Log = slog.New(slog.DiscardHandler)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	id, data, err := d.Handle(ctx, event)
+	if ctx.Err() != nil {
+		t.Errorf("the request was answered after the function's time was over")
+	}
+	return id, data, err
+}
+
+// check compares an error with a part of what it has to say; empty is no error.
+func check(t *testing.T, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("got error %v, want none", err)
+	case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+		t.Errorf("got error %v, want one with %q", err, want)
+	}
+}
+
+func jar(t *testing.T, content string) (path, key string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), deployer.JARName)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(content))
+	return path, "code/" + hex.EncodeToString(sum[:]) + ".jar"
+}
+
+func TestCodeIsUploadedUnderItsHash(t *testing.T) {
+	t.Parallel()
+	path, key := jar(t, "new code")
+	for _, sample := range []string{"code-create", "code-update"} {
+		b := &bucket{objects: map[string]string{}}
+		id, data, err := handle(t, &deployer.Deployer{JAR: path, Uploader: b, Objects: b}, sample, nil)
+		check(t, err, "")
+		if id != key || data["Key"] != key {
+			t.Errorf("%s: got physical id %s and key %v, want %s", sample, id, data["Key"], key)
+		}
+		if got, want := b.objects["a-bucket/"+key], "new code"; got != want {
+			t.Errorf("%s: got %q in the bucket, want %q", sample, got, want)
+		}
+	}
+}
+
+func TestCodeIsDeletedByItsOwnKeyOnly(t *testing.T) {
+	t.Parallel()
+	_, old := jar(t, "old code")
+	_, young := jar(t, "new code")
+	b := &bucket{objects: map[string]string{"a-bucket/" + old: "", "a-bucket/" + young: "", "a-bucket/ledger/ticks/1": ""}}
+	d := &deployer.Deployer{Objects: b}
+
+	_, _, err := handle(t, d, "code-delete", func(e *cfn.Event) { e.PhysicalResourceID = old })
+	check(t, err, "")
+	// The id of a resource whose creation failed, and keys that no JAR ever had.
+	for _, id := range []string{"8b1cb3f1-5a4f", "ledger/ticks/1", "code/../ledger/ticks/1"} {
+		_, _, err := handle(t, d, "code-delete", func(e *cfn.Event) { e.PhysicalResourceID = id })
+		check(t, err, "")
+	}
+	if _, ok := b.objects["a-bucket/"+old]; ok || len(b.objects) != 2 {
+		t.Errorf("got %v left in the bucket, want all but %s", b.objects, old)
+	}
+}
+
+func TestCodeFaults(t *testing.T) {
+	t.Parallel()
+	path, key := jar(t, "new code")
+	tests := []struct {
+		name   string
+		d      deployer.Deployer
+		sample string
+		change func(*cfn.Event)
+		id     string
+		want   string
+	}{
+		{"no JAR", deployer.Deployer{JAR: path + ".not-there"}, "code-create", nil, "", "no JAR built"},
+		{"a folder for a JAR", deployer.Deployer{JAR: filepath.Dir(path)}, "code-create", nil, "", "read the JAR"},
+		{"upload denied", deployer.Deployer{JAR: path, Uploader: &bucket{err: errors.New("AccessDenied")}}, "code-create", nil, "", "upload the JAR to s3://a-bucket/" + key + ": AccessDenied"},
+		{"upload denied on update", deployer.Deployer{JAR: path, Uploader: &bucket{err: errors.New("AccessDenied")}}, "code-update", func(e *cfn.Event) { e.PhysicalResourceID = "the old id" }, "the old id", "AccessDenied"},
+		{"delete denied", deployer.Deployer{Objects: &bucket{err: errors.New("AccessDenied")}}, "code-delete", func(e *cfn.Event) { e.PhysicalResourceID = key }, key, "delete s3://a-bucket/" + key},
+		{"no bucket", deployer.Deployer{JAR: path}, "code-create", func(e *cfn.Event) { delete(e.ResourceProperties, "Bucket") }, "", "property Bucket is missing"},
+		{"another type", deployer.Deployer{}, "code-create", func(e *cfn.Event) { e.ResourceType = "Custom::Other" }, "", "not Custom::Other"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			id, _, err := handle(t, &test.d, test.sample, test.change)
+			check(t, err, test.want)
+			if id != test.id {
+				t.Errorf("got physical id %q, want %q", id, test.id)
+			}
+		})
+	}
+}
+
+func TestRunStarts(t *testing.T) {
+	t.Parallel()
+	inUse := &types.ResourceInUseException{Message: aws.String("busy")}
+	tests := []struct {
+		name  string
+		app   flink
+		calls []string
+		want  string
+	}{
+		{"first start", flink{next: statuses(ready), afterStart: statuses(starting, starting, running)}, []string{"start"}, ""},
+		{"it runs already", flink{next: statuses(running)}, nil, ""},
+		{"an update restarts it", flink{next: statuses(updating, updating, running)}, nil, ""},
+		{"an update left it stopped", flink{next: statuses(updating, ready), afterStart: statuses(starting, running)}, []string{"start"}, ""},
+		{"it is being stopped", flink{next: statuses(stopping, ready), afterStart: statuses(starting, running)}, []string{"start"}, ""},
+		{"it scales, is maintained, is rolled back", flink{next: statuses(autoscaling, maintenance, rollingBack, forceStopping, running)}, nil, ""},
+		{"the status lags", flink{next: statuses(ready), afterStart: statuses(ready, ready, starting, running)}, []string{"start"}, ""},
+		{"somebody else starts it", flink{next: statuses(ready, starting, running), startErr: []error{inUse}}, []string{"start"}, ""},
+		{"somebody else touches it", flink{next: statuses(ready), afterStart: statuses(running), startErr: []error{inUse, nil}}, []string{"start", "start"}, ""},
+
+		{"the job does not come up", flink{next: statuses(ready), afterStart: statuses(starting, ready), why: "no main class"}, []string{"start"}, "application a-stack-analytics did not start, it is READY again: no main class; look at the log group a-log-group"},
+		{"nobody says why", flink{next: statuses(ready), afterStart: statuses(starting, ready)}, []string{"start"}, "did not start, it is READY again; look at the log group a-log-group"},
+		{"it never leaves READY", flink{next: statuses(ready), afterStart: statuses(ready)}, []string{"start"}, "did not start"},
+		{"a long reason", flink{next: statuses(ready), afterStart: statuses(starting, ready), why: strings.Repeat("x", 5000)}, []string{"start"}, "x…"},
+		{"start denied", flink{next: statuses(ready), startErr: []error{errors.New("AccessDenied")}}, []string{"start"}, "start application a-stack-analytics: AccessDenied"},
+		{"describe denied", flink{err: errors.New("AccessDenied")}, nil, "describe application a-stack-analytics: AccessDenied"},
+		{"it starts for ever", flink{next: statuses(ready), afterStart: statuses(starting)}, []string{"start"}, "application a-stack-analytics is still STARTING after 14m40s; look at the log group a-log-group"},
+		{"it updates for ever", flink{next: statuses(updating)}, nil, "is still UPDATING after 14m40s"},
+		{"it is going", flink{next: statuses(deleting)}, nil, "is DELETING and cannot be started"},
+		{"the service rolled it back", flink{next: statuses(rollingBack, rolledBack)}, nil, "is ROLLED_BACK and cannot be started"},
+	}
+	for _, test := range tests {
+		for _, sample := range []string{"run-create", "run-update"} {
+			t.Run(test.name+"/"+sample, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					app, l := test.app, &ledger{}
+					app.startErr = slices.Clone(app.startErr)
+					id, _, err := handle(t, runner(&app, l), sample, nil)
+					check(t, err, test.want)
+					if err != nil && len(err.Error()) > 3000 {
+						t.Errorf("got a reason of %d bytes, which CloudFormation does not take", len(err.Error()))
+					}
+					if id != "a-stack-analytics" {
+						t.Errorf("got physical id %q, want the application's name", id)
+					}
+					if !slices.Equal(app.calls, test.calls) {
+						t.Errorf("got calls %q, want %q", app.calls, test.calls)
+					}
+					want := 1
+					if test.want != "" {
+						want = 0
+					}
+					if l.published != want {
+						t.Errorf("the pipeline was published %d times, want %d: what is published has run", l.published, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestRunStartsFromTheLatestSnapshotAndKeepsAllState(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		app := &flink{next: statuses(ready), afterStart: statuses(running)}
+		_, _, err := handle(t, runner(app, &ledger{}), "run-create", nil)
+		check(t, err, "")
+		run := app.start.RunConfiguration
+		if got, want := run.ApplicationRestoreConfiguration.ApplicationRestoreType, types.ApplicationRestoreTypeRestoreFromLatestSnapshot; got != want {
+			t.Errorf("got restore type %s, want %s", got, want)
+		}
+		if *run.FlinkRunConfiguration.AllowNonRestoredState {
+			t.Error("a start may leave state behind")
+		}
+	})
+}
+
+func TestRunStops(t *testing.T) {
+	t.Parallel()
+	inUse := &types.ResourceInUseException{Message: aws.String("busy")}
+	tests := []struct {
+		name  string
+		app   flink
+		calls []string
+		want  string
+	}{
+		{"running", flink{next: statuses(running), afterStop: statuses(stopping, stopping, ready)}, []string{"stop"}, ""},
+		{"stopped already", flink{next: statuses(ready)}, nil, ""},
+		{"gone", flink{next: statuses(gone)}, nil, ""},
+		{"going", flink{next: statuses(deleting)}, nil, ""},
+		{"rolled back", flink{next: statuses(rolledBack)}, nil, ""},
+		{"it goes while it stops", flink{next: statuses(running), afterStop: statuses(stopping, gone)}, []string{"stop"}, ""},
+		{"a start that failed hangs", flink{next: statuses(starting)}, []string{"force stop"}, ""},
+		{"updating", flink{next: statuses(updating, autoscaling, running), afterStop: statuses(stopping, ready)}, []string{"stop"}, ""},
+		{"updating for ever", flink{next: statuses(updating)}, []string{"force stop"}, ""},
+		{"stopping for ever", flink{next: statuses(running), afterStop: statuses(stopping)}, []string{"stop", "force stop"}, ""},
+		{"the service is at it for ever", flink{next: statuses(maintenance)}, nil, "is still MAINTENANCE after 14m40s"},
+		{"stop denied", flink{next: statuses(running), stopErr: errors.New("AccessDenied")}, []string{"stop"}, "stop application a-stack-analytics: AccessDenied"},
+		{"somebody else stops it", flink{next: statuses(running, stopping, ready), stopErr: inUse}, []string{"stop"}, ""},
+		{"describe denied", flink{err: errors.New("AccessDenied")}, nil, "describe application a-stack-analytics: AccessDenied"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				app := test.app
+				_, _, err := handle(t, runner(&app, &ledger{}), "run-delete", nil)
+				check(t, err, test.want)
+				if !slices.Equal(app.calls, test.calls) {
+					t.Errorf("got calls %q, want %q", app.calls, test.calls)
+				}
+			})
+		})
+	}
+}
+
+func TestRunFaults(t *testing.T) {
+	t.Parallel()
+	d := runner(&flink{next: statuses(running)}, &ledger{err: errors.New("AccessDenied")})
+	_, _, err := handle(t, d, "run-create", nil)
+	check(t, err, "publish the pipeline")
+
+	_, _, err = handle(t, d, "run-create", func(e *cfn.Event) { e.ResourceProperties = map[string]any{"LogGroup": 1} })
+	for _, name := range []string{"Application", "Bucket", "LogGroup"} {
+		check(t, err, "property "+name+" is missing")
+	}
+}
+
+func runner(app *flink, l *ledger) *deployer.Deployer {
+	return &deployer.Deployer{Applications: app, Ledger: func(string) deployer.Publisher { return l }}
+}

@@ -1,0 +1,245 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+)
+
+const (
+	// pollInterval is how often the application's status is asked for.
+	pollInterval = 2 * time.Second
+	// startGrace is how long an application may still be seen as READY after it was told to start.
+	startGrace = 30 * time.Second
+	// reasonLimit keeps an operation's error inside the 4 KB that an answer to CloudFormation may have.
+	reasonLimit = 1500
+)
+
+type applications interface {
+	DescribeApplication(ctx context.Context, in *kinesisanalyticsv2.DescribeApplicationInput, opts ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOutput, error)
+	DescribeApplicationOperation(ctx context.Context, in *kinesisanalyticsv2.DescribeApplicationOperationInput, opts ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOperationOutput, error)
+	StartApplication(ctx context.Context, in *kinesisanalyticsv2.StartApplicationInput, opts ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.StartApplicationOutput, error)
+	StopApplication(ctx context.Context, in *kinesisanalyticsv2.StopApplicationInput, opts ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.StopApplicationOutput, error)
+}
+
+var _ applications = (*kinesisanalyticsv2.Client)(nil)
+
+// run answers for Custom::AnalyticsRun. The physical id is the application's name.
+func (d *Deployer) run(ctx context.Context, log *slog.Logger, event cfn.Event) (string, error) {
+	props, err := properties(event, "Application", "Bucket", "LogGroup")
+	if err != nil {
+		return "", err
+	}
+	app := application{name: props["Application"], logGroup: props["LogGroup"], calls: d.Applications, log: log}
+	if event.RequestType == cfn.RequestDelete {
+		// An application that was replaced is stopped under its old name.
+		if event.PhysicalResourceID != "" {
+			app.name = event.PhysicalResourceID
+		}
+		return app.name, app.stop(ctx)
+	}
+	if err := app.start(ctx); err != nil {
+		return app.name, err
+	}
+	if err := d.Ledger(props["Bucket"]).PublishPipeline(ctx, d.Pipeline); err != nil {
+		return app.name, fmt.Errorf("publish the pipeline %s: %w", d.Pipeline.Hash(), err)
+	}
+	return app.name, nil
+}
+
+// application is one Managed Flink application.
+type application struct {
+	name     string
+	logGroup string
+	calls    applications
+	log      *slog.Logger
+}
+
+// start returns when the application runs. It starts it where it does not, from its latest snapshot where it has one.
+//
+// CloudFormation's own update of a running application restarts it, and leaves it READY where the new version did not
+// come up; so may an earlier rollback. Each is started here once more, and its second failure is the answer.
+func (a *application) start(ctx context.Context) error {
+	began := time.Now()
+	var operation string // the start that was asked for here
+	var asked time.Time  // when it was
+	var left bool        // the application was seen in another status since
+	var last types.ApplicationStatus
+	for {
+		status, err := a.status(ctx)
+		if err != nil {
+			return a.overdue(ctx, last, began, err)
+		}
+		if status != last {
+			a.log.InfoContext(ctx, "application", "name", a.name, "status", status)
+		}
+		last = status
+		switch status {
+		case types.ApplicationStatusRunning:
+			return nil
+		case types.ApplicationStatusReady:
+			switch {
+			case asked.IsZero():
+				var accepted bool
+				operation, accepted, err = a.askStart(ctx)
+				if err != nil {
+					return a.overdue(ctx, last, began, err)
+				}
+				if accepted {
+					asked = time.Now()
+					continue // what it says now is news: no need to wait
+				}
+			case left || time.Since(asked) > startGrace:
+				return fmt.Errorf("application %s did not start, it is %s again%s; look at the log group %s", a.name, status, a.why(ctx, operation), a.logGroup)
+			}
+		case types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
+			return fmt.Errorf("application %s is %s and cannot be started; look at its operations in the console and at the log group %s", a.name, status, a.logGroup)
+		default: // STARTING, UPDATING, AUTOSCALING, MAINTENANCE, STOPPING, FORCE_STOPPING, ROLLING_BACK: they end by themselves
+			left = true
+		}
+		if err := wait(ctx); err != nil {
+			return a.overdue(ctx, last, began, err)
+		}
+	}
+}
+
+// stop returns when the application does not run. A running one is stopped with a snapshot, which hands what it holds
+// to the delivery stream first; what is only starting, or takes more than half of the time, is stopped by force.
+func (a *application) stop(ctx context.Context) error {
+	began := time.Now()
+	patience := time.Duration(1<<63 - 1)
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = time.Until(deadline) / 2
+	}
+	var asked, forced bool // the stops that were accepted
+	var last types.ApplicationStatus
+	for {
+		status, err := a.status(ctx)
+		if errors.As(err, new(*types.ResourceNotFoundException)) {
+			return nil
+		}
+		if err != nil {
+			return a.overdue(ctx, last, began, err)
+		}
+		if status != last {
+			a.log.InfoContext(ctx, "application", "name", a.name, "status", status)
+		}
+		last = status
+		force := status == types.ApplicationStatusStarting || time.Since(began) > patience
+		switch status {
+		case types.ApplicationStatusReady, types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
+			return nil
+		case types.ApplicationStatusRunning, types.ApplicationStatusStarting, types.ApplicationStatusUpdating,
+			types.ApplicationStatusAutoscaling, types.ApplicationStatusStopping:
+			if (force && !forced) || (status == types.ApplicationStatusRunning && !asked) {
+				accepted, err := a.askStop(ctx, force)
+				if err != nil {
+					return a.overdue(ctx, last, began, err)
+				}
+				if accepted {
+					asked, forced = true, force
+					continue
+				}
+			}
+		default: // FORCE_STOPPING, ROLLING_BACK, MAINTENANCE: they end by themselves
+		}
+		if err := wait(ctx); err != nil {
+			return a.overdue(ctx, last, began, err)
+		}
+	}
+}
+
+func (a *application) status(ctx context.Context) (types.ApplicationStatus, error) {
+	out, err := a.calls.DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &a.name})
+	if err != nil {
+		return "", fmt.Errorf("describe application %s: %w", a.name, err)
+	}
+	return out.ApplicationDetail.ApplicationStatus, nil
+}
+
+// askStart asks for a start and returns the operation's id. A start is not accepted where the application's status has
+// just changed: the next look at it decides.
+func (a *application) askStart(ctx context.Context) (operation string, accepted bool, err error) {
+	out, err := a.calls.StartApplication(ctx, &kinesisanalyticsv2.StartApplicationInput{
+		ApplicationName: &a.name,
+		RunConfiguration: &types.RunConfiguration{
+			// Without a snapshot, as on a first start, there is nothing to restore and the stream is read from TRIM_HORIZON.
+			ApplicationRestoreConfiguration: &types.ApplicationRestoreConfiguration{
+				ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromLatestSnapshot,
+			},
+			// The sink keeps rows that are not yet delivered in the state: leaving any of it behind would lose them.
+			FlinkRunConfiguration: &types.FlinkRunConfiguration{AllowNonRestoredState: aws.Bool(false)},
+		},
+	})
+	if errors.As(err, new(*types.ResourceInUseException)) {
+		a.log.WarnContext(ctx, "start refused", "name", a.name, "error", err)
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("start application %s: %w", a.name, err)
+	}
+	return aws.ToString(out.OperationId), true, nil
+}
+
+// askStop asks for a stop, which is not accepted where the application's status has just changed.
+func (a *application) askStop(ctx context.Context, force bool) (accepted bool, err error) {
+	_, err = a.calls.StopApplication(ctx, &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &a.name, Force: aws.Bool(force)})
+	if errors.As(err, new(*types.ResourceInUseException)) {
+		a.log.WarnContext(ctx, "stop refused", "name", a.name, "force", force, "error", err)
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("stop application %s: %w", a.name, err)
+	}
+	return true, nil
+}
+
+// why is what the service says of a failed operation, as a part of a sentence; empty where it says nothing.
+func (a *application) why(ctx context.Context, operation string) string {
+	if operation == "" {
+		return ""
+	}
+	out, err := a.calls.DescribeApplicationOperation(ctx, &kinesisanalyticsv2.DescribeApplicationOperationInput{
+		ApplicationName: &a.name, OperationId: &operation,
+	})
+	if err != nil {
+		// The start has failed all the same; that is what has to be said.
+		a.log.WarnContext(ctx, "describe operation", "operation", operation, "error", err)
+		return ""
+	}
+	if out.ApplicationOperationInfoDetails == nil || out.ApplicationOperationInfoDetails.OperationFailureDetails == nil ||
+		out.ApplicationOperationInfoDetails.OperationFailureDetails.ErrorInfo == nil {
+		return ""
+	}
+	text := aws.ToString(out.ApplicationOperationInfoDetails.OperationFailureDetails.ErrorInfo.ErrorString)
+	if len(text) > reasonLimit {
+		text = text[:reasonLimit] + "…"
+	}
+	return ": " + text
+}
+
+// overdue says, where the time is over, what the application was last seen doing; else it is the error itself.
+func (a *application) overdue(ctx context.Context, last types.ApplicationStatus, began time.Time, err error) error {
+	if ctx.Err() == nil || last == "" {
+		return err
+	}
+	return fmt.Errorf("application %s is still %s after %s; look at the log group %s: %w",
+		a.name, last, time.Since(began).Round(time.Second), a.logGroup, ctx.Err())
+}
+
+// wait waits until the status is to be asked for again.
+func wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(pollInterval):
+		return nil
+	}
+}
