@@ -1,0 +1,19 @@
+# How `sam build` builds each function: a target build-<logical id> a function, run at the root of the project.
+# ARTIFACTS_DIR, from SAM, is where the package goes; GOARCH comes from the makefile that includes this one.
+
+# The same sources give the same bytes, wherever and whenever they are built, so that deploying them again changes nothing.
+go_build = GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 GOFLAGS= \
+	go build -trimpath -buildvcs=false -tags=lambda.norpc -ldflags='-s -w' -o "$(ARTIFACTS_DIR)/bootstrap"
+
+.PHONY: build-ProducerFunction build-VerifierFunction build-DeployerFunction
+
+build-ProducerFunction:
+	$(go_build) ./functions/producer
+
+build-VerifierFunction:
+	$(go_build) ./functions/verify
+
+build-DeployerFunction:
+	$(MAKE) -f Makefile jar
+	$(go_build) ./functions/deployer
+	cp analytics/target/streamproof-analytics.jar "$(ARTIFACTS_DIR)/"
