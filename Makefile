@@ -1,0 +1,94 @@
+# The commands of the project: `make help`. Each does again only what has changed.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# The tools of .venv and bin, before any that are installed elsewhere.
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/bin:$(PATH)
+# As tools/sam/build.mk builds the functions, so that the tests, the command line and they compile each package once.
+# No version stamps: they would make every commit another binary, and need a Git that trusts the folder.
+export GOFLAGS := -trimpath -buildvcs=false
+export CGO_ENABLED := 0
+export SAM_CLI_TELEMETRY := 0
+
+JAR := analytics/target/streamproof-analytics.jar
+MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml
+# The end-to-end tests need the whole local stack; all other tests need nothing.
+UNIT = $$(go list ./... | grep -v /e2e)
+
+.PHONY: help
+help: ## show this list
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+.PHONY: demo
+demo: setup cli ## deploy to a local AWS, produce, analyse, deliver, and prove it; needs no account
+	bin/streamproof demo
+
+.PHONY: test
+test: setup lint unit java e2e ## lint, unit tests, Flink tests, and the tests against the whole local stack
+
+.PHONY: bench
+bench: setup ## measure the generator, the producer and the verifier
+	go test -run '^$$' -bench . -benchmem -timeout 30m $(UNIT)
+
+.PHONY: lint
+lint: setup bin/golangci-lint ## check Go code, the template and the shell scripts
+	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	go vet ./...
+	bin/golangci-lint run ./...
+	sam validate
+	cfn-lint template.yaml
+	sh -n tools/check && sh -n tools/venv && bash -n .ci/run
+
+.PHONY: build
+build: setup cli ## build the command line, the JAR and the functions' packages
+	sam build
+
+.PHONY: deploy
+deploy: setup ## deploy to AWS, with the parameters of samconfig.toml
+	sam build
+	sam deploy
+
+.PHONY: down
+down: cli ## stop the local stack
+	bin/streamproof down
+
+.PHONY: clean
+clean: ## stop the local stack and remove all that make has made
+	test ! -x bin/streamproof || bin/streamproof down
+	rm -rf .aws-sam .streamproof .venv bin analytics/target
+
+# ---- Steps of the above ----------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup:
+	@tools/check
+	@tools/venv
+
+.PHONY: unit
+unit:
+	go test $(UNIT)
+
+.PHONY: java
+java:
+	$(MVN) package
+
+.PHONY: e2e
+e2e: cli
+	go test -v -count=1 -timeout 30m ./e2e/...
+
+.PHONY: cli
+cli:
+	go build -o bin/streamproof ./cmd/streamproof
+
+# sam build comes here, too: see tools/sam/build.mk.
+.PHONY: jar
+jar: $(JAR)
+
+$(JAR): analytics/pom.xml $(shell find analytics/src/main -type f) pipeline/schema.json pipeline/pipeline.sql
+	$(MVN) --quiet -Dmaven.test.skip=true package
+	@touch $@
+
+bin/golangci-lint: tools/go.mod tools/go.sum
+	cd tools && GOBIN=$(CURDIR)/bin go install tool
+	@touch $@
