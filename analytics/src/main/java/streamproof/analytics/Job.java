@@ -6,6 +6,8 @@ import com.amazonaws.services.kinesisanalytics.runtime.KinesisAnalyticsRuntime;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneOffset;
@@ -15,8 +17,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.GlobalConfiguration;
@@ -39,19 +43,27 @@ import org.slf4j.LoggerFactory;
  * <p>On Managed Service for Apache Flink it is started without arguments, reads its {@link Config} from the
  * application's environment properties and has checkpoints, credentials and parallelism from the service.
  *
- * <p>With {@code --local DIR} the same job runs in a plain JVM, in a Flink mini-cluster of its own. DIR holds
+ * <p>With {@code --local DIR} the same job runs in a plain JVM, in a Flink mini-cluster of its own:
+ *
+ * <pre>
+ * java --add-opens java.base/java.util=ALL-UNNAMED \
+ *   -cp 'target/streamproof-analytics.jar:target/local/*:target/local' streamproof.analytics.Job --local DIR
+ * </pre>
+ *
+ * DIR holds
  *
  * <ul>
  *   <li>{@code application_properties.json}: the property groups, in the form that the service writes to
  *       /etc/flink/application_properties.json: {@code [{"PropertyGroupId": "streamproof", "PropertyMap": {…}}]}
- *   <li>{@code config.yaml}: Flink's configuration, on which checkpoints ({@code execution.checkpointing.*}), the
- *       snapshot to start from ({@code execution.savepoint.path}) and the REST endpoint ({@code rest.*}) depend.
- *       Without an interval there is a checkpoint every 10 seconds.
+ *   <li>{@code config.yaml}: Flink's configuration. It says where checkpoints go ({@code execution.checkpointing.dir};
+ *       there is one every 10 seconds unless {@code execution.checkpointing.interval} says otherwise), from which
+ *       savepoint or checkpoint the job goes on ({@code execution.state-recovery.path}) and where its REST endpoint
+ *       listens ({@code rest.*}).
  * </ul>
  *
- * <p>Credentials come from the AWS SDKs' default chains: environment, profile, then container credentials. The job
- * ends when it is stopped with a savepoint over REST; then the JVM exits with status 0. If the job fails, the JVM
- * prints the cause and exits with status 1.
+ * <p>Credentials come from the AWS SDKs' default chains: environment, system properties, profile, then container
+ * credentials. The job runs until it is stopped with a savepoint over REST; then the JVM exits with status 0. If the
+ * job fails for good, the JVM prints the cause to standard error and exits with status 1.
  */
 public final class Job {
     private static final Logger LOG = LoggerFactory.getLogger(Job.class);
@@ -73,24 +85,39 @@ public final class Job {
 
     private static int runLocally(Path directory) {
         try {
+            // The consumer keeps its position by a serializer that looks into java.util, at the first checkpoint.
+            if (!List.class.getModule().isOpen("java.util", Job.class.getModule())) {
+                throw new IllegalStateException(
+                        "checkpoints would fail: start java with --add-opens java.base/java.util=ALL-UNNAMED");
+            }
             Configuration flink = GlobalConfiguration.loadConfiguration(directory.toString());
             if (!flink.contains(CheckpointingOptions.CHECKPOINTING_INTERVAL)) {
                 flink.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, LOCAL_CHECKPOINT_INTERVAL);
             }
             run(
                     StreamExecutionEnvironment.getExecutionEnvironment(flink),
-                    KinesisAnalyticsRuntime.getApplicationProperties(
-                            directory.resolve("application_properties.json").toString()));
+                    localProperties(directory.resolve("application_properties.json")));
             return 0;
         } catch (Throwable failure) {
             LOG.error("The job failed", failure);
-            System.err.println("streamproof analytics failed: " + rootCause(failure));
+            System.err.println("streamproof analytics failed: "
+                    + Stream.iterate(failure, Objects::nonNull, Throwable::getCause)
+                            .map(Throwable::toString)
+                            .collect(Collectors.joining("\n  caused by ")));
             return 1;
         }
     }
 
-    private static Throwable rootCause(Throwable failure) {
-        return failure.getCause() == null ? failure : rootCause(failure.getCause());
+    /** Reads the file by the service's own library, which takes a missing one for an empty one. */
+    private static Map<String, Properties> localProperties(Path file) throws IOException {
+        if (!Files.exists(file)) {
+            throw new NoSuchFileException(file.toString());
+        }
+        try {
+            return KinesisAnalyticsRuntime.getApplicationProperties(file.toString());
+        } catch (IOException | RuntimeException e) {
+            throw new IllegalArgumentException(file + " does not hold property groups", e);
+        }
     }
 
     /** Runs the job until it ends. */
@@ -103,7 +130,7 @@ public final class Job {
 
     /**
      * The records of the stream. This consumer and not its successor, because it is the one that takes KPL aggregates
-     * apart.
+     * apart. Of the stream it needs DescribeStream, ListShards, GetShardIterator and GetRecords.
      */
     @SuppressWarnings("deprecation")
     static DataStream<SourceRecord> source(StreamExecutionEnvironment env, Config config) {
@@ -127,8 +154,7 @@ public final class Job {
             DataStream<SourceRecord> records) {
         // Every record type has a serializer of Flink's own, which later versions of the type can read.
         env.configure(new Configuration().set(PipelineOptions.GENERIC_TYPES, false));
-        SingleOutputStreamOperator<Row> rows = records.process(new Parser(schema))
-                .returns(schema.rowType())
+        SingleOutputStreamOperator<Row> rows = records.process(new Parser(schema), schema.rowType())
                 .uid("parser")
                 .name("parser");
 
