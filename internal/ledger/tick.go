@@ -87,6 +87,20 @@ type Tick struct {
 	Shards map[string]Shard `json:"shards,omitempty"`
 }
 
+// Crashed reports whether the attempt that claimed the tick is over and has left no manifest.
+func (t *Tick) Crashed(now time.Time) bool {
+	return t.State != Complete && !now.Before(t.LeaseEnd)
+}
+
+// Count is the number of records of each outcome.
+func Count(outcomes []Range) map[Outcome]int {
+	count := map[Outcome]int{}
+	for _, r := range outcomes {
+		count[r.Outcome] += r.Last - r.First + 1
+	}
+	return count
+}
+
 // TickKey is the key of the tick's object.
 func TickKey(tick time.Time) string {
 	t := tick.UTC()

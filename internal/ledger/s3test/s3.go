@@ -1,0 +1,203 @@
+// Package s3test is a stand-in for S3, for tests: PutObject and GetObject as the SDK's own client asks for them, writes
+// on condition as S3 has them, a clock, and faults by hook. It stands where the client's connections would, so tests may run
+// in the virtual time of testing/synctest, the SDK's retries included.
+package s3test
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// A Fault is what goes wrong with one request.
+type Fault int
+
+// The faults.
+const (
+	None             Fault = iota
+	Lost                   // the connection is reset and nothing done
+	DoneThenLost           // the request is carried out and the connection reset before the answer
+	Failure                // 500 InternalError, and nothing done
+	DoneThenFailure        // 500 InternalError, and the request is carried out
+	Conflict               // 409 ConditionalRequestConflict
+	Denied                 // 403 AccessDenied
+	NoBucket               // 404 NoSuchBucket
+	DoneWithoutADate       // the request is carried out, and the answer has no Date
+)
+
+// An Object is what stands under a key.
+type Object struct {
+	Body     []byte
+	ETag     string
+	Modified time.Time
+}
+
+// An S3 has every bucket that anybody asks for. Set its fields before the first request.
+type S3 struct {
+	// Fault, where set, says what goes wrong with the request of this number, from 0.
+	Fault func(request int, method string) Fault
+	// Before, where set, is called before each request is carried out, and may change what stands.
+	Before func(request int, method string)
+	// Now is the clock; the real one where it is nil.
+	Now func() time.Time
+
+	mu       sync.Mutex
+	requests int
+	objects  map[string]Object // by path: /bucket/key
+	writes   int
+}
+
+// New makes an empty one.
+func New() *S3 { return &S3{objects: map[string]Object{}} }
+
+// Client is a client of it, with the SDK's default retries.
+func (s *S3) Client() *s3.Client {
+	return s3.New(s3.Options{
+		Region: "eu-west-1", BaseEndpoint: aws.String("http://s3.test"), UsePathStyle: true, HTTPClient: s,
+		Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""),
+	})
+}
+
+// Get returns what stands under /bucket/key, and whether anything does.
+func (s *S3) Get(path string) (Object, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, ok := s.objects[path]
+	return o, ok
+}
+
+// Put writes without a condition, as somebody else.
+func (s *S3) Put(path string, body []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(path, body)
+}
+
+// Writes is how many writes were carried out.
+func (s *S3) Writes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writes
+}
+
+func (s *S3) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *S3) put(path string, body []byte) string {
+	sum := md5.Sum(body)
+	etag := `"` + hex.EncodeToString(sum[:]) + `"`
+	// S3 keeps whole seconds.
+	s.objects[path] = Object{Body: body, ETag: etag, Modified: s.now().UTC().Truncate(time.Second)}
+	s.writes++
+	return etag
+}
+
+// Do carries out one request, as http.Client's does.
+func (s *S3) Do(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	request := s.requests
+	s.requests++
+	s.mu.Unlock()
+	fault := None
+	if s.Fault != nil {
+		fault = s.Fault(request, r.Method)
+	}
+	if s.Before != nil {
+		s.Before(request, r.Method)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := httptest.NewRecorder()
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+	lost := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	switch fault {
+	case Lost:
+		return nil, lost
+	case Failure:
+		fail(w, http.StatusInternalServerError, "InternalError")
+	case Conflict:
+		fail(w, http.StatusConflict, "ConditionalRequestConflict")
+	case Denied:
+		fail(w, http.StatusForbidden, "AccessDenied")
+	case NoBucket:
+		fail(w, http.StatusNotFound, "NoSuchBucket")
+	case DoneThenLost:
+		s.serve(httptest.NewRecorder(), r, body)
+		return nil, lost
+	case DoneThenFailure:
+		s.serve(httptest.NewRecorder(), r, body)
+		fail(w, http.StatusInternalServerError, "InternalError")
+	case DoneWithoutADate:
+		s.serve(w, r, body)
+		w.Header().Del("Date")
+	default:
+		s.serve(w, r, body)
+	}
+	return w.Result(), nil
+}
+
+func (s *S3) serve(w http.ResponseWriter, r *http.Request, body []byte) {
+	switch r.Method {
+	case http.MethodPut:
+		s.servePut(w, r, body)
+	case http.MethodGet:
+		s.serveGet(w, r)
+	default:
+		fail(w, http.StatusMethodNotAllowed, "MethodNotAllowed")
+	}
+}
+
+func (s *S3) servePut(w http.ResponseWriter, r *http.Request, body []byte) {
+	standing, stands := s.objects[r.URL.Path]
+	match, noneMatch := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	switch {
+	case noneMatch == "*" && stands, match != "" && stands && match != standing.ETag:
+		fail(w, http.StatusPreconditionFailed, "PreconditionFailed")
+	case match != "" && !stands:
+		fail(w, http.StatusNotFound, "NoSuchKey")
+	default:
+		w.Header().Set("ETag", s.put(r.URL.Path, body))
+	}
+}
+
+func (s *S3) serveGet(w http.ResponseWriter, r *http.Request) {
+	o, stands := s.objects[r.URL.Path]
+	if !stands {
+		fail(w, http.StatusNotFound, "NoSuchKey")
+		return
+	}
+	w.Header().Set("ETag", o.ETag)
+	w.Header().Set("Last-Modified", o.Modified.Format(http.TimeFormat))
+	_, _ = w.Write(o.Body) // an error is the client's to see
+}
+
+func fail(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `<Error><Code>%s</Code><Message>%s</Message></Error>`, code, code)
+}
