@@ -379,9 +379,9 @@ func TestRunStops(t *testing.T) {
 
 func TestRunFaults(t *testing.T) {
 	t.Parallel()
-	d := runner(&flink{next: statuses(running)}, &ledger{err: errors.New("AccessDenied")})
+	d := runner(&flink{next: statuses(running)}, &ledger{err: errors.New("publish: AccessDenied")})
 	_, _, err := handle(t, d, "run-create", nil)
-	check(t, err, "publish the pipeline")
+	check(t, err, "AnalyticsRun: publish: AccessDenied")
 
 	_, _, err = handle(t, d, "run-create", func(e *cfn.Event) { e.ResourceProperties = map[string]any{"LogGroup": 1} })
 	for _, name := range []string{"Application", "Bucket", "LogGroup"} {

@@ -48,10 +48,7 @@ func (d *Deployer) run(ctx context.Context, log *slog.Logger, event cfn.Event) (
 	if err := app.start(ctx); err != nil {
 		return app.name, err
 	}
-	if err := d.Ledger(props["Bucket"]).PublishPipeline(ctx, d.Pipeline); err != nil {
-		return app.name, fmt.Errorf("publish the pipeline %s: %w", d.Pipeline.Hash(), err)
-	}
-	return app.name, nil
+	return app.name, d.Ledger(props["Bucket"]).PublishPipeline(ctx, d.Pipeline)
 }
 
 // application is one Managed Flink application.
