@@ -115,67 +115,76 @@ func TestFaults(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		schedule := rapid.SliceOfN(rapid.SampledFrom(faults), 0, 40).Draw(rt, "faults")
 		rival := rapid.IntRange(-1, 10).Draw(rt, "the request before which a rival claims")
-		synctest.Test(t, func(t *testing.T) {
-			s := s3test.New()
-			s.Fault = func(request int, _ string) s3test.Fault {
-				if request < len(schedule) {
-					return schedule[request]
-				}
-				return s3test.None
-			}
-			rivals := newTick("rival")
-			rivals.State = ledger.Claimed
-			other, err := rivals.Encode()
-			if err != nil {
-				t.Fatal(err)
-			}
-			rivalHasIt := false
-			s.Before = func(request int, _ string) {
-				if _, taken := s.Get(path); request == rival && !taken {
-					s.Put(path, other)
-					rivalHasIt = true
-				}
-			}
-			start := time.Now()
-			claim, err := ledger.NewStore(s.Client(), "bucket").Claim(t.Context(), newTick("ours"))
-			end := time.Now()
-			var claimed *ledger.ClaimedError
-			switch {
-			case errors.As(err, &claimed):
-				if !rivalHasIt || claimed.Tick.Owner != "rival" {
-					rt.Fatalf("the claim is refused for %s, and the rival has it: %t", claimed.Tick.Owner, rivalHasIt)
-				}
-			case err == nil:
-				if standing(t, s).Owner != "ours" {
-					rt.Fatalf("the claim succeeded and stands for %s", standing(t, s).Owner)
-				}
-				// In whole seconds, and never later than what was sent because of it.
-				if at := claim.Tick().ClaimedAt; at.Before(start.Truncate(time.Second)) || at.After(end) {
-					rt.Fatalf("claimed at %s, between %s and %s", at, start, end)
-				}
-			}
-			if rivalHasIt {
-				if o, _ := s.Get(path); string(o.Body) != string(other) {
-					rt.Fatalf("the rival's claim was overwritten with %s", o.Body)
-				}
-			}
-			if claim == nil {
-				return
-			}
-			progressed := claim.Progress(t.Context(), some(9, ledger.Acknowledged, 1, 1), nil)
-			if o := standing(t, s); progressed == nil && o.State != ledger.InProgress {
-				rt.Fatalf("the tick is %s after its progress was written", o.State)
-			}
-			completed := claim.Complete(t.Context(), some(999, ledger.Acknowledged, 1, 1), nil)
-			o := standing(t, s)
-			if completed == nil && (o.State != ledger.Complete || !o.ClaimedAt.Equal(claim.Tick().ClaimedAt)) {
-				rt.Fatalf("the tick is %+v after its manifest was written", o)
-			}
-			if len(schedule) == 0 && (progressed != nil || completed != nil) {
-				rt.Fatalf("without faults: %v, %v", progressed, completed)
-			}
-		})
+		var err error
+		synctest.Test(t, func(t *testing.T) { err = liveThrough(t, schedule, rival) })
+		if err != nil {
+			rt.Fatal(err)
+		}
 	})
+}
+
+// liveThrough has a tick claimed, progress and complete under a schedule of faults, one a request, with a rival who
+// claims it before one of the requests, and returns what is wrong afterwards.
+func liveThrough(t *testing.T, schedule []s3test.Fault, rival int) error {
+	s := s3test.New()
+	s.Fault = func(request int, _ string) s3test.Fault {
+		if request < len(schedule) {
+			return schedule[request]
+		}
+		return s3test.None
+	}
+	rivals := newTick("rival")
+	rivals.State = ledger.Claimed
+	other, err := rivals.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rivalHasIt := false
+	s.Before = func(request int, _ string) {
+		if _, taken := s.Get(path); request == rival && !taken {
+			s.Put(path, other)
+			rivalHasIt = true
+		}
+	}
+	start := time.Now()
+	claim, err := ledger.NewStore(s.Client(), "bucket").Claim(t.Context(), newTick("ours"))
+	end := time.Now()
+	var claimed *ledger.ClaimedError
+	switch {
+	case errors.As(err, &claimed):
+		if !rivalHasIt || claimed.Tick.Owner != "rival" {
+			return fmt.Errorf("the claim is refused for %s, and the rival has it: %t", claimed.Tick.Owner, rivalHasIt)
+		}
+	case err == nil:
+		if standing(t, s).Owner != "ours" {
+			return fmt.Errorf("the claim succeeded and stands for %s", standing(t, s).Owner)
+		}
+		// In whole seconds, and never later than what was sent because of it.
+		if at := claim.Tick().ClaimedAt; at.Before(start.Truncate(time.Second)) || at.After(end) {
+			return fmt.Errorf("claimed at %s, between %s and %s", at, start, end)
+		}
+	}
+	if rivalHasIt {
+		if o, _ := s.Get(path); string(o.Body) != string(other) {
+			return fmt.Errorf("the rival's claim was overwritten with %s", o.Body)
+		}
+	}
+	if claim == nil {
+		return nil
+	}
+	progressed := claim.Progress(t.Context(), some(9, ledger.Acknowledged, 1, 1), nil)
+	if o := standing(t, s); progressed == nil && o.State != ledger.InProgress {
+		return fmt.Errorf("the tick is %s after its progress was written", o.State)
+	}
+	completed := claim.Complete(t.Context(), some(999, ledger.Acknowledged, 1, 1), nil)
+	o := standing(t, s)
+	if completed == nil && (o.State != ledger.Complete || !o.ClaimedAt.Equal(claim.Tick().ClaimedAt)) {
+		return fmt.Errorf("the tick is %+v after its manifest was written", o)
+	}
+	if len(schedule) == 0 && (progressed != nil || completed != nil) {
+		return fmt.Errorf("without faults: %v, %v", progressed, completed)
+	}
+	return nil
 }
 
 // TestEveryWriteLost: each write goes through once and its answer is lost each time; the tick's life goes on all the same.
