@@ -227,7 +227,16 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err := t.checkLibraries(); err != nil {
 		return nil, err
 	}
-	if err := step("deploy the template", withLog(build.Deploy)); err != nil {
+	deploy := func(ctx context.Context) error {
+		err := build.Deploy(ctx)
+		if err != nil && ctx.Err() == nil {
+			if why := stack.Failure(ctx, s.AWS, s.record.Stack); why != "" {
+				err = fmt.Errorf("%w: %s", err, why)
+			}
+		}
+		return err
+	}
+	if err := step("deploy the template", withLog(deploy)); err != nil {
 		return nil, err
 	}
 	if s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack); err != nil {

@@ -184,3 +184,26 @@ func (s *Stack) invoke(ctx context.Context, function string, event, answer any) 
 	}
 	return out.Payload, nil
 }
+
+// Failure returns why the stack's last operation failed: the first resource that did, and its reason; empty where none
+// did, or it cannot be told.
+func Failure(ctx context.Context, config aws.Config, name string) string {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := cloudformation.NewFromConfig(config).DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &name})
+	if err != nil {
+		return ""
+	}
+	failure := ""
+	for _, event := range out.StackEvents { // the newest first
+		status := string(event.ResourceStatus)
+		ofStack := aws.ToString(event.PhysicalResourceId) == aws.ToString(event.StackId)
+		switch {
+		case ofStack && (status == "CREATE_IN_PROGRESS" || status == "UPDATE_IN_PROGRESS"):
+			return failure
+		case !ofStack && strings.HasSuffix(status, "_FAILED"):
+			failure = fmt.Sprintf("%s: %s", aws.ToString(event.LogicalResourceId), aws.ToString(event.ResourceStatusReason))
+		}
+	}
+	return failure
+}

@@ -59,6 +59,8 @@ func (c Conf) yaml() string {
 	options := map[string]string{
 		"parallelism.default":                   fmt.Sprint(c.Parallelism),
 		"taskmanager.numberOfTaskSlots":         fmt.Sprint(c.Parallelism),
+		"jobmanager.bind-host":                  "127.0.0.1", // of the BLOB server
+		"taskmanager.bind-host":                 "127.0.0.1",
 		"rest.address":                          "127.0.0.1",
 		"rest.bind-address":                     "127.0.0.1",
 		"rest.port":                             fmt.Sprint(c.RESTPort),

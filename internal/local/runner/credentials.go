@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -22,6 +23,7 @@ type vendor struct {
 
 	provider aws.CredentialsProvider
 	server   *http.Server
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	current aws.Credentials
@@ -31,12 +33,13 @@ type vendor struct {
 const renewBefore = 30 * time.Minute
 
 // newVendor listens on a free port of 127.0.0.1.
-func newVendor(client stscreds.AssumeRoleAPIClient, role string) (*vendor, error) {
+func newVendor(client stscreds.AssumeRoleAPIClient, role string, log *slog.Logger) (*vendor, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	v := &vendor{
+		log:      log,
 		URL:      "http://" + l.Addr().String() + "/credentials",
 		Token:    rand.Text(),
 		provider: stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "streamproof-local" }),
@@ -58,6 +61,7 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	c, err := v.retrieve(ctx)
 	if err != nil {
+		v.log.Error("no credentials for the job", "error", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		_ = json.NewEncoder(w).Encode(map[string]string{"code": "AssumeRoleFailed", "message": err.Error()})
 		return

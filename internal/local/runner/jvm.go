@@ -74,9 +74,13 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, er
 		return nil, err
 	}
 	defer log.Close()
-	v, err := newVendor(r.sts, spec.Role)
+	v, err := newVendor(r.sts, spec.Role, r.Log)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := v.retrieve(ctx); err != nil { // said here, it is not buried in a stack trace of each try to use them
+		v.close()
+		return nil, fmt.Errorf("assume the application's role: %w", err)
 	}
 	cmd := exec.Command(r.Java,
 		"-Xmx"+r.MaxHeap, "-Duser.home="+r.path("home"), "-Djava.io.tmpdir="+r.path("tmp"),

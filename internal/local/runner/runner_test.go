@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,7 +138,7 @@ func TestVendor(t *testing.T) {
 			AccessKeyId: aws.String("id of " + role), SecretAccessKey: aws.String("s"), SessionToken: aws.String("t"),
 			Expiration: aws.Time(expiry[min(calls, 2)-1]),
 		}, nil
-	}), "role")
+	}), "role", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func TestVendor(t *testing.T) {
 		t.Errorf("got %d sessions, want 2: a new one in time, and no more than that", calls)
 	}
 	fail = errors.New("not allowed")
-	other, err := newVendor(fakeSTS(func(string) (*ststypes.Credentials, error) { return nil, fail }), "role")
+	other, err := newVendor(fakeSTS(func(string) (*ststypes.Credentials, error) { return nil, fail }), "role", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
