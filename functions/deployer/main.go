@@ -1,0 +1,55 @@
+// The deployer is the custom resources' function; see package deployer.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"streamproof/internal/deployer"
+	"streamproof/internal/ledger"
+	"streamproof/pipeline"
+)
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "deployer:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	p, err := pipeline.Embedded()
+	if err != nil {
+		return err
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	objects := s3.NewFromConfig(cfg)
+	d := &deployer.Deployer{
+		JAR:          filepath.Join(filepath.Dir(executable), deployer.JARName),
+		Pipeline:     p,
+		Uploader:     manager.NewUploader(objects),
+		Objects:      objects,
+		Ledger:       func(bucket string) deployer.Publisher { return ledger.NewStore(objects, bucket) },
+		Applications: kinesisanalyticsv2.NewFromConfig(cfg),
+		Log:          slog.New(slog.NewJSONHandler(os.Stderr, nil)),
+	}
+	lambda.Start(cfn.LambdaWrap(d.Handle))
+	return nil
+}
