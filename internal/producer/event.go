@@ -1,0 +1,116 @@
+package producer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// placeholder stands in the schedule's Input. EventBridge Scheduler puts the scheduled time in its place, the emulator
+// does not.
+const placeholder = "<aws.scheduler.scheduled-time>"
+
+// An order is what an event asks for.
+type order struct {
+	tick    time.Time // UTC, in whole milliseconds
+	records int
+}
+
+// readEvent reads an event that arrived at this time. It has one of three forms:
+//
+//	{"scheduledTime": "2026-01-02T03:04:00Z"}           the schedule's Input
+//	{"detail-type": "Scheduled Event", "time": "…", …}  EventBridge's own
+//	{"records": 1000, "tick": "2026-01-02T03:04:05Z"}   by hand; each may be left out
+func readEvent(event []byte, arrived time.Time, records int) (order, error) {
+	o := order{tick: arrived.UTC().Truncate(time.Millisecond), records: records}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(event, &fields); err != nil || fields == nil {
+		return o, fmt.Errorf("event is %s, want a JSON object", excerpt(event))
+	}
+
+	if detailType, ok := fields["detail-type"]; ok {
+		if string(detailType) != `"Scheduled Event"` {
+			return o, fmt.Errorf(`event: detail-type is %s, want "Scheduled Event"`, excerpt(detailType))
+		}
+		at, ok := fields["time"]
+		if !ok {
+			return o, errors.New("event: a Scheduled Event without a time")
+		}
+		return o, o.readTime("time", at)
+	}
+
+	if at, ok := fields["scheduledTime"]; ok {
+		if err := onlyKnown(fields, "scheduledTime"); err != nil {
+			return o, err
+		}
+		if string(at) == `"`+placeholder+`"` || string(at) == `"\u003caws.scheduler.scheduled-time\u003e"` {
+			o.tick = o.tick.Truncate(time.Second)
+			return o, nil
+		}
+		return o, o.readTime("scheduledTime", at)
+	}
+
+	if err := onlyKnown(fields, "records", "tick"); err != nil {
+		return o, err
+	}
+	if n, ok := fields["records"]; ok {
+		if err := json.Unmarshal(n, &o.records); err != nil || string(n) == "null" {
+			return o, fmt.Errorf("event: records is %s, want a whole number", excerpt(n))
+		}
+		if o.records < 1 || o.records > MaxRecords {
+			return o, fmt.Errorf("event: records is %d, want 1 to %d", o.records, MaxRecords)
+		}
+	}
+	if at, ok := fields["tick"]; ok {
+		return o, o.readTime("tick", at)
+	}
+	return o, nil
+}
+
+func (o *order) readTime(field string, value json.RawMessage) error {
+	var text string
+	if err := json.Unmarshal(value, &text); err != nil || string(value) == "null" {
+		return fmt.Errorf("event: %s is %s, want a string", field, excerpt(value))
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("event: %s is %q, want a time as 2026-01-02T03:04:05Z", field, text)
+	case !at.Equal(at.Truncate(time.Millisecond)):
+		return fmt.Errorf("event: %s is %s, want no more than milliseconds", field, text)
+	case at.UTC().Year() < 1970 || at.UTC().Year() > 9998:
+		// A record's times have four digits for the year, the later ones of a trip too.
+		return fmt.Errorf("event: %s is %s, want a year from 1970 to 9998", field, text)
+	}
+	o.tick = at.UTC()
+	return nil
+}
+
+func onlyKnown(fields map[string]json.RawMessage, known ...string) error {
+	var unknown []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, fmt.Sprintf("%q", name))
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	return fmt.Errorf(`event: %s is not known here; give {"records": N, "tick": "time"}, {"scheduledTime": "time"} or a Scheduled Event`, strings.Join(unknown, ", "))
+}
+
+// excerpt is the beginning of what somebody sent, for an error.
+func excerpt(data []byte) string {
+	const most = 60
+	if len(data) == 0 {
+		return "empty"
+	}
+	if len(data) > most {
+		return strings.ToValidUTF8(string(data[:most]), "") + "…"
+	}
+	return string(data)
+}

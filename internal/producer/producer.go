@@ -1,0 +1,278 @@
+package producer
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/smithy-go"
+
+	"streamproof/internal/generator"
+	"streamproof/internal/ledger"
+	"streamproof/internal/stream"
+	"streamproof/pipeline"
+)
+
+// How an invocation's time is divided.
+const (
+	// manifestMargin is kept at the end for the manifest.
+	manifestMargin = 5 * time.Second
+	// sendingMargin is the least time for sending, beyond the spread.
+	sendingMargin = 2 * time.Second
+	// progressInterval is how often the outcomes so far are written.
+	progressInterval = 5 * time.Second
+	// longestRun is the lease where the context has no deadline: Lambda's longest timeout.
+	longestRun = 15 * time.Minute
+)
+
+type putter interface {
+	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
+}
+
+var _ putter = (*kinesis.Client)(nil)
+
+// A Producer answers events. It is made once a process.
+type Producer struct {
+	config    Config
+	pipeline  *pipeline.Pipeline
+	generator *generator.Generator
+	key       generator.Key
+	client    putter
+	ledger    *ledger.Store
+	log       *slog.Logger
+	published atomic.Bool // whether this process has published the pipeline
+}
+
+// New makes a producer. The Kinesis client is to be one of stream.NewClient.
+func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger) (*Producer, error) {
+	g, err := generator.New(p.Schema, config.Seed)
+	if err != nil {
+		return nil, err
+	}
+	key, err := g.KeyOf(config.PartitionKey)
+	if err != nil {
+		return nil, err
+	}
+	return &Producer{config: config, pipeline: p, generator: g, key: key, client: client, ledger: store, log: log}, nil
+}
+
+// Crashed is the state in an Answer of a tick whose attempt is over and has left no manifest.
+const Crashed ledger.State = "crashed"
+
+// An Answer is what the producer says of a tick.
+type Answer struct {
+	Tick  time.Time    `json:"tick"`
+	State ledger.State `json:"state"` // complete, in progress or crashed
+	// Sent is whether this event sent the tick; else what follows is what the ledger says of it so far.
+	Sent    bool `json:"sent"`
+	Records int  `json:"records"`
+	// Acknowledged, Rejected and Unknown are records by outcome; they add up to Records in a complete tick.
+	Acknowledged int `json:"acknowledged"`
+	// AcknowledgedAfterUnknown is those of Acknowledged that the stream may hold more than once.
+	AcknowledgedAfterUnknown int `json:"acknowledgedAfterUnknown"`
+	Rejected                 int `json:"rejected"`
+	Unknown                  int `json:"unknown"`
+	// Ranges is the number of runs of equal outcomes.
+	Ranges int `json:"ranges"`
+	// Shards is what each shard acknowledged, by shard id.
+	Shards map[string]ledger.Shard `json:"shards"`
+	// Attempts, Throttled and Seconds are this event's PutRecords calls, the entries that were refused for a limit,
+	// and the time that the sending took.
+	Attempts  int     `json:"attempts"`
+	Throttled int     `json:"throttled"`
+	Seconds   float64 `json:"seconds"`
+	// Message says in words what is not a tick sent and acknowledged.
+	Message string `json:"message,omitempty"`
+}
+
+// Handle answers one event and logs one line. An error means that nothing was sent, except where it says otherwise; there
+// is an answer beside it where a tick was claimed.
+func (p *Producer) Handle(ctx context.Context, event json.RawMessage) (*Answer, error) {
+	answer, err := p.handle(ctx, event)
+	if err != nil {
+		p.log.LogAttrs(ctx, slog.LevelError, "tick failed", slog.String("error", err.Error()), slog.Any("answer", answer))
+		return answer, err
+	}
+	message := "tick not sent again"
+	if answer.Sent {
+		message = "tick sent"
+	}
+	p.log.LogAttrs(ctx, slog.LevelInfo, message, slog.Any("answer", answer))
+	return answer, nil
+}
+
+func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, error) {
+	now := time.Now()
+	order, err := readEvent(event, now, p.config.RecordsPerTick)
+	if err != nil {
+		return nil, err
+	}
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		deadline = now.Add(longestRun)
+	}
+	spread := time.Duration(p.config.SpreadSeconds) * time.Second
+	if need := spread + sendingMargin + manifestMargin; deadline.Sub(now) < need {
+		return nil, fmt.Errorf("tick %s: %s are left and a spread of %s needs %s: raise the function's timeout or lower SPREAD_SECONDS; nothing was sent",
+			stamp(order.tick), deadline.Sub(now).Round(time.Millisecond), spread, need)
+	}
+
+	if !p.published.Load() {
+		if err := p.ledger.PublishPipeline(ctx, p.pipeline); err != nil {
+			return nil, fmt.Errorf("tick %s: nothing was sent, for its ledger cannot be written: %w", stamp(order.tick), p.explain(err))
+		}
+		p.published.Store(true)
+	}
+	claim, err := p.ledger.Claim(ctx, ledger.Tick{
+		Tick:  order.tick,
+		Owner: rand.Text(),
+		// Rounded up: the attempt is over by then.
+		LeaseEnd:      deadline.UTC().Truncate(time.Millisecond).Add(time.Millisecond),
+		Seed:          p.config.Seed,
+		Generator:     generator.Version,
+		Pipeline:      p.pipeline.Hash(),
+		Records:       order.records,
+		SpreadSeconds: p.config.SpreadSeconds,
+		PartitionKey:  p.generator.NameOf(p.key),
+	})
+	var claimed *ledger.ClaimedError
+	if errors.As(err, &claimed) {
+		return sentBefore(claimed.Tick, now), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tick %s: nothing was sent, for it cannot be claimed: %w", stamp(order.tick), p.explain(err))
+	}
+	return p.send(ctx, claim, deadline.Add(-manifestMargin))
+}
+
+// send sends a claimed tick's records until the given time, and writes its progress and its manifest.
+func (p *Producer) send(ctx context.Context, claim *ledger.Claim, until time.Time) (*Answer, error) {
+	tick := claim.Tick()
+	delivery := stream.NewDelivery(p.client, p.config.StreamName, p.generator, generator.Tick{
+		Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second,
+	}, p.key)
+
+	sending, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	lost := make(chan error, 1)
+	go func() {
+		err := p.writeProgress(sending, claim, delivery)
+		if err != nil {
+			// Somebody else has the tick: what more is sent would be in nobody's ledger.
+			cancel()
+		}
+		lost <- err
+	}()
+	start := time.Now()
+	refusal := delivery.Run(sending)
+	took := time.Since(start)
+	cancel()
+	if err := <-lost; err != nil {
+		return nil, fmt.Errorf("tick %s: the claim was lost while it was being sent: %w", stamp(tick.Tick), err)
+	}
+
+	result := delivery.Result()
+	if err := claim.Complete(ctx, result.Outcomes, result.Shards); err != nil {
+		return nil, errors.Join(
+			fmt.Errorf("tick %s: it was sent, but its manifest cannot be written, so that it will be closed as crashed: %w", stamp(tick.Tick), p.explain(err)),
+			refusal)
+	}
+	tick = claim.Tick()
+	answer := answerOf(&tick)
+	answer.Sent = true
+	answer.Attempts, answer.Throttled = result.Attempts, result.Throttled
+	answer.Seconds = took.Round(time.Millisecond).Seconds()
+	if refusal != nil {
+		return answer, fmt.Errorf("tick %s: %d of %d records rejected, which its manifest says: %w", stamp(tick.Tick), answer.Rejected, answer.Records, p.explain(refusal))
+	}
+	if answer.Acknowledged < answer.Records {
+		answer.Message = fmt.Sprintf("%d records were refused or not sent in time, and of %d it is not known whether they were stored", answer.Rejected, answer.Unknown)
+	}
+	return answer, nil
+}
+
+// writeProgress writes the outcomes so far now and then, until ctx ends. A write that fails is left to the next one; the
+// error is that of a tick that is somebody else's.
+func (p *Producer) writeProgress(ctx context.Context, claim *ledger.Claim, delivery *stream.Delivery) error {
+	ticker := time.NewTicker(progressInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		result := delivery.Result()
+		err := claim.Progress(ctx, result.Outcomes, result.Shards)
+		var claimed *ledger.ClaimedError
+		if errors.As(err, &claimed) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			p.log.LogAttrs(ctx, slog.LevelWarn, "progress not written", slog.String("error", err.Error()))
+		}
+	}
+}
+
+// sentBefore answers for a tick that another attempt has claimed.
+func sentBefore(tick *ledger.Tick, now time.Time) *Answer {
+	a := answerOf(tick)
+	switch {
+	case tick.State == ledger.Complete:
+		a.Message = "sent before: these are the numbers of its manifest"
+	case tick.Crashed(now):
+		a.State = Crashed
+		a.Message = fmt.Sprintf("the attempt that claimed this tick ended at %s without a manifest: it is closed as crashed and is not sent again", stamp(tick.LeaseEnd))
+	default:
+		a.State = ledger.InProgress
+		a.Message = fmt.Sprintf("another attempt is sending this tick, until %s at the latest", stamp(tick.LeaseEnd))
+	}
+	return a
+}
+
+func answerOf(tick *ledger.Tick) *Answer {
+	count := ledger.Count(tick.Outcomes)
+	a := &Answer{
+		Tick: tick.Tick, State: tick.State, Records: tick.Records,
+		Acknowledged:             count[ledger.Acknowledged] + count[ledger.AcknowledgedAfterUnknown],
+		AcknowledgedAfterUnknown: count[ledger.AcknowledgedAfterUnknown],
+		Rejected:                 count[ledger.Rejected], Unknown: count[ledger.Unknown],
+		Ranges: len(tick.Outcomes), Shards: tick.Shards,
+	}
+	if a.Shards == nil {
+		a.Shards = map[string]ledger.Shard{}
+	}
+	return a
+}
+
+// explain puts before an error of AWS what is to be done about it, where that is known.
+func (p *Producer) explain(err error) error {
+	var operation *smithy.OperationError
+	var api smithy.APIError
+	if !errors.As(err, &operation) || !errors.As(err, &api) {
+		return err
+	}
+	advice := ""
+	denied := api.ErrorCode() == "AccessDenied" || api.ErrorCode() == "AccessDeniedException"
+	switch service := operation.Service(); {
+	case service == "Kinesis" && api.ErrorCode() == "ResourceNotFoundException":
+		advice = fmt.Sprintf("there is no stream %s in this account and region: create it, or correct STREAM_NAME", p.config.StreamName)
+	case service == "Kinesis" && denied:
+		advice = fmt.Sprintf("allow the function's role kinesis:PutRecords on stream %s", p.config.StreamName)
+	case service == "S3" && api.ErrorCode() == "NoSuchBucket":
+		advice = fmt.Sprintf("there is no bucket %s: create it, or correct BUCKET", p.config.Bucket)
+	case service == "S3" && denied:
+		advice = fmt.Sprintf("allow the function's role s3:PutObject and s3:GetObject on arn:aws:s3:::%s/ledger/*", p.config.Bucket)
+	default:
+		return err
+	}
+	return fmt.Errorf("%s: %w", advice, err)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
