@@ -295,14 +295,22 @@ func (s *Stack) follow(ctx context.Context, o Options) error {
 	if err := s.replaceFollower(ctx); err != nil {
 		return err
 	}
-	var err error
-	if o.Follower == nil {
-		err = s.followHere()
-	} else {
-		err = s.followThere(o.Follower(string(s.dir)))
-	}
+	_, following, err := s.Job()
 	if err != nil {
 		return err
+	}
+	if !following {
+		if err := runner.Forget(s.dir.flink()); err != nil {
+			return err
+		}
+		if o.Follower == nil {
+			err = s.followHere()
+		} else {
+			err = s.followThere(o.Follower(string(s.dir)))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
@@ -340,9 +348,6 @@ func (s *Stack) followThere(cmd *exec.Cmd) error {
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
 	_, err = process.Start(cmd, s.dir.followerPID(), false)
-	if errors.Is(err, process.ErrRunning) {
-		return nil
-	}
 	return err
 }
 

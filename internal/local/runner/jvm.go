@@ -84,6 +84,7 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, er
 	}
 	cmd := exec.Command(r.Java,
 		"-Xmx"+r.MaxHeap, "-Duser.home="+r.path("home"), "-Djava.io.tmpdir="+r.path("tmp"),
+		"--add-opens", "java.base/java.util=ALL-UNNAMED", // Flink's own scripts do so; its checkpoints need it
 		"-cp", strings.Join([]string{jar, filepath.Join(r.Libraries, "*"), r.Libraries}, string(os.PathListSeparator)),
 		mainClass, "--local", r.path("conf"))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.Dir, log, log

@@ -1,9 +1,11 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -25,6 +27,8 @@ const (
 	callTimeout = 10 * time.Second
 	lookEvery   = 500 * time.Millisecond
 	endGrace    = 10 * time.Second
+	// runsAfter is how long every task must have run for the job to be called running: the first calls to AWS are over.
+	runsAfter = 2 * time.Second
 	// steadyAfter is how long a JVM must have lived for its end not to count as one in a row.
 	steadyAfter = time.Minute
 )
@@ -54,6 +58,7 @@ type Runner struct {
 	last    *Last
 	jvm     *jvm // nil where none runs
 	started time.Time
+	runsAt  time.Time // since when every task runs; zero where one does not
 	backOff *backoff.ExponentialBackOff
 	retryAt time.Time
 	status  Status
@@ -64,6 +69,14 @@ func PIDFile(dir string) string { return filepath.Join(dir, "jvm.pid") }
 
 // LogFile is the log of the JVMs, one after the other.
 func LogFile(dir string) string { return filepath.Join(dir, "jvm.log") }
+
+// Forget drops what an earlier runner wrote down of its job, which is not to be taken for what the next one says.
+func Forget(dir string) error {
+	if err := os.Remove(statusFile(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
 
 func statusFile(dir string) string     { return filepath.Join(dir, "status.json") }
 func (r *Runner) lastFile() string     { return r.path("last.json") }
@@ -166,11 +179,28 @@ func (r *Runner) reap(ctx context.Context) {
 	if time.Since(r.started) > steadyAfter {
 		r.backOff.Reset()
 	}
-	r.fail(fmt.Errorf("the JVM ended by itself (%s); its log is %s", how, LogFile(r.Dir)))
+	r.fail(fmt.Errorf("the JVM ended by itself (%s); its last words: %s", how, lastLine(LogFile(r.Dir))))
 	r.retryLater()
 	if err := r.drop(ctx); err != nil {
 		r.fail(err)
 	}
+}
+
+// lastLine is what a log ends with.
+func lastLine(file string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	// A log that is shorter is read from its start.
+	_, _ = f.Seek(-4096, io.SeekEnd)
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return err.Error()
+	}
+	data = bytes.TrimSpace(data)
+	return string(data[bytes.LastIndexByte(data, '\n')+1:])
 }
 
 func (r *Runner) retryLater() {
@@ -183,7 +213,7 @@ func (r *Runner) retryLater() {
 // drop ends what is left of the JVM, at once.
 func (r *Runner) drop(ctx context.Context) error {
 	j := r.jvm
-	r.jvm = nil
+	r.jvm, r.runsAt = nil, time.Time{}
 	r.status.PID, r.status.Address, r.status.JobState = 0, "", ""
 	j.vendor.close()
 	return j.End(ctx, 0)
@@ -297,9 +327,15 @@ func (r *Runner) watch(ctx context.Context, job *flink.Job) {
 	before := r.status.JobState
 	r.status.JobState, r.status.State = job.State, Starting
 	if job.Running() {
-		r.status.State = Running
+		if r.runsAt.IsZero() {
+			r.runsAt = time.Now()
+		}
+		if time.Since(r.runsAt) >= runsAfter {
+			r.status.State = Running
+		}
 		return
 	}
+	r.runsAt = time.Time{}
 	if job.State == "RUNNING" || job.State == before {
 		return
 	}

@@ -16,7 +16,7 @@ type State string
 const (
 	Stopped  State = "stopped"  // as the application is
 	Starting State = "starting" // the JVM runs, not yet every task of the job
-	Running  State = "running"
+	Running  State = "running"  // every task, for two seconds
 	Stopping State = "stopping" // waiting for the savepoint
 	Waiting  State = "waiting"  // to start again after a failure
 )
