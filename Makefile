@@ -28,8 +28,9 @@ demo: setup cli ## deploy to a local AWS, produce, analyse, deliver, and prove i
 test: setup lint unit java e2e ## lint, unit tests, Flink tests, and the tests against the whole local stack
 
 .PHONY: bench
-bench: setup ## measure the generator, the producer and the verifier
+bench: setup ## measure the generator, the producer and the verifier, and its peers
 	go test -run '^$$' -bench . -benchmem -timeout 30m $(UNIT)
+	go run ./bench
 
 .PHONY: lint
 lint: setup bin/golangci-lint ## check Go code, the template and the shell scripts
