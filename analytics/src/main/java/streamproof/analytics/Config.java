@@ -27,7 +27,8 @@ final class Config {
             STREAM_ARN, DELIVERY_STREAM, OUTPUT_FORMAT, INITIAL_POSITION, KINESIS_ENDPOINT, FIREHOSE_ENDPOINT);
     /** The form of the region is the one that the connectors insist on. */
     private static final Pattern STREAM_ARN_SYNTAX = Pattern.compile(
-            "arn:aws[a-z-]*:kinesis:(?<region>[a-z]+-(?:[a-z]+-)?[a-z]+-[0-9]):[0-9]{12}:stream/(?<name>[a-zA-Z0-9_.-]{1,128})");
+            "arn:aws[a-z-]*:kinesis:(?<region>[a-z]+-(?:[a-z]+-)?[a-z]+-[0-9]):[0-9]{12}"
+                    + ":stream/(?<name>[a-zA-Z0-9_.-]{1,128})");
 
     /** The Kinesis stream to read, and the region of both streams. */
     final String stream;
@@ -53,7 +54,8 @@ final class Config {
         deliveryStream = name == null ? null : name.group();
         Matcher formatName = reader.required(OUTPUT_FORMAT, Pattern.compile("CSV|JSON"), "CSV or JSON");
         format = formatName == null ? null : formatName.group().toLowerCase(Locale.ROOT);
-        initialPosition = reader.optional(INITIAL_POSITION, Pattern.compile("TRIM_HORIZON|LATEST"), "TRIM_HORIZON or LATEST")
+        initialPosition = reader
+                .optional(INITIAL_POSITION, Pattern.compile("TRIM_HORIZON|LATEST"), "TRIM_HORIZON or LATEST")
                 .map(match -> InitialPosition.valueOf(match.group()))
                 .orElse(InitialPosition.TRIM_HORIZON);
         kinesisEndpoint = reader.endpoint(KINESIS_ENDPOINT);
@@ -108,14 +110,14 @@ final class Config {
         }
 
         Optional<String> endpoint(String key) {
-            return optional(key, Pattern.compile("https?://[^/?#]+/?"), "a URL as http://127.0.0.1:4566, or remove it on AWS")
-                    .map(Matcher::group);
+            String wanted = "a URL as http://127.0.0.1:4566, or remove it on AWS";
+            return optional(key, Pattern.compile("https?://[^/?#]+/?"), wanted).map(Matcher::group);
         }
 
         void failIfFaulty() {
             if (!faults.isEmpty()) {
-                throw new IllegalArgumentException(
-                        "The property group \"" + GROUP + "\" of the application is not right:\n- " + String.join("\n- ", faults));
+                throw new IllegalArgumentException("The property group \"" + GROUP
+                        + "\" of the application is not right:\n- " + String.join("\n- ", faults));
             }
         }
     }

@@ -89,7 +89,10 @@ public final class DeliveryTableFactory implements DynamicTableSinkFactory {
             };
         }
 
-        /** What Firehose refuses or cannot answer is sent again, for as long as it takes: at least once. */
+        /**
+         * What Firehose throttles or leaves without an answer is sent again, for as long as it takes: at least once. A
+         * delivery stream or a permission that is not there fails the job.
+         */
         private DataStreamSink<?> deliver(DataStream<RowData> rows, SerializationSchema<RowData> lines) {
             Properties client = new Properties();
             client.setProperty(AWSConfigConstants.AWS_REGION, options.get(REGION));

@@ -129,8 +129,8 @@ public final class Job {
     }
 
     /**
-     * The records of the stream. This consumer and not its successor, because it is the one that takes KPL aggregates
-     * apart. Of the stream it needs DescribeStream, ListShards, GetShardIterator and GetRecords.
+     * The records of the stream. This consumer, deprecated as it is, takes KPL aggregates apart. Of the stream it needs
+     * DescribeStream, ListShards, GetShardIterator and GetRecords.
      */
     @SuppressWarnings("deprecation")
     static DataStream<SourceRecord> source(StreamExecutionEnvironment env, Config config) {
@@ -198,7 +198,8 @@ public final class Job {
         }
         if (created != 1 || inserts.size() != 1) {
             throw new IllegalArgumentException(String.format(
-                    "pipeline.sql: there must be one CREATE TABLE and one INSERT (UNION ALL makes one of several), not %d and %d",
+                    "pipeline.sql: there must be one CREATE TABLE and one INSERT (UNION ALL makes one of several),"
+                            + " not %d and %d",
                     created, inserts.size()));
         }
         tables.createStatementSet().addInsertSql(inserts.get(0)).attachAsDataStream();
