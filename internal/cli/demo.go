@@ -54,17 +54,14 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	p := newProgress(e.stderr)
 	r, err := c.run(ctx, p, root, dir)
 	p.stop()
-	if err != nil {
+	var setup *local.SetupError
+	if errors.As(err, &setup) || err == nil && r.Verdict == proof.Proven && !c.Keep {
+		err = errors.Join(err, os.RemoveAll(dir))
+	} else {
 		fmt.Fprintf(e.stderr, "All logs are in %s.\n", dir)
-		return err
 	}
-	switch {
-	case r.Verdict == proof.Proven && !c.Keep:
-		if err := os.RemoveAll(dir); err != nil {
-			return err
-		}
-	default:
-		fmt.Fprintf(e.stderr, "All logs are in %s.\n", dir)
+	if err != nil {
+		return err
 	}
 	if _, err := fmt.Fprintln(e.stdout, reportText(r)); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"streamproof/internal/stack"
+	"streamproof/internal/producer"
 )
 
 type produceCmd struct {
@@ -45,7 +45,7 @@ func (c *produceCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
-func answerText(a *stack.Answer) string {
+func answerText(a *producer.Answer) string {
 	w := newTable()
 	w.AppendHeader(table.Row{"Shard", "Records", "First sequence number", "Last sequence number"})
 	for _, id := range slices.Sorted(maps.Keys(a.Shards)) {

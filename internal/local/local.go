@@ -140,10 +140,10 @@ func (d dir) lock() (unlock func(), err error) {
 		return nil, err
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		file.Close()
+		_ = file.Close()
 		return nil, &SetupError{fmt.Sprintf("another streamproof is changing the stack in %s: wait until it is done", d)}
 	}
-	return func() { file.Close() }, nil
+	return func() { _ = file.Close() }, nil
 }
 
 // Start brings a stack up, or to what the template says now where it runs already. What it has started it ends again

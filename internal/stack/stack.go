@@ -20,7 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
-	"streamproof/internal/ledger"
+	"streamproof/internal/producer"
 	"streamproof/internal/report"
 )
 
@@ -126,23 +126,11 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 	return o, nil
 }
 
-// An Answer is what the producer says of a tick.
-type Answer struct {
-	Tick         time.Time               `json:"tick"`
-	State        ledger.State            `json:"state"`
-	Records      int                     `json:"records"`
-	Acknowledged int                     `json:"acknowledged"`
-	Rejected     int                     `json:"rejected"`
-	Unknown      int                     `json:"unknown"`
-	Shards       map[string]ledger.Shard `json:"shards"`
-	Message      string                  `json:"message"`
-}
-
 // Produce has the producer send a tick of that many records. The same tick again sends nothing. It returns the
 // producer's answer as it came, too.
-func (s *Stack) Produce(ctx context.Context, tick time.Time, records int) (*Answer, json.RawMessage, error) {
+func (s *Stack) Produce(ctx context.Context, tick time.Time, records int) (*producer.Answer, json.RawMessage, error) {
 	event := map[string]any{"records": records, "tick": tick.UTC().Format("2006-01-02T15:04:05.000Z")}
-	var answer Answer
+	var answer producer.Answer
 	raw, err := s.invoke(ctx, s.Outputs.ProducerFunction, event, &answer)
 	return &answer, raw, err
 }

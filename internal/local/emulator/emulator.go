@@ -158,7 +158,7 @@ func FreePort(port int) (int, error) {
 	// A program that listens on every interface does not keep this one from listening on 127.0.0.1.
 	if port != 0 {
 		if conn, err := net.DialTimeout("tcp", strings.TrimPrefix(Endpoint(port), "http://"), time.Second); err == nil {
-			conn.Close()
+			_ = conn.Close()
 			return 0, fmt.Errorf("port %d is %w", port, ErrPortInUse)
 		}
 	}

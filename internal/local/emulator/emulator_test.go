@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -51,7 +52,7 @@ func TestEmulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.End(t.Context())
+	defer func() { _ = e.End(context.Background()) }()
 	if !emulator.Healthy(t.Context(), e.Port) {
 		t.Error("not healthy after the start")
 	}
@@ -79,11 +80,11 @@ func listeners(t *testing.T) map[string]string {
 	}
 	const listening = 10
 	found := map[string]string{}
-	tcp, err := fs.NetTCP()
+	tcp, err := fs.NetTCP() //nolint:staticcheck // netlink would be another dependency for a handful of lines
 	if err != nil {
 		t.Fatal(err)
 	}
-	tcp6, err := fs.NetTCP6()
+	tcp6, err := fs.NetTCP6() //nolint:staticcheck // as above
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}

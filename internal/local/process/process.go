@@ -55,7 +55,11 @@ func Start(cmd *exec.Cmd, file string, tied bool) (*Process, error) {
 		return nil, err
 	}
 	identity, err := identify(cmd.Process.Pid)
-	if err == nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it has ended already: there is nothing to find later, and Done tells
+		p.PID, p.Command = cmd.Process.Pid, filepath.Base(cmd.Path)
+		return p, nil
+	case err == nil:
 		p.Identity = *identity
 		err = p.write()
 	}

@@ -1,0 +1,266 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"streamproof/internal/ledger"
+	"streamproof/internal/local"
+	"streamproof/internal/local/runner"
+	"streamproof/internal/producer"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+	"streamproof/internal/stack"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: (-want +got)\n%s", file, diff)
+	}
+}
+
+// project makes a directory that looks like the project's, and goes there.
+func project(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "samconfig.toml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	return dir
+}
+
+func TestUsage(t *testing.T) {
+	dir := project(t)
+	for name, value := range map[string]string{
+		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+		"AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none", "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	tests := []struct {
+		args   string
+		status int
+		stderr string // a part of it
+	}{
+		{"", exitDone, ""},
+		{"--help", exitDone, ""},
+		{"produce --help", exitDone, ""},
+		{"nonsense", exitUsage, "nonsense"},
+		{"produce many", exitUsage, "many"},
+		{"produce 0", exitUsage, "cannot produce 0 records"},
+		{"produce -- -5", exitUsage, "cannot produce -5 records"},
+		{"produce 10 --tick yesterday", exitUsage, "yesterday"},
+		{"demo --records 0", exitUsage, "cannot produce 0 records"},
+		{"up --port 70000", exitUsage, "70000"},
+		{"up", exitUsage, "run `make build`"},
+		{"demo", exitUsage, "run `make build`"},
+		{"verify --stack a --state-dir b", exitUsage, "can't be used together"},
+		{"verify --region eu-west-1", exitUsage, "--stack"},
+		{"verify --stack a", exitUsage, "no region"},
+		{"verify --stack a --region eu-west-1", exitUsage, "no AWS credentials"},
+		{"produce", exitUsage, "no local stack runs in " + filepath.Join(dir, ".streamproof") + ": start one with `streamproof up`"},
+		{"verify", exitUsage, "no local stack runs"},
+		{"status --json", exitUsage, "no local stack runs"},
+		{"status --state-dir elsewhere", exitUsage, "no local stack runs in " + filepath.Join(dir, "elsewhere")},
+		{"follow " + dir, exitUsage, "no local stack runs"},
+		{"down", exitDone, ""},
+		{"--project none up", exitUsage, "none"},
+	}
+	for _, test := range tests {
+		var stdout, stderr bytes.Buffer
+		status := Run(t.Context(), strings.Fields(test.args), &stdout, &stderr)
+		if status != test.status {
+			t.Errorf("streamproof %s: got status %d, want %d: %s", test.args, status, test.status, stderr.String())
+		}
+		if !strings.Contains(stderr.String(), test.stderr) {
+			t.Errorf("streamproof %s: got %q, want %q", test.args, stderr.String(), test.stderr)
+		}
+		last := strings.TrimSuffix(stderr.String(), "\n")
+		last = last[strings.LastIndexByte(last, '\n')+1:]
+		if status != exitDone && !strings.HasPrefix(last, "streamproof: ") {
+			t.Errorf("streamproof %s: got %q, want one line that begins with streamproof:", test.args, stderr.String())
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".streamproof", "demo-*")); err != nil || len(left) > 0 {
+		t.Errorf("got %v, %v, want no directory of a demo that was not", left, err)
+	}
+}
+
+func TestOutsideTheProject(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var stdout, stderr bytes.Buffer
+	if status := Run(t.Context(), []string{"up"}, &stdout, &stderr); status != exitUsage || !strings.Contains(stderr.String(), "--project") {
+		t.Errorf("got status %d, %q, want %d and what to do", status, stderr.String(), exitUsage)
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	t.Parallel()
+	log := filepath.Join(t.TempDir(), "log")
+	var lines strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&lines, "line %d\n", i)
+	}
+	if err := os.WriteFile(log, []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	judged := func(verdict proof.Verdict) error { return verdictOf(&report.Report{Verdict: verdict}) }
+	tests := []struct {
+		err    error
+		status int
+		stderr string
+	}{
+		{nil, 0, ""},
+		{judged(proof.Proven), 0, ""},
+		{judged(proof.NotProven), 1, ""},
+		{judged(proof.Undecided), 3, ""},
+		{errors.Join(judged(proof.Undecided)), 3, ""},
+		{&usageError{"wrong"}, 2, "streamproof: wrong\n"},
+		{fmt.Errorf("start: %w", &local.SetupError{Problem: "not built"}), 2, "streamproof: start: not built\n"},
+		{fmt.Errorf("%w: no such stack", stack.ErrNotUsable), 2, "streamproof: not usable: no such stack\n"},
+		{errors.New("timeout"), 3, "streamproof: timeout\n"},
+		{t.Context().Err(), 0, ""},
+		{&local.LogError{Err: errors.New("failed"), Log: "none"}, 3, "streamproof: failed; its log is none\n"},
+	}
+	for _, test := range tests {
+		var stderr bytes.Buffer
+		e := &env{stderr: &stderr}
+		if got := e.report(test.err); got != test.status || stderr.String() != test.stderr {
+			t.Errorf("%v: got status %d, %q, want %d, %q", test.err, got, stderr.String(), test.status, test.stderr)
+		}
+	}
+	var stderr bytes.Buffer
+	(&env{stderr: &stderr}).report(&local.LogError{Err: errors.New("failed"), Log: log})
+	if got := stderr.String(); strings.Contains(got, "line 9\n") || !strings.Contains(got, "  | line 10\n") || !strings.Contains(got, "  | line 29\nstreamproof: failed") {
+		t.Errorf("got %q, want the last 20 lines of the log and then the error", got)
+	}
+}
+
+var tick = time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+
+func notProven() *report.Report {
+	return &report.Report{
+		Version: 1, Verdict: proof.NotProven, JudgedAt: tick, Bucket: "s3://bucket", Prefix: "ingestion-kinesis/",
+		Reasons: []string{"1 row is missing."},
+		Key:     "reports/2026/01/02/20260102T030405Z.json",
+		Covers: report.Coverage{
+			From: tick.Add(-time.Hour), To: tick, Ticks: 3, TicksInFlight: 1, Records: 3000, Objects: 12, Rows: 1500, Bytes: 23456,
+			DeliveryDeadlineSeconds: 600,
+		},
+		Counts: proof.Counts{Owed: 1501, Delivered: 1490, Missing: 1, Duplicated: 7, Corrupt: 2, Leaked: 1, InFlight: 10, Late: 3},
+		Samples: map[proof.Class][]proof.Sample{
+			proof.Missing:    {{Row: "1,2,3.0,4.5", Count: 1, Tick: &tick}},
+			proof.Duplicated: {{Row: "a", Count: 1, Object: "o", Line: 1}, {Row: "b", Count: 1}, {Row: "c", Count: 1}, {Row: "d", Count: 1}, {Row: "e", Count: 1}, {Row: "f", Count: 1}, {Row: "g", Count: 1}},
+			proof.Corrupt:    {{Row: "1,2,3.01,2,3.0", Count: 1, Object: "ingestion-kinesis/2026/01/02/03/x", Line: 17, Reason: "5 columns, want 4"}},
+		},
+	}
+}
+
+func TestReportText(t *testing.T) {
+	t.Parallel()
+	r := notProven()
+	text := reportText(r)
+	golden(t, "report.txt", text+"\n")
+	if last := text[strings.LastIndexByte(text, '\n')+1:]; last != r.LastLine() || !strings.HasPrefix(last, "NOT PROVEN") {
+		t.Errorf("got last line %q, want %q", last, r.LastLine())
+	}
+	golden(t, "report-empty.txt", reportText(&report.Report{Verdict: proof.Undecided, Bucket: "s3://bucket", Prefix: "p/", Reasons: []string{"there is no ledger"}})+"\n")
+}
+
+func TestAnswerText(t *testing.T) {
+	t.Parallel()
+	golden(t, "answer.txt", answerText(&producer.Answer{
+		Tick: tick, State: ledger.Complete, Sent: true, Records: 1000, Acknowledged: 990, Rejected: 7, Unknown: 3,
+		Shards: map[string]ledger.Shard{
+			"shardId-000000000001": {Records: 490, FirstSequenceNumber: "3", LastSequenceNumber: "4"},
+			"shardId-000000000000": {Records: 500, FirstSequenceNumber: "1", LastSequenceNumber: "2"},
+		},
+		Message: "7 records were rejected.",
+	})+"\n")
+	golden(t, "answer-empty.txt", answerText(&producer.Answer{Tick: tick, State: ledger.Claimed, Records: 10, Message: "It is in progress."})+"\n")
+}
+
+func TestStatusText(t *testing.T) {
+	t.Parallel()
+	aws := &stack.Status{
+		Stack: "streamproof", Region: "eu-west-1", State: "UPDATE_COMPLETE",
+		Outputs: stack.Outputs{
+			BucketName: "bucket", StreamName: "stream", DeliveryStreamName: "delivery", ApplicationName: "analytics", DataPrefix: "ingestion-kinesis/",
+		},
+		Application: stack.Application{Status: "RUNNING", Version: 4},
+		Stream:      stack.Stream{Status: "ACTIVE", Shards: []string{"shardId-000000000000", "shardId-000000000001"}},
+		Ledger:      stack.Ledger{Since: tick.Truncate(24*time.Hour).AddDate(0, 0, -1)},
+	}
+	golden(t, "status-aws.txt", statusText(&status{Status: aws})+"\n")
+	here := *aws
+	here.Ledger.Ticks, here.Ledger.Last = 17, &ledger.Tick{Tick: tick, State: ledger.InProgress, Records: 1000}
+	here.Last = notProven()
+	at := tick.Truncate(time.Second)
+	golden(t, "status-local.txt", statusText(&status{Status: &here, Local: &localStatus{
+		Endpoint: "http://127.0.0.1:4566", StateDir: "/project/.streamproof", Following: true,
+		Job: runner.Status{
+			State: runner.Starting, Version: 4, PID: 42, Address: "http://127.0.0.1:8081", Starts: 3, Failures: 1,
+			RestoredFrom: "/project/.streamproof/flink/checkpoints/a/chk-7", LastError: "the JVM ended by itself", LastErrorAt: &at,
+		},
+	}})+"\n")
+	golden(t, "status-nobody.txt", statusText(&status{Status: aws, Local: &localStatus{Endpoint: "http://127.0.0.1:4566", StateDir: "/project/.streamproof"}})+"\n")
+}
+
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		r    report.Report
+		want bool
+	}{
+		{"all delivered", report.Report{Verdict: proof.Proven, Covers: report.Coverage{Ticks: 3}}, true},
+		{"a tick is not judged yet", report.Report{Verdict: proof.Proven, Covers: report.Coverage{Ticks: 2}}, false},
+		{"in flight", report.Report{Verdict: proof.Proven, Covers: report.Coverage{Ticks: 3}, Counts: proof.Counts{InFlight: 1}}, false},
+		{"undecided", report.Report{Verdict: proof.Undecided, Covers: report.Coverage{Ticks: 3}}, false},
+		{"not proven", report.Report{Verdict: proof.NotProven, Counts: proof.Counts{InFlight: 1}}, true},
+	}
+	for _, test := range tests {
+		if got := settled(&test.r); got != test.want {
+			t.Errorf("%s: got %t, want %t", test.name, got, test.want)
+		}
+	}
+}
+
+func TestProgressLines(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := newProgress(&out)
+	p.step("first")(nil)
+	p.step("second")(errors.New("no"))
+	p.begin("third").update("half")
+	p.stop()
+	if want := "first …\nfirst: done in 0s\nsecond …\nsecond: failed after 0s\nthird …\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
