@@ -23,6 +23,7 @@ import (
 	"streamproof/internal/query"
 	"streamproof/internal/report"
 	"streamproof/internal/verifier"
+	"streamproof/pipeline"
 )
 
 // judgeCopy judges a copy as `streamproof verify --dir` does, with a deadline that is over for all that is in it.
@@ -266,9 +267,8 @@ func tickRows(t *testing.T, q *query.Query, g *generator.Generator, tick *ledger
 	}
 	defer func() { _ = engine.Close() }()
 	var rows []string
-	err = engine.Rows(&records{make: g, tick: generator.Tick{
-		Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second,
-	}}, filtered, func(key []byte) { rows = append(rows, string(key)) })
+	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
+	err = engine.Rows(&records{make: g, tick: of}, filtered, func(key []byte) { rows = append(rows, string(key)) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,4 +334,32 @@ func equalRows(t *testing.T, dir string, objects []object) (old, later object) {
 	}
 	t.Fatal("no row of a later tick is equal to one delivered before its claim")
 	return old, later
+}
+
+// tickWithAnEqualRow finds a tick of about now that owes a row which the given one owes too, both of n records.
+func tickWithAnEqualRow(t *testing.T, tick time.Time, n int) time.Time {
+	t.Helper()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := query.Compile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := generator.New(p.Schema, 1) // the template's seed
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := map[string]bool{}
+	for _, row := range tickRows(t, q, g, &ledger.Tick{Tick: tick, Records: n}, true) {
+		first[row] = true
+	}
+	for other := time.Now(); ; other = other.Add(time.Millisecond) {
+		for _, row := range tickRows(t, q, g, &ledger.Tick{Tick: other, Records: n}, true) {
+			if first[row] {
+				return other
+			}
+		}
+	}
 }
