@@ -11,6 +11,8 @@ export GOFLAGS := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
 export SAM_CLI_TELEMETRY := 0
 
+# This machine's processor, by Lambda's name: the local stack's functions run as processes of this machine.
+ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 JAR := analytics/target/streamproof-analytics.jar
 MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml
 # The end-to-end tests need the whole local stack; all other tests need nothing.
@@ -42,11 +44,11 @@ lint: setup bin/golangci-lint ## check Go code, the template and the shell scrip
 	sh -n tools/check && sh -n tools/venv && bash -n .ci/run
 
 .PHONY: build
-build: setup cli ## build the command line, the JAR and the functions' packages
-	sam build
+build: setup cli ## build the command line, the JAR and the functions' packages, for this machine
+	sam build --config-env local --build-dir .aws-sam/local --parameter-overrides file://local.yaml Architecture=$(ARCHITECTURE)
 
 .PHONY: deploy
-deploy: setup ## deploy to AWS, with the parameters of samconfig.toml
+deploy: setup ## build for AWS and deploy, with the parameters of samconfig.toml
 	sam build
 	sam deploy
 
