@@ -182,7 +182,7 @@ func liveThrough(t *testing.T, schedule []s3test.Fault, rival int) error {
 		return fmt.Errorf("the tick is %+v after its manifest was written", o)
 	}
 	if len(schedule) == 0 && (progressed != nil || completed != nil) {
-		return fmt.Errorf("without faults: %v, %v", progressed, completed)
+		return fmt.Errorf("without faults: %w", errors.Join(progressed, completed))
 	}
 	return nil
 }

@@ -96,7 +96,11 @@ type Answer struct {
 func (p *Producer) Handle(ctx context.Context, event json.RawMessage) (*Answer, error) {
 	answer, err := p.handle(ctx, event)
 	if err != nil {
-		p.log.LogAttrs(ctx, slog.LevelError, "tick failed", slog.String("error", err.Error()), slog.Any("answer", answer))
+		attributes := []slog.Attr{slog.String("error", err.Error())}
+		if answer != nil {
+			attributes = append(attributes, slog.Any("answer", answer))
+		}
+		p.log.LogAttrs(ctx, slog.LevelError, "tick failed", attributes...)
 		return answer, err
 	}
 	message := "tick not sent again"
@@ -258,7 +262,7 @@ func (p *Producer) explain(err error) error {
 	if !errors.As(err, &operation) || !errors.As(err, &api) {
 		return err
 	}
-	advice := ""
+	var advice string
 	denied := api.ErrorCode() == "AccessDenied" || api.ErrorCode() == "AccessDeniedException"
 	switch service := operation.Service(); {
 	case service == "Kinesis" && api.ErrorCode() == "ResourceNotFoundException":
