@@ -29,6 +29,8 @@ func newProgress(out io.Writer) *progress {
 	p.display.SetTrackerPosition(pretty.PositionRight)
 	p.display.SetTrackerLength(12)
 	p.display.SetUpdateFrequency(100 * time.Millisecond)
+	options := &p.display.Style().Options
+	options.TimeInProgressPrecision, options.TimeDonePrecision = time.Second, 100*time.Millisecond
 	visible := &p.display.Style().Visibility
 	visible.Percentage, visible.Value, visible.ETA = false, false, false
 	go func() {
