@@ -244,7 +244,7 @@ func (s Schema) AppendValues(dst []byte, values []any) ([]byte, error) {
 			continue
 		}
 		key = append(key, present)
-		ok := true
+		var ok bool
 		switch kind := s[i].Type.Kind; kind {
 		case pipeline.Integer:
 			var n int64
