@@ -32,10 +32,10 @@ type Judge struct {
 
 	object  string
 	written time.Time
-	// The copies that were found and not yet looked up; their keys stand in buffer.
-	keys   [][]byte
-	lines  [batch]int64
-	buffer []byte
+	// What was owed and found and is not yet in the accounts, in the order in which it came; the keys stand in buffer.
+	keys    [][]byte
+	pending [batch]pending
+	buffer  []byte
 
 	counts  Counts
 	samples map[Class][]Sample
@@ -109,6 +109,13 @@ type found struct {
 	count   int64
 }
 
+// pending is one row that is owed, or one copy that was found.
+type pending struct {
+	found  bool
+	line   int64 // of the copy
+	lo, hi int64 // of the row
+}
+
 // NewJudge makes a judge of nothing owed and nothing found; format writes a row's key for people.
 func NewJudge(format func(key []byte) string) *Judge {
 	return &Judge{
@@ -129,23 +136,8 @@ func (j *Judge) Claim(t Tick) {
 
 // Owe opens one record's row: the stream holds lo to hi copies of it.
 func (j *Judge) Owe(key []byte, lo, hi int64) {
-	if hi == 0 {
-		return
-	}
-	hash := j.table.hash(key)
-	a := j.table.get(key, hash)
-	if a == nil {
-		a = j.table.add(key, hash)
-	}
-	tick := int32(len(j.ticks) - 1)
-	if lo > 0 {
-		a.owed.add(tick, lo, false)
-		j.counts.Owed += lo
-	}
-	if hi == Infinite {
-		a.spare.add(tick, 1, true)
-	} else if hi > lo {
-		a.spare.add(tick, hi-lo, false)
+	if hi != 0 {
+		j.add(key, pending{lo: lo, hi: hi})
 	}
 }
 
@@ -156,24 +148,47 @@ func (j *Judge) Object(key string, written time.Time) {
 }
 
 // Find takes one copy of a row, found in the current object at this line (from 1).
-func (j *Judge) Find(key []byte, line int64) {
+func (j *Judge) Find(key []byte, line int64) { j.add(key, pending{found: true, line: line}) }
+
+func (j *Judge) add(key []byte, p pending) {
 	at := len(j.buffer)
 	j.buffer = append(j.buffer, key...)
-	j.lines[len(j.keys)] = line
+	j.pending[len(j.keys)] = p
 	j.keys = append(j.keys, j.buffer[at:])
 	if len(j.keys) == batch {
 		j.settle()
 	}
 }
 
-// settle has the copies that were found pay, in the order in which they were found.
+// settle opens what is owed and has the copies pay, in the order in which they came.
 func (j *Judge) settle() {
-	var accounts [batch]*account
-	j.table.lookup(j.keys, &accounts)
+	var hashes [batch]uint64
+	j.table.fetch(j.keys, &hashes)
 	for i, key := range j.keys {
-		j.pay(accounts[i], key, j.lines[i])
+		a, p := j.table.get(key, hashes[i]), &j.pending[i]
+		switch {
+		case p.found:
+			j.pay(a, key, p.line)
+		case a == nil:
+			j.open(j.table.add(key, hashes[i]), p.lo, p.hi)
+		default:
+			j.open(a, p.lo, p.hi)
+		}
 	}
 	j.keys, j.buffer = j.keys[:0], j.buffer[:0]
+}
+
+func (j *Judge) open(a *account, lo, hi int64) {
+	tick := int32(len(j.ticks) - 1)
+	if lo > 0 {
+		a.owed.add(tick, lo, false)
+		j.counts.Owed += lo
+	}
+	if hi == Infinite {
+		a.spare.add(tick, 1, true)
+	} else if hi > lo {
+		a.spare.add(tick, hi-lo, false)
+	}
 }
 
 func (j *Judge) pay(a *account, key []byte, line int64) {

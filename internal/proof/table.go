@@ -6,14 +6,14 @@ import (
 )
 
 // table finds the account of a row by its key. It is a hash table with open addressing, made for one thing: when many
-// copies are looked up one after the other, the memory that each needs is asked for before any of it is waited for
-// (see lookup). A map would wait for three cache misses in a row for every copy.
+// rows are looked up one after the other, the memory that each needs is asked for before any of it is waited for (see
+// fetch). A map would wait for three cache misses in a row for every row.
 type table struct {
 	seed     maphash.Seed
 	slots    []slot // a power of two, at most half of them used
 	accounts []account
 	keys     []byte // of all accounts, one after the other
-	fetched  uint64 // means nothing; it keeps lookup's reads from being left out
+	fetched  byte   // means nothing; it keeps fetch's reads from being left out
 }
 
 // slot is empty where account is 0, and else points to accounts[account-1].
@@ -80,27 +80,28 @@ func (t *table) grow() {
 	}
 }
 
-// batch is how many copies are looked up at once.
+// batch is how many rows wait to be looked up together.
 const batch = 128
 
-// lookup finds the accounts of up to batch keys, nil where there is none. The turns of each loop do not depend on one
-// another, so the processor fetches the memory of many keys at the same time; the last loop then finds it in the cache.
-func (t *table) lookup(keys [][]byte, accounts *[batch]*account) {
-	var hashes [batch]uint64
-	var first [batch]uint32
+// fetch brings what get will read for up to batch keys into the cache, and gives their hashes. The turns of each loop do
+// not depend on one another, so the processor waits for the memory of many keys at once.
+func (t *table) fetch(keys [][]byte, hashes *[batch]uint64) {
+	var at [batch]uint64
 	mask := uint64(len(t.slots) - 1)
 	for i, key := range keys {
 		hashes[i] = t.hash(key)
 	}
 	for i := range keys {
-		first[i] = t.slots[hashes[i]&mask].account
+		at[i] = uint64(t.slots[hashes[i]&mask].account)
 	}
 	for i := range keys {
-		if first[i] > 0 {
-			t.fetched += t.accounts[first[i]-1].keyAt
+		if at[i] > 0 {
+			at[i] = t.accounts[at[i]-1].keyAt + 1
 		}
 	}
-	for i, key := range keys {
-		accounts[i] = t.get(key, hashes[i])
+	for i := range keys {
+		if at[i] > 0 {
+			t.fetched += t.keys[at[i]-1]
+		}
 	}
 }

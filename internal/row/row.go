@@ -71,10 +71,16 @@ func (s Schema) appendCSV(dst, line []byte) ([]byte, error) {
 			if !last {
 				rest = rest[1:] // the comma that unquote has seen
 			}
-		} else if comma := bytes.IndexByte(rest, ','); comma >= 0 {
-			field, rest = rest[:comma], rest[comma+1:]
 		} else {
-			field, rest, last = rest, nil, true
+			comma := 0 // by hand: most fields are too short for a call to pay
+			for comma < len(rest) && rest[comma] != ',' {
+				comma++
+			}
+			if last = comma == len(rest); last {
+				field = rest
+			} else {
+				field, rest = rest[:comma], rest[comma+1:]
+			}
 		}
 		if last != (i == len(s)-1) {
 			return nil, fmt.Errorf("the line has not the %d columns of the output", len(s))
@@ -148,7 +154,7 @@ func (s Schema) appendJSON(dst, line []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func (c Column) appendToken(dst []byte, value jsontext.Token) ([]byte, error) {
+func (c *Column) appendToken(dst []byte, value jsontext.Token) ([]byte, error) {
 	switch kind := value.Kind(); kind {
 	case 'n':
 		return append(dst, null), nil
@@ -171,7 +177,7 @@ func (c Column) appendToken(dst []byte, value jsontext.Token) ([]byte, error) {
 }
 
 // appendText reads one value as text; empty text that is not quoted is NULL, but for text columns.
-func (c Column) appendText(dst, text []byte, quoted bool) ([]byte, error) {
+func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, error) {
 	kind := c.Type.Kind
 	isText := kind == pipeline.Char || kind == pipeline.VarChar
 	if len(text) == 0 && !quoted && !isText {
@@ -352,16 +358,43 @@ func parseInteger(text []byte) (int64, bool) {
 
 // parseFloat reads a decimal number, with an exponent or without, that fits the given bits. A negative zero is zero.
 func parseFloat(s string, bits int) (float64, error) {
+	digits, point, number := 0, -1, uint64(0)
+	short := true // digits, with a minus and a point at most
 	for i := range len(s) {
 		switch c := s[i]; {
-		case c >= '0' && c <= '9', c == '-', c == '+', c == '.', c == 'e', c == 'E':
+		case c >= '0' && c <= '9':
+			digits++
+			number = number*10 + uint64(c-'0')
+		case c == '.' && point < 0:
+			point = i
+		case c == '-' && i == 0:
+		case c == '.', c == '-', c == '+', c == 'e', c == 'E':
+			short = false
 		default:
 			return 0, strconv.ErrSyntax // infinities, NaN and hexadecimal are no values of a column
 		}
 	}
+	// Most numbers are the quotient of two that a float of either size holds exactly, which division rounds as it should.
+	if short && digits > 0 && digits <= 7 {
+		decimals := 0
+		if point >= 0 {
+			decimals = len(s) - point - 1
+		}
+		f := float64(float32(number) / float32(powers[decimals]))
+		if bits == 64 {
+			f = float64(number) / powers[decimals]
+		}
+		if s[0] == '-' {
+			f = -f
+		}
+		return f + 0, nil
+	}
 	f, err := strconv.ParseFloat(s, bits)
 	return f + 0, err
 }
+
+// powers of ten.
+var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7}
 
 // excerpt is the start of text, for a message.
 func excerpt(text []byte) []byte {

@@ -3,6 +3,7 @@ package row_test
 import (
 	"bytes"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -157,6 +158,31 @@ func TestValuesAndLinesMeet(t *testing.T) {
 		}
 		if !bytes.Equal(got, want) {
 			t.Fatalf("%v is %x as values and %x as the line %s", values, want, got, line)
+		}
+	})
+}
+
+// Numbers read as strconv reads them, the short ones that are read faster too.
+func TestNumbersReadAsStrconvReadsThem(t *testing.T) {
+	t.Parallel()
+	floats := row.Schema{schema[1], schema[5]}
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`-?[0-9]{0,9}\.?[0-9]{0,9}([eE][+-]?[0-9]{1,2})?`).Draw(t, "text")
+		single, err32 := strconv.ParseFloat(text, 32)
+		double, err64 := strconv.ParseFloat(text, 64)
+		got, err := floats.Append(nil, []byte(`"`+text+`","`+text+`"`))
+		if (err == nil) != (err32 == nil && err64 == nil) {
+			t.Fatalf("%q: got error %v, want as %v and %v", text, err, err32, err64)
+		}
+		if err != nil {
+			return
+		}
+		want, err := floats.AppendValues(nil, []any{single, double})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%q is %s, want %s", text, floats.Format(got), floats.Format(want))
 		}
 	})
 }
