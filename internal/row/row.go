@@ -61,7 +61,7 @@ func (s Schema) appendCSV(dst, line []byte) ([]byte, error) {
 	rest := line
 	for i := range s {
 		var field []byte
-		quoted, last := false, false
+		var quoted, last bool
 		if len(rest) > 0 && rest[0] == '"' {
 			var err error
 			if field, rest, err = unquote(rest); err != nil {
