@@ -37,7 +37,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	rows := flags.Int("rows", 10_000_000, "rows in each file")
+	records := flags.Int("records", 20_000_000, "records, of which about half give a row")
 	python := flags.String("python", ".venv/bin/python", "a Python with duckdb")
 	count := flags.Bool("count", false, "count the two files that follow, and stop")
 	if err := flags.Parse(args); err != nil {
@@ -61,8 +61,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	owed, delivered := filepath.Join(dir, "owed.csv"), filepath.Join(dir, "delivered.csv")
-	fmt.Printf("making two files of %d rows\n", *rows)
-	if err := makeFiles(p, q, *rows, owed, delivered); err != nil {
+	fmt.Printf("making two files of the rows of %d records\n", *records)
+	rows, err := makeFiles(p, q, *records, owed, delivered)
+	if err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -85,7 +86,7 @@ print(duckdb.execute(f"SELECT count(*) FROM ({read(sys.argv[1])} EXCEPT ALL {rea
 	}
 	out := table.NewWriter()
 	out.SetOutputMirror(os.Stdout)
-	out.SetTitle("%d rows against %d, one core", *rows, *rows-1)
+	out.SetTitle("%d rows against %d, one core", rows, rows-1)
 	out.AppendHeader(table.Row{"", "seconds", "CPU seconds", "times streamproof"})
 	var ours time.Duration
 	for _, peer := range peers {
@@ -117,22 +118,22 @@ print(duckdb.execute(f"SELECT count(*) FROM ({read(sys.argv[1])} EXCEPT ALL {rea
 	return nil
 }
 
-// makeFiles writes the rows of a tick of twice as many records, and the same in another order less one.
-func makeFiles(p *pipeline.Pipeline, q *query.Query, rows int, owed, delivered string) error {
+// makeFiles writes the rows of a tick of so many records, and the same in another order less one. It gives their number.
+func makeFiles(p *pipeline.Pipeline, q *query.Query, records int, owed, delivered string) (rows int, err error) {
 	g, err := generator.New(p.Schema, 1)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	engine, err := q.Open()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { _ = engine.Close() }()
 	var out [2]*bufio.Writer
 	for i, path := range []string{owed, delivered} {
 		file, err := os.Create(path)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		defer func() { _ = file.Close() }()
 		out[i] = bufio.NewWriterSize(file, 1<<20)
@@ -145,13 +146,11 @@ func makeFiles(p *pipeline.Pipeline, q *query.Query, rows int, owed, delivered s
 		}
 		waiting = waiting[:0]
 	}
-	r := &records{make: g, tick: generator.Tick{Time: time.Unix(0, 0), Records: 4 * rows, Spread: time.Minute}, at: -1}
-	written := 0
-	r.stop = func() bool { return written == rows }
-	err = engine.Rows(r, true, func(key []byte) {
+	tick := generator.Tick{Time: time.Unix(0, 0), Records: records, Spread: time.Minute}
+	err = engine.Rows(g.Records(tick, 0, tick.Records-1), true, func(key []byte) {
 		line := q.Output.Format(key) + "\n"
 		_, _ = out[0].WriteString(line)
-		if written++; written > 1 {
+		if rows++; rows > 1 {
 			waiting = append(waiting, line)
 		}
 		if len(waiting) == turned {
@@ -159,33 +158,15 @@ func makeFiles(p *pipeline.Pipeline, q *query.Query, rows int, owed, delivered s
 		}
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	flush()
 	for _, w := range out {
 		if err := w.Flush(); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
-}
-
-type records struct {
-	make   *generator.Generator
-	tick   generator.Tick
-	at     int
-	stop   func() bool
-	buffer []byte
-}
-
-func (r *records) Next() bool {
-	r.at++
-	return !r.stop()
-}
-
-func (r *records) Field(i int) []byte {
-	r.buffer = r.make.AppendColumn(r.buffer[:0], r.tick, r.at, i)
-	return r.buffer
+	return rows, nil
 }
 
 // countFiles counts as the verifier does, with the first file's rows for the ledger's, and prints how many are missing.

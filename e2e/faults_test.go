@@ -268,21 +268,12 @@ func tickRows(t *testing.T, q *query.Query, g *generator.Generator, tick *ledger
 	defer func() { _ = engine.Close() }()
 	var rows []string
 	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
-	err = engine.Rows(&records{make: g, tick: of}, filtered, func(key []byte) { rows = append(rows, string(key)) })
+	err = engine.Rows(g.Records(of, 0, of.Records-1), filtered, func(key []byte) { rows = append(rows, string(key)) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rows
 }
-
-type records struct {
-	make *generator.Generator
-	tick generator.Tick
-	next int
-}
-
-func (r *records) Next() bool         { r.next++; return r.next <= r.tick.Records }
-func (r *records) Field(i int) []byte { return r.make.AppendColumn(nil, r.tick, r.next-1, i) }
 
 // rowThatWasFilteredOut is what a record of the first tick would have given without the query's WHERE.
 func rowThatWasFilteredOut(t *testing.T, dir string) string {

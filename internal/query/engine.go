@@ -19,7 +19,7 @@ import (
 type Records interface {
 	// Next moves to the next record, at first to the first one, and says whether there is one.
 	Next() bool
-	// Field gives column i (from 0) of the record as it stands in it; valid until Next.
+	// Field gives column i (from 0) of the record as it stands in it; valid until the next call.
 	Field(i int) []byte
 }
 

@@ -14,23 +14,6 @@ import (
 // benchTick is a tick whose rows are of the kind that the demo delivers, about half of them distinct.
 var benchTick = generator.Tick{Time: start, Records: 1_000_000, Spread: 20 * time.Second}
 
-// records makes the tick's records as the verifier does, column by column, as they are asked for.
-type records struct {
-	make   *generator.Generator
-	at     int
-	buffer []byte
-}
-
-func (r *records) Next() bool {
-	r.at++
-	return r.at < benchTick.Records
-}
-
-func (r *records) Field(i int) []byte {
-	r.buffer = r.make.AppendColumn(r.buffer[:0], benchTick, r.at, i)
-	return r.buffer
-}
-
 // BenchmarkOwed makes the owed rows of a tick: generated, put through the query in SQLite and opened.
 func BenchmarkOwed(b *testing.B) {
 	q, g := compiled(b)
@@ -42,7 +25,7 @@ func BenchmarkOwed(b *testing.B) {
 	for b.Loop() {
 		judge := proof.NewJudge(q.Output.Format)
 		judge.Claim(proof.Tick{})
-		err := engine.Rows(&records{make: g, at: -1}, true, func(key []byte) { judge.Owe(key, 1, 1) })
+		err := engine.Rows(g.Records(benchTick, 0, benchTick.Records-1), true, func(key []byte) { judge.Owe(key, 1, 1) })
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -62,7 +45,7 @@ func BenchmarkDelivered(b *testing.B) {
 	rows := 0
 	judge := proof.NewJudge(q.Output.Format)
 	judge.Claim(proof.Tick{})
-	err = engine.Rows(&records{make: g, at: -1}, true, func(key []byte) {
+	err = engine.Rows(g.Records(benchTick, 0, benchTick.Records-1), true, func(key []byte) {
 		object.WriteString(q.Output.Format(key) + "\n")
 		rows++
 		judge.Owe(key, 1, proof.Infinite)

@@ -310,7 +310,7 @@ func (v *verification) count(ctx context.Context, objects []bucket.Object, outpu
 func (v *verification) owe(c *claim) {
 	v.judge.Claim(proof.Tick{Time: c.Tick.Tick, Claimed: c.claimed, Settled: c.settled})
 	for s := range c.spans {
-		err := c.compiled.engine.Rows(s, true, func(key []byte) { v.judge.Owe(key, s.lo, s.hi) })
+		err := c.compiled.engine.Rows(s.records, true, func(key []byte) { v.judge.Owe(key, s.lo, s.hi) })
 		if err != nil {
 			v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
 			return
@@ -318,51 +318,38 @@ func (v *verification) owe(c *claim) {
 	}
 }
 
-// A span is records of one claim that share their bounds, as the query reads them.
+// A span is records of one claim that share their bounds.
 type span struct {
-	claim    *claim
-	at, last int
-	lo, hi   int64 // how many copies of each the stream may hold
-	buffer   []byte
+	records *generator.Records
+	lo, hi  int64 // how many copies of each the stream may hold
 }
 
 // spans gives the claim's records as spans, in order, without those that the stream cannot hold. What has no outcome
 // may have been sent, any number of times.
-func (c *claim) spans(yield func(*span) bool) {
+func (c *claim) spans(yield func(span) bool) {
+	span := func(first, last int, lo, hi int64) span {
+		return span{c.make.Records(c.records, first, last), lo, hi}
+	}
 	next := 0
 	for _, r := range c.Outcomes {
-		if r.First > next && !yield(c.span(next, r.First-1, 0, proof.Infinite)) {
+		if r.First > next && !yield(span(next, r.First-1, 0, proof.Infinite)) {
 			return
 		}
-		if r.Hi > 0 && !yield(c.span(r.First, r.Last, int64(r.Lo), int64(r.Hi))) {
+		if r.Hi > 0 && !yield(span(r.First, r.Last, int64(r.Lo), int64(r.Hi))) {
 			return
 		}
 		next = r.Last + 1
 	}
 	if next < c.Records {
-		yield(c.span(next, c.Records-1, 0, proof.Infinite))
+		yield(span(next, c.Records-1, 0, proof.Infinite))
 	}
-}
-
-func (c *claim) span(first, last int, lo, hi int64) *span {
-	return &span{claim: c, at: first - 1, last: last, lo: lo, hi: hi}
-}
-
-func (s *span) Next() bool {
-	s.at++
-	return s.at <= s.last
-}
-
-func (s *span) Field(i int) []byte {
-	s.buffer = s.claim.make.AppendColumn(s.buffer[:0], s.claim.records, s.at, i)
-	return s.buffer
 }
 
 // findLeaks asks which of the copies that nobody owed the query without its WHERE would have given.
 func (v *verification) findLeaks() {
 	for _, c := range v.claims {
 		for s := range c.spans {
-			err := c.compiled.engine.Rows(s, false, func(key []byte) { v.judge.Leak(key, c.claimed) })
+			err := c.compiled.engine.Rows(s.records, false, func(key []byte) { v.judge.Leak(key, c.claimed) })
 			if err != nil {
 				v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
 				return
