@@ -68,9 +68,6 @@ func New(schema pipeline.Schema, seed uint64) (*Generator, error) {
 	return &Generator{seed: mix(seed + gamma), columns: columns, schema: schema}, nil
 }
 
-// Columns is the number of columns of a record.
-func (g *Generator) Columns() int { return len(g.columns) }
-
 // Append appends the record with this index, 0 to tick.Records−1, as one line of CSV without quotes, ended by '\n'.
 func (g *Generator) Append(dst []byte, tick Tick, index int) []byte {
 	state, planned := g.at(tick, index)
@@ -80,20 +77,6 @@ func (g *Generator) Append(dst []byte, tick Tick, index int) []byte {
 	}
 	dst[len(dst)-1] = '\n'
 	return dst
-}
-
-// AppendFields is Append that also appends, for each column, the offset in dst at which its value ends. A value begins
-// one byte (the comma) after the end of the one before it, and the first where the record begins.
-func (g *Generator) AppendFields(dst []byte, ends []int32, tick Tick, index int) ([]byte, []int32) {
-	state, planned := g.at(tick, index)
-	for i := range g.columns {
-		c := &g.columns[i]
-		dst = c.make(c, dst, state, planned)
-		ends = append(ends, int32(len(dst)))
-		dst = append(dst, ',')
-	}
-	dst[len(dst)-1] = '\n'
-	return dst, ends
 }
 
 // AppendColumn appends the value of one column of a record, without a separator. It costs that column alone.

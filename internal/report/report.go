@@ -56,6 +56,7 @@ func (r *Report) LastLine() string {
 	parts = append(parts,
 		fmt.Sprintf("in flight %d", c.InFlight),
 		fmt.Sprintf("unknown %d", c.Unknown),
+		fmt.Sprintf("recovered %d", c.Recovered),
 		fmt.Sprintf("late %d", c.Late),
 	)
 	return fmt.Sprintf("%s: %s", r.Verdict, strings.Join(parts, ", "))
