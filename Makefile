@@ -48,7 +48,7 @@ build: setup cli ## build the command line, the JAR and the functions' packages,
 	sam build --config-env local --build-dir .aws-sam/local --parameter-overrides file://local.yaml Architecture=$(ARCHITECTURE)
 
 .PHONY: deploy
-deploy: setup ## build for AWS and deploy, with the parameters of samconfig.toml
+deploy: setup cli ## build for AWS and deploy, with the parameters of samconfig.toml
 	sam build
 	sam deploy
 
