@@ -170,7 +170,7 @@ func notProven() *report.Report {
 		Reasons: []string{"1 row is missing."},
 		Key:     "reports/2026/01/02/20260102T030405Z.json",
 		Covers: report.Coverage{
-			From: tick.Add(-time.Hour), To: tick, Ticks: 3, TicksInFlight: 1, Records: 3000, Objects: 12, Rows: 1500, Bytes: 23456,
+			From: tick.Add(-time.Hour), To: tick, Ticks: 3, TicksUnsettled: 1, Records: 3000, Objects: 12, Rows: 1500, Bytes: 23456,
 			DeliveryDeadlineSeconds: 600,
 		},
 		Counts: proof.Counts{Owed: 1501, Delivered: 1490, Missing: 1, Duplicated: 7, Corrupt: 2, Leaked: 1, InFlight: 10, Late: 3},

@@ -80,8 +80,8 @@ func reportText(r *report.Report) string {
 	if c.Ticks > 0 {
 		fmt.Fprintf(&b, ", ticks %s to %s", c.From.UTC().Format(timeFormat), c.To.UTC().Format(timeFormat))
 	}
-	fmt.Fprintf(&b, ":\n%d ticks (%d in flight, %d crashed) of %d records; %d objects with %d rows, %d bytes; delivery deadline %d s.\n",
-		c.Ticks, c.TicksInFlight, c.TicksCrashed, c.Records, c.Objects, c.Rows, c.Bytes, c.DeliveryDeadlineSeconds)
+	fmt.Fprintf(&b, ":\n%d ticks (%d not settled yet, %d crashed) of %d records; %d objects with %d rows, %d bytes; delivery deadline %d s.\n",
+		c.Ticks, c.TicksUnsettled, c.TicksCrashed, c.Records, c.Objects, c.Rows, c.Bytes, c.DeliveryDeadlineSeconds)
 
 	w := newTable()
 	w.AppendHeader(table.Row{"Rows", "Count"})

@@ -33,7 +33,7 @@ type Coverage struct {
 	From                    time.Time `json:"from,omitzero"` // the first tick
 	To                      time.Time `json:"to,omitzero"`   // the last tick
 	Ticks                   int       `json:"ticks"`
-	TicksInFlight           int       `json:"ticksInFlight"` // not settled yet
+	TicksUnsettled          int       `json:"ticksUnsettled"` // whose delivery deadline is not over
 	TicksCrashed            int       `json:"ticksCrashed"`
 	Records                 int64     `json:"records"`
 	Objects                 int       `json:"objects"`

@@ -172,7 +172,7 @@ func (v *verification) readLedger(ctx context.Context, now time.Time) {
 		case tick.State != ledger.Complete && now.After(tick.LeaseEnd):
 			covers.TicksCrashed++
 		case !now.After(tick.settled):
-			covers.TicksInFlight++
+			covers.TicksUnsettled++
 		}
 		if covers.From.IsZero() || tick.Tick.Tick.Before(covers.From) {
 			covers.From = tick.Tick.Tick
