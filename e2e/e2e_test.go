@@ -5,7 +5,7 @@ package e2e_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -55,6 +56,7 @@ func TestPipeline(t *testing.T) {
 	t.Run("broken on purpose", func(t *testing.T) { brokenOnPurpose(t, s, copied) })
 	t.Run("stopped and started", func(t *testing.T) { stoppedAndStarted(t, s) })
 	t.Run("killed", func(t *testing.T) { killed(t, s) })
+	t.Run("denied", func(t *testing.T) { denied(t, s) })
 }
 
 func start(t *testing.T) *local.Stack {
@@ -148,17 +150,11 @@ func ticks(t *testing.T, s *local.Stack) int {
 
 // roles sees that the emulator enforces IAM, without which the rest proves nothing about permissions.
 func roles(t *testing.T, s *local.Stack) {
-	resource, err := cloudformation.NewFromConfig(s.AWS).DescribeStackResource(t.Context(), &cloudformation.DescribeStackResourceInput{
-		StackName: &s.Name, LogicalResourceId: aws.String("VerifierRole"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	role := fmt.Sprintf("arn:aws:iam::000000000000:role/%s", *resource.StackResourceDetail.PhysicalResourceId)
+	role := "arn:aws:iam::000000000000:role/" + physicalID(t, s, "VerifierRole")
 	config := s.AWS.Copy()
 	config.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(s.AWS), role)
 
-	_, _, err = bucket.NewS3(s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }), s.Outputs.BucketName).List(t.Context(), ledger.TicksPrefix)
+	_, _, err := bucket.NewS3(s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }), s.Outputs.BucketName).List(t.Context(), ledger.TicksPrefix)
 	if err != nil {
 		t.Errorf("the verifier may not list the ledger: %v", err)
 	}
@@ -169,6 +165,17 @@ func roles(t *testing.T, s *local.Stack) {
 	if !errors.As(err, &denied) || !strings.Contains(denied.ErrorCode(), "AccessDenied") {
 		t.Errorf("the verifier putting a record: got %v, want access denied", err)
 	}
+}
+
+func physicalID(t *testing.T, s *local.Stack, logicalID string) string {
+	t.Helper()
+	resource, err := cloudformation.NewFromConfig(s.AWS).DescribeStackResource(t.Context(), &cloudformation.DescribeStackResourceInput{
+		StackName: &s.Name, LogicalResourceId: &logicalID,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *resource.StackResourceDetail.PhysicalResourceId
 }
 
 // tickBySchedule waits for a tick that nobody asked for.
@@ -245,6 +252,43 @@ func killed(t *testing.T, s *local.Stack) {
 	t.Log(r.LastLine())
 	c := r.Counts
 	if c.Owed == 0 || c.Owed != c.Delivered || c.Missing+c.Corrupt+c.Leaked+c.Unexpected > 0 {
+		t.Errorf("want everything delivered and at most duplicates, got %s %v", r.LastLine(), r.Reasons)
+	}
+}
+
+// denied takes the permission to deliver from the application in mid-flow: the job fails and says why, and once it has the
+// permission back, everything is delivered.
+func denied(t *testing.T, s *local.Stack) {
+	client := iam.NewFromConfig(s.AWS)
+	role, name := physicalID(t, s, "AnalyticsRole"), "analytics"
+	policy, err := client.GetRolePolicy(t.Context(), &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := url.QueryUnescape(*policy.PolicyDocument)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(document string) {
+		t.Helper()
+		_, err := client.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &role, PolicyName: &name, PolicyDocument: &document})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	without := strings.Replace(whole, "firehose:PutRecordBatch", "firehose:DescribeDeliveryStream", 1)
+	if without == whole {
+		t.Fatalf("the policy does not name firehose:PutRecordBatch: %s", whole)
+	}
+	put(without)
+	produce(t, s, time.Now(), 300)
+	await(t, "the job says that it was denied", func() bool {
+		return strings.Contains(job(t, s).LastError, "not authorized to perform: firehose:PutRecordBatch")
+	})
+	put(whole)
+	r := settle(t, s)
+	t.Log(r.LastLine())
+	if c := r.Counts; c.Owed == 0 || c.Owed != c.Delivered || c.Missing+c.Corrupt+c.Leaked+c.Unexpected > 0 {
 		t.Errorf("want everything delivered and at most duplicates, got %s %v", r.LastLine(), r.Reasons)
 	}
 }

@@ -28,6 +28,7 @@ final class FirehoseStandIn implements AutoCloseable {
     private final Set<String> deliveryStreams = new TreeSet<>();
     private int failingCalls;
     private int refusedRecords;
+    private boolean denied;
 
     FirehoseStandIn() throws IOException {
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -43,6 +44,11 @@ final class FirehoseStandIn implements AutoCloseable {
     synchronized void failNext(int calls, int records) {
         failingCalls = calls;
         refusedRecords = records;
+    }
+
+    /** From now on every call is answered as one that the caller has no permission for. */
+    synchronized void deny() {
+        denied = true;
     }
 
     /** The data of each record that was accepted, in order of acceptance. */
@@ -62,6 +68,9 @@ final class FirehoseStandIn implements AutoCloseable {
         if (!"Firehose_20150804.PutRecordBatch".equals(exchange.getRequestHeaders().getFirst("X-Amz-Target"))) {
             status = 400;
             answer.put("__type", "UnknownOperationException");
+        } else if (denied) {
+            status = 400;
+            answer.put("__type", "AccessDeniedException");
         } else if (failingCalls > 0) {
             failingCalls--;
             status = 500;

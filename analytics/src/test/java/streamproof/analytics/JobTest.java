@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.apache.commons.lang3.exception.ExceptionUtils;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.Configuration;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -124,12 +126,26 @@ class JobTest {
                 accepted());
     }
 
-    /** Failed calls and refused records are sent again, and what was accepted beside them is not. */
+    /**
+     * Failed calls and refused records are sent again, and what was accepted beside them is not. There are more failed
+     * calls than the SDK repeats by itself, so that the sink sees one.
+     */
     @Test
     void firehoseFails() throws Exception {
-        firehose.failNext(2, 3);
+        firehose.failNext(7, 3);
         run("CSV", SchemaTest.schema("INTEGER"), "CREATE TABLE T (A INT); INSERT INTO T SELECT * FROM S", record("1\n2\n3\n4\n5\n"));
         assertEquals(List.of("1\n", "2\n", "3\n", "4\n", "5\n"), accepted());
+    }
+
+    /** What no repetition mends fails the job, and does not leave it waiting for an answer that it has had. */
+    @Test
+    @Timeout(60)
+    void firehoseDenies() {
+        firehose.deny();
+        Exception e = assertThrows(
+                Exception.class,
+                () -> run("CSV", SchemaTest.schema("INTEGER"), "CREATE TABLE T (A INT); INSERT INTO T SELECT * FROM S", record("1\n")));
+        assertTrue(ExceptionUtils.getStackTrace(e).contains("AccessDenied"), ExceptionUtils.getStackTrace(e));
     }
 
     @ParameterizedTest
