@@ -182,6 +182,22 @@ func notProven() *report.Report {
 	}
 }
 
+// TestVerifyDir: a copy without a ledger cannot be judged, and the last line and the exit status say so.
+func TestVerifyDir(t *testing.T) {
+	dir := t.TempDir()
+	var stdout, stderr bytes.Buffer
+	status := Run(t.Context(), []string{"verify", "--dir", dir}, &stdout, &stderr)
+	lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
+	if last := lines[len(lines)-1]; status != 3 || !strings.HasPrefix(last, "UNDECIDED: owed 0") || !strings.Contains(stdout.String(), "there is no ledger") {
+		t.Errorf("exit status %d, want 3:\n%s%s", status, stdout.String(), stderr.String())
+	}
+	for _, args := range [][]string{{"--dir", dir, "--stack", "s"}, {"--dir", dir, "--deadline", "0s"}, {"--dir", filepath.Join(dir, "missing")}} {
+		if status := Run(t.Context(), append([]string{"verify"}, args...), &stdout, &stderr); status != exitUsage {
+			t.Errorf("verify %v: exit status %d, want %d", args, status, exitUsage)
+		}
+	}
+}
+
 func TestReportText(t *testing.T) {
 	t.Parallel()
 	r := notProven()

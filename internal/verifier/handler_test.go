@@ -1,0 +1,121 @@
+package verifier
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+)
+
+// emptyBucket holds nothing, so that every verdict over it is UNDECIDED.
+type emptyBucket struct{}
+
+func (emptyBucket) Name() string { return "s3://empty" }
+
+func (emptyBucket) List(context.Context, string) ([]bucket.Object, time.Time, error) {
+	return nil, time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC), nil
+}
+
+func (emptyBucket) Read(context.Context, bucket.Object) ([]byte, error) { panic("nothing is listed") }
+
+type putFunc func(*s3.PutObjectInput) error
+
+func (f putFunc) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	return &s3.PutObjectOutput{}, f(in)
+}
+
+func newTestHandler(put putFunc) *Handler {
+	return &Handler{
+		config: Config{Bucket: "empty", DataPrefix: "data/", DeliveryDeadlineSeconds: 60},
+		bucket: emptyBucket{},
+		put:    put,
+		log:    slog.New(slog.DiscardHandler),
+	}
+}
+
+func TestHandleWritesTheReportThatItAnswers(t *testing.T) {
+	events, err := filepath.Glob("../../functions/verify/events/*.json")
+	if err != nil || len(events) < 2 {
+		t.Fatalf("the sample events are %v (%v)", events, err)
+	}
+	for _, path := range events {
+		event, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := map[string]report.Report{}
+		handler := newTestHandler(func(in *s3.PutObjectInput) error {
+			data, err := io.ReadAll(in.Body)
+			if err != nil {
+				return err
+			}
+			var r report.Report
+			err = json.Unmarshal(data, &r)
+			written[*in.Bucket+"/"+*in.Key] = r
+			return err
+		})
+		answer, err := handler.Handle(t.Context(), event)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if answer.Verdict != proof.Undecided || answer.Key != "reports/2026/11/23/20261123T200000Z.json" {
+			t.Errorf("%s: got %s at %s", path, answer.Verdict, answer.Key)
+		}
+		for _, key := range []string{"empty/" + answer.Key, "empty/" + LatestReport} {
+			if got := written[key]; got.Verdict != answer.Verdict || !got.JudgedAt.Equal(answer.JudgedAt) {
+				t.Errorf("%s: %s holds %+v", path, key, got)
+			}
+		}
+	}
+}
+
+func TestHandleRefuses(t *testing.T) {
+	for _, event := range []string{`{"record": 1}`, `[]`, `"x"`, ``} {
+		handler := newTestHandler(func(in *s3.PutObjectInput) error {
+			t.Errorf("%s: a report was written to %s", event, *in.Key)
+			return nil
+		})
+		if _, err := handler.Handle(t.Context(), json.RawMessage(event)); err == nil || !strings.Contains(err.Error(), "event of the verifier") {
+			t.Errorf("%s: got error %v", event, err)
+		}
+	}
+}
+
+func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
+	handler := newTestHandler(func(*s3.PutObjectInput) error { return errors.New("denied") })
+	_, err := handler.Handle(t.Context(), json.RawMessage(`{}`))
+	if err == nil || !strings.Contains(err.Error(), "write the report to s3://empty/"+LatestReport+": denied") || !strings.Contains(err.Error(), "UNDECIDED") {
+		t.Errorf("got error %v, want one with the key, the cause and the verdict", err)
+	}
+}
+
+func TestReadConfig(t *testing.T) {
+	_, err := ReadConfig()
+	for _, name := range []string{"BUCKET", "DATA_PREFIX", "DELIVERY_DEADLINE_SECONDS"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("nothing is set: got error %v, want one that names %s", err, name)
+		}
+	}
+	t.Setenv("BUCKET", "b")
+	t.Setenv("DATA_PREFIX", "data/")
+	t.Setenv("DELIVERY_DEADLINE_SECONDS", "0")
+	if _, err := ReadConfig(); err == nil || !strings.Contains(err.Error(), "has to be above 0") {
+		t.Errorf("a deadline of 0: got error %v", err)
+	}
+	t.Setenv("DELIVERY_DEADLINE_SECONDS", "60")
+	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", 60}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
