@@ -19,8 +19,8 @@ const maxExcerpt = 200
 // A Tick is one claim.
 type Tick struct {
 	Time time.Time
-	// Claimed is when the claim was written, Settled when its delivery deadline is over; both by the bucket's clock.
-	Claimed, Settled time.Time
+	// Settled is when its delivery deadline is over, by the bucket's clock.
+	Settled time.Time
 }
 
 // A Judge holds the balance of every distinct row. Make one with NewJudge.
@@ -48,8 +48,10 @@ type due struct {
 	tick     int32
 	open     int32
 	infinite bool
-	used     bool
 }
+
+// payable says whether a copy can pay for it. An infinite due is always open.
+func (d due) payable() bool { return d.open > 0 || d.infinite }
 
 // queue holds dues in the order of their claims. The first is kept in place, since most rows have no more.
 type queue struct {
@@ -58,15 +60,16 @@ type queue struct {
 }
 
 func (q *queue) add(tick int32, n int64, infinite bool) {
-	last := &q.first
-	if q.rest != nil && len(*q.rest) > 0 {
+	d, last := due{tick: tick, open: int32(n), infinite: infinite}, &q.first
+	more := q.rest != nil && len(*q.rest) > 0
+	if more {
 		last = &(*q.rest)[len(*q.rest)-1]
 	}
-	switch d := (due{tick: tick, open: int32(n), infinite: infinite, used: true}); {
-	case !q.first.used:
+	switch {
+	case !more && !q.first.payable():
 		q.first = d
 	case last.tick == tick && last.infinite == infinite:
-		last.open += int32(n)
+		last.open += d.open
 	case q.rest == nil:
 		q.rest = &[]due{d}
 	default:
@@ -74,24 +77,21 @@ func (q *queue) add(tick int32, n int64, infinite bool) {
 	}
 }
 
-// pay takes one from the oldest due that is open and returns its tick. An infinite due is always open.
+// pay takes one from the oldest due that can be paid for and returns its tick.
 func (q *queue) pay() (tick int32, ok bool) {
-	for q.first.used {
-		if q.first.open > 0 || q.first.infinite {
-			q.first.open = max(q.first.open-1, 0)
-			return q.first.tick, true
-		}
+	for !q.first.payable() {
 		if q.rest == nil || len(*q.rest) == 0 {
-			q.first.used = false
-			break
+			return 0, false
 		}
 		q.first, *q.rest = (*q.rest)[0], (*q.rest)[1:]
 	}
-	return 0, false
+	q.first.open = max(q.first.open-1, 0)
+	return q.first.tick, true
 }
 
+// all gives the dues, paid ones too.
 func (q *queue) all(yield func(due) bool) {
-	if !q.first.used || !yield(q.first) || q.rest == nil {
+	if !yield(q.first) || q.rest == nil {
 		return
 	}
 	for _, d := range *q.rest {
@@ -280,7 +280,7 @@ func (j *Judge) Close(now time.Time) (Counts, map[Class][]Sample) {
 			}
 		}
 		for d := range a.spare.all {
-			if j.settled(d.tick, now) {
+			if d.open > 0 && j.settled(d.tick, now) {
 				j.counts.Unknown += int64(d.open)
 			}
 		}

@@ -43,7 +43,7 @@ func judge(ticks []tick, deliveries []delivery, now time.Time) proof.Counts {
 	open := func(until int) {
 		for len(ticks) > 0 && ticks[0].at <= until {
 			t := ticks[0]
-			j.Claim(proof.Tick{Time: second(t.at), Claimed: second(t.at), Settled: second(t.at + 60)})
+			j.Claim(proof.Tick{Time: second(t.at), Settled: second(t.at + 60)})
 			for _, row := range t.rows {
 				j.Owe([]byte(row), t.lo, t.hi)
 			}
@@ -83,7 +83,7 @@ func TestAClaimInTheSecondOfItsDelivery(t *testing.T) {
 func TestLeaksAreToldFromTheUnexpected(t *testing.T) {
 	t.Parallel()
 	j := newJudge()
-	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
+	j.Claim(proof.Tick{Time: second(0), Settled: second(60)})
 	j.Owe([]byte("a"), 1, 1)
 	j.Object("o", second(10))
 	for i, row := range []string{"a", "x", "x", "y", "z"} {

@@ -308,7 +308,7 @@ func (v *verification) count(ctx context.Context, objects []bucket.Object, outpu
 
 // owe makes the rows of a claim again and opens them, one run of the query for each range of equal outcomes.
 func (v *verification) owe(c *claim) {
-	v.judge.Claim(proof.Tick{Time: c.Tick.Tick, Claimed: c.claimed, Settled: c.settled})
+	v.judge.Claim(proof.Tick{Time: c.Tick.Tick, Settled: c.settled})
 	for s := range c.spans {
 		err := c.compiled.engine.Rows(s.records, true, func(key []byte) { v.judge.Owe(key, s.lo, s.hi) })
 		if err != nil {
