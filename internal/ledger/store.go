@@ -27,7 +27,7 @@ type objects interface {
 
 var _ objects = (*s3.Client)(nil)
 
-// A Store is the ledger in a bucket. It needs s3:PutObject and s3:GetObject on TicksPrefix and PipelinesPrefix.
+// A Store is the ledger in a bucket. It needs s3:PutObject on TicksPrefix and PipelinesPrefix, and s3:GetObject on TicksPrefix.
 type Store struct {
 	client objects
 	bucket string
