@@ -154,7 +154,7 @@ func roles(t *testing.T, s *local.Stack) {
 	config := s.AWS.Copy()
 	config.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(s.AWS), role)
 
-	_, _, err := bucket.NewS3(s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }), s.Outputs.BucketName).List(t.Context(), ledger.TicksPrefix)
+	_, _, err := bucket.NewS3(s3.NewFromConfig(config), s.Outputs.BucketName).List(t.Context(), ledger.TicksPrefix)
 	if err != nil {
 		t.Errorf("the verifier may not list the ledger: %v", err)
 	}

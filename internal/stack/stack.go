@@ -81,7 +81,7 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 		lambda:      lambda.NewFromConfig(config),
 		kinesis:     kinesis.NewFromConfig(config),
 		application: kinesisanalyticsv2.NewFromConfig(config),
-		S3:          s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = config.BaseEndpoint != nil }),
+		S3:          s3.NewFromConfig(config),
 	}
 	values := map[string]string{}
 	for _, o := range out.Stacks[0].Outputs {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
 	"streamproof/internal/report"
 	"streamproof/internal/verifier"
@@ -128,20 +128,16 @@ func (s *Stack) TickKeys(ctx context.Context, since time.Time) ([]string, error)
 	var keys []string
 	for day := since.UTC().Truncate(24 * time.Hour); day.Before(time.Now().AddDate(0, 0, 1)); day = day.AddDate(0, 0, 1) {
 		prefix := ledger.TicksPrefix + day.Format("2006/01/02/")
-		pages := s3.NewListObjectsV2Paginator(s.S3, &s3.ListObjectsV2Input{Bucket: &s.Outputs.BucketName, Prefix: &prefix})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, fmt.Errorf("list s3://%s/%s: %w", s.Outputs.BucketName, prefix, err)
-			}
-			for _, object := range page.Contents {
-				if key := aws.ToString(object.Key); strings.HasSuffix(key, ".json") {
-					keys = append(keys, key)
-				}
+		objects, _, err := bucket.NewS3(s.S3, s.Outputs.BucketName).List(ctx, prefix)
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range objects {
+			if strings.HasSuffix(object.Key, ".json") {
+				keys = append(keys, object.Key)
 			}
 		}
 	}
-	slices.Sort(keys)
 	return keys, nil
 }
 

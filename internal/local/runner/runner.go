@@ -91,7 +91,7 @@ func New(c Config) (*Runner, error) {
 		Config:       c,
 		applications: kinesisanalyticsv2.NewFromConfig(c.AWS),
 		sts:          sts.NewFromConfig(c.AWS),
-		s3:           s3.NewFromConfig(c.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
+		s3:           s3.NewFromConfig(c.AWS),
 		backOff:      backoff.NewExponentialBackOff(),
 	}
 	r.backOff.InitialInterval, r.backOff.MaxInterval = time.Second, 30*time.Second
