@@ -41,6 +41,7 @@ type Judge struct {
 	samples map[Class][]Sample
 	strange map[string][]found
 	leaks   map[string]time.Time
+	failed  map[string][]failure // by row; what a copy under an error prefix has paid
 }
 
 // due is what one tick has open of one row.
@@ -109,12 +110,30 @@ type found struct {
 	count   int64
 }
 
+// failure is one owed row that a copy under an error prefix has paid.
+type failure struct {
+	tick   int32
+	object string
+	line   int64
+	reason string
+}
+
 // pending is one row that is owed, or one copy that was found.
 type pending struct {
-	found  bool
+	what   what
 	line   int64 // of the copy
+	reason string
 	lo, hi int64 // of the row
 }
+
+type what uint8
+
+const (
+	owe what = iota
+	find
+	fail
+	reject
+)
 
 // NewJudge makes a judge of nothing owed and nothing found; format writes a row's key for people.
 func NewJudge(format func(key []byte) string) *Judge {
@@ -125,6 +144,7 @@ func NewJudge(format func(key []byte) string) *Judge {
 		samples: map[Class][]Sample{},
 		strange: map[string][]found{},
 		leaks:   map[string]time.Time{},
+		failed:  map[string][]failure{},
 	}
 }
 
@@ -148,7 +168,26 @@ func (j *Judge) Object(key string, written time.Time) {
 }
 
 // Find takes one copy of a row, found in the current object at this line (from 1).
-func (j *Judge) Find(key []byte, line int64) { j.add(key, pending{found: true, line: line}) }
+func (j *Judge) Find(key []byte, line int64) { j.add(key, pending{what: find, line: line}) }
+
+// Fail takes one copy of a row that stands under an error prefix, in the current object, for a reason: the row can be
+// brought back, but was not delivered. What it pays is failed, until a copy is found for which nothing else is open: who
+// delivers a failed row later is not accused of a double. A copy that nobody owes is foreign.
+func (j *Judge) Fail(key []byte, line int64, reason string) {
+	j.add(key, pending{what: fail, line: line, reason: reason})
+}
+
+// Reject takes one rejected line, in the current object, for a reason. Where a record was malformed on purpose its key is
+// owed, and this is how it is paid; else the line is foreign.
+func (j *Judge) Reject(key []byte, line int64, reason string) {
+	j.add(key, pending{what: reject, line: line, reason: reason})
+}
+
+// Foreign takes something under an error prefix that pays for nothing, whatever it is; it accuses nobody.
+func (j *Judge) Foreign(text []byte, line int64, reason string) {
+	j.counts.Foreign++
+	j.keep(Foreign, Sample{Row: excerpt(text), Count: 1, Object: j.object, Line: line, Reason: reason})
+}
 
 func (j *Judge) add(key []byte, p pending) {
 	at := len(j.buffer)
@@ -167,8 +206,12 @@ func (j *Judge) settle() {
 	for i, key := range j.keys {
 		a, p := j.table.get(key, hashes[i]), &j.pending[i]
 		switch {
-		case p.found:
+		case p.what == find:
 			j.pay(a, key, p.line)
+		case p.what == fail:
+			j.payFailed(a, key, p)
+		case p.what == reject:
+			j.payReject(a, key, p)
 		case a == nil:
 			j.open(j.table.add(key, hashes[i]), p.lo, p.hi)
 		default:
@@ -198,6 +241,9 @@ func (j *Judge) pay(a *account, key []byte, line int64) {
 	}
 	tick, ok := a.owed.pay()
 	if !ok {
+		tick, ok = j.bringBack(key)
+	}
+	if !ok {
 		if tick, ok = a.spare.pay(); !ok {
 			j.counts.Duplicated++
 			j.sample(Duplicated, key, found{object: j.object, line: line, count: 1})
@@ -206,9 +252,55 @@ func (j *Judge) pay(a *account, key []byte, line int64) {
 		j.counts.Recovered++
 	}
 	j.counts.Delivered++
+	j.late(tick)
+}
+
+func (j *Judge) late(tick int32) {
 	if j.written.After(j.ticks[tick].Settled) {
 		j.counts.Late++
 	}
+}
+
+// bringBack takes a row from the failed, where there is one, and returns its tick. The copy that had paid for it is
+// foreign from now on.
+func (j *Judge) bringBack(key []byte) (tick int32, ok bool) {
+	failures := j.failed[string(key)]
+	if len(failures) == 0 {
+		return 0, false
+	}
+	j.failed[string(key)] = failures[1:]
+	j.counts.Failed--
+	j.counts.Foreign++
+	return failures[0].tick, true
+}
+
+// payFailed pays what is owed and nothing above it: nobody was told that a record of unknown outcome would arrive.
+func (j *Judge) payFailed(a *account, key []byte, p *pending) {
+	if a != nil {
+		if tick, ok := a.owed.pay(); ok {
+			j.counts.Failed++
+			j.failed[string(key)] = append(j.failed[string(key)], failure{tick, j.object, p.line, p.reason})
+			return
+		}
+	}
+	j.Foreign([]byte(j.format(key)), p.line, p.reason)
+}
+
+func (j *Judge) payReject(a *account, key []byte, p *pending) {
+	if a != nil {
+		tick, ok := a.owed.pay()
+		if !ok {
+			if tick, ok = a.spare.pay(); ok {
+				j.counts.Recovered++
+			}
+		}
+		if ok {
+			j.counts.Rejected++
+			j.late(tick)
+			return
+		}
+	}
+	j.Foreign([]byte(j.format(key)), p.line, p.reason)
 }
 
 func (j *Judge) wonder(key []byte, line int64) {
@@ -223,11 +315,10 @@ func (j *Judge) wonder(key []byte, line int64) {
 // Corrupt takes a line that is not a row.
 func (j *Judge) Corrupt(text []byte, line int64, reason string) {
 	j.counts.Corrupt++
-	if len(j.samples[Corrupt]) < MaxSamples {
-		excerpt := string(text[:min(len(text), maxExcerpt)])
-		j.samples[Corrupt] = append(j.samples[Corrupt], Sample{Row: excerpt, Count: 1, Object: j.object, Line: line, Reason: reason})
-	}
+	j.keep(Corrupt, Sample{Row: excerpt(text), Count: 1, Object: j.object, Line: line, Reason: reason})
 }
+
+func excerpt(text []byte) string { return string(text[:min(len(text), maxExcerpt)]) }
 
 // Strange says whether there are copies that no tick owed when they were found. If so, Leak should be told of every row
 // that the query without its WHERE gives, before Close.
@@ -262,6 +353,14 @@ func (j *Judge) Close(now time.Time) (Counts, map[Class][]Sample) {
 		}
 	}
 
+	for _, key := range slices.Sorted(maps.Keys(j.failed)) {
+		for _, f := range j.failed[key] {
+			j.keep(Failed, Sample{
+				Row: j.format([]byte(key)), Count: 1, Tick: &j.ticks[f.tick].Time, Object: f.object, Line: f.line, Reason: f.reason,
+			})
+		}
+	}
+
 	type loss struct {
 		row *account
 		due due
@@ -287,8 +386,7 @@ func (j *Judge) Close(now time.Time) (Counts, map[Class][]Sample) {
 	}
 	slices.SortStableFunc(losses, func(a, b loss) int { return cmp.Compare(a.due.tick, b.due.tick) })
 	for _, l := range losses[:min(len(losses), MaxSamples)] {
-		j.samples[Missing] = append(j.samples[Missing],
-			Sample{Row: j.format(j.table.key(l.row)), Count: int64(l.due.open), Tick: &j.ticks[l.due.tick].Time})
+		j.keep(Missing, Sample{Row: j.format(j.table.key(l.row)), Count: int64(l.due.open), Tick: &j.ticks[l.due.tick].Time})
 	}
 	return j.counts, j.samples
 }
@@ -296,8 +394,11 @@ func (j *Judge) Close(now time.Time) (Counts, map[Class][]Sample) {
 func (j *Judge) settled(tick int32, now time.Time) bool { return now.After(j.ticks[tick].Settled) }
 
 func (j *Judge) sample(class Class, key []byte, f found) {
+	j.keep(class, Sample{Row: j.format(key), Count: f.count, Object: f.object, Line: f.line})
+}
+
+func (j *Judge) keep(class Class, s Sample) {
 	if len(j.samples[class]) < MaxSamples {
-		j.samples[class] = append(j.samples[class],
-			Sample{Row: j.format(key), Count: f.count, Object: f.object, Line: f.line})
+		j.samples[class] = append(j.samples[class], s)
 	}
 }

@@ -30,8 +30,9 @@ type tick struct {
 }
 
 type delivery struct {
-	at   int
-	rows []string
+	at     int
+	rows   []string
+	failed bool // under an error prefix
 }
 
 // judge counts as a verifier does: in the order of time, claims first.
@@ -54,7 +55,11 @@ func judge(ticks []tick, deliveries []delivery, now time.Time) proof.Counts {
 		open(d.at)
 		j.Object("object", second(d.at))
 		for i, row := range d.rows {
-			j.Find([]byte(row), int64(i+1))
+			if d.failed {
+				j.Fail([]byte(row), int64(i+1), "a reason")
+			} else {
+				j.Find([]byte(row), int64(i+1))
+			}
 		}
 	}
 	open(1 << 20)
@@ -65,7 +70,7 @@ func judge(ticks []tick, deliveries []delivery, now time.Time) proof.Counts {
 func TestAnOldDoubleDoesNotPayForALaterLoss(t *testing.T) {
 	t.Parallel()
 	ticks := []tick{{0, []string{"a", "b"}, 1, 1}, {60, []string{"a", "c"}, 1, 1}}
-	deliveries := []delivery{{10, []string{"a", "a", "b"}}, {70, []string{"c"}}}
+	deliveries := []delivery{{at: 10, rows: []string{"a", "a", "b"}}, {at: 70, rows: []string{"c"}}}
 	want := proof.Counts{Owed: 4, Delivered: 3, Missing: 1, Duplicated: 1}
 	if diff := cmp.Diff(judge(ticks, deliveries, never), want); diff != "" {
 		t.Errorf("counts (-got +want):\n%s", diff)
@@ -74,7 +79,7 @@ func TestAnOldDoubleDoesNotPayForALaterLoss(t *testing.T) {
 
 func TestAClaimInTheSecondOfItsDelivery(t *testing.T) {
 	t.Parallel()
-	got := judge([]tick{{5, []string{"a"}, 1, 1}}, []delivery{{5, []string{"a"}}}, never)
+	got := judge([]tick{{5, []string{"a"}, 1, 1}}, []delivery{{at: 5, rows: []string{"a"}}}, never)
 	if want := (proof.Counts{Owed: 1, Delivered: 1}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -115,7 +120,9 @@ func TestVerdict(t *testing.T) {
 		"in flight":       {proof.Counts{Owed: 2, InFlight: 2}, proof.Proven},
 		"unknown":         {proof.Counts{Owed: 2, Delivered: 3, Recovered: 1, Unknown: 4, Late: 1}, proof.Proven},
 		"nothing owed":    {proof.Counts{Delivered: 1}, proof.Undecided},
+		"rejected":        {proof.Counts{Owed: 2, Rejected: 2, Foreign: 7}, proof.Proven},
 		"missing":         {proof.Counts{Owed: 2, Missing: 1}, proof.NotProven},
+		"failed":          {proof.Counts{Owed: 2, Failed: 1}, proof.NotProven},
 		"duplicated":      {proof.Counts{Owed: 2, Duplicated: 1}, proof.NotProven},
 		"corrupt":         {proof.Counts{Owed: 2, Corrupt: 1}, proof.NotProven},
 		"leaked":          {proof.Counts{Owed: 2, Leaked: 1}, proof.NotProven},
@@ -140,7 +147,7 @@ func drawHistory(t *rapid.T, lo, hi int64) ([]tick, []delivery) {
 		for _, r := range one.rows {
 			copies := rapid.Int64Range(lo, hi).Draw(t, "copies")
 			for range copies {
-				deliveries = append(deliveries, delivery{one.at + rapid.IntRange(0, 60).Draw(t, "delay"), []string{r}})
+				deliveries = append(deliveries, delivery{at: one.at + rapid.IntRange(0, 60).Draw(t, "delay"), rows: []string{r}})
 			}
 		}
 	}
@@ -155,7 +162,7 @@ func rowsOf(ticks []tick) (n int64) {
 }
 
 func accused(c proof.Counts) bool {
-	return c.Missing+c.Duplicated+c.Corrupt+c.Leaked+c.Unexpected > 0
+	return c.Missing+c.Failed+c.Duplicated+c.Corrupt+c.Leaked+c.Unexpected > 0
 }
 
 func TestNoHistoryWithoutFaultsIsAccusedAtAnyMoment(t *testing.T) {
@@ -192,7 +199,7 @@ func TestOneRowLostDoubledOrChangedIsNamed(t *testing.T) {
 			t.Fatalf("%v lost: got %+v", victim, got)
 		}
 		// Even where the double pays for an equal row that was to come, the one that comes is then a surplus of one.
-		double := delivery{victim.at + rapid.IntRange(0, 400).Draw(t, "later"), victim.rows}
+		double := delivery{at: victim.at + rapid.IntRange(0, 400).Draw(t, "later"), rows: victim.rows}
 		got = judge(ticks, append(slices.Clone(deliveries), double), never)
 		if got.Missing != 0 || got.Duplicated != 1 || got.Unexpected != 0 {
 			t.Fatalf("%v doubled: got %+v", victim, got)
@@ -204,6 +211,80 @@ func TestOneRowLostDoubledOrChangedIsNamed(t *testing.T) {
 			t.Fatalf("%v changed: got %+v", victim, got)
 		}
 	})
+}
+
+func TestOneRowThatFailedIsNamedUntilItIsDelivered(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		ticks, deliveries := drawHistory(t, 1, 1)
+		all := rowsOf(ticks)
+		i := rapid.IntRange(0, len(deliveries)-1).Draw(t, "victim")
+		again := delivery{at: deliveries[i].at + rapid.IntRange(0, 400).Draw(t, "later"), rows: deliveries[i].rows}
+		deliveries[i].failed = true
+		if got, want := judge(ticks, deliveries, never), (proof.Counts{Owed: all, Delivered: all - 1, Failed: 1}); got != want {
+			t.Fatalf("%v failed: got %+v, want %+v", deliveries[i], got, want)
+		}
+		got := judge(ticks, append(deliveries, again), never)
+		got.Late = 0
+		// Where the one that is delivered again pays for an equal row that was to come, that one brings the failed one back.
+		if want := (proof.Counts{Owed: all, Delivered: all, Foreign: 1}); got != want {
+			t.Fatalf("%v delivered again: got %+v, want %+v", again, got, want)
+		}
+	})
+}
+
+func TestAFailedCopyPaysOnlyWhatIsOwed(t *testing.T) {
+	t.Parallel()
+	got := judge([]tick{{0, []string{"a"}, 0, 1}}, []delivery{{at: 1, rows: []string{"a", "b"}, failed: true}}, never)
+	if want := (proof.Counts{Unknown: 1, Foreign: 2}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestRejects(t *testing.T) {
+	t.Parallel()
+	j := newJudge()
+	j.Claim(proof.Tick{Time: second(0), Settled: second(60)})
+	j.Owe([]byte("a"), 1, 1)
+	for _, line := range []string{"bad", "bad", "lost"} {
+		j.Owe([]byte(line), 1, 1)
+	}
+	j.Owe([]byte("unknown"), 0, 1)
+	j.Object("o", second(10))
+	j.Find([]byte("a"), 1)
+	j.Object("e", second(70))
+	for i, line := range []string{"bad", "bad", "bad", "unknown", "never owed"} {
+		j.Reject([]byte(line), int64(i+1), "not an integer")
+	}
+	counts, samples := j.Close(never)
+	if want := (proof.Counts{Owed: 4, Delivered: 1, Rejected: 3, Recovered: 1, Missing: 1, Late: 3, Foreign: 2}); counts != want {
+		t.Errorf("got %+v, want %+v", counts, want)
+	}
+	want := []proof.Sample{
+		{Row: "bad", Count: 1, Object: "e", Line: 3, Reason: "not an integer"},
+		{Row: "never owed", Count: 1, Object: "e", Line: 5, Reason: "not an integer"},
+	}
+	if diff := cmp.Diff(samples[proof.Foreign], want); diff != "" {
+		t.Errorf("samples (-got +want):\n%s", diff)
+	}
+}
+
+func TestSamplesOfFailures(t *testing.T) {
+	t.Parallel()
+	j := newJudge()
+	j.Claim(proof.Tick{Time: second(0), Settled: second(60)})
+	j.Owe([]byte("a"), 2, 2)
+	j.Object("e", second(10))
+	j.Fail([]byte("a"), 3, "Lambda.FunctionError")
+	j.Fail([]byte("a"), 4, "Lambda.FunctionError")
+	j.Object("o", second(20))
+	j.Find([]byte("a"), 1)
+	_, samples := j.Close(never)
+	at := second(0)
+	want := []proof.Sample{{Row: "a", Count: 1, Tick: &at, Object: "e", Line: 4, Reason: "Lambda.FunctionError"}}
+	if diff := cmp.Diff(samples[proof.Failed], want); diff != "" {
+		t.Errorf("samples (-got +want):\n%s", diff)
+	}
 }
 
 func TestBoundsOnlyEverForgive(t *testing.T) {
@@ -218,13 +299,17 @@ func TestBoundsOnlyEverForgive(t *testing.T) {
 		}
 		if len(deliveries) > 0 {
 			deliveries = append(deliveries, rapid.SampledFrom(deliveries).Draw(t, "double"))
+			for range rapid.IntRange(0, 3).Draw(t, "failures") {
+				deliveries[rapid.IntRange(0, len(deliveries)-1).Draw(t, "failure")].failed = true
+			}
 		}
 		before := judge(ticks, deliveries, never)
 		i := rapid.IntRange(0, len(ticks)-1).Draw(t, "tick")
 
 		ticks[i].hi = rapid.SampledFrom([]int64{2, 3, proof.Infinite}).Draw(t, "hi")
 		raised := judge(ticks, deliveries, never)
-		if raised.Missing > before.Missing || raised.Duplicated+raised.Unexpected > before.Duplicated+before.Unexpected {
+		if raised.Missing > before.Missing || raised.Failed > before.Failed ||
+			raised.Duplicated+raised.Unexpected > before.Duplicated+before.Unexpected {
 			t.Fatalf("raising hi: from %+v to %+v", before, raised)
 		}
 		ticks[i].lo = 0
@@ -240,6 +325,8 @@ func TestOrderWithinASecondDoesNotMatter(t *testing.T) {
 		ticks, deliveries := drawHistory(t, 1, rapid.Int64Range(1, 2).Draw(t, "hi"))
 		if len(deliveries) > 1 {
 			deliveries = deliveries[1:]
+			deliveries[rapid.IntRange(0, len(deliveries)-1).Draw(t, "failure")].failed = true
+			deliveries = append(deliveries, rapid.SampledFrom(deliveries).Draw(t, "double"))
 		}
 		now := second(rapid.IntRange(0, 400).Draw(t, "now"))
 		want := judge(ticks, deliveries, now)

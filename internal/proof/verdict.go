@@ -18,21 +18,27 @@ type Class string
 // The classes of which samples are kept; the others are only counted.
 const (
 	Missing    Class = "missing"    // owed by a settled tick and not found
+	Failed     Class = "failed"     // owed, and found under an error prefix only, from where it can be brought back
 	Duplicated Class = "duplicated" // found more often than owed, of a row that some tick claimed before owes
 	Leaked     Class = "leaked"     // found, and given by the query only without its WHERE
 	Unexpected Class = "unexpected" // found, and given by no record that was claimed before
-	Corrupt    Class = "corrupt"    // a line that is not a row of the output schema
+	Corrupt    Class = "corrupt"    // a line that is not a row of the output schema, or not a reject
+	Foreign    Class = "foreign"    // under an error prefix, and owed by nobody: it accuses nobody
 )
 
 // Classes lists the classes that fail a verdict, worst first.
-var Classes = []Class{Missing, Duplicated, Corrupt, Leaked, Unexpected}
+var Classes = []Class{Missing, Failed, Duplicated, Corrupt, Leaked, Unexpected}
 
-// Counts are rows, by class. Delivered includes Recovered; Late is those of Delivered that came after the deadline.
+// Counts are rows, by class. A line that is malformed on purpose is owed, too: as a reject. So
+//
+//	Owed = Delivered + Rejected - Recovered + Failed + Missing + InFlight
 type Counts struct {
 	Owed       int64 `json:"owed"`      // lo of all ticks
 	Delivered  int64 `json:"delivered"` // copies that paid for an owed row
-	Recovered  int64 `json:"recovered"` // those of them that paid for a record of unknown outcome
+	Rejected   int64 `json:"rejected"`  // rejects that paid for a line malformed on purpose
+	Recovered  int64 `json:"recovered"` // those of both that paid for a record of unknown outcome
 	Missing    int64 `json:"missing"`
+	Failed     int64 `json:"failed"`
 	Duplicated int64 `json:"duplicated"`
 	Corrupt    int64 `json:"corrupt"`
 	Leaked     int64 `json:"leaked"`
@@ -40,14 +46,20 @@ type Counts struct {
 	InFlight   int64 `json:"inFlight"` // lo not yet paid of ticks that are not settled
 	// Unknown is hi − lo of settled ticks that nothing paid; a crashed tick counts each record without an outcome once.
 	Unknown int64 `json:"unknown"`
-	Late    int64 `json:"late"`
+	Late    int64 `json:"late"` // those of Delivered and Rejected that came after the deadline
+	Foreign int64 `json:"foreign"`
 }
+
+// AllFound says whether everything owed has been delivered, or rejected where it was malformed on purpose.
+func (c Counts) AllFound() bool { return c.Owed == c.Delivered+c.Rejected-c.Recovered }
 
 // Of returns the count of a class that fails a verdict.
 func (c Counts) Of(class Class) int64 {
 	switch class {
 	case Missing:
 		return c.Missing
+	case Failed:
+		return c.Failed
 	case Duplicated:
 		return c.Duplicated
 	case Corrupt:
@@ -78,11 +90,11 @@ type Sample struct {
 	Row string `json:"row"`
 	// Count is how many such rows stand at this place.
 	Count int64 `json:"count"`
-	// Tick is the tick that owes a missing row.
+	// Tick is the tick that owes a missing or failed row.
 	Tick *time.Time `json:"tick,omitempty"`
 	// Object and Line (from 1) say where a row was found.
 	Object string `json:"object,omitempty"`
 	Line   int64  `json:"line,omitempty"`
-	// Reason says what is wrong with a corrupt line.
+	// Reason says what is wrong with a corrupt line, or why a row stands under an error prefix.
 	Reason string `json:"reason,omitempty"`
 }
