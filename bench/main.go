@@ -24,6 +24,7 @@ import (
 	"streamproof/internal/generator"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
+	"streamproof/internal/query/engine"
 	"streamproof/internal/verifier"
 	"streamproof/pipeline"
 )
@@ -124,11 +125,11 @@ func makeFiles(p *pipeline.Pipeline, q *query.Query, records int, owed, delivere
 	if err != nil {
 		return 0, err
 	}
-	engine, err := q.Open()
+	sql, err := engine.Open(q)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = engine.Close() }()
+	defer func() { _ = sql.Close() }()
 	var out [2]*bufio.Writer
 	for i, path := range []string{owed, delivered} {
 		file, err := os.Create(path)
@@ -147,7 +148,7 @@ func makeFiles(p *pipeline.Pipeline, q *query.Query, records int, owed, delivere
 		waiting = waiting[:0]
 	}
 	tick := generator.Tick{Time: time.Unix(0, 0), Records: records, Spread: time.Minute}
-	err = engine.Rows(g.Records(tick, 0, tick.Records-1), true, func(key []byte) {
+	err = sql.Rows(g.Records(tick, 0, tick.Records-1), true, func(key []byte) {
 		line := q.Output.Format(key) + "\n"
 		_, _ = out[0].WriteString(line)
 		if rows++; rows > 1 {

@@ -21,6 +21,7 @@ import (
 	"streamproof/internal/local"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
+	"streamproof/internal/query/engine"
 	"streamproof/internal/report"
 	"streamproof/internal/verifier"
 	"streamproof/pipeline"
@@ -261,14 +262,14 @@ func readLedger(t *testing.T, dir string) ([]*ledger.Tick, *query.Query, *genera
 // tickRows makes the rows of a tick, those that the query keeps or all of them.
 func tickRows(t *testing.T, q *query.Query, g *generator.Generator, tick *ledger.Tick, filtered bool) []string {
 	t.Helper()
-	engine, err := q.Open()
+	sql, err := engine.Open(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = engine.Close() }()
+	defer func() { _ = sql.Close() }()
 	var rows []string
 	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
-	err = engine.Rows(g.Records(of, 0, of.Records-1), filtered, func(key []byte) { rows = append(rows, string(key)) })
+	err = sql.Rows(g.Records(of, 0, of.Records-1), filtered, func(key []byte) { rows = append(rows, string(key)) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,19 +25,19 @@ type statement struct {
 }
 
 type createTable struct {
-	Name    string       `parser:"'CREATE' 'TABLE' @Ident"`
+	Name    string       `parser:"'CREATE' 'TABLE' @( Ident | Quoted )"`
 	Columns []*columnDef `parser:"'(' @@ ( ',' @@ )* ')'"`
 }
 
 type columnDef struct {
 	Pos    lexer.Position
-	Name   string   `parser:"@Ident"`
+	Name   string   `parser:"@( Ident | Quoted )"`
 	Type   []string `parser:"@Ident+"`
 	Length string   `parser:"( '(' @Number ')' )?"`
 }
 
 type insert struct {
-	Into   string  `parser:"'INSERT' 'INTO' @Ident"`
+	Into   string  `parser:"'INSERT' 'INTO' @( Ident | Quoted )"`
 	Select *choose `parser:"@@"`
 }
 
@@ -91,29 +91,35 @@ type operand struct {
 	Number string `parser:"| @( '-'? Number )"`
 }
 
-var sqlParser = participle.MustBuild[script](
-	participle.Lexer(lexer.MustSimple([]lexer.SimpleRule{
+var (
+	sqlLexer = participle.Lexer(lexer.MustSimple([]lexer.SimpleRule{
 		{Name: "Space", Pattern: `\s+`},
 		{Name: "Comment", Pattern: `--[^\n]*|/\*([^*]|\*+[^*/])*\*+/`},
 		{Name: "Keyword", Pattern: `(?i:CREATE|TABLE|INSERT|INTO|SELECT|AS|FROM|WHERE|OR|AND|NOT|IS|NULL)\b`},
 		{Name: "Ident", Pattern: `[A-Za-z_][A-Za-z0-9_]*`},
+		{Name: "Quoted", Pattern: "`[^`]+`"},
+		{Name: "Text", Pattern: `'[^']*'`},
 		{Name: "Number", Pattern: `[0-9]+(\.[0-9]+)?`},
 		{Name: "Operator", Pattern: `<=|>=|<>|[<>=(),;-]`},
 		{Name: "Other", Pattern: `.`}, // so that the parser, which knows what it expected, says what is wrong
-	})),
-	participle.Elide("Space", "Comment"),
-	participle.CaseInsensitive("Keyword"),
-	participle.UseLookahead(2),
+	}))
+	sqlElide    = participle.Elide("Space", "Comment")
+	sqlKeywords = participle.CaseInsensitive("Keyword")
+	sqlQuotes   = participle.Map(func(t lexer.Token) (lexer.Token, error) {
+		t.Value = t.Value[1 : len(t.Value)-1]
+		return t, nil
+	}, "Quoted")
+	sqlParser = participle.MustBuild[script](sqlLexer, sqlElide, sqlKeywords, sqlQuotes, participle.UseLookahead(2))
 )
 
 // A Query is a pipeline's query, checked.
 type Query struct {
 	// Output are the columns of the rows.
 	Output row.Schema
-
-	source     pipeline.Schema
-	filtered   string // the SELECT as it stands in pipeline.sql
-	unfiltered string // the same without its WHERE
+	// Source are the records that it reads.
+	Source pipeline.Schema
+	// Filtered is the SELECT as it stands in pipeline.sql, Unfiltered the same without its WHERE.
+	Filtered, Unfiltered string
 }
 
 // Compile checks a pipeline's query against its schema and against what the judge knows to compute as Flink does.
@@ -143,32 +149,25 @@ func Compile(p *pipeline.Pipeline) (*Query, error) {
 		return nil, fmt.Errorf("pipeline.sql: it creates %s and inserts into %s", create.Name, into.Into)
 	}
 
-	q := &Query{source: p.Schema}
-	for _, c := range create.Columns {
-		name := strings.Join(c.Type, " ")
-		if c.Length != "" {
-			name += "(" + c.Length + ")"
-		}
-		t, err := pipeline.ParseType(name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Pos, err)
-		}
-		q.Output = append(q.Output, row.Column{Name: c.Name, Type: t})
+	output, err := create.output(p.Schema)
+	if err != nil {
+		return nil, err
 	}
+	q := &Query{Output: output, Source: p.Schema}
 	if err := q.check(into.Select); err != nil {
 		return nil, err
 	}
 	from, to := into.Select.Pos.Offset, into.Select.EndPos.Offset
-	q.filtered, q.unfiltered = text[from:to], text[from:to]
+	q.Filtered, q.Unfiltered = text[from:to], text[from:to]
 	if w := into.Select.Where; w != nil {
-		q.unfiltered = text[from:w.Pos.Offset]
+		q.Unfiltered = text[from:w.Pos.Offset]
 	}
 	return q, nil
 }
 
 func (q *Query) check(s *choose) error {
-	if s.From != q.source.Source {
-		return fmt.Errorf("%s: it reads %s, and the schema's source is %s", s.Pos, s.From, q.source.Source)
+	if s.From != q.Source.Source {
+		return fmt.Errorf("%s: it reads %s, and the schema's source is %s", s.Pos, s.From, q.Source.Source)
 	}
 	if len(s.Columns) != len(q.Output) {
 		return fmt.Errorf("%s: %d columns are selected for %d of the destination", s.Pos, len(s.Columns), len(q.Output))
@@ -179,7 +178,7 @@ func (q *Query) check(s *choose) error {
 			return err
 		}
 		if to := q.Output[i].Type; !assignable(from, to) {
-			return fmt.Errorf("%s: the judge does not know how Flink turns %s %s into %s %s", c.Pos, c.Name, from, q.Output[i].Name, to)
+			return fmt.Errorf("%s: the judge does not know how Flink turns %s %s into %s %s", c.Pos, c.Name, from, q.Output[i].Alias, to)
 		}
 	}
 	if s.Where == nil {
@@ -264,12 +263,12 @@ func checkLiteral(number string, against pipeline.Kind, at lexer.Position) error
 
 // column finds a column by its alias, in the alias's own case, as Flink does; SQLite would take any case, and an unknown name in quotes for text.
 func (q *Query) column(name string, at lexer.Position) (pipeline.Type, error) {
-	for _, c := range q.source.Columns {
+	for _, c := range q.Source.Columns {
 		if c.Alias == name {
 			return c.Type, nil
 		}
 	}
-	return pipeline.Type{}, fmt.Errorf("%s: %s has no column %s", at, q.source.Source, name)
+	return pipeline.Type{}, fmt.Errorf("%s: %s has no column %s", at, q.Source.Source, name)
 }
 
 // assignable says whether a value of one type is the same value in the other, in both engines.

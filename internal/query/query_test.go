@@ -1,32 +1,14 @@
 package query_test
 
 import (
-	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"streamproof/internal/query"
+	"streamproof/internal/row"
 	"streamproof/pipeline"
 )
-
-// records are CSV lines without quotes.
-type records struct {
-	lines  []string
-	fields [][]byte
-}
-
-func (r *records) Next() bool {
-	if len(r.lines) == 0 {
-		return false
-	}
-	r.fields = bytes.Split([]byte(r.lines[0]), []byte(","))
-	r.lines = r.lines[1:]
-	return true
-}
-
-func (r *records) Field(i int) []byte { return r.fields[i] }
 
 const schema = `{"source": "S", "columns": [
 	{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}},
@@ -44,59 +26,6 @@ func compile(t *testing.T, sql string) (*query.Query, error) {
 		t.Fatal(err)
 	}
 	return query.Compile(p)
-}
-
-func run(t *testing.T, q *query.Query, filtered bool, lines ...string) []string {
-	t.Helper()
-	engine, err := q.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := engine.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	var got []string
-	for range 2 { // an engine runs its query as often as it is asked to
-		got = nil
-		err = engine.Rows(&records{lines: lines}, filtered, func(key []byte) { got = append(got, q.Output.Format(key)) })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return got
-}
-
-func TestRows(t *testing.T) {
-	lines := []string{"1,3.3,N,3.3", "2,4,Y,3", "3,-1.5,N,0", "2147483647,0.1,N,0.1"}
-	tests := map[string]struct {
-		where string
-		want  []string
-	}{
-		"no condition": {"", []string{"1,3.3", "2,4", "3,-1.5", "2147483647,0.1"}},
-		"integer":      {"WHERE A < 3", []string{"1,3.3", "2,4"}},
-		// 3.3 as a 32-bit float is a little less than 3.3, and 0.1 a little more than 0.1.
-		"a 32-bit float and a double": {"WHERE B < 3.3 AND A = 1 OR B <= 0.1 OR B = 4.0", []string{"1,3.3", "2,4", "3,-1.5"}},
-		"and, or, not, parentheses":   {"where not (A = 1 or A = 2) and B <> 0.5 /* x */", []string{"3,-1.5", "2147483647,0.1"}},
-		"negative literal":            {"WHERE B <= -1", []string{"3,-1.5"}},
-		"two columns":                 {"WHERE B > D -- the rest", []string{"2,4"}},
-		"null":                        {"WHERE A IS NOT NULL AND C IS NOT NULL AND A >= 3", []string{"3,-1.5", "2147483647,0.1"}},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			q, err := compile(t, destination+"INSERT INTO T SELECT A, B FROM S "+test.where+";")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := run(t, q, true, lines...); !cmp.Equal(got, test.want) {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-			if got, want := run(t, q, false, lines...), []string{"1,3.3", "2,4", "3,-1.5", "2147483647,0.1"}; !cmp.Equal(got, want) {
-				t.Errorf("without its WHERE, got %q, want %q", got, want)
-			}
-		})
-	}
 }
 
 func TestEmbeddedPipelineCanBeJudged(t *testing.T) {
@@ -140,5 +69,66 @@ func TestCompileRefuses(t *testing.T) {
 				t.Errorf("got error %v, want one with %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestDestination(t *testing.T) {
+	tests := map[string]struct {
+		sql  string
+		want row.Schema
+		err  string
+	}{
+		"with the schema's names": {sql: "CREATE TABLE T (A INTEGER, amount FLOAT, `value` VARCHAR(3));", want: row.Schema{
+			{Name: "id", Alias: "A", Type: pipeline.Type{Kind: pipeline.Integer}},
+			{Name: "amount", Alias: "amount", Type: pipeline.Type{Kind: pipeline.Real}},
+			{Name: "value", Alias: "value", Type: pipeline.Type{Kind: pipeline.VarChar, Length: 3}},
+		}},
+		"of any query": {
+			sql: `-- a view first
+				CREATE TEMPORARY VIEW V AS SELECT UPPER(C) || ';' AS C, A FROM S /* CREATE TABLE */;
+				CREATE TABLE T (n BIGINT);
+				INSERT INTO T SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE V, DESCRIPTOR(pt), INTERVAL '1' MINUTE)) GROUP BY C`,
+			want: row.Schema{{Name: "n", Alias: "n", Type: pipeline.Type{Kind: pipeline.BigInt}}},
+		},
+		"no table":         {sql: "INSERT INTO T SELECT A FROM S", err: "it has no CREATE TABLE"},
+		"two tables":       {sql: "CREATE TABLE T (A INTEGER); CREATE TABLE U (A INTEGER)", err: "more than one CREATE TABLE"},
+		"an unknown type":  {sql: "CREATE TABLE T (A MAP)", err: "1:17: SQL type MAP is not supported"},
+		"a name twice":     {sql: "CREATE TABLE T (A INTEGER, id INTEGER)", err: "1:28: two columns are called id"},
+		"a broken table":   {sql: "CREATE TABLE T (A INTEGER", err: "1:26: unexpected token"},
+		"an open sentence": {sql: "CREATE TABLE T (A INTEGER) WITH ('format' = 'csv')", err: `1:28: unexpected token "WITH"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p, err := pipeline.Parse([]byte(schema), []byte(test.sql))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := query.Destination(p)
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("got error %v, want one with %q", err, test.err)
+				}
+				return
+			}
+			if err != nil || !slices.Equal(got, test.want) {
+				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
+			}
+		})
+	}
+}
+
+// Where the judge takes a query, both read the same columns out of it.
+func TestDestinationIsTheQuerysOutput(t *testing.T) {
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := query.Compile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := query.Destination(p)
+	if err != nil || !slices.Equal(got, q.Output) {
+		t.Errorf("got %+v, %v, want %+v", got, err, q.Output)
 	}
 }

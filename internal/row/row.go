@@ -25,8 +25,9 @@ import (
 
 // A Column of a result.
 type Column struct {
-	Name string
-	Type pipeline.Type
+	// Name is what the schema calls the column, Alias what the query calls it; they are the same where only one does.
+	Name, Alias string
+	Type        pipeline.Type
 }
 
 // A Schema is the columns of a result, in order.
@@ -124,12 +125,15 @@ func (s Schema) appendJSON(dst, line []byte) ([]byte, error) {
 		}
 		at := -1
 		for i := range s {
-			if s[i].Name == name.String() {
+			if s[i].Name == name.String() || s[i].Alias == name.String() {
 				at = i
 			}
 		}
 		if at < 0 {
 			return nil, fmt.Errorf("column %q is not one of the output's", name.String())
+		}
+		if values[at] != nil {
+			return nil, fmt.Errorf("column %s is given twice", s[at].Name)
 		}
 		value, err := decoder.ReadToken()
 		if err != nil {

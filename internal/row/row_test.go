@@ -14,7 +14,7 @@ import (
 )
 
 var schema = row.Schema{
-	{Name: "i", Type: pipeline.Type{Kind: pipeline.Integer}},
+	{Name: "i", Alias: "alias", Type: pipeline.Type{Kind: pipeline.Integer}},
 	{Name: "f", Type: pipeline.Type{Kind: pipeline.Real}},
 	{Name: "s", Type: pipeline.Type{Kind: pipeline.VarChar, Length: 4}},
 	{Name: "t", Type: pipeline.Type{Kind: pipeline.Timestamp}},
@@ -43,6 +43,7 @@ func TestEqualRows(t *testing.T) {
 		`"1","3.3","ab","2026-11-23 20:00:00","5","0.1","true"`,
 		`1,3.3000000000001,ab,2026-11-23 20:00:00,5,0.1,true`, // the same 32-bit float
 		`{"i":1,"f":3.3,"s":"ab","t":"2026-11-23 20:00:00","b":5,"d":0.1,"o":true}`,
+		`{"alias":1,"f":3.3,"s":"ab","t":"2026-11-23 20:00:00","b":5,"d":0.1,"o":true}`,
 		` {"o":true,"d":0.10,"b":5,"t":"2026-11-23 20:00:00.0","s":"ab","f":33e-1,"i":1}`[1:],
 	} {
 		if key(t, same) != key(t, one) {
@@ -108,6 +109,7 @@ func TestRefused(t *testing.T) {
 		`,,,,,,TRUE`:                 "is not of type BOOLEAN",
 		`{"i":1}`:                    "column f is missing",
 		`{"i":1,"i":1}`:              "duplicate",
+		`{"i":1,"alias":1}`:          "column i is given twice",
 		`{"x":1}`:                    `column "x" is not one of the output's`,
 		`{"i":"1"}`:                  "not of type INTEGER",
 		`{"i":1.5}`:                  "not of type INTEGER",

@@ -8,6 +8,7 @@ import (
 	"streamproof/internal/generator"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
+	"streamproof/internal/query/engine"
 	"streamproof/internal/verifier"
 )
 
@@ -17,15 +18,15 @@ var benchTick = generator.Tick{Time: start, Records: 1_000_000, Spread: 20 * tim
 // BenchmarkOwed makes the owed rows of a tick: generated, put through the query in SQLite and opened.
 func BenchmarkOwed(b *testing.B) {
 	q, g := compiled(b)
-	engine, err := q.Open()
+	sql, err := engine.Open(q)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = engine.Close() }()
+	defer func() { _ = sql.Close() }()
 	for b.Loop() {
 		judge := proof.NewJudge(q.Output.Format)
 		judge.Claim(proof.Tick{})
-		err := engine.Rows(g.Records(benchTick, 0, benchTick.Records-1), true, func(key []byte) { judge.Owe(key, 1, 1) })
+		err := sql.Rows(g.Records(benchTick, 0, benchTick.Records-1), true, func(key []byte) { judge.Owe(key, 1, 1) })
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -36,16 +37,16 @@ func BenchmarkOwed(b *testing.B) {
 // BenchmarkDelivered parses and counts the delivered rows of a tick against what is owed.
 func BenchmarkDelivered(b *testing.B) {
 	q, g := compiled(b)
-	engine, err := q.Open()
+	sql, err := engine.Open(q)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = engine.Close() }()
+	defer func() { _ = sql.Close() }()
 	var object bytes.Buffer
 	rows := 0
 	judge := proof.NewJudge(q.Output.Format)
 	judge.Claim(proof.Tick{})
-	err = engine.Rows(g.Records(benchTick, 0, benchTick.Records-1), true, func(key []byte) {
+	err = sql.Rows(g.Records(benchTick, 0, benchTick.Records-1), true, func(key []byte) {
 		object.WriteString(q.Output.Format(key) + "\n")
 		rows++
 		judge.Owe(key, 1, proof.Infinite)

@@ -18,6 +18,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
+	"streamproof/internal/query/engine"
 	"streamproof/internal/report"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
@@ -76,7 +77,7 @@ type compiled struct {
 	err        error
 	pipeline   *pipeline.Pipeline
 	query      *query.Query
-	engine     *query.Engine
+	engine     *engine.Engine
 	generators map[uint64]*generator.Generator // by seed
 }
 
@@ -242,7 +243,7 @@ func (v *verification) compilePipeline(ctx context.Context, hash string) *compil
 		c.query, c.err = query.Compile(c.pipeline)
 	}
 	if c.err == nil {
-		c.engine, c.err = c.query.Open()
+		c.engine, c.err = engine.Open(c.query)
 	}
 	return c
 }

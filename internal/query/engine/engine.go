@@ -1,4 +1,4 @@
-package query
+package engine
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"modernc.org/sqlite"
 	"modernc.org/sqlite/vtab"
 
+	"streamproof/internal/query"
 	"streamproof/pipeline"
 )
 
@@ -25,7 +26,7 @@ type Records interface {
 
 // An Engine runs one query. It is not safe for concurrent use.
 type Engine struct {
-	query *Query
+	query *query.Query
 	conn  driver.Conn
 	table *table
 	// The statements, prepared once: [0] unfiltered, [1] filtered.
@@ -33,8 +34,8 @@ type Engine struct {
 }
 
 // Open makes an engine for the query. Close frees it.
-func (q *Query) Open() (*Engine, error) {
-	e := &Engine{query: q, table: &table{schema: q.source}}
+func Open(q *query.Query) (*Engine, error) {
+	e := &Engine{query: q, table: &table{schema: q.Source}}
 	// A driver of its own, so that no module is registered for the whole process.
 	d := &sqlite.Driver{}
 	if err := d.RegisterModule("records", module{e.table}); err != nil {
@@ -45,12 +46,12 @@ func (q *Query) Open() (*Engine, error) {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	e.conn = conn
-	create, err := conn.Prepare(fmt.Sprintf("CREATE VIRTUAL TABLE %s USING records", q.source.Source))
+	create, err := conn.Prepare(fmt.Sprintf("CREATE VIRTUAL TABLE %s USING records", q.Source.Source))
 	if err == nil {
 		_, err = create.(driver.StmtExecContext).ExecContext(context.Background(), nil)
 		err = errors.Join(err, create.Close())
 	}
-	for i, text := range []string{q.unfiltered, q.filtered} {
+	for i, text := range []string{q.Unfiltered, q.Filtered} {
 		if err == nil {
 			e.statements[i], err = conn.Prepare(text)
 		}
