@@ -21,6 +21,9 @@ type Tick struct {
 	Records int
 	// Spread is the time over which they are planned to be sent, not negative.
 	Spread time.Duration
+	// Poison is how many of the records are malformed on purpose, 0 to Records. They are spread evenly: record i is one
+	// of them where ⌊(i+1)·Poison/Records⌋ > ⌊i·Poison/Records⌋.
+	Poison int
 }
 
 // Planned is how long after the start of the tick the record is planned to be sent: index·Spread/Records, rounded down.
@@ -36,6 +39,8 @@ type Generator struct {
 	seed    uint64 // mixed
 	columns []column
 	schema  pipeline.Schema
+	// spoilers are the faults of poisoned records, at least two.
+	spoilers []spoiler
 }
 
 // A column is a compiled fake spec. Each refers to nothing but the record's state and planned time.
@@ -65,12 +70,22 @@ func New(schema pipeline.Schema, seed uint64) (*Generator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fake values of the schema: %w", err)
 	}
-	return &Generator{seed: mix(seed + gamma), columns: columns, schema: schema}, nil
+	return &Generator{seed: mix(seed + gamma), columns: columns, schema: schema, spoilers: spoilers(schema)}, nil
 }
 
-// Append appends the record with this index, 0 to tick.Records−1, as one line of CSV without quotes, ended by '\n'.
+// Append appends the record with this index, 0 to tick.Records−1: one line of CSV without quotes, ended by '\n'. A
+// poisoned record is a malformed line with 0 to 2 good ones beside it, or nothing at all.
 func (g *Generator) Append(dst []byte, tick Tick, index int) []byte {
 	state, planned := g.at(tick, index)
+	if tick.Poison > 0 {
+		if s := g.spoilerOf(tick, index); s != nil {
+			return g.appendPoisoned(dst, s, state, planned)
+		}
+	}
+	return g.appendLine(dst, state, planned)
+}
+
+func (g *Generator) appendLine(dst []byte, state uint64, planned int64) []byte {
 	for i := range g.columns {
 		c := &g.columns[i]
 		dst = append(c.make(c, dst, state, planned), ',')
@@ -79,7 +94,8 @@ func (g *Generator) Append(dst []byte, tick Tick, index int) []byte {
 	return dst
 }
 
-// AppendColumn appends the value of one column of a record, without a separator. It costs that column alone.
+// AppendColumn appends the value of one column of a record, without a separator. It costs that column alone. That of a
+// poisoned record is the value before it was spoiled.
 func (g *Generator) AppendColumn(dst []byte, tick Tick, index, column int) []byte {
 	state, planned := g.at(tick, index)
 	c := &g.columns[column]
@@ -117,7 +133,8 @@ func (g *Generator) NameOf(key Key) string {
 	return g.schema.Columns[key.column].Name
 }
 
-// AppendKey appends the partition key of a record. The record's bytes do not depend on which key is used.
+// AppendKey appends the partition key of a record, which is never empty: poison does not change it. The record's bytes
+// do not depend on which key is used.
 func (g *Generator) AppendKey(dst []byte, tick Tick, index int, key Key) []byte {
 	if key.column >= 0 {
 		return g.AppendColumn(dst, tick, index, key.column)

@@ -1,27 +1,64 @@
 package generator
 
-// Records are some of a tick's records, one after the other, each column made when it is asked for. They are what
-// package query reads.
+// Records are the good rows of some of a tick's records, one after the other, each column made when it is asked for.
+// They are what package query reads. A well-formed record is one row, a poisoned one has as many as it has good lines: 0
+// to 2.
 type Records struct {
 	generator *Generator
 	tick      Tick
-	at, last  int
-	value     []byte
+	next      int // the record after this one
+	last      int
+	ordinal   int // of the first poisoned record from next on,
+	poisoned  int // and its index
+
+	own     uint64 // the record's state,
+	after   bool   // whether a good line is left of it,
+	state   uint64 // the row's state
+	planned int64
+	value   []byte
 }
 
-// Records gives the records first to last (both included) of a tick.
+// Records gives the good rows of the records first to last (both included) of a tick.
 func (g *Generator) Records(tick Tick, first, last int) *Records {
-	return &Records{generator: g, tick: tick, at: first - 1, last: last}
+	r := &Records{generator: g, tick: tick, next: first, last: last, ordinal: tick.poisonedBefore(first)}
+	r.poisoned = tick.poisoned(r.ordinal)
+	return r
 }
 
-// Next moves to the next record, at first to the first one, and says whether there is one.
+// Next moves to the next row, at first to the first one, and says whether there is one.
 func (r *Records) Next() bool {
-	r.at++
-	return r.at <= r.last
+	if r.after {
+		r.after = false
+		r.state = mix(r.own + lineAfter)
+		return true
+	}
+	for r.next <= r.last {
+		index := r.next
+		r.next++
+		r.own, r.planned = r.generator.at(r.tick, index)
+		if index != r.poisoned {
+			r.state = r.own
+			return true
+		}
+		spoiler := &r.generator.spoilers[r.ordinal%len(r.generator.spoilers)]
+		r.ordinal++
+		r.poisoned = r.tick.poisoned(r.ordinal)
+		before, after := spoiler.goodLines(r.own)
+		if before {
+			r.state, r.after = mix(r.own+lineBefore), after
+			return true
+		}
+		if after {
+			r.state = mix(r.own + lineAfter)
+			return true
+		}
+	}
+	return false
 }
 
-// Field gives the value of a column (from 0) of the record; valid until the next call.
+// Field gives the value of a column (from 0) of the row; valid until the next call.
 func (r *Records) Field(column int) []byte {
-	r.value = r.generator.AppendColumn(r.value[:0], r.tick, r.at, column)
+	c := &r.generator.columns[column]
+	r.value = c.make(c, r.value[:0], r.state, r.planned)
 	return r.value
 }
