@@ -68,8 +68,8 @@ type Claim struct {
 	etag  string
 }
 
-// Claim claims a tick: its Tick, Owner, LeaseEnd, Seed, Generator, Pipeline, Records, SpreadSeconds and PartitionKey
-// are to be set. Where the tick is another attempt's, the error is a *ClaimedError. After any other error, the claim may
+// Claim claims a tick: its Tick, Owner, LeaseEnd, Seed, Generator, Pipeline, Records, SpreadSeconds, PartitionKey, Poison
+// and Aggregation are to be set. Where the tick is another attempt's, the error is a *ClaimedError. After any other error, the claim may
 // stand all the same: its tick is then closed as crashed when the lease ends.
 func (s *Store) Claim(ctx context.Context, tick Tick) (*Claim, error) {
 	tick.State, tick.Revision, tick.ClaimedAt, tick.Outcomes, tick.Shards = Claimed, 0, time.Time{}, nil, nil

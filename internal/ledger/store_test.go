@@ -31,6 +31,7 @@ func newTick(owner string) ledger.Tick {
 	return ledger.Tick{
 		Tick: tickTime, Owner: owner, LeaseEnd: tickTime.Add(2 * time.Minute),
 		Seed: 1, Generator: 1, Pipeline: strings.Repeat("ab", 32), Records: 1000, SpreadSeconds: 20, PartitionKey: "uniform",
+		Poison: 20, Aggregation: ledger.KPL,
 	}
 }
 
@@ -104,6 +105,64 @@ func TestLife(t *testing.T) {
 	}
 	if got := s.Writes(); got != 3 {
 		t.Errorf("%d writes, want 3", got)
+	}
+}
+
+// TestVersions: what older versions wrote is read, and what no version wrote is refused. The files of version 1 are as a
+// program of that version wrote them.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"claim", "progress", "manifest"} {
+		old, err := os.ReadFile(filepath.Join("testdata", "v1-"+name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ledger.DecodeTick(old)
+		if err != nil {
+			t.Errorf("v1-%s.json: %v", name, err)
+			continue
+		}
+		if got.Version != 1 || got.Poison != 0 || got.Aggregation != "" {
+			t.Errorf("v1-%s.json has version %d, poison %d and aggregation %q", name, got.Version, got.Poison, got.Aggregation)
+		}
+		for change, want := range map[string]string{
+			`"version":3`:                     "version 3 is newer than this program knows (2); use a newer streamproof",
+			`"version":0`:                     "version 0 is not one that was ever written",
+			`"version":1,"poison":1`:          `poison 1 and aggregation "" stand in version 1, which has neither`,
+			`"version":1,"aggregation":"kpl"`: `poison 0 and aggregation "kpl" stand in version 1`,
+			`"version":2,"poison":-1`:         "poison is -1 of 1000 records",
+			`"version":2,"poison":1001`:       "poison is 1001 of 1000 records",
+			`"version":2,"poison":"1"`:        "poison",
+			`"version":2,"aggregation":"zip"`: `aggregation "zip" is not known`,
+			`"version":2,"flavour":"mint"`:    "flavour",
+		} {
+			changed := strings.Replace(string(old), `"version":1`, change, 1)
+			if _, err := ledger.DecodeTick([]byte(changed)); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("v1-%s.json with %s: error is %v, want %q", name, change, err, want)
+			}
+		}
+		for _, change := range []string{`"version":2`, `"version":2,"poison":1000,"aggregation":"kpl"`} {
+			changed := strings.Replace(string(old), `"version":1`, change, 1)
+			if _, err := ledger.DecodeTick([]byte(changed)); err != nil {
+				t.Errorf("v1-%s.json with %s: %v", name, change, err)
+			}
+		}
+	}
+
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := ledger.EncodePipeline(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]string{`"version":1`: "", `"version":2`: "", `"version":3`: "version 3 is newer"} {
+		changed := strings.Replace(string(published), fmt.Sprintf(`"version":%d`, ledger.Version), version, 1)
+		_, err := ledger.DecodePipeline([]byte(changed), p.Hash())
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("a pipeline published with %s: error is %v, want %q", version, err, want)
+		}
 	}
 }
 

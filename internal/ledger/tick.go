@@ -8,7 +8,10 @@ import (
 )
 
 // Version is the version of the objects that this package writes. Older ones are read, newer ones are refused.
-const Version = 1
+//
+//	1  the first
+//	2  a tick has poison and aggregation, and so owes something else than a program that does not know them would think
+const Version = 2
 
 // Where the ledger's objects stand in the bucket.
 const (
@@ -41,6 +44,9 @@ const (
 	Unknown Outcome = "unknown"
 )
 
+// KPL is the aggregation of a tick whose records were packed in the format of the Kinesis Producer Library.
+const KPL = "kpl"
+
 // A Range is the outcome of the records First to Last (both included) of a tick; neighbours differ in outcome, Lo or Hi.
 type Range struct {
 	First   int     `json:"first"`
@@ -71,13 +77,18 @@ type Tick struct {
 	// ClaimedAt is S3's clock at the claim, in whole seconds; absent in the claim itself, where it is the object's LastModified.
 	ClaimedAt time.Time `json:"claimedAt,omitzero"`
 
-	// Seed, Generator, Pipeline, Records and SpreadSeconds, with Tick, are all that it takes to make the records again.
+	// Seed, Generator, Pipeline, Records, SpreadSeconds and Poison, with Tick, are all that it takes to make the records again.
 	Seed          uint64 `json:"seed"`
 	Generator     int    `json:"generator"` // the generator's version
 	Pipeline      string `json:"pipeline"`  // the pipeline's hash
 	Records       int    `json:"records"`
 	SpreadSeconds int    `json:"spreadSeconds"`
 	PartitionKey  string `json:"partitionKey"` // "uniform" or the name of a column
+	// Poison is how many of the records are malformed on purpose, 0 to Records.
+	Poison int `json:"poison,omitempty"`
+	// Aggregation is how the records were packed on their way in: KPL, or empty where each was sent by itself. What is
+	// owed does not depend on it.
+	Aggregation string `json:"aggregation,omitempty"`
 
 	// Revision counts the writes of this object, from 0.
 	Revision int `json:"revision"`
@@ -119,6 +130,9 @@ func DecodeTick(data []byte) (*Tick, error) {
 	if err := decode(data, &t); err != nil {
 		return nil, err
 	}
+	if t.Version < 2 && (t.Poison != 0 || t.Aggregation != "") {
+		return nil, fmt.Errorf("poison %d and aggregation %q stand in version %d, which has neither", t.Poison, t.Aggregation, t.Version)
+	}
 	if err := t.check(); err != nil {
 		return nil, err
 	}
@@ -133,6 +147,10 @@ func (t *Tick) check() error {
 		return fmt.Errorf("tick, owner, leaseEnd or pipeline is missing")
 	case t.Records < 1 || t.SpreadSeconds < 0:
 		return fmt.Errorf("records is %d and spreadSeconds %d", t.Records, t.SpreadSeconds)
+	case t.Poison < 0 || t.Poison > t.Records:
+		return fmt.Errorf("poison is %d of %d records", t.Poison, t.Records)
+	case t.Aggregation != "" && t.Aggregation != KPL:
+		return fmt.Errorf("aggregation %q is not known", t.Aggregation)
 	case t.State != Claimed && t.ClaimedAt.IsZero():
 		return fmt.Errorf("claimedAt is missing in a tick that is %s", t.State)
 	}
