@@ -2,10 +2,13 @@ package row_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -107,14 +110,14 @@ func TestRefused(t *testing.T) {
 		`,,,,-9223372036854775809,,`: "is not of type BIGINT",
 		`,,,,,1e999,`:                "is not of type DOUBLE",
 		`,,,,,,TRUE`:                 "is not of type BOOLEAN",
-		`{"i":1}`:                    "column f is missing",
-		`{"i":1,"i":1}`:              "duplicate",
-		`{"i":1,"alias":1}`:          "column i is given twice",
-		`{"x":1}`:                    `column "x" is not one of the output's`,
+		`{"i":1}`:                    "column f: it is missing",
+		`{"i":1,"i":1}`:              "given twice",
+		`{"i":1,"alias":1}`:          "column i: it is given twice",
+		`{"x":1}`:                    `"x" is not one of the columns`,
 		`{"i":"1"}`:                  "not of type INTEGER",
 		`{"i":1.5}`:                  "not of type INTEGER",
 		`{"i":[1]}`:                  "not of type INTEGER",
-		`{"i":1`:                     "unexpected EOF",
+		`{"i":1`:                     "ends too early",
 		`{"i":null,"f":null,"s":null,"t":null,"b":null,"d":null,"o":null} x`: "after the closing brace",
 	} {
 		dst := []byte("before")
@@ -189,18 +192,220 @@ func TestNumbersReadAsStrconvReadsThem(t *testing.T) {
 	})
 }
 
+// A line may have any of the delimiters, but is a row in one way only.
+func TestDelimiters(t *testing.T) {
+	t.Parallel()
+	want := key(t, `1,3.3,"a;|",2026-11-23 20:00:00,5,0.1,true`)
+	for _, same := range []string{
+		`1,3.3,a;|,2026-11-23 20:00:00,5,0.1,true`, // by commas, as it always was
+		`1;3.3;"a;|";2026-11-23 20:00:00;5;0.1;true`,
+		`1|3.3|"a;|"|2026-11-23 20:00:00|5|0.1|true`,
+		"1\t3.3\t\"a;|\"\t2026-11-23 20:00:00\t5\t0.1\ttrue",
+		`"1"|"3.3"|"a;|"|"2026-11-23 20:00:00"|"5"|"0.1"|"true"`,
+	} {
+		if key(t, same) != want {
+			t.Errorf("%s is another row", same)
+		}
+	}
+	for line, want := range map[string]string{
+		`1;3.3;a|;2026-11-23 20:00:00;5;0.1;true`: "has not the 7 columns",       // two delimiters, none of them a comma
+		`1;3.3,a;2026-11-23 20:00:00;5;0.1;true`:  `column i: "1;3.3" is not of`, // the error is the comma's
+		`x;;;;;;`:                                 "has not the 7 columns",
+		`;;;;;`:                                   "has not the 7 columns",
+		`"a"x;;;;;;`:                              "text after a closing quote",
+		`1;"a;;;;;;;;`:                            "has not the 7 columns",
+		`1:2:a::::`:                               "has not the 7 columns",
+	} {
+		if _, err := schema.Append(nil, []byte(line)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, want one with %q", line, err, want)
+		}
+	}
+	one := row.Schema{schema[2]}
+	if _, err := one.Append(nil, []byte("a,b")); err == nil {
+		t.Error("a,b is read as a single column")
+	}
+}
+
+// The cause of an error is for logs that are to have no data in them.
+func TestCausesHaveNoData(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		`data,,,,,,`:               "column i: is not of type INTEGER",
+		`,,data!,,,,`:              "column s: is not of type VARCHAR(4)",
+		`data`:                     "the line has not the 7 columns of the output",
+		`{"data":1}`:               "is not one of the columns of the output",
+		`{"i":"data"}`:             "column i: the JSON value is not of type INTEGER",
+		`{"s":"data!"}`:            "column i: it is missing",
+		`{"i":1,"i":1,"s":"data"}`: "a column is given twice",
+		`{data`:                    "not JSON from byte 2 on",
+		`{"s":"data`:               "the JSON ends too early",
+		`{"s":"data"} data`:        "text after the closing brace",
+		`,"data,,,,,`:              "column f: a quote is not closed",
+	} {
+		_, err := schema.Append(nil, []byte(line))
+		var fault *row.Error
+		if !errors.As(err, &fault) {
+			t.Errorf("%s: got error %v (%T)", line, err, err)
+			continue
+		}
+		if got := fault.Cause(); !strings.Contains(got, want) || strings.Contains(got, "data") {
+			t.Errorf("%s: got cause %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestTimestampsReadAsTimeReadsThem(t *testing.T) {
+	t.Parallel()
+	times := row.Schema{schema[3]}
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`(19|20|00)[0-9]{2}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{1,9})?`).Draw(t, "text")
+		if rapid.Bool().Draw(t, "spoilt") {
+			at := rapid.IntRange(0, len(text)-1).Draw(t, "at")
+			text = text[:at] + rapid.SampledFrom([]string{"", "x", "-", " ", "0", "\xff"}).Draw(t, "by") + text[at+1:]
+		}
+		want, err := time.Parse(pipeline.TimestampLayout, text)
+		if err == nil && len(text) < len(pipeline.TimestampLayout) {
+			return // time takes an hour of one digit
+		}
+		got, gotErr := times.Append(nil, []byte(text))
+		if (err == nil) != (gotErr == nil) {
+			t.Fatalf("%q: got error %v, want as %v", text, gotErr, err)
+		}
+		if err == nil && times.Format(got) != want.Format(pipeline.TimestampLayout+".999999999") {
+			t.Fatalf("%q is %s, want %s", text, times.Format(got), want)
+		}
+	})
+}
+
+func TestWriters(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ line, json, bars string }{
+		"as it is": {
+			`1,3.30,ab,2026-11-23 20:00:00,5,1e-1,true`,
+			`{"i":1,"f":3.30,"s":"ab","t":"2026-11-23 20:00:00","b":5,"d":1e-1,"o":true}`,
+			`1|3.30|ab|2026-11-23 20:00:00|5|1e-1|true`,
+		},
+		"null and empty":  {`,,,,,,`, `{"i":null,"f":null,"s":"","t":null,"b":null,"d":null,"o":null}`, `||||||`},
+		"quoted":          {`"1",,"a,""b",,,,`, `{"i":1,"f":null,"s":"a,\"b","t":null,"b":null,"d":null,"o":null}`, `1||"a,""b"||||`},
+		"odd numbers":     {`-007,+.5,,,00,5.,`, `{"i":-7,"f":0.5,"s":"","t":null,"b":0,"d":5,"o":null}`, `-007|+.5|||00|5.|`},
+		"large numbers":   {`-0,16777217,,,-9223372036854775808,.1e9,`, `{"i":-0,"f":16777217,"s":"","t":null,"b":-9223372036854775808,"d":1e+08,"o":null}`, `-0|16777217|||-9223372036854775808|.1e9|`},
+		"from JSON":       {`{"alias":1,"f":2.0,"s":"\u0041\t","t":null,"b":null,"d":1E2,"o":false}`, `{"i":1,"f":2.0,"s":"A\t","t":null,"b":null,"d":1E2,"o":false}`, "1|2.0|\"A\t\"|||1E2|false"},
+		"carriage return": {"1,,\"\r\",,,,", `{"i":1,"f":null,"s":"\r","t":null,"b":null,"d":null,"o":null}`, "1||\"\r\"||||"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fields := make([]row.Field, len(schema))
+			want, err := schema.AppendFields(nil, fields, []byte(test.line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, writer := range map[string]row.Writer{test.json: schema.JSON(), test.bars: schema.CSV('|')} {
+				line, err := writer([]byte("before"), fields)
+				if err != nil || string(line) != "before"+what+"\n" {
+					t.Errorf("got %q, %v, want %q and a newline", line, err, what)
+				}
+				if key(t, what) != string(want) {
+					t.Errorf("%s is another row than %s", what, test.line)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatCSVCannotHold(t *testing.T) {
+	t.Parallel()
+	text, number := row.Schema{schema[2], schema[0]}, row.Schema{schema[0]}
+	for _, test := range []struct {
+		schema     row.Schema
+		line, want string
+	}{
+		{text, `{"s":"a\nb","i":1}`, "column s: a newline would end the line of CSV"},
+		{text, `{"s":null,"i":1}`, "column s: NULL would read as something else in CSV"},
+		{number, `{"i":null}`, "column i: NULL would read as something else in CSV"},
+	} {
+		fields := make([]row.Field, len(test.schema))
+		if _, err := test.schema.AppendFields(nil, fields, []byte(test.line)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := test.schema.CSV(',')([]byte("before"), fields)
+		if string(got) != "before" || err == nil || err.Error() != test.want {
+			t.Errorf("%s: got %q, %v, want error %q", test.line, got, err, test.want)
+		}
+	}
+}
+
+// A row of any values reads as itself, however it is written.
+func TestWritersWriteTheRow(t *testing.T) {
+	t.Parallel()
+	// Text first, where a brace would begin JSON, and alone, where it may be all of the line.
+	for _, schema := range []row.Schema{{schema[2]}, {{Name: "v", Type: pipeline.Type{Kind: pipeline.VarChar}}, schema[1], schema[2]}} {
+		rapid.Check(t, func(t *rapid.T) {
+			values := make([]any, len(schema))
+			for i, c := range schema {
+				switch {
+				case c.Type.Kind == pipeline.Real:
+					values[i] = float64(rapid.Float32Range(-math.MaxFloat32, math.MaxFloat32).Draw(t, "f"))
+				case c.Type.Length > 0:
+					values[i] = rapid.StringOfN(rapid.RuneFrom([]rune("a\",;|\t\r\n{}é\\\x00")), 0, c.Type.Length, -1).Draw(t, "s")
+				default:
+					values[i] = rapid.String().Draw(t, "v")
+				}
+			}
+			want, err := schema.AppendValues(nil, values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkWriters(t, schema, want, fieldsOf(values))
+		})
+	}
+}
+
+func fieldsOf(values []any) []row.Field {
+	var fields []row.Field
+	for _, v := range values {
+		fields = append(fields, row.Field{Text: fmt.Append(nil, v)})
+	}
+	return fields
+}
+
+// checkWriters checks that what the writers write of a row, in one line, reads as its key.
+func checkWriters(t interface{ Fatalf(string, ...any) }, schema row.Schema, want []byte, fields []row.Field) {
+	writers := map[string]row.Writer{"json": schema.JSON()}
+	for _, delimiter := range []byte(row.Delimiters) {
+		writers[string(delimiter)] = schema.CSV(delimiter)
+	}
+	for name, write := range writers {
+		line, err := write(nil, fields)
+		if err != nil && name != "json" {
+			continue // TestWhatCSVCannotHold
+		}
+		if err != nil || bytes.IndexByte(line, '\n') != len(line)-1 {
+			t.Fatalf("%s: %q, %v", name, line, err)
+		}
+		got, err := schema.Append(nil, line[:len(line)-1])
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%s: %q reads as %x, %v, want %x", name, line, got, err, want)
+		}
+	}
+}
+
 func FuzzAppend(f *testing.F) {
 	f.Add([]byte(`1,3.3,ab,2026-11-23 20:00:00,5,0.1,true`))
+	f.Add([]byte(`01|+.3|"a|b"|2026-11-23 20:00:00.5|-0|1e-1|false`))
 	f.Add([]byte(`{"i":1,"f":3.3,"s":"ab","t":"2026-11-23 20:00:00","b":5,"d":0.1,"o":true}`))
+	f.Add([]byte(`{"i":1,"f":3.3,"s":"\n","t":null,"b":null,"d":null,"o":null}`))
 	f.Add([]byte(`,,"a,""b",,,,`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		before := bytes.Clone(line)
-		key, err := schema.Append(nil, line)
+		fields := make([]row.Field, len(schema))
+		key, err := schema.AppendFields(nil, fields, line)
 		if !bytes.Equal(before, line) {
 			t.Fatal("the line was changed")
 		}
 		if err == nil {
 			_ = schema.Format(key) // takes every key apart
+			checkWriters(t, schema, key, fields)
 		}
 	})
 }

@@ -1,0 +1,106 @@
+package row
+
+import (
+	"bytes"
+	"fmt"
+)
+
+func (s Schema) appendCSV(dst []byte, fields []Field, line []byte) ([]byte, *Error) {
+	if len(line) == 0 {
+		return nil, &Error{Reason: "empty line"}
+	}
+	key, err := s.appendDelimited(dst, fields, line, ',')
+	if err == nil {
+		return key, nil
+	}
+	if other := delimiter(line); other != ',' {
+		if key, err := s.appendDelimited(dst, fields, line, other); err == nil {
+			return key, nil
+		}
+	}
+	return nil, err
+}
+
+// delimiter is the first one outside quotes, or the comma.
+func delimiter(line []byte) byte {
+	quoted := false
+	for _, c := range line {
+		switch c {
+		case '"':
+			quoted = !quoted
+		case ',', ';', '|', '\t':
+			if !quoted {
+				return c
+			}
+		}
+	}
+	return ','
+}
+
+func (s Schema) appendDelimited(dst []byte, fields []Field, line []byte, delimiter byte) ([]byte, *Error) {
+	rest := line
+	for i := range s {
+		var field []byte
+		var quoted, last bool
+		if len(rest) > 0 && rest[0] == '"' {
+			var err *Error
+			if field, rest, err = unquote(rest, delimiter); err != nil {
+				err.Column = s[i].Name
+				return nil, err
+			}
+			quoted, last = true, len(rest) == 0
+			if !last {
+				rest = rest[1:] // the delimiter that unquote has seen
+			}
+		} else {
+			end := 0 // by hand: most fields are too short for a call to pay
+			for end < len(rest) && rest[end] != delimiter {
+				end++
+			}
+			if last = end == len(rest); last {
+				field = rest
+			} else {
+				field, rest = rest[:end], rest[end+1:]
+			}
+		}
+		if last != (i == len(s)-1) {
+			return nil, &Error{Reason: fmt.Sprintf("the line has not the %d columns of the output", len(s))}
+		}
+		if delimiter != ',' && !quoted && bytes.ContainsAny(field, Delimiters) {
+			return nil, &Error{Column: s[i].Name, Reason: "a delimiter is not in quotes"}
+		}
+		at := len(dst)
+		var err *Error
+		if dst, err = s[i].appendText(dst, field, quoted); err != nil {
+			return nil, err
+		}
+		if fields != nil {
+			fields[i] = Field{Text: field, Null: dst[at] == null}
+		}
+	}
+	return dst, nil
+}
+
+// unquote takes a field in quotes apart, up to the delimiter or the end that must follow it.
+func unquote(text []byte, delimiter byte) (field, rest []byte, err *Error) {
+	doubled := false
+	for at := 1; at < len(text); at++ {
+		if text[at] != '"' {
+			continue
+		}
+		if at+1 < len(text) && text[at+1] == '"' {
+			at++
+			doubled = true
+			continue
+		}
+		if at+1 < len(text) && text[at+1] != delimiter {
+			return nil, nil, &Error{Reason: "text after a closing quote"}
+		}
+		field = text[1:at]
+		if doubled {
+			field = bytes.ReplaceAll(field, []byte(`""`), []byte(`"`))
+		}
+		return field, text[at+1:], nil
+	}
+	return nil, nil, &Error{Reason: "a quote is not closed"}
+}

@@ -1,0 +1,127 @@
+package row
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"streamproof/pipeline"
+)
+
+func (s Schema) appendJSON(dst []byte, fields []Field, line []byte) ([]byte, *Error) {
+	if fields == nil {
+		fields = make([]Field, len(s))
+	}
+	for i := range s {
+		fields[i] = Field{}
+	}
+	// Of a *bytes.Buffer the decoder reads the bytes where they are.
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(line))
+	if _, err := decoder.ReadToken(); err != nil {
+		return nil, syntaxError(err)
+	}
+	for decoder.PeekKind() != '}' {
+		name, err := decoder.ReadValue()
+		if err != nil {
+			return nil, syntaxError(err)
+		}
+		at := s.index(unquoteJSON(line, decoder, name))
+		if at < 0 {
+			return nil, &Error{Text: excerpt(unquoteJSON(line, decoder, name)), Reason: "is not one of the columns of the output"}
+		}
+		if fields[at].Text != nil {
+			return nil, &Error{Column: s[at].Name, Reason: "it is given twice"}
+		}
+		value, err := decoder.ReadValue()
+		if err != nil {
+			return nil, syntaxError(err)
+		}
+		if !s[at].takes(value.Kind()) {
+			return nil, &Error{Column: s[at].Name, Reason: "the JSON value is not of type " + s[at].Type.String()}
+		}
+		fields[at] = Field{Text: unquoteJSON(line, decoder, value), Null: value.Kind() == 'n'}
+	}
+	if _, err := decoder.ReadToken(); err != nil {
+		return nil, syntaxError(err)
+	}
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, &Error{Reason: "text after the closing brace"}
+	}
+	for i := range s {
+		var err *Error
+		switch {
+		case fields[i].Null:
+			dst = append(dst, null)
+		case fields[i].Text == nil:
+			return nil, &Error{Column: s[i].Name, Reason: "it is missing"}
+		default:
+			if dst, err = s[i].appendText(dst, fields[i].Text, true); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return dst, nil
+}
+
+// index finds a column by either of its names, or gives -1.
+func (s Schema) index(name []byte) int {
+	for i := range s {
+		if s[i].Name == string(name) || s[i].Alias == string(name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// unquoteJSON gives the text of the value that the decoder has just read from the line, never nil: a part of the line
+// itself, where it has no escapes, because the value stands only until the next is read.
+func unquoteJSON(line []byte, decoder *jsontext.Decoder, value jsontext.Value) []byte {
+	end := int(decoder.InputOffset())
+	text := line[end-len(value) : end]
+	if text[0] != '"' {
+		return text
+	}
+	if bytes.IndexByte(text, '\\') < 0 {
+		return text[1 : len(text)-1]
+	}
+	unquoted, _ := jsontext.AppendUnquote([]byte{}, text) // the decoder has checked it
+	return unquoted
+}
+
+// takes says whether a column may have a JSON value of this kind.
+func (c *Column) takes(kind jsontext.Kind) bool {
+	switch kind {
+	case 'n':
+		return true
+	case '0':
+		switch c.Type.Kind {
+		case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double:
+			return true
+		}
+	case '"':
+		switch c.Type.Kind {
+		case pipeline.Timestamp, pipeline.Char, pipeline.VarChar:
+			return true
+		}
+	case 't', 'f':
+		return c.Type.Kind == pipeline.Boolean
+	}
+	return false
+}
+
+// syntaxError leaves out what the decoder says about the text, as Error.Reason has to.
+func syntaxError(err error) *Error {
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return &Error{Reason: "a column is given twice"}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{Reason: "the JSON ends too early"}
+	case errors.As(err, &syntax):
+		return &Error{Reason: "not JSON from byte " + strconv.FormatInt(syntax.ByteOffset+1, 10) + " on"}
+	}
+	return &Error{Reason: "not JSON"}
+}

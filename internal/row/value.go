@@ -1,0 +1,207 @@
+package row
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+	"unsafe"
+
+	"streamproof/pipeline"
+)
+
+// appendText reads one value as text; empty text that is not quoted is NULL, but for text columns.
+func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, *Error) {
+	if len(text) == 0 && !quoted && !c.isText() {
+		return append(dst, null), nil
+	}
+	dst = append(dst, present)
+	// The string is only read while text is, and never kept.
+	s := unsafe.String(unsafe.SliceData(text), len(text))
+	switch c.Type.Kind {
+	case pipeline.Integer:
+		n, ok := parseInteger(text)
+		if !ok || n != int64(int32(n)) {
+			break
+		}
+		return binary.BigEndian.AppendUint32(dst, uint32(n)), nil
+	case pipeline.BigInt:
+		n, ok := parseInteger(text)
+		if !ok {
+			break
+		}
+		return binary.BigEndian.AppendUint64(dst, uint64(n)), nil
+	case pipeline.Real:
+		f, err := parseFloat(s, 32)
+		if err != nil {
+			break
+		}
+		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(f))), nil
+	case pipeline.Double:
+		f, err := parseFloat(s, 64)
+		if err != nil {
+			break
+		}
+		return binary.BigEndian.AppendUint64(dst, math.Float64bits(f)), nil
+	case pipeline.Timestamp:
+		seconds, nanos, ok := parseTimestamp(text)
+		if !ok {
+			break
+		}
+		dst = binary.BigEndian.AppendUint64(dst, uint64(seconds))
+		return binary.BigEndian.AppendUint32(dst, nanos), nil
+	case pipeline.Boolean:
+		switch s {
+		case "true":
+			return append(dst, 1), nil
+		case "false":
+			return append(dst, 0), nil
+		}
+	default:
+		if !quoted && bytes.IndexByte(text, '"') >= 0 {
+			break
+		}
+		if !utf8.Valid(text) || c.Type.Length > 0 && utf8.RuneCount(text) > c.Type.Length {
+			break
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(text)))
+		return append(dst, text...), nil
+	}
+	return nil, c.otherType(text)
+}
+
+func (c *Column) isText() bool {
+	return c.Type.Kind == pipeline.Char || c.Type.Kind == pipeline.VarChar
+}
+
+// otherType is the error of a value that the column cannot have.
+func (c *Column) otherType(text []byte) *Error {
+	return &Error{Column: c.Name, Reason: "is not of type " + c.Type.String(), Text: excerpt(text)}
+}
+
+// excerpt is the start of text, for a message.
+func excerpt(text []byte) string {
+	const most = 40
+	return string(text[:min(len(text), most)])
+}
+
+// parseInteger reads digits with an optional minus. It takes no plus, no space and no underscore.
+func parseInteger(text []byte) (int64, bool) {
+	digits, negative := text, false
+	if len(text) > 0 && text[0] == '-' {
+		digits, negative = text[1:], true
+	}
+	if len(digits) == 0 || len(digits) > 19 {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range digits {
+		c -= '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + uint64(c)
+	}
+	if negative {
+		return -int64(n), n <= 1<<63
+	}
+	return int64(n), n < 1<<63
+}
+
+// parseFloat reads a decimal number, with an exponent or without, that fits the given bits. A negative zero is zero.
+func parseFloat(s string, bits int) (float64, error) {
+	digits, point, number := 0, -1, uint64(0)
+	short := true // digits, with a minus and a point at most
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+			number = number*10 + uint64(c-'0')
+		case c == '.' && point < 0:
+			point = i
+		case c == '-' && i == 0:
+		case c == '.', c == '-', c == '+', c == 'e', c == 'E':
+			short = false
+		default:
+			return 0, strconv.ErrSyntax // infinities, NaN and hexadecimal are no values of a column
+		}
+	}
+	// Most numbers are the quotient of two that a float of either size holds exactly, which division rounds as it should.
+	if short && digits > 0 && digits <= 7 {
+		decimals := 0
+		if point >= 0 {
+			decimals = len(s) - point - 1
+		}
+		f := float64(float32(number) / float32(powers[decimals]))
+		if bits == 64 {
+			f = float64(number) / powers[decimals]
+		}
+		if s[0] == '-' {
+			f = -f
+		}
+		return f + 0, nil
+	}
+	f, err := strconv.ParseFloat(s, bits)
+	return f + 0, err
+}
+
+// powers of ten.
+var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7}
+
+// parseTimestamp reads pipeline.TimestampLayout, after which up to nine digits of a second may stand, behind a point.
+func parseTimestamp(text []byte) (seconds int64, nanos uint32, ok bool) {
+	const layout = pipeline.TimestampLayout
+	if len(text) < len(layout) {
+		return 0, 0, false
+	}
+	var parts [6]int // year to second
+	part := 0
+	for i := range len(layout) {
+		switch digit := text[i] - '0'; {
+		case layout[i] < '0' || layout[i] > '9':
+			if text[i] != layout[i] {
+				return 0, 0, false
+			}
+			part++
+		case digit > 9:
+			return 0, 0, false
+		default:
+			parts[part] = parts[part]*10 + int(digit)
+		}
+	}
+	year, month, day, hour, minute, second := parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
+	if month < 1 || month > 12 || day < 1 || day > daysOf(year, month) || hour > 23 || minute > 59 || second > 59 {
+		return 0, 0, false
+	}
+	if fraction := text[len(layout):]; len(fraction) > 0 {
+		if fraction[0] != '.' || len(fraction) < 2 || len(fraction) > 10 {
+			return 0, 0, false
+		}
+		for i := 1; i < 10; i++ {
+			nanos *= 10
+			if i < len(fraction) {
+				digit := fraction[i] - '0'
+				if digit > 9 {
+					return 0, 0, false
+				}
+				nanos += uint32(digit)
+			}
+		}
+	}
+	return time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC).Unix(), nanos, true
+}
+
+func daysOf(year, month int) int {
+	switch month {
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	case 4, 6, 9, 11:
+		return 30
+	}
+	return 31
+}

@@ -1,0 +1,129 @@
+package row
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"streamproof/pipeline"
+)
+
+// A Writer appends the values of a row to dst as one line, ended by a newline, that Append reads as the same row. An
+// error is an *Error, names the column whose value no line can hold, and gives dst back as it came.
+type Writer func(dst []byte, fields []Field) ([]byte, error)
+
+// JSON gives the writer of JSON lines: an object of all columns, in order, by the names of the schema. Numbers are
+// numbers, as they were written where JSON has them so; text and timestamps are strings, booleans true or false, and
+// NULL is null. It never fails.
+func (s Schema) JSON() Writer {
+	members := make([][]byte, len(s)) // each is a column's name, and what stands around it
+	for i := range s {
+		members[i] = append(members[i], "{,"[min(i, 1)])
+		members[i] = append(appendString(members[i], []byte(s[i].Name)), ':')
+	}
+	return func(dst []byte, fields []Field) ([]byte, error) {
+		for i := range s {
+			dst = append(dst, members[i]...)
+			dst = s[i].appendJSONValue(dst, &fields[i])
+		}
+		return append(dst, "}\n"...), nil
+	}
+}
+
+// CSV gives the writer of CSV lines with one of the Delimiters. Text is quoted where it has any of them, whichever is the
+// line's own, a quote or a carriage return, and where the line would read as something else without. No line of CSV can
+// hold text with a newline in it, nor NULL where that would read as empty text or as an empty line.
+func (s Schema) CSV(delimiter byte) Writer {
+	return func(dst []byte, fields []Field) ([]byte, error) {
+		start := len(dst)
+		for i := range s {
+			if i > 0 {
+				dst = append(dst, delimiter)
+			}
+			text := fields[i].Text
+			isText := s[i].isText()
+			switch {
+			case fields[i].Null && (isText || len(s) == 1):
+				return dst[:start], &Error{Column: s[i].Name, Reason: "NULL would read as something else in CSV"}
+			case fields[i].Null:
+			case isText && bytes.IndexByte(text, '\n') >= 0:
+				return dst[:start], &Error{Column: s[i].Name, Reason: "a newline would end the line of CSV"}
+			case isText && (needsQuotes(text) || i == 0 && bytes.HasPrefix(text, []byte("{"))) || len(s) == 1 && len(text) == 0:
+				dst = append(dst, '"')
+				dst = append(dst, bytes.ReplaceAll(text, []byte(`"`), []byte(`""`))...)
+				dst = append(dst, '"')
+			default:
+				dst = append(dst, text...)
+			}
+		}
+		return append(dst, '\n'), nil
+	}
+}
+
+func needsQuotes(text []byte) bool {
+	for _, c := range text {
+		if c == '"' || c == '\r' || strings.IndexByte(Delimiters, c) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// appendJSONValue writes a value that appendText has read.
+func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
+	if field.Null {
+		return append(dst, "null"...)
+	}
+	switch c.Type.Kind {
+	case pipeline.Integer, pipeline.BigInt:
+		if !isJSONNumber(field.Text) {
+			n, _ := parseInteger(field.Text)
+			return strconv.AppendInt(dst, n, 10)
+		}
+	case pipeline.Real, pipeline.Double:
+		if !isJSONNumber(field.Text) {
+			bits := 64
+			if c.Type.Kind == pipeline.Real {
+				bits = 32
+			}
+			f, _ := parseFloat(string(field.Text), bits)
+			return strconv.AppendFloat(dst, f, 'g', -1, bits)
+		}
+	case pipeline.Boolean:
+	default:
+		return appendString(dst, field.Text)
+	}
+	return append(dst, field.Text...)
+}
+
+// isJSONNumber says whether a number that parseInteger or parseFloat has read is written as JSON has it: no plus and no
+// zeros before it, and digits on both sides of a point.
+func isJSONNumber(text []byte) bool {
+	if text[0] == '-' {
+		text = text[1:]
+	}
+	if len(text) == 0 || text[0] < '0' || text[0] > '9' || text[0] == '0' && len(text) > 1 && text[1] >= '0' && text[1] <= '9' {
+		return false
+	}
+	for i, c := range text {
+		if c == '.' && (i+1 == len(text) || text[i+1] < '0' || text[i+1] > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// appendString writes text, which is valid UTF-8, as a JSON string.
+func appendString(dst, text []byte) []byte {
+	for _, c := range text {
+		if c < ' ' || c == '"' || c == '\\' {
+			dst, _ = jsontext.AppendQuote(dst, text)
+			return dst
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, text...)
+	return append(dst, '"')
+}
