@@ -264,8 +264,8 @@ func TestTimestampsReadAsTimeReadsThem(t *testing.T) {
 			text = text[:at] + rapid.SampledFrom([]string{"", "x", "-", " ", "0", "\xff"}).Draw(t, "by") + text[at+1:]
 		}
 		want, err := time.Parse(pipeline.TimestampLayout, text)
-		if err == nil && len(text) < len(pipeline.TimestampLayout) {
-			return // time takes an hour of one digit
+		if err == nil && !strings.HasPrefix(text, want.Format(pipeline.TimestampLayout)) {
+			return // time takes an hour of one digit, or with a space
 		}
 		got, gotErr := times.Append(nil, []byte(text))
 		if (err == nil) != (gotErr == nil) {
