@@ -75,6 +75,9 @@ func TestUsage(t *testing.T) {
 		{"produce many", exitUsage, "many"},
 		{"produce 0", exitUsage, "cannot produce 0 records"},
 		{"produce -- -5", exitUsage, "cannot produce -5 records"},
+		{"produce 10 --poison 11", exitUsage, "--poison is 11: of 10 records, 0 to 10 can be malformed"},
+		{"demo --poison=-1", exitUsage, "--poison is -1"},
+		{"up --set Transform", exitUsage, "Transform"},
 		{"produce 10 --tick yesterday", exitUsage, "yesterday"},
 		{"demo --records 0", exitUsage, "cannot produce 0 records"},
 		{"up --port 70000", exitUsage, "70000"},
@@ -173,12 +176,14 @@ func notProven() *report.Report {
 			From: tick.Add(-time.Hour), To: tick, Ticks: 3, TicksUnsettled: 1, Records: 3000, Objects: 12, Rows: 1500, Bytes: 23456,
 			DeliveryDeadlineSeconds: 600,
 		},
-		Counts: proof.Counts{Owed: 1501, Delivered: 1490, Missing: 1, Duplicated: 7, Corrupt: 2, Leaked: 1, InFlight: 10, Late: 3},
+		Counts: proof.Counts{Owed: 1505, Delivered: 1490, Rejects: 2, Missing: 1, Failed: 2, Duplicated: 7, Corrupt: 2, Leaked: 1, InFlight: 10, Late: 3, Foreign: 1},
 		Samples: map[proof.Class][]proof.Sample{
 			proof.Missing:    {{Row: "1,2,3.0,4.5", Count: 1, Tick: &tick}},
 			proof.Duplicated: {{Row: "a", Count: 1, Object: "o", Line: 1}, {Row: "b", Count: 1}, {Row: "c", Count: 1}, {Row: "d", Count: 1}, {Row: "e", Count: 1}, {Row: "f", Count: 1}, {Row: "g", Count: 1}},
+			proof.Foreign:    {{Row: `"x"`, Count: 1, Object: "ingestion-kinesis-errors/2026/01/02/03/y", Line: 2, Reason: "wrong number of columns"}},
 			proof.Corrupt:    {{Row: "1,2,3.01,2,3.0", Count: 1, Object: "ingestion-kinesis/2026/01/02/03/x", Line: 17, Reason: "5 columns, want 4"}},
 		},
+		Rejects: []report.Rejects{{Prefix: "ingestion-kinesis-errors/", Reason: "wrong number of columns", Count: 3}},
 	}
 }
 

@@ -26,14 +26,19 @@ const (
 )
 
 type demoCmd struct {
-	Records int  `help:"Records of each tick by hand." default:"1000"`
-	Keep    bool `help:"Keep the state directory, with all logs, after a PROVEN."`
+	Records  int `help:"Records of each tick by hand." default:"1000"`
+	Poison   int `help:"How many records of each tick by hand are malformed on purpose." placeholder:"N"`
+	settings `embed:""`
+	Keep     bool `help:"Keep the state directory, with all logs, after a PROVEN."`
 }
 
 // Validate is called by kong.
 func (c *demoCmd) Validate() error {
 	if c.Records < 1 {
 		return fmt.Errorf("cannot produce %d records: give a number above 0", c.Records)
+	}
+	if c.Poison < 0 || c.Poison > c.Records {
+		return fmt.Errorf("--poison is %d: of %d records, 0 to %d can be malformed", c.Poison, c.Records, c.Records)
 	}
 	return nil
 }
@@ -71,7 +76,7 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 
 // run starts a stack, has it deliver, and stops it, however that went.
 func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *report.Report, err error) {
-	s, err := local.Start(ctx, local.Options{Root: root, StateDir: dir, Port: local.AnyPort, Step: p.step})
+	s, err := local.Start(ctx, local.Options{Root: root, StateDir: dir, Port: local.AnyPort, Parameters: c.Set, Step: p.step})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +98,7 @@ func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) erro
 	var byHand []string
 	for i := range ticksByHand {
 		st := p.begin(fmt.Sprintf("produce %d records by hand, tick %d of %d", c.Records, i+1, ticksByHand))
-		answer, _, err := s.Produce(ctx, time.Now().Truncate(time.Millisecond), c.Records)
+		answer, _, err := s.Produce(ctx, time.Now().Truncate(time.Millisecond), c.Records, c.Poison)
 		st.end(err)
 		if err != nil {
 			return err
@@ -148,7 +153,7 @@ func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack) (r *report.
 		if settled(r) || time.Now().After(deadline) {
 			return r, nil
 		}
-		st.update(fmt.Sprintf("%d of %d", r.Counts.Delivered, r.Counts.Owed))
+		st.update(fmt.Sprintf("%d of %d", r.Counts.Delivered+r.Counts.Rejects, r.Counts.Owed))
 		if err := pause(ctx); err != nil {
 			return nil, err
 		}

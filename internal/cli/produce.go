@@ -14,6 +14,7 @@ import (
 
 type produceCmd struct {
 	Records int       `arg:"" optional:"" default:"1000" help:"How many records."`
+	Poison  int       `help:"How many of them are malformed on purpose, in every way there is." placeholder:"N"`
 	Tick    time.Time `help:"The tick's time, which names it: the same tick again sends nothing (now)." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
 	target  `embed:""`
 }
@@ -22,6 +23,9 @@ type produceCmd struct {
 func (c *produceCmd) Validate() error {
 	if c.Records < 1 {
 		return fmt.Errorf("cannot produce %d records: give a number above 0", c.Records)
+	}
+	if c.Poison < 0 || c.Poison > c.Records {
+		return fmt.Errorf("--poison is %d: of %d records, 0 to %d can be malformed", c.Poison, c.Records, c.Records)
 	}
 	return c.target.Validate()
 }
@@ -34,7 +38,7 @@ func (c *produceCmd) Run(ctx context.Context, e *env) error {
 	if c.Tick.IsZero() {
 		c.Tick = time.Now()
 	}
-	answer, raw, err := s.Produce(ctx, c.Tick.Truncate(time.Millisecond), c.Records)
+	answer, raw, err := s.Produce(ctx, c.Tick.Truncate(time.Millisecond), c.Records, c.Poison)
 	if err != nil {
 		return err
 	}

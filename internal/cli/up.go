@@ -11,7 +11,13 @@ import (
 
 type upCmd struct {
 	StateDir string `help:"State directory of the stack (.streamproof in the project's directory)." placeholder:"DIR"`
+	settings `embed:""`
 	Port     uint16 `help:"Port of the emulator (that of the running stack, else 4566)." placeholder:"PORT"`
+}
+
+// settings are values for the template's parameters, over those of local.yaml.
+type settings struct {
+	Set map[string]string `help:"Set a parameter of the template, as --set Transform=JSON. It may be repeated." mapsep:"none" placeholder:"NAME=VALUE"`
 }
 
 func (c *upCmd) Run(ctx context.Context, e *env) error {
@@ -29,11 +35,12 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 	}
 	p := newProgress(e.stderr)
 	s, err := local.Start(ctx, local.Options{
-		Root:     root,
-		StateDir: dir,
-		Port:     int(c.Port),
-		Follower: func(stateDir string) *exec.Cmd { return exec.Command(self, "follow", stateDir) },
-		Step:     p.step,
+		Root:       root,
+		StateDir:   dir,
+		Port:       int(c.Port),
+		Parameters: c.Set,
+		Follower:   func(stateDir string) *exec.Cmd { return exec.Command(self, "follow", stateDir) },
+		Step:       p.step,
 	})
 	p.stop()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ type verifyCmd struct {
 	target   `embed:""`
 	Dir      string        `help:"Judge a copy of a bucket here, as aws s3 sync makes it, and no stack." type:"existingdir" xor:"where" placeholder:"DIR"`
 	Prefix   string        `help:"Where the rows stand in the copy." default:"ingestion-kinesis/"`
+	Errors   string        `help:"Where the rejects of the analytics stand in the copy." default:"ingestion-kinesis-errors/"`
 	Deadline time.Duration `help:"Delivery deadline for the copy." default:"10m"`
 }
 
@@ -49,7 +51,7 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 // judge gets a report from wherever the flags say, and the same as JSON.
 func (c *verifyCmd) judge(ctx context.Context, e *env) (*report.Report, json.RawMessage, error) {
 	if c.Dir != "" {
-		r := verifier.Judge(ctx, bucket.Dir(c.Dir), verifier.Options{DataPrefix: c.Prefix, DeliveryDeadline: c.Deadline})
+		r := verifier.Judge(ctx, bucket.Dir(c.Dir), verifier.Options{DataPrefix: c.Prefix, ErrorsPrefix: c.Errors, DeliveryDeadline: c.Deadline})
 		raw, err := json.Marshal(r)
 		return r, raw, err
 	}
@@ -87,6 +89,7 @@ func reportText(r *report.Report) string {
 	w.AppendHeader(table.Row{"Rows", "Count"})
 	w.AppendRow(table.Row{"owed", r.Counts.Owed})
 	w.AppendRow(table.Row{"delivered", r.Counts.Delivered})
+	w.AppendRow(table.Row{"rejects", r.Counts.Rejects})
 	for _, class := range proof.Classes {
 		w.AppendRow(table.Row{class, r.Counts.Of(class)})
 	}
@@ -94,12 +97,22 @@ func reportText(r *report.Report) string {
 	w.AppendRow(table.Row{"unknown", r.Counts.Unknown})
 	w.AppendRow(table.Row{"recovered", r.Counts.Recovered})
 	w.AppendRow(table.Row{"late", r.Counts.Late})
+	w.AppendRow(table.Row{"foreign", r.Counts.Foreign})
 	b.WriteString(w.Render() + "\n")
+
+	if len(r.Rejects) > 0 {
+		w := newTable()
+		w.AppendHeader(table.Row{"Under the error prefix", "Reason", "Count"})
+		for _, one := range r.Rejects {
+			w.AppendRow(table.Row{one.Prefix, one.Reason, one.Count})
+		}
+		b.WriteString(w.Render() + "\n")
+	}
 
 	if len(r.Samples) > 0 {
 		w := newTable()
 		w.AppendHeader(table.Row{"Class", "Row", "Count", "Where"})
-		for _, class := range proof.Classes {
+		for _, class := range append(slices.Clone(proof.Classes), proof.Foreign) {
 			samples := r.Samples[class]
 			for _, s := range samples[:min(len(samples), shownSamples)] {
 				w.AppendRow(table.Row{class, s.Row, s.Count, where(s)})

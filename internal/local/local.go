@@ -46,6 +46,8 @@ type Options struct {
 	Root     string // the project's directory
 	StateDir string // Root's .streamproof where empty
 	Port     int    // of the emulator; 0 for that of a running one, else DefaultPort
+	// Parameters are values for the template's parameters, over those of local.yaml.
+	Parameters map[string]string
 	// Prebuilt deploys what an earlier Start has built, where there is something.
 	Prebuilt bool
 	// Follower makes the command that calls Follow with the state directory. With it the stack outlives this process;
@@ -165,6 +167,9 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if t, err = findTools(o.Root); err != nil {
 		return nil, err
 	}
+	if err := sam.CheckParameters(o.Root, o.Parameters); err != nil {
+		return nil, &SetupError{err.Error()}
+	}
 	s := &Stack{dir: dir(o.StateDir)}
 	unlock, err := s.dir.lock()
 	if err != nil {
@@ -178,18 +183,12 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		}
 	}()
 
-	step := func(name string, do func() error) error {
-		done := o.Step(name)
-		err := do()
-		done(err)
-		return err
-	}
 	running, err := s.dir.running()
 	if err != nil {
 		return nil, err
 	}
 	if running == nil {
-		if err := step("start the emulator", func() error { return s.startEmulator(ctx, o, t, &started) }); err != nil {
+		if err := o.step("start the emulator", func() error { return s.startEmulator(ctx, o, t, &started) }); err != nil {
 			return nil, err
 		}
 	} else {
@@ -199,15 +198,45 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		s.record = *running
 	}
 	s.AWS = config(s.record)
+	return s, s.deploy(ctx, o, t)
+}
 
+// Update deploys what was built, with these values over those of local.yaml, to a stack that runs in this process.
+func (s *Stack) Update(ctx context.Context, parameters map[string]string) error {
+	o := Options{Root: s.record.Root, Parameters: parameters, Prebuilt: true, Step: func(string) func(error) { return func(error) {} }}
+	if err := sam.CheckParameters(o.Root, o.Parameters); err != nil {
+		return &SetupError{err.Error()}
+	}
+	t, err := findTools(o.Root)
+	if err != nil {
+		return err
+	}
+	unlock, err := s.dir.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.deploy(ctx, o, t)
+}
+
+func (o Options) step(name string, do func() error) error {
+	done := o.Step(name)
+	err := do()
+	done(err)
+	return err
+}
+
+// deploy builds, deploys, and returns when the job of what was deployed runs.
+func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 	build := sam.Config{
-		Program:  t.sam,
-		Root:     o.Root,
-		BuildDir: filepath.Join(o.Root, ".aws-sam", "local"),
-		LogFile:  s.dir.samLog(),
-		Stack:    s.record.Stack,
-		Region:   s.record.Region,
-		Endpoint: emulator.Endpoint(s.record.Port),
+		Program:    t.sam,
+		Root:       o.Root,
+		BuildDir:   filepath.Join(o.Root, ".aws-sam", "local"),
+		LogFile:    s.dir.samLog(),
+		Stack:      s.record.Stack,
+		Region:     s.record.Region,
+		Endpoint:   emulator.Endpoint(s.record.Port),
+		Parameters: o.Parameters,
 	}
 	withLog := func(do func(context.Context) error) func() error {
 		return func() error {
@@ -220,12 +249,12 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		}
 	}
 	if !o.Prebuilt || !build.Built() {
-		if err := step("build the functions and the Flink job", withLog(build.Build)); err != nil {
-			return nil, err
+		if err := o.step("build the functions and the Flink job", withLog(build.Build)); err != nil {
+			return err
 		}
 	}
 	if err := t.checkLibraries(); err != nil {
-		return nil, err
+		return err
 	}
 	deploy := func(ctx context.Context) error {
 		err := build.Deploy(ctx)
@@ -236,13 +265,13 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		}
 		return err
 	}
-	if err := step("deploy the template", withLog(deploy)); err != nil {
-		return nil, err
+	if err := o.step("deploy the template", withLog(deploy)); err != nil {
+		return err
 	}
 	if s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack); err != nil {
-		return nil, err
+		return err
 	}
-	return s, step("start the Flink job", func() error { return s.follow(ctx, o) })
+	return o.step("start the Flink job", func() error { return s.follow(ctx, o) })
 }
 
 func (s *Stack) startEmulator(ctx context.Context, o Options, t tools, started *bool) error {

@@ -295,7 +295,7 @@ func (j *Judge) payReject(a *account, key []byte, p *pending) {
 			}
 		}
 		if ok {
-			j.counts.Rejected++
+			j.counts.Rejects++
 			j.late(tick)
 			return
 		}

@@ -120,7 +120,7 @@ func TestVerdict(t *testing.T) {
 		"in flight":       {proof.Counts{Owed: 2, InFlight: 2}, proof.Proven},
 		"unknown":         {proof.Counts{Owed: 2, Delivered: 3, Recovered: 1, Unknown: 4, Late: 1}, proof.Proven},
 		"nothing owed":    {proof.Counts{Delivered: 1}, proof.Undecided},
-		"rejected":        {proof.Counts{Owed: 2, Rejected: 2, Foreign: 7}, proof.Proven},
+		"rejects":         {proof.Counts{Owed: 2, Rejects: 2, Foreign: 7}, proof.Proven},
 		"missing":         {proof.Counts{Owed: 2, Missing: 1}, proof.NotProven},
 		"failed":          {proof.Counts{Owed: 2, Failed: 1}, proof.NotProven},
 		"duplicated":      {proof.Counts{Owed: 2, Duplicated: 1}, proof.NotProven},
@@ -257,7 +257,7 @@ func TestRejects(t *testing.T) {
 		j.Reject([]byte(line), int64(i+1), "not an integer")
 	}
 	counts, samples := j.Close(never)
-	if want := (proof.Counts{Owed: 4, Delivered: 1, Rejected: 3, Recovered: 1, Missing: 1, Late: 3, Foreign: 2}); counts != want {
+	if want := (proof.Counts{Owed: 4, Delivered: 1, Rejects: 3, Recovered: 1, Missing: 1, Late: 3, Foreign: 2}); counts != want {
 		t.Errorf("got %+v, want %+v", counts, want)
 	}
 	want := []proof.Sample{

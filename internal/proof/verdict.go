@@ -31,11 +31,11 @@ var Classes = []Class{Missing, Failed, Duplicated, Corrupt, Leaked, Unexpected}
 
 // Counts are rows, by class. A line that is malformed on purpose is owed, too: as a reject. So
 //
-//	Owed = Delivered + Rejected - Recovered + Failed + Missing + InFlight
+//	Owed = Delivered + Rejects - Recovered + Failed + Missing + InFlight
 type Counts struct {
 	Owed       int64 `json:"owed"`      // lo of all ticks
 	Delivered  int64 `json:"delivered"` // copies that paid for an owed row
-	Rejected   int64 `json:"rejected"`  // rejects that paid for a line malformed on purpose
+	Rejects    int64 `json:"rejects"`   // rejects that paid for a line malformed on purpose
 	Recovered  int64 `json:"recovered"` // those of both that paid for a record of unknown outcome
 	Missing    int64 `json:"missing"`
 	Failed     int64 `json:"failed"`
@@ -46,12 +46,12 @@ type Counts struct {
 	InFlight   int64 `json:"inFlight"` // lo not yet paid of ticks that are not settled
 	// Unknown is hi − lo of settled ticks that nothing paid; a crashed tick counts each record without an outcome once.
 	Unknown int64 `json:"unknown"`
-	Late    int64 `json:"late"` // those of Delivered and Rejected that came after the deadline
+	Late    int64 `json:"late"` // those of Delivered and Rejects that came after the deadline
 	Foreign int64 `json:"foreign"`
 }
 
-// AllFound says whether everything owed has been delivered, or rejected where it was malformed on purpose.
-func (c Counts) AllFound() bool { return c.Owed == c.Delivered+c.Rejected-c.Recovered }
+// AllFound says whether everything owed has been delivered, or is among the rejects where it was malformed on purpose.
+func (c Counts) AllFound() bool { return c.Owed == c.Delivered+c.Rejects-c.Recovered }
 
 // Of returns the count of a class that fails a verdict.
 func (c Counts) Of(class Class) int64 {

@@ -26,6 +26,15 @@ type Report struct {
 	Covers  Coverage                       `json:"covers"`
 	Counts  proof.Counts                   `json:"counts"`
 	Samples map[proof.Class][]proof.Sample `json:"samples,omitempty"`
+	// Rejects are all lines under the error prefixes, expected or not, by where they stand and why.
+	Rejects []Rejects `json:"rejects,omitempty"`
+}
+
+// Rejects are lines under one error prefix that share their reason.
+type Rejects struct {
+	Prefix string `json:"prefix"`
+	Reason string `json:"reason"`
+	Count  int64  `json:"count"`
 }
 
 // Coverage is what a verdict speaks of.
@@ -38,7 +47,8 @@ type Coverage struct {
 	Records                 int64     `json:"records"`
 	Objects                 int       `json:"objects"`
 	Rows                    int64     `json:"rows"`
-	Bytes                   int64     `json:"bytes"` // as stored
+	Bytes                   int64     `json:"bytes"`        // as stored
+	ErrorObjects            int       `json:"errorObjects"` // those under the error prefixes, which Objects and Bytes leave out
 	Pipelines               []string  `json:"pipelines,omitempty"`
 	DeliveryDeadlineSeconds int       `json:"deliveryDeadlineSeconds"`
 }
@@ -49,6 +59,7 @@ func (r *Report) LastLine() string {
 	parts := []string{
 		fmt.Sprintf("owed %d", c.Owed),
 		fmt.Sprintf("delivered %d", c.Delivered),
+		fmt.Sprintf("rejects %d", c.Rejects),
 	}
 	for _, class := range proof.Classes {
 		parts = append(parts, fmt.Sprintf("%s %d", class, c.Of(class)))
@@ -58,6 +69,7 @@ func (r *Report) LastLine() string {
 		fmt.Sprintf("unknown %d", c.Unknown),
 		fmt.Sprintf("recovered %d", c.Recovered),
 		fmt.Sprintf("late %d", c.Late),
+		fmt.Sprintf("foreign %d", c.Foreign),
 	)
 	return fmt.Sprintf("%s: %s", r.Verdict, strings.Join(parts, ", "))
 }

@@ -42,6 +42,8 @@ type Outputs struct {
 	ProducerFunction   string        `json:"producerFunction"`
 	VerifierFunction   string        `json:"verifierFunction"`
 	DataPrefix         string        `json:"dataPrefix"`
+	ErrorsPrefix       string        `json:"errorsPrefix"`
+	FailedPrefix       string        `json:"failedPrefix"`
 	DeliveryDeadline   time.Duration `json:"-"`
 }
 
@@ -109,6 +111,8 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 		{"ProducerFunction", &o.ProducerFunction},
 		{"VerifierFunction", &o.VerifierFunction},
 		{"DataPrefix", &o.DataPrefix},
+		{"ErrorsPrefix", &o.ErrorsPrefix},
+		{"FailedPrefix", &o.FailedPrefix},
 		{"DeliveryDeadlineSeconds", &deadline},
 	} {
 		if *output.into = values[output.key]; *output.into == "" {
@@ -126,10 +130,10 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 	return o, nil
 }
 
-// Produce has the producer send a tick of that many records. The same tick again sends nothing. It returns the
-// producer's answer as it came, too.
-func (s *Stack) Produce(ctx context.Context, tick time.Time, records int) (*producer.Answer, json.RawMessage, error) {
-	event := map[string]any{"records": records, "tick": tick.UTC().Format("2006-01-02T15:04:05.000Z")}
+// Produce has the producer send a tick of that many records, of which poison are malformed on purpose. The same tick again
+// sends nothing. It returns the producer's answer as it came, too.
+func (s *Stack) Produce(ctx context.Context, tick time.Time, records, poison int) (*producer.Answer, json.RawMessage, error) {
+	event := map[string]any{"records": records, "poison": poison, "tick": tick.UTC().Format("2006-01-02T15:04:05.000Z")}
 	var answer producer.Answer
 	raw, err := s.invoke(ctx, s.Outputs.ProducerFunction, event, &answer)
 	return &answer, raw, err

@@ -18,7 +18,7 @@ import (
 	"streamproof/internal/stack"
 )
 
-const outputs = `BucketName=b StreamName=s DeliveryStreamName=d ApplicationName=a ProducerFunction=p VerifierFunction=v DataPrefix=data/ DeliveryDeadlineSeconds=60`
+const outputs = `BucketName=b StreamName=s DeliveryStreamName=d ApplicationName=a ProducerFunction=p VerifierFunction=v DataPrefix=data/ ErrorsPrefix=errors/ FailedPrefix=failed/ DeliveryDeadlineSeconds=60`
 
 // service stands in for CloudFormation and Lambda.
 func service(t *testing.T, outputs string, invoke http.HandlerFunc) aws.Config {
@@ -63,14 +63,14 @@ func TestOpen(t *testing.T) {
 	}
 	want := stack.Outputs{
 		BucketName: "b", StreamName: "s", DeliveryStreamName: "d", ApplicationName: "a", ProducerFunction: "p", VerifierFunction: "v",
-		DataPrefix: "data/", DeliveryDeadline: time.Minute,
+		DataPrefix: "data/", ErrorsPrefix: "errors/", FailedPrefix: "failed/", DeliveryDeadline: time.Minute,
 	}
 	if s.Outputs != want || s.State != "CREATE_COMPLETE" {
 		t.Errorf("got %+v, %s, want %+v", s.Outputs, s.State, want)
 	}
 	for name, test := range map[string]struct{ stack, outputs, want string }{
 		"no such stack": {"other", outputs, "Stack with id other does not exist: deploy it first"},
-		"other outputs": {"streamproof", "BucketName=b StreamName=s", "lacks the outputs DeliveryStreamName, ApplicationName, ProducerFunction, VerifierFunction, DataPrefix, DeliveryDeadlineSeconds"},
+		"other outputs": {"streamproof", "BucketName=b StreamName=s", "lacks the outputs DeliveryStreamName, ApplicationName, ProducerFunction, VerifierFunction, DataPrefix, ErrorsPrefix, FailedPrefix, DeliveryDeadlineSeconds"},
 		"no number":     {"streamproof", strings.Replace(outputs, "=60", "=soon", 1), `DeliveryDeadlineSeconds is "soon"`},
 	} {
 		_, err := stack.Open(t.Context(), service(t, test.outputs, nil), test.stack)
@@ -104,11 +104,11 @@ func TestInvoke(t *testing.T) {
 	}
 	tick := time.Date(2026, 1, 2, 4, 4, 5, 6e6, time.FixedZone("", 3600))
 	answer = `{"tick":"2026-01-02T03:04:05.006Z","state":"complete","records":5,"acknowledged":5}`
-	got, raw, err := s.Produce(t.Context(), tick, 5)
+	got, raw, err := s.Produce(t.Context(), tick, 5, 2)
 	if err != nil || got.Acknowledged != 5 || !got.Tick.Equal(tick) || string(raw) != answer {
 		t.Errorf("got %+v, %s, %v", got, raw, err)
 	}
-	if len(event) != 2 || event["records"] != 5.0 || event["tick"] != "2026-01-02T03:04:05.006Z" {
+	if len(event) != 3 || event["records"] != 5.0 || event["poison"] != 2.0 || event["tick"] != "2026-01-02T03:04:05.006Z" {
 		t.Errorf("the producer was given %v", event)
 	}
 	answer = `{"version":1,"verdict":"NOT PROVEN","counts":{"missing":1}}`

@@ -27,6 +27,7 @@ const (
 type Config struct {
 	Bucket                  string `env:"BUCKET,required,notEmpty"`
 	DataPrefix              string `env:"DATA_PREFIX,required,notEmpty"`
+	ErrorsPrefix            string `env:"ERRORS_PREFIX,required,notEmpty"`
 	DeliveryDeadlineSeconds int    `env:"DELIVERY_DEADLINE_SECONDS,required"`
 }
 
@@ -84,6 +85,7 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	}
 	r := Judge(ctx, h.bucket, Options{
 		DataPrefix:       h.config.DataPrefix,
+		ErrorsPrefix:     h.config.ErrorsPrefix,
 		DeliveryDeadline: time.Duration(h.config.DeliveryDeadlineSeconds) * time.Second,
 	})
 	r.Key = ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z") + ".json"

@@ -38,7 +38,7 @@ func (f putFunc) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*
 
 func newTestHandler(put putFunc) *Handler {
 	return &Handler{
-		config: Config{Bucket: "empty", DataPrefix: "data/", DeliveryDeadlineSeconds: 60},
+		config: Config{Bucket: "empty", DataPrefix: "data/", ErrorsPrefix: "rejects/", DeliveryDeadlineSeconds: 60},
 		bucket: emptyBucket{},
 		put:    put,
 		log:    slog.New(slog.DiscardHandler),
@@ -103,19 +103,20 @@ func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 
 func TestReadConfig(t *testing.T) {
 	_, err := ReadConfig()
-	for _, name := range []string{"BUCKET", "DATA_PREFIX", "DELIVERY_DEADLINE_SECONDS"} {
+	for _, name := range []string{"BUCKET", "DATA_PREFIX", "ERRORS_PREFIX", "DELIVERY_DEADLINE_SECONDS"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("nothing is set: got error %v, want one that names %s", err, name)
 		}
 	}
 	t.Setenv("BUCKET", "b")
 	t.Setenv("DATA_PREFIX", "data/")
+	t.Setenv("ERRORS_PREFIX", "rejects/")
 	t.Setenv("DELIVERY_DEADLINE_SECONDS", "0")
 	if _, err := ReadConfig(); err == nil || !strings.Contains(err.Error(), "has to be above 0") {
 		t.Errorf("a deadline of 0: got error %v", err)
 	}
 	t.Setenv("DELIVERY_DEADLINE_SECONDS", "60")
-	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", 60}) {
+	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

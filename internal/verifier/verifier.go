@@ -11,6 +11,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"streamproof/internal/bucket"
@@ -28,6 +30,8 @@ import (
 type Options struct {
 	// DataPrefix is where the rows are delivered, as ingestion-kinesis/.
 	DataPrefix string
+	// ErrorsPrefix is where the rejects of the analytics are delivered, as ingestion-kinesis-errors/.
+	ErrorsPrefix string
 	// DeliveryDeadline is how long after a tick's manifest its rows may take to be in the bucket.
 	DeliveryDeadline time.Duration
 }
@@ -44,7 +48,9 @@ func Judge(ctx context.Context, b bucket.Bucket, opts Options) *report.Report {
 			Prefix:   opts.DataPrefix,
 			JudgedAt: time.Now().UTC().Truncate(time.Second),
 		},
-		compiled: map[string]*compiled{},
+		compiled:  map[string]*compiled{},
+		sentLines: map[string][][]byte{},
+		rejects:   map[rejectReason]int64{},
 	}
 	defer v.close()
 	v.report.Covers.DeliveryDeadlineSeconds = int(opts.DeliveryDeadline / time.Second)
@@ -59,7 +65,10 @@ type verification struct {
 	claims   []*claim
 	compiled map[string]*compiled // by pipeline hash
 	judge    *proof.Judge
-	unlisted int // reasons beyond maxReasons
+	// sentLines are well-formed lines of records that stand under an error prefix, and the rows that each owes.
+	sentLines map[string][][]byte
+	rejects   map[rejectReason]int64
+	unlisted  int // reasons beyond maxReasons
 }
 
 // A claim is one tick of the ledger, with all that it takes to make its rows.
@@ -77,6 +86,7 @@ type compiled struct {
 	err        error
 	pipeline   *pipeline.Pipeline
 	query      *query.Query
+	records    row.Schema // of the records' lines
 	engine     *engine.Engine
 	generators map[uint64]*generator.Generator // by seed
 }
@@ -111,10 +121,23 @@ func (v *verification) undecided(format string, args ...any) {
 
 // run lists the objects first and the ledger after them, so that no row is seen before its claim.
 func (v *verification) run(ctx context.Context) {
+	if v.opts.overlap() {
+		v.undecided("of the data's prefix %q and the rejects' prefix %q one is inside of the other", v.opts.DataPrefix, v.opts.ErrorsPrefix)
+		return
+	}
 	objects, now, err := v.bucket.List(ctx, v.opts.DataPrefix)
 	if err != nil {
 		v.undecided("the data cannot be listed: %v", err)
 		return
+	}
+	var errorObjects []bucket.Object
+	for _, prefix := range []string{v.opts.ErrorsPrefix, v.opts.FailedPrefix()} {
+		listed, _, err := v.bucket.List(ctx, prefix)
+		if err != nil {
+			v.undecided("the error prefix %s cannot be listed: %v", prefix, err)
+			return
+		}
+		errorObjects = append(errorObjects, listed...)
 	}
 	v.report.JudgedAt = now.UTC()
 	v.readLedger(ctx, now)
@@ -129,14 +152,21 @@ func (v *verification) run(ctx context.Context) {
 	if !ok {
 		return
 	}
-	v.judge = proof.NewJudge(output.Format)
-	v.count(ctx, objects, output)
+	v.judge = proof.NewJudge(func(key []byte) string {
+		if key[0] == malformed {
+			return strconv.Quote(string(key[1:]))
+		}
+		return output.Format(key)
+	})
+	v.findSentLines(ctx, errorObjects)
+	v.count(ctx, slices.Concat(objects, errorObjects), output)
 	if len(v.report.Reasons) == 0 && v.judge.Strange() {
 		v.findLeaks()
 	}
 	if len(v.report.Reasons) > 0 {
 		return
 	}
+	v.reportRejects()
 	v.report.Counts, v.report.Samples = v.judge.Close(now)
 	v.report.Verdict = v.report.Counts.Verdict()
 	v.report.Reasons = explain(v.report)
@@ -217,6 +247,7 @@ func (c *claim) place(entry bucket.Object, deadline time.Duration) {
 		Time:    c.Tick.Tick,
 		Records: c.Records,
 		Spread:  time.Duration(c.SpreadSeconds) * time.Second,
+		Poison:  c.Poison,
 	}
 }
 
@@ -241,6 +272,9 @@ func (v *verification) compilePipeline(ctx context.Context, hash string) *compil
 	c := &compiled{generators: map[uint64]*generator.Generator{}}
 	if c.pipeline, c.err = v.readPipeline(ctx, hash); c.err == nil {
 		c.query, c.err = query.Compile(c.pipeline)
+		for _, column := range c.pipeline.Schema.Columns {
+			c.records = append(c.records, row.Column{Name: column.Name, Alias: column.Alias, Type: column.Type})
+		}
 	}
 	if c.err == nil {
 		c.engine, c.err = engine.Open(c.query)
@@ -297,10 +331,7 @@ func (v *verification) count(ctx context.Context, objects []bucket.Object, outpu
 		}
 		if read.err != nil {
 			v.undecided("an object cannot be read: %s: %v", object.Key, read.err)
-			continue
 		}
-		v.report.Covers.Objects++
-		v.report.Covers.Bytes += object.Size
 	}
 	for _, c := range claims {
 		v.owe(c)
@@ -310,39 +341,43 @@ func (v *verification) count(ctx context.Context, objects []bucket.Object, outpu
 // owe makes the rows of a claim again and opens them, one run of the query for each range of equal outcomes.
 func (v *verification) owe(c *claim) {
 	v.judge.Claim(proof.Tick{Time: c.Tick.Tick, Settled: c.settled})
+	var key []byte
 	for s := range c.spans {
-		err := c.compiled.engine.Rows(s.records, true, func(key []byte) { v.judge.Owe(key, s.lo, s.hi) })
+		err := c.compiled.engine.Rows(c.rows(s), true, func(key []byte) { v.judge.Owe(key, s.lo, s.hi) })
 		if err != nil {
 			v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
 			return
 		}
+		for _, line := range c.make.Rejects(c.records, s.first, s.last) {
+			key = rejectKey(key[:0], line)
+			v.judge.Owe(key, s.lo, s.hi)
+		}
 	}
 }
 
-// A span is records of one claim that share their bounds.
+// A span is the records first to last (both included) of one claim, which share their bounds.
 type span struct {
-	records *generator.Records
-	lo, hi  int64 // how many copies of each the stream may hold
+	first, last int
+	lo, hi      int64 // how many copies of each the stream may hold
 }
+
+func (c *claim) rows(s span) *generator.Records { return c.make.Records(c.records, s.first, s.last) }
 
 // spans gives the claim's records as spans, in order, without those that the stream cannot hold. What has no outcome
 // may have been sent, any number of times.
 func (c *claim) spans(yield func(span) bool) {
-	span := func(first, last int, lo, hi int64) span {
-		return span{c.make.Records(c.records, first, last), lo, hi}
-	}
 	next := 0
 	for _, r := range c.Outcomes {
-		if r.First > next && !yield(span(next, r.First-1, 0, proof.Infinite)) {
+		if r.First > next && !yield(span{next, r.First - 1, 0, proof.Infinite}) {
 			return
 		}
-		if r.Hi > 0 && !yield(span(r.First, r.Last, int64(r.Lo), int64(r.Hi))) {
+		if r.Hi > 0 && !yield(span{r.First, r.Last, int64(r.Lo), int64(r.Hi)}) {
 			return
 		}
 		next = r.Last + 1
 	}
 	if next < c.Records {
-		yield(span(next, c.Records-1, 0, proof.Infinite))
+		yield(span{next, c.Records - 1, 0, proof.Infinite})
 	}
 }
 
@@ -350,7 +385,7 @@ func (c *claim) spans(yield func(span) bool) {
 func (v *verification) findLeaks() {
 	for _, c := range v.claims {
 		for s := range c.spans {
-			err := c.compiled.engine.Rows(s.records, false, func(key []byte) { v.judge.Leak(key, c.claimed) })
+			err := c.compiled.engine.Rows(c.rows(s), false, func(key []byte) { v.judge.Leak(key, c.claimed) })
 			if err != nil {
 				v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
 				return
@@ -359,29 +394,62 @@ func (v *verification) findLeaks() {
 	}
 }
 
-// maxLine is the longest line that can be a row; Firehose takes no record over 1,000 KiB.
-const maxLine = 1 << 20
+// The longest line that can be a row, since Firehose takes no record over 1,000 KiB, and the longest one that can carry such a
+// record in base64.
+const (
+	maxLine      = 1 << 20
+	maxErrorLine = 1 << 21
+)
 
-// find reads an object's rows, gzip or not, as its first bytes tell.
+// find reads what an object holds, which its prefix says.
 func (v *verification) find(object bucket.Object, data []byte, output row.Schema) error {
+	covers := &v.report.Covers
+	switch {
+	case strings.HasPrefix(object.Key, v.opts.ErrorsPrefix):
+		covers.ErrorObjects++
+		return v.findRejects(object, data)
+	case strings.HasPrefix(object.Key, v.opts.FailedPrefix()):
+		covers.ErrorObjects++
+		return v.findFailures(object, data, output)
+	}
+	covers.Objects++
+	covers.Bytes += object.Size
 	v.judge.Object(object.Key, object.LastModified)
-	var in io.Reader = bytes.NewReader(data)
-	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
-		unzipped, err := gzip.NewReader(in)
-		if err != nil {
-			return err
-		}
-		in = unzipped
+	in, err := unzipped(data)
+	if err != nil {
+		return err
 	}
 	lines, err := Count(v.judge, output, in)
-	v.report.Covers.Rows += lines
+	covers.Rows += lines
 	return err
+}
+
+// unzipped reads an object, gzip or not as its first bytes tell.
+func unzipped(data []byte) (io.Reader, error) {
+	in := bytes.NewReader(data)
+	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		return gzip.NewReader(in)
+	}
+	return in, nil
 }
 
 // Count brings every line of an object before the judge and gives their number.
 func Count(judge *proof.Judge, output row.Schema, in io.Reader) (lines int64, err error) {
-	reader := bufio.NewReaderSize(in, maxLine)
 	var key []byte
+	return eachLine(in, maxLine, func(line []byte, number int64) {
+		var err error
+		if key, err = output.Append(key[:0], line); err != nil {
+			judge.Corrupt(line, number, err.Error())
+		} else {
+			judge.Find(key, number)
+		}
+	}, judge.Corrupt)
+}
+
+// eachLine hands on each line, without its newline and with its number (from 1). What is no whole line of at most the
+// given length is corrupt.
+func eachLine(in io.Reader, longest int, take func(line []byte, number int64), corrupt func(line []byte, number int64, reason string)) (lines int64, err error) {
+	reader := bufio.NewReaderSize(in, longest)
 	for {
 		line, err := reader.ReadSlice('\n')
 		if len(line) == 0 && errors.Is(err, io.EOF) {
@@ -390,16 +458,11 @@ func Count(judge *proof.Judge, output row.Schema, in io.Reader) (lines int64, er
 		lines++
 		switch {
 		case err == nil:
-			line = line[:len(line)-1]
-			if key, err = output.Append(key[:0], line); err != nil {
-				judge.Corrupt(line, lines, err.Error())
-			} else {
-				judge.Find(key, lines)
-			}
+			take(line[:len(line)-1], lines)
 		case errors.Is(err, io.EOF):
-			judge.Corrupt(line, lines, "the line is not ended by a newline")
+			corrupt(line, lines, "the line is not ended by a newline")
 		case errors.Is(err, bufio.ErrBufferFull):
-			judge.Corrupt(line, lines, fmt.Sprintf("the line is longer than %d bytes", maxLine))
+			corrupt(line, lines, fmt.Sprintf("the line is longer than %d bytes", longest))
 			for errors.Is(err, bufio.ErrBufferFull) {
 				_, err = reader.ReadSlice('\n')
 			}
@@ -419,8 +482,9 @@ func explain(r *report.Report) []string {
 	}
 	sentences := map[proof.Class]string{
 		proof.Missing:    "rows are owed by settled ticks and stand in no object",
+		proof.Failed:     "rows stand under an error prefix only, from where they can be brought back",
 		proof.Duplicated: "rows stand more often than they are owed",
-		proof.Corrupt:    "lines are not rows of the output",
+		proof.Corrupt:    "lines are not what should stand there",
 		proof.Leaked:     "rows should have been filtered out by the query",
 		proof.Unexpected: "rows come from no record that was produced before them",
 	}

@@ -56,8 +56,10 @@ func (m *memory) Read(_ context.Context, o bucket.Object) ([]byte, error) {
 }
 
 const (
-	prefix   = "data/"
-	deadline = time.Minute
+	prefix       = "data/"
+	errorsPrefix = "rejects/"
+	failedPrefix = "errors/data/processing-failed/"
+	deadline     = time.Minute
 )
 
 var start = time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC)
@@ -153,7 +155,7 @@ func project(t *testing.T, p *pipeline.Pipeline, tick *ledger.Tick, keep func(ve
 
 func judge(t *testing.T, m *memory) *report.Report {
 	t.Helper()
-	return verifier.Judge(t.Context(), m, verifier.Options{DataPrefix: prefix, DeliveryDeadline: deadline})
+	return verifier.Judge(t.Context(), m, verifier.Options{DataPrefix: prefix, ErrorsPrefix: errorsPrefix, DeliveryDeadline: deadline})
 }
 
 // terminated makes sure that every line ends with a newline.
@@ -395,6 +397,13 @@ func TestUndecided(t *testing.T) {
 			data := zipped(t, m.objects[objectKey(0)].data)
 			m.objects[objectKey(0)] = object{data[:len(data)-4], m.objects[objectKey(0)].written}
 		}, objectKey(0) + ": unexpected EOF"},
+		"rejects that cannot be listed": {func(_ *testing.T, m *memory) {
+			m.unlistable[errorsPrefix] = context.DeadlineExceeded
+		}, "the error prefix rejects/ cannot be listed"},
+		"rejects that cannot be read": {func(_ *testing.T, m *memory) {
+			m.objects[errorsPrefix+"e"] = object{[]byte("{}\n"), start}
+			m.unreadable[errorsPrefix+"e"] = context.DeadlineExceeded
+		}, "an object cannot be read: rejects/e"},
 		"a prefix that cannot be listed": {func(_ *testing.T, m *memory) {
 			m.unlistable[prefix] = context.DeadlineExceeded
 		}, "the data cannot be listed"},

@@ -5,10 +5,13 @@
 go_build = GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 GOFLAGS= \
 	go build -trimpath -buildvcs=false -tags=lambda.norpc -ldflags='-s -w' -o "$(ARTIFACTS_DIR)/bootstrap"
 
-.PHONY: build-ProducerFunction build-VerifierFunction build-DeployerFunction
+.PHONY: build-ProducerFunction build-TransformFunction build-VerifierFunction build-DeployerFunction
 
 build-ProducerFunction:
 	$(go_build) ./functions/producer
+
+build-TransformFunction:
+	$(go_build) ./functions/transform
 
 build-VerifierFunction:
 	$(go_build) ./functions/verify

@@ -4,10 +4,12 @@ package sam
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,6 +37,8 @@ type Config struct {
 	Stack    string
 	Region   string
 	Endpoint string // of the emulator
+	// Parameters are set over those of local.yaml.
+	Parameters map[string]string
 }
 
 // Build builds the functions for this machine's own processor.
@@ -62,6 +66,9 @@ func (c Config) run(ctx context.Context, command string, args ...string) error {
 	args = append([]string{command, "--config-file", filepath.Join(c.Root, configFile), "--config-env", ConfigEnv, "--region", c.Region}, args...)
 	// What is given here replaces the list of samconfig.toml, which is the same file and the common architecture.
 	args = append(args, "--parameter-overrides", "file://"+filepath.Join(c.Root, parametersFile), "Architecture="+Architecture())
+	for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
+		args = append(args, name+"="+c.Parameters[name])
+	}
 	cmd := exec.CommandContext(ctx, c.Program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Root, log, log
 	cmd.Env = append(withoutAWS(os.Environ()),

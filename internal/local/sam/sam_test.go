@@ -21,7 +21,8 @@ func TestCommands(t *testing.T) {
 	}
 	t.Setenv("AWS_PROFILE", "somebody's")
 	t.Setenv("AWS_SESSION_TOKEN", "secret")
-	c := sam.Config{Program: program, Root: dir, BuildDir: "/b", LogFile: filepath.Join(dir, "log"), Stack: "s", Region: "eu-west-1", Endpoint: "http://127.0.0.1:1"}
+	c := sam.Config{Program: program, Root: dir, BuildDir: "/b", LogFile: filepath.Join(dir, "log"), Stack: "s", Region: "eu-west-1", Endpoint: "http://127.0.0.1:1",
+		Parameters: map[string]string{"Transform": "JSON", "Compression": "GZIP"}}
 	if err := c.Build(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -40,11 +41,24 @@ SAM_CLI_POLL_DELAY=1
 SAM_CLI_TELEMETRY=0
 `
 	common := " --config-file DIR/samconfig.toml --config-env local --region eu-west-1 --template-file "
-	parameters := " --parameter-overrides file://DIR/local.yaml Architecture=ARCH\n"
+	parameters := " --parameter-overrides file://DIR/local.yaml Architecture=ARCH Compression=GZIP Transform=JSON\n"
 	want := "build" + common + "DIR/template.yaml --build-dir /b" + parameters + env +
 		"deploy" + common + "/b/template.yaml --stack-name s" + parameters + env
 	got := strings.NewReplacer(dir, "DIR", sam.Architecture(), "ARCH").Replace(string(log))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestCheckParameters(t *testing.T) {
+	t.Parallel()
+	const root = "../../.."
+	if err := sam.CheckParameters(root, map[string]string{"Transform": "JSON", "Prefix": "rows/", "RecordsPerTick": "5"}); err != nil {
+		t.Error(err)
+	}
+	err := sam.CheckParameters(root, map[string]string{"Transform": "XML", "Color": "red"})
+	if err == nil || !strings.Contains(err.Error(), "Color is not a parameter of the template (Aggregation, ") ||
+		!strings.Contains(err.Error(), `Transform is "XML", want one of none, JSON, CSV`) {
+		t.Errorf("got %v, want both faults", err)
 	}
 }
