@@ -1,0 +1,112 @@
+package firehose
+
+import (
+	"sync"
+	"time"
+)
+
+// A record is one that was taken, or what became of it.
+type record struct {
+	data    []byte
+	arrived time.Time // at the delivery stream
+	added   time.Time // to the buffer in which it is
+}
+
+// A buffer gathers records until they have a size or the oldest has waited for an interval, whichever comes first.
+// https://docs.aws.amazon.com/firehose/latest/dev/buffering-hints.html
+type buffer struct {
+	// limits are the size in bytes and the interval. With an interval of zero, records go on as soon as possible.
+	limits func() (int, time.Duration)
+	// emit is called with one batch at a time, in the order of the records. What comes meanwhile waits, without bound:
+	// Firehose goes on taking records, too.
+	emit func([]record)
+
+	mu      sync.Mutex
+	records []record
+	size    int
+	ended   bool
+
+	wake chan struct{} // something has changed
+	done chan struct{} // everything has been emitted
+}
+
+func newBuffer(limits func() (int, time.Duration), emit func([]record)) *buffer {
+	b := &buffer{limits: limits, emit: emit, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go b.run()
+	return b
+}
+
+// add does not block. Records that are added together stay together, as far as the size lets them.
+func (b *buffer) add(records ...record) {
+	if len(records) == 0 {
+		return
+	}
+	now := time.Now()
+	b.mu.Lock()
+	for _, r := range records {
+		r.added = now
+		b.records = append(b.records, r)
+		b.size += len(r.data)
+	}
+	b.mu.Unlock()
+	b.changed()
+}
+
+// end emits what there is, and returns when that is done. Nothing may be added any more.
+func (b *buffer) end() {
+	b.mu.Lock()
+	b.ended = true
+	b.mu.Unlock()
+	b.changed()
+	<-b.done
+}
+
+func (b *buffer) changed() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (b *buffer) run() {
+	defer close(b.done)
+	for {
+		batch, wait, ended := b.due()
+		switch {
+		case len(batch) > 0:
+			b.emit(batch)
+		case ended:
+			return
+		default:
+			timer := time.NewTimer(wait)
+			select {
+			case <-b.wake:
+			case <-timer.C:
+			}
+			timer.Stop()
+		}
+	}
+}
+
+// due takes the records that are to be emitted now, or tells how long to wait for some.
+func (b *buffer) due() (batch []record, wait time.Duration, ended bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.records) == 0 {
+		return nil, time.Hour, b.ended
+	}
+	size, interval := b.limits()
+	if wait = interval - time.Since(b.records[0].added); b.size < size && wait > 0 && !b.ended {
+		return nil, wait, false
+	}
+	// The last record is the one that reaches the size: a batch is larger than that by less than a record.
+	n, taken := 0, 0
+	for n < len(b.records) && (n == 0 || taken < size) {
+		taken += len(b.records[n].data)
+		n++
+	}
+	batch = b.records[:n:n]
+	b.records = b.records[n:]
+	b.size -= taken
+	return batch, 0, false
+}

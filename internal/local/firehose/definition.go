@@ -1,0 +1,238 @@
+package firehose
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const mebibyte = 1 << 20
+
+// A definition is a delivery stream as the emulator describes it.
+type definition struct {
+	arn, region, account string
+	version              string
+	encrypted            bool // at rest, which the answers to puts say
+	bucket, role         string
+	ok, failed           prefix
+	size                 int // bytes that make an object
+	interval             time.Duration
+	gzip                 bool
+	processor            *processor // nil for none
+}
+
+// A processor is the Lambda function that transforms the records.
+type processor struct {
+	function, role string
+	size           int // bytes that make an invocation
+	interval       time.Duration
+	retries        int
+}
+
+// description is what is known here of https://docs.aws.amazon.com/firehose/latest/APIReference/API_DeliveryStreamDescription.html
+// and what belongs to it. Any other member is refused, so that nothing that the template asks for is left out in silence.
+type description struct {
+	DeliveryStreamName   string
+	DeliveryStreamARN    string
+	DeliveryStreamStatus string
+	DeliveryStreamType   string
+	VersionId            string
+	CreateTimestamp      json.RawMessage
+	LastUpdateTimestamp  json.RawMessage
+	HasMoreDestinations  bool
+	Destinations         []struct {
+		DestinationId                    string
+		S3DestinationDescription         json.RawMessage // on AWS the same once more
+		ExtendedS3DestinationDescription *struct {
+			BucketARN               string
+			RoleARN                 string
+			Prefix                  string
+			ErrorOutputPrefix       string
+			BufferingHints          *struct{ SizeInMBs, IntervalInSeconds *scalar }
+			CompressionFormat       string
+			S3BackupMode            string
+			EncryptionConfiguration struct {
+				NoEncryptionConfig string
+			}
+			CloudWatchLoggingOptions struct {
+				Enabled scalar
+			}
+			ProcessingConfiguration struct {
+				Enabled    scalar
+				Processors []struct {
+					Type       string
+					Parameters []struct {
+						ParameterName  string
+						ParameterValue scalar
+					}
+				}
+			}
+		}
+	}
+	DeliveryStreamEncryptionConfiguration struct {
+		Status  string
+		KeyType string
+		KeyARN  string
+	}
+}
+
+// A scalar is a string, number or Boolean, as text. The emulator hands on what CloudFormation gave it, and that gives
+// numbers as strings and the other way about.
+type scalar string
+
+func (s *scalar) UnmarshalJSON(data []byte) error {
+	var value any
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(&value); err != nil {
+		return err
+	}
+	switch value.(type) {
+	case string, bool, json.Number:
+		*s = scalar(fmt.Sprint(value))
+		return nil
+	}
+	return fmt.Errorf("%s is not a string, a number or a Boolean", data)
+}
+
+// parseDefinition reads the answer to DescribeDeliveryStream. The error names everything that is not known here.
+func parseDefinition(answer []byte) (*definition, error) {
+	var out struct{ DeliveryStreamDescription description }
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&out); err != nil {
+		return nil, fmt.Errorf("a delivery stream with more than is known here: %w", err)
+	}
+	in := out.DeliveryStreamDescription
+	var faults []error
+	unknown := func(is bool, format string, args ...any) {
+		if is {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	unknown(in.DeliveryStreamType != "DirectPut", "DeliveryStreamType %s", in.DeliveryStreamType)
+	if len(in.Destinations) != 1 || in.Destinations[0].ExtendedS3DestinationDescription == nil {
+		faults = append(faults, errors.New("a destination that is not one ExtendedS3DestinationConfiguration"))
+		return nil, notKnown(faults)
+	}
+	s3 := in.Destinations[0].ExtendedS3DestinationDescription
+	bucket, isBucket := strings.CutPrefix(s3.BucketARN, "arn:aws:s3:::")
+	arn := strings.Split(in.DeliveryStreamARN, ":") // arn:aws:firehose:REGION:ACCOUNT:deliverystream/NAME
+	unknown(!isBucket, "BucketARN %s", s3.BucketARN)
+	unknown(len(arn) != 6, "DeliveryStreamARN %s", in.DeliveryStreamARN)
+	unknown(s3.RoleARN == "", "no RoleARN")
+	unknown(s3.S3BackupMode != "" && s3.S3BackupMode != "Disabled", "S3BackupMode %s", s3.S3BackupMode)
+	unknown(on(s3.CloudWatchLoggingOptions.Enabled), "CloudWatchLoggingOptions that are enabled")
+	unknown(s3.CompressionFormat != "" && s3.CompressionFormat != "UNCOMPRESSED" && s3.CompressionFormat != "GZIP", "CompressionFormat %s", s3.CompressionFormat)
+	if len(faults) > 0 {
+		return nil, notKnown(faults)
+	}
+	d := &definition{
+		arn: in.DeliveryStreamARN, region: arn[3], account: arn[4],
+		version:   in.VersionId,
+		encrypted: in.DeliveryStreamEncryptionConfiguration.Status == "ENABLED",
+		bucket:    bucket,
+		role:      s3.RoleARN,
+		gzip:      s3.CompressionFormat == "GZIP",
+	}
+	var err error
+	d.ok, d.failed, err = parsePrefixes(s3.Prefix, s3.ErrorOutputPrefix)
+	if err != nil {
+		faults = append(faults, err)
+	}
+	// https://docs.aws.amazon.com/firehose/latest/APIReference/API_BufferingHints.html
+	sizeInMBs, interval := scalar("5"), scalar("300")
+	if h := s3.BufferingHints; h != nil && h.SizeInMBs != nil {
+		sizeInMBs = *h.SizeInMBs
+	}
+	if h := s3.BufferingHints; h != nil && h.IntervalInSeconds != nil {
+		interval = *h.IntervalInSeconds
+	}
+	d.size = int(number(&faults, "SizeInMBs", sizeInMBs, 1, 128) * mebibyte)
+	d.interval = seconds(number(&faults, "IntervalInSeconds", interval, 0, 900))
+
+	if on(s3.ProcessingConfiguration.Enabled) {
+		processors := s3.ProcessingConfiguration.Processors
+		if len(processors) != 1 || processors[0].Type != "Lambda" {
+			faults = append(faults, errors.New("processors that are not one of type Lambda"))
+			return nil, notKnown(faults)
+		}
+		// Ranges and defaults: https://docs.aws.amazon.com/firehose/latest/APIReference/API_ProcessorParameter.html
+		// and https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+		p := &processor{role: d.role, size: mebibyte, interval: time.Minute, retries: 3}
+		d.processor = p
+		for _, parameter := range processors[0].Parameters {
+			name, value := parameter.ParameterName, parameter.ParameterValue
+			switch name {
+			case "LambdaArn":
+				p.function = string(value)
+			case "RoleArn":
+				p.role = string(value)
+			case "BufferSizeInMBs":
+				p.size = int(number(&faults, name, value, 0.2, 3) * mebibyte)
+			case "BufferIntervalInSeconds":
+				p.interval = seconds(number(&faults, name, value, 0, 900))
+			case "NumberOfRetries":
+				p.retries = int(number(&faults, name, value, 0, 300))
+			default:
+				faults = append(faults, fmt.Errorf("the processor's parameter %s", name))
+			}
+		}
+		unknown(p.function == "", "a processor without LambdaArn")
+	}
+	return d, notKnown(faults)
+}
+
+func notKnown(faults []error) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	texts := make([]string, len(faults))
+	for i, fault := range faults {
+		texts[i] = fault.Error()
+	}
+	return fmt.Errorf("a delivery stream with what is not known here: %s", strings.Join(texts, "; "))
+}
+
+func on(s scalar) bool { return strings.EqualFold(string(s), "true") }
+
+func number(faults *[]error, name string, value scalar, low, high float64) float64 {
+	n, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || !(n >= low && n <= high) {
+		*faults = append(*faults, fmt.Errorf("%s %s, which is not between %v and %v", name, value, low, high))
+	}
+	return n
+}
+
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
+// describe asks the emulator for the delivery stream. That it has none, or one with what is not known here, is an *Error.
+// The SDK's client does not do: it refuses numbers that are strings.
+func (s *Server) describe(ctx context.Context, name string) (*definition, error) {
+	body, err := json.Marshal(map[string]string{"DeliveryStreamName": name})
+	if err != nil {
+		return nil, err
+	}
+	request, err := s.signed(ctx, "DescribeDeliveryStream", body)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := s.call(request)
+	if err != nil {
+		return nil, fmt.Errorf("describe delivery stream %s: %w", name, err)
+	}
+	if answer.status != http.StatusOK {
+		return nil, answer.asError()
+	}
+	d, err := parseDefinition(answer.body)
+	if err != nil {
+		return nil, invalid("%s is %v", name, err)
+	}
+	return d, nil
+}
