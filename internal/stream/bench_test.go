@@ -29,10 +29,15 @@ func clientOf(s *kinesistest.Server) *kinesis.Client {
 	})
 }
 
-// BenchmarkDelivery sends a tick of 1,000,000 records, without a spread, through the SDK to a stand-in in this process.
-// records/s are acknowledged ones; the memory is the stand-in's too: peak-heap-MB is the most that the heap was in
+// BenchmarkDelivery sends a tick of 1,000,000 records, without a spread, through the SDK to a stand-in in this process, as
+// they are and packed. records/s are acknowledged ones; units are Kinesis' PUT payload units; the memory is the stand-in's too: peak-heap-MB is the most that the heap was in
 // use, sampled every 10 ms, and peak-rss-MB the most that the process ever had, other benchmarks before it included.
 func BenchmarkDelivery(b *testing.B) {
+	b.Run("none", func(b *testing.B) { benchmarkDelivery(b, "") })
+	b.Run("kpl", func(b *testing.B) { benchmarkDelivery(b, ledger.KPL) })
+}
+
+func benchmarkDelivery(b *testing.B, aggregation string) {
 	server := kinesistest.New()
 	defer server.Close()
 	client := clientOf(server)
@@ -56,7 +61,7 @@ func BenchmarkDelivery(b *testing.B) {
 	}()
 	runtime.GC()
 	for b.Loop() {
-		d := stream.NewDelivery(client, "s", g, tick, key)
+		d := stream.NewDelivery(client, "s", g, tick, key, aggregation)
 		if err := d.Run(b.Context()); err != nil {
 			b.Fatal(err)
 		}
@@ -68,7 +73,9 @@ func BenchmarkDelivery(b *testing.B) {
 	close(done)
 	b.ReportMetric(float64(<-peak)/1e6, "peak-heap-MB")
 	b.ReportMetric(peakRSS(b), "peak-rss-MB")
-	b.ReportMetric(float64(b.N)*float64(tick.Records)/b.Elapsed().Seconds(), "records/s")
+	records := float64(b.N) * float64(tick.Records)
+	b.ReportMetric(records/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(server.Units())/records*1000, "units/1000-records")
 }
 
 // peakRSS is the process' peak resident set in MB, as Linux counts it; elsewhere 0.

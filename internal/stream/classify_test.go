@@ -109,7 +109,7 @@ func TestTally(t *testing.T) {
 		var each []ledger.Range
 		var want []ledger.Range
 		for i := range n {
-			o := outcome(i, rapid.IntRange(0, 2).Draw(t, "maybe"), rapid.Bool().Draw(t, "acknowledged"))
+			o := outcome(i, i, rapid.IntRange(0, 2).Draw(t, "maybe"), rapid.Bool().Draw(t, "acknowledged"))
 			each = append(each, o)
 			if last := len(want) - 1; last >= 0 && want[last].Outcome == o.Outcome && want[last].Lo == o.Lo && want[last].Hi == o.Hi {
 				want[last].Last = i
@@ -142,12 +142,12 @@ func TestShards(t *testing.T) {
 		numbers := rapid.SliceOfN(rapid.StringMatching(`[0-9]{1,3}|4965[0-9]{52}`), 1, 20).Draw(t, "numbers")
 		got := tally{Result{Shards: map[string]ledger.Shard{}}}
 		for _, n := range numbers {
-			got.acknowledge("shardId-000000000000", n)
+			got.acknowledge("shardId-000000000000", n, 3)
 		}
 		value := func(s string) *big.Int { v, _ := new(big.Int).SetString(s, 10); return v }
 		byValue := func(a, b string) int { return value(a).Cmp(value(b)) }
 		s := got.Shards["shardId-000000000000"]
-		if s.Records != len(numbers) ||
+		if s.Records != 3*len(numbers) ||
 			byValue(s.FirstSequenceNumber, slices.MinFunc(numbers, byValue)) != 0 ||
 			byValue(s.LastSequenceNumber, slices.MaxFunc(numbers, byValue)) != 0 {
 			t.Fatalf("shard is %+v of %s", s, strings.Join(numbers, " "))

@@ -24,6 +24,11 @@ const (
 
 // How a Delivery goes about it.
 const (
+	// chunkRecords is how many records a worker takes where they are packed: some 17 aggregates, of which only the last
+	// is not full, or 0.4 MB. Where fewer are planned for a chunkSpan, it takes these: a call is made at the planned time
+	// of its first record.
+	chunkRecords = 2500
+	chunkSpan    = time.Second
 	// workers is how many calls run at a time. With 500 records a call and 40 ms an answer, that is 200,000 records/s.
 	workers = 16
 	// attemptTimeout is how long a call may take: Kinesis answers in tens of milliseconds, so what takes longer has
@@ -44,6 +49,7 @@ type Delivery struct {
 	generator *generator.Generator
 	tick      generator.Tick
 	key       generator.Key
+	packed    bool
 
 	start time.Time
 	stop  chan struct{} // closed when no further attempt makes sense
@@ -54,10 +60,11 @@ type Delivery struct {
 	err   error // why stop was closed
 }
 
-// NewDelivery prepares to send a tick's records to a stream, by its name.
-func NewDelivery(client putter, stream string, g *generator.Generator, tick generator.Tick, key generator.Key) *Delivery {
+// NewDelivery prepares to send a tick's records to a stream, by its name. The aggregation is ledger.KPL, to pack them, or
+// empty.
+func NewDelivery(client putter, stream string, g *generator.Generator, tick generator.Tick, key generator.Key, aggregation string) *Delivery {
 	return &Delivery{
-		client: client, stream: stream, generator: g, tick: tick, key: key,
+		client: client, stream: stream, generator: g, tick: tick, key: key, packed: aggregation == ledger.KPL,
 		stop:  make(chan struct{}),
 		tally: tally{Result{Shards: map[string]ledger.Shard{}}},
 	}
@@ -69,7 +76,8 @@ func NewDelivery(client putter, stream string, g *generator.Generator, tick gene
 func (d *Delivery) Run(ctx context.Context) error {
 	d.start = time.Now()
 	var running sync.WaitGroup
-	for range min(workers, (d.tick.Records+maxBatchRecords-1)/maxBatchRecords) {
+	chunk := d.chunk()
+	for range min(workers, (d.tick.Records+chunk-1)/chunk) {
 		running.Go(func() { d.work(ctx) })
 	}
 	running.Wait()
@@ -89,20 +97,38 @@ func (d *Delivery) Result() Result {
 	return d.tally.snapshot()
 }
 
+// chunk is how many records a worker takes at a time: those of a call where each is an entry of its own.
+func (d *Delivery) chunk() int {
+	if !d.packed {
+		return maxBatchRecords
+	}
+	if d.tick.Spread <= chunkSpan {
+		return chunkRecords
+	}
+	perSpan := float64(d.tick.Records) * float64(chunkSpan) / float64(d.tick.Spread)
+	return max(1, min(chunkRecords, int(perSpan)))
+}
+
 // work takes batches in the order of their records until none is left or there is no point in going on.
 func (d *Delivery) work(ctx context.Context) {
-	b := new(batch)
+	// Not nil: a batch may have no bytes, for a record may be empty, and the SDK wants bytes all the same.
+	b := &batch{data: []byte{}}
+	fill := b.fill
+	if d.packed {
+		fill = b.fillPacked
+	}
+	chunk := d.chunk()
 	for d.mayAttempt(ctx) {
 		d.mu.Lock()
 		first := d.next
-		d.next = min(first+maxBatchRecords, d.tick.Records)
+		d.next = min(first+chunk, d.tick.Records)
 		last := d.next
 		d.mu.Unlock()
 		if first == last {
 			return
 		}
 		for first < last {
-			n := b.fill(d.generator, d.tick, d.key, first, last)
+			n := fill(d.generator, d.tick, d.key, first, last)
 			d.wait(ctx, time.Until(d.start.Add(d.tick.Planned(first))))
 			d.send(ctx, b)
 			first += n
@@ -159,8 +185,9 @@ func (d *Delivery) settle(b *batch, answer *kinesis.PutRecordsOutput, err error)
 		}
 		switch what {
 		case acknowledged:
-			d.tally.acknowledge(aws.ToString(answer.Records[i].ShardId), *answer.Records[i].SequenceNumber)
-			if o := outcome(b.records[i], b.maybe[i], true); joins(run, o) {
+			o := b.sent[i].outcome(true)
+			d.tally.acknowledge(aws.ToString(answer.Records[i].ShardId), *answer.Records[i].SequenceNumber, o.Last-o.First+1)
+			if joins(run, o) {
 				run.Last = o.Last
 			} else {
 				d.tally.add(run)
@@ -170,9 +197,9 @@ func (d *Delivery) settle(b *batch, answer *kinesis.PutRecordsOutput, err error)
 		case throttled:
 			d.tally.Throttled++
 		case maybeStored:
-			b.maybe[i]++
+			b.sent[i].maybe++
 		}
-		b.entries[left], b.records[left], b.maybe[left] = b.entries[i], b.records[i], b.maybe[i]
+		b.entries[left], b.sent[left] = b.entries[i], b.sent[i]
 		left++
 	}
 	d.tally.add(run)
@@ -183,8 +210,8 @@ func (d *Delivery) settle(b *batch, answer *kinesis.PutRecordsOutput, err error)
 func (d *Delivery) giveUp(b *batch) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i, record := range b.records {
-		d.tally.add(outcome(record, b.maybe[i], false))
+	for _, s := range b.sent {
+		d.tally.add(s.outcome(false))
 	}
 	b.keep(0)
 }
@@ -218,22 +245,30 @@ func (d *Delivery) wait(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// A batch is what a worker has in its hands: the entries of the next call, and for each its record and how many
-// attempts may have stored it. Its memory is used again for the next one.
+// A batch is what a worker has in its hands: the entries of the next call, and what has been sent in each. Its memory is
+// used again for the next one.
 type batch struct {
 	entries []types.PutRecordsRequestEntry
-	records []int
-	maybe   []int
+	sent    []sent
 
 	data, keys       []byte
 	dataEnds, keyEnd []int
 	keyStrings       []string
+
+	packer   packer   // where records are packed,
+	hashKeys []string // and the explicit hash keys, empty where an entry has none
+}
+
+// sent is the records of one entry, first to last (both included), and how many attempts may have stored it.
+type sent struct{ first, last, maybe int }
+
+func (s sent) outcome(acknowledged bool) ledger.Range {
+	return outcome(s.first, s.last, s.maybe, acknowledged)
 }
 
 // fill makes the records from first to last (not included), as many as go into a call, and returns how many these are.
 func (b *batch) fill(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int) int {
-	b.keep(0)
-	b.data, b.keys, b.dataEnds, b.keyEnd = b.data[:0], b.keys[:0], b.dataEnds[:0], b.keyEnd[:0]
+	b.clear()
 	for i := first; i < last; i++ {
 		b.data = g.Append(b.data, tick, i)
 		b.keys = g.AppendKey(b.keys, tick, i, key)
@@ -241,7 +276,53 @@ func (b *batch) fill(g *generator.Generator, tick generator.Tick, key generator.
 			break
 		}
 		b.dataEnds, b.keyEnd = append(b.dataEnds, len(b.data)), append(b.keyEnd, len(b.keys))
+		b.sent = append(b.sent, sent{first: i, last: i})
 	}
+	b.makeEntries()
+	return len(b.entries)
+}
+
+// fillPacked does as fill does, with records packed into aggregates. A record that is alone, for it or the next one is too
+// large for an aggregate, is an entry of its own.
+func (b *batch) fillPacked(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int) int {
+	b.clear()
+	b.hashKeys = b.hashKeys[:0]
+	next := first
+	for next < last && len(b.sent) < maxBatchRecords {
+		n := b.packer.pack(g, tick, key, next, last)
+		aggregate, hashKey := &b.packer.aggregate, ""
+		if n > 1 {
+			hashKey = aggregate.hashKey
+			b.data = aggregate.append(b.data)
+			b.keys = append(b.keys, aggregate.key...)
+		} else {
+			n = 1
+			b.data = g.Append(b.data, tick, next)
+			b.keys = g.AppendKey(b.keys, tick, next, key)
+		}
+		if next > first && len(b.data)+len(b.keys) > maxBatchBytes {
+			break
+		}
+		b.dataEnds, b.keyEnd, b.hashKeys = append(b.dataEnds, len(b.data)), append(b.keyEnd, len(b.keys)), append(b.hashKeys, hashKey)
+		b.sent = append(b.sent, sent{first: next, last: next + n - 1})
+		next += n
+	}
+	b.makeEntries()
+	for i := range b.entries {
+		if b.hashKeys[i] != "" {
+			b.entries[i].ExplicitHashKey = &b.hashKeys[i]
+		}
+	}
+	return next - first
+}
+
+func (b *batch) clear() {
+	b.keep(0)
+	b.data, b.keys, b.dataEnds, b.keyEnd = b.data[:0], b.keys[:0], b.dataEnds[:0], b.keyEnd[:0]
+}
+
+// makeEntries makes an entry of each piece of the data and the keys.
+func (b *batch) makeEntries() {
 	// The SDK wants each key as a pointer to a string: one string holds them all.
 	n := len(b.dataEnds)
 	if cap(b.keyStrings) < n {
@@ -252,13 +333,11 @@ func (b *batch) fill(g *generator.Generator, tick generator.Tick, key generator.
 	for i := range n {
 		b.keyStrings[i] = keys[keyStart:b.keyEnd[i]]
 		b.entries = append(b.entries, types.PutRecordsRequestEntry{Data: b.data[dataStart:b.dataEnds[i]], PartitionKey: &b.keyStrings[i]})
-		b.records, b.maybe = append(b.records, first+i), append(b.maybe, 0)
 		dataStart, keyStart = b.dataEnds[i], b.keyEnd[i]
 	}
-	return n
 }
 
 // keep shortens the batch to its first n entries.
 func (b *batch) keep(n int) {
-	b.entries, b.records, b.maybe = b.entries[:n], b.records[:n], b.maybe[:n]
+	b.entries, b.sent = b.entries[:n], b.sent[:n]
 }

@@ -2,9 +2,12 @@ package stream_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -97,9 +100,13 @@ func (s *fakeStream) put(ctx context.Context, in *kinesis.PutRecordsInput) (*kin
 	s.calls++
 	out := &kinesis.PutRecordsOutput{}
 	for i, e := range in.Records {
-		record, known := s.index[string(e.Data)]
-		if !known {
-			return nil, fmt.Errorf("record %q is not of the tick", e.Data)
+		var records []int
+		for _, r := range recordsOf(e) {
+			record, known := s.index[string(r.Data)]
+			if !known {
+				return nil, fmt.Errorf("record %q is not of the tick", r.Data)
+			}
+			records = append(records, record)
 		}
 		entryKind := kind
 		chance := (s.salt + uint32(s.calls)*31 + uint32(i)) * 2654435761 >> 16
@@ -109,18 +116,22 @@ func (s *fakeStream) put(ctx context.Context, in *kinesis.PutRecordsInput) (*kin
 		var answer types.PutRecordsResultEntry
 		switch entryKind {
 		case fine:
-			s.stored[record]++
-			s.acked[record]++
+			for _, record := range records {
+				s.stored[record]++
+				s.acked[record]++
+			}
 			s.sequence++
-			answer.ShardId = aws.String(fmt.Sprintf("shardId-%012d", record%2))
+			answer.ShardId = aws.String(fmt.Sprintf("shardId-%012d", i%2))
 			answer.SequenceNumber = aws.String(fmt.Sprint(s.sequence))
 		case throttledCall:
 			answer.ErrorCode = aws.String("ProvisionedThroughputExceededException")
 		case failedCall, resetCall, timedOutCall, shortCall:
 			answer.ErrorCode = aws.String("InternalFailure")
-			s.maybe[record]++
-			if chance/4%2 == 0 {
-				s.stored[record]++
+			for _, record := range records {
+				s.maybe[record]++
+				if chance/4%2 == 0 {
+					s.stored[record]++
+				}
 			}
 		}
 		out.Records = append(out.Records, answer)
@@ -147,12 +158,37 @@ func (s *fakeStream) put(ctx context.Context, in *kinesis.PutRecordsInput) (*kin
 	return out, nil
 }
 
+// recordsOf is the records of an entry. It panics where the entry is not as consumers need it.
+func recordsOf(e types.PutRecordsRequestEntry) []kinesistest.Record {
+	records, aggregated, err := kinesistest.Deaggregate(e.Data)
+	switch {
+	case err != nil:
+		panic(err)
+	case !aggregated && e.ExplicitHashKey != nil:
+		panic("a record by itself has an explicit hash key")
+	case !aggregated:
+		return []kinesistest.Record{{PartitionKey: *e.PartitionKey, Data: e.Data}}
+	case *e.PartitionKey != records[0].PartitionKey:
+		panic("an aggregate's partition key is not that of its first record")
+	}
+	for _, r := range records {
+		if r.ExplicitHashKey != *e.ExplicitHashKey {
+			panic("a record's explicit hash key is not that of its aggregate")
+		}
+	}
+	return records
+}
+
 // TestOutcomes: whatever goes wrong, in any order, each record has exactly the outcome that proof.md gives to the
 // attempts that were made on it, and the stream holds no more and no fewer copies than the outcome says.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 2200).Draw(rt, "records")
+		aggregation := rapid.SampledFrom([]string{"", ledger.KPL}).Draw(rt, "aggregation")
+		if aggregation != "" {
+			n *= 3
+		}
 		g, tick, key := newTick(t, n, generator.Uniform)
 		tick.Spread = time.Duration(rapid.IntRange(0, 20).Draw(rt, "spread")) * time.Second
 		kind := rapid.OneOf(rapid.SampledFrom([]int{fine, mixed}), rapid.IntRange(fine, dialRefused), rapid.IntRange(fine, kinds-1))
@@ -174,7 +210,7 @@ func TestOutcomes(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			start := time.Now()
-			d := stream.NewDelivery(&fakePutter{s.put}, "s", g, tick, key)
+			d := stream.NewDelivery(&fakePutter{s.put}, "s", g, tick, key, aggregation)
 			err = d.Run(ctx)
 			took, result = time.Since(start), d.Result()
 		})
@@ -250,7 +286,7 @@ func TestPacing(t *testing.T) {
 		d := stream.NewDelivery(&fakePutter{func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
 			calls = append(calls, call{time.Since(start), len(in.Records)})
 			return acknowledge(in), nil
-		}}, "s", g, tick, key)
+		}}, "s", g, tick, key, "")
 		time.AfterFunc(7*time.Second, func() { half = d.Result().Outcomes })
 		if err := d.Run(t.Context()); err != nil {
 			t.Error(err)
@@ -262,6 +298,185 @@ func TestPacing(t *testing.T) {
 	}
 	if diff := cmp.Diff([]ledger.Range{{First: 0, Last: 999, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}}, half); diff != "" {
 		t.Errorf("outcomes after 7 s (-want +got):\n%s", diff)
+	}
+}
+
+// TestPackedPacing: a call is made when its first record is planned, and none of the others is more than a second early.
+func TestPackedPacing(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		records int
+		spread  time.Duration
+		calls   []int // how many records each has,
+		apart   time.Duration
+		units   int // and entries, in all
+	}{
+		{100, 2 * time.Second, []int{50, 50}, time.Second, 2},
+		{10, 20 * time.Second, []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 2 * time.Second, 10},
+		{7000, 0, []int{2500, 2500, 2000}, 0, 17 + 17 + 14},
+		{15000, 3 * time.Second, []int{2500, 2500, 2500, 2500, 2500, 2500}, 500 * time.Millisecond, 6 * 17},
+	} {
+		g, tick, key := newTick(t, tc.records, generator.Uniform)
+		tick.Spread = tc.spread
+		var mu sync.Mutex
+		var calls []int
+		units := 0
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			d := stream.NewDelivery(&fakePutter{func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				records := 0
+				for _, e := range in.Records {
+					records += len(recordsOf(e))
+				}
+				if got, want := time.Since(start), time.Duration(len(calls))*tc.apart; got != want {
+					t.Errorf("%d records in %s: call %d is at %s, want %s", tc.records, tc.spread, len(calls), got, want)
+				}
+				calls, units = append(calls, records), units+len(in.Records)
+				return acknowledge(in), nil
+			}}, "s", g, tick, key, ledger.KPL)
+			if err := d.Run(t.Context()); err != nil {
+				t.Error(err)
+			}
+			want := []ledger.Range{{Last: tc.records - 1, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}}
+			if diff := cmp.Diff(want, d.Result().Outcomes); diff != "" {
+				t.Errorf("outcomes (-want +got):\n%s", diff)
+			}
+			if got := d.Result().Shards["shardId-000000000000"].Records; got != tc.records {
+				t.Errorf("the shard holds %d records, want %d", got, tc.records)
+			}
+		})
+		slices.Sort(calls) // those of one moment come in any order
+		slices.Sort(tc.calls)
+		if diff := cmp.Diff(tc.calls, calls); diff != "" || units != tc.units {
+			t.Errorf("%d records in %s: %d entries, want %d; records of the calls (-want +got):\n%s", tc.records, tc.spread, units, tc.units, diff)
+		}
+	}
+}
+
+// TestPacked: whatever the records, each is sent once, as it is; an aggregate has 25,000 bytes at most, and no room for the
+// next record; a call holds 500 entries and 5 MB at most; and the same tick is packed in the same way.
+func TestPacked(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.SampledFrom([]int{1, 100, 3000, 12_400, 24_900, 25_100, 100_000}).Draw(t, "size")
+		schema := pipeline.Schema{Source: "s", Columns: []pipeline.Column{
+			{Name: "n", Alias: "C0", Type: pipeline.Type{Kind: pipeline.Integer}, Fake: pipeline.Fake{Integers: [][2]int64{{0, 99}}}},
+			{Name: "text", Alias: "C1", Type: pipeline.Type{Kind: pipeline.VarChar}, Fake: pipeline.Fake{Text: strings.Repeat("x", size)}},
+		}}
+		g, err := generator.New(schema, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, _ := g.KeyOf(rapid.SampledFrom([]string{generator.Uniform, "n"}).Draw(t, "key"))
+		tick := generator.Tick{Time: time.Unix(0, 0), Records: rapid.IntRange(1, max(1, min(3000, 3_000_000/size))).Draw(t, "records")}
+		tick.Poison = rapid.IntRange(0, tick.Records).Draw(t, "poison")
+
+		send := func() (sent map[int]string) {
+			sent = map[int]string{} // the entries' data, by the index of their first record
+			starts := map[string][]int{}
+			for i := range tick.Records {
+				record := string(g.Append(nil, tick, i))
+				starts[record] = append(starts[record], i)
+			}
+			var calls [][]types.PutRecordsRequestEntry
+			var mu sync.Mutex
+			d := stream.NewDelivery(&fakePutter{func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				entries := make([]types.PutRecordsRequestEntry, len(in.Records))
+				bytes := 0
+				for i, e := range in.Records {
+					if e.Data == nil {
+						t.Errorf("an entry has no data, which the SDK refuses")
+					}
+					bytes += len(e.Data) + len(*e.PartitionKey)
+					entries[i] = types.PutRecordsRequestEntry{Data: slices.Clone(e.Data), PartitionKey: aws.String(strings.Clone(*e.PartitionKey))}
+					if e.ExplicitHashKey != nil {
+						entries[i].ExplicitHashKey = aws.String(*e.ExplicitHashKey)
+					}
+				}
+				if len(entries) > 500 || bytes > 5_000_000 {
+					t.Errorf("a call has %d entries of %d bytes", len(entries), bytes)
+				}
+				calls = append(calls, entries)
+				return acknowledge(in), nil
+			}}, "s", g, tick, key, ledger.KPL)
+			if err := d.Run(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			// Each call's records follow each other. Where it begins is found by its first ones.
+			taken := make([]bool, tick.Records)
+			for _, entries := range calls {
+				var records []kinesistest.Record
+				for _, e := range entries {
+					records = append(records, recordsOf(e)...)
+				}
+				first := -1
+				for _, at := range starts[string(records[0].Data)] {
+					fits := !taken[at] && at+len(records) <= tick.Records
+					for i := 0; fits && i < len(records); i++ {
+						fits = string(g.Append(nil, tick, at+i)) == string(records[i].Data)
+					}
+					if fits {
+						first = at
+						break
+					}
+				}
+				if first < 0 {
+					t.Fatalf("a call of %d records has some that are not the tick's, or were sent before", len(records))
+				}
+				at := first
+				for n, e := range entries {
+					inside := recordsOf(e)
+					sent[at] = string(e.Data) + *e.PartitionKey + aws.ToString(e.ExplicitHashKey)
+					if e.ExplicitHashKey != nil && len(e.Data)+len(*e.PartitionKey) > 25_000 {
+						t.Fatalf("an aggregate has %d bytes", len(e.Data)+len(*e.PartitionKey))
+					}
+					if n+1 < len(entries) && len(e.Data)+len(recordsOf(entries[n+1])[0].Data)+400 < 25_000 {
+						t.Fatalf("an aggregate of %d bytes has no room for a record of %d", len(e.Data), len(recordsOf(entries[n+1])[0].Data))
+					}
+					for i, r := range inside {
+						want := string(g.AppendKey(nil, tick, at+i, key))
+						if g.NameOf(key) == generator.Uniform {
+							want = string(g.AppendKey(nil, tick, at, key))
+						}
+						if r.PartitionKey != want || taken[at+i] {
+							t.Fatalf("record %d has partition key %q, want %q; sent before: %t", at+i, r.PartitionKey, want, taken[at+i])
+						}
+						taken[at+i] = true
+					}
+					at += len(inside)
+				}
+			}
+			if at := slices.Index(taken, false); at >= 0 {
+				t.Fatalf("record %d was not sent", at)
+			}
+			return sent
+		}
+		if diff := cmp.Diff(send(), send()); diff != "" {
+			t.Fatalf("the second time, the tick was packed otherwise:\n%s", diff)
+		}
+	})
+}
+
+// TestEmptyRecord: a record of 0 bytes is sent, even where it is all that a call has.
+func TestEmptyRecord(t *testing.T) {
+	t.Parallel()
+	for _, aggregation := range []string{"", ledger.KPL} {
+		g, tick, key := newTick(t, 501, generator.Uniform)
+		tick.Poison = len(g.Faults()) // so the last record is the one that is empty
+		server := kinesistest.New()
+		defer server.Close()
+		server.Keep = true
+		d := stream.NewDelivery(clientOf(server), "s", g, tick, key, aggregation)
+		if err := d.Run(t.Context()); err != nil || g.FaultOf(tick, 500) != generator.EmptyRecord {
+			t.Errorf("aggregation %q: %v; the last record has fault %q", aggregation, err, g.FaultOf(tick, 500))
+		}
+		if got := server.Stored(); got[""] != 1 || len(got) != 501 {
+			t.Errorf("aggregation %q: the stream holds %d empty records and %d different ones", aggregation, got[""], len(got))
+		}
 	}
 }
 
@@ -287,7 +502,7 @@ func TestLargeRecords(t *testing.T) {
 		}
 		records += len(in.Records)
 		return acknowledge(in), nil
-	}}, "s", g, generator.Tick{Time: time.Unix(0, 0), Records: 200}, key)
+	}}, "s", g, generator.Tick{Time: time.Unix(0, 0), Records: 200}, key, "")
 	if err := d.Run(t.Context()); err != nil || records != 200 {
 		t.Errorf("sent %d records (%v), want 200", records, err)
 	}
@@ -305,7 +520,7 @@ func TestDenied(t *testing.T) {
 				return acknowledge(in), nil
 			}
 			return nil, &types.ResourceNotFoundException{Message: aws.String("no such stream")}
-		}}, "trips", g, tick, key)
+		}}, "trips", g, tick, key, "")
 		err := d.Run(t.Context())
 		var notFound *types.ResourceNotFoundException
 		if !errors.As(err, &notFound) || !strings.Contains(err.Error(), "stream trips") {
@@ -340,7 +555,7 @@ func TestDeadline(t *testing.T) {
 			d := stream.NewDelivery(&fakePutter{func(ctx context.Context, _ *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
 				<-ctx.Done()
 				return nil, ctx.Err()
-			}}, "s", g, tick, key)
+			}}, "s", g, tick, key, "")
 			if err := d.Run(ctx); err != nil {
 				t.Errorf("limit %s: %v", limit, err)
 			}
@@ -386,35 +601,44 @@ func TestOverHTTP(t *testing.T) {
 		"no stream":                {kinesistest.NotFound, all(ledger.Rejected, 0, 0), 0, "ResourceNotFoundException"},
 		"no permission":            {kinesistest.Denied, all(ledger.Rejected, 0, 0), 0, "AccessDeniedException"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g, tick, key := newTick(t, n, "VendorID")
-			server := kinesistest.New()
-			defer server.Close()
-			server.Keep = true
-			server.Fault = func(call int) kinesistest.Fault {
-				if call == 0 {
-					return tc.fault
+		for _, aggregation := range []string{"", ledger.KPL} {
+			t.Run(name+aggregation, func(t *testing.T) {
+				t.Parallel()
+				g, tick, key := newTick(t, n, "VendorID")
+				server := kinesistest.New()
+				defer server.Close()
+				server.Keep = true
+				server.Fault = func(call int) kinesistest.Fault {
+					if call == 0 {
+						return tc.fault
+					}
+					return kinesistest.None
 				}
-				return kinesistest.None
-			}
-			d := stream.NewDelivery(clientOf(server), "s", g, tick, key)
-			err := d.Run(t.Context())
-			if (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
-				t.Errorf("error is %v, want %q", err, tc.err)
-			}
-			if diff := cmp.Diff(tc.want, d.Result().Outcomes); diff != "" {
-				t.Errorf("outcomes (-want +got):\n%s", diff)
-			}
-			stored := server.Stored()
-			copies := 0
-			for i := range n {
-				copies += stored[string(g.Append(nil, tick, i))]
-			}
-			if copies != tc.copies || server.Records() != tc.copies {
-				t.Errorf("the stream holds %d copies of the tick and %d records, want %d", copies, server.Records(), tc.copies)
-			}
-		})
+				want, wantCopies := tc.want, tc.copies
+				if aggregation != "" && tc.fault == kinesistest.EveryOtherFails {
+					want, wantCopies = acknowledged, n // all are in one entry
+				}
+				d := stream.NewDelivery(clientOf(server), "s", g, tick, key, aggregation)
+				err := d.Run(t.Context())
+				if (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
+					t.Errorf("error is %v, want %q", err, tc.err)
+				}
+				if diff := cmp.Diff(want, d.Result().Outcomes); diff != "" {
+					t.Errorf("outcomes (-want +got):\n%s", diff)
+				}
+				copies, all := 0, 0
+				stored := server.Stored()
+				for i := range n {
+					copies += stored[string(g.Append(nil, tick, i))]
+				}
+				for _, n := range stored {
+					all += n
+				}
+				if copies != wantCopies || all != wantCopies {
+					t.Errorf("the stream holds %d copies of the tick and %d records, want %d", copies, all, wantCopies)
+				}
+			})
+		}
 	}
 
 	t.Run("connection refused", func(t *testing.T) {
@@ -424,7 +648,7 @@ func TestOverHTTP(t *testing.T) {
 		server.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
-		d := stream.NewDelivery(clientOf(server), "s", g, tick, key)
+		d := stream.NewDelivery(clientOf(server), "s", g, tick, key, "")
 		if err := d.Run(ctx); err != nil {
 			t.Error(err)
 		}
@@ -441,7 +665,7 @@ func TestShardsOfTheExercise(t *testing.T) {
 		g, tick, key := newTick(t, 2000, keyName)
 		server := kinesistest.New()
 		defer server.Close()
-		d := stream.NewDelivery(clientOf(server), "s", g, tick, key)
+		d := stream.NewDelivery(clientOf(server), "s", g, tick, key, "")
 		if err := d.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -449,5 +673,82 @@ func TestShardsOfTheExercise(t *testing.T) {
 		if len(got) != shards || got["shardId-000000000001"].Records < 900 {
 			t.Errorf("key %s: shards are %+v, want %d of them", keyName, got, shards)
 		}
+	}
+}
+
+// TestPackedShards: aggregates spread evenly over the shards, whatever the partition key.
+func TestPackedShards(t *testing.T) {
+	t.Parallel()
+	const n = 40_000 // some 270 aggregates
+	for _, keyName := range []string{generator.Uniform, "VendorID"} {
+		g, tick, key := newTick(t, n, keyName)
+		server := kinesistest.New()
+		defer server.Close()
+		server.Shards = 4
+		d := stream.NewDelivery(clientOf(server), "s", g, tick, key, ledger.KPL)
+		if err := d.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for id, shard := range d.Result().Shards {
+			if shard.Records < n/8 || shard.Records > n*3/8 {
+				t.Errorf("key %s: %s has %d of %d records", keyName, id, shard.Records, n)
+			}
+		}
+		if got := len(d.Result().Shards); got != 4 {
+			t.Errorf("key %s: %d shards have records, want 4", keyName, got)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden is an aggregate as the analytics application's AggregateTest reads it: it has Flink's connector take it apart.
+// Bytes are base64.
+type golden struct {
+	PartitionKey    string         `json:"partitionKey"`
+	ExplicitHashKey string         `json:"explicitHashKey"`
+	Data            []byte         `json:"data"`
+	Records         []goldenRecord `json:"records"`
+}
+
+type goldenRecord struct {
+	PartitionKey string `json:"partitionKey"`
+	Data         []byte `json:"data"`
+}
+
+// TestGoldenAggregate pins the bytes of an aggregate with several partition keys and every fault, an empty record too.
+func TestGoldenAggregate(t *testing.T) {
+	t.Parallel()
+	g, tick, key := newTick(t, 40, "VendorID")
+	tick.Poison = len(g.Faults())
+	var got []golden
+	d := stream.NewDelivery(&fakePutter{func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+		for _, e := range in.Records {
+			got = append(got, golden{PartitionKey: *e.PartitionKey, ExplicitHashKey: aws.ToString(e.ExplicitHashKey), Data: slices.Clone(e.Data)})
+		}
+		return acknowledge(in), nil
+	}}, "s", g, tick, key, ledger.KPL)
+	if err := d.Run(t.Context()); err != nil || len(got) != 1 {
+		t.Fatalf("%d entries (%v), want 1", len(got), err)
+	}
+	for i := range tick.Records {
+		got[0].Records = append(got[0].Records, goldenRecord{string(g.AppendKey(nil, tick, i, key)), g.Append([]byte{}, tick, i)})
+	}
+	data, err := json.MarshalIndent(got[0], "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = "testdata/aggregate.json"
+	if *update {
+		if err := os.WriteFile(file, append(data, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(data)+"\n"); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
 	}
 }

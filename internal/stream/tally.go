@@ -48,16 +48,16 @@ func joins(a, b ledger.Range) bool {
 	return a.Last+1 == b.First && a.Outcome == b.Outcome && a.Lo == b.Lo && a.Hi == b.Hi
 }
 
-// acknowledge counts a record that a shard has stored.
-func (t *tally) acknowledge(shard, sequenceNumber string) {
+// acknowledge counts the records of an entry that a shard has stored.
+func (t *tally) acknowledge(shard, sequenceNumber string, records int) {
 	s := t.Shards[shard]
-	s.Records++
-	if s.Records == 1 || compareSequenceNumbers(sequenceNumber, s.FirstSequenceNumber) < 0 {
+	if s.Records == 0 || compareSequenceNumbers(sequenceNumber, s.FirstSequenceNumber) < 0 {
 		s.FirstSequenceNumber = sequenceNumber
 	}
-	if s.Records == 1 || compareSequenceNumbers(sequenceNumber, s.LastSequenceNumber) > 0 {
+	if s.Records == 0 || compareSequenceNumbers(sequenceNumber, s.LastSequenceNumber) > 0 {
 		s.LastSequenceNumber = sequenceNumber
 	}
+	s.Records += records
 	t.Shards[shard] = s
 }
 
@@ -73,9 +73,9 @@ func compareSequenceNumbers(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-// outcome is that of a record with this many attempts that may have been stored, acknowledged at last or not.
-func outcome(record, maybe int, acknowledged bool) ledger.Range {
-	r := ledger.Range{First: record, Last: record, Hi: maybe}
+// outcome is that of records with this many attempts that may have been stored, acknowledged at last or not.
+func outcome(first, last, maybe int, acknowledged bool) ledger.Range {
+	r := ledger.Range{First: first, Last: last, Hi: maybe}
 	switch {
 	case acknowledged && maybe == 0:
 		r.Outcome = ledger.Acknowledged

@@ -1,7 +1,7 @@
 // Package kinesistest is a stand-in for Kinesis over HTTP, for tests and benchmarks in this process.
 //
-// It knows PutRecords and no more of it than a producer sees: as many shards as asked for, chosen by the MD5 of the
-// partition key, sequence numbers that look like Kinesis' own, no limits, and faults by hook. It reads the request by
+// It knows PutRecords and no more of it than a producer sees: as many shards as asked for, chosen by the explicit hash key
+// or else the MD5 of the partition key, sequence numbers that look like Kinesis' own, no limits, and faults by hook. It reads the request by
 // looking for its keys and does not decode the records unless it is to keep them, so that a benchmark measures the producer.
 package kinesistest
 
@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math/big"
 	"math/bits"
 	"net"
 	"net/http"
@@ -45,12 +46,13 @@ type Server struct {
 	Shards int
 	// Fault, where set, says what goes wrong with the call of this number, from 0.
 	Fault func(call int) Fault
-	// Keep makes the server count what it stores, by data.
+	// Keep makes the server count what it stores, by data; an aggregate counts as the records in it.
 	Keep bool
 
 	mu       sync.Mutex
 	calls    int
 	sequence uint64
+	units    int
 	stored   map[string]int
 	buffers  sync.Pool
 }
@@ -73,11 +75,19 @@ func (s *Server) Stored() map[string]int {
 	return stored
 }
 
-// Records is how many copies of records were stored since the server started.
+// Records is how many copies of entries were stored since the server started: of records, or of aggregates.
 func (s *Server) Records() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return int(s.sequence)
+}
+
+// Units is how many PUT payload units what was stored comes to: each copy counts, with its partition key, in pieces of 25 KB,
+// of which a megabyte has 40.
+func (s *Server) Units() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.units
 }
 
 type buffers struct{ in, out []byte }
@@ -176,6 +186,7 @@ func (s *Server) store(answer, request []byte, fault Fault) []byte {
 		if !more {
 			break
 		}
+		explicit, rest := explicitHashKey(rest)
 		key, rest, _ := next(rest, `"PartitionKey":"`)
 		request = rest
 		if i > 0 {
@@ -192,6 +203,13 @@ func (s *Server) store(answer, request []byte, fault Fault) []byte {
 			answer = fmt.Appendf(answer, `{"ErrorCode":%q,"ErrorMessage":%q}`, code, message)
 		} else {
 			hash := md5.Sum(key)
+			if explicit != nil {
+				value, ok := new(big.Int).SetString(string(explicit), 10)
+				if !ok || value.Sign() < 0 || value.BitLen() > 128 {
+					panic(fmt.Sprintf("explicit hash key %q", explicit))
+				}
+				value.FillBytes(hash[:])
+			}
 			// The shards have equal shares of the 128-bit hash space: shard = hash · shards / 2¹²⁸.
 			shard, _ := bits.Mul64(binary.BigEndian.Uint64(hash[:8]), shards)
 			answer = append(answer, `{"SequenceNumber":"49654321098765432109876543210987654`...)
@@ -201,17 +219,41 @@ func (s *Server) store(answer, request []byte, fault Fault) []byte {
 		}
 		if stored {
 			s.sequence++
+			size := base64.StdEncoding.DecodedLen(len(data)) - bytes.Count(data[max(0, len(data)-2):], []byte("=")) + len(key)
+			s.units += (size + unit - 1) / unit
 			if s.Keep {
 				record, err := base64.StdEncoding.DecodeString(string(data))
 				if err != nil {
 					panic(err)
 				}
-				s.stored[string(record)]++
+				records, aggregated, err := Deaggregate(record)
+				if err != nil {
+					panic(err)
+				}
+				if !aggregated {
+					records = []Record{{Data: record}}
+				}
+				for _, r := range records {
+					s.stored[string(r.Data)]++
+				}
 			}
 		}
 	}
 	answer = append(answer, `],"FailedRecordCount":`...)
 	return append(strconv.AppendInt(answer, int64(failed), 10), '}')
+}
+
+// unit is the bytes of a PUT payload unit.
+const unit = 25_000
+
+// explicitHashKey finds the explicit hash key of an entry whose data ends where entry begins, nil where it has none. The
+// SDK writes an entry's fields in the order of their names.
+func explicitHashKey(entry []byte) (key, rest []byte) {
+	if !bytes.HasPrefix(entry, []byte(`","ExplicitHashKey":"`)) {
+		return nil, entry
+	}
+	key, rest, _ = next(entry, `"ExplicitHashKey":"`)
+	return key, rest
 }
 
 // next finds the string that follows the prefix, and what comes after it. Base64 and the keys have nothing escaped.
