@@ -9,6 +9,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/ledger"
 	"streamproof/pipeline"
 )
 
@@ -21,6 +22,9 @@ const (
 	MaxSpreadSeconds = 600
 )
 
+// NoAggregation sends each record by itself.
+const NoAggregation = "none"
+
 // Config is the function's environment.
 type Config struct {
 	// StreamName is the Kinesis stream, Bucket the bucket of the ledger.
@@ -32,6 +36,8 @@ type Config struct {
 	SpreadSeconds int `env:"SPREAD_SECONDS" envDefault:"20"`
 	// PartitionKey is generator.Uniform or a column of the schema.
 	PartitionKey string `env:"PARTITION_KEY" envDefault:"uniform"`
+	// Aggregation is NoAggregation or ledger.KPL, to pack the records as the Kinesis Producer Library does.
+	Aggregation string `env:"AGGREGATION" envDefault:"none"`
 	// Seed makes the records, with the tick and the index.
 	Seed uint64 `env:"SEED" envDefault:"1"`
 }
@@ -61,6 +67,9 @@ func ReadConfig(environment map[string]string, p *pipeline.Pipeline) (Config, er
 	}
 	if !unread["SpreadSeconds"] && (c.SpreadSeconds < 0 || c.SpreadSeconds > MaxSpreadSeconds) {
 		faults = append(faults, fmt.Errorf("SPREAD_SECONDS is %d, want 0 to %d", c.SpreadSeconds, MaxSpreadSeconds))
+	}
+	if c.Aggregation != NoAggregation && c.Aggregation != ledger.KPL {
+		faults = append(faults, fmt.Errorf("AGGREGATION is %q, want %s or %s", c.Aggregation, NoAggregation, ledger.KPL))
 	}
 	g, err := generator.New(p.Schema, c.Seed)
 	if err == nil {

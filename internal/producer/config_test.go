@@ -20,12 +20,12 @@ func TestReadConfig(t *testing.T) {
 	t.Parallel()
 	p := embedded(t)
 	got, err := producer.ReadConfig(environment(nil), p)
-	want := producer.Config{StreamName: "trips", Bucket: "bucket", RecordsPerTick: 1000, SpreadSeconds: 20, PartitionKey: "uniform", Seed: 1}
+	want := producer.Config{StreamName: "trips", Bucket: "bucket", RecordsPerTick: 1000, SpreadSeconds: 20, PartitionKey: "uniform", Aggregation: "none", Seed: 1}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("defaults (-want +got):\n%s%v", diff, err)
 	}
-	got, err = producer.ReadConfig(environment(map[string]string{"SPREAD_SECONDS": "0", "PARTITION_KEY": p.Schema.Columns[0].Name, "SEED": "18446744073709551615"}), p)
-	want.SpreadSeconds, want.PartitionKey, want.Seed = 0, p.Schema.Columns[0].Name, 1<<64-1
+	got, err = producer.ReadConfig(environment(map[string]string{"SPREAD_SECONDS": "0", "PARTITION_KEY": p.Schema.Columns[0].Name, "SEED": "18446744073709551615", "AGGREGATION": "kpl"}), p)
+	want.SpreadSeconds, want.PartitionKey, want.Seed, want.Aggregation = 0, p.Schema.Columns[0].Name, 1<<64-1, "kpl"
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("all set (-want +got):\n%s%v", diff, err)
 	}
@@ -38,8 +38,8 @@ func TestReadConfig(t *testing.T) {
 		{"nothing", nil, []string{`"STREAM_NAME" is not set`, `"BUCKET" is not set`, `"RECORDS_PER_TICK" is not set`}},
 		{"empty", environment(map[string]string{"STREAM_NAME": "", "BUCKET": ""}), []string{`"STREAM_NAME"`, `"BUCKET"`}},
 		{
-			"everything wrong", map[string]string{"RECORDS_PER_TICK": "many", "SPREAD_SECONDS": "601", "PARTITION_KEY": "vendor", "SEED": "-1"},
-			[]string{`"STREAM_NAME" is not set`, `"BUCKET" is not set`, "RECORDS_PER_TICK: ", "SPREAD_SECONDS is 601, want 0 to 600", `PARTITION_KEY: partition key "vendor"`, "SEED: "},
+			"everything wrong", map[string]string{"RECORDS_PER_TICK": "many", "SPREAD_SECONDS": "601", "PARTITION_KEY": "vendor", "SEED": "-1", "AGGREGATION": "KPL"},
+			[]string{`"STREAM_NAME" is not set`, `"BUCKET" is not set`, "RECORDS_PER_TICK: ", "SPREAD_SECONDS is 601, want 0 to 600", `PARTITION_KEY: partition key "vendor"`, "SEED: ", `AGGREGATION is "KPL", want none or kpl`},
 		},
 		{"too few", environment(map[string]string{"RECORDS_PER_TICK": "0", "SPREAD_SECONDS": "-1"}), []string{"RECORDS_PER_TICK is 0, want 1 to 10000000", "SPREAD_SECONDS is -1"}},
 		{"too many", environment(map[string]string{"RECORDS_PER_TICK": "10000001"}), []string{"RECORDS_PER_TICK is 10000001"}},

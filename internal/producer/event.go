@@ -18,13 +18,14 @@ const placeholder = "<aws.scheduler.scheduled-time>"
 type order struct {
 	tick    time.Time // UTC, in whole milliseconds
 	records int
+	poison  int // how many of the records are malformed on purpose
 }
 
 // readEvent reads an event that arrived at this time. It has one of three forms:
 //
-//	{"scheduledTime": "2026-01-02T03:04:00Z"}           the schedule's Input
-//	{"detail-type": "Scheduled Event", "time": "…", …}  EventBridge's own
-//	{"records": 1000, "tick": "2026-01-02T03:04:05Z"}   by hand; each may be left out
+//	{"scheduledTime": "2026-01-02T03:04:00Z"}                         the schedule's Input
+//	{"detail-type": "Scheduled Event", "time": "…", …}                EventBridge's own
+//	{"records": 1000, "poison": 20, "tick": "2026-01-02T03:04:05Z"}   by hand; each may be left out
 func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 	o := order{tick: arrived.UTC().Truncate(time.Millisecond), records: records}
 	var fields map[string]json.RawMessage
@@ -54,21 +55,34 @@ func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 		return o, o.readTime("scheduledTime", at)
 	}
 
-	if err := onlyKnown(fields, "records", "tick"); err != nil {
+	if err := onlyKnown(fields, "records", "poison", "tick"); err != nil {
 		return o, err
 	}
-	if n, ok := fields["records"]; ok {
-		if err := json.Unmarshal(n, &o.records); err != nil || string(n) == "null" {
-			return o, fmt.Errorf("event: records is %s, want a whole number", excerpt(n))
-		}
-		if o.records < 1 || o.records > MaxRecords {
-			return o, fmt.Errorf("event: records is %d, want 1 to %d", o.records, MaxRecords)
-		}
+	if err := readNumber(fields, "records", &o.records, 1, MaxRecords); err != nil {
+		return o, err
+	}
+	if err := readNumber(fields, "poison", &o.poison, 0, o.records); err != nil {
+		return o, err
 	}
 	if at, ok := fields["tick"]; ok {
 		return o, o.readTime("tick", at)
 	}
 	return o, nil
+}
+
+// readNumber reads a whole number, where the event has it.
+func readNumber(fields map[string]json.RawMessage, field string, into *int, low, high int) error {
+	value, ok := fields[field]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(value, into); err != nil || string(value) == "null" {
+		return fmt.Errorf("event: %s is %s, want a whole number", field, excerpt(value))
+	}
+	if *into < low || *into > high {
+		return fmt.Errorf("event: %s is %d, want %d to %d", field, *into, low, high)
+	}
+	return nil
 }
 
 func (o *order) readTime(field string, value json.RawMessage) error {
@@ -100,7 +114,7 @@ func onlyKnown(fields map[string]json.RawMessage, known ...string) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	return fmt.Errorf(`event: %s is not known here; give {"records": N, "tick": "time"}, {"scheduledTime": "time"} or a Scheduled Event`, strings.Join(unknown, ", "))
+	return fmt.Errorf(`event: %s is not known here; give {"records": N, "poison": K, "tick": "time"}, {"scheduledTime": "time"} or a Scheduled Event`, strings.Join(unknown, ", "))
 }
 
 // excerpt is the beginning of what somebody sent, for an error.

@@ -72,6 +72,8 @@ type Answer struct {
 	// Sent is whether this event sent the tick; else what follows is what the ledger says of it so far.
 	Sent    bool `json:"sent"`
 	Records int  `json:"records"`
+	// Poison is how many of the records are malformed on purpose.
+	Poison int `json:"poison,omitempty"`
 	// Acknowledged, Rejected and Unknown are records by outcome; they add up to Records in a complete tick.
 	Acknowledged int `json:"acknowledged"`
 	// AcknowledgedAfterUnknown is those of Acknowledged that the stream may hold more than once.
@@ -133,6 +135,10 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 		}
 		p.published.Store(true)
 	}
+	aggregation := p.config.Aggregation
+	if aggregation == NoAggregation {
+		aggregation = ""
+	}
 	claim, err := p.ledger.Claim(ctx, ledger.Tick{
 		Tick:  order.tick,
 		Owner: rand.Text(),
@@ -144,6 +150,8 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 		Records:       order.records,
 		SpreadSeconds: p.config.SpreadSeconds,
 		PartitionKey:  p.generator.NameOf(p.key),
+		Poison:        order.poison,
+		Aggregation:   aggregation,
 	})
 	var claimed *ledger.ClaimedError
 	if errors.As(err, &claimed) {
@@ -159,8 +167,8 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 func (p *Producer) send(ctx context.Context, claim *ledger.Claim, until time.Time) (*Answer, error) {
 	tick := claim.Tick()
 	delivery := stream.NewDelivery(p.client, p.config.StreamName, p.generator, generator.Tick{
-		Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second,
-	}, p.key)
+		Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison,
+	}, p.key, tick.Aggregation)
 
 	sending, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
@@ -243,7 +251,7 @@ func sentBefore(tick *ledger.Tick, now time.Time) *Answer {
 func answerOf(tick *ledger.Tick) *Answer {
 	count := ledger.Count(tick.Outcomes)
 	a := &Answer{
-		Tick: tick.Tick, State: tick.State, Records: tick.Records,
+		Tick: tick.Tick, State: tick.State, Records: tick.Records, Poison: tick.Poison,
 		Acknowledged:             count[ledger.Acknowledged] + count[ledger.AcknowledgedAfterUnknown],
 		AcknowledgedAfterUnknown: count[ledger.AcknowledgedAfterUnknown],
 		Rejected:                 count[ledger.Rejected], Unknown: count[ledger.Unknown],

@@ -23,9 +23,11 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/ledger/s3test"
 	"streamproof/internal/producer"
+	"streamproof/internal/stream/kinesistest"
 	"streamproof/pipeline"
 )
 
@@ -138,6 +140,7 @@ func TestEvents(t *testing.T) {
 		{"scheduled.json", sample("scheduled.json"), minute, 1000},
 		{"scheduled-default.json", sample("scheduled-default.json"), minute, 1000},
 		{"by-hand.json", sample("by-hand.json"), time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), 1000},
+		{"poison.json", sample("poison.json"), time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), 1000},
 		{"placeholder", `{"scheduledTime":"<aws.scheduler.scheduled-time>"}`, start.Add(time.Second), 1000},
 		{"placeholder, escaped", `{"scheduledTime":"\u003caws.scheduler.scheduled-time\u003e"}`, start.Add(time.Second), 1000},
 		{"empty", `{}`, start.Add(1234 * time.Millisecond), 1000},
@@ -180,6 +183,11 @@ func TestBadEvents(t *testing.T) {
 		`{"records": 1.5}`:                      "records is 1.5, want a whole number",
 		`{"records": "5"}`:                      `records is "5", want a whole number`,
 		`{"records": null}`:                     "records is null",
+		`{"poison": -1}`:                        "poison is -1, want 0 to 1000",
+		`{"records": 5, "poison": 6}`:           "poison is 6, want 0 to 5",
+		`{"poison": 1.5}`:                       "poison is 1.5, want a whole number",
+		`{"poison": "1"}`:                       `poison is "1", want a whole number`,
+		`{"poison": null}`:                      "poison is null",
 		`{"tick": "yesterday"}`:                 `tick is "yesterday", want a time`,
 		`{"tick": "2026-01-02 03:04"}`:          "want a time",
 		`{"tick": 5}`:                           "tick is 5, want a string",
@@ -188,6 +196,7 @@ func TestBadEvents(t *testing.T) {
 		`{"tick": "9999-12-31T23:59:59Z"}`:      "to 9998",
 		`{"scheduledTime": "soon"}`:             `scheduledTime is "soon"`,
 		`{"scheduledTime": "2026-01-02T03:04:05Z", "records": 5}`:          `"records" is not known here`,
+		`{"scheduledTime": "2026-01-02T03:04:05Z", "poison": 5}`:           `"poison" is not known here`,
 		`{"detail-type": "Scheduled Event"}`:                               "without a time",
 		`{"detail-type": "S3 Object Created", "time": "2026-01-02T00:00"}`: `detail-type is "S3 Object Created"`,
 	} {
@@ -267,6 +276,59 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", file, diff)
 		}
 	})
+}
+
+// TestPoison: what is malformed and how it is packed stand in the claim and in the answers, and the stream has both so.
+func TestPoison(t *testing.T) {
+	t.Parallel()
+	for _, aggregation := range []string{"none", ledger.KPL} {
+		t.Run(aggregation, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, map[string]string{"AGGREGATION": aggregation, "SPREAD_SECONDS": "0"})
+				entries, sent := 0, map[string]int{}
+				w.put = func(_ context.Context, _ int, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+					entries += len(in.Records)
+					for _, e := range in.Records {
+						records, aggregated, err := kinesistest.Deaggregate(e.Data)
+						if err != nil || aggregated != (aggregation == ledger.KPL) {
+							t.Errorf("an entry is an aggregate: %t (%v)", aggregated, err)
+						}
+						if !aggregated {
+							records = []kinesistest.Record{{Data: e.Data}}
+						}
+						for _, r := range records {
+							sent[string(r.Data)]++
+						}
+					}
+					return stored(in), nil
+				}
+				event := `{"records": 300, "poison": 30, "tick": "2000-01-01T00:00:00Z"}`
+				for _, first := range []bool{true, false} {
+					answer, err := w.invoke(event)
+					if err != nil || answer.Poison != 30 || answer.Acknowledged != 300 || answer.Sent != first {
+						t.Fatalf("answer is %+v (%v)", answer, err)
+					}
+				}
+				tick := w.tick(start)
+				if want := strings.TrimPrefix(aggregation, "none"); tick.Poison != 30 || tick.Aggregation != want {
+					t.Errorf("the tick has poison %d and aggregation %q, want 30 and %q", tick.Poison, tick.Aggregation, want)
+				}
+				g, err := generator.New(embedded(t).Schema, tick.Seed)
+				if err != nil {
+					t.Fatal(err)
+				}
+				records := generator.Tick{Time: tick.Tick, Records: tick.Records, Poison: tick.Poison}
+				for i := range tick.Records {
+					if record := string(g.Append(nil, records, i)); sent[record] < 1 {
+						t.Errorf("record %d was not sent: %q", i, record)
+					}
+				}
+				if want := map[string]int{"none": 300, ledger.KPL: 3}[aggregation]; entries != want {
+					t.Errorf("%d entries, want %d", entries, want)
+				}
+			})
+		})
+	}
 }
 
 // TestClaimed: a tick that another attempt has claimed is a success that sends and writes nothing.
