@@ -1,6 +1,7 @@
 package firehose
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -238,5 +240,24 @@ func TestInvokeHook(t *testing.T) {
 	closed(t, s)
 	if got := f.bodies(t, "errors/"); len(got) != 1 || !strings.Contains(got[0], `"attemptsMade":1,`) || !strings.Contains(got[0], `"errorMessage":"no"`) {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestFailureOf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&smithy.GenericAPIError{Code: "AccessDeniedException"}, "Lambda.InvokeAccessDenied"},
+		{&smithy.GenericAPIError{Code: "TooManyRequestsException"}, "Lambda.InvokeLimitExceeded"},
+		{&smithy.GenericAPIError{Code: "ResourceNotFoundException"}, "Lambda.ResourceNotFound"},
+		{&Error{502, "ENILimitReachedException", ""}, "Lambda.ENILimitReachedException"},
+		{fmt.Errorf("invoke: %w", context.DeadlineExceeded), "Lambda.FunctionTimedOut"},
+		{errors.New("by a hook"), "Lambda.FunctionError"},
+	} {
+		if got := failureOf(c.err).code; got != c.want {
+			t.Errorf("%v: got %s, want %s", c.err, got, c.want)
+		}
 	}
 }
