@@ -23,8 +23,8 @@ help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
 
 .PHONY: demo
-demo: setup cli ## deploy to a local AWS, produce, analyse, deliver, and prove it; needs no account
-	bin/streamproof demo
+demo: setup cli ## deploy to a local AWS, produce, analyse, deliver, and prove it; needs no account (SET="Transform=JSON …" POISON=N)
+	bin/streamproof demo $(SET:%=--set %) $(POISON:%=--poison %)
 
 .PHONY: test
 test: setup lint unit java e2e ## lint, unit tests, Flink tests, and the tests against the whole local stack

@@ -42,7 +42,7 @@ func TestPipeline(t *testing.T) {
 	proven := t.Run("proven", func(t *testing.T) {
 		r := settle(t, s)
 		t.Log(r.LastLine())
-		if r.Verdict != proof.Proven || r.Covers.Ticks < 3 || r.Counts.Owed == 0 || r.Counts.Owed != r.Counts.Delivered {
+		if r.Verdict != proof.Proven || r.Covers.Ticks < 3 || r.Counts.Owed == 0 || !r.Counts.AllFound() {
 			t.Fatalf("got %s %v over %d ticks", r.LastLine(), r.Reasons, r.Covers.Ticks)
 		}
 		if _, err := s.S3.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &s.Outputs.BucketName, Key: &r.Key}); err != nil {
@@ -54,9 +54,13 @@ func TestPipeline(t *testing.T) {
 		return // there is nothing whole to break
 	}
 	t.Run("broken on purpose", func(t *testing.T) { brokenOnPurpose(t, s, copied) })
+	t.Run("poison", func(t *testing.T) { poison(t, s) })
+	t.Run("every shape", func(t *testing.T) { everyShape(t, s) })
+	t.Run("transform fails", func(t *testing.T) { transformFails(t, s) })
 	t.Run("stopped and started", func(t *testing.T) { stoppedAndStarted(t, s) })
 	t.Run("killed", func(t *testing.T) { killed(t, s) })
 	t.Run("denied", func(t *testing.T) { denied(t, s) })
+	t.Run("written twice", func(t *testing.T) { writtenTwice(t, s) })
 }
 
 func start(t *testing.T) *local.Stack {
@@ -93,7 +97,12 @@ func start(t *testing.T) *local.Stack {
 // produce has a tick of n records produced and checks the answer against itself.
 func produce(t *testing.T, s *local.Stack, tick time.Time, n int) {
 	t.Helper()
-	answer, raw, err := s.Produce(t.Context(), tick, n)
+	producePoisoned(t, s, tick, n, 0)
+}
+
+func producePoisoned(t *testing.T, s *local.Stack, tick time.Time, n, poison int) {
+	t.Helper()
+	answer, raw, err := s.Produce(t.Context(), tick, n, poison)
 	if err != nil {
 		t.Error(err)
 		return
@@ -105,20 +114,23 @@ func produce(t *testing.T, s *local.Stack, tick time.Time, n int) {
 			t.Errorf("shard %s has no sequence numbers: %s", id, raw)
 		}
 	}
-	if answer.State != ledger.Complete || answer.Acknowledged != n || inShards != n || len(answer.Shards) != 2 {
-		t.Errorf("want %d records acknowledged by both shards, got %s", n, raw)
+	if answer.State != ledger.Complete || answer.Acknowledged != n || inShards != n || answer.Poison != poison {
+		t.Errorf("want %d records acknowledged, got %s", n, raw)
 	}
 }
 
 func ticksByHand(t *testing.T, s *local.Stack) {
 	tick := time.Now()
 	produce(t, s, tick, 1000)
-	again, raw, err := s.Produce(t.Context(), tick, 1000)
+	again, raw, err := s.Produce(t.Context(), tick, 1000, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again.Message == "" || again.Acknowledged != 1000 {
 		t.Errorf("the same tick again should answer with its manifest and say that nothing was sent, got %s", raw)
+	}
+	if len(again.Shards) != 2 {
+		t.Errorf("want records in both shards, got %s", raw)
 	}
 	// All of it is delivered before the second tick's claim, by the bucket's clock, which has whole seconds.
 	settle(t, s)
@@ -129,7 +141,7 @@ func ticksByHand(t *testing.T, s *local.Stack) {
 func badInput(t *testing.T, s *local.Stack) {
 	before := ticks(t, s)
 	for records, want := range map[int]string{0: "records", -1: "records", 1 << 40: "records"} {
-		_, _, err := s.Produce(t.Context(), time.Now(), records)
+		_, _, err := s.Produce(t.Context(), time.Now(), records, 0)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d records: got error %v, want one about %q", records, err, want)
 		}
@@ -200,7 +212,7 @@ func settle(t *testing.T, s *local.Stack) *report.Report {
 			t.Fatal(err)
 		}
 		// A tick that is being sent owes nothing yet, so one that the ledger holds open is waited for too.
-		if r.Counts.InFlight == 0 && r.Counts.Owed == r.Counts.Delivered || time.Now().After(deadline) {
+		if r.Counts.InFlight == 0 && r.Counts.AllFound() || time.Now().After(deadline) {
 			return r
 		}
 		time.Sleep(time.Second)
@@ -222,7 +234,7 @@ func stoppedAndStarted(t *testing.T, s *local.Stack) {
 	if job(t, s).RestoredFrom == "" {
 		t.Error("the job was started without the savepoint")
 	}
-	if r := settle(t, s); r.Verdict != proof.Proven || r.Counts.Owed != r.Counts.Delivered {
+	if r := settle(t, s); r.Verdict != proof.Proven || !r.Counts.AllFound() {
 		t.Errorf("got %s %v", r.LastLine(), r.Reasons)
 	}
 }
@@ -251,7 +263,7 @@ func killed(t *testing.T, s *local.Stack) {
 	r := settle(t, s)
 	t.Log(r.LastLine())
 	c := r.Counts
-	if c.Owed == 0 || c.Owed != c.Delivered || c.Missing+c.Corrupt+c.Leaked+c.Unexpected > 0 {
+	if c.Owed == 0 || !c.AllFound() || c.Missing+c.Corrupt+c.Leaked+c.Unexpected > 0 {
 		t.Errorf("want everything delivered and at most duplicates, got %s %v", r.LastLine(), r.Reasons)
 	}
 }
@@ -288,7 +300,7 @@ func denied(t *testing.T, s *local.Stack) {
 	put(whole)
 	r := settle(t, s)
 	t.Log(r.LastLine())
-	if c := r.Counts; c.Owed == 0 || c.Owed != c.Delivered || c.Missing+c.Corrupt+c.Leaked+c.Unexpected > 0 {
+	if c := r.Counts; c.Owed == 0 || !c.AllFound() || c.Missing+c.Corrupt+c.Leaked+c.Unexpected > 0 {
 		t.Errorf("want everything delivered and at most duplicates, got %s %v", r.LastLine(), r.Reasons)
 	}
 }

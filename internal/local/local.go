@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"streamproof/internal/local/emulator"
+	"streamproof/internal/local/firehose"
 	"streamproof/internal/local/process"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/local/sam"
@@ -38,7 +39,8 @@ const (
 	maxHeap       = "1g"
 	deployTimeout = 10 * time.Minute
 	jobTimeout    = 2 * time.Minute
-	endGrace      = 20 * time.Second // more than the runner's own for its JVM
+	endGrace      = 20 * time.Second // more than a follower takes for its JVM and its deliveries
+	closeTimeout  = 5 * time.Second  // for what the delivery streams hold
 )
 
 // Options say which stack to start.
@@ -51,7 +53,7 @@ type Options struct {
 	// Prebuilt deploys what an earlier Start has built, where there is something.
 	Prebuilt bool
 	// Follower makes the command that calls Follow with the state directory. With it the stack outlives this process;
-	// without it the runner is a part of this process, and the kernel ends the rest with it.
+	// without it the follower is a part of this process, and the kernel ends the rest with it.
 	Follower func(stateDir string) *exec.Cmd
 	// Step is told of each step as it begins, and the function that it returns of how it ended. It may be nil.
 	Step func(name string) func(error)
@@ -64,8 +66,9 @@ type Stack struct {
 
 	dir    dir
 	record record
-	// stop ends a runner that is part of this process.
-	stop func() error
+	// A follower that is part of this process, and how to end it.
+	follower *follower
+	stop     func() error
 }
 
 // record is stack.json.
@@ -319,7 +322,7 @@ func config(r record) aws.Config {
 	}
 }
 
-// follow sees that a runner follows the deployed application, and returns when its job runs.
+// follow sees that a follower is at work, and returns when the application's job runs.
 func (s *Stack) follow(ctx context.Context, o Options) error {
 	if err := s.replaceFollower(ctx); err != nil {
 		return err
@@ -353,7 +356,7 @@ func (s *Stack) follow(ctx context.Context, o Options) error {
 	return nil
 }
 
-// replaceFollower ends the runner of an application that the stack has no more.
+// replaceFollower ends the follower of an application that the stack has no more.
 func (s *Stack) replaceFollower(ctx context.Context) error {
 	if s.record.Application == s.Outputs.ApplicationName {
 		return nil
@@ -380,20 +383,21 @@ func (s *Stack) followThere(cmd *exec.Cmd) error {
 	return err
 }
 
-// followHere runs the runner in this process.
+// followHere runs the follower in this process.
 func (s *Stack) followHere() error {
 	log, err := os.OpenFile(s.dir.followerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	r, err := s.dir.newRunner(s.record, slog.New(slog.NewTextHandler(log, nil)))
+	f, err := s.dir.newFollower(s.record, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		return errors.Join(err, log.Close())
 	}
+	s.follower = f
 	// Not the caller's context: a stack goes on until it is stopped.
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- errors.Join(r.Run(ctx), log.Close()) }()
+	go func() { ended <- errors.Join(f.run(ctx), log.Close()) }()
 	s.stop = func() error {
 		cancel()
 		return <-ended
@@ -401,7 +405,22 @@ func (s *Stack) followHere() error {
 	return nil
 }
 
-func (d dir) newRunner(r record, log *slog.Logger) (*runner.Runner, error) {
+// A follower does what AWS does behind a deployed stack and the emulator does not: it runs the application's job, and
+// delivers what that puts into the delivery streams.
+type follower struct {
+	runner     *runner.Runner
+	deliveries *firehose.Server
+}
+
+// run follows the stack until the context ends or the emulator does; then it writes what the delivery streams hold.
+func (f *follower) run(ctx context.Context) error {
+	err := f.runner.Run(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return errors.Join(err, f.deliveries.Close(ctx))
+}
+
+func (d dir) newFollower(r record, log *slog.Logger) (*follower, error) {
 	t, err := findTools(r.Root)
 	if err != nil {
 		return nil, err
@@ -409,11 +428,15 @@ func (d dir) newRunner(r record, log *slog.Logger) (*runner.Runner, error) {
 	if err := t.checkLibraries(); err != nil {
 		return nil, err
 	}
-	return runner.New(runner.Config{
+	deliveries, err := firehose.Start(firehose.Config{AWS: config(r), Log: log})
+	if err != nil {
+		return nil, err
+	}
+	run, err := runner.New(runner.Config{
 		Application:      r.Application,
 		AWS:              config(r),
 		KinesisEndpoint:  emulator.Endpoint(r.Port),
-		FirehoseEndpoint: emulator.Endpoint(r.Port),
+		FirehoseEndpoint: deliveries.URL(),
 		Dir:              d.flink(),
 		Java:             t.java,
 		Libraries:        t.libraries,
@@ -424,9 +447,13 @@ func (d dir) newRunner(r record, log *slog.Logger) (*runner.Runner, error) {
 		},
 		Log: log,
 	})
+	if err != nil {
+		return nil, errors.Join(err, deliveries.Close(context.Background()))
+	}
+	return &follower{run, deliveries}, nil
 }
 
-// Follow runs the runner of the stack in the state directory, until the context ends or the stack does. It is what the
+// Follow follows the stack in the state directory, until the context ends or the stack does. It is what the
 // command that Options.Follower makes has to call.
 func Follow(ctx context.Context, stateDir string) error {
 	d := dir(stateDir)
@@ -437,11 +464,11 @@ func Follow(ctx context.Context, stateDir string) error {
 	if running == nil || running.Application == "" {
 		return notRunning(d)
 	}
-	r, err := d.newRunner(*running, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	f, err := d.newFollower(*running, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
 	}
-	return r.Run(ctx)
+	return f.run(ctx)
 }
 
 // Open finds the stack that runs in the state directory.
@@ -466,10 +493,18 @@ func notRunning(d dir) error {
 // Endpoint is where every AWS service of the stack answers.
 func (s *Stack) Endpoint() string { return emulator.Endpoint(s.record.Port) }
 
+// Deliveries is the data plane of the delivery streams of a stack that runs in this process, nil of another.
+func (s *Stack) Deliveries() *firehose.Server {
+	if s.follower == nil {
+		return nil
+	}
+	return s.follower.deliveries
+}
+
 // StateDir is the stack's state directory.
 func (s *Stack) StateDir() string { return string(s.dir) }
 
-// Job tells how the Flink job is; its PID is that of the JVM. Following tells whether a runner is at work.
+// Job tells how the Flink job is; its PID is that of the JVM. Following tells whether a follower is at work.
 func (s *Stack) Job() (job runner.Status, following bool, err error) {
 	job, err = runner.ReadStatus(s.dir.flink())
 	if err != nil || s.stop != nil {
