@@ -37,6 +37,20 @@ func delimiter(line []byte) byte {
 	return ','
 }
 
+// Columns counts the columns of a line of CSV, to say which of several schemas it was meant for.
+func Columns(line []byte) int {
+	delimiter := delimiter(line)
+	columns, quoted := 1, false
+	for _, c := range line {
+		if c == '"' {
+			quoted = !quoted
+		} else if c == delimiter && !quoted {
+			columns++
+		}
+	}
+	return columns
+}
+
 func (s Schema) appendDelimited(dst []byte, fields []Field, line []byte, delimiter byte) ([]byte, *Error) {
 	rest := line
 	for i := range s {

@@ -92,6 +92,8 @@ func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
 			return strconv.AppendFloat(dst, f, 'g', -1, bits)
 		}
 	case pipeline.Boolean:
+	case pipeline.Timestamp:
+		return append(append(append(dst, '"'), field.Text...), '"')
 	default:
 		return appendString(dst, field.Text)
 	}

@@ -1,0 +1,44 @@
+package reshape
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+
+	"streamproof/internal/row"
+)
+
+// The forms that rows come back in.
+const (
+	JSON = "JSON"
+	CSV  = "CSV"
+)
+
+// Config is the function's environment.
+type Config struct {
+	// Output is JSON or CSV.
+	Output string `env:"OUTPUT,required"`
+	// Delimiter is that of CSV: one of row.Delimiters, or the word tab. It means nothing for JSON.
+	Delimiter string `env:"DELIMITER" envDefault:","`
+}
+
+// ReadConfig reads the environment, as a map. The error names every fault in it.
+func ReadConfig(environment map[string]string) (Config, error) {
+	c, err := env.ParseAsWithOptions[Config](env.Options{Environment: environment})
+	faults := []error{err}
+	if _, set := environment["OUTPUT"]; set && c.Output != JSON && c.Output != CSV {
+		faults = append(faults, fmt.Errorf("OUTPUT is %q, want %s or %s", c.Output, JSON, CSV))
+	}
+	if c.Delimiter == "tab" {
+		c.Delimiter = "\t"
+	}
+	if len(c.Delimiter) != 1 || !strings.Contains(row.Delimiters, c.Delimiter) {
+		faults = append(faults, fmt.Errorf(`DELIMITER is %q, want one of , ; | and tab`, c.Delimiter))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return Config{}, fmt.Errorf("environment of the transform: %w", err)
+	}
+	return c, nil
+}

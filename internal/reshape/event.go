@@ -1,0 +1,214 @@
+package reshape
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// A record of an event. Both are JSON strings as they stand in the event, with quotes and escapes.
+type record struct {
+	id, data span
+}
+
+// A span is a part of an event: an offset in place of a pointer, which the garbage collector would follow for each record.
+type span struct {
+	from, to int32
+}
+
+func (s span) size() int              { return int(s.to - s.from) }
+func (s span) of(event []byte) []byte { return event[s.from:s.to] }
+
+// decode gives the records of an event. It is written by hand because most records hold one short row,
+// and a library takes several times as long over the members around it as all the rest does. Lambda hands over JSON and
+// nothing else: what is not read here is passed over without a look at whether it is.
+func decode(event []byte) ([]record, error) {
+	if len(event) > math.MaxInt32 {
+		return nil, fmt.Errorf("an event of %d bytes", len(event))
+	}
+	s := scanner{text: event}
+	var records []record
+	found := false
+	err := s.members(func(name []byte) error {
+		if found || string(name) != `"records"` {
+			return s.skip()
+		}
+		found = true
+		return s.list('[', ']', func() error {
+			r, err := s.record()
+			if err != nil {
+				return fmt.Errorf("records[%d]: %w", len(records), err)
+			}
+			records = append(records, r)
+			return nil
+		})
+	})
+	switch {
+	case err == nil && s.peek() != 0:
+		err = errors.New("text after the closing brace")
+	case err == nil && !found:
+		err = errors.New("it has no records")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("not an event of a Firehose transformation: %w", err)
+	}
+	return records, nil
+}
+
+func (s *scanner) record() (record, error) {
+	var r record
+	err := s.members(func(name []byte) error {
+		var into *span
+		switch string(name) {
+		case `"recordId"`:
+			into = &r.id
+		case `"data"`:
+			into = &r.data
+		}
+		if into == nil || s.peek() != '"' {
+			return s.skip()
+		}
+		if *into != (span{}) {
+			return fmt.Errorf("%s is given twice", name)
+		}
+		text, err := s.string()
+		*into = span{int32(s.at - len(text)), int32(s.at)}
+		return err
+	})
+	if err == nil && (r.id.size() <= 2 || r.data.to == 0) {
+		err = errors.New("a record has a recordId and data, both strings")
+	}
+	return r, err
+}
+
+// A scanner goes over JSON text.
+type scanner struct {
+	text []byte
+	at   int
+}
+
+// peek gives the next byte that is no blank, 0 at the end.
+func (s *scanner) peek() byte {
+	for ; s.at < len(s.text); s.at++ {
+		switch c := s.text[s.at]; c {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (s *scanner) take(c byte) bool {
+	if s.peek() != c || s.at == len(s.text) {
+		return false
+	}
+	s.at++
+	return true
+}
+
+func (s *scanner) unexpected() error {
+	if s.peek() == 0 {
+		return errors.New("the JSON ends too early")
+	}
+	return fmt.Errorf("unexpected JSON at byte %d", s.at+1)
+}
+
+// list reads an array or an object, and has each of its items read.
+func (s *scanner) list(open, end byte, item func() error) error {
+	if !s.take(open) {
+		return s.unexpected()
+	}
+	if s.take(end) {
+		return nil
+	}
+	for {
+		if err := item(); err != nil {
+			return err
+		}
+		if s.take(end) {
+			return nil
+		}
+		if !s.take(',') {
+			return s.unexpected()
+		}
+	}
+}
+
+// members reads an object, and has the value of each of its members read.
+func (s *scanner) members(value func(name []byte) error) error {
+	return s.list('{', '}', func() error {
+		name, err := s.string()
+		if err == nil && !s.take(':') {
+			err = s.unexpected()
+		}
+		if err != nil {
+			return err
+		}
+		return value(name)
+	})
+}
+
+// string reads a string and gives it as it stands, with its quotes.
+func (s *scanner) string() ([]byte, error) {
+	if !s.take('"') {
+		return nil, s.unexpected()
+	}
+	start := s.at - 1
+	for {
+		length := bytes.IndexByte(s.text[s.at:], '"')
+		if length < 0 {
+			s.at = len(s.text)
+			return nil, s.unexpected()
+		}
+		s.at += length + 1
+		escapes := 0 // a quote after an odd number of backslashes ends nothing
+		for s.text[s.at-2-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return s.text[start:s.at], nil
+		}
+	}
+}
+
+// skip passes over a value.
+func (s *scanner) skip() error {
+	depth := 0
+	for {
+		switch s.peek() {
+		case 0:
+			return s.unexpected()
+		case '"':
+			if _, err := s.string(); err != nil {
+				return err
+			}
+		case '{', '[':
+			depth++
+			s.at++
+		case '}', ']':
+			if depth--; depth < 0 {
+				return s.unexpected()
+			}
+			s.at++
+		case ',', ':':
+			if depth == 0 {
+				return s.unexpected()
+			}
+			s.at++
+		default:
+			s.at++
+			for s.at < len(s.text) {
+				c := s.text[s.at]
+				if c <= ' ' || c == ',' || c == ':' || c == ']' || c == '}' {
+					break
+				}
+				s.at++
+			}
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
+}

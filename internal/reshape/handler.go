@@ -1,0 +1,267 @@
+package reshape
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"unsafe"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"streamproof/internal/query"
+	"streamproof/internal/row"
+	"streamproof/pipeline"
+)
+
+const (
+	// MaxAnswer is the most bytes that an answer has: the 6 MB that Lambda lets a function answer, to which Lambda itself
+	// adds 100 bytes (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+	MaxAnswer = 6 << 20
+
+	// BufferSizeInMBs is how much Firehose is to hand over in one event, in its processor's parameter of this name. With
+	// this schema an answer to so much is below MaxAnswer: see docs/transform.md.
+	BufferSizeInMBs = "0.2"
+)
+
+// A Handler answers the events of a Firehose transformation. It may be used from many goroutines at once.
+type Handler struct {
+	output, trips shape
+	// apart says that no line of CSV is both a row of the output and a trip, so that either may be tried first. They have
+	// different numbers of columns, and more than one: a single column of text would take a trip whole.
+	apart   bool
+	log     *slog.Logger
+	scratch sync.Pool // of *scratch
+}
+
+// A shape is one kind of row that may come in, and how it goes out.
+type shape struct {
+	schema row.Schema
+	write  row.Writer
+}
+
+// scratch is the memory that one event after the other uses.
+type scratch struct {
+	data, key, rows []byte
+	fields          []row.Field
+	trips           bool // the last line of CSV was a trip
+	answer          int  // size of the last answer: the next one is about as large
+}
+
+// New makes a handler for the rows of a pipeline.
+func New(config Config, p *pipeline.Pipeline, log *slog.Logger) (*Handler, error) {
+	output, err := query.Destination(p)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{output: shape{schema: output}, trips: shape{schema: row.Of(p.Schema)}, log: log}
+	h.apart = len(h.output.schema) != len(h.trips.schema) && min(len(h.output.schema), len(h.trips.schema)) > 1
+	for _, s := range []*shape{&h.output, &h.trips} {
+		s.write = s.schema.JSON()
+		if config.Output == CSV {
+			s.write = s.schema.CSV(config.Delimiter[0])
+		}
+	}
+	h.scratch.New = func() any {
+		return &scratch{fields: make([]row.Field, max(len(h.output.schema), len(h.trips.schema)))}
+	}
+	return h, nil
+}
+
+// What stands around the recordId and the data of an answer's record. The two come with their quotes.
+const (
+	head    = `{"records":[`
+	before  = `{"recordId":`
+	failed  = `,"result":"ProcessingFailed","data":`
+	dropped = `,"result":"Dropped","data":""`
+	passed  = `,"result":"Ok","data":"`
+	after   = `},`
+	tail    = `]}`
+)
+
+// unchanged is the size of a record that goes back with its own data.
+func (r record) unchanged() int {
+	return len(before) + r.id.size() + len(failed) + r.data.size() + len(after)
+}
+
+// Invoke answers an event, bytes for bytes, as a lambda.Handler does. An error is one of the event as a whole: it is none
+// of Firehose's, or has a recordId twice, or its records would have no room in an answer even as they came.
+func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	records, err := decode(event)
+	if err != nil {
+		return nil, err
+	}
+	if err := distinct(event, records); err != nil {
+		return nil, err
+	}
+	size := len(head) + len(tail)
+	for _, r := range records {
+		size += r.unchanged()
+	}
+	if size > MaxAnswer {
+		return nil, fmt.Errorf("the %d records of this event need an answer of %d bytes as they came, and %d is the most", len(records), size, MaxAnswer)
+	}
+	room := MaxAnswer - size // what is left when every record that is still to come goes back as it came
+	s := h.scratch.Get().(*scratch)
+	defer h.scratch.Put(s)
+	answer := append(make([]byte, 0, min(MaxAnswer, max(size, s.answer+s.answer/8))), head...)
+	for _, r := range records {
+		start := len(answer)
+		answer, err = h.append(answer, start+r.unchanged()+room, event, r, s)
+		var bad *fault
+		switch {
+		case errors.As(err, &bad):
+			h.report(ctx, event, r, bad)
+			answer = append(append(answer, before...), r.id.of(event)...)
+			answer = append(append(answer, failed...), r.data.of(event)...)
+			answer = append(answer, after...)
+		case err != nil:
+			return nil, fmt.Errorf("recordId %s: %w", r.id.of(event), err)
+		}
+		room -= len(answer) - start - r.unchanged()
+	}
+	answer = append(bytes.TrimSuffix(answer, []byte(",")), tail...)
+	s.answer = len(answer)
+	return answer, nil
+}
+
+// distinct checks that no recordId is there twice, so that none is answered twice.
+func distinct(event []byte, records []record) error {
+	seen := make(map[string]struct{}, len(records))
+	for _, r := range records {
+		id := r.id.of(event)
+		key := unsafe.String(unsafe.SliceData(id), len(id)) // the event does not change while the map is there
+		if _, twice := seen[key]; twice {
+			return fmt.Errorf("recordId %s is in the event twice", id)
+		}
+		seen[key] = struct{}{}
+	}
+	return nil
+}
+
+// A fault is why a record goes back as it came.
+type fault struct {
+	row    int // the line, from 1; 0 where it is the record
+	reason string
+}
+
+func (f *fault) Error() string { return f.reason }
+
+// report says why a record failed, without any of its data.
+func (h *Handler) report(ctx context.Context, event []byte, r record, f *fault) {
+	attributes := []slog.Attr{slog.String("recordId", string(bytes.Trim(r.id.of(event), `"`)))}
+	if f.row > 0 {
+		attributes = append(attributes, slog.Int("row", f.row))
+	}
+	h.log.LogAttrs(ctx, slog.LevelWarn, "record failed", append(attributes, slog.String("reason", f.reason))...)
+}
+
+// kplMagic is what a record begins with that the Kinesis Producer Library has made of many.
+var kplMagic = []byte{0xF3, 0x89, 0x9A, 0xC2}
+
+// append adds the answer to one record, which may end at limit at most. On a *fault the answer is as it was.
+func (h *Handler) append(answer []byte, limit int, event []byte, r record, s *scratch) ([]byte, error) {
+	if err := s.decode(r.data.of(event)); err != nil {
+		return nil, err
+	}
+	start := len(answer)
+	answer = append(append(answer, before...), r.id.of(event)...)
+	if len(s.data) == 0 {
+		return append(append(answer, dropped...), after...), nil
+	}
+	if bytes.HasPrefix(s.data, kplMagic) {
+		return answer[:start], &fault{reason: "aggregated by the Kinesis Producer Library, and not taken apart by Firehose"}
+	}
+	answer = append(answer, passed...)
+	const end = `"` + after
+	limit -= len(end)
+	s.rows = s.rows[:0]
+	for rest, number := s.data, 1; len(rest) > 0; number++ {
+		line := rest
+		if newline := bytes.IndexByte(rest, '\n'); newline >= 0 {
+			line, rest = rest[:newline], rest[newline+1:]
+		} else {
+			rest = nil
+		}
+		if err := h.row(s, line); err != nil {
+			return answer[:start], &fault{row: number, reason: cause(err)}
+		}
+		// Encoded while they are in the processor's cache; three bytes at a time, which need no padding.
+		if len(s.rows) >= batch || len(rest) == 0 {
+			whole := len(s.rows)
+			if len(rest) > 0 {
+				whole -= whole % 3
+			}
+			if len(answer)+base64.StdEncoding.EncodedLen(whole) > limit {
+				return answer[:start], &fault{reason: "the answer has no room for its rows"}
+			}
+			answer = base64.StdEncoding.AppendEncode(answer, s.rows[:whole])
+			s.rows = append(s.rows[:0], s.rows[whole:]...)
+		}
+	}
+	return append(answer, end...), nil
+}
+
+const batch = 4096
+
+// decode sets s.data to what a record's data holds. Firehose never sends data that is an error here.
+func (s *scratch) decode(quoted []byte) (err error) {
+	text := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(text, '\\') >= 0 {
+		if text, err = jsontext.AppendUnquote(nil, quoted); err != nil {
+			return err
+		}
+	}
+	if bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
+		return errors.New("data is not base64") // which the package would let pass
+	}
+	if s.data, err = base64.StdEncoding.AppendDecode(s.data[:0], text); err != nil {
+		return fmt.Errorf("data is not base64: %w", err)
+	}
+	return nil
+}
+
+// row appends what becomes of a line to s.rows.
+func (h *Handler) row(s *scratch, line []byte) error {
+	if len(line) == 0 || line[0] == '{' {
+		return h.output.reshape(s, line)
+	}
+	if s.trips && h.trips.reshape(s, line) == nil {
+		return nil
+	}
+	err := h.output.reshape(s, line)
+	if s.trips = false; err == nil {
+		return nil
+	}
+	// The columns are counted for such lines only, because that costs as much as to read a row.
+	switch columns := row.Columns(line); columns {
+	case len(h.trips.schema):
+		err = h.trips.reshape(s, line)
+		s.trips = err == nil && h.apart
+		return err
+	case len(h.output.schema):
+		return err
+	default:
+		return fmt.Errorf("the line has %d columns, and a row of the output has %d, a trip %d", columns, len(h.output.schema), len(h.trips.schema))
+	}
+}
+
+func (k *shape) reshape(s *scratch, line []byte) (err error) {
+	fields := s.fields[:len(k.schema)]
+	if s.key, err = k.schema.AppendFields(s.key[:0], fields, line); err == nil {
+		s.rows, err = k.write(s.rows, fields)
+	}
+	return err
+}
+
+// cause is the reason without the data.
+func cause(err error) string {
+	var bad *row.Error
+	if errors.As(err, &bad) {
+		return bad.Cause()
+	}
+	return err.Error()
+}

@@ -1,0 +1,458 @@
+package reshape
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"streamproof/internal/row"
+	"streamproof/pipeline"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// samples are the function's sample events: what Firehose sends by Direct PUT, and for a Kinesis stream as its source.
+func samples(t testing.TB) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../../functions/transform/events/*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("sample events: %q, %v", paths, err)
+	}
+	return paths
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func newHandler(t testing.TB, output, delimiter string) (*Handler, *bytes.Buffer) {
+	t.Helper()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	withoutTime := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}
+	log := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
+	h, err := New(Config{Output: output, Delimiter: delimiter}, p, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, &logged
+}
+
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// answered reads an answer as Firehose does.
+func answered(t fataler, answer []byte) []events.KinesisFirehoseResponseRecord {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	decoder.DisallowUnknownFields()
+	var response events.KinesisFirehoseResponse
+	if err := decoder.Decode(&response); err != nil {
+		t.Fatalf("%v in %s", err, answer)
+	}
+	return response.Records
+}
+
+func encode(t fataler, records []events.KinesisFirehoseEventRecord) []byte {
+	t.Helper()
+	event, err := json.Marshal(events.KinesisFirehoseEvent{InvocationID: "i", DeliveryStreamArn: "arn", Records: records}) //nolint:staticcheck // the name is AWS's
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
+}
+
+// eventOf is an event of one record for each data.
+func eventOf(t fataler, data ...string) []byte {
+	t.Helper()
+	var records []events.KinesisFirehoseEventRecord
+	for i, d := range data {
+		records = append(records, events.KinesisFirehoseEventRecord{RecordID: fmt.Sprintf("%056d", i), Data: []byte(d)})
+	}
+	return encode(t, records)
+}
+
+// Each sample event has its golden answers: bytes for bytes as they go back, and for people, with the log.
+func TestSampleEvents(t *testing.T) {
+	for _, path := range samples(t) {
+		for _, form := range []struct{ output, delimiter string }{{JSON, ","}, {CSV, "|"}} {
+			name := strings.TrimSuffix(filepath.Base(path), ".json") + "-" + strings.ToLower(form.output)
+			t.Run(name, func(t *testing.T) {
+				h, logged := newHandler(t, form.output, form.delimiter)
+				answer, err := h.Invoke(t.Context(), read(t, path))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var people strings.Builder
+				for _, r := range answered(t, answer) {
+					fmt.Fprintf(&people, "%s %s\n%s\n", r.RecordID, r.Result, r.Data)
+				}
+				people.Write(logged.Bytes())
+				for extension, got := range map[string][]byte{".json": answer, ".txt": []byte(people.String())} {
+					golden := filepath.Join("testdata", name+extension)
+					if *update {
+						if err := os.WriteFile(golden, got, 0o644); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if diff := cmp.Diff(string(read(t, golden)), string(got)); diff != "" {
+						t.Errorf("%s (-want +got):\n%s", golden, diff)
+					}
+				}
+			})
+		}
+	}
+}
+
+const trip = "1,2026-11-23 20:00:00,2026-11-23 20:31:00,5,3,-73.0,40.0,2,N,-73.0,40.0,3,55,1,0.05,97,4,0.3,157.35"
+
+// A record with a bad row comes back as it came, and the log says which row and why, with nothing of the data.
+func TestBadRows(t *testing.T) {
+	tests := map[string]struct {
+		data   string
+		row    int // 0: of the record
+		reason string
+	}{
+		"text for a number":       {"1,1,1,1\nsecret,1,1,1\n1,1,1,1\n", 2, "column VendorID: is not of type INTEGER"},
+		"a column too few":        {"1,1,1\n", 1, "the line has 3 columns, and a row of the output has 4, a trip 19"},
+		"a column too many":       {"1,1,1,1,\n", 1, "the line has 5 columns, and a row of the output has 4, a trip 19"},
+		"a blank line":            {"1,1,1,1\n\n", 2, "empty line"},
+		"a blank line alone":      {"\n", 1, "empty line"},
+		"a blank line between":    {"1,1,1,1\n\n1,1,1,1", 2, "empty line"},
+		"an infinity":             {"1,1,Infinity,1\n", 1, "column trip_distance: is not of type REAL"},
+		"rows without a newline":  {"1,1,1,11,1,1,1\n", 1, "the line has 7 columns, and a row of the output has 4, a trip 19"},
+		"Windows lines":           {"1,1,1,1\r\n", 1, "column total_amount: is not of type REAL"},
+		"a name of no column":     {`{"secret":1}` + "\n", 1, "is not one of the columns of the output"},
+		"a column by both names":  {`{"COL0":1,"VendorID":1}` + "\n", 1, "column VendorID: it is given twice"},
+		"a string for a number":   {`{"COL0":"secret"}` + "\n", 1, "column VendorID: the JSON value is not of type INTEGER"},
+		"a column missing":        {`{"COL0":1,"COL3":1,"COL4":1}` + "\n", 1, "column total_amount: it is missing"},
+		"broken JSON":             {`{"COL0":secret}` + "\n", 1, "not JSON from byte 9 on"},
+		"JSON over two lines":     {"{\"COL0\":1,\n\"COL3\":1}\n", 1, "the JSON ends too early"},
+		"a trip's time":           {strings.Replace(trip, "20:31", "20:61", 1) + "\n", 1, "column tpep_dropoff_datetime: is not of type TIMESTAMP"},
+		"a trip's flag":           {trip + "\n" + strings.Replace(trip, "N", "secret", 1) + "\n", 2, "column store_and_fwd_flag: is not of type CHAR(1)"},
+		"a trip with too much":    {strings.Replace(trip, ",N,", ",,,", 1) + "\n", 1, "the line has 20 columns, and a row of the output has 4, a trip 19"},
+		"no UTF-8":                {strings.Replace(trip, "N", "\xff", 1) + "\n", 1, "column store_and_fwd_flag: is not of type CHAR(1)"},
+		"two kinds of delimiters": {"1;1|1|1\n", 1, "the line has 2 columns, and a row of the output has 4, a trip 19"},
+		"a KPL aggregate":         {"\xf3\x89\x9a\xc2\n\x01a\x1a", 0, "aggregated by the Kinesis Producer Library, and not taken apart by Firehose"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h, logged := newHandler(t, JSON, ",")
+			answer, err := h.Invoke(t.Context(), eventOf(t, "2,2,2,2\n", test.data, "1,1,1,1\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := answered(t, answer)
+			if got[0].Result != "Ok" || got[2].Result != "Ok" {
+				t.Errorf("its neighbours are %s and %s", got[0].Result, got[2].Result)
+			}
+			if got[1].Result != "ProcessingFailed" || string(got[1].Data) != test.data {
+				t.Errorf("it is %s with %q", got[1].Result, got[1].Data)
+			}
+			place := ""
+			if test.row > 0 {
+				place = fmt.Sprintf(`"row":%d,`, test.row)
+			}
+			want := fmt.Sprintf(`{"level":"WARN","msg":"record failed","recordId":"%056d",%s"reason":%q}`+"\n", 1, place, test.reason)
+			if logged.String() != want {
+				t.Errorf("logged %swant   %s", logged, want)
+			}
+		})
+	}
+}
+
+func TestEmptyEvents(t *testing.T) {
+	h, _ := newHandler(t, JSON, ",")
+	for event, want := range map[string]string{
+		`{"records":[]}`: `{"records":[]}`,
+		`{"records":[{"recordId":"a","data":""}]}`: `{"records":[{"recordId":"a","result":"Dropped","data":""}]}`,
+		// Escapes are what another writer of JSON might send.
+		`{"records":[{"data":"MSwxLDE/\u003d","recordId":"a\"b"}]}`:     "",
+		`{"records":[{"data":"MSwxLDEsMQo\u003D","recordId":"a\"\\"}]}`: `{"records":[{"recordId":"a\"\\","result":"Ok","data":"` + base64.StdEncoding.EncodeToString([]byte(`{"VendorID":1,"passenger_count":1,"trip_distance":1,"total_amount":1}`+"\n")) + `"}]}`,
+	} {
+		got, err := h.Invoke(t.Context(), []byte(event))
+		if (err != nil) != (want == "") || string(got) != want {
+			t.Errorf("%s: got %s, %v, want %s", event, got, err, want)
+		}
+	}
+}
+
+func TestWhatIsNoEvent(t *testing.T) {
+	h, _ := newHandler(t, JSON, ",")
+	for event, want := range map[string]string{
+		``:                  "the JSON ends too early",
+		`null`:              "unexpected JSON at byte 1",
+		`{}`:                "it has no records",
+		`{"Records":[]}`:    "it has no records", // S3, SQS and Kinesis
+		`{"records":{}}`:    "unexpected JSON at byte 12",
+		`{"records":[]`:     "the JSON ends too early",
+		`{"records":[]} {}`: "text after the closing brace",
+		`{"records":[{}]}`:  "records[0]: a record has a recordId and data",
+		`{"records":[{"recordId":"a","data":""},7]}`:                          "records[1]: unexpected JSON at byte 40",
+		`{"records":[{"recordId":"","data":""}]}`:                             "a record has a recordId and data",
+		`{"records":[{"recordId":1,"data":""}]}`:                              "a record has a recordId and data",
+		`{"records":[{"recordId":"a","data":null}]}`:                          "a record has a recordId and data",
+		`{"records":[{"recordId":"a","data":"","data":""}]}`:                  `"data" is given twice`,
+		`{"records":[{"recordId":"a","data":"*"}]}`:                           `recordId "a": data is not base64`,
+		`{"records":[{"recordId":"a","data":"MSwx\n"}]}`:                      `recordId "a": data is not base64`,
+		`{"records":[{"recordId":"a","data":""},{"recordId":"a","data":""}]}`: `recordId "a" is in the event twice`,
+	} {
+		if _, err := h.Invoke(t.Context(), []byte(event)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, want one with %q", event, err, want)
+		}
+	}
+}
+
+// Whatever comes in: each record comes back once and in order, whole or not at all, and as the rows that it was.
+func TestAnswersAreWhole(t *testing.T) {
+	handlers := []*Handler{}
+	for _, form := range []Config{{JSON, ","}, {CSV, ","}, {CSV, ";"}, {CSV, "|"}, {CSV, "\t"}} {
+		h, _ := newHandler(t, form.Output, form.Delimiter)
+		handlers = append(handlers, h)
+	}
+	number := rapid.StringMatching(`-?[0-9]{1,4}(\.[0-9]{0,12})?`)
+	small := rapid.StringMatching(`-?[0-9]{1,4}`)
+	line := rapid.Custom(func(t *rapid.T) string {
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
+		case 0:
+			return strings.Replace(trip, "3,55", number.Draw(t, "payment")+",55", 1)
+		case 1:
+			return rapid.StringN(0, 20, -1).Draw(t, "junk")
+		case 2:
+			return fmt.Sprintf(`{"COL0":%s,"COL3":1,"trip_distance":%s,"COL18":null}`, small.Draw(t, "a"), number.Draw(t, "b"))
+		default:
+			d := rapid.SampledFrom([]string{",", ";", "|", "\t"}).Draw(t, "delimiter")
+			return strings.Join([]string{small.Draw(t, "a"), small.Draw(t, "b"), number.Draw(t, "c"), number.Draw(t, "d")}, d)
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		h := rapid.SampledFrom(handlers).Draw(t, "handler")
+		records := []events.KinesisFirehoseEventRecord{}
+		for _, id := range rapid.SliceOfNDistinct(rapid.StringMatching(`[0-9]{1,62}`), 0, 8, rapid.ID).Draw(t, "ids") {
+			text := strings.Join(rapid.SliceOfN(line, 0, 5).Draw(t, "lines"), "\n")
+			if text != "" && rapid.Bool().Draw(t, "ended") {
+				text += "\n"
+			}
+			records = append(records, events.KinesisFirehoseEventRecord{RecordID: id, Data: []byte(text)})
+		}
+		event := encode(t, records)
+		before := bytes.Clone(event)
+		answer, err := h.Invoke(context.Background(), event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(before, event) {
+			t.Fatal("the event was changed")
+		}
+		got := answered(t, answer)
+		if len(got) != len(records) {
+			t.Fatalf("%d records came back for %d", len(got), len(records))
+		}
+		for i, r := range records {
+			if got[i].RecordID != r.RecordID {
+				t.Fatalf("record %d is %s, want %s", i, got[i].RecordID, r.RecordID)
+			}
+			switch got[i].Result {
+			case "Dropped":
+				if len(r.Data) > 0 || len(got[i].Data) > 0 {
+					t.Fatalf("dropped: %q", r.Data)
+				}
+			case "ProcessingFailed":
+				if !bytes.Equal(got[i].Data, r.Data) {
+					t.Fatalf("failed with %q for %q", got[i].Data, r.Data)
+				}
+				if _, ok := keys(h, string(r.Data)); ok {
+					t.Fatalf("failed: %q", r.Data)
+				}
+			case "Ok":
+				want, ok := keys(h, string(r.Data))
+				have, ok2 := keys(h, string(got[i].Data))
+				if !ok || !ok2 || !cmp.Equal(have, want) || !bytes.HasSuffix(got[i].Data, []byte("\n")) {
+					t.Fatalf("%q became %q", r.Data, got[i].Data)
+				}
+			default:
+				t.Fatalf("result %s", got[i].Result)
+			}
+		}
+	})
+}
+
+// keys are the rows of a record's data by value; not ok where a line is none.
+func keys(h *Handler, data string) (keys []string, ok bool) {
+	for line := range strings.SplitSeq(strings.TrimSuffix(data, "\n"), "\n") {
+		key, err := h.output.schema.Append(nil, []byte(line))
+		if err != nil {
+			key, err = h.trips.schema.Append(nil, []byte(line))
+		}
+		if err != nil {
+			return nil, false
+		}
+		keys = append(keys, string(key))
+	}
+	return keys, true
+}
+
+// largest is an event as large as Lambda takes one, of records of so many rows, the last of which is bad if asked for.
+func largest(t testing.TB, rows int, bad bool) (event []byte, records int) {
+	t.Helper()
+	const lambdaTakes = 6_291_556
+	event = append(event, `{"invocationId":"i","deliveryStreamArn":"arn","region":"eu-west-1","records":[`...)
+	data := strings.Repeat("1,2,3.0,4.56\n", rows)
+	if bad {
+		data += "bad\n"
+	}
+	text := base64.StdEncoding.EncodeToString([]byte(data))
+	for {
+		one := fmt.Sprintf(`{"recordId":"%062d","approximateArrivalTimestamp":1795464000000,"data":"%s"},`, records, text)
+		if len(event)+len(one) > lambdaTakes {
+			break
+		}
+		event = append(event, one...)
+		records++
+	}
+	return append(event[:len(event)-1], "]}"...), records
+}
+
+// However large the event, the answer fits; what has no room in it comes back as it came.
+func TestAnswersFit(t *testing.T) {
+	for _, test := range []struct {
+		rows int
+		bad  bool
+	}{{1, false}, {1, true}, {10, false}, {1000, false}, {1000, true}, {10_000, false}, {80_000, false}} {
+		t.Run(fmt.Sprintf("%d rows %v", test.rows, test.bad), func(t *testing.T) {
+			h, logged := newHandler(t, JSON, ",")
+			event, records := largest(t, test.rows, test.bad)
+			answer, err := h.Invoke(t.Context(), event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(answer) > MaxAnswer {
+				t.Errorf("%d bytes", len(answer))
+			}
+			got := answered(t, answer)
+			if len(got) != records {
+				t.Fatalf("%d records for %d", len(got), records)
+			}
+			results := map[string]int{}
+			for i, r := range got {
+				results[r.Result]++
+				if r.RecordID != fmt.Sprintf("%062d", i) {
+					t.Fatalf("record %d is %s", i, r.RecordID)
+				}
+			}
+			t.Logf("event %d bytes, answer %d, %v", len(event), len(answer), results)
+			if test.bad && results["Ok"] > 0 || !test.bad && results["ProcessingFailed"] > 0 && !strings.Contains(logged.String(), "no room") {
+				t.Errorf("got %v", results)
+			}
+		})
+	}
+}
+
+// Where not even the records as they came have room, which needs records without their times, nothing is answered.
+func TestEventsThatCannotBeAnswered(t *testing.T) {
+	h, _ := newHandler(t, JSON, ",")
+	event, _ := largest(t, 1, true)
+	event = bytes.ReplaceAll(event, []byte(`"approximateArrivalTimestamp":1795464000000,`), nil)
+	event = bytes.TrimSuffix(event, []byte("]}"))
+	for i := 0; len(event) < 6_291_000; i++ {
+		event = fmt.Appendf(event, `,{"recordId":"x%d","data":"YmFk"}`, i)
+	}
+	if _, err := h.Invoke(t.Context(), append(event, "]}"...)); err == nil || !strings.Contains(err.Error(), "6291456 is the most") {
+		t.Errorf("got error %v", err)
+	}
+}
+
+// The answer to as much as BufferSizeInMBs of the shortest rows has room, however they are packed in records.
+func TestTheBufferFits(t *testing.T) {
+	h, _ := newHandler(t, JSON, ",")
+	megabytes, err := strconv.ParseFloat(BufferSizeInMBs, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The shortest values; longer numbers and text grow less than names do. Where text has to be escaped, one byte
+	// becomes six, which is less than a row of short values grows, or counts here.
+	shortest := map[pipeline.Kind]string{pipeline.Timestamp: "2026-11-23 20:00:00", pipeline.Boolean: "true", pipeline.Char: "\x01", pipeline.VarChar: ""}
+	const recordID = 62 // digits
+	overhead := len(before) + recordID + len(`""`) + len(passed) + len(`"`) + len(after)
+	for what, shape := range map[string]shape{"output": h.output, "trips": h.trips} {
+		var values []string
+		for _, c := range shape.schema {
+			value, ok := shortest[c.Type.Kind]
+			if !ok {
+				value = "1"
+			}
+			values = append(values, value)
+		}
+		in := strings.Join(values, ",") + "\n"
+		fields := make([]row.Field, len(values))
+		if _, err := shape.schema.AppendFields(nil, fields, []byte(in[:len(in)-1])); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := shape.write(nil, fields)
+		t.Logf("%s: %d bytes become %d, %.2f times as many, and %.2f with base64", what, len(in), len(out), float64(len(out))/float64(len(in)), 4.0/3*float64(len(out))/float64(len(in)))
+		for _, rows := range []int{1, 2, 5, 10, 100, 1000} {
+			size := func(megabytes float64) int {
+				records := int(megabytes * (1 << 20) / float64(rows*len(in)))
+				return len(head) + records*(overhead+base64.StdEncoding.EncodedLen(rows*len(out))) + len(tail)
+			}
+			t.Logf("%s, %d rows a record: %d bytes for %s MB; 0.25 MB would be %d, 0.5 MB %d", what, rows, size(megabytes), BufferSizeInMBs, size(0.25), size(0.5))
+			if size(megabytes) > MaxAnswer {
+				t.Errorf("%s, %d rows a record: the answer to %s MB has %d bytes, and %d is the most", what, rows, BufferSizeInMBs, size(megabytes), MaxAnswer)
+			}
+		}
+	}
+}
+
+func TestReadConfig(t *testing.T) {
+	for _, test := range []struct {
+		environment map[string]string
+		want        Config
+		err         []string
+	}{
+		{map[string]string{"OUTPUT": "JSON"}, Config{JSON, ","}, nil},
+		{map[string]string{"OUTPUT": "CSV", "DELIMITER": "tab"}, Config{CSV, "\t"}, nil},
+		{map[string]string{"OUTPUT": "CSV", "DELIMITER": "\t"}, Config{CSV, "\t"}, nil},
+		{map[string]string{"OUTPUT": "CSV", "DELIMITER": "|"}, Config{CSV, "|"}, nil},
+		{map[string]string{"DELIMITER": ":"}, Config{}, []string{`"OUTPUT" is not set`, `DELIMITER is ":"`}},
+		{map[string]string{"OUTPUT": "csv", "DELIMITER": ",;"}, Config{}, []string{`OUTPUT is "csv", want JSON or CSV`, `DELIMITER is ",;"`}},
+	} {
+		got, err := ReadConfig(test.environment)
+		if (err == nil) != (test.err == nil) || got != test.want {
+			t.Errorf("%q: got %+v, %v", test.environment, got, err)
+		}
+		for _, want := range test.err {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: got error %v, want one with %s", test.environment, err, want)
+			}
+		}
+	}
+}
