@@ -254,7 +254,7 @@ func isOfType(value string, typ pipeline.Type) bool {
 	case pipeline.Boolean:
 		return strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
 	case pipeline.Char:
-		return utf8.RuneCountInString(value) <= max(typ.Length, 1)
+		return utf8.RuneCountInString(value) == max(typ.Length, 1)
 	case pipeline.VarChar:
 		return typ.Length == 0 || utf8.RuneCountInString(value) <= typ.Length
 	}

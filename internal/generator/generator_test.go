@@ -341,11 +341,12 @@ func TestSpecs(t *testing.T) {
 				{"name":"tooLong","alias":"C13","type":"CHAR(1)","fake":{"text":"NN"}},
 				{"name":"tooBig","alias":"C14","type":"INTEGER","fake":{"integers":[[0,2147483648]]}},
 				{"name":"nan","alias":"C15","type":"REAL","fake":{"text":"NaN"}},
-				{"name":"later","alias":"C16","type":"REAL","fake":{"text":"1"}}`,
+				{"name":"later","alias":"C16","type":"REAL","fake":{"text":"1"}},
+				{"name":"tooShort","alias":"C17","type":"CHAR(2)","fake":{"text":"N"}}`,
 			faults: []string{
 				"none: 0 of", "both: 2 of", "prefixed: prefix", "comma: a comma", "empty: range [2, 1]", "wide: range [0, 100] does not fit",
 				"forward: column later is not an earlier", "fine: column coordinate cannot be added", "unevenSum: column uneven cannot be added",
-				"notATime: a time", "ofWhat: column fine is at fault itself", `tooLong: "NN" is not of type CHAR(1)`, `tooBig: "2147483648"`, `nan: "NaN"`,
+				"notATime: a time", "ofWhat: column fine is at fault itself", `tooLong: "NN" is not of type CHAR(1)`, `tooShort: "N" is not of type CHAR(2)`, `tooBig: "2147483648"`, `nan: "NaN"`,
 			},
 		},
 	} {
