@@ -248,7 +248,7 @@ func (g *Generator) Rejects(tick Tick, first, last int) iter.Seq2[int, []byte] {
 		var line []byte
 		for ordinal := tick.poisonedBefore(first); ; ordinal++ {
 			index := tick.poisoned(ordinal)
-			if index > last || index >= tick.Records {
+			if index > last {
 				return
 			}
 			state, planned := g.at(tick, index)

@@ -166,6 +166,8 @@ func recordsOf(e types.PutRecordsRequestEntry) []kinesistest.Record {
 		panic(err)
 	case !aggregated && e.ExplicitHashKey != nil:
 		panic("a record by itself has an explicit hash key")
+	case aggregated && len(records) < 2:
+		panic("a record by itself is packed")
 	case !aggregated:
 		return []kinesistest.Record{{PartitionKey: *e.PartitionKey, Data: e.Data}}
 	case *e.PartitionKey != records[0].PartitionKey:
@@ -491,20 +493,22 @@ func TestLargeRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, _ := g.KeyOf(generator.Uniform)
-	records := 0
-	d := stream.NewDelivery(&fakePutter{func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
-		size := 0
-		for _, e := range in.Records {
-			size += len(e.Data) + len(*e.PartitionKey)
+	for _, aggregation := range []string{"", ledger.KPL} {
+		records := 0
+		d := stream.NewDelivery(&fakePutter{func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+			size := 0
+			for _, e := range in.Records {
+				size += len(e.Data) + len(*e.PartitionKey)
+			}
+			if size > 5_000_000 {
+				t.Errorf("a call of %d bytes, want 5,000,000 at most", size)
+			}
+			records += len(in.Records)
+			return acknowledge(in), nil
+		}}, "s", g, generator.Tick{Time: time.Unix(0, 0), Records: 200}, key, aggregation)
+		if err := d.Run(t.Context()); err != nil || records != 200 {
+			t.Errorf("sent %d records (%v), want 200", records, err)
 		}
-		if size > 5_000_000 {
-			t.Errorf("a call of %d bytes, want 5,000,000 at most", size)
-		}
-		records += len(in.Records)
-		return acknowledge(in), nil
-	}}, "s", g, generator.Tick{Time: time.Unix(0, 0), Records: 200}, key, "")
-	if err := d.Run(t.Context()); err != nil || records != 200 {
-		t.Errorf("sent %d records (%v), want 200", records, err)
 	}
 }
 
