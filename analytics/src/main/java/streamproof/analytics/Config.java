@@ -19,27 +19,44 @@ final class Config {
 
     private static final String STREAM_ARN = "stream.arn";
     private static final String DELIVERY_STREAM = "delivery.stream";
+    private static final String REJECTS_DELIVERY_STREAM = "rejects.delivery.stream";
     private static final String OUTPUT_FORMAT = "output.format";
     private static final String INITIAL_POSITION = "initial.position";
+    private static final String PACK_KIB = "pack.kib";
+    private static final String PACK_DELAY_MILLIS = "pack.delay.ms";
     private static final String KINESIS_ENDPOINT = "kinesis.endpoint";
     private static final String FIREHOSE_ENDPOINT = "firehose.endpoint";
     private static final Set<String> KEYS = Set.of(
-            STREAM_ARN, DELIVERY_STREAM, OUTPUT_FORMAT, INITIAL_POSITION, KINESIS_ENDPOINT, FIREHOSE_ENDPOINT);
+            STREAM_ARN,
+            DELIVERY_STREAM,
+            REJECTS_DELIVERY_STREAM,
+            OUTPUT_FORMAT,
+            INITIAL_POSITION,
+            PACK_KIB,
+            PACK_DELAY_MILLIS,
+            KINESIS_ENDPOINT,
+            FIREHOSE_ENDPOINT);
     /** The form of the region is the one that the connectors insist on. */
     private static final Pattern STREAM_ARN_SYNTAX = Pattern.compile(
             "arn:aws[a-z-]*:kinesis:(?<region>[a-z]+-(?:[a-z]+-)?[a-z]+-[0-9]):[0-9]{12}"
                     + ":stream/(?<name>[a-zA-Z0-9_.-]{1,128})");
 
-    /** The Kinesis stream to read, and the region of both streams. */
+    /** The Kinesis stream to read, and the region of all streams. */
     final String stream;
 
     final String region;
     /** The Firehose delivery stream to write to. */
     final String deliveryStream;
+    /** The one to write rejects to. */
+    final String rejectsDeliveryStream;
     /** The Flink format of a row: csv or json. */
     final String format;
     /** Where a first start begins to read; a start from a snapshot goes on where the snapshot was taken. */
     final InitialPosition initialPosition;
+    /** How large a Firehose record is to be at most, unless one line is larger. */
+    final int packBytes;
+    /** How long a line may wait for others to fill the record with it; 0: each line is a record. */
+    final int packDelayMillis;
     /** Where AWS is, if not where the region says. */
     final Optional<String> kinesisEndpoint;
 
@@ -49,15 +66,18 @@ final class Config {
         Matcher arn = reader.required(STREAM_ARN, STREAM_ARN_SYNTAX, "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
         stream = arn == null ? null : arn.group("name");
         region = arn == null ? null : arn.group("region");
-        Matcher name = reader.required(
-                DELIVERY_STREAM, Pattern.compile("[a-zA-Z0-9_.-]{1,64}"), "the name of a Firehose delivery stream");
-        deliveryStream = name == null ? null : name.group();
+        deliveryStream = reader.deliveryStream(DELIVERY_STREAM);
+        rejectsDeliveryStream = reader.deliveryStream(REJECTS_DELIVERY_STREAM);
         Matcher formatName = reader.required(OUTPUT_FORMAT, Pattern.compile("CSV|JSON"), "CSV or JSON");
         format = formatName == null ? null : formatName.group().toLowerCase(Locale.ROOT);
         initialPosition = reader
                 .optional(INITIAL_POSITION, Pattern.compile("TRIM_HORIZON|LATEST"), "TRIM_HORIZON or LATEST")
                 .map(match -> InitialPosition.valueOf(match.group()))
                 .orElse(InitialPosition.TRIM_HORIZON);
+        // Firehose bills in steps of 5 KB: 100 KiB are 20 of them.
+        packBytes = 1024 * reader.wholeNumber(PACK_KIB, 1, Delivery.RECORD_BYTES / 1024, 100);
+        // Firehose itself waits for 900 s at most.
+        packDelayMillis = reader.wholeNumber(PACK_DELAY_MILLIS, 0, 900_000, 5000);
         kinesisEndpoint = reader.endpoint(KINESIS_ENDPOINT);
         firehoseEndpoint = reader.endpoint(FIREHOSE_ENDPOINT);
         reader.failIfFaulty();
@@ -107,6 +127,22 @@ final class Config {
                 return Optional.empty();
             }
             return Optional.of(match);
+        }
+
+        String deliveryStream(String key) {
+            Matcher name = required(
+                    key, Pattern.compile("[a-zA-Z0-9_.-]{1,64}"), "the name of a Firehose delivery stream");
+            return name == null ? null : name.group();
+        }
+
+        int wholeNumber(String key, int least, int most, int otherwise) {
+            String wanted = "a whole number from " + least + " to " + most;
+            Optional<Integer> number = optional(key, Pattern.compile("[0-9]{1,9}"), wanted)
+                    .map(match -> Integer.valueOf(match.group()));
+            if (number.isPresent() && (number.get() < least || number.get() > most)) {
+                faults.add(key + " is " + number.get() + ": set it to " + wanted);
+            }
+            return number.orElse(otherwise);
         }
 
         Optional<String> endpoint(String key) {

@@ -13,14 +13,17 @@ import java.time.Duration;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
+import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.GlobalConfiguration;
@@ -31,8 +34,15 @@ import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.connectors.kinesis.FlinkKinesisConsumer;
 import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConstants;
+import org.apache.flink.streaming.api.transformations.SideOutputTransformation;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+import org.apache.flink.table.catalog.CatalogTable;
+import org.apache.flink.table.catalog.Column;
+import org.apache.flink.table.catalog.ObjectPath;
+import org.apache.flink.table.catalog.exceptions.TableNotExistException;
 import org.apache.flink.table.factories.FactoryUtil;
+import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.types.Row;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -145,7 +155,7 @@ public final class Job {
                 .name("source");
     }
 
-    /** Adds to {@code env} all that happens to the records: parser, views, the statements of the script, sink. */
+    /** Adds to {@code env} all that happens to the records: parser, views, the statements of the script, sinks. */
     static void define(
             StreamExecutionEnvironment env,
             Config config,
@@ -157,13 +167,14 @@ public final class Job {
         SingleOutputStreamOperator<Row> rows = records.process(new Parser(schema), schema.rowType())
                 .uid("parser")
                 .name("parser");
+        DataStream<Reject> rejects = rows.getSideOutput(Parser.REJECTS);
 
         StreamTableEnvironment tables = StreamTableEnvironment.create(env);
         tables.getConfig().setLocalTimeZone(ZoneOffset.UTC); // the same result wherever the job runs
         tables.createTemporaryView(schema.source, tables.fromDataStream(rows, schema.viewSchema()));
         tables.createTemporaryView(
                 "error_stream",
-                tables.fromDataStream(rows.getSideOutput(Parser.REJECTS))
+                tables.fromDataStream(rejects)
                         .select(
                                 $("reason"),
                                 $("column"),
@@ -171,23 +182,48 @@ public final class Job {
                                 $("shard"),
                                 $("sequenceNumber").as("sequence_number"),
                                 $("arrivalTime").as("arrival_time")));
-        runScript(script, tables, config);
+        runScript(script, tables, config.format);
+
+        Transformation<byte[]> lines = lines(env);
+        DataStream<Reject> unfit = new DataStream<>(env, new SideOutputTransformation<>(lines, RowLines.UNFIT));
+        Delivery delivery =
+                new Delivery(config.region, config.firehoseEndpoint, config.packBytes, config.packDelayMillis);
+        delivery.send(new DataStream<>(env, lines), config.deliveryStream, "");
+        delivery.send(
+                rejects.union(unfit)
+                        .flatMap(new RejectLines(), PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO)
+                        .uid("rejects-lines")
+                        .name("rejects-lines"),
+                config.rejectsDeliveryStream,
+                "rejects-");
+    }
+
+    /** The end of what the planner has made of the script. */
+    @SuppressWarnings("unchecked")
+    private static Transformation<byte[]> lines(StreamExecutionEnvironment env) {
+        return (Transformation<byte[]>) env.getTransformations().stream()
+                .filter(end -> LineTableFactory.UID.equals(end.getUid()))
+                .findFirst()
+                .orElseThrow();
     }
 
     /**
-     * Runs the script. It says what the result is and not where it goes, so its CREATE TABLE gets the clause that says
-     * it here. There is one such table and one INSERT: each INSERT would make a sink of its own, and a snapshot knows
+     * Runs the script. There is one table and one INSERT: each INSERT would make a sink of its own, and a snapshot knows
      * the sink by its one uid.
      */
-    private static void runScript(String script, StreamTableEnvironment tables, Config config) {
+    private static void runScript(String script, StreamTableEnvironment tables, String format) {
         List<String> inserts = new ArrayList<>();
         int created = 0;
         for (String statement : Script.statements(script)) {
+            if (Script.casts(statement)) {
+                throw new IllegalArgumentException("pipeline.sql: CAST would stop the job at a value that it cannot"
+                        + " convert, again after each restart: use TRY_CAST, which gives NULL, in: " + statement);
+            }
             String words = statement.toUpperCase(Locale.ROOT).replaceAll("\\s+", " ");
             if (words.startsWith("INSERT ")) {
                 inserts.add(statement);
             } else if (words.startsWith("CREATE TABLE ")) {
-                tables.executeSql(statement + " WITH (" + deliveryOptions(config) + ")");
+                tables.executeSql(statement + " WITH ('connector' = '" + LineTableFactory.IDENTIFIER + "')");
                 created++;
             } else if (words.startsWith("CREATE ")) {
                 tables.executeSql(statement);
@@ -202,21 +238,41 @@ public final class Job {
                             + " not %d and %d",
                     created, inserts.size()));
         }
+        widen(tables, format);
         tables.createStatementSet().addInsertSql(inserts.get(0)).attachAsDataStream();
     }
 
-    /** Where the result goes, as the options of its table. */
-    private static String deliveryOptions(Config config) {
-        Map<String, String> options = new LinkedHashMap<>();
-        options.put(FactoryUtil.CONNECTOR.key(), DeliveryTableFactory.IDENTIFIER);
-        options.put(FactoryUtil.FORMAT.key(), config.format);
-        options.put(DeliveryTableFactory.UID.key(), "sink");
-        options.put(DeliveryTableFactory.DELIVERY_STREAM.key(), config.deliveryStream);
-        options.put(DeliveryTableFactory.REGION.key(), config.region);
-        config.firehoseEndpoint.ifPresent(endpoint -> options.put(DeliveryTableFactory.ENDPOINT.key(), endpoint));
-        return options.entrySet().stream()
-                .map(option -> "'" + option.getKey() + "' = '" + option.getValue().replace("'", "''") + "'")
-                .collect(Collectors.joining(", "));
+    /** Replaces the table that the script has made by one that takes every value: see {@link OutputType}. */
+    private static void widen(StreamTableEnvironment tables, String format) {
+        Set<String> names = new HashSet<>(Arrays.asList(tables.listTables()));
+        names.removeAll(Arrays.asList(tables.listViews()));
+        String name = names.iterator().next();
+        List<RowType.RowField> declared = new ArrayList<>();
+        org.apache.flink.table.api.Schema.Builder widened = org.apache.flink.table.api.Schema.newBuilder();
+        for (Column column : tables.from("`" + name + "`").getResolvedSchema().getColumns()) {
+            LogicalType type = column.getDataType().getLogicalType();
+            declared.add(new RowType.RowField(column.getName(), type));
+            try {
+                widened.column(column.getName(), OutputType.widened(type));
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(
+                        "pipeline.sql: column " + column.getName() + ": " + e.getMessage(), e);
+            }
+        }
+        CatalogTable table = CatalogTable.newBuilder()
+                .schema(widened.build())
+                .options(Map.of(
+                        FactoryUtil.CONNECTOR.key(), LineTableFactory.IDENTIFIER,
+                        FactoryUtil.FORMAT.key(), format,
+                        LineTableFactory.DECLARED.key(), new RowType(declared).asSerializableString()))
+                .build();
+        try {
+            tables.getCatalog(tables.getCurrentCatalog())
+                    .orElseThrow()
+                    .alterTable(new ObjectPath(tables.getCurrentDatabase(), name), table, false);
+        } catch (TableNotExistException e) {
+            throw new IllegalStateException(e); // it was listed
+        }
     }
 
     /** The text of a file of pipeline/. */

@@ -1,6 +1,7 @@
 package streamproof.analytics;
 
 import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
 import org.apache.flink.types.Row;
@@ -30,8 +31,12 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
 
     @Override
     public void open(OpenContext context) {
-        rejectedLines =
-                getRuntimeContext().getMetricGroup().addGroup("kinesisanalytics").counter(REJECTED_LINES);
+        rejectedLines = rejectedLines(getRuntimeContext());
+    }
+
+    /** The counter of an operator that rejects. */
+    static Counter rejectedLines(RuntimeContext context) {
+        return context.getMetricGroup().addGroup("kinesisanalytics").counter(REJECTED_LINES);
     }
 
     @Override

@@ -15,6 +15,9 @@ final class Script {
                     + "|(?<end>;)"
                     + "|(?s:.)");
 
+    private static final Pattern CAST =
+            Pattern.compile("'[^']*'|\"[^\"]*\"|`[^`]*`|(?<cast>\\bCAST\\s*\\()", Pattern.CASE_INSENSITIVE);
+
     private Script() {}
 
     /**
@@ -40,6 +43,11 @@ final class Script {
         }
         add(statement, statements);
         return statements;
+    }
+
+    /** Whether a statement calls CAST (and not TRY_CAST). */
+    static boolean casts(String statement) {
+        return CAST.matcher(statement).results().anyMatch(match -> match.group(1) != null);
     }
 
     private static void add(StringBuilder statement, List<String> statements) {

@@ -26,11 +26,18 @@ class ConfigTest {
 
     @Test
     void onAws() {
-        Config config = config("stream.arn", ARN, "delivery.stream", "analysed", "output.format", "CSV");
+        Config config = config(
+                "stream.arn", ARN,
+                "delivery.stream", "analysed",
+                "rejects.delivery.stream", "rejected",
+                "output.format", "CSV");
         assertEquals("trips", config.stream);
         assertEquals("eu-west-1", config.region);
         assertEquals("analysed", config.deliveryStream);
+        assertEquals("rejected", config.rejectsDeliveryStream);
         assertEquals("csv", config.format);
+        assertEquals(102_400, config.packBytes);
+        assertEquals(5000, config.packDelayMillis);
         assertEquals(InitialPosition.TRIM_HORIZON, config.initialPosition);
         assertEquals(Optional.empty(), config.kinesisEndpoint);
         assertEquals(Optional.empty(), config.firehoseEndpoint);
@@ -41,14 +48,19 @@ class ConfigTest {
         Config config = config(
                 "stream.arn", "arn:aws-us-gov:kinesis:us-gov-west-1:123456789012:stream/a_b.c-1",
                 "delivery.stream", "analysed",
+                "rejects.delivery.stream", "rejected",
                 "output.format", "JSON",
                 "initial.position", "LATEST",
+                "pack.kib", "1000",
+                "pack.delay.ms", "0",
                 "kinesis.endpoint", "http://127.0.0.1:4566",
                 "firehose.endpoint", "http://localhost:4567/");
         assertEquals("a_b.c-1", config.stream);
         assertEquals("us-gov-west-1", config.region);
         assertEquals("json", config.format);
         assertEquals(InitialPosition.LATEST, config.initialPosition);
+        assertEquals(1_024_000, config.packBytes);
+        assertEquals(0, config.packDelayMillis);
         assertEquals(Optional.of("http://127.0.0.1:4566"), config.kinesisEndpoint);
         assertEquals(Optional.of("http://localhost:4567/"), config.firehoseEndpoint);
     }
@@ -58,11 +70,15 @@ class ConfigTest {
         assertEquals(
                 "The property group \"streamproof\" of the application is not right:\n"
                         + "- output.fromat is unknown: remove it; known are [delivery.stream, firehose.endpoint,"
-                        + " initial.position, kinesis.endpoint, output.format, stream.arn]\n"
+                        + " initial.position, kinesis.endpoint, output.format, pack.delay.ms, pack.kib,"
+                        + " rejects.delivery.stream, stream.arn]\n"
                         + "- stream.arn is \"trips\": set it to arn:aws:kinesis:REGION:ACCOUNT:stream/NAME\n"
                         + "- delivery.stream is \"\": set it to the name of a Firehose delivery stream\n"
+                        + "- rejects.delivery.stream is \"a b\": set it to the name of a Firehose delivery stream\n"
                         + "- output.format is missing: set it to CSV or JSON\n"
                         + "- initial.position is \"AT_TIMESTAMP\": set it to TRIM_HORIZON or LATEST\n"
+                        + "- pack.kib is 1001: set it to a whole number from 1 to 1000\n"
+                        + "- pack.delay.ms is \"5s\": set it to a whole number from 0 to 900000\n"
                         + "- kinesis.endpoint is \"127.0.0.1:4566\": set it to a URL as http://127.0.0.1:4566,"
                         + " or remove it on AWS\n"
                         + "- firehose.endpoint is \"ftp://a\": set it to a URL as http://127.0.0.1:4566,"
@@ -71,7 +87,10 @@ class ConfigTest {
                         "output.fromat", "CSV",
                         "stream.arn", "trips",
                         "delivery.stream", "",
+                        "rejects.delivery.stream", "a b",
                         "initial.position", "AT_TIMESTAMP",
+                        "pack.kib", "1001",
+                        "pack.delay.ms", "5s",
                         "kinesis.endpoint", "127.0.0.1:4566",
                         "firehose.endpoint", "ftp://a"));
     }
@@ -83,6 +102,7 @@ class ConfigTest {
                         + "- there is no such group (groups found: [another])\n"
                         + "- stream.arn is missing: set it to arn:aws:kinesis:REGION:ACCOUNT:stream/NAME\n"
                         + "- delivery.stream is missing: set it to the name of a Firehose delivery stream\n"
+                        + "- rejects.delivery.stream is missing: set it to the name of a Firehose delivery stream\n"
                         + "- output.format is missing: set it to CSV or JSON",
                 assertThrows(
                                 IllegalArgumentException.class,
@@ -95,6 +115,10 @@ class ConfigTest {
         assertEquals(
                 "The property group \"streamproof\" of the application is not right:\n"
                         + "- output.format is \"csv\": set it to CSV or JSON",
-                faults("stream.arn", ARN, "delivery.stream", "analysed", "output.format", "csv"));
+                faults(
+                        "stream.arn", ARN,
+                        "delivery.stream", "analysed",
+                        "rejects.delivery.stream", "rejected",
+                        "output.format", "csv"));
     }
 }

@@ -8,9 +8,12 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
@@ -20,12 +23,11 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Obje
  * PutRecordBatch as Firehose answers it, with the faults that a test asks for. In one process with the job, so that a
  * test sees what was accepted, record by record.
  */
-final class FirehoseStandIn implements AutoCloseable {
+class FirehoseStandIn implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final HttpServer server;
-    private final List<String> accepted = new ArrayList<>();
-    private final Set<String> deliveryStreams = new TreeSet<>();
+    private final Map<String, List<String>> accepted = new TreeMap<>();
     private int failingCalls;
     private int refusedRecords;
     private boolean denied;
@@ -51,14 +53,27 @@ final class FirehoseStandIn implements AutoCloseable {
         denied = true;
     }
 
-    /** The data of each record that was accepted, in order of acceptance. */
-    synchronized List<String> accepted() {
-        return List.copyOf(accepted);
+    /** The data of each record that a delivery stream accepted, in order of acceptance. */
+    synchronized List<String> records(String deliveryStream) {
+        return List.copyOf(accepted.getOrDefault(deliveryStream, List.of()));
     }
 
-    /** The delivery streams that calls named. */
+    /** What Firehose would write: the records one after another, as lines with their newlines, in some order. */
+    List<String> lines(String deliveryStream) {
+        return Arrays.stream(String.join("", records(deliveryStream)).split("(?<=\n)"))
+                .filter(line -> !line.isEmpty())
+                .sorted()
+                .collect(Collectors.toList());
+    }
+
+    /** The delivery streams that accepted something. */
     synchronized Set<String> deliveryStreams() {
-        return Set.copyOf(deliveryStreams);
+        return Set.copyOf(accepted.keySet());
+    }
+
+    /** Is told of each record that is accepted. */
+    void accept(String deliveryStream, byte[] data) {
+        accepted.computeIfAbsent(deliveryStream, name -> new ArrayList<>()).add(new String(data, StandardCharsets.UTF_8));
     }
 
     private synchronized void answer(HttpExchange exchange) throws IOException {
@@ -76,7 +91,7 @@ final class FirehoseStandIn implements AutoCloseable {
             status = 500;
             answer.put("__type", "InternalFailure");
         } else {
-            deliveryStreams.add(request.required("DeliveryStreamName").asText());
+            String deliveryStream = request.required("DeliveryStreamName").asText();
             int refused = 0;
             ArrayNode entries = answer.putArray("RequestResponses");
             for (JsonNode record : request.required("Records")) {
@@ -85,8 +100,8 @@ final class FirehoseStandIn implements AutoCloseable {
                     refused++;
                     entries.addObject().put("ErrorCode", "ServiceUnavailableException").put("ErrorMessage", "Slow down.");
                 } else {
-                    accepted.add(new String(record.required("Data").binaryValue(), StandardCharsets.UTF_8));
-                    entries.addObject().put("RecordId", Integer.toString(accepted.size()));
+                    accept(deliveryStream, record.required("Data").binaryValue());
+                    entries.addObject().put("RecordId", "1");
                 }
             }
             answer.put("FailedPutCount", refused);

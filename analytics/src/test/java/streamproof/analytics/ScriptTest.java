@@ -47,4 +47,18 @@ class ScriptTest {
         assertEquals(
                 want, assertThrows(IllegalArgumentException.class, () -> Script.statements(script)).getMessage());
     }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '#',
+            value = {
+                "SELECT CAST(A AS INT) FROM S             | true",
+                "SELECT 'x', cast (A AS STRING) FROM S    | true",
+                "SELECT TRY_CAST(A AS INT) FROM S         | false",
+                "SELECT 'CAST(', \"CAST(\", `CAST(`, CASTS | false",
+            })
+    void casts(String statement, boolean want) {
+        assertEquals(want, Script.casts(statement));
+    }
 }
