@@ -1,5 +1,5 @@
 // The benchmark of the transform: the Go function against a Python one in the shape of AWS's blueprint (blueprint.py), on
-// the same events, one after the other in one run and on one core, from the bytes of the event to those of the answer.
+// the same events, in turns and on one core, from the bytes of the event to those of the answer.
 // Both have to answer the same. Then the function itself, as Lambda runs it, answers events of 6 MB, for its memory.
 package main
 
@@ -47,7 +47,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench/transform", flag.ContinueOnError)
 	python := flags.String("python", ".venv/bin/python", "a Python 3")
-	seconds := flags.Float64("seconds", 3, "how long each answers the same event, of which the best time counts")
+	seconds := flags.Float64("seconds", 5, "how long each answers the same event, in turns; the best time counts")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	b, err := newBench(dir, *python, *seconds)
+	b, err := newBench(dir, *python, *seconds/turns)
 	if err != nil {
 		return err
 	}
@@ -76,13 +76,17 @@ func run(ctx context.Context, args []string) error {
 		{"trips, one a record", b.trips, 1},
 	} {
 		e := b.event(kind.columns, kind.rows, 200_000)
-		ours, err := b.answerInGo(ctx, e)
-		if err != nil {
-			return err
-		}
-		theirs, err := b.answerInPython(ctx, kind.columns, e)
-		if err != nil {
-			return err
+		ours, theirs := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
+		for range turns { // so that what else the machine does meets both
+			took, err := b.answerInGo(ctx, e)
+			if err != nil {
+				return err
+			}
+			ours = min(ours, took)
+			if took, err = b.answerInPython(ctx, kind.columns, e); err != nil {
+				return err
+			}
+			theirs = min(theirs, took)
 		}
 		out.AppendRow(table.Row{
 			kind.name, e.records, e.rows,
@@ -94,10 +98,13 @@ func run(ctx context.Context, args []string) error {
 	return b.memory(ctx)
 }
 
+// turns is how often the two take turns at an event.
+const turns = 10
+
 // A bench makes events and has them answered.
 type bench struct {
 	dir, python   string
-	seconds       float64
+	seconds       float64 // of a turn
 	pipeline      *pipeline.Pipeline
 	generator     *generator.Generator
 	output, trips row.Schema
@@ -159,7 +166,7 @@ func (b *bench) event(columns row.Schema, perRecord, size int) event {
 }
 
 func (b *bench) answerInGo(ctx context.Context, e event) (time.Duration, error) {
-	handler, err := reshape.New(reshape.Config{Output: reshape.JSON, Delimiter: ","}, b.pipeline, slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	handler, err := reshape.New(reshape.Config{Output: reshape.JSON, Delimiter: ","}, b.pipeline, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return 0, err
 	}
@@ -196,7 +203,7 @@ func (b *bench) answerInPython(ctx context.Context, columns row.Schema, e event)
 	}
 	var best, peak float64
 	if _, err := fmt.Sscan(string(said), &best, &peak); err != nil {
-		return 0, fmt.Errorf("Python said %q: %w", said, err)
+		return 0, fmt.Errorf("%s said %q: %w", b.python, said, err)
 	}
 	return time.Duration(best * float64(time.Second)), sameAnswers(filepath.Join(b.dir, "go.json"), answer)
 }
@@ -255,10 +262,10 @@ func (b *bench) memory(ctx context.Context) error {
 		name string
 		rows int
 	}{{"one row a record", 1}, {"1,000 rows a record", 1000}, {"one record", 350_000}} {
-		// Sized by one record, which is all that the last kind has.
 		e := b.event(b.output, kind.rows, 1)
-		if kind.rows < 10_000 {
-			e = b.event(b.output, kind.rows, e.size*(lambdaTakes*98/100/len(e.text)))
+		if kind.rows < 10_000 { // sized by what a hundred records take
+			e = b.event(b.output, kind.rows, 100*e.size)
+			e = b.event(b.output, kind.rows, e.size*lambdaTakes/100*98/len(e.text))
 		}
 		if len(e.text) > lambdaTakes {
 			return fmt.Errorf("an event of %d bytes is more than Lambda takes", len(e.text))

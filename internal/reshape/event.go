@@ -198,13 +198,11 @@ func (s *scanner) skip() error {
 			}
 			s.at++
 		default:
-			s.at++
-			for s.at < len(s.text) {
+			for s.at++; s.at < len(s.text); s.at++ {
 				c := s.text[s.at]
 				if c <= ' ' || c == ',' || c == ':' || c == ']' || c == '}' {
 					break
 				}
-				s.at++
 			}
 		}
 		if depth == 0 {

@@ -84,7 +84,7 @@ func answered(t fataler, answer []byte) []events.KinesisFirehoseResponseRecord {
 
 func encode(t fataler, records []events.KinesisFirehoseEventRecord) []byte {
 	t.Helper()
-	event, err := json.Marshal(events.KinesisFirehoseEvent{InvocationID: "i", DeliveryStreamArn: "arn", Records: records}) //nolint:staticcheck // the name is AWS's
+	event, err := json.Marshal(events.KinesisFirehoseEvent{InvocationID: "i", DeliveryStreamArn: "arn", Records: records})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,11 @@ func TestSampleEvents(t *testing.T) {
 				}
 				var people strings.Builder
 				for _, r := range answered(t, answer) {
-					fmt.Fprintf(&people, "%s %s\n%s\n", r.RecordID, r.Result, r.Data)
+					data := string(r.Data)
+					if strings.ContainsRune(data, 0) {
+						data = strconv.Quote(data)
+					}
+					fmt.Fprintf(&people, "%s %s\n%s\n", r.RecordID, r.Result, data)
 				}
 				people.Write(logged.Bytes())
 				for extension, got := range map[string][]byte{".json": answer, ".txt": []byte(people.String())} {
@@ -143,13 +147,13 @@ func TestBadRows(t *testing.T) {
 		reason string
 	}{
 		"text for a number":       {"1,1,1,1\nsecret,1,1,1\n1,1,1,1\n", 2, "column VendorID: is not of type INTEGER"},
-		"a column too few":        {"1,1,1\n", 1, "the line has 3 columns, and a row of the output has 4, a trip 19"},
-		"a column too many":       {"1,1,1,1,\n", 1, "the line has 5 columns, and a row of the output has 4, a trip 19"},
+		"a column too few":        {"1,1,1\n", 1, "the line has another number of columns (3) than a row of the output (4) or a trip (19)"},
+		"a column too many":       {"1,1,1,1,\n", 1, "the line has another number of columns (5) than a row of the output (4) or a trip (19)"},
 		"a blank line":            {"1,1,1,1\n\n", 2, "empty line"},
 		"a blank line alone":      {"\n", 1, "empty line"},
 		"a blank line between":    {"1,1,1,1\n\n1,1,1,1", 2, "empty line"},
 		"an infinity":             {"1,1,Infinity,1\n", 1, "column trip_distance: is not of type REAL"},
-		"rows without a newline":  {"1,1,1,11,1,1,1\n", 1, "the line has 7 columns, and a row of the output has 4, a trip 19"},
+		"rows without a newline":  {"1,1,1,11,1,1,1\n", 1, "the line has another number of columns (7) than a row of the output (4) or a trip (19)"},
 		"Windows lines":           {"1,1,1,1\r\n", 1, "column total_amount: is not of type REAL"},
 		"a name of no column":     {`{"secret":1}` + "\n", 1, "is not one of the columns of the output"},
 		"a column by both names":  {`{"COL0":1,"VendorID":1}` + "\n", 1, "column VendorID: it is given twice"},
@@ -159,9 +163,9 @@ func TestBadRows(t *testing.T) {
 		"JSON over two lines":     {"{\"COL0\":1,\n\"COL3\":1}\n", 1, "the JSON ends too early"},
 		"a trip's time":           {strings.Replace(trip, "20:31", "20:61", 1) + "\n", 1, "column tpep_dropoff_datetime: is not of type TIMESTAMP"},
 		"a trip's flag":           {trip + "\n" + strings.Replace(trip, "N", "secret", 1) + "\n", 2, "column store_and_fwd_flag: is not of type CHAR(1)"},
-		"a trip with too much":    {strings.Replace(trip, ",N,", ",,,", 1) + "\n", 1, "the line has 20 columns, and a row of the output has 4, a trip 19"},
+		"a trip with too much":    {strings.Replace(trip, ",N,", ",,,", 1) + "\n", 1, "the line has another number of columns (20) than a row of the output (4) or a trip (19)"},
 		"no UTF-8":                {strings.Replace(trip, "N", "\xff", 1) + "\n", 1, "column store_and_fwd_flag: is not of type CHAR(1)"},
-		"two kinds of delimiters": {"1;1|1|1\n", 1, "the line has 2 columns, and a row of the output has 4, a trip 19"},
+		"two kinds of delimiters": {"1;1|1|1\n", 1, "the line has another number of columns (1) than a row of the output (4) or a trip (19)"},
 		"a KPL aggregate":         {"\xf3\x89\x9a\xc2\n\x01a\x1a", 0, "aggregated by the Kinesis Producer Library, and not taken apart by Firehose"},
 	}
 	for name, test := range tests {
@@ -215,6 +219,7 @@ func TestWhatIsNoEvent(t *testing.T) {
 		`{"Records":[]}`:    "it has no records", // S3, SQS and Kinesis
 		`{"records":{}}`:    "unexpected JSON at byte 12",
 		`{"records":[]`:     "the JSON ends too early",
+		"{\"x\":[\x01":      "the JSON ends too early",
 		`{"records":[]} {}`: "text after the closing brace",
 		`{"records":[{}]}`:  "records[0]: a record has a recordId and data",
 		`{"records":[{"recordId":"a","data":""},7]}`:                          "records[1]: unexpected JSON at byte 40",

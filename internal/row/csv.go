@@ -9,32 +9,64 @@ func (s Schema) appendCSV(dst []byte, fields []Field, line []byte) ([]byte, *Err
 	if len(line) == 0 {
 		return nil, &Error{Reason: "empty line"}
 	}
-	key, err := s.appendDelimited(dst, fields, line, ',')
-	if err == nil {
-		return key, nil
-	}
-	if other := delimiter(line); other != ',' {
-		if key, err := s.appendDelimited(dst, fields, line, other); err == nil {
-			return key, nil
+	used := byte(',')
+	key, err := s.appendDelimited(dst, line, used)
+	if err != nil {
+		if used = delimiter(line); used == ',' {
+			return nil, err
+		}
+		var otherErr *Error
+		if key, otherErr = s.appendDelimited(dst, line, used); otherErr != nil {
+			return nil, err
 		}
 	}
-	return nil, err
+	if fields != nil {
+		s.split(fields, line, used)
+	}
+	return key, nil
 }
 
-// delimiter is the first one outside quotes, or the comma.
+// delimiter is the one of the Delimiters that stands outside quotes, or the comma where there are several or none.
 func delimiter(line []byte) byte {
-	quoted := false
+	quoted, found := false, byte(',')
 	for _, c := range line {
 		switch c {
 		case '"':
 			quoted = !quoted
-		case ',', ';', '|', '\t':
+		case ',':
 			if !quoted {
-				return c
+				return ','
+			}
+		case ';', '|', '\t':
+			if !quoted && found != ',' && found != c {
+				return ','
+			}
+			if !quoted {
+				found = c
 			}
 		}
 	}
-	return ','
+	return found
+}
+
+// split sets the fields of a line that appendDelimited has read. That one does without: it is what a verdict takes.
+func (s Schema) split(fields []Field, line []byte, delimiter byte) {
+	for i := range s {
+		if len(line) > 0 && line[0] == '"' {
+			text, rest, _ := unquote(line, delimiter)
+			fields[i], line = Field{Text: text}, rest
+		} else {
+			end := 0
+			for end < len(line) && line[end] != delimiter {
+				end++
+			}
+			fields[i] = Field{Text: line[:end], Null: end == 0 && !s[i].isText()}
+			line = line[end:]
+		}
+		if len(line) > 0 {
+			line = line[1:] // the delimiter
+		}
+	}
 }
 
 // Columns counts the columns of a line of CSV, to say which of several schemas it was meant for.
@@ -51,7 +83,7 @@ func Columns(line []byte) int {
 	return columns
 }
 
-func (s Schema) appendDelimited(dst []byte, fields []Field, line []byte, delimiter byte) ([]byte, *Error) {
+func (s Schema) appendDelimited(dst, line []byte, delimiter byte) ([]byte, *Error) {
 	rest := line
 	for i := range s {
 		var field []byte
@@ -80,16 +112,9 @@ func (s Schema) appendDelimited(dst []byte, fields []Field, line []byte, delimit
 		if last != (i == len(s)-1) {
 			return nil, &Error{Reason: fmt.Sprintf("the line has not the %d columns of the output", len(s))}
 		}
-		if delimiter != ',' && !quoted && bytes.ContainsAny(field, Delimiters) {
-			return nil, &Error{Column: s[i].Name, Reason: "a delimiter is not in quotes"}
-		}
-		at := len(dst)
 		var err *Error
 		if dst, err = s[i].appendText(dst, field, quoted); err != nil {
 			return nil, err
-		}
-		if fields != nil {
-			fields[i] = Field{Text: field, Null: dst[at] == null}
 		}
 	}
 	return dst, nil

@@ -7,6 +7,6 @@
 //
 // A line that begins with a brace is JSON: an object of all columns, each by its name or by its alias. Every other line
 // is CSV as in RFC 4180, in the order of the schema, without a header. Its delimiter is the comma, a semicolon, a bar or
-// a tab, told line by line: what is a row by commas is that row. Only where it is none, the first delimiter outside
-// quotes decides; then text that has any of the four has to stand in quotes, so that no line is a row in two ways.
+// a tab, told line by line: what is a row by commas is that row. Only where it is none, the delimiter is the one that stands
+// outside quotes; text that has any of the four has to be in quotes then, so that no line is a row in two ways.
 package row

@@ -226,6 +226,15 @@ func TestDelimiters(t *testing.T) {
 	}
 }
 
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]int{"": 1, "a": 1, "a,b;c": 2, `"a,b";c;`: 3, "a;b|c": 1, "\t": 2, `"a`: 1} {
+		if got := row.Columns([]byte(line)); got != want {
+			t.Errorf("%q: got %d, want %d", line, got, want)
+		}
+	}
+}
+
 // The cause of an error is for logs that are to have no data in them.
 func TestCausesHaveNoData(t *testing.T) {
 	t.Parallel()

@@ -127,6 +127,9 @@ func parseFloat(s string, bits int) (float64, error) {
 		default:
 			return 0, strconv.ErrSyntax // infinities, NaN and hexadecimal are no values of a column
 		}
+		if digits > 7 {
+			break // and after so many digits, nor are they for strconv
+		}
 	}
 	// Most numbers are the quotient of two that a float of either size holds exactly, which division rounds as it should.
 	if short && digits > 0 && digits <= 7 {

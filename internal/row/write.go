@@ -109,12 +109,8 @@ func isJSONNumber(text []byte) bool {
 	if len(text) == 0 || text[0] < '0' || text[0] > '9' || text[0] == '0' && len(text) > 1 && text[1] >= '0' && text[1] <= '9' {
 		return false
 	}
-	for i, c := range text {
-		if c == '.' && (i+1 == len(text) || text[i+1] < '0' || text[i+1] > '9') {
-			return false
-		}
-	}
-	return true
+	point := bytes.IndexByte(text, '.')
+	return point < 0 || point+1 < len(text) && text[point+1] >= '0' && text[point+1] <= '9'
 }
 
 // appendString writes text, which is valid UTF-8, as a JSON string.
