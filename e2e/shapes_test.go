@@ -163,26 +163,26 @@ func everyShape(t *testing.T, s *local.Stack) {
 	}
 }
 
-func objectsOf(t *testing.T, s *local.Stack) map[string]bool {
+func objectsOf(t *testing.T, s *local.Stack) map[string]bucket.Object {
 	t.Helper()
 	objects, _, err := bucket.NewS3(s.S3, s.Outputs.BucketName).List(t.Context(), s.Outputs.DataPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := map[string]bool{}
+	keys := map[string]bucket.Object{}
 	for _, object := range objects {
-		keys[object.Key] = true
+		keys[object.Key] = object
 	}
 	return keys
 }
 
 // looksLike sees that the newest object is of the shape, so that it is this shape that was judged.
-func looksLike(t *testing.T, s *local.Stack, shape map[string]string, before map[string]bool) {
+func looksLike(t *testing.T, s *local.Stack, shape map[string]string, before map[string]bucket.Object) {
 	t.Helper()
 	now := objectsOf(t, s)
-	maps.DeleteFunc(now, func(key string, _ bool) bool { return before[key] })
-	newest := slices.MaxFunc(slices.Collect(maps.Keys(now)), func(a, b string) int { return strings.Compare(a, b) })
-	data, err := bucket.NewS3(s.S3, s.Outputs.BucketName).Read(t.Context(), bucket.Object{Key: newest})
+	maps.DeleteFunc(now, func(key string, _ bucket.Object) bool { return before[key].Key != "" })
+	newest := slices.Max(slices.Collect(maps.Keys(now)))
+	data, err := bucket.NewS3(s.S3, s.Outputs.BucketName).Read(t.Context(), now[newest])
 	if err != nil {
 		t.Fatal(err)
 	}
