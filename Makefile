@@ -30,9 +30,13 @@ demo: setup cli ## deploy to a local AWS, produce, analyse, deliver, and prove i
 test: setup lint unit java e2e ## lint, unit tests, Flink tests, and the tests against the whole local stack
 
 .PHONY: bench
-bench: setup ## measure the generator, the producer and the verifier, and its peers
+bench: setup ## measure the parts and their peers, and what Kinesis and Firehose bill
 	go test -run '^$$' -bench . -benchmem -timeout 30m $(UNIT)
 	go run ./bench
+	go run ./bench/transform
+	$(MVN) --quiet test-compile exec:exec
+	go run ./bench/cost
+	go run ./bench/cost --set Transform=JSON
 
 .PHONY: lint
 lint: setup bin/golangci-lint ## check Go code, the template and the shell scripts

@@ -17,15 +17,10 @@ import (
 	"streamproof/pipeline"
 )
 
-const (
-	// MaxAnswer is the most bytes that an answer has: the 6 MB that Lambda lets a function answer, to which Lambda itself
-	// adds 100 bytes (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
-	MaxAnswer = 6 << 20
-
-	// BufferSizeInMBs is how much Firehose is to hand over in one event, in its processor's parameter of this name. With
-	// this schema an answer to so much is below MaxAnswer: see docs/transform.md.
-	BufferSizeInMBs = "0.2"
-)
+// MaxAnswer is the most bytes that an answer has: the 6 MB that Lambda lets a function answer, to which Lambda itself adds
+// 100 bytes (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). With the template's BufferSizeInMBs
+// an answer stays below it: see docs/transform.md.
+const MaxAnswer = 6 << 20
 
 // A Handler answers the events of a Firehose transformation. It may be used from many goroutines at once.
 type Handler struct {

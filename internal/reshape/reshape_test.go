@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -396,10 +397,18 @@ func TestEventsThatCannotBeAnswered(t *testing.T) {
 	}
 }
 
-// The answer to as much as BufferSizeInMBs of the shortest rows has room, however they are packed in records.
+// The answer to as much as the template's BufferSizeInMBs of the shortest rows has room, however they are packed in records.
 func TestTheBufferFits(t *testing.T) {
 	h, _ := newHandler(t, JSON, ",")
-	megabytes, err := strconv.ParseFloat(BufferSizeInMBs, 64)
+	template, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hint := regexp.MustCompile(`ParameterName: BufferSizeInMBs, ParameterValue: "([0-9.]+)"`).FindSubmatch(template)
+	if hint == nil {
+		t.Fatal("the template has no BufferSizeInMBs")
+	}
+	megabytes, err := strconv.ParseFloat(string(hint[1]), 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -429,9 +438,9 @@ func TestTheBufferFits(t *testing.T) {
 				records := int(megabytes * (1 << 20) / float64(rows*len(in)))
 				return len(head) + records*(overhead+base64.StdEncoding.EncodedLen(rows*len(out))) + len(tail)
 			}
-			t.Logf("%s, %d rows a record: %d bytes for %s MB; 0.25 MB would be %d, 0.5 MB %d", what, rows, size(megabytes), BufferSizeInMBs, size(0.25), size(0.5))
+			t.Logf("%s, %d rows a record: %d bytes for %v MB; 0.25 MB would be %d, 0.5 MB %d", what, rows, size(megabytes), megabytes, size(0.25), size(0.5))
 			if size(megabytes) > MaxAnswer {
-				t.Errorf("%s, %d rows a record: the answer to %s MB has %d bytes, and %d is the most", what, rows, BufferSizeInMBs, size(megabytes), MaxAnswer)
+				t.Errorf("%s, %d rows a record: the answer to %v MB has %d bytes, and %d is the most", what, rows, megabytes, size(megabytes), MaxAnswer)
 			}
 		}
 	}

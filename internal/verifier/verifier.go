@@ -272,9 +272,7 @@ func (v *verification) compilePipeline(ctx context.Context, hash string) *compil
 	c := &compiled{generators: map[uint64]*generator.Generator{}}
 	if c.pipeline, c.err = v.readPipeline(ctx, hash); c.err == nil {
 		c.query, c.err = query.Compile(c.pipeline)
-		for _, column := range c.pipeline.Schema.Columns {
-			c.records = append(c.records, row.Column{Name: column.Name, Alias: column.Alias, Type: column.Type})
-		}
+		c.records = row.Of(c.pipeline.Schema)
 	}
 	if c.err == nil {
 		c.engine, c.err = engine.Open(c.query)
