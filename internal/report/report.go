@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 )
 
@@ -28,6 +29,62 @@ type Report struct {
 	Samples map[proof.Class][]proof.Sample `json:"samples,omitempty"`
 	// Rejects are all lines under the error prefixes, expected or not, by where they stand and why.
 	Rejects []Rejects `json:"rejects,omitempty"`
+	// Ticks are the last MaxTicks, in the order of their claims.
+	Ticks []Tick `json:"ticks,omitempty"`
+	Delay Delay  `json:"delay,omitzero"`
+	// Shards are the records that each shard acknowledged, by shard id.
+	Shards map[string]int64 `json:"shards,omitempty"`
+	// Accepted are the findings that a person has accepted, and DuplicatesAllowed how many duplicates a parameter allows.
+	Accepted          []Accepted `json:"accepted,omitempty"`
+	DuplicatesAllowed int64      `json:"duplicatesAllowed,omitempty"`
+}
+
+// MaxTicks is how many ticks a report tells of: a day's, where there is one a minute.
+const MaxTicks = 1440
+
+// A Tick is what became of the rows of one tick. Owed = Delivered + Rejects + Failed + Missing + InFlight, but for what paid
+// for records of unknown outcome.
+type Tick struct {
+	Tick      time.Time    `json:"tick"`
+	State     ledger.State `json:"state"`
+	Records   int          `json:"records"`
+	Owed      int64        `json:"owed"`
+	Delivered int64        `json:"delivered"`
+	Rejects   int64        `json:"rejects"`
+	Failed    int64        `json:"failed"`
+	Missing   int64        `json:"missing"`
+	InFlight  int64        `json:"inFlight"`
+	Late      int64        `json:"late"`
+}
+
+// Delay is how long delivered rows took, from the claim of their tick to their object, in seconds.
+type Delay struct {
+	Rows int64 `json:"rows"`
+	P50  int64 `json:"p50"`
+	P95  int64 `json:"p95"`
+	Max  int64 `json:"max"`
+	// Histogram counts rows by delay, the shortest first; each bucket ends where it says, and begins where the one before ends.
+	Histogram []Bucket `json:"histogram,omitempty"`
+	// LateMax is by how much the latest row came after its deadline.
+	LateMax int64 `json:"lateMax"`
+}
+
+// A Bucket counts the rows that took at most this many seconds, and more than the bucket before.
+type Bucket struct {
+	Seconds int64 `json:"seconds"`
+	Rows    int64 `json:"rows"`
+}
+
+// Accepted is a finding that a person has accepted: so many of a class, found until then, are not held against the verdict.
+type Accepted struct {
+	Class  proof.Class `json:"class"`
+	Count  int64       `json:"count"`
+	Until  time.Time   `json:"until"`
+	Reason string      `json:"reason"`
+	Who    string      `json:"who"`
+	At     time.Time   `json:"at"`
+	// Used is how many findings it covers in this report.
+	Used int64 `json:"used"`
 }
 
 // Rejects are lines under one error prefix that share their reason.
