@@ -1,0 +1,108 @@
+package ledger_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"unicode/utf8"
+
+	"streamproof/internal/ledger"
+	"streamproof/pipeline"
+)
+
+// FuzzDecodeTick: whatever stands under a tick's key, reading it ends with a tick that is whole or with an error; what was
+// read and is written again is the same tick.
+func FuzzDecodeTick(f *testing.F) {
+	golden, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(golden) == 0 {
+		f.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range golden {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		f.Add(data[:len(data)/2])
+	}
+	f.Add([]byte(`{"version":2}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		tick, err := ledger.DecodeTick(data)
+		if err != nil {
+			return
+		}
+		next := 0
+		for _, r := range tick.Outcomes {
+			if r.First < next || r.Last < r.First || r.Last >= tick.Records || r.Lo < 0 || r.Hi < r.Lo {
+				t.Fatalf("range %+v of %d records was accepted after record %d", r, tick.Records, next)
+			}
+			next = r.Last + 1
+		}
+		if tick.State == ledger.Complete {
+			sum := 0
+			for _, n := range ledger.Count(tick.Outcomes) {
+				sum += n
+			}
+			if sum != tick.Records {
+				t.Fatalf("the outcomes of a complete tick are %d, of %d records", sum, tick.Records)
+			}
+		}
+		first, err := tick.Encode()
+		if err != nil {
+			t.Fatalf("a tick that was read cannot be written: %v", err)
+		}
+		again, err := ledger.DecodeTick(first)
+		if err != nil {
+			t.Fatalf("%s was written and cannot be read: %v", first, err)
+		}
+		second, err := again.Encode()
+		if err != nil || !bytes.Equal(first, second) {
+			t.Fatalf("written twice (%v):\n%s\n%s", err, first, second)
+		}
+	})
+}
+
+// FuzzDecodePipeline: what is read is the pipeline of the hash, and every pipeline that a producer could be built with can
+// be published and read again.
+func FuzzDecodePipeline(f *testing.F) {
+	p, err := pipeline.Embedded()
+	if err != nil {
+		f.Fatal(err)
+	}
+	published, err := ledger.EncodePipeline(p)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(published, string(p.SchemaJSON), string(p.SQL))
+	f.Add(published[:len(published)/2], string(p.SchemaJSON), "SELECT 1")
+	f.Add([]byte(`{"version":2,"schema":"","sql":""}`), "{}", "")
+	f.Fuzz(func(t *testing.T, data []byte, schema, sql string) {
+		if got, err := ledger.DecodePipeline(data, p.Hash()); err == nil && (got.Hash() != p.Hash() || !bytes.Equal(got.SQL, p.SQL) || !bytes.Equal(got.SchemaJSON, p.SchemaJSON)) {
+			t.Fatalf("%s was read as the pipeline %s", data, p.Hash())
+		}
+		if !utf8.ValidString(schema) || !utf8.ValidString(sql) {
+			return // JSON cannot hold it
+		}
+		other, err := pipeline.Parse([]byte(schema), []byte(sql))
+		if err != nil {
+			return
+		}
+		published, err := ledger.EncodePipeline(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ledger.DecodePipeline(published, other.Hash())
+		if err != nil {
+			t.Fatalf("%s was published and cannot be read: %v", published, err)
+		}
+		if !bytes.Equal(got.SQL, other.SQL) || !bytes.Equal(got.SchemaJSON, other.SchemaJSON) {
+			t.Fatalf("%s was read as another pipeline", published)
+		}
+		if !json.Valid(published) {
+			t.Fatalf("%q is not JSON", published)
+		}
+	})
+}

@@ -1,0 +1,151 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"streamproof/internal/generator"
+	"streamproof/internal/ledger"
+	"streamproof/internal/stream/kinesistest"
+	"streamproof/pipeline"
+)
+
+// FuzzDeaggregate: any bytes are an aggregate, none, or an error; what came out of one and is packed again comes out the
+// same.
+func FuzzDeaggregate(f *testing.F) {
+	data, err := os.ReadFile("testdata/aggregate.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	var golden struct {
+		Data string `json:"data"`
+	}
+	if err := json.Unmarshal(data, &golden); err != nil {
+		f.Fatal(err)
+	}
+	aggregated, err := base64.StdEncoding.DecodeString(golden.Data)
+	if err != nil {
+		f.Fatal(err)
+	}
+	message := aggregated[len(magic) : len(aggregated)-md5.Size]
+	f.Add(message)
+	f.Add(message[:len(message)-1])
+	f.Add([]byte{})
+	f.Add([]byte("\x1a\x06\x08\x00\x10\x00\x1a\x00"))
+	f.Fuzz(func(t *testing.T, message []byte) {
+		if _, ok, err := kinesistest.Deaggregate(message); ok && err == nil && !bytes.HasPrefix(message, []byte(magic)) {
+			t.Fatal("an aggregate without the magic")
+		}
+		digest := md5.Sum(message)
+		records, ok, err := kinesistest.Deaggregate(append(append([]byte(magic), message...), digest[:]...))
+		if !ok {
+			t.Fatal("with its magic and its digest it is not an aggregate")
+		}
+		if err != nil || len(records) == 0 {
+			return
+		}
+		var a aggregate
+		a.begin(records[0].ExplicitHashKey)
+		for _, r := range records {
+			if r.ExplicitHashKey != records[0].ExplicitHashKey || !a.add(r.Data, []byte(r.PartitionKey)) {
+				return // not one that this package would make
+			}
+		}
+		again, ok, err := kinesistest.Deaggregate(a.append(nil))
+		if !ok || err != nil || len(again) != len(records) {
+			t.Fatalf("packed again: %d of %d records, %t, %v", len(again), len(records), ok, err)
+		}
+		for i := range records {
+			if again[i].PartitionKey != records[i].PartitionKey || !bytes.Equal(again[i].Data, records[i].Data) {
+				t.Fatalf("record %d is %q and then %q", i, records[i], again[i])
+			}
+		}
+	})
+}
+
+type answers func(*http.Request) (*http.Response, error)
+
+func (a answers) Do(r *http.Request) (*http.Response, error) { return a(r) }
+
+// FuzzAnswer: whatever Kinesis, or what stands before it, answers to a call of two records, each of them has one outcome,
+// and no record is acknowledged or refused but by an answer that says so.
+func FuzzAnswer(f *testing.F) {
+	p, err := pipeline.Embedded()
+	if err != nil {
+		f.Fatal(err)
+	}
+	g, err := generator.New(p.Schema, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	uniform, err := g.KeyOf(generator.Uniform)
+	if err != nil {
+		f.Fatal(err)
+	}
+	const (
+		stored  = `{"SequenceNumber":"49","ShardId":"shardId-000000000000"}`
+		refused = `{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"slow down"}`
+		failed  = `{"ErrorCode":"InternalFailure","ErrorMessage":"Internal Service Failure"}`
+	)
+	f.Add(200, []byte(`{"FailedRecordCount":0,"Records":[`+stored+`,`+stored+`]}`))
+	f.Add(200, []byte(`{"FailedRecordCount":1,"Records":[`+stored+`,`+refused+`]}`))
+	f.Add(200, []byte(`{"FailedRecordCount":2,"Records":[`+failed+`,`+failed+`]}`))
+	f.Add(200, []byte(`{"FailedRecordCount":0,"Records":[`+stored+`]}`))
+	f.Add(200, []byte(`{"FailedRecordCount":0,"Records":[`+stored+`,`+stored))
+	f.Add(200, []byte(`{"Records":[null,{"SequenceNumber":"1","ErrorCode":"InternalFailure"}]}`))
+	f.Add(200, []byte(`{"Records":[{},{"SequenceNumber":""}]}`))
+	f.Add(200, []byte(`null`))
+	f.Add(302, []byte(``))
+	f.Add(400, []byte(`{"__type":"ProvisionedThroughputExceededException","message":"slow down"}`))
+	f.Add(400, []byte(`{"__type":"com.amazonaws.kinesis#ResourceNotFoundException"}`))
+	f.Add(400, []byte(`{"__type":"InternalFailure"}`))
+	f.Add(429, []byte(`<html>`))
+	f.Add(500, []byte(`{"__type":"InternalFailure"}`))
+	f.Add(503, []byte(`{"__type":"ProvisionedThroughputExceededException"}`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status < 200 || status > 599 {
+			return // net/http gives no other
+		}
+		client := kinesis.New(kinesis.Options{
+			Region: "eu-west-1", BaseEndpoint: aws.String("http://127.0.0.1:1"), Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""),
+			HTTPClient: answers(func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
+			}),
+		})
+		// So close that one attempt is made.
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(lastAttempt+3*time.Millisecond))
+		defer cancel()
+		d := NewDelivery(client, "stream", g, generator.Tick{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Records: 2}, uniform, "")
+		_ = d.Run(ctx) // a refusal for good is in the result, too
+		result := d.Result()
+		count := ledger.Count(result.Outcomes)
+		if count[ledger.Acknowledged]+count[ledger.AcknowledgedAfterUnknown]+count[ledger.Rejected]+count[ledger.Unknown] != 2 {
+			t.Fatalf("two records have the outcomes %+v", result.Outcomes)
+		}
+		if result.Attempts == 0 {
+			return
+		}
+		if count[ledger.Acknowledged]+count[ledger.AcknowledgedAfterUnknown] > 0 && (status > 299 || !bytes.Contains(body, []byte(`"`))) {
+			t.Fatalf("status %d and %q acknowledge: %+v", status, body, result.Outcomes)
+		}
+		if status >= 500 && count[ledger.Unknown] != 2 {
+			t.Fatalf("status %d and %q: %+v, want unknown", status, body, result.Outcomes)
+		}
+		refusal := bytes.Contains(body, []byte("ProvisionedThroughputExceededException")) || bytes.Contains(body, []byte(`\`)) || bytes.Contains(bytes.ToLower(body), []byte("errorcode"))
+		if status < 300 && count[ledger.Rejected] > 0 && !refusal {
+			t.Fatalf("status %d and %q: %+v, and nothing in it refuses", status, body, result.Outcomes)
+		}
+	})
+}
