@@ -22,6 +22,10 @@ type verifyCmd struct {
 	Prefix   string        `help:"Where the rows stand in the copy." default:"ingestion-kinesis/"`
 	Errors   string        `help:"Where the rejects of the analytics stand in the copy." default:"ingestion-kinesis-errors/"`
 	Deadline time.Duration `help:"Delivery deadline for the copy." default:"10m"`
+	HTML     string        `help:"Write the report to this file, as a page." name:"html" type:"path" placeholder:"FILE"`
+	Open     bool          `help:"Write the report as a page, and show it in the browser."`
+
+	browse func(file string) error // stands in for the browser in tests
 }
 
 // Validate is called by kong.
@@ -43,6 +47,9 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 		_, err = fmt.Fprintln(e.stdout, reportText(r))
 	}
 	if err != nil {
+		return err
+	}
+	if err := c.page(e, r); err != nil {
 		return err
 	}
 	return verdictOf(r)

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/cli/browser"
+
+	"streamproof/internal/report"
+)
+
+// page writes the report as a page, where one is asked for, and shows it. That no browser can be opened is no fault: the
+// page is there, and its path is printed.
+func (c *verifyCmd) page(e *env, r *report.Report) error {
+	if c.HTML == "" && !c.Open {
+		return nil
+	}
+	file, err := c.pageFile(e)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := report.HTML(&b, r); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	fmt.Fprintf(e.stderr, "Page: %s\n", file)
+	if !c.Open {
+		return nil
+	}
+	browse := c.browse
+	if browse == nil {
+		browse = openBrowser
+	}
+	if err := browse(file); err != nil {
+		fmt.Fprintf(e.stderr, "No browser was opened (%v): open the page yourself.\n", err)
+	}
+	return nil
+}
+
+// pageFile is the file that was asked for, or one in the state directory, where a browser that is locked in sees it too; or,
+// outside of the project, a new one among the temporary files.
+func (c *verifyCmd) pageFile(e *env) (string, error) {
+	if c.HTML != "" {
+		return c.HTML, nil
+	}
+	name := "report.html"
+	switch {
+	case c.Dir != "":
+		name = "report-of-copy.html"
+	case c.Stack != "":
+		name = "report-" + c.Stack + ".html"
+	}
+	dir, err := e.stateDir(c.StateDir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err == nil {
+		return filepath.Join(dir, name), nil
+	}
+	f, err := os.CreateTemp("", "streamproof-*.html")
+	if err != nil {
+		return "", fmt.Errorf("write the page: %w", err)
+	}
+	return f.Name(), f.Close()
+}
+
+// browserTimeout is how long the platform's opener may take. One that runs on is the browser itself.
+const browserTimeout = 5 * time.Second
+
+// openBrowser has the platform open a file.
+func openBrowser(file string) error {
+	if runtime.GOOS == "linux" && os.Getenv("DISPLAY")+os.Getenv("WAYLAND_DISPLAY")+os.Getenv("WSL_DISTRO_NAME") == "" {
+		return errors.New("there is no display") // where xdg-open would look for a browser that takes the terminal
+	}
+	browser.Stdout, browser.Stderr = io.Discard, io.Discard
+	opened := make(chan error, 1)
+	go func() { opened <- browser.OpenFile(file) }()
+	select {
+	case err := <-opened:
+		return err
+	case <-time.After(browserTimeout):
+		return nil
+	}
+}

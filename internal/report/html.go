@@ -1,0 +1,364 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/dustin/go-humanize"
+
+	"streamproof/internal/proof"
+)
+
+//go:embed page.html.tmpl
+var pageText string
+
+// HTML writes the report as one page for a person: no other file, no script and no network belongs to it. What a row or a
+// line holds is shown as text, whatever it is.
+func HTML(w io.Writer, r *Report) error {
+	p := page{Report: r}
+	var err error
+	if p.TickCharts, err = r.tickCharts(); err != nil {
+		return err
+	}
+	if p.DelayChart, err = r.delayChart(); err != nil {
+		return err
+	}
+	t, err := template.New("page").Funcs(template.FuncMap{
+		"comma": comma, "count": func(n int) string { return comma(int64(n)) }, "many": many,
+		"manyInt": func(n int, noun string) string { return many(int64(n), noun) },
+		"moment":  moment, "seconds": seconds, "plain": plain, "short": short,
+		"bytes": func(n int64) string { return humanize.Bytes(uint64(max(n, 0))) },
+	}).Parse(pageText)
+	if err != nil {
+		return fmt.Errorf("read the page's template: %w", err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, p); err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// page is what the template sees.
+type page struct {
+	*Report
+	TickCharts []*chart
+	DelayChart *chart
+}
+
+// Tone is the style of the verdict.
+func (p page) Tone() string {
+	switch p.Verdict {
+	case proof.Proven:
+		return "good"
+	case proof.NotProven:
+		return "wrong"
+	default:
+		return "open"
+	}
+}
+
+// Judged says whether the counts mean anything: where the verdict is open, they are 0 for want of a judgement.
+func (p page) Judged() bool { return p.Tone() != "open" || p.Counts != (proof.Counts{}) }
+
+// Sign says the same as the colour, for those who do not see it.
+func (p page) Sign() string {
+	return map[string]string{"good": "✓", "wrong": "✗", "open": "?"}[p.Tone()]
+}
+
+// Sentence is the verdict in one sentence.
+func (p page) Sentence() string {
+	c := p.Counts
+	switch {
+	case p.Tone() == "open" && c.Owed == 0 && len(p.Reasons) == 0:
+		return "Nothing is owed yet, so nothing can be said."
+	case p.Tone() == "open":
+		return "The data could not be judged, and nothing is said of it: neither that it is all there, nor that it is not."
+	case p.Tone() == "wrong":
+		return p.faults()
+	}
+	owed := many(c.Owed, "row") + " owed"
+	accepted := int64(0)
+	for _, class := range proof.Classes {
+		accepted += c.Of(class)
+	}
+	switch {
+	case accepted > 0:
+		return fmt.Sprintf("%s, and %s accepted or allowed.", owed, many(accepted, "finding"))
+	case c.InFlight > 0:
+		return fmt.Sprintf("%s: %s delivered exactly as often as owed, %s still in flight.", owed, comma(c.Delivered+c.Rejects-c.Recovered), comma(c.InFlight))
+	case c.Rejects > 0:
+		return owed + ", every one delivered, or rejected where it was malformed on purpose, exactly as often as owed."
+	default:
+		return owed + ", every one delivered exactly as often as owed."
+	}
+}
+
+// faults says what is not as owed.
+func (p page) faults() string {
+	c, total := p.Counts, comma(p.Counts.Owed)
+	var found []string
+	for _, class := range proof.Classes {
+		if n := c.Of(class); n > 0 {
+			found = append(found, fmt.Sprintf("%s %s", comma(n), class))
+		}
+	}
+	if len(found) != 1 {
+		return fmt.Sprintf("%s owed: %s.", many(c.Owed, "row"), strings.Join(found, ", "))
+	}
+	switch {
+	case c.Missing > 0:
+		return fmt.Sprintf("%s of %s %s missing.", many(c.Missing, "row"), total, are(c.Missing))
+	case c.Failed > 0:
+		return fmt.Sprintf("%s of %s failed on the way, and can be brought back.", many(c.Failed, "row"), total)
+	case c.Duplicated > 0:
+		return fmt.Sprintf("%s came more often than owed.", many(c.Duplicated, "row"))
+	case c.Corrupt > 0:
+		return fmt.Sprintf("%s %s broken.", many(c.Corrupt, "line"), are(c.Corrupt))
+	case c.Leaked > 0:
+		return fmt.Sprintf("%s should have been filtered out.", many(c.Leaked, "row"))
+	default:
+		return fmt.Sprintf("%s %s from no record that was sent.", many(c.Unexpected, "row"), map[bool]string{true: "comes", false: "come"}[c.Unexpected == 1])
+	}
+}
+
+// A line of the table of classes.
+type line struct {
+	Name    string
+	Count   int64
+	Meaning string
+	Fails   bool
+}
+
+// Lines are a table of classes.
+type lines struct {
+	Title string
+	Lines []line
+}
+
+// Balance is what is owed, and what became of it.
+func (p page) Balance() lines {
+	c := p.Counts
+	return lines{"What is owed, and what became of it", []line{
+		{"owed", c.Owed, "copies that have to be there", false},
+		{"delivered", c.Delivered, "copies that paid for a row", false},
+		{"rejects", c.Rejects, "lines malformed on purpose, and kept byte for byte", false},
+		{"recovered", c.Recovered, "of these, of records whose outcome the producer did not know", false},
+		{"in flight", c.InFlight, "owed, and the deadline is not over", false},
+		{"missing", c.Missing, "owed, the deadline is over, and in no object", true},
+		{"failed", c.Failed, "owed, and found under an error prefix only", true},
+	}}
+}
+
+// Besides is what else was found.
+func (p page) Besides() lines {
+	c := p.Counts
+	return lines{"What else was found", []line{
+		{"duplicated", c.Duplicated, "more copies of a row than owed", true},
+		{"corrupt", c.Corrupt, "lines that are not a row", true},
+		{"leaked", c.Leaked, "rows that the query's WHERE leaves out", true},
+		{"unexpected", c.Unexpected, "rows of no record that was sent", true},
+		{"late", c.Late, "delivered, after the deadline", false},
+		{"unknown", c.Unknown, "may have been sent, and were not found", false},
+		{"foreign", c.Foreign, "under an error prefix, and owed by nobody", false},
+	}}
+}
+
+// A step is what to do next about a class.
+type step struct {
+	Class    string
+	Count    int64
+	Text     string
+	Commands []string
+	See      string // a page of the repository
+}
+
+// steps has what to do about each class, in the order in which it is to be done.
+var steps = []step{
+	{
+		Class: "missing", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
+		Text: "See which part of the pipeline had these rows last. The stream keeps records for 24 hours: as long as the application runs and reads on, they may still come.",
+	},
+	{
+		Class: "failed", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
+		Text: "Nothing is lost. Send the records under the error prefix again; the next verdict counts them as delivered.",
+	},
+	{
+		Class: "duplicated", Commands: []string{"streamproof accept", "streamproof verify"}, See: "docs/proof.md",
+		Text: "A restart of the application or a retry of Firehose can write rows twice. If the samples are of such a moment, accept them and judge again.",
+	},
+	{
+		Class: "corrupt", Commands: []string{"streamproof verify --json"},
+		Text: "Look at the lines in their objects. If something else writes under the prefix, stop it, take its objects away and judge again.",
+	},
+	{
+		Class: "leaked", Commands: []string{"streamproof status"},
+		Text: "The application let rows through that pipeline/pipeline.sql leaves out. See which version of it runs, and deploy the one of this repository.",
+	},
+	{
+		Class: "unexpected", Commands: []string{"streamproof verify --json"},
+		Text: "Something other than the producer writes into the stream or under the prefix. The samples name the objects.",
+	},
+	{
+		Class: "in flight", Commands: []string{"streamproof verify"},
+		Text: "The deadline of these rows is not over. Judge again when it is.",
+	},
+	{
+		Class: "late", Commands: []string{"streamproof status"},
+		Text: "These rows are there, but came after the deadline. If that is how long it takes, raise DeliveryDeadlineSeconds.",
+	},
+	{
+		Class: "unknown", See: "docs/proof.md",
+		Text: "The producer never learned whether these were stored, and none was found. Nothing has to be done.",
+	},
+	{
+		Class: "foreign", Commands: []string{"streamproof verify --json"},
+		Text: "These lines accuse nobody. The samples say what they are, and in which objects.",
+	},
+}
+
+// Next is what to do now.
+func (p page) Next() []step {
+	if p.Tone() == "open" {
+		s := step{Class: "undecided", Text: "Put right what the reasons name, and judge again.", Commands: []string{"streamproof verify"}, See: "docs/proof.md"}
+		if p.Covers.Ticks == 0 {
+			s.Text, s.Commands = "If no tick has been sent yet, send one, and judge again.", []string{"streamproof produce", "streamproof verify"}
+		}
+		return []step{s}
+	}
+	counts := map[string]int64{}
+	for _, l := range slices.Concat(p.Balance().Lines, p.Besides().Lines) {
+		counts[l.Name] = l.Count
+	}
+	var next []step
+	for _, s := range steps {
+		if s.Count = counts[s.Class]; s.Count > 0 {
+			next = append(next, s)
+		}
+	}
+	return next
+}
+
+// shownOnPage is how many samples of a class, reasons of rejects or ticks the page shows. All are in the JSON.
+const shownOnPage = 10
+
+// A sampled class is a class with some of its samples.
+type sampled struct {
+	Class proof.Class
+	Shown []proof.Sample
+	More  int
+}
+
+// Sampled are the samples that the page shows.
+func (p page) Sampled() []sampled {
+	var all []sampled
+	for _, class := range append(slices.Clone(proof.Classes), proof.Foreign) {
+		if s := p.Samples[class]; len(s) > 0 {
+			n := min(len(s), shownOnPage)
+			all = append(all, sampled{class, s[:n], len(s) - n})
+		}
+	}
+	return all
+}
+
+// BadTicks are those with rows missing or failed.
+func (p page) BadTicks() []Tick {
+	return slices.DeleteFunc(slices.Clone(p.Ticks), func(t Tick) bool { return t.Missing+t.Failed == 0 })
+}
+
+// ShownBadTicks are the first of them.
+func (p page) ShownBadTicks() []Tick { b := p.BadTicks(); return b[:min(len(b), shownOnPage)] }
+
+// MoreBadTicks is how many ShownBadTicks leaves out.
+func (p page) MoreBadTicks() int { return max(len(p.BadTicks())-shownOnPage, 0) }
+
+// MoreRejects is how many reasons ShownRejects leaves out.
+func (p page) MoreRejects() int { return len(p.Rejects) - len(p.ShownRejects()) }
+
+// ShownRejects are the first reasons of rejects.
+func (p page) ShownRejects() []Rejects { return p.Rejects[:min(len(p.Rejects), 2*shownOnPage)] }
+
+// A shard is one line of the table of shards.
+type shard struct {
+	ID      string
+	Records int64
+	Percent int64
+}
+
+// ByShard are the shards, by id.
+func (p page) ByShard() []shard {
+	var total int64
+	for _, n := range p.Shards {
+		total += n
+	}
+	var all []shard
+	for _, id := range slices.Sorted(maps.Keys(p.Shards)) {
+		all = append(all, shard{id, p.Shards[id], (200*p.Shards[id]/max(total, 1) + 1) / 2})
+	}
+	return all
+}
+
+func comma(n int64) string { return humanize.Comma(n) }
+
+func many(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return comma(n) + " " + noun + "s"
+}
+
+func are(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+
+// seconds is a duration as a person says it.
+func seconds(n int64) string {
+	switch {
+	case n < 120:
+		return fmt.Sprintf("%d s", n)
+	case n < 7200 && n%60 == 0:
+		return fmt.Sprintf("%d min", n/60)
+	case n < 7200:
+		return fmt.Sprintf("%d min %d s", n/60, n%60)
+	default:
+		return fmt.Sprintf("%d h %d min", n/3600, n%3600/60)
+	}
+}
+
+// plain shows every character of a text: what is not printed, and what would turn the text's direction, by its number.
+func plain(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+	}
+	return b.String()
+}
+
+// maxShown is how much of a row the page shows, in characters.
+const maxShown = 120
+
+func short(s string) string {
+	runes := []rune(plain(s))
+	if len(runes) <= maxShown {
+		return string(runes)
+	}
+	return string(runes[:maxShown]) + "…"
+}
