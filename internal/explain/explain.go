@@ -1,0 +1,351 @@
+package explain
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"time"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+)
+
+// A Hop is where a row was last.
+type Hop string
+
+// The hops, in a row's own order.
+const (
+	NotInStream      Hop = "not in the stream"
+	RetentionOver    Hop = "retention over"
+	InStream         Hop = "in the stream"
+	Rejected         Hop = "among the rejects"
+	ProcessingFailed Hop = "under processing-failed"
+	Delivered        Hop = "in the data"
+	Unknown          Hop = "unknown"
+)
+
+// Version is the version of the JSON form.
+const Version = 1
+
+// MaxRecords is how many records of a tick a finding names.
+const MaxRecords = 5
+
+// An Explanation is what became of the missing and failed rows of a report.
+type Explanation struct {
+	Version  int           `json:"version"`
+	Verdict  proof.Verdict `json:"verdict"`
+	JudgedAt time.Time     `json:"judgedAt"` // of the report
+	Findings []Finding     `json:"findings"`
+	// Beyond is how many missing and failed rows the report counts and has no samples of.
+	Beyond int64 `json:"beyond"`
+}
+
+// A Finding is one row, or several equal ones, of one tick that were last seen in the same place.
+type Finding struct {
+	Class proof.Class `json:"class"`
+	// Row is as in the report: a row as CSV, or a quoted line that was malformed on purpose.
+	Row   string    `json:"row"`
+	Count int64     `json:"count"`
+	Tick  time.Time `json:"tick"`
+	Hop   Hop       `json:"hop"`
+	// Text says it in a sentence.
+	Text string `json:"text"`
+	// Candidates is how many records of the tick give this row, and Records are the first MaxRecords of them. Where there are
+	// more than Count, any of them may be the ones.
+	Candidates int      `json:"candidates"`
+	Records    []Record `json:"records,omitempty"`
+	// Object, Line (from 1) and Reason say where the row stands under an error prefix, or in the data.
+	Object string `json:"object,omitempty"`
+	Line   int64  `json:"line,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// A Record is one record of a tick.
+type Record struct {
+	Index        int            `json:"index"` // from 0
+	PartitionKey string         `json:"partitionKey"`
+	Outcome      ledger.Outcome `json:"outcome"`
+	// Places are the copies that the stream holds; several only where an attempt of unknown outcome was stored, too.
+	Places []Place `json:"places,omitempty"`
+
+	data []byte
+}
+
+// A Place is one copy in the stream.
+type Place struct {
+	Shard          string `json:"shard"`
+	SequenceNumber string `json:"sequenceNumber"`
+	// Aggregate is set where the copy is packed with others.
+	Aggregate *Aggregate `json:"aggregate,omitempty"`
+}
+
+// An Aggregate is a record of the stream that was packed as the Kinesis Producer Library does.
+type Aggregate struct {
+	PartitionKey    string `json:"partitionKey"` // of the whole
+	ExplicitHashKey string `json:"explicitHashKey,omitempty"`
+	Position        int    `json:"position"` // from 1, of Records
+	Records         int    `json:"records"`
+	// Outside says that the hash key of some record in it is not one of the shard's: consumers then drop the whole of it.
+	Outside bool `json:"outside,omitempty"`
+}
+
+// Options say where things are, and how.
+type Options struct {
+	DataPrefix   string // where rows are delivered
+	ErrorsPrefix string // where the application's rejects are
+	FailedPrefix string // where Firehose's failed records are
+	// Idle is what the application is where it does not run, as READY; empty where it does.
+	Idle string
+	Now  time.Time
+}
+
+// A Stream is the source stream, as it can be read back.
+type Stream interface {
+	Describe(ctx context.Context) (Description, error)
+	// Read hands on the records of a shard between two sequence numbers, both included, until take says that it is enough. Its
+	// error wraps ErrTrimmed where the stream does not hold the first of them any more.
+	Read(ctx context.Context, shard, first, last string, take func(StreamRecord) (more bool)) error
+}
+
+// ErrTrimmed says that the stream's retention is over for what was to be read.
+var ErrTrimmed = errors.New("the stream's retention is over")
+
+// A Description is what there is to know of a stream.
+type Description struct {
+	Retention time.Duration
+	Shards    map[string]HashRange // by shard id, open and closed
+}
+
+// A HashRange is the hash keys of a shard, both included.
+type HashRange struct{ First, Last *big.Int }
+
+func (r HashRange) has(hash *big.Int) bool {
+	return hash != nil && r.First.Cmp(hash) <= 0 && hash.Cmp(r.Last) <= 0
+}
+
+// A StreamRecord is a record as the stream holds it.
+type StreamRecord struct {
+	SequenceNumber string
+	PartitionKey   string
+	Data           []byte
+}
+
+// explanation is one under way.
+type explanation struct {
+	bucket bucket.Bucket
+	stream Stream
+	opts   Options
+	report *report.Report
+
+	described *Description
+	pipelines map[string]*compiled // by hash
+	losses    []*loss              // in the order of the claims
+}
+
+// A loss is one sample of a report: equal rows that one tick owes and that are missing or failed.
+type loss struct {
+	proof.Sample
+	class   proof.Class
+	tick    *tick
+	problem string // why nothing can be found out
+
+	key     []byte // the row's, see package row; nil of a malformed line
+	line    []byte // the malformed line; nil of a row
+	records []*Record
+	trimmed bool // the stream does not hold all of them any more
+
+	found []find // since the report
+}
+
+// A find is a copy of a lost row in the bucket.
+type find struct {
+	hop    Hop
+	object string
+	line   int64
+	reason string
+	place  *Place // of its record, where that is known
+}
+
+// Explain says of each missing and each failed row that the report has a sample of where it was last. Its error is that of a
+// stream or a bucket that cannot be read.
+func Explain(ctx context.Context, b bucket.Bucket, s Stream, r *report.Report, opts Options) (*Explanation, error) {
+	e := &explanation{bucket: b, stream: s, opts: opts, report: r, pipelines: map[string]*compiled{}}
+	defer e.close()
+	ticks := map[time.Time]*tick{}
+	for _, class := range []proof.Class{proof.Missing, proof.Failed} {
+		for _, sample := range r.Samples[class] {
+			l := &loss{Sample: sample, class: class}
+			e.losses = append(e.losses, l)
+			if sample.Tick == nil {
+				l.problem = "the report does not say which tick owes it"
+				continue
+			}
+			t := ticks[sample.Tick.UTC()]
+			if t == nil {
+				var err error
+				if t, err = e.readTick(ctx, *sample.Tick); err != nil {
+					return nil, err
+				}
+				ticks[sample.Tick.UTC()] = t
+			}
+			if t.problem != "" {
+				l.problem = t.problem
+				continue
+			}
+			l.tick = t
+			t.losses = append(t.losses, l)
+		}
+	}
+	// An older claim is paid first, and so it is found first.
+	slices.SortStableFunc(e.losses, func(a, b *loss) int {
+		if a.tick == nil || b.tick == nil {
+			return 0
+		}
+		return a.tick.claimed.Compare(b.tick.claimed)
+	})
+	for _, t := range ticks {
+		if err := e.findRecords(t); err != nil {
+			return nil, err
+		}
+		if err := e.readBack(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.search(ctx); err != nil {
+		return nil, err
+	}
+	return e.draw(), nil
+}
+
+// draw makes findings of what was found.
+func (e *explanation) draw() *Explanation {
+	out := &Explanation{
+		Version: Version, Verdict: e.report.Verdict, JudgedAt: e.report.JudgedAt, Findings: []Finding{},
+		Beyond: e.report.Counts.Missing + e.report.Counts.Failed,
+	}
+	for _, l := range e.losses {
+		out.Beyond -= l.Count
+		out.Findings = append(out.Findings, e.findings(l)...)
+	}
+	out.Beyond = max(out.Beyond, 0) // where a person has accepted some
+	slices.SortStableFunc(out.Findings, func(a, b Finding) int {
+		return cmp.Or(a.Tick.Compare(b.Tick), cmp.Compare(b.Class, a.Class)) // missing before failed
+	})
+	return out
+}
+
+// findings splits a loss by where its rows were last: what was found since, what is known to be under an error prefix, what
+// never reached the stream, and the rest.
+func (e *explanation) findings(l *loss) (all []Finding) {
+	finding := func(count int64, hop Hop, records []*Record, text string) *Finding {
+		f := Finding{Class: l.class, Row: l.Row, Count: count, Hop: hop, Text: text, Candidates: len(records)}
+		if l.Tick != nil {
+			f.Tick = l.Tick.UTC()
+		}
+		for _, r := range records[:min(len(records), MaxRecords)] {
+			f.Records = append(f.Records, *r)
+		}
+		all = append(all, f)
+		return &all[len(all)-1]
+	}
+	left := l.Count
+	if l.problem != "" {
+		finding(left, Unknown, nil, l.problem)
+		return all
+	}
+	records := l.records
+	for _, found := range l.found[:min(int64(len(l.found)), left)] {
+		text := string(found.hop)
+		if found.reason != "" {
+			text += fmt.Sprintf(" (%s)", found.reason)
+		}
+		text += fmt.Sprintf(" by now: %s, line %d", found.object, found.line)
+		of := records
+		if found.place != nil {
+			of = slices.DeleteFunc(slices.Clone(records), func(r *Record) bool { return !r.at(*found.place) })
+			if len(of) > 0 {
+				of = of[:1]
+				records = slices.DeleteFunc(slices.Clone(records), func(r *Record) bool { return r == of[0] })
+			}
+		}
+		f := finding(1, found.hop, of, text)
+		f.Object, f.Line, f.Reason = found.object, found.line, found.reason
+		left--
+	}
+	if left == 0 {
+		return all
+	}
+	if l.class == proof.Failed {
+		hop := ProcessingFailed
+		if e.isReject(l.Object) {
+			hop = Rejected
+		}
+		f := finding(left, hop, records, fmt.Sprintf("%s (%s): %s, line %d; it can be brought back from there", hop, l.Reason, l.Object, l.Line))
+		f.Object, f.Line, f.Reason = l.Object, l.Line, l.Reason
+		return all
+	}
+	if len(records) == 0 {
+		finding(left, Unknown, nil, "no acknowledged record of the tick gives this row: the ledger was changed since the report, or the row is of another program's version")
+		return all
+	}
+	if l.trimmed {
+		why := fmt.Sprintf("its retention of %g hours is over for this tick", e.described.Retention.Hours())
+		if !l.tick.expired {
+			why = "it no longer holds the first sequence number of this tick, although its retention is not over: it was made anew"
+		}
+		finding(left, RetentionOver, records, "not among the rejects, not under processing-failed, not in the data; whether it was in the stream cannot be told: "+why)
+		return all
+	}
+	var absent, present []*Record
+	for _, r := range records {
+		if len(r.Places) == 0 {
+			absent = append(absent, r)
+		} else {
+			present = append(present, r)
+		}
+	}
+	if n := min(int64(len(absent)), left); n > 0 {
+		finding(n, NotInStream, absent, "not in the stream although acknowledged"+oneOf(n, absent))
+		left -= n
+	}
+	if left > 0 {
+		finding(left, InStream, present, e.lostAfter(present)+oneOf(left, present))
+	}
+	return all
+}
+
+// lostAfter says what can be said of records that the stream holds.
+func (e *explanation) lostAfter(records []*Record) string {
+	const nowhere = "in the stream, not among the rejects, not under processing-failed, not in the data: "
+	outside := slices.ContainsFunc(records, func(r *Record) bool {
+		return slices.ContainsFunc(r.Places, func(p Place) bool { return p.Aggregate != nil && p.Aggregate.Outside })
+	})
+	switch {
+	case outside:
+		return nowhere + "its aggregate has a record whose hash key is not the shard's, so the application's consumer drops the whole aggregate"
+	case e.opts.Idle != "":
+		return nowhere + fmt.Sprintf("the application is %s and may not have read it yet; start it (streamproof resume) and verify again", e.opts.Idle)
+	}
+	return nowhere + "lost in the application or after Firehose took it"
+}
+
+func oneOf(n int64, records []*Record) string {
+	if int64(len(records)) <= n {
+		return ""
+	}
+	return fmt.Sprintf("; %d of these %d records, which give equal rows", n, len(records))
+}
+
+// at tells whether the stream holds a copy of the record there.
+func (r *Record) at(p Place) bool {
+	return slices.ContainsFunc(r.Places, func(own Place) bool { return own.Shard == p.Shard && own.SequenceNumber == p.SequenceNumber })
+}
+
+// quoted is how a report shows a malformed line.
+func quoted(line []byte) string { return strconv.Quote(string(line)) }

@@ -1,0 +1,172 @@
+package explain
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/reject"
+)
+
+// longestLine is more than any line has that Firehose writes: a record of 1,000 KiB, in base64.
+const longestLine = 2 << 20
+
+func (e *explanation) isReject(key string) bool { return strings.HasPrefix(key, e.opts.ErrorsPrefix) }
+
+// search looks for the lost rows in what was written since the report was. What was there before has been counted, all but
+// rejects that carry a row and not a line of a record, which pay for nothing: those are looked for from the claim on.
+func (e *explanation) search(ctx context.Context) error {
+	var since time.Time // the first claim
+	for _, l := range e.losses {
+		if l.tick != nil && (since.IsZero() || l.tick.claimed.Before(since)) {
+			since = l.tick.claimed
+		}
+	}
+	if since.IsZero() {
+		return nil
+	}
+	for _, prefix := range []string{e.opts.DataPrefix, e.opts.ErrorsPrefix, e.opts.FailedPrefix} {
+		objects, _, err := e.bucket.List(ctx, prefix)
+		if err != nil {
+			return err
+		}
+		slices.SortStableFunc(objects, func(a, b bucket.Object) int { return a.LastModified.Compare(b.LastModified) })
+		for _, object := range objects {
+			counted := !object.LastModified.After(e.report.JudgedAt)
+			if counted && (prefix != e.opts.ErrorsPrefix || object.LastModified.Before(since)) {
+				continue
+			}
+			data, err := e.bucket.Read(ctx, object)
+			if err != nil {
+				return err
+			}
+			err = eachLine(data, func(line []byte, number int64) {
+				at := find{object: object.Key, line: number}
+				switch prefix {
+				case e.opts.DataPrefix:
+					at.hop = Delivered
+					e.findRow(line, at)
+				case e.opts.ErrorsPrefix:
+					e.findReject(line, at, counted)
+				default:
+					e.findFailure(line, at)
+				}
+			})
+			if err != nil {
+				return fmt.Errorf("read %s/%s: %w", e.bucket.Name(), object.Key, err)
+			}
+		}
+	}
+	return nil
+}
+
+// findRow gives a line that is a lost row to the oldest loss that is short of one.
+func (e *explanation) findRow(line []byte, at find) {
+	var key []byte
+	var of *compiled // whose key it is
+	for _, l := range e.losses {
+		if l.key == nil || int64(len(l.found)) >= l.Count {
+			continue
+		}
+		if of != l.tick.compiled {
+			of = l.tick.compiled
+			key, _ = of.query.Output.Append(key[:0], line) // empty where the line is no row
+		}
+		if bytes.Equal(key, l.key) {
+			l.found = append(l.found, at)
+			return
+		}
+	}
+}
+
+// findReject reads a line of the rejects: one that was malformed on purpose, a well-formed line of a record, or a row that the
+// output did not take. Of what the report has counted only the last is looked at.
+func (e *explanation) findReject(line []byte, at find, counted bool) {
+	r, err := reject.Parse(line)
+	if err != nil || r.Parts > 0 {
+		return // not the producer's
+	}
+	at.hop, at.reason = Rejected, r.Reason
+	if r.Column != "" {
+		at.reason += ", column " + r.Column
+	}
+	if r.Shard == "" {
+		e.findRow(r.Data, at)
+		return
+	}
+	if counted {
+		return
+	}
+	at.place = &Place{Shard: r.Shard, SequenceNumber: r.SequenceNumber}
+	for _, l := range e.losses {
+		if int64(len(l.found)) < l.Count && l.carries(r.Data) {
+			l.found = append(l.found, at)
+			return
+		}
+	}
+}
+
+// carries tells whether the line is the malformed one that was lost, or one of a record that gives the row.
+func (l *loss) carries(line []byte) bool {
+	if l.line != nil {
+		return bytes.Equal(l.line, line)
+	}
+	if l.tick == nil {
+		return false
+	}
+	if _, err := l.tick.compiled.records.Append(nil, line); err != nil {
+		return false
+	}
+	return slices.ContainsFunc(l.records, func(r *Record) bool {
+		return slices.ContainsFunc(bytes.Split(r.data, []byte("\n")), func(own []byte) bool { return bytes.Equal(own, line) })
+	})
+}
+
+// findFailure reads a line of Firehose's failed records, each of which holds any number of rows.
+func (e *explanation) findFailure(line []byte, at find) {
+	f, err := reject.ParseFailure(line)
+	if err != nil {
+		return
+	}
+	at.hop, at.reason = ProcessingFailed, f.ErrorCode+": "+f.ErrorMessage
+	for row := range bytes.Lines(f.RawData) {
+		e.findRow(bytes.TrimSuffix(row, []byte("\n")), at)
+	}
+}
+
+// eachLine hands on the lines of an object, gzip or not as its first bytes tell, with their numbers from 1.
+func eachLine(data []byte, take func(line []byte, number int64)) error {
+	var in io.Reader = bytes.NewReader(data)
+	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		var err error
+		if in, err = gzip.NewReader(in); err != nil {
+			return err
+		}
+	}
+	reader := bufio.NewReader(in)
+	var line []byte
+	for number := int64(1); ; {
+		part, err := reader.ReadSlice('\n')
+		if line = append(line, part...); len(line) > longestLine {
+			line = line[:longestLine] // which is no row
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err == nil:
+			take(line[:len(line)-1], number)
+			line, number = line[:0], number+1
+		case errors.Is(err, io.EOF): // a line without an end is no row
+			return nil
+		default:
+			return err
+		}
+	}
+}
