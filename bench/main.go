@@ -206,7 +206,7 @@ func countFiles(q *query.Query, owed, delivered string) error {
 	judge.Strange() // settles the last of them
 	fmt.Printf("delivered: %.1f million rows/s parsed and counted, after %.1f s for the owed file\n",
 		float64(n)/1e6/time.Since(opened).Seconds(), opened.Sub(start).Seconds())
-	counts, _ := judge.Close(time.Unix(2, 0))
+	counts := judge.Close(time.Unix(2, 0)).Counts
 	if bad := counts.Duplicated + counts.Corrupt + counts.Unexpected; bad > 0 {
 		return fmt.Errorf("%d rows are neither owed nor delivered: %+v", bad, counts)
 	}

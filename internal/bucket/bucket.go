@@ -23,6 +23,8 @@ type Bucket interface {
 	// List gives all objects under a prefix, in the order of their keys, and what the bucket's clock said when the
 	// listing began: an object that was written before then is listed.
 	List(ctx context.Context, prefix string) ([]Object, time.Time, error)
+	// ListAfter gives of these only those whose keys come after a key.
+	ListAfter(ctx context.Context, prefix, after string) ([]Object, time.Time, error)
 	// Read gives a listed object's bytes. That it has changed since it was listed is an error.
 	Read(ctx context.Context, object Object) ([]byte, error)
 }

@@ -18,7 +18,12 @@ type Dir string
 func (d Dir) Name() string { return string(d) }
 
 // List walks the folder; the clock is the machine's own.
-func (d Dir) List(_ context.Context, prefix string) ([]Object, time.Time, error) {
+func (d Dir) List(ctx context.Context, prefix string) ([]Object, time.Time, error) {
+	return d.ListAfter(ctx, prefix, "")
+}
+
+// ListAfter is List from a key on.
+func (d Dir) ListAfter(_ context.Context, prefix, after string) ([]Object, time.Time, error) {
 	clock := time.Now().Truncate(time.Second)
 	var objects []Object
 	err := filepath.WalkDir(string(d), func(path string, entry fs.DirEntry, err error) error {
@@ -30,7 +35,7 @@ func (d Dir) List(_ context.Context, prefix string) ([]Object, time.Time, error)
 			return err
 		}
 		key := filepath.ToSlash(relative)
-		if !strings.HasPrefix(key, prefix) {
+		if !strings.HasPrefix(key, prefix) || key <= after {
 			return nil
 		}
 		info, err := entry.Info()

@@ -30,9 +30,18 @@ func (b *S3) Name() string { return "s3://" + b.name }
 
 // List lists by ListObjectsV2; the clock is the Date of S3's first answer.
 func (b *S3) List(ctx context.Context, prefix string) ([]Object, time.Time, error) {
+	return b.ListAfter(ctx, prefix, "")
+}
+
+// ListAfter is List from a key on.
+func (b *S3) ListAfter(ctx context.Context, prefix, after string) ([]Object, time.Time, error) {
 	var objects []Object
 	var clock time.Time
-	pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix})
+	input := &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix}
+	if after != "" {
+		input.StartAfter = &after
+	}
+	pages := s3.NewListObjectsV2Paginator(b.client, input)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

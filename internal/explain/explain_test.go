@@ -60,6 +60,10 @@ type object struct {
 
 func (w *world) Name() string { return "memory" }
 
+func (w *world) ListAfter(ctx context.Context, prefix, _ string) ([]bucket.Object, time.Time, error) {
+	return w.List(ctx, prefix)
+}
+
 func (w *world) List(_ context.Context, prefix string) ([]bucket.Object, time.Time, error) {
 	var listed []bucket.Object
 	for key, o := range w.objects {

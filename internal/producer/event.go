@@ -14,6 +14,9 @@ import (
 // does not.
 const placeholder = "<aws.scheduler.scheduled-time>"
 
+// OldestTick is how long ago a tick may be when its event arrives. Verifications look back a little further.
+const OldestTick = 24 * time.Hour
+
 // An order is what an event asks for.
 type order struct {
 	tick    time.Time // UTC, in whole milliseconds
@@ -41,7 +44,7 @@ func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 		if !ok {
 			return o, errors.New("event: a Scheduled Event without a time")
 		}
-		return o, o.readTime("time", at)
+		return o, o.readTime("time", at, arrived)
 	}
 
 	if at, ok := fields["scheduledTime"]; ok {
@@ -52,7 +55,7 @@ func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 			o.tick = o.tick.Truncate(time.Second)
 			return o, nil
 		}
-		return o, o.readTime("scheduledTime", at)
+		return o, o.readTime("scheduledTime", at, arrived)
 	}
 
 	if err := onlyKnown(fields, "records", "poison", "tick"); err != nil {
@@ -65,7 +68,7 @@ func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 		return o, err
 	}
 	if at, ok := fields["tick"]; ok {
-		return o, o.readTime("tick", at)
+		return o, o.readTime("tick", at, arrived)
 	}
 	return o, nil
 }
@@ -85,7 +88,7 @@ func readNumber(fields map[string]json.RawMessage, field string, into *int, low,
 	return nil
 }
 
-func (o *order) readTime(field string, value json.RawMessage) error {
+func (o *order) readTime(field string, value json.RawMessage, arrived time.Time) error {
 	var text string
 	if err := json.Unmarshal(value, &text); err != nil || string(value) == "null" {
 		return fmt.Errorf("event: %s is %s, want a string", field, excerpt(value))
@@ -96,9 +99,12 @@ func (o *order) readTime(field string, value json.RawMessage) error {
 		return fmt.Errorf("event: %s is %q, want a time as 2026-01-02T03:04:05Z", field, text)
 	case !at.Equal(at.Truncate(time.Millisecond)):
 		return fmt.Errorf("event: %s is %s, want no more than milliseconds", field, text)
-	case at.UTC().Year() < 1970 || at.UTC().Year() > 9998:
+	case at.Before(arrived.Add(-OldestTick)):
+		// Verifications look no further back, and would not find it.
+		return fmt.Errorf("event: %s is %s, which is more than %s ago: give a later one", field, text, OldestTick)
+	case at.UTC().Year() > 9998:
 		// A record's times have four digits for the year, the later ones of a trip too.
-		return fmt.Errorf("event: %s is %s, want a year from 1970 to 9998", field, text)
+		return fmt.Errorf("event: %s is %s, want a year up to 9998", field, text)
 	}
 	o.tick = at.UTC()
 	return nil

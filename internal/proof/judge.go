@@ -16,18 +16,22 @@ const MaxSamples = 20
 // maxExcerpt is how much of a corrupt line a sample shows, in bytes.
 const maxExcerpt = 200
 
+// maxDelay is the longest delay that is told from longer ones, in seconds: a week.
+const maxDelay = 7 * 24 * 3600
+
 // A Tick is one claim.
 type Tick struct {
-	Time time.Time
-	// Settled is when its delivery deadline is over, by the bucket's clock.
-	Settled time.Time
+	Time time.Time `json:"time"`
+	// Claimed is when it was claimed, and Settled when its delivery deadline is over, both by the bucket's clock.
+	Claimed time.Time `json:"claimed"`
+	Settled time.Time `json:"settled"`
 }
 
-// A Judge holds the balance of every distinct row. Make one with NewJudge.
+// A Judge holds the balance of every distinct row of which something is open. Make one with NewJudge.
 type Judge struct {
 	format func(key []byte) string
 
-	ticks []Tick
+	ticks []TickBalance
 	table table
 
 	object  string
@@ -37,11 +41,28 @@ type Judge struct {
 	pending [batch]pending
 	buffer  []byte
 
-	counts  Counts
-	samples map[Class][]Sample
-	strange map[string][]found
-	leaks   map[string]time.Time
-	failed  map[string][]failure // by row; what a copy under an error prefix has paid
+	counts   Counts
+	delays   []int64 // delivered rows, by the seconds from claim to object
+	lateMax  time.Duration
+	samples  map[Class][]Sample
+	findings map[Class]map[int64]int64 // how many were found, by the second in which they were written
+	strange  map[string][]found
+	owned    map[string]time.Time // when a strange row was first owed, and when first given by the query without its WHERE
+	leaks    map[string]time.Time
+	failed   map[string][]failure // by row; what a copy under an error prefix has paid
+}
+
+// A TickBalance is what became of the rows of one tick.
+type TickBalance struct {
+	Tick
+	Owed      int64 `json:"owed"`
+	Delivered int64 `json:"delivered"`
+	Rejects   int64 `json:"rejects"`
+	Failed    int64 `json:"failed"`
+	Late      int64 `json:"late"`
+	// Missing and InFlight are drawn up by Close.
+	Missing  int64 `json:"missing,omitempty"`
+	InFlight int64 `json:"inFlight,omitempty"`
 }
 
 // due is what one tick has open of one row.
@@ -78,6 +99,9 @@ func (q *queue) add(tick int32, n int64, infinite bool) {
 	}
 }
 
+// open says whether a copy can pay for anything in the queue.
+func (q *queue) open() bool { return q.first.payable() || q.rest != nil && len(*q.rest) > 0 }
+
 // pay takes one from the oldest due that can be paid for and returns its tick.
 func (q *queue) pay() (tick int32, ok bool) {
 	for !q.first.payable() {
@@ -102,7 +126,7 @@ func (q *queue) all(yield func(due) bool) {
 	}
 }
 
-// found is a surplus copy of a row that no tick owed when it was found.
+// found is a surplus copy of a row that no account told of when it was found.
 type found struct {
 	object  string
 	line    int64
@@ -112,10 +136,11 @@ type found struct {
 
 // failure is one owed row that a copy under an error prefix has paid.
 type failure struct {
-	tick   int32
-	object string
-	line   int64
-	reason string
+	tick    int32
+	object  string
+	line    int64
+	written time.Time
+	reason  string
 }
 
 // pending is one row that is owed, or one copy that was found.
@@ -138,20 +163,22 @@ const (
 // NewJudge makes a judge of nothing owed and nothing found; format writes a row's key for people.
 func NewJudge(format func(key []byte) string) *Judge {
 	return &Judge{
-		format:  format,
-		keys:    make([][]byte, 0, batch),
-		table:   newTable(),
-		samples: map[Class][]Sample{},
-		strange: map[string][]found{},
-		leaks:   map[string]time.Time{},
-		failed:  map[string][]failure{},
+		format:   format,
+		keys:     make([][]byte, 0, batch),
+		table:    newTable(),
+		samples:  map[Class][]Sample{},
+		findings: map[Class]map[int64]int64{},
+		strange:  map[string][]found{},
+		owned:    map[string]time.Time{},
+		leaks:    map[string]time.Time{},
+		failed:   map[string][]failure{},
 	}
 }
 
 // Claim opens a tick; what is owed from now on is owed by it.
 func (j *Judge) Claim(t Tick) {
 	j.settle()
-	j.ticks = append(j.ticks, t)
+	j.ticks = append(j.ticks, TickBalance{Tick: t})
 }
 
 // Owe opens one record's row: the stream holds lo to hi copies of it.
@@ -189,6 +216,15 @@ func (j *Judge) Foreign(text []byte, line int64, reason string) {
 	j.keep(Foreign, Sample{Row: excerpt(text), Count: 1, Object: j.object, Line: line, Reason: reason})
 }
 
+// Corrupt takes a line that is not a row.
+func (j *Judge) Corrupt(text []byte, line int64, reason string) {
+	j.counts.Corrupt++
+	j.finding(Corrupt, j.written, 1)
+	j.keep(Corrupt, Sample{Row: excerpt(text), Count: 1, Object: j.object, Line: line, Reason: reason})
+}
+
+func excerpt(text []byte) string { return string(text[:min(len(text), maxExcerpt)]) }
+
 func (j *Judge) add(key []byte, p pending) {
 	at := len(j.buffer)
 	j.buffer = append(j.buffer, key...)
@@ -215,10 +251,14 @@ func (j *Judge) settle() {
 		case a == nil:
 			j.open(j.table.add(key, hashes[i]), p.lo, p.hi)
 		default:
+			if !a.open() {
+				j.table.closed--
+			}
 			j.open(a, p.lo, p.hi)
 		}
 	}
 	j.keys, j.buffer = j.keys[:0], j.buffer[:0]
+	j.table.shrink()
 }
 
 func (j *Judge) open(a *account, lo, hi int64) {
@@ -226,6 +266,7 @@ func (j *Judge) open(a *account, lo, hi int64) {
 	if lo > 0 {
 		a.owed.add(tick, lo, false)
 		j.counts.Owed += lo
+		j.ticks[tick].Owed += lo
 	}
 	if hi == Infinite {
 		a.spare.add(tick, 1, true)
@@ -234,30 +275,57 @@ func (j *Judge) open(a *account, lo, hi int64) {
 	}
 }
 
+// payFrom takes one from a queue of an account.
+func (j *Judge) payFrom(a *account, q *queue) (tick int32, ok bool) {
+	if tick, ok = q.pay(); ok && !a.open() {
+		j.table.closed++
+	}
+	return tick, ok
+}
+
 func (j *Judge) pay(a *account, key []byte, line int64) {
-	if a == nil {
+	if a == nil && len(j.failed) == 0 {
 		j.wonder(key, line)
 		return
 	}
-	tick, ok := a.owed.pay()
+	tick, ok := int32(0), false
+	if a != nil {
+		tick, ok = j.payFrom(a, &a.owed)
+	}
 	if !ok {
 		tick, ok = j.bringBack(key)
 	}
-	if !ok {
-		if tick, ok = a.spare.pay(); !ok {
-			j.counts.Duplicated++
-			j.sample(Duplicated, key, found{object: j.object, line: line, count: 1})
-			return
+	if !ok && a != nil {
+		if tick, ok = j.payFrom(a, &a.spare); ok {
+			j.counts.Recovered++
 		}
-		j.counts.Recovered++
 	}
-	j.counts.Delivered++
-	j.late(tick)
+	switch {
+	case ok:
+		j.counts.Delivered++
+		j.ticks[tick].Delivered++
+		j.arrived(tick)
+	case a != nil:
+		j.counts.Duplicated++
+		j.finding(Duplicated, j.written, 1)
+		j.sample(Duplicated, key, found{object: j.object, line: line, count: 1})
+	default:
+		j.wonder(key, line)
+	}
 }
 
-func (j *Judge) late(tick int32) {
-	if j.written.After(j.ticks[tick].Settled) {
+// arrived takes note of how long something of a tick took, and whether it came too late.
+func (j *Judge) arrived(tick int32) {
+	t := &j.ticks[tick]
+	seconds := max(0, min(maxDelay, int(j.written.Unix()-t.Claimed.Unix())))
+	for len(j.delays) <= seconds {
+		j.delays = append(j.delays, 0)
+	}
+	j.delays[seconds]++
+	if late := j.written.Sub(t.Settled); late > 0 {
 		j.counts.Late++
+		t.Late++
+		j.lateMax = max(j.lateMax, late)
 	}
 }
 
@@ -268,18 +336,27 @@ func (j *Judge) bringBack(key []byte) (tick int32, ok bool) {
 	if len(failures) == 0 {
 		return 0, false
 	}
-	j.failed[string(key)] = failures[1:]
+	f := failures[0]
+	if len(failures) == 1 {
+		delete(j.failed, string(key))
+	} else {
+		j.failed[string(key)] = failures[1:]
+	}
 	j.counts.Failed--
+	j.ticks[f.tick].Failed--
+	j.finding(Failed, f.written, -1)
 	j.counts.Foreign++
-	return failures[0].tick, true
+	return f.tick, true
 }
 
 // payFailed pays what is owed and nothing above it: nobody was told that a record of unknown outcome would arrive.
 func (j *Judge) payFailed(a *account, key []byte, p *pending) {
 	if a != nil {
-		if tick, ok := a.owed.pay(); ok {
+		if tick, ok := j.payFrom(a, &a.owed); ok {
 			j.counts.Failed++
-			j.failed[string(key)] = append(j.failed[string(key)], failure{tick, j.object, p.line, p.reason})
+			j.ticks[tick].Failed++
+			j.finding(Failed, j.written, 1)
+			j.failed[string(key)] = append(j.failed[string(key)], failure{tick, j.object, p.line, j.written, p.reason})
 			return
 		}
 	}
@@ -288,15 +365,16 @@ func (j *Judge) payFailed(a *account, key []byte, p *pending) {
 
 func (j *Judge) payReject(a *account, key []byte, p *pending) {
 	if a != nil {
-		tick, ok := a.owed.pay()
+		tick, ok := j.payFrom(a, &a.owed)
 		if !ok {
-			if tick, ok = a.spare.pay(); ok {
+			if tick, ok = j.payFrom(a, &a.spare); ok {
 				j.counts.Recovered++
 			}
 		}
 		if ok {
 			j.counts.Rejects++
-			j.late(tick)
+			j.ticks[tick].Rejects++
+			j.arrived(tick)
 			return
 		}
 	}
@@ -312,47 +390,95 @@ func (j *Judge) wonder(key []byte, line int64) {
 	j.strange[string(key)] = append(places, found{object: j.object, line: line, written: j.written, count: 1})
 }
 
-// Corrupt takes a line that is not a row.
-func (j *Judge) Corrupt(text []byte, line int64, reason string) {
-	j.counts.Corrupt++
-	j.keep(Corrupt, Sample{Row: excerpt(text), Count: 1, Object: j.object, Line: line, Reason: reason})
-}
-
-func excerpt(text []byte) string { return string(text[:min(len(text), maxExcerpt)]) }
-
-// Strange says whether there are copies that no tick owed when they were found. If so, Leak should be told of every row
-// that the query without its WHERE gives, before Close.
+// Strange says whether there are copies that no account told of when they were found. If so, Owned should be told of every
+// row that a tick owes and Leaked of every row that the query gives without its WHERE, before Close or State.
 func (j *Judge) Strange() bool {
 	j.settle()
 	return len(j.strange) > 0
 }
 
-// Leak says that a record of a tick that was claimed then gives this row once the query's WHERE is left out.
-func (j *Judge) Leak(key []byte, claimed time.Time) {
-	if _, ok := j.strange[string(key)]; !ok {
-		return
-	}
-	if before, ok := j.leaks[string(key)]; !ok || claimed.Before(before) {
-		j.leaks[string(key)] = claimed
-	}
-}
-
-// Close draws up the balance at a moment of the bucket's clock. The judge is of no use after it.
-func (j *Judge) Close(now time.Time) (Counts, map[Class][]Sample) {
-	j.settle()
-	for _, key := range slices.Sorted(maps.Keys(j.strange)) {
-		leaked, ok := j.leaks[key]
-		for _, f := range j.strange[key] {
-			if ok && !leaked.After(f.written) {
-				j.counts.Leaked += f.count
-				j.sample(Leaked, []byte(key), f)
-			} else {
-				j.counts.Unexpected += f.count
-				j.sample(Unexpected, []byte(key), f)
+// Unowned says whether any of the strange copies was not yet told to be owed by a tick that was claimed before it was written:
+// where all were, they are doubles, and there is no more to ask.
+func (j *Judge) Unowned() bool {
+	for key, places := range j.strange {
+		claimed, ok := j.owned[key]
+		for _, f := range places {
+			if !ok || claimed.After(f.written) {
+				return true
 			}
 		}
 	}
+	return false
+}
 
+// Owned says that a tick that was claimed then owes this row: another copy of it is a double.
+func (j *Judge) Owned(key []byte, claimed time.Time) { j.earliest(j.owned, key, claimed) }
+
+// Leaked says that a record of a tick that was claimed then gives this row once the query's WHERE is left out.
+func (j *Judge) Leaked(key []byte, claimed time.Time) { j.earliest(j.leaks, key, claimed) }
+
+func (j *Judge) earliest(of map[string]time.Time, key []byte, claimed time.Time) {
+	if _, ok := j.strange[string(key)]; !ok {
+		return
+	}
+	if before, ok := of[string(key)]; !ok || claimed.Before(before) {
+		of[string(key)] = claimed
+	}
+}
+
+// explain sorts the strange copies into their classes.
+func (j *Judge) explain() {
+	before := func(of map[string]time.Time, key string, written time.Time) bool {
+		claimed, ok := of[key]
+		return ok && !claimed.After(written)
+	}
+	for _, key := range slices.Sorted(maps.Keys(j.strange)) {
+		for _, f := range j.strange[key] {
+			class, count := Unexpected, &j.counts.Unexpected
+			switch {
+			case before(j.owned, key, f.written):
+				class, count = Duplicated, &j.counts.Duplicated
+			case before(j.leaks, key, f.written):
+				class, count = Leaked, &j.counts.Leaked
+			}
+			*count += f.count
+			j.finding(class, f.written, f.count)
+			j.sample(class, []byte(key), f)
+		}
+	}
+	clear(j.strange)
+	clear(j.owned)
+	clear(j.leaks)
+}
+
+// A Result is the balance at one moment.
+type Result struct {
+	Counts  Counts
+	Samples map[Class][]Sample
+	Ticks   []TickBalance
+	// Delays are delivered rows and rejects by the whole seconds from their tick's claim to their object.
+	Delays []int64
+	// LateMax is by how much the latest of the late ones missed its deadline.
+	LateMax time.Duration
+
+	findings map[Class]map[int64]int64
+}
+
+// Until counts the findings of a class until a moment: of missing rows those whose ticks were claimed by then, of all others
+// those whose objects were written by then.
+func (r *Result) Until(class Class, until time.Time) (n int64) {
+	for at, count := range r.findings[class] {
+		if at <= until.Unix() {
+			n += count
+		}
+	}
+	return n
+}
+
+// Close draws up the balance at a moment of the bucket's clock. The judge is of no use after it.
+func (j *Judge) Close(now time.Time) *Result {
+	j.settle()
+	j.explain()
 	for _, key := range slices.Sorted(maps.Keys(j.failed)) {
 		for _, f := range j.failed[key] {
 			j.keep(Failed, Sample{
@@ -369,13 +495,16 @@ func (j *Judge) Close(now time.Time) (Counts, map[Class][]Sample) {
 	for i := range j.table.accounts {
 		a := &j.table.accounts[i]
 		for d := range a.owed.all {
-			switch {
+			switch t := d.tick; {
 			case d.open == 0:
-			case j.settled(d.tick, now):
+			case j.settled(t, now):
 				j.counts.Missing += int64(d.open)
+				j.ticks[t].Missing += int64(d.open)
+				j.finding(Missing, j.ticks[t].Claimed, int64(d.open))
 				losses = append(losses, loss{a, d})
 			default:
 				j.counts.InFlight += int64(d.open)
+				j.ticks[t].InFlight += int64(d.open)
 			}
 		}
 		for d := range a.spare.all {
@@ -388,10 +517,19 @@ func (j *Judge) Close(now time.Time) (Counts, map[Class][]Sample) {
 	for _, l := range losses[:min(len(losses), MaxSamples)] {
 		j.keep(Missing, Sample{Row: j.format(j.table.key(l.row)), Count: int64(l.due.open), Tick: &j.ticks[l.due.tick].Time})
 	}
-	return j.counts, j.samples
+	return &Result{j.counts, j.samples, j.ticks, j.delays, j.lateMax, j.findings}
 }
 
 func (j *Judge) settled(tick int32, now time.Time) bool { return now.After(j.ticks[tick].Settled) }
+
+func (j *Judge) finding(class Class, at time.Time, n int64) {
+	if j.findings[class] == nil {
+		j.findings[class] = map[int64]int64{}
+	}
+	if j.findings[class][at.Unix()] += n; j.findings[class][at.Unix()] == 0 {
+		delete(j.findings[class], at.Unix())
+	}
+}
 
 func (j *Judge) sample(class Class, key []byte, f found) {
 	j.keep(class, Sample{Row: j.format(key), Count: f.count, Object: f.object, Line: f.line})

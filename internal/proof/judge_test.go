@@ -1,7 +1,9 @@
 package proof_test
 
 import (
+	"encoding/json"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -37,18 +39,25 @@ type delivery struct {
 
 // judge counts as a verifier does: in the order of time, claims first.
 func judge(ticks []tick, deliveries []delivery, now time.Time) proof.Counts {
+	return judgeInSteps(ticks, deliveries, now, func() bool { return false }).Counts
+}
+
+// judgeInSteps counts as verifiers do one after the other: where a step ends, what goes on is a judge that was made of the
+// state of the one before.
+func judgeInSteps(ticks []tick, deliveries []delivery, now time.Time, ends func() bool) *proof.Result {
 	j := newJudge()
+	claimed := []tick{}
 	ticks, deliveries = slices.Clone(ticks), slices.Clone(deliveries)
 	slices.SortStableFunc(ticks, func(a, b tick) int { return a.at - b.at })
 	slices.SortStableFunc(deliveries, func(a, b delivery) int { return a.at - b.at })
 	open := func(until int) {
 		for len(ticks) > 0 && ticks[0].at <= until {
 			t := ticks[0]
-			j.Claim(proof.Tick{Time: second(t.at), Settled: second(t.at + 60)})
+			j.Claim(proof.Tick{Time: second(t.at), Claimed: second(t.at), Settled: second(t.at + 60)})
 			for _, row := range t.rows {
 				j.Owe([]byte(row), t.lo, t.hi)
 			}
-			ticks = ticks[1:]
+			claimed, ticks = append(claimed, t), ticks[1:]
 		}
 	}
 	for _, d := range deliveries {
@@ -61,10 +70,45 @@ func judge(ticks []tick, deliveries []delivery, now time.Time) proof.Counts {
 				j.Find([]byte(row), int64(i+1))
 			}
 		}
+		if ends() {
+			tell(j, claimed)
+			j = again(j)
+		}
 	}
 	open(1 << 20)
-	counts, _ := j.Close(now)
-	return counts
+	tell(j, claimed)
+	return j.Close(now)
+}
+
+// tell explains strange copies, as a verifier does.
+func tell(j *proof.Judge, claimed []tick) {
+	if !j.Strange() {
+		return
+	}
+	for _, t := range claimed {
+		for _, row := range t.rows {
+			if t.hi != 0 {
+				j.Owned([]byte(row), second(t.at))
+			}
+		}
+	}
+}
+
+// again makes a judge out of the state of another, by way of JSON.
+func again(j *proof.Judge) *proof.Judge {
+	data, err := json.Marshal(j.State(2))
+	if err != nil {
+		panic(err)
+	}
+	var state proof.State
+	if err := json.Unmarshal(data, &state); err != nil {
+		panic(err)
+	}
+	restored, err := proof.Restore(&state, func(key []byte) string { return string(key) })
+	if err != nil {
+		panic(err)
+	}
+	return restored
 }
 
 func TestAnOldDoubleDoesNotPayForALaterLoss(t *testing.T) {
@@ -88,7 +132,7 @@ func TestAClaimInTheSecondOfItsDelivery(t *testing.T) {
 func TestLeaksAreToldFromTheUnexpected(t *testing.T) {
 	t.Parallel()
 	j := newJudge()
-	j.Claim(proof.Tick{Time: second(0), Settled: second(60)})
+	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
 	j.Owe([]byte("a"), 1, 1)
 	j.Object("o", second(10))
 	for i, row := range []string{"a", "x", "x", "y", "z"} {
@@ -97,15 +141,21 @@ func TestLeaksAreToldFromTheUnexpected(t *testing.T) {
 	if !j.Strange() {
 		t.Error("three rows that nobody owes are not strange")
 	}
-	j.Leak([]byte("x"), second(0))
-	j.Leak([]byte("y"), second(11)) // only a record that was claimed after y was found gives y
-	j.Leak([]byte("a"), second(0))
-	counts, samples := j.Close(never)
-	if want := (proof.Counts{Owed: 1, Delivered: 1, Leaked: 2, Unexpected: 2}); counts != want {
-		t.Errorf("got %+v, want %+v", counts, want)
+	j.Leaked([]byte("x"), second(0))
+	j.Leaked([]byte("y"), second(11)) // only a record that was claimed after y was found gives y
+	j.Leaked([]byte("a"), second(0))
+	result := j.Close(never)
+	if want := (proof.Counts{Owed: 1, Delivered: 1, Leaked: 2, Unexpected: 2}); result.Counts != want {
+		t.Errorf("got %+v, want %+v", result.Counts, want)
+	}
+	if got := result.Until(proof.Leaked, second(9)); got != 0 {
+		t.Errorf("%d leaks until before they were written", got)
+	}
+	if got := result.Until(proof.Leaked, second(10)); got != 2 {
+		t.Errorf("%d leaks until they were written, want 2", got)
 	}
 	want := []proof.Sample{{Row: "x", Count: 2, Object: "o", Line: 2}}
-	if diff := cmp.Diff(samples[proof.Leaked], want); diff != "" {
+	if diff := cmp.Diff(result.Samples[proof.Leaked], want); diff != "" {
 		t.Errorf("samples (-got +want):\n%s", diff)
 	}
 }
@@ -129,7 +179,7 @@ func TestVerdict(t *testing.T) {
 		"unexpected rows": {proof.Counts{Owed: 2, Unexpected: 1}, proof.NotProven},
 	}
 	for name, test := range tests {
-		if got := test.counts.Verdict(); got != test.want {
+		if got := test.counts.Verdict(nil); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
 	}
@@ -244,7 +294,7 @@ func TestAFailedCopyPaysOnlyWhatIsOwed(t *testing.T) {
 func TestRejects(t *testing.T) {
 	t.Parallel()
 	j := newJudge()
-	j.Claim(proof.Tick{Time: second(0), Settled: second(60)})
+	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
 	j.Owe([]byte("a"), 1, 1)
 	for _, line := range []string{"bad", "bad", "lost"} {
 		j.Owe([]byte(line), 1, 1)
@@ -256,7 +306,8 @@ func TestRejects(t *testing.T) {
 	for i, line := range []string{"bad", "bad", "bad", "unknown", "never owed"} {
 		j.Reject([]byte(line), int64(i+1), "not an integer")
 	}
-	counts, samples := j.Close(never)
+	result := j.Close(never)
+	counts, samples := result.Counts, result.Samples
 	if want := (proof.Counts{Owed: 4, Delivered: 1, Rejects: 3, Recovered: 1, Missing: 1, Late: 3, Foreign: 2}); counts != want {
 		t.Errorf("got %+v, want %+v", counts, want)
 	}
@@ -272,14 +323,14 @@ func TestRejects(t *testing.T) {
 func TestSamplesOfFailures(t *testing.T) {
 	t.Parallel()
 	j := newJudge()
-	j.Claim(proof.Tick{Time: second(0), Settled: second(60)})
+	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
 	j.Owe([]byte("a"), 2, 2)
 	j.Object("e", second(10))
 	j.Fail([]byte("a"), 3, "Lambda.FunctionError")
 	j.Fail([]byte("a"), 4, "Lambda.FunctionError")
 	j.Object("o", second(20))
 	j.Find([]byte("a"), 1)
-	_, samples := j.Close(never)
+	samples := j.Close(never).Samples
 	at := second(0)
 	want := []proof.Sample{{Row: "a", Count: 1, Tick: &at, Object: "e", Line: 4, Reason: "Lambda.FunctionError"}}
 	if diff := cmp.Diff(samples[proof.Failed], want); diff != "" {
@@ -336,4 +387,93 @@ func TestOrderWithinASecondDoesNotMatter(t *testing.T) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 	})
+}
+
+func TestStepsDoNotMatter(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		lo := rapid.Int64Range(0, 1).Draw(t, "lo")
+		ticks, deliveries := drawHistory(t, lo, rapid.Int64Range(1, 2).Draw(t, "hi"))
+		if rapid.Bool().Draw(t, "one crashed") {
+			ticks[0].lo, ticks[0].hi = 0, proof.Infinite
+		}
+		for range rapid.IntRange(0, 4).Draw(t, "faults") {
+			if len(deliveries) == 0 {
+				break
+			}
+			i := rapid.IntRange(0, len(deliveries)-1).Draw(t, "victim")
+			switch rapid.SampledFrom([]string{"lose", "double", "change", "fail"}).Draw(t, "fault") {
+			case "lose":
+				deliveries = slices.Delete(deliveries, i, i+1)
+			case "double":
+				deliveries = append(deliveries, delivery{at: deliveries[i].at + rapid.IntRange(0, 400).Draw(t, "later"), rows: deliveries[i].rows})
+			case "change":
+				deliveries[i].rows = []string{"never owed"}
+			case "fail":
+				deliveries[i].failed = true
+			}
+		}
+		now := second(rapid.IntRange(0, 500).Draw(t, "now"))
+		want := judgeInSteps(ticks, deliveries, now, func() bool { return false })
+		got := judgeInSteps(ticks, deliveries, now, func() bool { return rapid.Bool().Draw(t, "step ends") })
+		if got.Counts != want.Counts || !slices.Equal(got.Delays, want.Delays) || got.LateMax != want.LateMax {
+			t.Fatalf("in steps %+v %v, in one %+v %v", got.Counts, got.Delays, want.Counts, want.Delays)
+		}
+		// The judge in steps has forgotten old ticks of which nothing is open.
+		for _, tick := range got.Ticks {
+			same := func(other proof.TickBalance) bool { return other == tick }
+			if !slices.ContainsFunc(want.Ticks, same) {
+				t.Fatalf("in steps %+v, in one %+v", tick, want.Ticks)
+			}
+		}
+	})
+}
+
+func TestMemoryGoesByWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	j := newJudge()
+	const each, ticks = 100_000, 30
+	for i := range ticks {
+		j.Claim(proof.Tick{Time: second(i), Claimed: second(i), Settled: second(i + 60)})
+		key := func(n int) []byte { return []byte(strconv.Itoa(i*each + n)) }
+		for n := range each {
+			j.Owe(key(n), 1, 1)
+		}
+		j.Owe(key(-1), 0, 1) // one that may be there
+		j.Object("o", second(i))
+		for n := range each - 1 { // one of each tick is lost
+			j.Find(key(n), 1)
+		}
+	}
+	j.Find([]byte("-1"), 2)
+	state := j.State(5)
+	if len(state.Rows) != ticks || len(state.Ticks) != ticks {
+		t.Errorf("the state has %d rows and %d ticks, want what was lost: %d", len(state.Rows), len(state.Ticks), ticks)
+	}
+	if got := j.Accounts(); got > 2*each+1<<16 {
+		t.Errorf("the judge holds %d accounts after %d rows of which %d are open", got, each*ticks, ticks)
+	}
+	if got := j.Close(never).Counts; got.Missing != ticks || got.Delivered != ticks*(each-1)+1 || got.Unknown != ticks-1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestRestoreRefusesWhatCannotBe(t *testing.T) {
+	t.Parallel()
+	row := func(owed ...proof.DueState) []proof.RowState { return []proof.RowState{{Key: []byte("a"), Owed: owed}} }
+	one := make([]proof.TickBalance, 1)
+	for name, state := range map[string]proof.State{
+		"a tick that is not there":  {Ticks: one, Rows: row(proof.DueState{Tick: 1, Open: 1})},
+		"a tick below zero":         {Ticks: one, Rows: row(proof.DueState{Tick: -1, Open: 1})},
+		"nothing open":              {Ticks: one, Rows: row()},
+		"a due of nothing":          {Ticks: one, Rows: row(proof.DueState{})},
+		"less than nothing":         {Ticks: one, Rows: row(proof.DueState{Open: -1})},
+		"a row twice":               {Ticks: one, Rows: append(row(proof.DueState{Open: 1}), row(proof.DueState{Open: 1})...)},
+		"a failure of no tick":      {Failed: []proof.FailureState{{Key: []byte("a")}}},
+		"a delay of a hundred days": {Delays: map[int]int64{100 * 24 * 3600: 1}},
+	} {
+		if _, err := proof.Restore(&state, nil); err == nil {
+			t.Errorf("%s: it was taken", name)
+		}
+	}
 }

@@ -13,6 +13,7 @@ type table struct {
 	slots    []slot // a power of two, at most half of them used
 	accounts []account
 	keys     []byte // of all accounts, one after the other
+	closed   int    // accounts of which nothing is open
 	fetched  byte   // means nothing; it keeps fetch's reads from being left out
 }
 
@@ -29,6 +30,9 @@ type account struct {
 	owed   queue // lo
 	spare  queue // hi − lo
 }
+
+// open says whether anything could be paid for.
+func (a *account) open() bool { return a.owed.open() || a.spare.open() }
 
 func newTable() table {
 	return table{seed: maphash.MakeSeed(), slots: make([]slot, 1<<10)}
@@ -78,6 +82,36 @@ func (t *table) grow() {
 	for i := range t.accounts {
 		t.place(t.hash(t.key(&t.accounts[i])), i+1)
 	}
+}
+
+// shrinkAt is from how many accounts on it pays to leave out the closed ones.
+const shrinkAt = 1 << 16
+
+// shrink leaves out the closed accounts once they are more than half, so that memory goes by what is open and not by what
+// was. Accounts change their places.
+func (t *table) shrink() {
+	if len(t.accounts) < shrinkAt || t.closed <= len(t.accounts)/2 {
+		return
+	}
+	open := 0
+	for i := range t.accounts {
+		if t.accounts[i].open() {
+			open++
+		}
+	}
+	smaller := table{seed: t.seed, slots: make([]slot, 1<<10), accounts: make([]account, 0, open)}
+	for 2*open >= len(smaller.slots) {
+		smaller.slots = make([]slot, 2*len(smaller.slots))
+	}
+	for i := range t.accounts {
+		a := &t.accounts[i]
+		if a.open() {
+			key := t.key(a)
+			b := smaller.add(key, t.hash(key))
+			b.owed, b.spare = a.owed, a.spare
+		}
+	}
+	*t = smaller
 }
 
 // batch is how many rows wait to be looked up together.

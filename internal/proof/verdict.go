@@ -71,13 +71,14 @@ func (c Counts) Of(class Class) int64 {
 	}
 }
 
-// Verdict judges the counts: where nothing is owed nothing can be said, and anything missing, twice or broken is NOT PROVEN.
-func (c Counts) Verdict() Verdict {
+// Verdict judges the counts: where nothing is owed nothing can be said, and anything missing, twice or broken is NOT PROVEN,
+// less how many of each class are excused.
+func (c Counts) Verdict(excused map[Class]int64) Verdict {
 	if c.Owed == 0 {
 		return Undecided
 	}
 	for _, class := range Classes {
-		if c.Of(class) > 0 {
+		if c.Of(class) > excused[class] {
 			return NotProven
 		}
 	}

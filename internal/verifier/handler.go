@@ -29,6 +29,7 @@ type Config struct {
 	DataPrefix              string `env:"DATA_PREFIX,required,notEmpty"`
 	ErrorsPrefix            string `env:"ERRORS_PREFIX,required,notEmpty"`
 	DeliveryDeadlineSeconds int    `env:"DELIVERY_DEADLINE_SECONDS,required"`
+	DuplicatesAllowed       int64  `env:"DUPLICATES_ALLOWED" envDefault:"0"`
 }
 
 // ReadConfig reads the environment; the error names every fault in it.
@@ -39,6 +40,9 @@ func ReadConfig() (Config, error) {
 	}
 	if c.DeliveryDeadlineSeconds <= 0 {
 		return c, fmt.Errorf("environment of the verifier: DELIVERY_DEADLINE_SECONDS is %d and has to be above 0", c.DeliveryDeadlineSeconds)
+	}
+	if c.DuplicatesAllowed < 0 {
+		return c, fmt.Errorf("environment of the verifier: DUPLICATES_ALLOWED is %d and cannot be below 0", c.DuplicatesAllowed)
 	}
 	return c, nil
 }
@@ -64,6 +68,8 @@ func NewHandler(config Config, client *s3.Client, log *slog.Logger) *Handler {
 
 // An event is empty, or what EventBridge Scheduler sends by default.
 type event struct {
+	// Full asks for a verification of everything, whatever the state says.
+	Full       bool            `json:"full"`
 	Version    json.RawMessage `json:"version"`
 	ID         json.RawMessage `json:"id"`
 	DetailType json.RawMessage `json:"detail-type"`
@@ -80,20 +86,78 @@ type event struct {
 func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Report, error) {
 	decoder := json.NewDecoder(bytes.NewReader(input))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&event{}); err != nil {
-		return nil, fmt.Errorf("event of the verifier: %w; it takes {} or a scheduled event", err)
+	var order event
+	if err := decoder.Decode(&order); err != nil {
+		return nil, fmt.Errorf(`event of the verifier: %w; it takes {}, {"full": true} or a scheduled event`, err)
 	}
-	r := Judge(ctx, h.bucket, Options{
-		DataPrefix:       h.config.DataPrefix,
-		ErrorsPrefix:     h.config.ErrorsPrefix,
-		DeliveryDeadline: time.Duration(h.config.DeliveryDeadlineSeconds) * time.Second,
-	})
+	r := h.judge(ctx, order.Full)
 	r.Key = ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z") + ".json"
 	h.log.InfoContext(ctx, r.LastLine(), "verdict", r.Verdict, "counts", r.Counts, "covers", r.Covers, "reasons", r.Reasons, "report", r.Key)
 	if err := h.write(ctx, r); err != nil {
 		return nil, fmt.Errorf("%w; the verdict was %s %v", err, r.LastLine(), r.Reasons)
 	}
 	return r, nil
+}
+
+// judge goes on from the state in the bucket, and replaces it.
+func (h *Handler) judge(ctx context.Context, full bool) *report.Report {
+	opts := Options{
+		DataPrefix:        h.config.DataPrefix,
+		ErrorsPrefix:      h.config.ErrorsPrefix,
+		DeliveryDeadline:  time.Duration(h.config.DeliveryDeadlineSeconds) * time.Second,
+		DuplicatesAllowed: h.config.DuplicatesAllowed,
+	}
+	base, etag, err := h.loadState(ctx)
+	if full {
+		base = nil
+	} else if err != nil {
+		// One that cannot be read is not thrown away: it may be a newer version's.
+		v := newVerification(h.bucket, opts, nil)
+		v.undecided("the state cannot be read: %v: verify --full", err)
+		return v.report
+	}
+	r, next := judgeFrom(ctx, h.bucket, opts, base)
+	if next != nil {
+		if err := h.saveState(ctx, next, etag); err != nil {
+			// The verdict stands: the next verification has more to read, and that is all.
+			h.log.WarnContext(ctx, "the state is not replaced", "error", err.Error())
+		}
+	}
+	return r
+}
+
+// loadState reads the state, nil where there is none, and its ETag. It is listed first, because S3 tells only those who
+// may list the whole bucket that an object is not there.
+func (h *Handler) loadState(ctx context.Context) (*state, string, error) {
+	listed, _, err := h.bucket.List(ctx, StateKey)
+	if err != nil || len(listed) == 0 {
+		return nil, "", err
+	}
+	data, err := h.bucket.Read(ctx, listed[0])
+	if err != nil {
+		return nil, listed[0].ETag, err
+	}
+	s, err := decodeState(data)
+	if err != nil {
+		return nil, listed[0].ETag, fmt.Errorf("%s: %w", StateKey, err)
+	}
+	return s, listed[0].ETag, nil
+}
+
+// saveState replaces the state that was loaded, and no other: of two verifications at once, the first one's stays.
+func (h *Handler) saveState(ctx context.Context, s *state, etag string) error {
+	data, err := s.encode()
+	if err != nil {
+		return err
+	}
+	input := &s3.PutObjectInput{Bucket: &h.config.Bucket, Key: aws.String(StateKey), Body: bytes.NewReader(data), ContentType: aws.String("application/gzip")}
+	if etag == "" {
+		input.IfNoneMatch = aws.String("*")
+	} else {
+		input.IfMatch = &etag
+	}
+	_, err = h.put.PutObject(ctx, input)
+	return err
 }
 
 func (h *Handler) write(ctx context.Context, r *report.Report) error {

@@ -28,6 +28,10 @@ func (emptyBucket) List(context.Context, string) ([]bucket.Object, time.Time, er
 	return nil, time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC), nil
 }
 
+func (b emptyBucket) ListAfter(ctx context.Context, prefix, _ string) ([]bucket.Object, time.Time, error) {
+	return b.List(ctx, prefix)
+}
+
 func (emptyBucket) Read(context.Context, bucket.Object) ([]byte, error) { panic("nothing is listed") }
 
 type putFunc func(*s3.PutObjectInput) error
@@ -116,7 +120,7 @@ func TestReadConfig(t *testing.T) {
 		t.Errorf("a deadline of 0: got error %v", err)
 	}
 	t.Setenv("DELIVERY_DEADLINE_SECONDS", "60")
-	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60}) {
+	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

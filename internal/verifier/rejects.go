@@ -10,7 +10,6 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/reject"
 	"streamproof/internal/report"
-	"streamproof/internal/row"
 )
 
 // FailedPrefix is where Firehose puts the records that it could not have transformed: the template sets it so.
@@ -32,6 +31,7 @@ type rejectReason struct{ prefix, reason string }
 func (v *verification) countReject(prefix, reason string) { v.rejects[rejectReason{prefix, reason}]++ }
 
 func (v *verification) reportRejects() {
+	v.report.Rejects = nil
 	for why, n := range v.rejects {
 		v.report.Rejects = append(v.report.Rejects, report.Rejects{Prefix: why.prefix, Reason: why.reason, Count: n})
 	}
@@ -67,7 +67,7 @@ func (v *verification) findRejects(object bucket.Object, data []byte) error {
 }
 
 // findFailures reads an object of records that Firehose could not have transformed: their rows failed.
-func (v *verification) findFailures(object bucket.Object, data []byte, output row.Schema) error {
+func (v *verification) findFailures(object bucket.Object, data []byte) error {
 	v.judge.Object(object.Key, object.LastModified)
 	var key []byte
 	return v.eachErrorLine(data, func(line []byte, number int64) {
@@ -79,7 +79,7 @@ func (v *verification) findFailures(object bucket.Object, data []byte, output ro
 		v.countReject(v.opts.FailedPrefix(), f.ErrorCode)
 		reason := f.ErrorCode + ": " + f.ErrorMessage
 		for text := range rowsOf(f.RawData) {
-			if key, err = output.Append(key[:0], text); err == nil {
+			if key, err = v.output.Append(key[:0], text); err == nil {
 				v.judge.Fail(key, number, reason)
 			} else if !v.failLine(text, number, reason) {
 				v.judge.Foreign(text, number, reason)
@@ -149,7 +149,7 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 		return
 	}
 	var record []byte
-	for _, c := range v.claims {
+	for c := range v.newestFirst(ctx) {
 		for s := range c.spans {
 			for i := s.first; i <= s.last; i++ {
 				record = c.make.Append(record[:0], c.records, i)
@@ -159,6 +159,9 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 					}
 				}
 			}
+		}
+		if len(v.sentLines) == len(suspects) {
+			return
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,14 +38,20 @@ type object struct {
 
 func (m *memory) Name() string { return "memory" }
 
-func (m *memory) List(_ context.Context, prefix string) ([]bucket.Object, time.Time, error) {
+func (m *memory) List(ctx context.Context, prefix string) ([]bucket.Object, time.Time, error) {
+	return m.ListAfter(ctx, prefix, "")
+}
+
+func (m *memory) ListAfter(_ context.Context, prefix, after string) ([]bucket.Object, time.Time, error) {
 	if err := m.unlistable[prefix]; err != nil {
 		return nil, time.Time{}, err
 	}
 	var listed []bucket.Object
 	for key, o := range m.objects {
-		if strings.HasPrefix(key, prefix) {
-			listed = append(listed, bucket.Object{Key: key, Size: int64(len(o.data)), LastModified: o.written})
+		if strings.HasPrefix(key, prefix) && key > after {
+			listed = append(listed, bucket.Object{
+				Key: key, ETag: fmt.Sprintf("%x", sha256.Sum256(o.data)), Size: int64(len(o.data)), LastModified: o.written,
+			})
 		}
 	}
 	slices.SortFunc(listed, func(a, b bucket.Object) int { return cmp.Compare(a.Key, b.Key) })
@@ -406,10 +413,10 @@ func TestUndecided(t *testing.T) {
 		}, "an object cannot be read: rejects/e"},
 		"a prefix that cannot be listed": {func(_ *testing.T, m *memory) {
 			m.unlistable[prefix] = context.DeadlineExceeded
-		}, "the data cannot be listed"},
+		}, "the data data/ cannot be listed"},
 		"a ledger that cannot be listed": {func(_ *testing.T, m *memory) {
 			m.unlistable[ledger.TicksPrefix] = context.DeadlineExceeded
-		}, "the ledger cannot be listed"},
+		}, "the ledger ledger/ticks/ cannot be listed"},
 		"nothing owed": {func(t *testing.T, m *memory) { m.bound(t, 0, 0, 0); m.bound(t, 1, 0, 1) }, "nothing is owed"},
 	}
 	for name, test := range tests {

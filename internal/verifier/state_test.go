@@ -1,0 +1,397 @@
+package verifier
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/generator"
+	"streamproof/internal/ledger"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+	"streamproof/pipeline"
+)
+
+// life is a bucket as it is at a moment: what is written later is not there yet.
+type life struct {
+	now     time.Time
+	objects map[string]lifeObject
+	reads   int
+}
+
+type lifeObject struct {
+	data    string
+	written time.Time
+	// seen is from when on it is listed, where that is not when it was written.
+	seen time.Time
+}
+
+func (l *life) Name() string { return "life" }
+
+func (l *life) List(ctx context.Context, prefix string) ([]bucket.Object, time.Time, error) {
+	return l.ListAfter(ctx, prefix, "")
+}
+
+func (l *life) ListAfter(_ context.Context, prefix, after string) ([]bucket.Object, time.Time, error) {
+	var listed []bucket.Object
+	for key, o := range l.objects {
+		if strings.HasPrefix(key, prefix) && key > after && !o.written.After(l.now) && !o.seen.After(l.now) {
+			hash := fnv.New64()
+			hash.Write([]byte(o.data))
+			listed = append(listed, bucket.Object{Key: key, ETag: fmt.Sprint(hash.Sum64()), Size: int64(len(o.data)), LastModified: o.written})
+		}
+	}
+	slices.SortFunc(listed, func(a, b bucket.Object) int { return cmp.Compare(a.Key, b.Key) })
+	return listed, l.now, nil
+}
+
+func (l *life) Read(_ context.Context, o bucket.Object) ([]byte, error) {
+	l.reads++
+	return []byte(l.objects[o.Key].data), nil
+}
+
+var (
+	birth    = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	lifeOpts = Options{DataPrefix: "data/", ErrorsPrefix: "data-errors/", DeliveryDeadline: 10 * time.Minute}
+)
+
+func minute(n int) time.Time { return birth.Add(time.Duration(n) * time.Minute) }
+
+// claimed is how a tick's object is from its claim to its manifest; the bucket has the one of the moment.
+func (l *life) tick(p *pipeline.Pipeline, at time.Time, records, poison int, outcome ledger.Range) *ledger.Tick {
+	tick := &ledger.Tick{
+		State: ledger.Complete, Tick: at, Owner: "a", LeaseEnd: at.Add(2 * time.Minute), ClaimedAt: at.Add(time.Second),
+		Seed: 1, Generator: generator.Version, Pipeline: p.Hash(), Records: records, Poison: poison, SpreadSeconds: 5, PartitionKey: "uniform",
+		Outcomes: []ledger.Range{outcome}, Shards: map[string]ledger.Shard{"shard": {Records: records, FirstSequenceNumber: "1", LastSequenceNumber: "2"}},
+	}
+	return tick
+}
+
+func (l *life) keep(tick *ledger.Tick, written time.Time) {
+	data, err := tick.Encode()
+	if err != nil {
+		panic(err)
+	}
+	l.objects[ledger.TickKey(tick.Tick)] = lifeObject{data: string(data), written: written}
+}
+
+func newLife(p *pipeline.Pipeline) *life {
+	l := &life{objects: map[string]lifeObject{}}
+	data, err := ledger.EncodePipeline(p)
+	if err != nil {
+		panic(err)
+	}
+	l.objects[ledger.PipelineKey(p.Hash())] = lifeObject{data: string(data), written: birth}
+	return l
+}
+
+// output is what a tick's records give: the rows of vendors below 3, as the exercise's query has them, and the bad lines.
+func output(p *pipeline.Pipeline, tick *ledger.Tick) (rows, bad []string) {
+	g, err := generator.New(p.Schema, tick.Seed)
+	if err != nil {
+		panic(err)
+	}
+	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Poison: tick.Poison, Spread: 5 * time.Second}
+	for records := g.Records(of, 0, tick.Records-1); records.Next(); {
+		if field := func(i int) string { return string(records.Field(i)) }; field(0) < "3" {
+			rows = append(rows, fmt.Sprintf("%s,%s,%s.0,%s\n", field(0), field(3), field(4), field(18)))
+		}
+	}
+	for _, line := range g.Rejects(of, 0, tick.Records-1) {
+		bad = append(bad, string(line))
+	}
+	return rows, bad
+}
+
+func embeddedPipeline() *pipeline.Pipeline {
+	p, err := pipeline.Embedded()
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+func key(prefix string, at time.Time, n int) string {
+	return fmt.Sprintf("%s%s/object-%06d", prefix, at.Format("2006/01/02/15"), n)
+}
+
+// same compares all of two reports but what may differ: the order in which samples were met.
+func same(a, b *report.Report) string {
+	strip := func(r *report.Report) report.Report {
+		c := *r
+		c.Samples = nil
+		return c
+	}
+	return gocmp.Diff(strip(a), strip(b))
+}
+
+// TestIncrementsSayWhatAFullVerificationSays has a stack live for hours, with every kind of fault, and verifies now and then:
+// each time in an increment, and in full.
+func TestIncrementsSayWhatAFullVerificationSays(t *testing.T) {
+	t.Parallel()
+	p := embeddedPipeline()
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLife(p)
+		span := rapid.SampledFrom([]int{30, 120, 40 * 60}).Draw(t, "minutes")
+		n := 0
+		for range rapid.IntRange(1, 8).Draw(t, "ticks") {
+			at := minute(rapid.IntRange(0, span).Draw(t, "tick"))
+			if _, twice := l.objects[ledger.TickKey(at)]; twice {
+				continue
+			}
+			records := rapid.IntRange(1, 12).Draw(t, "records")
+			outcome := rapid.SampledFrom([]ledger.Range{
+				{Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}, {Outcome: ledger.Unknown, Hi: 1}, {Outcome: ledger.AcknowledgedAfterUnknown, Lo: 1, Hi: 2}, {Outcome: ledger.Rejected},
+			}).Draw(t, "outcome")
+			outcome.Last = records - 1
+			tick := l.tick(p, at, records, rapid.IntRange(0, records).Draw(t, "poison"), outcome)
+			written := at.Add(6 * time.Second)
+			if rapid.IntRange(0, 5).Draw(t, "crash") == 0 {
+				tick.State, tick.Outcomes = ledger.InProgress, nil
+			}
+			l.keep(tick, written)
+			rows, bad := output(p, tick)
+			for _, row := range rows {
+				for range rapid.SampledFrom([]int{1, 1, 1, 1, 0, 2}).Draw(t, "copies") {
+					if rapid.IntRange(0, 9).Draw(t, "change") == 0 {
+						row = "1,1,1.5,1.0\n"
+					}
+					written := at.Add(time.Duration(rapid.IntRange(2, 1500).Draw(t, "delay")) * time.Second)
+					n++
+					if rapid.IntRange(0, 9).Draw(t, "fail") == 0 {
+						l.objects[key("errors/data/processing-failed/", at, n)] = lifeObject{
+							data: `{"errorCode":"Lambda.FunctionError","errorMessage":"m","rawData":"` + base64Of(row) + `"}` + "\n", written: written,
+						}
+					} else {
+						l.objects[key("data/", at, n)] = lifeObject{data: row, written: written}
+					}
+				}
+			}
+			for _, line := range bad {
+				for range rapid.SampledFrom([]int{1, 1, 1, 0, 2}).Draw(t, "rejects") {
+					n++
+					l.objects[key("data-errors/", at, n)] = lifeObject{
+						data:    `{"reason":"r","column":null,"data":"` + base64Of(line) + `","shard":"s","sequence_number":"1","arrival_time":"2026-11-22T00:00:00.000Z"}` + "\n",
+						written: at.Add(time.Duration(rapid.IntRange(2, 1500).Draw(t, "delay")) * time.Second),
+					}
+				}
+			}
+		}
+		if rapid.Bool().Draw(t, "belated") && n > 0 {
+			// Within a day, as far back as an increment lists.
+			seen := minute(rapid.IntRange(0, min(span, 24*60)).Draw(t, "seen"))
+			l.objects[key("data/", birth, 0)] = lifeObject{data: "1,1,1.5,1.0\n", written: minute(1), seen: seen}
+		}
+
+		var base *state
+		moments := rapid.SliceOfN(rapid.IntRange(0, span+60), 1, 8).Draw(t, "verifications")
+		slices.Sort(moments)
+		for _, at := range moments {
+			l.now = minute(at)
+			full := Judge(t.Context(), l, lifeOpts)
+			got, next := judgeFrom(t.Context(), l, lifeOpts, base)
+			if diff := same(full, got); diff != "" {
+				t.Fatalf("at minute %d (-full +increment):\n%s", at, diff)
+			}
+			if next != nil {
+				data, err := next.encode()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if base, err = decodeState(data); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+// hours is a life without faults of a tick a minute, each delivered ten seconds later.
+func hours(p *pipeline.Pipeline, minutes int) *life {
+	l := newLife(p)
+	for i := range minutes {
+		tick := l.tick(p, minute(i), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
+		l.keep(tick, tick.Tick.Add(6*time.Second))
+		rows, _ := output(p, tick)
+		l.objects[key("data/", tick.Tick, i)] = lifeObject{data: strings.Join(rows, ""), written: tick.Tick.Add(10 * time.Second)}
+	}
+	return l
+}
+
+func TestAnIncrementReadsOnlyWhatIsNew(t *testing.T) {
+	t.Parallel()
+	p := embeddedPipeline()
+	var reads, sizes []int
+	for _, age := range []int{60, 600, 2400} {
+		l := hours(p, age+5)
+		var base *state
+		for _, earlier := range []int{20, 10, 0} {
+			l.reads = 0
+			if _, base = judgeFrom(t.Context(), l.at(minute(age-earlier)), lifeOpts, base); earlier < 20 && l.reads > 50 {
+				t.Errorf("an increment of ten minutes reads %d objects", l.reads)
+			}
+		}
+		l.now, l.reads = minute(age+5), 0
+		r, next := judgeFrom(t.Context(), l, lifeOpts, base)
+		if r.Verdict != proof.Proven || r.Covers.Ticks < age || next == nil {
+			t.Fatalf("after %d minutes: got %s over %d ticks", age, r.LastLine(), r.Covers.Ticks)
+		}
+		data, err := next.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		reads, sizes = append(reads, l.reads), append(sizes, len(data))
+	}
+	t.Logf("after 1, 10 and 40 hours an increment reads %v objects, and its state has %v bytes", reads, sizes)
+	if reads[0] != reads[1] || reads[1] != reads[2] {
+		t.Errorf("an increment after 1, 10 and 40 hours reads %v objects, want the same", reads)
+	}
+}
+
+func TestWhatWasCountedMustNotChange(t *testing.T) {
+	t.Parallel()
+	p := embeddedPipeline()
+	tests := map[string]struct {
+		change func(l *life)
+		want   string
+		full   proof.Verdict
+	}{
+		"an object rewritten": {
+			func(l *life) {
+				o := l.objects[key("data/", minute(3), 3)]
+				l.objects[key("data/", minute(3), 3)] = lifeObject{data: o.data + "1,1,1.5,1.0\n", written: minute(25)}
+			}, "object-000003 was changed after it had been counted: verify --full", proof.NotProven,
+		},
+		"an object deleted": {
+			func(l *life) { delete(l.objects, key("data/", minute(3), 3)) },
+			"object-000003 is gone after it had been counted: verify --full", proof.NotProven,
+		},
+		"a tick changed": {
+			func(l *life) {
+				tick := l.tick(p, minute(3), 11, 0, ledger.Range{Last: 10, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
+				l.keep(tick, minute(25))
+			}, "20261122T000300.000Z.json was changed after it had been counted: verify --full", proof.Proven,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := hours(p, 20)
+			l.now = minute(20)
+			_, base := judgeFrom(t.Context(), l, lifeOpts, nil)
+			test.change(l)
+			l.now = minute(30)
+			r, next := judgeFrom(t.Context(), l, lifeOpts, base)
+			if r.Verdict != proof.Undecided || !strings.Contains(strings.Join(r.Reasons, "; "), test.want) || next != nil {
+				t.Errorf("got %s %v, want %q", r.Verdict, r.Reasons, test.want)
+			}
+			if r, next := judgeFrom(t.Context(), l, lifeOpts, nil); next == nil || r.Verdict == proof.Undecided {
+				t.Errorf("in full: got %s %v", r.LastLine(), r.Reasons)
+			}
+		})
+	}
+}
+
+func TestOtherOptionsBeginAnew(t *testing.T) {
+	t.Parallel()
+	l := hours(embeddedPipeline(), 20)
+	l.now = minute(20)
+	_, base := judgeFrom(t.Context(), l, lifeOpts, nil)
+	l.reads = 0
+	other := lifeOpts
+	other.DeliveryDeadline = time.Minute
+	if r, _ := judgeFrom(t.Context(), l, other, base); l.reads < 40 || r.Covers.DeliveryDeadlineSeconds != 60 {
+		t.Errorf("another deadline read %d objects", l.reads)
+	}
+}
+
+func TestStatesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	l := hours(embeddedPipeline(), 20)
+	l.now = minute(20)
+	_, s := judgeFrom(t.Context(), l, lifeOpts, nil)
+	whole, err := s.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decodeState(whole); err != nil {
+		t.Fatal(err)
+	}
+	for n := range whole {
+		if _, err := decodeState(whole[:n]); err == nil {
+			t.Fatalf("a state cut after %d bytes of %d was taken", n, len(whole))
+		}
+	}
+	flipped := bytes.Clone(whole)
+	flipped[len(flipped)/2] ^= 1
+	if _, err := decodeState(flipped); err == nil {
+		t.Error("a state with another bit was taken")
+	}
+	if _, err := decodeState(zip(`{"version": 2, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
+		t.Errorf("a newer version: got %v", err)
+	}
+}
+
+func TestAcceptances(t *testing.T) {
+	t.Parallel()
+	l := hours(embeddedPipeline(), 30)
+	delete(l.objects, key("data/", minute(3), 3))
+	first := Judge(t.Context(), l.at(minute(60)), lifeOpts)
+	if first.Verdict != proof.NotProven || first.Counts.Missing == 0 {
+		t.Fatalf("got %s", first.LastLine())
+	}
+	a := &ledger.Acceptance{Class: "missing", Count: first.Counts.Missing, Until: minute(40), Reason: "an object was deleted by hand", Who: "me", At: minute(61)}
+	data, err := a.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.objects[a.Key()] = lifeObject{data: string(data), written: minute(61)}
+	second := Judge(t.Context(), l.at(minute(62)), lifeOpts)
+	if second.Verdict != proof.Proven || second.Counts.Missing != first.Counts.Missing || len(second.Accepted) != 1 || second.Accepted[0].Used != a.Count {
+		t.Errorf("accepted: got %s %v", second.LastLine(), second.Accepted)
+	}
+	// A loss of after it is not accepted, even if the accepted rows have come meanwhile.
+	tick := l.tick(embeddedPipeline(), minute(50), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
+	l.keep(tick, minute(51))
+	if third := Judge(t.Context(), l.at(minute(90)), lifeOpts); third.Verdict != proof.NotProven {
+		t.Errorf("another loss: got %s %v", third.LastLine(), third.Accepted)
+	}
+	allowed := lifeOpts
+	allowed.DuplicatesAllowed = 3
+	l = hours(embeddedPipeline(), 30)
+	o := l.objects[key("data/", minute(3), 3)]
+	for i, want := range []proof.Verdict{proof.Proven, proof.Proven, proof.Proven, proof.NotProven} {
+		row, _, _ := strings.Cut(o.data, "\n")
+		l.objects[key("data/", minute(3), 1000+i)] = lifeObject{data: row + "\n", written: minute(35)}
+		if got := Judge(t.Context(), l.at(minute(60)), allowed); got.Verdict != want {
+			t.Errorf("%d duplicates of 3 allowed: got %s", i+1, got.LastLine())
+		}
+	}
+}
+
+func (l *life) at(now time.Time) *life {
+	l.now = now
+	return l
+}
+
+func base64Of(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+func zip(text string) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = w.Write([]byte(text))
+	_ = w.Close()
+	return out.Bytes()
+}
