@@ -38,6 +38,13 @@ bench: setup ## measure the parts and their peers, and what Kinesis and Firehose
 	go run ./bench/cost
 	go run ./bench/cost --set Transform=JSON
 
+# A minute at least: a tick is sent every ten seconds. The same seed gives the same faults, as far as machines do.
+SECONDS ?= 3600
+SEED ?= 0
+.PHONY: soak
+soak: setup cli ## run a local stack under random faults, and count what it says again (SECONDS=3600 SEED=N); some minutes longer
+	go run ./e2e/soak -seconds $(SECONDS) -seed $(SEED)
+
 .PHONY: lint
 lint: setup bin/golangci-lint ## check Go code, the template and the shell scripts
 	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }

@@ -55,6 +55,9 @@ type Options struct {
 	// Follower makes the command that calls Follow with the state directory. With it the stack outlives this process;
 	// without it the follower is a part of this process, and the kernel ends the rest with it.
 	Follower func(stateDir string) *exec.Cmd
+	// JobEndpoint, where set, says at which endpoint the Flink job is to find a service, "kinesis" or "firehose", that
+	// answers at the given one: a proxy may stand between. It is for a stack whose follower is a part of this process.
+	JobEndpoint func(service, endpoint string) (string, error)
 	// Step is told of each step as it begins, and the function that it returns of how it ended. It may be nil.
 	Step func(name string) func(error)
 }
@@ -336,7 +339,7 @@ func (s *Stack) follow(ctx context.Context, o Options) error {
 			return err
 		}
 		if o.Follower == nil {
-			err = s.followHere()
+			err = s.followHere(o.JobEndpoint)
 		} else {
 			err = s.followThere(o.Follower(string(s.dir)))
 		}
@@ -349,6 +352,9 @@ func (s *Stack) follow(ctx context.Context, o Options) error {
 	application, err := s.Application(ctx)
 	if err != nil {
 		return err
+	}
+	if application.Status == "READY" {
+		return nil // paused: a deploy starts it only where it changes it
 	}
 	if err := runner.AwaitRunning(ctx, s.dir.flink(), application.Version); err != nil {
 		return &LogError{err, runner.LogFile(s.dir.flink())}
@@ -384,12 +390,12 @@ func (s *Stack) followThere(cmd *exec.Cmd) error {
 }
 
 // followHere runs the follower in this process.
-func (s *Stack) followHere() error {
+func (s *Stack) followHere(jobEndpoint func(service, endpoint string) (string, error)) error {
 	log, err := os.OpenFile(s.dir.followerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	f, err := s.dir.newFollower(s.record, slog.New(slog.NewTextHandler(log, nil)))
+	f, err := s.dir.newFollower(s.record, jobEndpoint, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		return errors.Join(err, log.Close())
 	}
@@ -420,7 +426,7 @@ func (f *follower) run(ctx context.Context) error {
 	return errors.Join(err, f.deliveries.Close(ctx))
 }
 
-func (d dir) newFollower(r record, log *slog.Logger) (*follower, error) {
+func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (string, error), log *slog.Logger) (*follower, error) {
 	t, err := findTools(r.Root)
 	if err != nil {
 		return nil, err
@@ -432,11 +438,19 @@ func (d dir) newFollower(r record, log *slog.Logger) (*follower, error) {
 	if err != nil {
 		return nil, err
 	}
+	endpoints := map[string]string{"kinesis": emulator.Endpoint(r.Port), "firehose": deliveries.URL()}
+	if jobEndpoint != nil {
+		for service, endpoint := range endpoints {
+			if endpoints[service], err = jobEndpoint(service, endpoint); err != nil {
+				return nil, errors.Join(err, deliveries.Close(context.Background()))
+			}
+		}
+	}
 	run, err := runner.New(runner.Config{
 		Application:      r.Application,
 		AWS:              config(r),
-		KinesisEndpoint:  emulator.Endpoint(r.Port),
-		FirehoseEndpoint: deliveries.URL(),
+		KinesisEndpoint:  endpoints["kinesis"],
+		FirehoseEndpoint: endpoints["firehose"],
 		Dir:              d.flink(),
 		Java:             t.java,
 		Libraries:        t.libraries,
@@ -464,7 +478,7 @@ func Follow(ctx context.Context, stateDir string) error {
 	if running == nil || running.Application == "" {
 		return notRunning(d)
 	}
-	f, err := d.newFollower(*running, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	f, err := d.newFollower(*running, nil, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
 	}

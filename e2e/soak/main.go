@@ -1,0 +1,583 @@
+// Command soak runs a local stack of its own under random faults, from a seed that it prints, and ends with the verdict,
+// a count of its own that shares nothing with the verifier, and a table of the faults: docs/reliability.md says how to read
+// them. Its exit status is 0 where the verdict is right in every number, and no row is lost.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"streamproof/e2e/fault"
+	"streamproof/e2e/referee"
+	"streamproof/internal/local"
+	"streamproof/internal/local/firehose"
+	"streamproof/internal/local/runner"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+// Times, in the stack's terms.
+const (
+	deadline        = 120 * time.Second // after which a row is missing
+	producerTimeout = 40                // seconds: the lease of a tick whose producer is killed
+	verifierTimeout = 120               // seconds
+	turn            = 10 * time.Second  // between two ticks
+	verifyEvery     = 6                 // turns
+	jvmEvery        = 4 * time.Minute   // at most, for a JVM takes its time to come back
+)
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	seconds := flags.Int("seconds", 3600, "how long ticks are produced")
+	seed := flags.Uint64("seed", 0, "of the faults; 0 for one by the clock")
+	root := flags.String("project", ".", "the project's directory")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
+	}
+	s := &soak{
+		out: stdout, log: stderr, root: *root, seed: *seed, length: time.Duration(*seconds) * time.Second,
+		random: rand.New(rand.NewPCG(*seed, 0)), count: map[string]int{},
+	}
+	dir, err := os.MkdirTemp("", "soak")
+	if err != nil {
+		return err
+	}
+	s.dir = dir
+	err = s.run(ctx)
+	if err == nil {
+		return os.RemoveAll(dir)
+	}
+	return fmt.Errorf("%w (what it left is in %s)", err, dir)
+}
+
+// A soak is one run.
+type soak struct {
+	out, log io.Writer
+	root     string
+	dir      string
+	seed     uint64
+	length   time.Duration
+	random   *rand.Rand
+
+	stack    *local.Stack
+	aws      *fault.Microburst // before the emulator
+	firehose *fault.Microburst // before the delivery streams
+	proxy    *fault.Proxy      // before aws, for the functions
+
+	killed  time.Time // the last JVM
+	sending sync.WaitGroup
+
+	mu       sync.Mutex
+	count    map[string]int // faults that are not a proxy's, by name
+	accused  []string       // verdicts that named what cannot be
+	verified int
+	unclear  int // verdicts that were UNDECIDED
+}
+
+func (s *soak) run(ctx context.Context) (err error) {
+	s.say("seed %d, %s, %s %s, %d cores", s.seed, s.length, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	stack, err := local.Start(ctx, local.Options{
+		Root: s.root, StateDir: filepath.Join(s.dir, "stack"), Port: local.AnyPort,
+		Parameters:  map[string]string{"ScheduleState": "DISABLED", "DeliveryDeadlineSeconds": fmt.Sprint(int(deadline.Seconds()))},
+		JobEndpoint: func(service, endpoint string) (string, error) { return s.between(ctx, service, endpoint) },
+		Step: func(name string) func(error) {
+			s.say("%s", name)
+			return func(error) {}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.stack = stack
+	defer func() {
+		end := context.WithoutCancel(ctx)
+		s.stack.Deliveries().SetHooks(firehose.Hooks{})
+		err = errors.Join(err, s.stack.Stop(end), s.aws.Stop(end), s.firehose.Stop(end))
+		s.proxy.Stop()
+	}()
+	if s.proxy, err = fault.StartProxy(s.aws.URL); err != nil {
+		return err
+	}
+	through := map[string]string{"AWS_ENDPOINT_URL_KINESIS": s.proxy.URL, "AWS_ENDPOINT_URL_S3": s.proxy.URL}
+	for function, timeout := range map[string]int32{s.stack.Outputs.ProducerFunction: producerTimeout, s.stack.Outputs.VerifierFunction: verifierTimeout} {
+		if err := fault.Reconfigure(ctx, s.stack, function, timeout, through); err != nil {
+			return err
+		}
+	}
+
+	began := time.Now()
+	turns := 0
+	for ; time.Since(began) < s.length && ctx.Err() == nil; turns++ {
+		next := time.Now().Add(turn)
+		if err := s.turn(ctx, turns); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Until(next)):
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.say("%d ticks in %s; no more faults", turns, time.Since(began).Round(time.Second))
+	if err := s.calm(ctx); err != nil {
+		return err
+	}
+	s.sending.Wait()
+	return s.judge(ctx, turns)
+}
+
+// between stands a proxy between the job and a service.
+func (s *soak) between(ctx context.Context, service, endpoint string) (string, error) {
+	m, err := fault.StartMicroburst(ctx, s.root, s.dir, endpoint)
+	if err != nil {
+		return "", err
+	}
+	if service == "kinesis" {
+		s.aws = m
+	} else {
+		s.firehose = m
+	}
+	return m.URL, nil
+}
+
+func (s *soak) say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprintf(s.log, "%s  %s\n", time.Now().UTC().Format("15:04:05"), fmt.Sprintf(format, args...))
+}
+
+func (s *soak) counted(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count[name]++
+}
+
+// calm takes all faults back.
+func (s *soak) calm(ctx context.Context) error {
+	s.proxy.Set()
+	s.stack.Deliveries().SetHooks(firehose.Hooks{})
+	return errors.Join(s.aws.Set(ctx), s.firehose.Set(ctx))
+}
+
+// few is a small number.
+func (s *soak) few() int { return 1 + s.random.IntN(3) }
+
+// chance is true so often.
+func (s *soak) chance(of float64) bool { return s.random.Float64() < of }
+
+// turn sets new faults and has a tick produced under them.
+func (s *soak) turn(ctx context.Context, number int) error {
+	burst, orders := s.ofAWS()
+	if err := s.aws.Set(ctx, burst...); err != nil {
+		return err
+	}
+	s.proxy.Set(orders...)
+	if err := s.firehose.Set(ctx, s.ofFirehose()...); err != nil {
+		return err
+	}
+	s.stack.Deliveries().SetHooks(s.hooks())
+
+	tick := time.Now().Truncate(time.Millisecond)
+	if s.chance(0.1) {
+		s.twice(ctx, tick)
+	} else {
+		records := 100 + s.random.IntN(1400)
+		s.sending.Go(func() {
+			// What a fault makes of the answer is in the ledger, too: it is what is judged.
+			if _, _, err := s.stack.Produce(ctx, tick, records, 0); err != nil {
+				s.say("tick %d: %v", number, err)
+			}
+		})
+		if s.chance(0.08) {
+			s.killProducer(ctx)
+		}
+	}
+	if time.Since(s.killed) > jvmEvery && s.chance(0.1) {
+		s.killJVM()
+	}
+	if number%verifyEvery == verifyEvery-1 {
+		s.verify(ctx)
+	}
+	return nil
+}
+
+// ofAWS draws the faults of what stands between the functions, the job, Kinesis and S3.
+func (s *soak) ofAWS() (rules []fault.Rule, orders []fault.Order) {
+	rule := func(name, format string, args ...any) {
+		rules = append(rules, fault.Rule{Fault: name, JSON: fmt.Sprintf(format, args...)})
+	}
+	order := func(name string, kind fault.Kind, operation, path string) {
+		orders = append(orders, fault.Order{Fault: name, Kind: kind, Operation: operation, Path: path, Times: s.few()})
+	}
+	for range 1 + s.random.IntN(2) {
+		switch s.random.IntN(9) {
+		case 0:
+			rule("PutRecords: stored, the answer cut off", `{"service":"kinesis","operation":"PutRecords","times":%d,"response":{"abort_frac":0.3}}`, s.few())
+		case 1:
+			rule("PutRecords: stored, half an answer", `{"service":"kinesis","operation":"PutRecords","times":%d,"response":{"truncate_frac":0.5}}`, s.few())
+		case 2:
+			rule("PutRecords: connection reset", `{"service":"kinesis","operation":"PutRecords","times":%d,"reset":true}`, s.few())
+		case 3:
+			rule("PutRecords: 500 InternalFailure", `{"service":"kinesis","operation":"PutRecords","times":%d,"error":{"code":"InternalFailure","status":500}}`, s.few())
+		case 4:
+			rule("PutRecords: throttled", `{"service":"kinesis","operation":"PutRecords","times":%d,"error":{"code":"ProvisionedThroughputExceededException","status":400}}`, s.few())
+		case 5:
+			// Longer than the producer waits: stored when it has already been sent again.
+			rule("PutRecords: stored after the producer's time-out", `{"service":"kinesis","operation":"PutRecords","times":1,"latency":11000}`)
+		case 6:
+			order("PutRecords: stored, and 500 answered", fault.FailsAfter, "PutRecords", "")
+		case 7:
+			order("PutRecords: every second entry throttled", fault.ThrottledEntries, "PutRecords", "")
+		case 8:
+			order("PutRecords: every second entry InternalFailure, half of them stored", fault.FailedEntries, "PutRecords", "")
+		}
+	}
+	if s.chance(0.4) {
+		switch s.random.IntN(6) {
+		case 0:
+			order("ledger: written, the answer lost", fault.LostAnswer, "PUT", "/ledger/ticks/")
+		case 1:
+			order("ledger: written, and 500 answered", fault.FailsAfter, "PUT", "/ledger/ticks/")
+		case 2:
+			rule("S3 PutObject: 409 ConditionalRequestConflict", `{"service":"s3","operation":"PutObject","times":%d,"error":{"code":"ConditionalRequestConflict","status":409}}`, s.few())
+		case 3:
+			rule("S3 PutObject: 503 SlowDown", `{"service":"s3","operation":"PutObject","times":%d,"error":{"code":"SlowDown","status":503}}`, s.few())
+		case 4:
+			rule("S3 PutObject: connection reset", `{"service":"s3","operation":"PutObject","times":%d,"reset":true}`, s.few())
+		case 5:
+			rule("S3 GetObject: the answer cut off", `{"service":"s3","operation":"GetObject","times":%d,"response":{"abort_frac":0.5}}`, s.few())
+		}
+	}
+	if s.chance(0.4) {
+		switch s.random.IntN(4) {
+		case 0:
+			rule("GetRecords: throttled", `{"service":"kinesis","operation":"GetRecords","times":%d,"error":{"code":"ProvisionedThroughputExceededException","status":400}}`, 2*s.few())
+		case 1:
+			rule("GetRecords: 500 InternalFailure", `{"service":"kinesis","operation":"GetRecords","times":%d,"error":{"code":"InternalFailure","status":500}}`, s.few())
+		case 2:
+			rule("GetRecords: connection reset", `{"service":"kinesis","operation":"GetRecords","times":%d,"reset":true}`, s.few())
+		case 3:
+			rule("GetRecords: the answer cut off", `{"service":"kinesis","operation":"GetRecords","times":%d,"response":{"abort_frac":0.5}}`, s.few())
+		}
+	}
+	return rules, orders
+}
+
+// ofFirehose draws the faults of what stands between the job and the delivery streams.
+func (s *soak) ofFirehose() (rules []fault.Rule) {
+	if !s.chance(0.4) {
+		return nil
+	}
+	faults := []fault.Rule{
+		{Fault: "PutRecordBatch: connection reset", JSON: `{"service":"firehose","operation":"PutRecordBatch","times":1,"reset":true}`},
+		{Fault: "PutRecordBatch: 500 InternalFailure", JSON: `{"service":"firehose","operation":"PutRecordBatch","times":1,"error":{"code":"InternalFailure","status":500}}`},
+		{Fault: "PutRecordBatch: taken, the answer cut off", JSON: `{"service":"firehose","operation":"PutRecordBatch","times":1,"response":{"abort_frac":0.3}}`},
+		{Fault: "PutRecordBatch: slow", JSON: `{"service":"firehose","operation":"PutRecordBatch","times":2,"latency":3000}`},
+	}
+	return []fault.Rule{faults[s.random.IntN(len(faults))]}
+}
+
+// hooks draws the faults of the delivery streams themselves.
+func (s *soak) hooks() (h firehose.Hooks) {
+	if !s.chance(0.5) {
+		return h
+	}
+	var left atomic.Int64
+	left.Store(int64(s.few()))
+	fires := func(name string) bool {
+		if left.Add(-1) < 0 {
+			return false
+		}
+		s.counted(name)
+		return true
+	}
+	switch s.random.IntN(5) {
+	case 0:
+		h.Call = func(string) *firehose.Error {
+			if !fires("PutRecordBatch: 503 ServiceUnavailableException") {
+				return nil
+			}
+			return &firehose.Error{Status: 503, Code: "ServiceUnavailableException", Message: "Slow down."}
+		}
+	case 1:
+		h.Entry = func(_ string, entry int) string {
+			if entry%2 == 1 || !fires("PutRecordBatch: entries throttled") {
+				return ""
+			}
+			return "ServiceUnavailableException"
+		}
+	case 2:
+		h.Answer = func(string) bool { return fires("PutRecordBatch: taken, the answer lost") }
+	case 3:
+		wait := time.Duration(1+s.random.IntN(15)) * time.Second
+		h.Write = func(ctx context.Context, o firehose.Object, put func(firehose.Object) error) error {
+			if fires("object: written late, overtaken by others") {
+				select {
+				case <-ctx.Done():
+				case <-time.After(wait):
+				}
+			}
+			return put(o)
+		}
+	case 4:
+		left.Store(1)
+		h.Write = func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
+			if err := put(o); err != nil || !fires("object: written twice") {
+				return err
+			}
+			o.Key += "-again"
+			return put(o)
+		}
+	}
+	return h
+}
+
+// twice delivers the same event of the schedule two times, as the scheduler does: asynchronously.
+func (s *soak) twice(ctx context.Context, tick time.Time) {
+	client := lambda.NewFromConfig(s.stack.AWS)
+	event := fmt.Sprintf(`{"scheduledTime":%q}`, tick.UTC().Format(time.RFC3339Nano))
+	for range 2 {
+		_, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &s.stack.Outputs.ProducerFunction, Payload: []byte(event), InvocationType: lambdatypes.InvocationTypeEvent})
+		if err != nil {
+			s.say("the event of tick %s: %v", tick, err)
+		}
+	}
+	s.counted("producer: the same event twice")
+}
+
+func (s *soak) killProducer(ctx context.Context) {
+	after := time.Duration(s.random.Int64N(int64(6 * time.Second)))
+	s.sending.Go(func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(after):
+		}
+		if err := fault.Kill(s.stack, s.stack.Outputs.ProducerFunction); err != nil {
+			s.say("kill the producer: %v", err)
+			return
+		}
+		s.counted("producer: kill -9")
+	})
+}
+
+func (s *soak) killJVM() {
+	job, _, err := s.stack.Job()
+	if err != nil || job.State != runner.Running || job.PID == 0 {
+		return
+	}
+	if err := syscall.Kill(job.PID, syscall.SIGKILL); err != nil {
+		s.say("kill the JVM: %v", err)
+		return
+	}
+	s.killed = time.Now()
+	s.counted("Flink: kill -9 of the JVM")
+}
+
+// verify has the verifier judge, now and then to its death, and looks for accusations that cannot be.
+func (s *soak) verify(ctx context.Context) {
+	var kill func()
+	if s.chance(0.3) {
+		name := "verifier: kill -9 in the middle of a write"
+		kill = func() {
+			if err := fault.Kill(s.stack, s.stack.Outputs.VerifierFunction); err != nil {
+				s.say("kill the verifier: %v", err)
+				return
+			}
+			s.counted(name)
+		}
+		o := fault.Order{Fault: "", Kind: fault.Held, Operation: "PUT", Path: "/reports/", Times: 1, Before: kill}
+		if s.chance(0.5) {
+			o.Before, o.After = nil, kill // it is written, and nobody hears so
+		}
+		s.proxy.Set(o)
+	}
+	s.sending.Go(func() {
+		r, _, err := s.stack.Verify(ctx)
+		if err != nil {
+			s.say("verify: %v", err)
+			return
+		}
+		s.mu.Lock()
+		s.verified++
+		if r.Verdict == proof.Undecided {
+			s.unclear++
+		}
+		if c := r.Counts; c.Missing+c.Failed+c.Corrupt+c.Leaked+c.Unexpected > 0 {
+			s.accused = append(s.accused, r.LastLine())
+		}
+		s.mu.Unlock()
+		s.say("%s %v", r.LastLine(), r.Reasons)
+	})
+}
+
+// settle waits until nothing is in flight.
+func (s *soak) settle(ctx context.Context) (*report.Report, error) {
+	until := time.Now().Add(deadline + 5*time.Minute)
+	for {
+		r, _, err := s.stack.Verify(ctx)
+		if err != nil {
+			s.say("verify: %v", err)
+		} else if r.Counts.InFlight == 0 && r.Covers.TicksUnsettled == 0 {
+			return r, nil
+		}
+		if time.Now().After(until) {
+			return nil, errors.Join(errors.New("the stack does not settle"), err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(10 * time.Second):
+		}
+	}
+}
+
+// judge compares the last verdict with a count of its own, and prints the tables.
+func (s *soak) judge(ctx context.Context, turns int) error {
+	r, err := s.settle(ctx)
+	if err != nil {
+		return err
+	}
+	o := s.stack.Outputs
+	ticks, err := referee.ReadLedger(ctx, s.stack.S3, o.BucketName)
+	if err != nil {
+		return err
+	}
+	stream, err := referee.ReadStream(ctx, kinesis.NewFromConfig(s.stack.AWS, func(k *kinesis.Options) { k.BaseEndpoint = aws.String(s.stack.Endpoint()) }), o.StreamName)
+	if err != nil {
+		return err
+	}
+	objects, err := referee.ReadRows(ctx, s.stack.S3, o.BucketName, o.DataPrefix)
+	if err != nil {
+		return err
+	}
+	held, records, problems, err := referee.CheckLedger(ticks, stream)
+	if err != nil {
+		return err
+	}
+	counts, err := referee.Count(ticks, stream, objects)
+	if err != nil {
+		return err
+	}
+	if err := s.table(ctx); err != nil {
+		return err
+	}
+	job, _, err := s.stack.Job()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "\n%d turns, %d ticks in the ledger (%d crashed), %d records; %d rows in %d objects; %d starts of the job\n", turns, len(ticks), counts.Crashed, records, r.Covers.Rows, len(objects), job.Starts)
+	fmt.Fprintf(s.out, "%d verifications on the way, %d of them UNDECIDED, %d accusations that cannot be\n", s.verified, s.unclear, len(s.accused))
+	fmt.Fprintf(s.out, "copies in the stream, by outcome (records×copies): %s\n", held)
+	fmt.Fprintf(s.out, "the stream's records come to %d rows: %d lost, %d doubled by the pipeline\n\n", counts.InStream, counts.Lost, counts.Doubled)
+	c := r.Counts
+	compared := []struct {
+		name          string
+		verdict, own  int64
+		hasToBeNought bool
+	}{
+		{"owed", c.Owed, counts.Owed, false},
+		{"delivered", c.Delivered, counts.Delivered, false},
+		{"recovered", c.Recovered, counts.Recovered, false},
+		{"duplicated", c.Duplicated, counts.Duplicated, false},
+		{"missing", c.Missing, counts.Missing, true},
+		{"unexpected", c.Unexpected + c.Leaked, counts.Unexpected, true},
+		{"corrupt", c.Corrupt, 0, true},
+		{"failed", c.Failed, 0, true},
+	}
+	fmt.Fprintf(s.out, "| class | verdict | own count |\n|---|---:|---:|\n")
+	var faults []error
+	for _, one := range compared {
+		fmt.Fprintf(s.out, "| %s | %d | %d |\n", one.name, one.verdict, one.own)
+		if one.verdict != one.own {
+			faults = append(faults, fmt.Errorf("%s is %d in the verdict and %d by the own count", one.name, one.verdict, one.own))
+		}
+		if one.hasToBeNought && one.own != 0 {
+			faults = append(faults, fmt.Errorf("%s is %d", one.name, one.own))
+		}
+	}
+	fmt.Fprintf(s.out, "\n%s %v\n", r.LastLine(), r.Reasons)
+	if counts.Lost > 0 {
+		faults = append(faults, fmt.Errorf("%d rows of the stream are in no object", counts.Lost))
+	}
+	if want := proof.Proven; (c.Duplicated > 0) != (r.Verdict != want) {
+		faults = append(faults, fmt.Errorf("the verdict is %s with %d duplicates", r.Verdict, c.Duplicated))
+	}
+	for _, problem := range problems[:min(len(problems), 20)] {
+		faults = append(faults, errors.New(problem))
+	}
+	for _, accusation := range s.accused {
+		faults = append(faults, fmt.Errorf("on the way: %s", accusation))
+	}
+	return errors.Join(faults...)
+}
+
+// table prints every fault that was injected, and how often.
+func (s *soak) table(ctx context.Context) error {
+	all := map[string]int{}
+	for _, m := range []*fault.Microburst{s.aws, s.firehose} {
+		fired, err := m.Fired(ctx)
+		if err != nil {
+			return err
+		}
+		for name, n := range fired {
+			all[name] += n
+		}
+	}
+	for name, n := range s.proxy.Fired() {
+		all[name] += n
+	}
+	s.mu.Lock()
+	for name, n := range s.count {
+		all[name] += n
+	}
+	s.mu.Unlock()
+	delete(all, "")
+	var names []string
+	sum := 0
+	for name, n := range all {
+		names = append(names, name)
+		sum += n
+	}
+	slices.SortFunc(names, strings.Compare)
+	fmt.Fprintf(s.out, "| fault | how often |\n|---|---:|\n")
+	for _, name := range names {
+		fmt.Fprintf(s.out, "| %s | %d |\n", name, all[name])
+	}
+	fmt.Fprintf(s.out, "| all | %d |\n", sum)
+	return nil
+}
