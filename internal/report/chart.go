@@ -217,6 +217,9 @@ func (r *Report) tickCharts() ([]*chart, error) {
 // delayChart draws the histogram of delays.
 func (r *Report) delayChart() (*chart, error) {
 	buckets := r.Delay.Histogram
+	for len(buckets) > 1 && buckets[0].Rows == 0 {
+		buckets = buckets[1:]
+	}
 	if len(buckets) == 0 {
 		return nil, nil
 	}

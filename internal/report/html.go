@@ -87,13 +87,9 @@ func (p page) Sentence() string {
 		return p.faults()
 	}
 	owed := many(c.Owed, "row") + " owed"
-	accepted := int64(0)
-	for _, class := range proof.Classes {
-		accepted += c.Of(class)
-	}
 	switch {
-	case accepted > 0:
-		return fmt.Sprintf("%s, and %s accepted or allowed.", owed, many(accepted, "finding"))
+	case p.excusedAll() > 0:
+		return fmt.Sprintf("%s, and %s accepted or allowed.", owed, many(p.excusedAll(), "finding"))
 	case c.InFlight > 0:
 		return fmt.Sprintf("%s: %s delivered exactly as often as owed, %s still in flight.", owed, comma(c.Delivered+c.Rejects-c.Recovered), comma(c.InFlight))
 	case c.Rejects > 0:
@@ -103,32 +99,63 @@ func (p page) Sentence() string {
 	}
 }
 
-// faults says what is not as owed.
-func (p page) faults() string {
-	c, total := p.Counts, comma(p.Counts.Owed)
-	var found []string
-	for _, class := range proof.Classes {
-		if n := c.Of(class); n > 0 {
-			found = append(found, fmt.Sprintf("%s %s", comma(n), class))
+// excused is how many findings of a class were accepted by a person, or are allowed.
+func (p page) excused(class proof.Class) int64 {
+	var n int64
+	for _, a := range p.Accepted {
+		if a.Class == class {
+			n += a.Used
 		}
 	}
-	if len(found) != 1 {
-		return fmt.Sprintf("%s owed: %s.", many(c.Owed, "row"), strings.Join(found, ", "))
+	if class == proof.Duplicated {
+		n += p.DuplicatesAllowed
 	}
-	switch {
-	case c.Missing > 0:
-		return fmt.Sprintf("%s of %s %s missing.", many(c.Missing, "row"), total, are(c.Missing))
-	case c.Failed > 0:
-		return fmt.Sprintf("%s of %s failed on the way, and can be brought back.", many(c.Failed, "row"), total)
-	case c.Duplicated > 0:
-		return fmt.Sprintf("%s came more often than owed.", many(c.Duplicated, "row"))
-	case c.Corrupt > 0:
-		return fmt.Sprintf("%s %s broken.", many(c.Corrupt, "line"), are(c.Corrupt))
-	case c.Leaked > 0:
-		return fmt.Sprintf("%s should have been filtered out.", many(c.Leaked, "row"))
-	default:
-		return fmt.Sprintf("%s %s from no record that was sent.", many(c.Unexpected, "row"), map[bool]string{true: "comes", false: "come"}[c.Unexpected == 1])
+	if n == 0 { // also of what is no class that fails a verdict
+		return 0
 	}
+	return min(n, p.Counts.Of(class))
+}
+
+func (p page) excusedAll() (n int64) {
+	for _, class := range proof.Classes {
+		n += p.excused(class)
+	}
+	return n
+}
+
+// faults says what is not as owed.
+func (p page) faults() string {
+	var found []string
+	var n int64
+	var worst proof.Class
+	for _, class := range proof.Classes {
+		if open := p.Counts.Of(class) - p.excused(class); open > 0 {
+			found = append(found, fmt.Sprintf("%s %s", comma(open), class))
+			n, worst = open, class
+		}
+	}
+	rows, total := many(n, "row"), comma(p.Counts.Owed)
+	text := fmt.Sprintf("%s owed: %s.", many(p.Counts.Owed, "row"), strings.Join(found, ", "))
+	if len(found) == 1 {
+		switch worst {
+		case proof.Missing:
+			text = fmt.Sprintf("%s of %s %s missing.", rows, total, are(n))
+		case proof.Failed:
+			text = fmt.Sprintf("%s of %s failed on the way, and can be brought back.", rows, total)
+		case proof.Duplicated:
+			text = rows + " came more often than owed."
+		case proof.Corrupt:
+			text = fmt.Sprintf("%s %s broken.", many(n, "line"), are(n))
+		case proof.Leaked:
+			text = rows + " should have been filtered out."
+		default:
+			text = rows + " of no record that was sent."
+		}
+	}
+	if n := p.excusedAll(); n > 0 {
+		text += fmt.Sprintf(" %s %s accepted or allowed besides.", many(n, "finding"), are(n))
+	}
+	return text
 }
 
 // A line of the table of classes.
@@ -145,6 +172,15 @@ type lines struct {
 	Lines []line
 }
 
+// fault is the line of a class that fails the verdict, as far as nobody has accepted it.
+func (p page) fault(class proof.Class, meaning string) line {
+	n, excused := p.Counts.Of(class), p.excused(class)
+	if excused > 0 {
+		meaning += fmt.Sprintf("; %s accepted or allowed", comma(excused))
+	}
+	return line{string(class), n, meaning, n > excused}
+}
+
 // Balance is what is owed, and what became of it.
 func (p page) Balance() lines {
 	c := p.Counts
@@ -154,8 +190,8 @@ func (p page) Balance() lines {
 		{"rejects", c.Rejects, "lines malformed on purpose, and kept byte for byte", false},
 		{"recovered", c.Recovered, "of these, of records whose outcome the producer did not know", false},
 		{"in flight", c.InFlight, "owed, and the deadline is not over", false},
-		{"missing", c.Missing, "owed, the deadline is over, and in no object", true},
-		{"failed", c.Failed, "owed, and found under an error prefix only", true},
+		p.fault(proof.Missing, "owed, the deadline is over, and in no object"),
+		p.fault(proof.Failed, "owed, and found under an error prefix only"),
 	}}
 }
 
@@ -163,10 +199,10 @@ func (p page) Balance() lines {
 func (p page) Besides() lines {
 	c := p.Counts
 	return lines{"What else was found", []line{
-		{"duplicated", c.Duplicated, "more copies of a row than owed", true},
-		{"corrupt", c.Corrupt, "lines that are not a row", true},
-		{"leaked", c.Leaked, "rows that the query's WHERE leaves out", true},
-		{"unexpected", c.Unexpected, "rows of no record that was sent", true},
+		p.fault(proof.Duplicated, "more copies of a row than owed"),
+		p.fault(proof.Corrupt, "lines that are not a row"),
+		p.fault(proof.Leaked, "rows that the query's WHERE leaves out"),
+		p.fault(proof.Unexpected, "rows of no record that was sent"),
 		{"late", c.Late, "delivered, after the deadline", false},
 		{"unknown", c.Unknown, "may have been sent, and were not found", false},
 		{"foreign", c.Foreign, "under an error prefix, and owed by nobody", false},
@@ -237,7 +273,7 @@ func (p page) Next() []step {
 	}
 	counts := map[string]int64{}
 	for _, l := range slices.Concat(p.Balance().Lines, p.Besides().Lines) {
-		counts[l.Name] = l.Count
+		counts[l.Name] = l.Count - p.excused(proof.Class(l.Name))
 	}
 	var next []step
 	for _, s := range steps {

@@ -74,7 +74,7 @@ func broken() *report.Report {
 		Shards:   map[string]int64{"shardId-000000000001": 14890, "shardId-000000000000": 15110},
 		Accepted: []report.Accepted{{Class: proof.Duplicated, Count: 5, Used: 5, Until: judged.Add(-time.Hour), At: judged.Add(-30 * time.Minute), Who: "ada", Reason: "restart for version 4"}},
 
-		DuplicatesAllowed: 2,
+		DuplicatesAllowed: 1,
 	}
 	r.Ticks[9].Delivered, r.Ticks[9].Missing = r.Ticks[9].Delivered-3, 3
 	r.Ticks[12].Delivered, r.Ticks[12].Failed = r.Ticks[12].Delivered-2, 2
@@ -137,14 +137,13 @@ func TestHTMLSentence(t *testing.T) {
 		{proof.Proven, proof.Counts{Owed: 1, Delivered: 1}, "1 row owed, every one delivered exactly as often as owed."},
 		{proof.Proven, proof.Counts{Owed: 12, Delivered: 10, Rejects: 2}, "12 rows owed, every one delivered, or rejected where it was malformed on purpose, exactly as often as owed."},
 		{proof.Proven, proof.Counts{Owed: 1518, Delivered: 1509, Recovered: 1, InFlight: 10}, "1,518 rows owed: 1,508 delivered exactly as often as owed, 10 still in flight."},
-		{proof.Proven, proof.Counts{Owed: 10, Delivered: 10, Duplicated: 2}, "10 rows owed, and 2 findings accepted or allowed."},
 		{proof.NotProven, proof.Counts{Owed: 1518, Delivered: 1515, Missing: 3}, "3 rows of 1,518 are missing."},
 		{proof.NotProven, proof.Counts{Owed: 1518, Delivered: 1517, Missing: 1}, "1 row of 1,518 is missing."},
 		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 8, Failed: 1}, "1 row of 9 failed on the way, and can be brought back."},
 		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Duplicated: 2}, "2 rows came more often than owed."},
 		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Corrupt: 1}, "1 line is broken."},
 		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Leaked: 2}, "2 rows should have been filtered out."},
-		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Unexpected: 1}, "1 row comes from no record that was sent."},
+		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Unexpected: 1}, "1 row of no record that was sent."},
 		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 7, Missing: 1, Failed: 1, Corrupt: 2}, "9 rows owed: 1 missing, 1 failed, 2 corrupt."},
 		{proof.Undecided, proof.Counts{}, "Nothing is owed yet, so nothing can be said."},
 	}
@@ -153,6 +152,17 @@ func TestHTMLSentence(t *testing.T) {
 		if got, _, _ := strings.Cut(rest, "</p>"); got != test.want {
 			t.Errorf("%s %+v: got %q, want %q", test.verdict, test.counts, got, test.want)
 		}
+	}
+	accepted := &report.Report{
+		Verdict: proof.Proven, Counts: proof.Counts{Owed: 10, Delivered: 9, Missing: 1, Duplicated: 2}, DuplicatesAllowed: 5,
+		Accepted: []report.Accepted{{Class: proof.Missing, Count: 3, Used: 1}},
+	}
+	if got := html(t, accepted); !strings.Contains(got, "10 rows owed, and 3 findings accepted or allowed.") || strings.Contains(got, `id="next"`) || strings.Contains(got, `class="fails"`) {
+		t.Errorf("got a page that holds against the verdict what was accepted: %s", got)
+	}
+	accepted.Verdict, accepted.Counts.Missing = proof.NotProven, 2
+	if got := html(t, accepted); !strings.Contains(got, "1 row of 10 is missing. 3 findings are accepted or allowed besides.") || !strings.Contains(got, `class="fails"`) {
+		t.Errorf("got a page that does not tell what is accepted from what is not: %s", got)
 	}
 	undecided := html(t, &report.Report{Verdict: proof.Undecided, Reasons: []string{"the object x cannot be read"}})
 	for _, want := range []string{"The data could not be judged", "the object x cannot be read", "streamproof produce"} {
