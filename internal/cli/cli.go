@@ -35,7 +35,10 @@ type grammar struct {
 	Demo    demoCmd    `cmd:"" help:"Show all of it on a local stack of its own: start, produce, deliver, prove, stop."`
 	Produce produceCmd `cmd:"" help:"Have the producer send a tick."`
 	Verify  verifyCmd  `cmd:"" help:"Have the verifier judge what was delivered."`
+	Explain explainCmd `cmd:"" help:"Find out where missing and failed rows were last."`
 	Status  statusCmd  `cmd:"" help:"Tell how all parts of the stack are."`
+	Pause   pauseCmd   `cmd:"" help:"Stop producing, wait until nothing is on its way, and stop the application: before the pipeline is changed."`
+	Resume  resumeCmd  `cmd:"" help:"Start the application again, and produce on."`
 	Down    downCmd    `cmd:"" help:"Stop the local stack."`
 	Follow  followCmd  `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
 }
@@ -63,7 +66,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(e.grammar,
 		kong.Name("streamproof"),
 		kong.Description("Produces, analyses and delivers a stream, and proves that every row arrived exactly as often as it is owed.\n\n"+
-			"Without --stack, produce, verify and status speak to the local stack that `up` started; with it, to that stack on AWS.\n\n"+
+			"Without --stack, all but up, demo and down speak to the local stack that `up` started; with it, to that stack on AWS.\n\n"+
 			"Exit status: 0 done or PROVEN, 1 NOT PROVEN, 2 wrong usage or configuration, 3 UNDECIDED or not done."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),

@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"streamproof/internal/explain"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
 	"streamproof/internal/local/runner"
@@ -71,6 +73,12 @@ func TestUsage(t *testing.T) {
 		{"", exitDone, ""},
 		{"--help", exitDone, ""},
 		{"produce --help", exitDone, ""},
+		{"pause --help", exitDone, ""},
+		{"pause", exitUsage, "no local stack runs"},
+		{"resume --stack a --region eu-west-1", exitUsage, "no AWS credentials"},
+		{"explain", exitUsage, "no local stack runs"},
+		{"explain --report none", exitUsage, "none"},
+		{"explain --latest --report " + filepath.Join(dir, "samconfig.toml"), exitUsage, "can't be used together"},
 		{"nonsense", exitUsage, "nonsense"},
 		{"produce many", exitUsage, "many"},
 		{"produce 0", exitUsage, "cannot produce 0 records"},
@@ -234,11 +242,15 @@ func TestStatusText(t *testing.T) {
 		Outputs: stack.Outputs{
 			BucketName: "bucket", StreamName: "stream", DeliveryStreamName: "delivery", ApplicationName: "analytics", DataPrefix: "ingestion-kinesis/",
 		},
+		Schedule:    stack.Schedule{Name: "tick", Expression: "rate(1 minute)", State: "ENABLED"},
 		Application: stack.Application{Status: "RUNNING", Version: 4},
 		Stream:      stack.Stream{Status: "ACTIVE", Shards: []string{"shardId-000000000000", "shardId-000000000001"}},
 		Ledger:      stack.Ledger{Since: tick.Truncate(24*time.Hour).AddDate(0, 0, -1)},
 	}
 	golden(t, "status-aws.txt", statusText(&status{Status: aws})+"\n")
+	paused := *aws
+	paused.Schedule.State, paused.Application.Status = "DISABLED", "READY"
+	golden(t, "status-paused.txt", statusText(&status{Status: &paused})+"\n")
 	here := *aws
 	here.Ledger.Ticks, here.Ledger.Last = 17, &ledger.Tick{Tick: tick, State: ledger.InProgress, Records: 1000}
 	here.Last = notProven()
@@ -283,5 +295,67 @@ func TestProgressLines(t *testing.T) {
 	p.stop()
 	if want := "first …\nfirst: done in 0s\nsecond …\nsecond: failed after 0s\nthird …\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestExplainText(t *testing.T) {
+	t.Parallel()
+	r := notProven()
+	place := explain.Place{Shard: "shardId-000000000001", SequenceNumber: "49650000000000000000000000000000000000000000000000000007"}
+	packed := place
+	packed.Aggregate = &explain.Aggregate{PartitionKey: "5ca1ab1e00000000", ExplicitHashKey: "42", Position: 3, Records: 120}
+	out := &explain.Explanation{Beyond: 7, Findings: []explain.Finding{
+		{
+			Class: proof.Missing, Row: "1,5,3,9.8", Count: 1, Tick: tick, Hop: explain.InStream, Candidates: 7,
+			Text: "in the stream, not among the rejects, not under processing-failed, not in the data: lost in the application or after Firehose took it; 1 of these 7 records, which give equal rows",
+			Records: []explain.Record{
+				{Index: 17, PartitionKey: "0123456789abcdef", Outcome: ledger.Acknowledged, Places: []explain.Place{place}},
+				{Index: 18, PartitionKey: "fedcba9876543210", Outcome: ledger.AcknowledgedAfterUnknown, Places: []explain.Place{place, packed}},
+			},
+		},
+		{Class: proof.Failed, Row: `"a\xff"`, Count: 2, Hop: explain.Unknown, Text: "the report does not say which tick owes it"},
+	}}
+	golden(t, "explain.txt", explainText(out, r)+"\n")
+	golden(t, "explain-nothing.txt", explainText(&explain.Explanation{}, &report.Report{Verdict: proof.Proven})+"\n")
+}
+
+func TestOnTheWay(t *testing.T) {
+	t.Parallel()
+	counts := func(inFlight, missing, failed int64) proof.Counts {
+		return proof.Counts{Owed: 9, InFlight: inFlight, Missing: missing, Failed: failed}
+	}
+	tests := []struct {
+		name  string
+		r     report.Report
+		open  int
+		force bool
+		want  string
+	}{
+		{name: "all delivered", r: report.Report{Verdict: proof.Proven, Counts: counts(0, 0, 0)}},
+		{name: "in flight", r: report.Report{Verdict: proof.Proven, Counts: counts(3, 0, 0)}, want: "3 rows are in flight"},
+		{name: "in flight, forced", r: report.Report{Verdict: proof.Proven, Counts: counts(3, 0, 0)}, force: true, want: "3 rows are in flight"},
+		{name: "being sent", r: report.Report{Verdict: proof.Proven}, open: 1, want: "1 ticks are being sent"},
+		{name: "missing", r: report.Report{Verdict: proof.NotProven, Counts: counts(2, 1, 0)}, want: "2 rows are in flight, 1 rows are missing"},
+		{name: "missing, forced", r: report.Report{Verdict: proof.NotProven, Counts: counts(0, 1, 0)}, force: true},
+		{name: "missing, accepted", r: report.Report{Verdict: proof.Proven, Counts: counts(0, 1, 0)}},
+		{name: "failed", r: report.Report{Verdict: proof.NotProven, Counts: counts(0, 0, 1)}},
+		{name: "undecided", r: report.Report{Verdict: proof.Undecided, Reasons: []string{"no ledger"}}, force: true, want: "the verdict is UNDECIDED (no ledger)"},
+	}
+	for _, test := range tests {
+		if got := onTheWay(&test.r, test.open, test.force); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestNeeds(t *testing.T) {
+	t.Parallel()
+	denied := fmt.Errorf("describe schedule x: %w", &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"})
+	if got := needs(denied, "a and b").Error(); !strings.Contains(got, "describe schedule x") || !strings.HasSuffix(got, "your own credentials, which need a and b") {
+		t.Errorf("got %q", got)
+	}
+	other := errors.New("other")
+	if got := needs(other, "a and b"); got != other { //nolint:errorlint // it is to be the very same
+		t.Errorf("got %v", got)
 	}
 }

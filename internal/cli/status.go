@@ -57,6 +57,10 @@ func statusText(s *status) string {
 	if l := s.Local; l != nil {
 		row("emulator", "%s, files in %s", l.Endpoint, l.StateDir)
 	}
+	row("schedule", "%s, %s: %s", s.Schedule.Name, s.Schedule.Expression, s.Schedule.State)
+	if !s.Schedule.Enabled() && s.Application.Status == "READY" {
+		row("", "paused: `streamproof resume` starts the application and produces on")
+	}
 	row("application", "%s, version %d: %s", s.Outputs.ApplicationName, s.Application.Version, s.Application.Status)
 	if l := s.Local; l != nil {
 		job := string(l.Job.State)

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/smithy-go"
 
 	"streamproof/internal/producer"
@@ -40,6 +41,7 @@ type Outputs struct {
 	DeliveryStreamName string        `json:"deliveryStreamName"`
 	ApplicationName    string        `json:"applicationName"`
 	ProducerFunction   string        `json:"producerFunction"`
+	ProducerSchedule   string        `json:"producerSchedule"`
 	VerifierFunction   string        `json:"verifierFunction"`
 	DataPrefix         string        `json:"dataPrefix"`
 	ErrorsPrefix       string        `json:"errorsPrefix"`
@@ -59,6 +61,8 @@ type Stack struct {
 	lambda      *lambda.Client
 	kinesis     *kinesis.Client
 	application *kinesisanalyticsv2.Client
+	scheduler   *scheduler.Client
+	parameters  map[string]string // what it was deployed with
 }
 
 // Open finds the stack. The error of one that is not there, or lacks an output, wraps ErrNotUsable.
@@ -83,7 +87,12 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 		lambda:      lambda.NewFromConfig(config),
 		kinesis:     kinesis.NewFromConfig(config),
 		application: kinesisanalyticsv2.NewFromConfig(config),
+		scheduler:   scheduler.NewFromConfig(config),
+		parameters:  map[string]string{},
 		S3:          s3.NewFromConfig(config),
+	}
+	for _, p := range out.Stacks[0].Parameters {
+		s.parameters[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
 	}
 	values := map[string]string{}
 	for _, o := range out.Stacks[0].Outputs {
@@ -109,6 +118,7 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 		{"DeliveryStreamName", &o.DeliveryStreamName},
 		{"ApplicationName", &o.ApplicationName},
 		{"ProducerFunction", &o.ProducerFunction},
+		{"ProducerSchedule", &o.ProducerSchedule},
 		{"VerifierFunction", &o.VerifierFunction},
 		{"DataPrefix", &o.DataPrefix},
 		{"ErrorsPrefix", &o.ErrorsPrefix},

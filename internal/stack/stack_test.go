@@ -18,7 +18,7 @@ import (
 	"streamproof/internal/stack"
 )
 
-const outputs = `BucketName=b StreamName=s DeliveryStreamName=d ApplicationName=a ProducerFunction=p VerifierFunction=v DataPrefix=data/ ErrorsPrefix=errors/ FailedPrefix=failed/ DeliveryDeadlineSeconds=60`
+const outputs = `BucketName=b StreamName=s DeliveryStreamName=d ApplicationName=a ProducerFunction=p ProducerSchedule=t VerifierFunction=v DataPrefix=data/ ErrorsPrefix=errors/ FailedPrefix=failed/ DeliveryDeadlineSeconds=60`
 
 // service stands in for CloudFormation and Lambda.
 func service(t *testing.T, outputs string, invoke http.HandlerFunc) aws.Config {
@@ -62,7 +62,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := stack.Outputs{
-		BucketName: "b", StreamName: "s", DeliveryStreamName: "d", ApplicationName: "a", ProducerFunction: "p", VerifierFunction: "v",
+		BucketName: "b", StreamName: "s", DeliveryStreamName: "d", ApplicationName: "a", ProducerFunction: "p", ProducerSchedule: "t", VerifierFunction: "v",
 		DataPrefix: "data/", ErrorsPrefix: "errors/", FailedPrefix: "failed/", DeliveryDeadline: time.Minute,
 	}
 	if s.Outputs != want || s.State != "CREATE_COMPLETE" {
@@ -70,7 +70,7 @@ func TestOpen(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ stack, outputs, want string }{
 		"no such stack": {"other", outputs, "Stack with id other does not exist: deploy it first"},
-		"other outputs": {"streamproof", "BucketName=b StreamName=s", "lacks the outputs DeliveryStreamName, ApplicationName, ProducerFunction, VerifierFunction, DataPrefix, ErrorsPrefix, FailedPrefix, DeliveryDeadlineSeconds"},
+		"other outputs": {"streamproof", "BucketName=b StreamName=s", "lacks the outputs DeliveryStreamName, ApplicationName, ProducerFunction, ProducerSchedule, VerifierFunction, DataPrefix, ErrorsPrefix, FailedPrefix, DeliveryDeadlineSeconds"},
 		"no number":     {"streamproof", strings.Replace(outputs, "=60", "=soon", 1), `DeliveryDeadlineSeconds is "soon"`},
 	} {
 		_, err := stack.Open(t.Context(), service(t, test.outputs, nil), test.stack)

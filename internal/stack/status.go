@@ -27,6 +27,7 @@ type Status struct {
 	Region      string         `json:"region"`
 	State       string         `json:"state"`
 	Outputs     Outputs        `json:"outputs"`
+	Schedule    Schedule       `json:"schedule"`
 	Application Application    `json:"application"`
 	Stream      Stream         `json:"stream"`
 	Ledger      Ledger         `json:"ledger"`
@@ -58,6 +59,9 @@ func (s *Stack) Status(ctx context.Context) (*Status, error) {
 	defer cancel()
 	status := &Status{Stack: s.Name, Region: s.Region, State: s.State, Outputs: s.Outputs}
 	var err error
+	if status.Schedule, err = s.Schedule(ctx); err != nil {
+		return nil, err
+	}
 	if status.Application, err = s.Application(ctx); err != nil {
 		return nil, err
 	}

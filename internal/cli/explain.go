@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"streamproof/internal/explain"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+	"streamproof/internal/stack"
+)
+
+// explainPermissions are what explain needs on AWS, beyond those of verify.
+const explainPermissions = "kinesis:DescribeStreamSummary, ListShards, GetShardIterator and GetRecords on the stream, s3:ListBucket and s3:GetObject on the bucket, " +
+	"and kinesisanalytics:DescribeApplication on the application"
+
+type explainCmd struct {
+	Report string `help:"Explain this report, as verify --json prints it (else a new one is made)." type:"existingfile" xor:"report" placeholder:"FILE"`
+	Latest bool   `help:"Explain the latest report in the bucket, reports/latest.json." xor:"report"`
+	target `embed:""`
+}
+
+func (c *explainCmd) Run(ctx context.Context, e *env) error {
+	s, _, err := c.open(ctx, e)
+	if err != nil {
+		return err
+	}
+	p := newProgress(e.stderr)
+	out, r, err := c.run(ctx, p, s)
+	p.stop()
+	if err != nil {
+		return needs(err, explainPermissions)
+	}
+	if c.JSON {
+		return e.printJSON(out)
+	}
+	_, err = fmt.Fprintln(e.stdout, explainText(out, r))
+	return err
+}
+
+func (c *explainCmd) run(ctx context.Context, p *progress, s *stack.Stack) (*explain.Explanation, *report.Report, error) {
+	r, err := c.read(ctx, p, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.Verdict == proof.Undecided {
+		return nil, nil, fmt.Errorf("the verdict is UNDECIDED, so no row is known to be missing: %s", strings.Join(r.Reasons, "; "))
+	}
+	st := p.begin("look for the missing and failed rows in the stream and in the bucket")
+	out, err := s.Explain(ctx, r)
+	st.end(err)
+	return out, r, err
+}
+
+// read gets the report from wherever the flags say.
+func (c *explainCmd) read(ctx context.Context, p *progress, s *stack.Stack) (*report.Report, error) {
+	switch {
+	case c.Report != "":
+		data, err := os.ReadFile(c.Report)
+		if err != nil {
+			return nil, err
+		}
+		var r report.Report
+		if err := json.Unmarshal(data, &r); err != nil || r.Version == 0 {
+			return nil, &usageError{fmt.Sprintf("%s is not a report as verify --json prints it", c.Report)}
+		}
+		if r.Version > report.Version {
+			return nil, &usageError{fmt.Sprintf("%s is of version %d, newer than this program knows (%d): use a newer streamproof", c.Report, r.Version, report.Version)}
+		}
+		return &r, nil
+	case c.Latest:
+		r, err := s.LatestReport(ctx)
+		if err == nil && r == nil {
+			err = fmt.Errorf("stack %s has no report yet: leave out --latest, or run `streamproof verify`", s.Name)
+		}
+		return r, err
+	default:
+		st := p.begin("verify")
+		r, _, err := s.Verify(ctx)
+		st.end(err)
+		return r, err
+	}
+}
+
+// explainText is the explanation for a terminal.
+func explainText(out *explain.Explanation, r *report.Report) string {
+	if len(out.Findings) == 0 {
+		what := "Nothing is missing and nothing failed"
+		if out.Beyond > 0 {
+			what = "The report has no sample of a missing or failed row"
+		}
+		return fmt.Sprintf("%s. %s", what, r.LastLine())
+	}
+	w := newTable()
+	w.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: 110, WidthMaxEnforcer: text.WrapSoft}})
+	for i, f := range out.Findings {
+		if i > 0 {
+			w.AppendSeparator()
+		}
+		w.AppendRow(table.Row{f.Class, fmt.Sprintf("%d of %s", f.Count, f.Row)})
+		if !f.Tick.IsZero() {
+			w.AppendRow(table.Row{"tick", f.Tick.Format(timeFormat)})
+		}
+		for _, record := range f.Records {
+			w.AppendRow(table.Row{"record", fmt.Sprintf("%d, partition key %s, %s", record.Index, record.PartitionKey, record.Outcome)})
+			for _, p := range record.Places {
+				w.AppendRow(table.Row{"", fmt.Sprintf("in %s, sequence number %s", p.Shard, p.SequenceNumber)})
+				if a := p.Aggregate; a != nil {
+					w.AppendRow(table.Row{"", fmt.Sprintf("%d of %d in an aggregate with partition key %s", a.Position, a.Records, a.PartitionKey)})
+				}
+			}
+		}
+		if more := f.Candidates - len(f.Records); more > 0 {
+			w.AppendRow(table.Row{"", fmt.Sprintf("and %d more records that give this row", more)})
+		}
+		w.AppendRow(table.Row{"last seen", f.Text})
+	}
+	all := w.Render() + "\n"
+	if out.Beyond > 0 {
+		all += fmt.Sprintf("%d more rows are missing or failed, of which the report has no samples.\n", out.Beyond)
+	}
+	return all + r.LastLine()
+}

@@ -1,0 +1,299 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"streamproof/internal/local"
+	"streamproof/internal/local/runner"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+	"streamproof/internal/stack"
+)
+
+const (
+	// firesWithin is how long after its time a schedule on AWS may still call its target, and so after it was disabled.
+	// https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+	firesWithin = time.Minute
+	// firesWithinHere is the same of the emulator, which calls at once: for the producer to claim its tick.
+	firesWithinHere = 3 * time.Second
+	// jobTimeout is for the Flink job of a local stack, which follows what was said to the application.
+	jobTimeout = 2 * time.Minute
+)
+
+// pausePermissions are what pause and resume need on AWS, beyond those of verify.
+const pausePermissions = "scheduler:GetSchedule and scheduler:UpdateSchedule on the producer's schedule, iam:PassRole on its role, " +
+	"and kinesisanalytics:DescribeApplication, StartApplication and StopApplication on the application"
+
+type pauseCmd struct {
+	Force  bool `help:"Stop the application even where rows are missing, or are still on their way when the time is over."`
+	target `embed:""`
+}
+
+type resumeCmd struct {
+	target `embed:""`
+}
+
+// operation is what pause and resume print as JSON.
+type operation struct {
+	Stack       string            `json:"stack"`
+	Schedule    stack.Schedule    `json:"schedule"`
+	Application stack.Application `json:"application"`
+	// Did says in sentences what was done, and what was so before.
+	Did []string `json:"did"`
+	// Report is that of the last verification before the application was stopped.
+	Report *report.Report `json:"report,omitempty"`
+}
+
+func (o *operation) did(format string, args ...any) {
+	o.Did = append(o.Did, fmt.Sprintf(format, args...))
+}
+
+// print prints the operation, with how schedule and application are now.
+func (o *operation) print(ctx context.Context, e *env, s *stack.Stack, asJSON bool, next string) (err error) {
+	if o.Schedule, err = s.Schedule(ctx); err != nil {
+		return err
+	}
+	if o.Application, err = s.Application(ctx); err != nil {
+		return err
+	}
+	if asJSON {
+		return e.printJSON(o)
+	}
+	_, err = fmt.Fprintln(e.stdout, strings.Join(append(slices.Clone(o.Did), next), "\n"))
+	return err
+}
+
+func (c *pauseCmd) Run(ctx context.Context, e *env) error {
+	s, here, err := c.open(ctx, e)
+	if err != nil {
+		return err
+	}
+	p := newProgress(e.stderr)
+	o, err := c.run(ctx, p, s, here)
+	p.stop()
+	if err != nil {
+		return needs(err, pausePermissions)
+	}
+	return o.print(ctx, e, s, c.JSON, fmt.Sprintf("Stack %s is paused. Next: change the pipeline and deploy it, then streamproof resume.", s.Name))
+}
+
+// run disables the schedule, waits until nothing is on its way, and stops the application. Each of it may be so already.
+func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *local.Stack) (*operation, error) {
+	o := &operation{Stack: s.Name}
+	name := s.Outputs.ProducerSchedule
+	st := p.begin("disable the schedule " + name)
+	changed, err := s.EnableSchedule(ctx, false)
+	st.end(err)
+	if err != nil {
+		return nil, err
+	}
+	schedule, err := s.Schedule(ctx)
+	if err != nil {
+		return nil, err
+	}
+	quiet := schedule.Changed
+	if changed {
+		quiet = time.Now() // by this machine's clock, as what it is compared with
+		o.did("Schedule %s is disabled: it makes no more ticks.", name)
+	} else {
+		o.did("Schedule %s was disabled before.", name)
+	}
+	if quiet = quiet.Add(firesWithin); here != nil {
+		quiet = quiet.Add(firesWithinHere - firesWithin)
+	}
+
+	app, err := s.Application(ctx)
+	if err != nil {
+		return nil, err
+	}
+	idle := app.Status == "READY"
+	limit := s.Outputs.DeliveryDeadline + deliveryMargin
+	if idle {
+		limit = 0 // nothing moves
+	}
+	var left string
+	if o.Report, left, err = c.awaitQuiet(ctx, p, s, quiet, limit); err != nil {
+		return nil, err
+	}
+	switch {
+	case left == "":
+		o.did("Nothing is on its way: %s", o.Report.LastLine())
+	case c.Force:
+		o.did("Not clean, but forced: %s. What is in the stream is read when the application starts again, by the query that it has then.", left)
+	case idle:
+		return nil, fmt.Errorf("%s, and application %s is %s: it was stopped before they were through. Run `streamproof resume`, and pause again; `streamproof pause --force` takes it as it is",
+			left, s.Outputs.ApplicationName, app.Status)
+	default:
+		return nil, fmt.Errorf("%s after %s: schedule %s is disabled and application %s runs on. Run `streamproof pause` again to wait longer, `streamproof explain` to see where missing rows are, "+
+			"`streamproof resume` to produce again, or `streamproof pause --force` to stop it as it is", left, limit, name, s.Outputs.ApplicationName)
+	}
+
+	st = p.begin("stop the application " + s.Outputs.ApplicationName)
+	asked, err := s.StopApplication(ctx)
+	if err == nil && here != nil {
+		err = awaitStopped(ctx, here)
+	}
+	st.end(err)
+	if err != nil {
+		return nil, err
+	}
+	if asked {
+		o.did("Application %s is stopped, with a snapshot: it costs nothing until it starts again.", s.Outputs.ApplicationName)
+	} else {
+		o.did("Application %s was stopped before.", s.Outputs.ApplicationName)
+	}
+	return o, nil
+}
+
+// awaitQuiet has the verifier judge until nothing is on its way and the schedule's last tick cannot come any more, or the
+// limit is over: then it says what still is. It always looks once after the schedule is quiet.
+func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, quiet time.Time, limit time.Duration) (r *report.Report, left string, err error) {
+	st := p.begin("wait until nothing is on its way")
+	defer func() { st.end(err) }()
+	deadline := time.Now().Add(limit)
+	for {
+		looked := time.Now()
+		// First the ledger: a tick that is complete by now is one that the verifier sees complete.
+		open, err := s.OpenTicks(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		if r, _, err = s.Verify(ctx); err != nil {
+			return nil, "", err
+		}
+		left = onTheWay(r, open, c.Force)
+		if looked.After(quiet) && (left == "" || looked.After(deadline)) {
+			return r, left, nil
+		}
+		if left == "" {
+			st.update("for a last tick")
+		} else {
+			st.update(left)
+		}
+		if err := pause(ctx); err != nil {
+			return nil, "", err
+		}
+	}
+}
+
+// onTheWay says what keeps a pause from being clean, empty where nothing does. Failed rows are not on their way, and missing
+// ones are not where a person has accepted them, so that the verdict is PROVEN all the same.
+func onTheWay(r *report.Report, open int, force bool) string {
+	var left []string
+	if open > 0 {
+		left = append(left, fmt.Sprintf("%d ticks are being sent", open))
+	}
+	if r.Verdict == proof.Undecided {
+		return strings.Join(append(left, "the verdict is UNDECIDED ("+strings.Join(r.Reasons, "; ")+")"), ", ")
+	}
+	if r.Counts.InFlight > 0 {
+		left = append(left, fmt.Sprintf("%d rows are in flight", r.Counts.InFlight))
+	}
+	if r.Counts.Missing > 0 && r.Verdict != proof.Proven && !force {
+		left = append(left, fmt.Sprintf("%d rows are missing", r.Counts.Missing))
+	}
+	return strings.Join(left, ", ")
+}
+
+// awaitStopped returns when the local stack's Flink job has stopped, with its savepoint.
+func awaitStopped(ctx context.Context, here *local.Stack) error {
+	deadline := time.Now().Add(jobTimeout)
+	for {
+		job, following, err := here.Job()
+		if err != nil {
+			return err
+		}
+		switch {
+		case job.State == runner.Stopped:
+			return nil
+		case time.Now().After(deadline) && !following:
+			return errors.New("the Flink job does not stop, since nobody follows the application: run `streamproof up`, and this again")
+		case time.Now().After(deadline):
+			return &local.LogError{Err: fmt.Errorf("the Flink job does not stop (%s) within %s", job.State, jobTimeout), Log: here.JobLog()}
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *resumeCmd) Run(ctx context.Context, e *env) error {
+	s, here, err := c.open(ctx, e)
+	if err != nil {
+		return err
+	}
+	p := newProgress(e.stderr)
+	o, err := c.run(ctx, p, s, here)
+	p.stop()
+	if err != nil {
+		return needs(err, pausePermissions)
+	}
+	return o.print(ctx, e, s, c.JSON, fmt.Sprintf("Stack %s goes on. Next: streamproof verify.", s.Name))
+}
+
+// run starts the application, and enables the schedule once it runs. Each of it may be so already.
+func (c *resumeCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *local.Stack) (*operation, error) {
+	o := &operation{Stack: s.Name}
+	name := s.Outputs.ApplicationName
+	st := p.begin("start the application " + name)
+	asked, err := s.StartApplication(ctx)
+	if err == nil && here != nil {
+		err = awaitRunning(ctx, here)
+	}
+	st.end(err)
+	switch {
+	case err != nil:
+		return nil, err
+	case asked:
+		o.did("Application %s runs, from its latest snapshot.", name)
+	default:
+		o.did("Application %s ran before.", name)
+	}
+
+	name = s.Outputs.ProducerSchedule
+	if s.DeployedQuiet() {
+		o.did("Schedule %s stays as it is: the stack's parameter ScheduleState is DISABLED.", name)
+		return o, nil
+	}
+	st = p.begin("enable the schedule " + name)
+	changed, err := s.EnableSchedule(ctx, true)
+	st.end(err)
+	switch {
+	case err != nil:
+		return nil, err
+	case changed:
+		o.did("Schedule %s is enabled.", name)
+	default:
+		o.did("Schedule %s was enabled before.", name)
+	}
+	return o, nil
+}
+
+func awaitRunning(ctx context.Context, here *local.Stack) error {
+	app, err := here.Application(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	if err := here.AwaitJob(ctx, app.Version); err != nil {
+		return &local.LogError{Err: err, Log: here.JobLog()}
+	}
+	return nil
+}
+
+// needs adds, to an error of AWS's that says that something is not allowed, what a command needs to be allowed.
+func needs(err error, permissions string) error {
+	var api smithy.APIError
+	if errors.As(err, &api) && strings.Contains(api.ErrorCode(), "AccessDenied") {
+		return fmt.Errorf("%w: this command acts with your own credentials, which need %s", err, permissions)
+	}
+	return err
+}

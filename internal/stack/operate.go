@@ -1,0 +1,230 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/explain"
+	"streamproof/internal/ledger"
+	"streamproof/internal/report"
+)
+
+const (
+	// operationTimeout is for a start or a stop of the application, with its snapshot.
+	operationTimeout = 15 * time.Minute
+	// startGrace is how long an application may still be seen as it was after it was told to start or to stop.
+	startGrace = 30 * time.Second
+	lookEvery  = 2 * time.Second
+	// longestLease is more than an attempt at a tick takes: no function runs longer on Lambda.
+	longestLease = 16 * time.Minute
+)
+
+// Schedule is that of the producer. The verifier has one of its own.
+type Schedule struct {
+	Name       string    `json:"name"`
+	Expression string    `json:"expression"`
+	State      string    `json:"state"`   // ENABLED or DISABLED
+	Changed    time.Time `json:"changed"` // when anything of it last was
+}
+
+// Enabled tells whether the schedule produces.
+func (s Schedule) Enabled() bool { return s.State == string(schedulertypes.ScheduleStateEnabled) }
+
+// Schedule describes the producer's schedule.
+func (s *Stack) Schedule(ctx context.Context) (Schedule, error) {
+	got, err := s.getSchedule(ctx)
+	if err != nil {
+		return Schedule{}, err
+	}
+	return Schedule{
+		Name: s.Outputs.ProducerSchedule, Expression: aws.ToString(got.ScheduleExpression), State: string(got.State),
+		Changed: aws.ToTime(got.LastModificationDate).UTC(),
+	}, nil
+}
+
+func (s *Stack) getSchedule(ctx context.Context) (*scheduler.GetScheduleOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	got, err := s.scheduler.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &s.Outputs.ProducerSchedule})
+	if err != nil {
+		return nil, fmt.Errorf("describe schedule %s: %w", s.Outputs.ProducerSchedule, err)
+	}
+	return got, nil
+}
+
+// EnableSchedule enables or disables the producer's schedule, and tells whether it was otherwise before. It needs
+// scheduler:GetSchedule, scheduler:UpdateSchedule and iam:PassRole for the schedule's role.
+func (s *Stack) EnableSchedule(ctx context.Context, enable bool) (changed bool, err error) {
+	got, err := s.getSchedule(ctx)
+	if err != nil {
+		return false, err
+	}
+	state := schedulertypes.ScheduleStateDisabled
+	if enable {
+		state = schedulertypes.ScheduleStateEnabled
+	}
+	if got.State == state {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	// UpdateSchedule replaces the whole: what is not given again falls back to its default.
+	// https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html
+	_, err = s.scheduler.UpdateSchedule(ctx, &scheduler.UpdateScheduleInput{
+		Name:                       got.Name,
+		GroupName:                  got.GroupName,
+		Description:                got.Description,
+		State:                      state,
+		ScheduleExpression:         got.ScheduleExpression,
+		ScheduleExpressionTimezone: got.ScheduleExpressionTimezone,
+		StartDate:                  got.StartDate,
+		EndDate:                    got.EndDate,
+		FlexibleTimeWindow:         got.FlexibleTimeWindow,
+		ActionAfterCompletion:      got.ActionAfterCompletion,
+		KmsKeyArn:                  got.KmsKeyArn,
+		Target:                     got.Target, // with its Input, RetryPolicy, DeadLetterConfig and RoleArn
+	})
+	if err != nil {
+		return false, fmt.Errorf("set schedule %s to %s: %w", s.Outputs.ProducerSchedule, state, err)
+	}
+	return true, nil
+}
+
+// DeployedQuiet tells whether the stack's parameter ScheduleState says that nothing is produced on a schedule.
+func (s *Stack) DeployedQuiet() bool {
+	return s.parameters["ScheduleState"] == string(schedulertypes.ScheduleStateDisabled)
+}
+
+// OpenTicks counts the ticks since yesterday, in UTC, that a producer may still be sending.
+func (s *Stack) OpenTicks(ctx context.Context) (open int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	in := bucket.NewS3(s.S3, s.Outputs.BucketName)
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	for day := -1; day <= 1; day++ { // a tick can be made for the time to come
+		objects, now, err := in.List(ctx, ledger.TicksPrefix+today.AddDate(0, 0, day).Format("2006/01/02/"))
+		if err != nil {
+			return 0, err
+		}
+		for _, object := range objects {
+			if !strings.HasSuffix(object.Key, ".json") || now.Sub(object.LastModified) > longestLease {
+				continue
+			}
+			tick, err := s.Tick(ctx, object.Key)
+			if err != nil {
+				return 0, err
+			}
+			if tick.State != ledger.Complete && !tick.Crashed(now) {
+				open++
+			}
+		}
+	}
+	return open, nil
+}
+
+// StopApplication stops the application with a snapshot, and returns when it has stopped; asked is false where it did not run.
+// It needs kinesisanalytics:DescribeApplication and kinesisanalytics:StopApplication.
+func (s *Stack) StopApplication(ctx context.Context) (asked bool, err error) {
+	return s.drive(ctx, types.ApplicationStatusRunning, types.ApplicationStatusReady, func(ctx context.Context) error {
+		_, err := s.application.StopApplication(ctx, &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
+		return err
+	})
+}
+
+// StartApplication starts the application from its latest snapshot, and returns when it runs; asked is false where it did. It
+// needs kinesisanalytics:DescribeApplication and kinesisanalytics:StartApplication.
+func (s *Stack) StartApplication(ctx context.Context) (asked bool, err error) {
+	return s.drive(ctx, types.ApplicationStatusReady, types.ApplicationStatusRunning, func(ctx context.Context) error {
+		_, err := s.application.StartApplication(ctx, &kinesisanalyticsv2.StartApplicationInput{
+			ApplicationName: &s.Outputs.ApplicationName,
+			RunConfiguration: &types.RunConfiguration{
+				ApplicationRestoreConfiguration: &types.ApplicationRestoreConfiguration{
+					ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromLatestSnapshot,
+				},
+				// The sink keeps rows that are not yet delivered in the state: leaving any of it behind would lose them.
+				FlinkRunConfiguration: &types.FlinkRunConfiguration{AllowNonRestoredState: aws.Bool(false)},
+			},
+		})
+		return err
+	})
+}
+
+// drive brings the application from one status to another. What it is doing by itself is waited for.
+func (s *Stack) drive(ctx context.Context, from, to types.ApplicationStatus, ask func(context.Context) error) (asked bool, err error) {
+	name, began := s.Outputs.ApplicationName, time.Now()
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
+	var askedAt time.Time
+	left := false // it was seen in another status since it was asked
+	last := types.ApplicationStatus("not looked at")
+	overdue := func(err error) error {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return fmt.Errorf("application %s is still %s after %s, and should be %s: look at its operations and its log group, and run this again: %w",
+				name, last, time.Since(began).Round(time.Second), to, err)
+		}
+		return err
+	}
+	for {
+		app, err := s.Application(ctx)
+		if err != nil {
+			return asked, overdue(err)
+		}
+		switch last = types.ApplicationStatus(app.Status); last {
+		case to:
+			return asked, nil
+		case from:
+			if asked && (left || time.Since(askedAt) > startGrace) {
+				return asked, fmt.Errorf("application %s is %s again after it was told to become %s: look at its operations and its log group", name, from, to)
+			}
+			if !asked {
+				err := ask(ctx)
+				if err != nil && !errors.As(err, new(*types.ResourceInUseException)) { // its status has just changed
+					return asked, overdue(fmt.Errorf("bring application %s from %s to %s: %w", name, from, to, err))
+				}
+				asked, askedAt = err == nil, time.Now()
+			}
+		case types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
+			return asked, fmt.Errorf("application %s is %s and cannot become %s: look at its operations", name, last, to)
+		default: // STARTING, STOPPING, UPDATING, AUTOSCALING, …: they end by themselves
+			left = asked
+		}
+		select {
+		case <-ctx.Done():
+			return asked, overdue(ctx.Err())
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// LatestReport reads the report of the last verification, nil where there was none.
+func (s *Stack) LatestReport(ctx context.Context) (*report.Report, error) { return s.lastReport(ctx) }
+
+// Explain finds out where the missing and failed rows of a report were last, reading the stream and the bucket with the
+// caller's own credentials.
+func (s *Stack) Explain(ctx context.Context, r *report.Report) (*explain.Explanation, error) {
+	app, err := s.Application(ctx)
+	if err != nil {
+		return nil, err
+	}
+	idle := app.Status
+	if idle == string(types.ApplicationStatusRunning) {
+		idle = ""
+	}
+	return explain.Explain(ctx, bucket.NewS3(s.S3, s.Outputs.BucketName), explain.NewKinesis(s.kinesis, s.Outputs.StreamName), r, explain.Options{
+		DataPrefix:   s.Outputs.DataPrefix,
+		ErrorsPrefix: s.Outputs.ErrorsPrefix,
+		FailedPrefix: s.Outputs.FailedPrefix,
+		Idle:         idle,
+		Now:          time.Now(),
+	})
+}
