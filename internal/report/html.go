@@ -214,7 +214,7 @@ type step struct {
 	Class    string
 	Count    int64
 	Text     string
-	Commands []string
+	Commands []string // COUNT stands for the count
 	See      string // a page of the repository
 }
 
@@ -229,7 +229,7 @@ var steps = []step{
 		Text: "Nothing is lost. Send the records under the error prefix again; the next verdict counts them as delivered.",
 	},
 	{
-		Class: "duplicated", Commands: []string{"streamproof accept", "streamproof verify"}, See: "docs/proof.md",
+		Class: "duplicated", Commands: []string{`streamproof accept duplicated COUNT --reason "…"`, "streamproof verify"}, See: "docs/proof.md",
 		Text: "A restart of the application or a retry of Firehose can write rows twice. If the samples are of such a moment, accept them and judge again.",
 	},
 	{
@@ -277,9 +277,14 @@ func (p page) Next() []step {
 	}
 	var next []step
 	for _, s := range steps {
-		if s.Count = counts[s.Class]; s.Count > 0 {
-			next = append(next, s)
+		if s.Count = counts[s.Class]; s.Count == 0 {
+			continue
 		}
+		s.Commands = slices.Clone(s.Commands)
+		for i := range s.Commands {
+			s.Commands[i] = strings.ReplaceAll(s.Commands[i], "COUNT", fmt.Sprint(s.Count))
+		}
+		next = append(next, s)
 	}
 	return next
 }
