@@ -215,7 +215,7 @@ type step struct {
 	Count    int64
 	Text     string
 	Commands []string // COUNT stands for the count
-	See      string // a page of the repository
+	See      string   // a page of the repository
 }
 
 // steps has what to do about each class, in the order in which it is to be done.
