@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -33,6 +34,7 @@ import (
 	"streamproof/internal/local/runner"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/verifier"
 )
 
 func main() {
@@ -420,7 +422,10 @@ func (s *soak) verify(ctx context.Context) {
 			}
 			s.counted(name)
 		}
-		o := fault.Order{Fault: "", Kind: fault.Held, Operation: "PUT", Path: "/reports/", Times: 1, Before: kill}
+		o := fault.Order{Kind: fault.Held, Operation: "PUT", Path: "/reports/", Times: 1, Before: kill}
+		if s.chance(0.5) {
+			o.Path = "/" + verifier.StateKey
+		}
 		if s.chance(0.5) {
 			o.Before, o.After = nil, kill // it is written, and nobody hears so
 		}
@@ -466,9 +471,26 @@ func (s *soak) settle(ctx context.Context) (*report.Report, error) {
 	}
 }
 
+// full has everything judged again, whatever verifications until now have remembered.
+func (s *soak) full(ctx context.Context) (*report.Report, error) {
+	out, err := lambda.NewFromConfig(s.stack.AWS).Invoke(ctx, &lambda.InvokeInput{FunctionName: &s.stack.Outputs.VerifierFunction, Payload: []byte(`{"full":true}`)})
+	if err != nil {
+		return nil, err
+	}
+	if out.FunctionError != nil {
+		return nil, fmt.Errorf("a full verification: %s", out.Payload)
+	}
+	var r report.Report
+	return &r, json.Unmarshal(out.Payload, &r)
+}
+
 // judge compares the last verdict with a count of its own, and prints the tables.
 func (s *soak) judge(ctx context.Context, turns int) error {
 	r, err := s.settle(ctx)
+	if err != nil {
+		return err
+	}
+	full, err := s.full(ctx)
 	if err != nil {
 		return err
 	}
@@ -531,6 +553,10 @@ func (s *soak) judge(ctx context.Context, turns int) error {
 		}
 	}
 	fmt.Fprintf(s.out, "\n%s %v\n", r.LastLine(), r.Reasons)
+	fmt.Fprintf(s.out, "of everything anew: %s\n", full.LastLine())
+	if full.Counts != r.Counts || full.Verdict != r.Verdict {
+		faults = append(faults, fmt.Errorf("a full verification says otherwise: %s", full.LastLine()))
+	}
 	if counts.Lost > 0 {
 		faults = append(faults, fmt.Errorf("%d rows of the stream are in no object", counts.Lost))
 	}
