@@ -58,9 +58,11 @@ func TestPipeline(t *testing.T) {
 	t.Run("every shape", func(t *testing.T) { everyShape(t, s) })
 	t.Run("transform fails", func(t *testing.T) { transformFails(t, s) })
 	t.Run("stopped and started", func(t *testing.T) { stoppedAndStarted(t, s) })
+	t.Run("paused and resumed", func(t *testing.T) { pausedAndResumed(t, s) })
 	t.Run("killed", func(t *testing.T) { killed(t, s) })
 	t.Run("denied", func(t *testing.T) { denied(t, s) })
 	t.Run("written twice", func(t *testing.T) { writtenTwice(t, s) })
+	t.Run("explained", func(t *testing.T) { explainLost(t, s) }) // the last one: what it loses stays lost
 }
 
 func start(t *testing.T) *local.Stack {

@@ -1,0 +1,300 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"streamproof/internal/cli"
+	"streamproof/internal/explain"
+	"streamproof/internal/generator"
+	"streamproof/internal/ledger"
+	"streamproof/internal/local"
+	"streamproof/internal/local/firehose"
+	"streamproof/internal/local/runner"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+	"streamproof/internal/stack"
+	"streamproof/pipeline"
+)
+
+// command runs streamproof on the stack, as a person would, and reads what it prints as JSON.
+func command(t *testing.T, s *local.Stack, name string, into any) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	status := cli.Run(t.Context(), []string{name, "--state-dir", s.StateDir(), "--json"}, &stdout, &stderr)
+	t.Logf("streamproof %s:\n%s", name, stderr.String())
+	if status != 0 {
+		t.Fatalf("streamproof %s: exit status %d", name, status)
+	}
+	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
+		t.Fatalf("streamproof %s: %v in %s", name, err, stdout.String())
+	}
+}
+
+// operation is what pause and resume print.
+type operation struct {
+	Schedule    stack.Schedule    `json:"schedule"`
+	Application stack.Application `json:"application"`
+	Did         []string          `json:"did"`
+	Report      *report.Report    `json:"report"`
+}
+
+func operate(t *testing.T, s *local.Stack, name, schedule, application string, did ...string) operation {
+	t.Helper()
+	var o operation
+	command(t, s, name, &o)
+	t.Logf("%s", strings.Join(o.Did, "\n"))
+	if o.Schedule.State != schedule || o.Application.Status != application {
+		t.Errorf("%s: the schedule is %s and the application %s, want %s and %s", name, o.Schedule.State, o.Application.Status, schedule, application)
+	}
+	for _, want := range did {
+		if !slices.ContainsFunc(o.Did, func(sentence string) bool { return strings.Contains(sentence, want) }) {
+			t.Errorf("%s: got %q, want a sentence with %q", name, o.Did, want)
+		}
+	}
+	return o
+}
+
+// pausedAndResumed pauses the stack while rows are on their way: everything is delivered first, then nothing more is produced
+// and nothing runs. It goes on from there, with the same schedule.
+func pausedAndResumed(t *testing.T, s *local.Stack) {
+	before := schedule(t, s)
+	produce(t, s, time.Now(), 300)
+	o := operate(t, s, "pause", "DISABLED", "READY", "is disabled", "Nothing is on its way: PROVEN", "is stopped, with a snapshot")
+	if c := o.Report.Counts; c.InFlight != 0 || !c.AllFound() || c.Owed == 0 {
+		t.Errorf("paused at %s, want nothing in flight", o.Report.LastLine())
+	}
+	if state := job(t, s).State; state != runner.Stopped {
+		t.Errorf("the job is %s, want it stopped", state)
+	}
+	operate(t, s, "pause", "DISABLED", "READY", "was disabled before", "was stopped before")
+
+	// More than a period of the schedule, and than the emulator takes to look at it.
+	paused := ticks(t, s)
+	time.Sleep(time.Until(o.Schedule.Changed.Add(75 * time.Second)))
+	if now := ticks(t, s); now != paused {
+		t.Errorf("%d ticks were produced while the stack was paused", now-paused)
+	}
+	r, _, err := s.Verify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != proof.Proven || r.Counts.InFlight != 0 {
+		t.Errorf("paused: got %s %v", r.LastLine(), r.Reasons)
+	}
+
+	operate(t, s, "resume", "ENABLED", "RUNNING", "runs, from its latest snapshot", "is enabled")
+	if now := job(t, s); now.State != runner.Running || now.RestoredFrom == "" {
+		t.Errorf("the job is %s, from %q, want it running from its savepoint", now.State, now.RestoredFrom)
+	}
+	if diff := cmp.Diff(before, schedule(t, s), cmpopts.IgnoreFields(scheduler.GetScheduleOutput{}, "LastModificationDate", "ResultMetadata"),
+		cmpopts.IgnoreUnexported(scheduler.GetScheduleOutput{}, schedulertypes.FlexibleTimeWindow{}, schedulertypes.Target{},
+			schedulertypes.RetryPolicy{}, schedulertypes.DeadLetterConfig{})); diff != "" {
+		t.Errorf("the schedule is another one (-before +after):\n%s", diff)
+	}
+	operate(t, s, "resume", "ENABLED", "RUNNING", "ran before", "was enabled before")
+	tickBySchedule(t, s)
+	if r := settle(t, s); r.Verdict != proof.Proven || !r.Counts.AllFound() {
+		t.Errorf("resumed: got %s %v", r.LastLine(), r.Reasons)
+	}
+}
+
+func schedule(t *testing.T, s *local.Stack) *scheduler.GetScheduleOutput {
+	t.Helper()
+	got, err := scheduler.NewFromConfig(s.AWS).GetSchedule(t.Context(), &scheduler.GetScheduleInput{Name: &s.Outputs.ProducerSchedule})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// explainLost loses an object between Firehose and S3. What explain then says of its rows is compared with the object itself,
+// with the records made again here, and with a reading of the stream that knows nothing of aggregates.
+func explainLost(t *testing.T, s *local.Stack) {
+	settle(t, s)
+	var mu sync.Mutex
+	var lost []byte
+	s.Deliveries().SetHooks(firehose.Hooks{Write: func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if o.Stream != s.Outputs.DeliveryStreamName || lost != nil {
+			return put(o)
+		}
+		lost = bytes.Clone(o.Body)
+		return nil
+	}})
+	produce(t, s, time.Now(), 200)
+	rows := func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return deliveredRows(t, lost)
+	}
+	await(t, "an object is lost", func() bool { return len(rows()) > 0 })
+	left := map[string]int{}
+	for _, row := range rows() {
+		left[row]++
+	}
+	var missing int64
+	deadline := time.Now().Add(3 * time.Minute)
+	for missing < int64(len(rows())) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d rows are missing, want those %d of the lost object", missing, len(rows()))
+		}
+		time.Sleep(2 * time.Second)
+		r, _, err := s.Verify(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		missing = r.Counts.Missing
+	}
+
+	var got explain.Explanation
+	command(t, s, "explain", &got)
+	held := heldRecords(t, s)
+	explained := got.Beyond
+	for _, f := range got.Findings {
+		explained += f.Count
+		left[f.Row] -= int(f.Count)
+		const want = "in the stream, not among the rejects, not under processing-failed, not in the data: lost in the application or after Firehose took it"
+		if f.Class != proof.Missing || f.Hop != explain.InStream || !strings.HasPrefix(f.Text, want) || left[f.Row] < 0 {
+			t.Errorf("got %+v, want a row of the lost object that is in the stream", f)
+		}
+		if f.Candidates < int(f.Count) || len(f.Records) == 0 {
+			t.Errorf("%d records give %d rows: %+v", f.Candidates, f.Count, f)
+		}
+		for _, record := range f.Records {
+			data := recordOf(t, s, f.Tick, record.Index)
+			if row := rowOfRecord(t, data); row != f.Row {
+				t.Errorf("record %d of tick %s gives %s, and not %s", record.Index, f.Tick, row, f.Row)
+			}
+			var places []string
+			for _, p := range record.Places {
+				places = append(places, p.Shard+" "+p.SequenceNumber)
+			}
+			var want []string
+			for place, holds := range held {
+				if bytes.Contains(holds, data) {
+					want = append(want, place)
+				}
+			}
+			if diff := cmp.Diff(want, places); diff != "" || len(places) == 0 {
+				t.Errorf("record %d of tick %s in the stream (-want +got):\n%s", record.Index, f.Tick, diff)
+			}
+		}
+	}
+	if explained != int64(len(rows())) || len(got.Findings) == 0 {
+		t.Errorf("%d rows are explained, of %d", explained, len(rows()))
+	}
+	if len(got.Findings) > 0 {
+		t.Logf("%+v", got.Findings[0])
+	}
+}
+
+// deliveredRows gives the rows of an object, as reports show them: JSON lines with names, as the last shape writes them.
+func deliveredRows(t *testing.T, body []byte) (rows []string) {
+	t.Helper()
+	for line := range bytes.Lines(body) {
+		var row struct {
+			Vendor     int     `json:"VendorID"`
+			Passengers int     `json:"passenger_count"`
+			Distance   float64 `json:"trip_distance"`
+			Total      float64 `json:"total_amount"`
+		}
+		decoder := json.NewDecoder(bytes.NewReader(line))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&row); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		rows = append(rows, rowText(row.Vendor, row.Passengers, row.Distance, row.Total))
+	}
+	return rows
+}
+
+func rowText(vendor, passengers int, distance, total float64) string {
+	float := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 32) }
+	return fmt.Sprintf("%d,%d,%s,%s", vendor, passengers, float(distance), float(total))
+}
+
+// recordOf makes a record again, from the ledger.
+func recordOf(t *testing.T, s *local.Stack, at time.Time, index int) []byte {
+	t.Helper()
+	tick, err := s.Tick(t.Context(), ledger.TickKey(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := generator.New(p.Schema, tick.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison}
+	return g.Append(nil, of, index)
+}
+
+// rowOfRecord is what the query makes of a record, by hand.
+func rowOfRecord(t *testing.T, data []byte) string {
+	t.Helper()
+	f := strings.Split(strings.TrimSuffix(string(data), "\n"), ",")
+	if len(f) != 19 {
+		t.Fatalf("%q is not one line of 19 columns", data)
+	}
+	number := func(text string) float64 {
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	return rowText(int(number(f[0])), int(number(f[3])), number(f[4]), number(f[18]))
+}
+
+// heldRecords reads the whole stream: what each record holds, by its shard and sequence number.
+func heldRecords(t *testing.T, s *local.Stack) map[string][]byte {
+	t.Helper()
+	client := kinesis.NewFromConfig(s.AWS)
+	shards, err := client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: &s.Outputs.StreamName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := map[string][]byte{}
+	for _, shard := range shards.Shards {
+		start, err := client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+			StreamName: &s.Outputs.StreamName, ShardId: shard.ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for iterator := start.ShardIterator; iterator != nil; {
+			page, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, record := range page.Records {
+				held[*shard.ShardId+" "+*record.SequenceNumber] = record.Data
+			}
+			if iterator = page.NextShardIterator; len(page.Records) == 0 && aws.ToInt64(page.MillisBehindLatest) == 0 {
+				break
+			}
+		}
+	}
+	return held
+}
