@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -30,7 +29,6 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	lambda.Start(verifier.NewHandler(settings, s3.NewFromConfig(aws), log).Handle)
+	lambda.Start(verifier.NewHandler(settings, s3.NewFromConfig(aws), os.Stdout).Handle)
 	return nil
 }

@@ -36,6 +36,7 @@ type grammar struct {
 	Produce produceCmd `cmd:"" help:"Have the producer send a tick."`
 	Verify  verifyCmd  `cmd:"" help:"Have the verifier judge what was delivered."`
 	Explain explainCmd `cmd:"" help:"Find out where missing and failed rows were last."`
+	Accept  acceptCmd  `cmd:"" help:"Record that a person has accepted a finding, so that it fails no verdict any more."`
 	Status  statusCmd  `cmd:"" help:"Tell how all parts of the stack are."`
 	Pause   pauseCmd   `cmd:"" help:"Stop producing, wait until nothing is on its way, and stop the application: before the pipeline is changed."`
 	Resume  resumeCmd  `cmd:"" help:"Start the application again, and produce on."`

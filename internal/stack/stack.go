@@ -149,10 +149,23 @@ func (s *Stack) Produce(ctx context.Context, tick time.Time, records, poison int
 	return &answer, raw, err
 }
 
-// Verify has the verifier judge the stack.
+// Verify has the verifier judge the stack, going on from where the last verification ended.
 func (s *Stack) Verify(ctx context.Context) (*report.Report, json.RawMessage, error) {
+	return s.verify(ctx, false)
+}
+
+// VerifyFull has the verifier judge the whole life of the stack again.
+func (s *Stack) VerifyFull(ctx context.Context) (*report.Report, json.RawMessage, error) {
+	return s.verify(ctx, true)
+}
+
+func (s *Stack) verify(ctx context.Context, full bool) (*report.Report, json.RawMessage, error) {
+	event := map[string]any{}
+	if full {
+		event["full"] = true
+	}
 	var r report.Report
-	raw, err := s.invoke(ctx, s.Outputs.VerifierFunction, map[string]any{}, &r)
+	raw, err := s.invoke(ctx, s.Outputs.VerifierFunction, event, &r)
 	return &r, raw, err
 }
 

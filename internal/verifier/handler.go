@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +23,7 @@ import (
 const (
 	ReportsPrefix = "reports/"
 	LatestReport  = ReportsPrefix + "latest.json"
+	LatestPage    = ReportsPrefix + "latest.html"
 )
 
 // Config is the function's environment.
@@ -30,6 +33,8 @@ type Config struct {
 	ErrorsPrefix            string `env:"ERRORS_PREFIX,required,notEmpty"`
 	DeliveryDeadlineSeconds int    `env:"DELIVERY_DEADLINE_SECONDS,required"`
 	DuplicatesAllowed       int64  `env:"DUPLICATES_ALLOWED" envDefault:"0"`
+	// StackName is the dimension of the metrics.
+	StackName string `env:"STACK_NAME,required,notEmpty"`
 }
 
 // ReadConfig reads the environment; the error names every fault in it.
@@ -58,12 +63,13 @@ type Handler struct {
 	config Config
 	bucket bucket.Bucket
 	put    putter
+	out    io.Writer // the function's log
 	log    *slog.Logger
 }
 
-// NewHandler makes the handler of a verifier function.
-func NewHandler(config Config, client *s3.Client, log *slog.Logger) *Handler {
-	return &Handler{config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, log: log}
+// NewHandler makes the handler of a verifier function that logs to out.
+func NewHandler(config Config, client *s3.Client, out io.Writer) *Handler {
+	return &Handler{config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, out: out, log: slog.New(slog.NewJSONHandler(out, nil))}
 }
 
 // An event is empty, or what EventBridge Scheduler sends by default.
@@ -93,6 +99,13 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	r := h.judge(ctx, order.Full)
 	r.Key = ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z") + ".json"
 	h.log.InfoContext(ctx, r.LastLine(), "verdict", r.Verdict, "counts", r.Counts, "covers", r.Covers, "reasons", r.Reasons, "report", r.Key)
+	metrics, err := report.Metrics(r, h.config.StackName, time.Now())
+	if err == nil {
+		_, err = h.out.Write(metrics)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write the metrics: %w", err)
+	}
 	if err := h.write(ctx, r); err != nil {
 		return nil, fmt.Errorf("%w; the verdict was %s %v", err, r.LastLine(), r.Reasons)
 	}
@@ -160,21 +173,34 @@ func (h *Handler) saveState(ctx context.Context, s *state, etag string) error {
 	return err
 }
 
+// write writes the report as JSON and as a page, each under its time and as the latest.
 func (h *Handler) write(ctx context.Context, r *report.Report) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the report: %w", err)
 	}
+	var page bytes.Buffer
+	if err := report.HTML(&page, r); err != nil {
+		return fmt.Errorf("draw the report: %w", err)
+	}
 	var errs []error
-	for _, key := range []string{r.Key, LatestReport} {
+	for _, object := range []struct {
+		key, contentType string
+		body             []byte
+	}{
+		{r.Key, "application/json", data},
+		{LatestReport, "application/json", data},
+		{strings.TrimSuffix(r.Key, ".json") + ".html", "text/html; charset=utf-8", page.Bytes()},
+		{LatestPage, "text/html; charset=utf-8", page.Bytes()},
+	} {
 		_, err := h.put.PutObject(ctx, &s3.PutObjectInput{
 			Bucket:      &h.config.Bucket,
-			Key:         &key,
-			Body:        bytes.NewReader(data),
-			ContentType: aws.String("application/json"),
+			Key:         &object.key,
+			Body:        bytes.NewReader(object.body),
+			ContentType: &object.contentType,
 		})
 		if err != nil {
-			errs = append(errs, fmt.Errorf("write the report to %s/%s: %w", h.bucket.Name(), key, err))
+			errs = append(errs, fmt.Errorf("write the report to %s/%s: %w", h.bucket.Name(), object.key, err))
 		}
 	}
 	return errors.Join(errs...)

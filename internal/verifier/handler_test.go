@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,9 +43,10 @@ func (f putFunc) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*
 
 func newTestHandler(put putFunc) *Handler {
 	return &Handler{
-		config: Config{Bucket: "empty", DataPrefix: "data/", ErrorsPrefix: "rejects/", DeliveryDeadlineSeconds: 60},
+		config: Config{Bucket: "empty", DataPrefix: "data/", ErrorsPrefix: "rejects/", DeliveryDeadlineSeconds: 60, StackName: "stack"},
 		bucket: emptyBucket{},
 		put:    put,
+		out:    io.Discard,
 		log:    slog.New(slog.DiscardHandler),
 	}
 }
@@ -59,17 +61,23 @@ func TestHandleWritesTheReportThatItAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		written := map[string]report.Report{}
+		written, pages := map[string]report.Report{}, map[string]string{}
 		handler := newTestHandler(func(in *s3.PutObjectInput) error {
 			data, err := io.ReadAll(in.Body)
 			if err != nil {
 				return err
 			}
 			var r report.Report
+			if strings.HasSuffix(*in.Key, ".html") {
+				pages[*in.Key] = string(data)
+				return nil
+			}
 			err = json.Unmarshal(data, &r)
 			written[*in.Bucket+"/"+*in.Key] = r
 			return err
 		})
+		var log bytes.Buffer
+		handler.out = &log
 		answer, err := handler.Handle(t.Context(), event)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
@@ -81,6 +89,14 @@ func TestHandleWritesTheReportThatItAnswers(t *testing.T) {
 			if got := written[key]; got.Verdict != answer.Verdict || !got.JudgedAt.Equal(answer.JudgedAt) {
 				t.Errorf("%s: %s holds %+v", path, key, got)
 			}
+		}
+		for _, key := range []string{strings.TrimSuffix(answer.Key, "json") + "html", LatestPage} {
+			if !strings.Contains(pages[key], "UNDECIDED") {
+				t.Errorf("%s: the page %s holds %q", path, key, pages[key])
+			}
+		}
+		if !strings.Contains(log.String(), `"_aws"`) || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("%s: the metrics are %q, want one line", path, log.String())
 		}
 	}
 }
@@ -107,7 +123,7 @@ func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 
 func TestReadConfig(t *testing.T) {
 	_, err := ReadConfig()
-	for _, name := range []string{"BUCKET", "DATA_PREFIX", "ERRORS_PREFIX", "DELIVERY_DEADLINE_SECONDS"} {
+	for _, name := range []string{"BUCKET", "DATA_PREFIX", "ERRORS_PREFIX", "STACK_NAME", "DELIVERY_DEADLINE_SECONDS"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("nothing is set: got error %v, want one that names %s", err, name)
 		}
@@ -115,12 +131,13 @@ func TestReadConfig(t *testing.T) {
 	t.Setenv("BUCKET", "b")
 	t.Setenv("DATA_PREFIX", "data/")
 	t.Setenv("ERRORS_PREFIX", "rejects/")
+	t.Setenv("STACK_NAME", "stack")
 	t.Setenv("DELIVERY_DEADLINE_SECONDS", "0")
 	if _, err := ReadConfig(); err == nil || !strings.Contains(err.Error(), "has to be above 0") {
 		t.Errorf("a deadline of 0: got error %v", err)
 	}
 	t.Setenv("DELIVERY_DEADLINE_SECONDS", "60")
-	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0}) {
+	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, "stack"}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

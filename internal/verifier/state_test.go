@@ -6,13 +6,18 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -394,4 +399,134 @@ func zip(text string) []byte {
 	_, _ = w.Write([]byte(text))
 	_ = w.Close()
 	return out.Bytes()
+}
+
+// PutObject writes into the life, on condition as S3 does.
+func (l *life) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	listed, _, _ := l.List(context.Background(), *in.Key)
+	there := len(listed) == 1
+	if in.IfNoneMatch != nil && there || in.IfMatch != nil && (!there || listed[0].ETag != *in.IfMatch) {
+		return nil, &smithy.GenericAPIError{Code: "PreconditionFailed"}
+	}
+	data, err := io.ReadAll(in.Body)
+	l.objects[*in.Key] = lifeObject{data: string(data), written: l.now}
+	return &s3.PutObjectOutput{}, err
+}
+
+func (l *life) handler() *Handler {
+	return &Handler{
+		config: Config{Bucket: "life", DataPrefix: "data/", ErrorsPrefix: "data-errors/", DeliveryDeadlineSeconds: 600, StackName: "stack"},
+		bucket: l, put: l, out: io.Discard, log: slog.New(slog.DiscardHandler),
+	}
+}
+
+func (l *life) verify(t *testing.T, event string) *report.Report {
+	t.Helper()
+	r, err := l.handler().Handle(t.Context(), json.RawMessage(event))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestTheHandlerGoesOnFromTheState(t *testing.T) {
+	t.Parallel()
+	l := hours(embeddedPipeline(), 40)
+	if r := l.at(minute(20)).verify(t, `{}`); r.Verdict != proof.Proven || l.objects[StateKey].data == "" {
+		t.Fatalf("got %s, and a state of %d bytes", r.LastLine(), len(l.objects[StateKey].data))
+	}
+	first := l.objects[StateKey].data
+	l.reads = 0
+	if r := l.at(minute(30)).verify(t, `{}`); r.Verdict != proof.Proven || r.Covers.Ticks != 30 || l.reads > 50 || l.objects[StateKey].data == first {
+		t.Errorf("got %s over %d ticks with %d reads", r.LastLine(), r.Covers.Ticks, l.reads)
+	}
+	l.reads = 0
+	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Proven || r.Covers.Ticks != 30 || l.reads < 60 {
+		t.Errorf("in full: got %s over %d ticks with %d reads", r.LastLine(), r.Covers.Ticks, l.reads)
+	}
+	delete(l.objects, StateKey)
+	if r := l.at(minute(35)).verify(t, `{}`); r.Verdict != proof.Proven || r.Covers.Ticks != 35 || l.objects[StateKey].data == "" {
+		t.Errorf("with the state lost: got %s over %d ticks", r.LastLine(), r.Covers.Ticks)
+	}
+	l.objects[StateKey] = lifeObject{data: l.objects[StateKey].data[:100], written: l.now}
+	if r := l.verify(t, `{}`); r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], "the state cannot be read") {
+		t.Errorf("with the state cut: got %s %v", r.LastLine(), r.Reasons)
+	}
+	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Proven {
+		t.Errorf("in full: got %s %v", r.LastLine(), r.Reasons)
+	}
+	if r := l.verify(t, `{}`); r.Verdict != proof.Proven {
+		t.Errorf("after a full one: got %s %v", r.LastLine(), r.Reasons)
+	}
+}
+
+func TestOfTwoVerifiersAtOnceOneReplacesTheState(t *testing.T) {
+	t.Parallel()
+	l := hours(embeddedPipeline(), 40)
+	for _, at := range []time.Time{minute(20), minute(30)} { // without a state, and with one
+		l.now = at
+		a, b := l.handler(), l.handler()
+		stateOfA, etagOfA, err := a.loadState(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stateOfB, etagOfB, err := b.loadState(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, nextOfA := judgeFrom(t.Context(), l, lifeOpts, stateOfA)
+		_, nextOfB := judgeFrom(t.Context(), l.at(at.Add(time.Minute)), lifeOpts, stateOfB)
+		if err := b.saveState(t.Context(), nextOfB, etagOfB); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.saveState(t.Context(), nextOfA, etagOfA); err == nil {
+			t.Error("the second replaced the state of the first")
+		}
+	}
+	if r := l.at(minute(40)).verify(t, `{}`); r.Verdict != proof.Proven || r.Covers.Ticks != 40 || r.Counts.Duplicated > 0 {
+		t.Errorf("got %s over %d ticks", r.LastLine(), r.Covers.Ticks)
+	}
+}
+
+func FuzzState(f *testing.F) {
+	l := hours(embeddedPipeline(), 10)
+	_, s := judgeFrom(context.Background(), l.at(minute(30)), lifeOpts, nil)
+	data, err := s.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add(zip(`{"version":1}`))
+	f.Add(zip(`{"version":1,"horizon":"2026-11-22T00:00:00Z","judge":{"ticks":[],"rows":[{"key":"AQ==","owed":[{"tick":0,"open":1}]}]}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := decodeState(data)
+		if err != nil {
+			return
+		}
+		j, err := proof.Restore(s.Judge, func([]byte) string { return "" })
+		if err != nil {
+			return
+		}
+		j.State(5)
+		j.Close(birth)
+	})
+}
+
+func FuzzObject(f *testing.F) {
+	f.Add([]byte("1,1,1.0,1.0\n2,2,2.0,2.0\n"))
+	whole := zip("1,1,1.0,1.0\n")
+	for _, n := range []int{2, 10, len(whole) - 4, len(whole)} {
+		f.Add(whole[:n])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in, err := unzipped(data)
+		if err != nil {
+			return
+		}
+		newlines := 0
+		lines, err := eachLine(in, 1<<10, func([]byte, int64) { newlines++ }, func([]byte, int64, string) { newlines++ })
+		if err == nil && lines != int64(newlines) {
+			t.Errorf("%d lines, and %d were handed on", lines, newlines)
+		}
+	})
 }
