@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,6 +28,7 @@ import (
 	"streamproof/internal/local/runner"
 	"streamproof/internal/producer"
 	"streamproof/internal/proof"
+	"streamproof/internal/verifier"
 )
 
 // A rig is a stack with proxies between its parts. It is one of its own: what is doubled in it stays doubled.
@@ -34,19 +37,22 @@ type rig struct {
 	kinesis  *fault.Microburst // before the emulator, for the functions and the job
 	firehose *fault.Microburst // before the delivery streams
 	proxy    *fault.Proxy      // before kinesis, for the functions
+	dropped  atomic.Int64      // rows of objects that were lost
 }
 
 // TestFaults has every part of the stack fail in every way that AWS has, and compares what the ledger and the verdict say
-// with a count that shares nothing with them: no row is lost, none is accused that should not be, and doubles are counted
-// exactly.
+// with a count that shares nothing with them: no row is lost but by an object that is lost on purpose, none is accused that
+// should not be, and doubles are counted exactly.
 func TestFaults(t *testing.T) {
 	r := startRig(t)
 	t.Run("outcomes", func(t *testing.T) { everyOutcome(t, r) })
+	t.Run("packed", func(t *testing.T) { packed(t, r) })
 	t.Run("ledger", func(t *testing.T) { ledgerFaults(t, r) })
 	t.Run("killed in the middle of a tick", func(t *testing.T) { producerKilled(t, r) })
 	t.Run("ledger and stream", func(t *testing.T) { ledgerIsRight(t, r) })
 	t.Run("in flow", func(t *testing.T) { faultsInFlow(t, r) })
 	t.Run("verifier killed in the middle of a write", func(t *testing.T) { verifierKilled(t, r) })
+	t.Run("an object is lost", func(t *testing.T) { objectLost(t, r) })
 	t.Run("verdict", func(t *testing.T) { verdictIsRight(t, r) })
 }
 
@@ -75,7 +81,7 @@ func startRig(t *testing.T) *rig {
 	s, err := local.Start(t.Context(), local.Options{
 		Root: "..", StateDir: filepath.Join(dir, "stack"), Port: local.AnyPort, Prebuilt: true,
 		// A quiet stack: each tick and each verification is one of this test's.
-		Parameters: map[string]string{"ScheduleState": "DISABLED", "DeliveryDeadlineSeconds": "30"},
+		Parameters: map[string]string{"ScheduleState": "DISABLED", "DeliveryDeadlineSeconds": "40"},
 		JobEndpoint: func(service, endpoint string) (string, error) {
 			m, err := fault.StartMicroburst(t.Context(), "..", dir, endpoint)
 			if err != nil {
@@ -133,7 +139,7 @@ const always = 1000
 // everyOutcome brings each row of the table of outcomes about, by each fault that leads there. Each tick is one call of 40
 // records.
 func everyOutcome(t *testing.T, r *rig) {
-	r.configure(t, r.Outputs.ProducerFunction, 11, map[string]string{"SPREAD_SECONDS": "0"})
+	r.configure(t, r.Outputs.ProducerFunction, 60, map[string]string{"SPREAD_SECONDS": "0"})
 	const n = 40
 	order := func(kind fault.Kind, times int) []fault.Order {
 		return []fault.Order{{Fault: "put", Kind: kind, Operation: "PutRecords", Times: times}}
@@ -150,6 +156,7 @@ func everyOutcome(t *testing.T, r *rig) {
 		want   want
 		copies map[int]int // how many records the stream holds so often; nil for any, by the ledger
 		fails  bool        // the producer says that it was refused
+		short  bool        // the producer has little time, from here on
 	}{
 		{name: "no fault", want: want{acknowledged: n, hi: 1}, copies: map[int]int{1: n}},
 		{name: "call throttled", rules: onPut(`"error":{"code":"ProvisionedThroughputExceededException","status":400}`, 2), want: want{acknowledged: n, hi: 1}, copies: map[int]int{1: n}},
@@ -164,13 +171,16 @@ func everyOutcome(t *testing.T, r *rig) {
 		// Of 40, the 20 odd ones fail, of which each second one is stored all the same, and then all are stored.
 		{name: "entries fail", orders: order(fault.FailedEntries, 1), want: want{acknowledged: n, after: n / 2, hi: 2}, copies: map[int]int{1: n - n/4, 2: n / 4}},
 		{name: "denied", rules: onPut(`"error":{"code":"AccessDeniedException","status":400}`, always), want: want{rejected: n}, copies: map[int]int{0: n}, fails: true},
-		{name: "throttled to the end", rules: onPut(`"error":{"code":"ProvisionedThroughputExceededException","status":400}`, always), want: want{rejected: n}, copies: map[int]int{0: n}},
+		{name: "throttled to the end", short: true, rules: onPut(`"error":{"code":"ProvisionedThroughputExceededException","status":400}`, always), want: want{rejected: n}, copies: map[int]int{0: n}},
 		{name: "500 to the end", rules: onPut(`"error":{"code":"InternalFailure","status":500}`, always), want: want{unknown: n}, copies: map[int]int{0: n}},
 		{name: "500 after every write to the end", orders: order(fault.FailsAfter, always), want: want{unknown: n}},
 		// The producer is at the end of its time before it is answered.
 		{name: "no answer in time", rules: onPut(`"latency":8000`, 1), want: want{unknown: n, hi: 1}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			if tc.short {
+				r.configure(t, r.Outputs.ProducerFunction, 11, nil)
+			}
 			r.breakOn(t, tc.rules, tc.orders)
 			tick := time.Now().Truncate(time.Millisecond)
 			answer, raw, err := r.Produce(t.Context(), tick, n, 0)
@@ -216,6 +226,45 @@ func everyOutcome(t *testing.T, r *rig) {
 				if copies[1] != n {
 					t.Errorf("records by copies are %v, want each stored in the end", copies)
 				}
+			}
+		})
+	}
+}
+
+// packed has calls of aggregates fail: what becomes of an entry becomes of each record in it.
+func packed(t *testing.T, r *rig) {
+	r.configure(t, r.Outputs.ProducerFunction, 60, map[string]string{"SPREAD_SECONDS": "0", "AGGREGATION": ledger.KPL})
+	defer r.configure(t, r.Outputs.ProducerFunction, 60, map[string]string{"AGGREGATION": producer.NoAggregation})
+	for name, tc := range map[string]struct {
+		kind   fault.Kind
+		copies []int // how often records are stored
+	}{
+		"answer lost after the write": {fault.LostAnswer, []int{2}},
+		"entries throttled":           {fault.ThrottledEntries, []int{1}},
+		"entries fail":                {fault.FailedEntries, []int{1, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.breakOn(t, nil, []fault.Order{{Fault: "put", Kind: tc.kind, Operation: "PutRecords", Times: 1}})
+			tick := time.Now().Truncate(time.Millisecond)
+			answer, raw, err := r.Produce(t.Context(), tick, 1000, 0)
+			r.breakOn(t, nil, nil)
+			if err != nil || answer.Acknowledged != 1000 {
+				t.Errorf("got %s, %v, want all records acknowledged", raw, err)
+			}
+			ticks, stream := r.read(t)
+			ticks = slices.DeleteFunc(ticks, func(one *referee.Tick) bool { return !one.Tick.Equal(tick) })
+			held, _, _, err := referee.CheckLedger(ticks, stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			copies := map[int]bool{}
+			for _, of := range held {
+				for n := range of {
+					copies[n] = true
+				}
+			}
+			if got := slices.Sorted(maps.Keys(copies)); !slices.Equal(got, tc.copies) {
+				t.Errorf("records are stored %v times (%s), want %v", got, held, tc.copies)
 			}
 		})
 	}
@@ -370,7 +419,7 @@ func ledgerIsRight(t *testing.T, r *rig) {
 // faultsInFlow has ticks produced while the job's Kinesis and its delivery streams fail, its JVM is killed, and an event
 // comes twice.
 func faultsInFlow(t *testing.T, r *rig) {
-	r.configure(t, r.Outputs.ProducerFunction, 20, map[string]string{"SPREAD_SECONDS": "5"})
+	r.configure(t, r.Outputs.ProducerFunction, 40, map[string]string{"SPREAD_SECONDS": "5"})
 	reads := []fault.Rule{}
 	for _, response := range []string{
 		`"error":{"code":"ProvisionedThroughputExceededException","status":400}`, `"error":{"code":"InternalFailure","status":500}`,
@@ -454,8 +503,8 @@ func faultsInFlow(t *testing.T, r *rig) {
 	}
 }
 
-// verifierKilled ends the verifier's process with kill -9 while it writes its report: before the write arrives, and after
-// it, when nobody hears so. The next verification is as good as any.
+// verifierKilled ends the verifier's process with kill -9 while it writes its state or its report: before the write arrives,
+// and after it, when nobody hears so. The next verification is as good as any.
 func verifierKilled(t *testing.T, r *rig) {
 	kill := func() {
 		if err := fault.Kill(r.Stack, r.Outputs.VerifierFunction); err != nil && !errors.Is(err, fault.ErrNoProcess) {
@@ -463,9 +512,12 @@ func verifierKilled(t *testing.T, r *rig) {
 		}
 	}
 	for _, o := range []fault.Order{
-		{Fault: "killed before", Kind: fault.Held, Operation: "PUT", Times: 1, Before: kill},
-		{Fault: "killed after", Kind: fault.Held, Operation: "PUT", Times: 1, After: kill},
+		{Fault: "killed before its state is written", Operation: "PUT", Path: verifier.StateKey, Before: kill},
+		{Fault: "killed after its state is written", Operation: "PUT", Path: verifier.StateKey, After: kill},
+		{Fault: "killed before its report is written", Operation: "PUT", Path: verifier.ReportsPrefix, Before: kill},
+		{Fault: "killed after its report is written", Operation: "PUT", Path: verifier.ReportsPrefix, After: kill},
 	} {
+		o.Kind, o.Times = fault.Held, 1
 		r.breakOn(t, nil, []fault.Order{o})
 		_, raw, err := r.Verify(t.Context())
 		if err == nil {
@@ -479,17 +531,32 @@ func verifierKilled(t *testing.T, r *rig) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := judged.Counts; judged.Verdict == proof.Undecided || c.Missing+c.Failed+c.Corrupt+c.Leaked+c.Unexpected > 0 {
+		// On a busy machine the job may come back after the deadline: what is missing now is late in the end.
+		if c := judged.Counts; judged.Verdict == proof.Undecided || c.Failed+c.Corrupt+c.Leaked+c.Unexpected > 0 {
 			t.Errorf("%s: then %s %v", o.Fault, judged.LastLine(), judged.Reasons)
 		}
 	}
+}
+
+// objectLost has an object lost that Firehose has answered for: nothing but the verdict can tell.
+func objectLost(t *testing.T, r *rig) {
+	r.Deliveries().SetHooks(firehose.Hooks{Write: func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
+		rows := int64(bytes.Count(o.Body, []byte("\n")))
+		if o.Stream == r.Outputs.DeliveryStreamName && r.dropped.CompareAndSwap(0, rows) {
+			return nil
+		}
+		return put(o)
+	}})
+	produce(t, r.Stack, time.Now(), 400)
+	await(t, "an object is lost", func() bool { return r.dropped.Load() > 0 })
+	r.Deliveries().SetHooks(firehose.Hooks{})
 }
 
 // verdictIsRight compares the verdict with a count of every row by a few lines of plain Go.
 func verdictIsRight(t *testing.T, r *rig) {
 	until := time.Now().Add(2 * time.Minute)
 	judged, _, err := r.Verify(t.Context())
-	for ; err == nil && (judged.Counts.InFlight > 0 || judged.Covers.TicksUnsettled > 0); judged, _, err = r.Verify(t.Context()) {
+	for ; err == nil && (judged.Verdict == proof.Undecided || judged.Counts.InFlight > 0 || judged.Covers.TicksUnsettled > 0); judged, _, err = r.Verify(t.Context()) {
 		if time.Now().After(until) {
 			break
 		}
@@ -512,16 +579,20 @@ func verdictIsRight(t *testing.T, r *rig) {
 	c := judged.Counts
 	got := referee.Counts{
 		Owed: c.Owed, Delivered: c.Delivered, Recovered: c.Recovered, Missing: c.Missing, Duplicated: c.Duplicated, Unexpected: c.Unexpected + c.Leaked,
-		Crashed: own.Crashed, InStream: own.InStream, Lost: 0, Doubled: own.Doubled,
+		Crashed: own.Crashed, InStream: own.InStream, Lost: own.Lost, Doubled: own.Doubled,
 	}
-	if got != own || own.Missing != 0 || own.Unexpected != 0 || own.Crashed != 2 || c.Corrupt != 0 || c.Failed != 0 || !c.AllFound() {
+	if got != own || own.Unexpected != 0 || own.Crashed != 2 || c.Corrupt != 0 || c.Failed != 0 || c.Owed != c.Delivered-c.Recovered+c.Missing {
 		t.Errorf("got %s, and by the own count %+v", judged.LastLine(), own)
+	}
+	// One of them may equal a row that stands there twice.
+	if dropped := r.dropped.Load(); own.Lost > dropped || own.Lost < dropped-10 || own.Missing > dropped || own.Missing < dropped-10 || len(judged.Samples[proof.Missing]) == 0 {
+		t.Errorf("%d rows were lost on purpose, and by the own count %+v", dropped, own)
 	}
 	if own.Doubled == 0 || own.Duplicated > own.Doubled {
 		t.Errorf("the job was killed and answers were lost: want doubles, and no more duplicates in the verdict than those, got %+v", own)
 	}
-	if want := proof.Proven; (own.Duplicated > 0) != (judged.Verdict != want) {
-		t.Errorf("the verdict is %s with %d duplicates", judged.Verdict, own.Duplicated)
+	if judged.Verdict != proof.NotProven {
+		t.Errorf("the verdict is %s", judged.Verdict)
 	}
 	ledgerIsRight(t, r)
 }

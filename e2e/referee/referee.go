@@ -24,10 +24,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/stream/kinesistest"
 	"streamproof/pipeline"
 )
 
-// ReadStream reads all shards from their beginning and counts the copies of each record, by its bytes.
+// ReadStream reads all shards from their beginning and counts the copies of each record, by its bytes. An aggregate counts as
+// the records in it.
 func ReadStream(ctx context.Context, client *kinesis.Client, stream string) (map[string]int, error) {
 	held := map[string]int{}
 	var shards []types.Shard
@@ -55,7 +57,16 @@ func ReadStream(ctx context.Context, client *kinesis.Client, stream string) (map
 				return nil, err
 			}
 			for _, record := range out.Records {
-				held[string(record.Data)]++
+				packed, aggregated, err := kinesistest.Deaggregate(record.Data)
+				if err != nil {
+					return nil, err
+				}
+				if !aggregated {
+					packed = []kinesistest.Record{{Data: record.Data}}
+				}
+				for _, one := range packed {
+					held[string(one.Data)]++
+				}
 			}
 			if len(out.Records) == 0 && aws.ToInt64(out.MillisBehindLatest) == 0 {
 				break

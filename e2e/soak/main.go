@@ -457,11 +457,11 @@ func (s *soak) settle(ctx context.Context) (*report.Report, error) {
 		r, _, err := s.stack.Verify(ctx)
 		if err != nil {
 			s.say("verify: %v", err)
-		} else if r.Counts.InFlight == 0 && r.Covers.TicksUnsettled == 0 {
+		} else if r.Verdict != proof.Undecided && r.Counts.InFlight == 0 && r.Covers.TicksUnsettled == 0 {
 			return r, nil
 		}
 		if time.Now().After(until) {
-			return nil, errors.Join(errors.New("the stack does not settle"), err)
+			return nil, errors.Join(fmt.Errorf("the stack does not settle: %s %v", r.LastLine(), r.Reasons), err)
 		}
 		select {
 		case <-ctx.Done():
