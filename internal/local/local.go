@@ -356,9 +356,6 @@ func (s *Stack) follow(ctx context.Context, o Options) error {
 	if application.Status == "READY" {
 		return nil // paused: a deploy starts it only where it changes it
 	}
-	if application.Status == "READY" {
-		return nil // paused: a deploy starts it only where it changes it
-	}
 	if err := runner.AwaitRunning(ctx, s.dir.flink(), application.Version); err != nil {
 		return &LogError{err, runner.LogFile(s.dir.flink())}
 	}
