@@ -33,6 +33,12 @@ type Config struct {
 	ErrorsPrefix            string `env:"ERRORS_PREFIX,required,notEmpty"`
 	DeliveryDeadlineSeconds int    `env:"DELIVERY_DEADLINE_SECONDS,required"`
 	DuplicatesAllowed       int64  `env:"DUPLICATES_ALLOWED" envDefault:"0"`
+	// What a row may wait for on its way, in seconds; the deadline has to be longer.
+	PackDelaySeconds          int `env:"PACK_DELAY_SECONDS" envDefault:"0"`
+	CheckpointIntervalSeconds int `env:"CHECKPOINT_INTERVAL_SECONDS" envDefault:"0"`
+	BufferIntervalSeconds     int `env:"BUFFER_INTERVAL_SECONDS" envDefault:"0"`
+	// Buffers is how many of Firehose's buffers a row goes through: two where there is a transform.
+	Buffers int `env:"BUFFERS" envDefault:"1"`
 	// StackName is the dimension of the metrics.
 	StackName string `env:"STACK_NAME,required,notEmpty"`
 }
@@ -46,10 +52,23 @@ func ReadConfig() (Config, error) {
 	if c.DeliveryDeadlineSeconds <= 0 {
 		return c, fmt.Errorf("environment of the verifier: DELIVERY_DEADLINE_SECONDS is %d and has to be above 0", c.DeliveryDeadlineSeconds)
 	}
+	if need := c.longestWay(); c.DeliveryDeadlineSeconds < need {
+		return c, fmt.Errorf("environment of the verifier: DELIVERY_DEADLINE_SECONDS is %d, and a row may take %d: %d x BUFFER_INTERVAL_SECONDS %d + PACK_DELAY_SECONDS %d + CHECKPOINT_INTERVAL_SECONDS %d + %d for a restart; raise the deadline or lower one of these",
+			c.DeliveryDeadlineSeconds, need, c.Buffers, c.BufferIntervalSeconds, c.PackDelaySeconds, c.CheckpointIntervalSeconds, restartSeconds)
+	}
 	if c.DuplicatesAllowed < 0 {
 		return c, fmt.Errorf("environment of the verifier: DUPLICATES_ALLOWED is %d and cannot be below 0", c.DuplicatesAllowed)
 	}
 	return c, nil
+}
+
+// restartSeconds is what a restart of the application takes at the least; on AWS some 3 minutes are more like it.
+const restartSeconds = 20
+
+// longestWay is how many seconds a row may take where nothing is lost: it waits to be packed and in Firehose's buffers, and
+// a restart goes back to the last checkpoint.
+func (c Config) longestWay() int {
+	return c.Buffers*c.BufferIntervalSeconds + c.PackDelaySeconds + c.CheckpointIntervalSeconds + restartSeconds
 }
 
 type putter interface {

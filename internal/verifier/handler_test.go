@@ -137,7 +137,15 @@ func TestReadConfig(t *testing.T) {
 		t.Errorf("a deadline of 0: got error %v", err)
 	}
 	t.Setenv("DELIVERY_DEADLINE_SECONDS", "60")
-	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, "stack"}) {
+	t.Setenv("PACK_DELAY_SECONDS", "1")
+	t.Setenv("CHECKPOINT_INTERVAL_SECONDS", "5")
+	t.Setenv("BUFFER_INTERVAL_SECONDS", "17")
+	t.Setenv("BUFFERS", "2")
+	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 1, 5, 17, 2, "stack"}) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+	t.Setenv("BUFFER_INTERVAL_SECONDS", "18")
+	if _, err := ReadConfig(); err == nil || !strings.Contains(err.Error(), "DELIVERY_DEADLINE_SECONDS is 60, and a row may take 62: 2 x BUFFER_INTERVAL_SECONDS 18 +") {
+		t.Errorf("a deadline that is too short: got error %v", err)
 	}
 }

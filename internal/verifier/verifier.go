@@ -352,6 +352,9 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	r := v.report
 	v.reportRejects()
 	r.Counts, r.Samples = result.Counts, result.Samples
+	for i := range r.Samples[proof.Missing] {
+		r.Samples[proof.Missing][i].Reason = whereMissing
+	}
 	r.Delay = delayOf(result)
 	for _, t := range result.Ticks[max(0, len(result.Ticks)-report.MaxTicks):] {
 		info := v.ticks[tickName(t.Time)]
@@ -705,6 +708,9 @@ func eachLine(in io.Reader, longest int, take func(line []byte, number int64), c
 		}
 	}
 }
+
+// whereMissing is what a verification knows of a missing row. The stream is read back by package explain.
+const whereMissing = "the stream took it, and it is neither in the data, nor among the rejects, nor under processing-failed: see streamproof explain"
 
 // explain says in sentences what keeps a verdict from PROVEN.
 func explain(r *report.Report, excused map[proof.Class]int64) []string {

@@ -350,7 +350,10 @@ func TestSamplesSayWhere(t *testing.T) {
 	lost := strings.Replace(strings.TrimSpace(lines[0]), ".0,", ",", 1)
 	got := judge(t, m)
 	want := map[proof.Class][]proof.Sample{
-		proof.Missing:    {{Row: lost, Count: 1, Tick: &start}},
+		proof.Missing: {{
+			Row: lost, Count: 1, Tick: &start,
+			Reason: "the stream took it, and it is neither in the data, nor among the rejects, nor under processing-failed: see streamproof explain",
+		}},
 		proof.Duplicated: {{Row: strings.Replace(strings.TrimSpace(lines[1]), ".0,", ",", 1), Count: 1, Object: objectKey(0), Line: 2}},
 		proof.Corrupt:    {{Row: "x", Count: 1, Object: objectKey(0), Line: 3, Reason: "the line has not the 4 columns of the output"}},
 	}
