@@ -332,7 +332,11 @@ func (e *explanation) lostAfter(records []*Record) string {
 	case e.opts.Idle != "":
 		return nowhere + fmt.Sprintf("the application is %s and may not have read it yet; start it (streamproof resume) and verify again", e.opts.Idle)
 	}
-	return nowhere + "lost in the application or after Firehose took it"
+	text := nowhere + "lost in the application or after Firehose took it"
+	if len(e.report.Covers.Pipelines) > 1 {
+		text += "; or read by the query of another pipeline, where that was changed without a pause"
+	}
+	return text
 }
 
 func oneOf(n int64, records []*Record) string {

@@ -264,6 +264,8 @@ func TestInTheStream(t *testing.T) {
 	if f.Class != proof.Missing || f.Row != row || f.Count != 1 || !f.Tick.Equal(start) || f.Candidates != 1 {
 		t.Errorf("got %+v", f)
 	}
+	w.report.Covers.Pipelines = []string{"one", "another"}
+	w.one(explain.InStream, "or read by the query of another pipeline")
 	w.opts.Idle = "READY"
 	w.one(explain.InStream, "the application is READY and may not have read it yet")
 }
