@@ -62,7 +62,8 @@ func TestPipeline(t *testing.T) {
 	t.Run("killed", func(t *testing.T) { killed(t, s) })
 	t.Run("denied", func(t *testing.T) { denied(t, s) })
 	t.Run("written twice", func(t *testing.T) { writtenTwice(t, s) })
-	t.Run("explained", func(t *testing.T) { explainLost(t, s) }) // the last one: what it loses stays lost
+	t.Run("explained", func(t *testing.T) { explainLost(t, s) }) // after all others: what it loses stays lost
+	t.Run("accepted", func(t *testing.T) { accepted(t, s) })
 }
 
 func start(t *testing.T) *local.Stack {

@@ -298,3 +298,34 @@ func heldRecords(t *testing.T, s *local.Stack) map[string][]byte {
 	}
 	return held
 }
+
+// accepted has a person accept all that was found in this story: then, and in a full verification, it is proven again.
+func accepted(t *testing.T, s *local.Stack) {
+	r, _, err := s.Verify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != proof.NotProven || r.Counts.Missing == 0 || r.Counts.Duplicated == 0 {
+		t.Fatalf("got %s, want missing rows and duplicates to accept", r.LastLine())
+	}
+	for _, class := range proof.Classes {
+		if n := r.Counts.Of(class); n > 0 {
+			err := s.Accept(t.Context(), &ledger.Acceptance{
+				Class: string(class), Count: n, Until: r.JudgedAt, Reason: "this test has made them", Who: "the test", At: time.Now(),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for what, verify := range map[string]func(context.Context) (*report.Report, json.RawMessage, error){"an increment": s.Verify, "in full": s.VerifyFull} {
+		after, _, err := verify(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Log(after.LastLine())
+		if after.Verdict != proof.Proven || after.Counts.Missing < r.Counts.Missing || len(after.Accepted) == 0 {
+			t.Errorf("%s: got %s %v", what, after.LastLine(), after.Reasons)
+		}
+	}
+}
