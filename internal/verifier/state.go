@@ -29,6 +29,8 @@ const stateVersion = 1
 const (
 	// margin is how old something is before it is folded into the state: long enough for S3 to have listed it.
 	margin = 5 * time.Minute
+	// longestRun is how long a producer may run after its claim, whatever its clock says: Lambda's longest time-out.
+	longestRun = 15 * time.Minute
 	// window is how far back an incremental verification lists: Firehose tries to deliver for 24 hours and names objects
 	// after the arrival of their oldest record, and the producer takes no tick that is older (producer.OldestTick).
 	window = 26 * time.Hour

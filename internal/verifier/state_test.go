@@ -153,7 +153,9 @@ func TestIncrementsSayWhatAFullVerificationSays(t *testing.T) {
 		n := 0
 		for range rapid.IntRange(1, 8).Draw(t, "ticks") {
 			at := minute(rapid.IntRange(0, span).Draw(t, "tick"))
-			if _, twice := l.objects[ledger.TickKey(at)]; twice {
+			// The producer's clock may be wrong: it names the tick and ends the lease, and the bucket's own says the rest.
+			skew := time.Duration(rapid.IntRange(-10, 10).Draw(t, "skew")) * time.Minute
+			if _, twice := l.objects[ledger.TickKey(at.Add(skew))]; twice {
 				continue
 			}
 			records := rapid.IntRange(1, 12).Draw(t, "records")
@@ -162,6 +164,7 @@ func TestIncrementsSayWhatAFullVerificationSays(t *testing.T) {
 			}).Draw(t, "outcome")
 			outcome.Last = records - 1
 			tick := l.tick(p, at, records, rapid.IntRange(0, records).Draw(t, "poison"), outcome)
+			tick.Tick, tick.LeaseEnd = tick.Tick.Add(skew), tick.LeaseEnd.Add(skew)
 			written := at.Add(6 * time.Second)
 			if rapid.IntRange(0, 5).Draw(t, "crash") == 0 {
 				tick.State, tick.Outcomes = ledger.InProgress, nil
@@ -529,4 +532,25 @@ func FuzzObject(f *testing.F) {
 			t.Errorf("%d lines, and %d were handed on", lines, newlines)
 		}
 	})
+}
+
+// TestAWrongClockAccusesNobody: the producer's clock is ten minutes behind, so that its lease was over before it began.
+func TestAWrongClockAccusesNobody(t *testing.T) {
+	t.Parallel()
+	p := embeddedPipeline()
+	l := newLife(p)
+	tick := l.tick(p, minute(20), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
+	tick.Tick, tick.LeaseEnd, tick.State = tick.Tick.Add(-10*time.Minute), tick.LeaseEnd.Add(-10*time.Minute), ledger.InProgress
+	l.keep(tick, minute(21)) // its last progress
+	rows, _ := output(p, tick)
+	l.objects[key("data/", minute(20), 1)] = lifeObject{data: strings.Join(rows, ""), written: minute(28)}
+	if r := Judge(t.Context(), l.at(minute(27)), lifeOpts); r.Verdict != proof.Proven || r.Counts.InFlight != int64(len(rows)) {
+		t.Errorf("on the way: got %s", r.LastLine())
+	}
+	_, base := judgeFrom(t.Context(), l.at(minute(30)), lifeOpts, nil)
+	tick.State = ledger.Complete
+	l.keep(tick, minute(31)) // its manifest: it was not folded in, for it may still run
+	if r, _ := judgeFrom(t.Context(), l.at(minute(50)), lifeOpts, base); r.Verdict != proof.Proven || r.Counts.Delivered != int64(len(rows)) || r.Counts.Late != 0 {
+		t.Errorf("in the end: got %s %v", r.LastLine(), r.Reasons)
+	}
 }

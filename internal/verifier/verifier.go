@@ -304,7 +304,8 @@ func (v *verification) begin() {
 func (v *verification) horizon(now time.Time) time.Time {
 	horizon := now.Add(-margin)
 	for _, c := range v.claims {
-		if final := c.State == ledger.Complete || now.After(c.LeaseEnd.Add(margin)); !final && !c.claimed.After(horizon) {
+		over := now.After(c.LeaseEnd.Add(margin)) && now.After(c.claimed.Add(longestRun+margin))
+		if final := c.State == ledger.Complete || over; !final && !c.claimed.After(horizon) {
 			horizon = c.claimed.Add(-time.Second)
 		}
 	}
@@ -396,8 +397,9 @@ func (c *claim) place(entry bucket.Object, deadline time.Duration) {
 	if c.State == ledger.Claimed {
 		c.claimed = entry.LastModified
 	}
+	// The lease is by the producer's clock, which may be wrong: what the tick owes was acknowledged by its last write.
 	closed := entry.LastModified
-	if c.State != ledger.Complete {
+	if c.State != ledger.Complete && c.LeaseEnd.After(closed) {
 		closed = c.LeaseEnd
 	}
 	c.settled = closed.Add(deadline)
