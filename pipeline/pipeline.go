@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Pipeline is one schema with one query over it.
@@ -128,6 +129,11 @@ func (t *Type) UnmarshalText(text []byte) (err error) {
 
 // Parse reads a schema and a query; the error names every fault of the schema. The query is parsed by those who run it.
 func Parse(schemaJSON, sql []byte) (*Pipeline, error) {
+	for name, file := range map[string][]byte{"schema.json": schemaJSON, "pipeline.sql": sql} {
+		if !utf8.Valid(file) {
+			return nil, fmt.Errorf("%s is not UTF-8: save it as that", name) // the ledger's JSON could not hold it as it is
+		}
+	}
 	p := &Pipeline{SchemaJSON: schemaJSON, SQL: sql}
 	decoder := json.NewDecoder(bytes.NewReader(schemaJSON))
 	decoder.DisallowUnknownFields()

@@ -5,6 +5,7 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -16,6 +17,9 @@ type Object struct {
 	LastModified time.Time
 }
 
+// ErrRewritten says that an object has changed since it was listed.
+var ErrRewritten = errors.New("it was rewritten since it was listed")
+
 // A Bucket is what a verification reads.
 type Bucket interface {
 	// Name is how people call the bucket.
@@ -25,6 +29,6 @@ type Bucket interface {
 	List(ctx context.Context, prefix string) ([]Object, time.Time, error)
 	// ListAfter gives of these only those whose keys come after a key.
 	ListAfter(ctx context.Context, prefix, after string) ([]Object, time.Time, error)
-	// Read gives a listed object's bytes. That it has changed since it was listed is an error.
+	// Read gives a listed object's bytes. That it has changed since it was listed is an error that wraps ErrRewritten.
 	Read(ctx context.Context, object Object) ([]byte, error)
 }

@@ -75,7 +75,7 @@ func (b *S3) Read(ctx context.Context, object Object) ([]byte, error) {
 	var apiError smithy.APIError
 	switch {
 	case errors.As(err, &apiError) && apiError.ErrorCode() == "PreconditionFailed":
-		return nil, fmt.Errorf("read %s/%s: it was rewritten since it was listed", b.Name(), object.Key)
+		return nil, fmt.Errorf("read %s/%s: %w", b.Name(), object.Key, ErrRewritten)
 	case err != nil:
 		return nil, fmt.Errorf("read %s/%s: %w", b.Name(), object.Key, err)
 	case n != object.Size:

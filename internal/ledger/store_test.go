@@ -421,3 +421,14 @@ func TestSize(t *testing.T) {
 		t.Errorf("Count = %v", got)
 	}
 }
+
+func TestAPipelineThatIsNotUTF8IsRefused(t *testing.T) {
+	t.Parallel()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pipeline.Parse(p.SchemaJSON, append([]byte("-- caf\xe9\n"), p.SQL...)); err == nil || !strings.Contains(err.Error(), "pipeline.sql is not UTF-8") {
+		t.Errorf("a comment in Latin-1: got %v", err)
+	}
+}

@@ -249,6 +249,7 @@ func (v *verification) readLedger(ctx context.Context) {
 // readTicks gives the ticks in the order of their claims.
 func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (claims []*claim) {
 	for entry, read := range download(ctx, v.bucket, entries) {
+		entry, read = v.readAgain(ctx, entry, read)
 		tick, err := decodeTick(read)
 		if err != nil {
 			v.undecided("the ledger cannot be read: %s: %v", entry.Key, err)
@@ -269,6 +270,24 @@ func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (
 		return cmp.Or(a.claimed.Compare(b.claimed), a.Tick.Tick.Compare(b.Tick.Tick))
 	})
 	return claims
+}
+
+// readAgain lists and reads a tick once more that its producer has written meanwhile, which it does every few seconds. It is
+// the same claim, and everything that is counted was listed before.
+func (v *verification) readAgain(ctx context.Context, entry bucket.Object, read result) (bucket.Object, result) {
+	const most = 5
+	for range most {
+		if !errors.Is(read.err, bucket.ErrRewritten) {
+			break
+		}
+		listed, _, err := v.bucket.List(ctx, entry.Key)
+		if err != nil || len(listed) == 0 {
+			break
+		}
+		entry = listed[0]
+		read.data, read.err = v.bucket.Read(ctx, entry)
+	}
+	return entry, read
 }
 
 // begin makes the judge, of the state where there is one.
