@@ -21,8 +21,6 @@ const (
 	// firesWithin is how long after its time a schedule on AWS may still call its target, and so after it was disabled.
 	// https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 	firesWithin = time.Minute
-	// firesWithinHere is the same of the emulator, which calls at once: for the producer to claim its tick.
-	firesWithinHere = 3 * time.Second
 	// jobTimeout is for the Flink job of a local stack, which follows what was said to the application.
 	jobTimeout = 2 * time.Minute
 )
@@ -106,7 +104,7 @@ func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *l
 		o.did("Schedule %s was disabled before.", name)
 	}
 	if quiet = quiet.Add(firesWithin); here != nil {
-		quiet = quiet.Add(firesWithinHere - firesWithin)
+		quiet = quiet.Add(local.FiresWithin - firesWithin)
 	}
 
 	app, err := s.Application(ctx)

@@ -43,6 +43,9 @@ const (
 	closeTimeout  = 5 * time.Second  // for what the delivery streams hold
 )
 
+// FiresWithin is how long after a schedule was disabled the producer may still claim a tick: the emulator calls it at once.
+const FiresWithin = 3 * time.Second
+
 // Options say which stack to start.
 type Options struct {
 	Root     string // the project's directory
@@ -204,6 +207,11 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		s.record = *running
 	}
 	s.AWS = config(s.record)
+	if running != nil && running.Application != "" {
+		if s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack); err != nil {
+			return nil, err
+		}
+	}
 	return s, s.deploy(ctx, o, t)
 }
 
@@ -271,13 +279,56 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 		}
 		return err
 	}
-	if err := o.step("deploy the template", withLog(deploy)); err != nil {
-		return err
+	produceAgain := func(context.Context) error { return nil }
+	if s.Stack != nil {
+		if produceAgain, err = s.holdTicks(ctx); err != nil {
+			return err
+		}
 	}
-	if s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack); err != nil {
+	err = o.step("deploy the template", withLog(deploy))
+	if err == nil {
+		s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack)
+	}
+	if err = errors.Join(err, produceAgain(context.WithoutCancel(ctx))); err != nil {
 		return err
 	}
 	return o.step("start the Flink job", func() error { return s.follow(ctx, o) })
+}
+
+// holdTicks keeps the schedule from firing, and returns when no tick is being sent: where a function is deployed anew, the
+// emulator kills it in the middle of its work, and AWS does not. The function that it returns has the schedule fire again.
+func (s *Stack) holdTicks(ctx context.Context) (produceAgain func(context.Context) error, err error) {
+	changed, err := s.EnableSchedule(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	produceAgain = func(ctx context.Context) error {
+		if !changed || s.DeployedQuiet() {
+			return nil
+		}
+		_, err := s.EnableSchedule(ctx, true)
+		return err
+	}
+	quiet := time.Now()
+	if changed {
+		quiet = quiet.Add(FiresWithin)
+	}
+	for {
+		looked := time.Now()
+		open, err := s.OpenTicks(ctx)
+		if err == nil && (open > 0 || looked.Before(quiet)) {
+			select {
+			case <-ctx.Done():
+				err = ctx.Err()
+			case <-time.After(200 * time.Millisecond):
+				continue
+			}
+		}
+		if err != nil {
+			return nil, errors.Join(err, produceAgain(context.WithoutCancel(ctx)))
+		}
+		return produceAgain, nil
+	}
 }
 
 func (s *Stack) startEmulator(ctx context.Context, o Options, t tools, started *bool) error {
