@@ -40,7 +40,7 @@ func run(ctx context.Context) error {
 	}
 	store := ledger.NewStore(s3.NewFromConfig(aws), settings.Bucket)
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	handler, err := producer.New(settings, p, stream.NewClient(aws), store, log)
+	handler, err := producer.New(settings, p, stream.NewClient(aws), store, log, os.Stdout)
 	if err != nil {
 		return err
 	}

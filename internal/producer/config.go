@@ -30,6 +30,8 @@ type Config struct {
 	// StreamName is the Kinesis stream, Bucket the bucket of the ledger.
 	StreamName string `env:"STREAM_NAME,required,notEmpty"`
 	Bucket     string `env:"BUCKET,required,notEmpty"`
+	// StackName is the dimension of the metrics.
+	StackName string `env:"STACK_NAME,required,notEmpty"`
 	// RecordsPerTick is how many records a tick has, 1 to MaxRecords, unless its event says.
 	RecordsPerTick int `env:"RECORDS_PER_TICK,required"`
 	// SpreadSeconds is the time that a tick's records are spread over, 0 to MaxSpreadSeconds.

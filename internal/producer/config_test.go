@@ -11,7 +11,7 @@ import (
 )
 
 func environment(changes map[string]string) map[string]string {
-	e := map[string]string{"STREAM_NAME": "trips", "BUCKET": "bucket", "RECORDS_PER_TICK": "1000"}
+	e := map[string]string{"STREAM_NAME": "trips", "BUCKET": "bucket", "STACK_NAME": "streamproof", "RECORDS_PER_TICK": "1000"}
 	maps.Copy(e, changes)
 	return e
 }
@@ -20,7 +20,7 @@ func TestReadConfig(t *testing.T) {
 	t.Parallel()
 	p := embedded(t)
 	got, err := producer.ReadConfig(environment(nil), p)
-	want := producer.Config{StreamName: "trips", Bucket: "bucket", RecordsPerTick: 1000, SpreadSeconds: 20, PartitionKey: "uniform", Aggregation: "none", Seed: 1}
+	want := producer.Config{StreamName: "trips", Bucket: "bucket", StackName: "streamproof", RecordsPerTick: 1000, SpreadSeconds: 20, PartitionKey: "uniform", Aggregation: "none", Seed: 1}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("defaults (-want +got):\n%s%v", diff, err)
 	}
@@ -35,11 +35,11 @@ func TestReadConfig(t *testing.T) {
 		environment map[string]string
 		want        []string // one a line
 	}{
-		{"nothing", nil, []string{`"STREAM_NAME" is not set`, `"BUCKET" is not set`, `"RECORDS_PER_TICK" is not set`}},
-		{"empty", environment(map[string]string{"STREAM_NAME": "", "BUCKET": ""}), []string{`"STREAM_NAME"`, `"BUCKET"`}},
+		{"nothing", nil, []string{`"STREAM_NAME" is not set`, `"BUCKET" is not set`, `"STACK_NAME" is not set`, `"RECORDS_PER_TICK" is not set`}},
+		{"empty", environment(map[string]string{"STREAM_NAME": "", "BUCKET": "", "STACK_NAME": ""}), []string{`"STREAM_NAME"`, `"BUCKET"`, `"STACK_NAME"`}},
 		{
 			"everything wrong", map[string]string{"RECORDS_PER_TICK": "many", "SPREAD_SECONDS": "601", "PARTITION_KEY": "vendor", "SEED": "-1", "AGGREGATION": "KPL"},
-			[]string{`"STREAM_NAME" is not set`, `"BUCKET" is not set`, "RECORDS_PER_TICK: ", "SPREAD_SECONDS is 601, want 0 to 600", `PARTITION_KEY: partition key "vendor"`, "SEED: ", `AGGREGATION is "KPL", want none or kpl`},
+			[]string{`"STREAM_NAME" is not set`, `"BUCKET" is not set`, `"STACK_NAME" is not set`, "RECORDS_PER_TICK: ", "SPREAD_SECONDS is 601, want 0 to 600", `PARTITION_KEY: partition key "vendor"`, "SEED: ", `AGGREGATION is "KPL", want none or kpl`},
 		},
 		{"too few", environment(map[string]string{"RECORDS_PER_TICK": "0", "SPREAD_SECONDS": "-1"}), []string{"RECORDS_PER_TICK is 0, want 1 to 10000000", "SPREAD_SECONDS is -1"}},
 		{"too many", environment(map[string]string{"RECORDS_PER_TICK": "10000001"}), []string{"RECORDS_PER_TICK is 10000001"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -29,8 +30,8 @@ func TestMillion(t *testing.T) {
 	client := stream.NewClient(aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""),
 	})
-	config := producer.Config{StreamName: "stream", Bucket: "bucket", RecordsPerTick: records, PartitionKey: "uniform", Aggregation: producer.NoAggregation, Seed: 1}
-	handler, err := producer.New(config, embedded(t), client, ledger.NewStore(objects.Client(), "bucket"), slog.New(slog.DiscardHandler))
+	config := producer.Config{StreamName: "stream", Bucket: "bucket", StackName: "streamproof", RecordsPerTick: records, PartitionKey: "uniform", Aggregation: producer.NoAggregation, Seed: 1}
+	handler, err := producer.New(config, embedded(t), client, ledger.NewStore(objects.Client(), "bucket"), slog.New(slog.DiscardHandler), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

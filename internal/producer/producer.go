@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -46,11 +47,13 @@ type Producer struct {
 	client    putter
 	ledger    *ledger.Store
 	log       *slog.Logger
+	metrics   io.Writer
 	published atomic.Bool // whether this process has published the pipeline
 }
 
-// New makes a producer. The Kinesis client is to be one of stream.NewClient.
-func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger) (*Producer, error) {
+// New makes a producer. The Kinesis client is to be one of stream.NewClient, and metrics where the function's log goes, which
+// CloudWatch reads them from.
+func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger, metrics io.Writer) (*Producer, error) {
 	g, err := generator.New(p.Schema, config.Seed)
 	if err != nil {
 		return nil, err
@@ -59,7 +62,7 @@ func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store
 	if err != nil {
 		return nil, err
 	}
-	return &Producer{config: config, pipeline: p, generator: g, key: key, client: client, ledger: store, log: log}, nil
+	return &Producer{config: config, pipeline: p, generator: g, key: key, client: client, ledger: store, log: log, metrics: metrics}, nil
 }
 
 // Crashed is the state in an Answer of a tick whose attempt is over and has left no manifest.
@@ -93,7 +96,7 @@ type Answer struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Handle answers one event and logs one line. An error means that nothing was sent, except where it says otherwise; there
+// Handle answers one event and logs one line, beside the metrics of a tick that it sends. An error means that nothing was sent, except where it says otherwise; there
 // is an answer beside it where a tick was claimed.
 func (p *Producer) Handle(ctx context.Context, event json.RawMessage) (*Answer, error) {
 	answer, err := p.handle(ctx, event)
@@ -163,8 +166,8 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 	return p.send(ctx, claim, deadline.Add(-manifestMargin))
 }
 
-// send sends a claimed tick's records until the given time, and writes its progress and its manifest.
-func (p *Producer) send(ctx context.Context, claim *ledger.Claim, until time.Time) (*Answer, error) {
+// send sends a claimed tick's records until the given time, and writes its progress, its manifest and its metrics.
+func (p *Producer) send(ctx context.Context, claim *ledger.Claim, until time.Time) (answer *Answer, err error) {
 	tick := claim.Tick()
 	delivery := stream.NewDelivery(p.client, p.config.StreamName, p.generator, generator.Tick{
 		Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison,
@@ -185,18 +188,20 @@ func (p *Producer) send(ctx context.Context, claim *ledger.Claim, until time.Tim
 	refusal := delivery.Run(sending)
 	took := time.Since(start)
 	cancel()
-	if err := <-lost; err != nil {
-		return nil, fmt.Errorf("tick %s: the claim was lost while it was being sent: %w", stamp(tick.Tick), err)
+	claimLost := <-lost
+	result := delivery.Result()
+	defer func() { p.writeMetrics(ctx, tick.Tick, result, err) }()
+	if claimLost != nil {
+		return nil, fmt.Errorf("tick %s: the claim was lost while it was being sent: %w", stamp(tick.Tick), claimLost)
 	}
 
-	result := delivery.Result()
 	if err := claim.Complete(ctx, result.Outcomes, result.Shards); err != nil {
 		return nil, errors.Join(
 			fmt.Errorf("tick %s: it was sent, but its manifest cannot be written, so that it will be closed as crashed: %w", stamp(tick.Tick), p.explain(err)),
 			refusal)
 	}
 	tick = claim.Tick()
-	answer := answerOf(&tick)
+	answer = answerOf(&tick)
 	answer.Sent = true
 	answer.Attempts, answer.Throttled = result.Attempts, result.Throttled
 	answer.Seconds = took.Round(time.Millisecond).Seconds()

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ import (
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/ledger/s3test"
+	"streamproof/internal/metrics/metricstest"
 	"streamproof/internal/producer"
 	"streamproof/internal/stream/kinesistest"
 	"streamproof/pipeline"
@@ -48,6 +50,7 @@ type world struct {
 	s3       *s3test.S3
 	put      func(ctx context.Context, call int, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error)
 	log      bytes.Buffer
+	metrics  bytes.Buffer
 	producer *producer.Producer
 
 	mu    sync.Mutex
@@ -84,7 +87,7 @@ func newWorld(t *testing.T, changes map[string]string) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, s3: s3test.New()}
-	w.producer, err = producer.New(config, p, w, ledger.NewStore(w.s3.Client(), config.Bucket), slog.New(slog.NewJSONHandler(&w.log, nil)))
+	w.producer, err = producer.New(config, p, w, ledger.NewStore(w.s3.Client(), config.Bucket), slog.New(slog.NewJSONHandler(&w.log, nil)), &w.metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,20 +265,146 @@ func TestGolden(t *testing.T) {
 			got = append(append(got, data...), '\n')
 		}
 		got = append(got, w.log.Bytes()...)
-		const file = "testdata/answers.txt"
-		if *update {
-			if err := os.WriteFile(file, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
+		golden(t, "testdata/answers.txt", got)
+
+		golden(t, "testdata/metrics.jsonl", w.metrics.Bytes())
+		want := map[string]float64{
+			"RecordsAcknowledged": 900, "RecordsRejected": 0, "RecordsUnknown": 100, "EntriesThrottled": 1, "TicksFailed": 0,
+			"RecordsAcknowledged of shardId-000000000000": 464, "RecordsAcknowledged of shardId-000000000001": 436,
 		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", file, diff)
+		if diff := cmp.Diff(want, w.measured()); diff != "" {
+			t.Errorf("metrics (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// TestMetrics: each tick that is sent is measured once, however it ends, and what sends nothing is not measured.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	const none = 1 << 20
+	for name, tc := range map[string]struct {
+		event       string
+		aggregation string
+		put         func(w *world, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error)
+		s3From      int // the request to S3 from which on all fail
+		want        map[string]float64
+	}{
+		"acknowledged": {
+			`{"records":3}`, "none", nil, none,
+			map[string]float64{"RecordsAcknowledged": 3, "RecordsRejected": 0, "RecordsUnknown": 0, "EntriesThrottled": 0, "TicksFailed": 0, "RecordsAcknowledged of s": 3},
+		},
+		"packed, and throttled twice": {
+			`{"records":100}`, ledger.KPL, func(w *world, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+				if w.calls < 3 {
+					return nil, &types.ProvisionedThroughputExceededException{}
+				}
+				return inOneShard(in), nil
+			}, none,
+			map[string]float64{"RecordsAcknowledged": 100, "RecordsRejected": 0, "RecordsUnknown": 0, "EntriesThrottled": 2, "TicksFailed": 0, "RecordsAcknowledged of s": 100},
+		},
+		"refused": {
+			`{"records":3}`, "none", func(*world, *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+				return nil, &types.ResourceNotFoundException{}
+			}, none,
+			map[string]float64{"RecordsAcknowledged": 0, "RecordsRejected": 3, "RecordsUnknown": 0, "EntriesThrottled": 0, "TicksFailed": 1},
+		},
+		"without a manifest": { // what Kinesis answered is true all the same
+			`{"records":3}`, "none", nil, 2,
+			map[string]float64{"RecordsAcknowledged": 3, "RecordsRejected": 0, "RecordsUnknown": 0, "EntriesThrottled": 0, "TicksFailed": 1, "RecordsAcknowledged of s": 3},
+		},
+		"a shard without a name": { // is none that a dimension can have
+			`{"records":3}`, "none", func(_ *world, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+				out := inOneShard(in)
+				out.Records[0].ShardId = nil
+				return out, nil
+			}, none,
+			map[string]float64{"RecordsAcknowledged": 3, "RecordsRejected": 0, "RecordsUnknown": 0, "EntriesThrottled": 0, "TicksFailed": 0, "RecordsAcknowledged of s": 2},
+		},
+		"not claimed":   {`{"records":3}`, "none", nil, 1, map[string]float64{}},
+		"not published": {`{"records":3}`, "none", nil, 0, map[string]float64{}},
+		"a bad event":   {`{"records":0}`, "none", nil, none, map[string]float64{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, map[string]string{"SPREAD_SECONDS": "0", "AGGREGATION": tc.aggregation})
+				w.put = func(_ context.Context, _ int, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+					if tc.put != nil {
+						return tc.put(w, in)
+					}
+					return inOneShard(in), nil
+				}
+				w.s3.Fault = func(request int, _ string) s3test.Fault {
+					if request >= tc.s3From {
+						return s3test.Denied
+					}
+					return s3test.None
+				}
+				for range 2 { // the second is Lambda's retry
+					_, err := w.invoke(strings.Replace(tc.event, "{", `{"tick":"2000-01-01T00:00:00Z",`, 1))
+					if fails := tc.want["TicksFailed"] == 1 || len(tc.want) == 0; err != nil && !fails {
+						t.Error(err)
+					}
+				}
+				if diff := cmp.Diff(tc.want, w.measured()); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if got, want := strings.Contains(w.log.String(), "metrics not written"), name == "a shard without a name"; got != want {
+					t.Errorf("the log tells of metrics that were not written: %t, want %t", got, want)
+				}
+			})
+		})
+	}
+}
+
+func inOneShard(in *kinesis.PutRecordsInput) *kinesis.PutRecordsOutput {
+	out := stored(in)
+	for i := range out.Records {
+		out.Records[i].ShardId = aws.String("s")
+	}
+	return out
+}
+
+// measured is what CloudWatch has of the producer, by metric and shard. A value that was measured twice is a fault.
+func (w *world) measured() map[string]float64 {
+	w.t.Helper()
+	values := map[string]float64{}
+	for line := range bytes.Lines(w.metrics.Bytes()) {
+		data, about, err := metricstest.Read(line)
+		if err != nil {
+			w.t.Fatalf("%s: %v", line, err)
+		}
+		for _, d := range data {
+			name := d.Name
+			if shard, ok := d.Dimensions["Shard"]; ok {
+				name += " of " + shard
+				delete(d.Dimensions, "Shard")
+			}
+			if _, twice := values[name]; twice || d.Namespace != "Streamproof" || d.Unit != "Count" || !maps.Equal(d.Dimensions, map[string]string{"Stack": "streamproof"}) {
+				w.t.Errorf("got %+v", d)
+			}
+			values[name] = d.Value
+		}
+		if len(about) != 1 || about["Tick"] == "" {
+			w.t.Errorf("the line is about %v, want its tick", about)
+		}
+	}
+	return values
 }
 
 // TestPoison: what is malformed and how it is packed stand in the claim and in the answers, and the stream has both so.
@@ -610,6 +739,9 @@ func TestClaimLost(t *testing.T) {
 		}
 		if w.calls > 2 {
 			t.Errorf("%d calls to Kinesis, want none after the claim was lost at 5 s", w.calls)
+		}
+		if got := w.measured(); got["TicksFailed"] != 1 || got["RecordsAcknowledged"] != float64(w.calls*500) || got["RecordsRejected"] != float64(2000-w.calls*500) {
+			t.Errorf("after %d calls of 500 records, measured %v", w.calls, got)
 		}
 	})
 }
