@@ -166,7 +166,7 @@ func (b *bench) event(columns row.Schema, perRecord, size int) event {
 }
 
 func (b *bench) answerInGo(ctx context.Context, e event) (time.Duration, error) {
-	handler, err := reshape.New(reshape.Config{Output: reshape.JSON, Delimiter: ","}, b.pipeline, slog.New(slog.DiscardHandler))
+	handler, err := reshape.New(reshape.Config{Output: reshape.JSON, Delimiter: ","}, b.pipeline, slog.New(slog.DiscardHandler), io.Discard)
 	if err != nil {
 		return 0, err
 	}

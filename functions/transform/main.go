@@ -31,7 +31,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	handler, err := reshape.New(settings, p, slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	handler, err := reshape.New(settings, p, slog.New(slog.NewJSONHandler(os.Stdout, nil)), os.Stdout)
 	if err != nil {
 		return err
 	}

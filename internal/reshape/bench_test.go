@@ -18,15 +18,18 @@ func BenchmarkInvoke(b *testing.B) {
 		rows   int // of one record
 		trips  bool
 		output string
+		stack  string // for metrics
 	}{
-		{"rows/100", 100, false, JSON},
-		{"rows/1", 1, false, JSON},
-		{"rows/100/csv", 100, false, CSV},
-		{"trips/10", 10, true, JSON},
-		{"trips/1", 1, true, JSON},
+		{"rows/100", 100, false, JSON, ""},
+		{"rows/100/metrics", 100, false, JSON, "streamproof"},
+		{"rows/1", 1, false, JSON, ""},
+		{"rows/100/csv", 100, false, CSV, ""},
+		{"trips/10", 10, true, JSON, ""},
+		{"trips/1", 1, true, JSON, ""},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			h, logged := newHandler(b, bench.output, "|")
+			h.stack = bench.stack
 			event, size, rows := dataEvent(b, h, bench.rows, bench.trips)
 			b.SetBytes(int64(size))
 			b.ReportAllocs()

@@ -22,6 +22,8 @@ type Config struct {
 	Output string `env:"OUTPUT,required"`
 	// Delimiter is that of CSV: one of row.Delimiters, or the word tab. It means nothing for JSON.
 	Delimiter string `env:"DELIMITER" envDefault:","`
+	// StackName is the dimension of the metrics. Where it is empty there are none.
+	StackName string `env:"STACK_NAME"`
 }
 
 // ReadConfig reads the environment, as a map. The error names every fault in it.

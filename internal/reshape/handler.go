@@ -6,12 +6,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"streamproof/internal/metrics"
 	"streamproof/internal/query"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
@@ -29,6 +32,8 @@ type Handler struct {
 	// different numbers of columns, and more than one: a single column of text would take a trip whole.
 	apart   bool
 	log     *slog.Logger
+	stack   string    // empty for no metrics
+	metrics io.Writer // of lines, one a call
 	scratch sync.Pool // of *scratch
 }
 
@@ -44,15 +49,17 @@ type scratch struct {
 	fields          []row.Field
 	trips           bool // the last line of CSV was a trip
 	answer          int  // size of the last answer: the next one is about as large
+	transformed     int  // rows of this event's answer
 }
 
-// New makes a handler for the rows of a pipeline.
-func New(config Config, p *pipeline.Pipeline, log *slog.Logger) (*Handler, error) {
+// New makes a handler for the rows of a pipeline. Its metrics are written where the function's log goes, which CloudWatch reads
+// them from; that has to take lines from many goroutines at once, as os.Stdout does.
+func New(config Config, p *pipeline.Pipeline, log *slog.Logger, metrics io.Writer) (*Handler, error) {
 	output, err := query.Destination(p)
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{output: shape{schema: output}, trips: shape{schema: row.Of(p.Schema)}, log: log}
+	h := &Handler{output: shape{schema: output}, trips: shape{schema: row.Of(p.Schema)}, log: log, stack: config.StackName, metrics: metrics}
 	h.apart = len(h.output.schema) != len(h.trips.schema) && min(len(h.output.schema), len(h.trips.schema)) > 1
 	for _, s := range []*shape{&h.output, &h.trips} {
 		s.write = s.schema.JSON()
@@ -102,6 +109,8 @@ func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	room := MaxAnswer - size // what is left when every record that is still to come goes back as it came
 	s := h.scratch.Get().(*scratch)
 	defer h.scratch.Put(s)
+	s.transformed = 0
+	processingFailed := 0
 	answer := append(make([]byte, 0, min(MaxAnswer, max(size, s.answer+s.answer/8))), head...)
 	for _, r := range records {
 		start := len(answer)
@@ -110,6 +119,7 @@ func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 		switch {
 		case errors.As(err, &bad):
 			h.report(ctx, event, r, bad)
+			processingFailed++
 			answer = append(append(answer, before...), r.id.of(event)...)
 			answer = append(append(answer, failed...), r.data.of(event)...)
 			answer = append(answer, after...)
@@ -120,7 +130,33 @@ func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	}
 	answer = append(bytes.TrimSuffix(answer, []byte(",")), tail...)
 	s.answer = len(answer)
+	h.measure(ctx, s.transformed, processingFailed)
 	return answer, nil
+}
+
+// measure writes the metrics of an event that was answered, as one line:
+//
+//	RowsTransformed          rows of the records that go back as Ok
+//	RecordsProcessingFailed  records that go back as ProcessingFailed, which no metric of Firehose or of Lambda counts: to
+//	                         Lambda the call succeeded, and Firehose counts what was processed, and not what was not
+//
+// Both have the unit Count and the dimension Stack: two custom metrics. Firehose calls again where it has not seen the answer,
+// so rows may be counted twice. An event that has no answer has no line: Lambda's own Errors counts it, and Firehose's
+// ExecuteProcessing.Success falls. What cannot be written fails nothing, since the rows are worth more.
+func (h *Handler) measure(ctx context.Context, transformed, processingFailed int) {
+	if h.stack == "" {
+		return
+	}
+	line, err := metrics.Line(time.Now(), []metrics.Dimension{{Name: metrics.Stack, Value: h.stack}}, []metrics.Metric{
+		metrics.Of("RowsTransformed", metrics.Count, int64(transformed)),
+		metrics.Of("RecordsProcessingFailed", metrics.Count, int64(processingFailed)),
+	}, nil)
+	if err == nil {
+		_, err = h.metrics.Write(line)
+	}
+	if err != nil {
+		h.log.LogAttrs(ctx, slog.LevelWarn, "metrics not written", slog.String("error", err.Error()))
+	}
 }
 
 // distinct checks that no recordId is there twice, so that none is answered twice. Firehose's own are mostly in order, and
@@ -182,7 +218,8 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r record, s *sc
 	const end = `"` + after
 	limit -= len(end)
 	s.rows = s.rows[:0]
-	for rest, number := s.data, 1; len(rest) > 0; number++ {
+	number := 1
+	for rest := s.data; len(rest) > 0; number++ {
 		line := rest
 		if newline := bytes.IndexByte(rest, '\n'); newline >= 0 {
 			line, rest = rest[:newline], rest[newline+1:]
@@ -205,6 +242,7 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r record, s *sc
 			s.rows = append(s.rows[:0], s.rows[whole:]...)
 		}
 	}
+	s.transformed += number - 1
 	return append(answer, end...), nil
 }
 

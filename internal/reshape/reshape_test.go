@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -58,7 +59,7 @@ func newHandler(t testing.TB, output, delimiter string) (*Handler, *bytes.Buffer
 		return a
 	}
 	log := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
-	h, err := New(Config{Output: output, Delimiter: delimiter}, p, log)
+	h, err := New(Config{Output: output, Delimiter: delimiter}, p, log, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +242,7 @@ func TestWhatIsNoEvent(t *testing.T) {
 // Whatever comes in: each record comes back once and in order, whole or not at all, and as the rows that it was.
 func TestAnswersAreWhole(t *testing.T) {
 	handlers := []*Handler{}
-	for _, form := range []Config{{JSON, ","}, {CSV, ","}, {CSV, ";"}, {CSV, "|"}, {CSV, "\t"}} {
+	for _, form := range []struct{ Output, Delimiter string }{{JSON, ","}, {CSV, ","}, {CSV, ";"}, {CSV, "|"}, {CSV, "\t"}} {
 		h, _ := newHandler(t, form.Output, form.Delimiter)
 		handlers = append(handlers, h)
 	}
@@ -452,10 +453,11 @@ func TestReadConfig(t *testing.T) {
 		want        Config
 		err         []string
 	}{
-		{map[string]string{"OUTPUT": "JSON"}, Config{JSON, ","}, nil},
-		{map[string]string{"OUTPUT": "CSV", "DELIMITER": "tab"}, Config{CSV, "\t"}, nil},
-		{map[string]string{"OUTPUT": "CSV", "DELIMITER": "\t"}, Config{CSV, "\t"}, nil},
-		{map[string]string{"OUTPUT": "CSV", "DELIMITER": "|"}, Config{CSV, "|"}, nil},
+		{map[string]string{"OUTPUT": "JSON"}, Config{JSON, ",", ""}, nil},
+		{map[string]string{"OUTPUT": "CSV", "DELIMITER": "tab"}, Config{CSV, "\t", ""}, nil},
+		{map[string]string{"OUTPUT": "CSV", "DELIMITER": "\t"}, Config{CSV, "\t", ""}, nil},
+		{map[string]string{"OUTPUT": "JSON", "STACK_NAME": "streamproof"}, Config{JSON, ",", "streamproof"}, nil},
+		{map[string]string{"OUTPUT": "CSV", "DELIMITER": "|"}, Config{CSV, "|", ""}, nil},
 		{map[string]string{"DELIMITER": ":"}, Config{}, []string{`"OUTPUT" is not set`, `DELIMITER is ":"`}},
 		{map[string]string{"OUTPUT": "csv", "DELIMITER": ",;"}, Config{}, []string{`OUTPUT is "csv", want JSON or CSV`, `DELIMITER is ",;"`}},
 	} {
