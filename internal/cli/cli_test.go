@@ -279,8 +279,26 @@ func TestSettled(t *testing.T) {
 		{"not proven", report.Report{Verdict: proof.NotProven, Counts: proof.Counts{InFlight: 1}}, true},
 	}
 	for _, test := range tests {
-		if got := settled(&test.r); got != test.want {
+		if got := settled(&test.r, 3); got != test.want {
 			t.Errorf("%s: got %t, want %t", test.name, got, test.want)
+		}
+	}
+}
+
+func TestScheduleTimeout(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		expression, state string
+		want              time.Duration
+	}{
+		{"rate(1 minute)", "ENABLED", 3 * time.Minute},
+		{"rate(5 minutes)", "ENABLED", 7 * time.Minute},
+		{"rate(6 minutes)", "ENABLED", 0},
+		{"rate(1 minute)", "DISABLED", 0},
+		{"cron(* * * * ? *)", "ENABLED", 0},
+	} {
+		if got := scheduleTimeout(stack.Schedule{Expression: test.expression, State: test.state}); got != test.want {
+			t.Errorf("%s, %s: got %s, want %s", test.expression, test.state, got, test.want)
 		}
 	}
 }

@@ -18,8 +18,10 @@ import (
 
 const (
 	ticksByHand = 2
-	// scheduleTimeout is for a rate of a minute, which the emulator looks at every 10 seconds.
-	scheduleTimeout = 3 * time.Minute
+	// longestInterval is that of a schedule of which a tick is waited for.
+	longestInterval = 5 * time.Minute
+	// scheduleMargin is for the emulator, which looks at a schedule every 10 seconds, and for the tick to be sent.
+	scheduleMargin = 2 * time.Minute
 	// deliveryMargin is for the ticks that go on beside the deadline of those that are waited for.
 	deliveryMargin = time.Minute
 	lookEvery      = 2 * time.Second
@@ -86,14 +88,15 @@ func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *re
 		end.end(stopped)
 		err = errors.Join(err, stopped)
 	}()
-	if err := c.produce(ctx, p, s.Stack); err != nil {
+	ticks, err := c.produce(ctx, p, s.Stack)
+	if err != nil {
 		return nil, err
 	}
-	return awaitDelivery(ctx, p, s.Stack)
+	return awaitDelivery(ctx, p, s.Stack, ticks)
 }
 
-// produce has ticks made by hand, and waits for one of the schedule.
-func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) error {
+// produce has ticks made by hand, and waits for one of the schedule, where one comes soon. It tells how many there are at least.
+func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) (ticks int, err error) {
 	since := time.Now()
 	var byHand []string
 	for i := range ticksByHand {
@@ -101,19 +104,37 @@ func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) erro
 		answer, _, err := s.Produce(ctx, time.Now().Truncate(time.Millisecond), c.Records, c.Poison)
 		st.end(err)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		byHand = append(byHand, ledger.TickKey(answer.Tick))
 	}
-	st := p.begin("wait for a tick of the schedule, which fires every minute")
-	err := awaitSchedule(ctx, s, since, byHand)
+	schedule, err := s.Schedule(ctx)
+	if err != nil {
+		return 0, err
+	}
+	timeout := scheduleTimeout(schedule)
+	if timeout == 0 {
+		p.begin(fmt.Sprintf("do not wait for the schedule, which is %s and %s", schedule.Expression, schedule.State)).end(nil)
+		return ticksByHand, nil
+	}
+	st := p.begin("wait for a tick of the schedule, which is " + schedule.Expression)
+	err = awaitSchedule(ctx, s, since, byHand, timeout)
 	st.end(err)
-	return err
+	return ticksByHand + 1, err
+}
+
+// scheduleTimeout is how long a tick of the schedule is waited for at most: 0 where none comes soon.
+func scheduleTimeout(s stack.Schedule) time.Duration {
+	interval, ok := s.Interval()
+	if !ok || !s.Enabled() || interval > longestInterval {
+		return 0
+	}
+	return interval + scheduleMargin
 }
 
 // awaitSchedule returns when a tick that was not made by hand is complete.
-func awaitSchedule(ctx context.Context, s *stack.Stack, since time.Time, byHand []string) error {
-	waiting, cancel := context.WithTimeout(ctx, scheduleTimeout)
+func awaitSchedule(ctx context.Context, s *stack.Stack, since time.Time, byHand []string, timeout time.Duration) error {
+	waiting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		keys, err := s.TickKeys(waiting, since)
@@ -136,13 +157,14 @@ func awaitSchedule(ctx context.Context, s *stack.Stack, since time.Time, byHand 
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fmt.Errorf("the schedule completed no tick within %s: look at the emulator's log", scheduleTimeout)
+			return fmt.Errorf("the schedule completed no tick within %s: look at the emulator's log", timeout)
 		}
 	}
 }
 
-// awaitDelivery has the verifier judge until nothing owed is on its way any more, something is wrong, or the deadline is past.
-func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack) (r *report.Report, err error) {
+// awaitDelivery has the verifier judge until nothing owed by so many ticks is on its way any more, something is wrong, or the
+// deadline is past.
+func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack, ticks int) (r *report.Report, err error) {
 	st := p.begin("wait until every owed row is delivered")
 	defer func() { st.end(err) }()
 	deadline := time.Now().Add(s.Outputs.DeliveryDeadline + deliveryMargin)
@@ -150,7 +172,7 @@ func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack) (r *report.
 		if r, _, err = s.Verify(ctx); err != nil {
 			return nil, err
 		}
-		if settled(r) || time.Now().After(deadline) {
+		if settled(r, ticks) || time.Now().After(deadline) {
 			return r, nil
 		}
 		st.update(fmt.Sprintf("%d of %d", r.Counts.Delivered+r.Counts.Rejects, r.Counts.Owed))
@@ -161,9 +183,9 @@ func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack) (r *report.
 }
 
 // settled tells whether the verdict is one to end with. What is wrong stays wrong; what is undecided may yet be decided.
-func settled(r *report.Report) bool {
+func settled(r *report.Report, ticks int) bool {
 	return r.Verdict == proof.NotProven ||
-		r.Verdict == proof.Proven && r.Counts.InFlight == 0 && r.Covers.Ticks > ticksByHand
+		r.Verdict == proof.Proven && r.Counts.InFlight == 0 && r.Covers.Ticks >= ticks
 }
 
 func pause(ctx context.Context) error {

@@ -40,6 +40,21 @@ type Schedule struct {
 // Enabled tells whether the schedule produces.
 func (s Schedule) Enabled() bool { return s.State == string(schedulertypes.ScheduleStateEnabled) }
 
+// Interval is the time from one tick to the next, where the schedule is a rate.
+func (s Schedule) Interval() (interval time.Duration, ok bool) {
+	var n int64
+	var unit string
+	if _, err := fmt.Sscanf(s.Expression, "rate(%d %s", &n, &unit); err != nil {
+		return 0, false
+	}
+	for name, one := range map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour} {
+		if unit == name+")" || unit == name+"s)" {
+			return time.Duration(n) * one, n > 0
+		}
+	}
+	return 0, false
+}
+
 // Schedule describes the producer's schedule.
 func (s *Stack) Schedule(ctx context.Context) (Schedule, error) {
 	got, err := s.getSchedule(ctx)

@@ -94,6 +94,19 @@ func (s *scheduled) open() *stack.Stack {
 	return opened
 }
 
+func TestInterval(t *testing.T) {
+	t.Parallel()
+	for expression, want := range map[string]time.Duration{
+		"rate(1 minute)": time.Minute, "rate(5 minutes)": 5 * time.Minute, "rate(1 hour)": time.Hour, "rate(36 hours)": 36 * time.Hour, "rate(2 days)": 48 * time.Hour,
+		"rate(0 minutes)": 0, "rate(-1 hours)": 0, "rate(1 week)": 0, "rate(5)": 0, "rate(5 minutes": 0, "cron(0 * * * ? *)": 0, "at(2026-11-23T20:00:00)": 0, "": 0,
+	} {
+		got, ok := stack.Schedule{Expression: expression}.Interval()
+		if ok != (want > 0) || ok && got != want {
+			t.Errorf("%s: got %s, %t, want %s", expression, got, ok, want)
+		}
+	}
+}
+
 // TestEnableSchedule: everything of the schedule but its state is given again, since what is not would be lost.
 func TestEnableSchedule(t *testing.T) {
 	t.Parallel()
