@@ -15,6 +15,23 @@ import (
 const placeholder = "<aws.scheduler.scheduled-time>"
 
 // OldestTick is how long ago a tick may be when its event arrives. Verifications look back a little further.
+//
+// No repetition of a scheduled event comes so late, whatever the schedule's rate. After a tick's time, by the template:
+//
+//	60 s   until EventBridge Scheduler calls Lambda, which it does to the minute
+//	300 s  for which it repeats a call that Lambda refused (RetryPolicy)
+//	600 s  for which Lambda keeps the event (EventInvokeConfig)
+//
+// So the last attempt begins 960 s, or 16 minutes, after the tick's time, and 24 hours are 90 times that. The 600 s have room
+// for Lambda's two retries, which come 1 and 2 minutes after a failure: 3 × 120 s (Timeout) + 60 s + 120 s = 540 s.
+//
+// Nor is a late one judged wrongly. What it finds claimed is a success that sends nothing: complete, in progress, or crashed. An
+// attempt's lease is its time-out, so that a retry, a minute after Lambda has killed it, finds the lease over. What it claims is
+// due by its own claim and manifest, and no clock starts at the tick's time. Were AWS's longest ages set (24 hours and 6), an event
+// could be refused here: before anything is claimed, so that nobody owes it.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 const OldestTick = 24 * time.Hour
 
 // An order is what an event asks for.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -216,6 +217,37 @@ func TestBadEvents(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLatestRetry: by the template's ages, the last attempt at a scheduled tick comes when the comment of OldestTick says so, and
+// when its event is still taken.
+func TestLatestRetry(t *testing.T) {
+	template, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	latest := time.Minute // the precision of EventBridge Scheduler
+	ages := regexp.MustCompile(`MaximumEventAgeInSeconds: (\d+)`).FindAllSubmatch(template, -1)
+	for _, age := range ages {
+		seconds, err := time.ParseDuration(string(age[1]) + "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		latest += seconds
+	}
+	if want := 16 * time.Minute; len(ages) != 2 || latest != want || latest >= producer.OldestTick {
+		t.Errorf("%d ages, and the latest retry after %s, want 2 and %s: correct the comment of OldestTick and docs/decisions/0011-changing-the-pipeline.md", len(ages), latest, want)
+	}
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		// A second, since a tick is named in whole ones here.
+		for age, taken := range map[time.Duration]bool{latest: true, producer.OldestTick - time.Second: true, producer.OldestTick + time.Second: false} {
+			answer, err := w.invoke(fmt.Sprintf(`{"scheduledTime":%q}`, time.Now().Add(-age).Format(time.RFC3339)))
+			if (err == nil) != taken || taken && !answer.Sent {
+				t.Errorf("after %s: got %+v, %v, want it to be taken: %t", age, answer, err, taken)
+			}
+		}
+	})
 }
 
 // TestGolden pins the answer and the log line of a tick with every outcome in it, and those of a second event for it.
