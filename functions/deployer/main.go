@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -46,8 +47,9 @@ func run(ctx context.Context) error {
 		Pipeline:     p,
 		Uploader:     manager.NewUploader(objects),
 		Objects:      objects,
-		Ledger:       func(bucket string) deployer.Publisher { return ledger.NewStore(objects, bucket) },
+		Ledger:       func(bucket string) deployer.Ledger { return ledger.NewStore(objects, bucket) },
 		Applications: kinesisanalyticsv2.NewFromConfig(cfg),
+		Stacks:       cloudformation.NewFromConfig(cfg),
 		Log:          slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	}
 	lambda.Start(cfn.LambdaWrap(d.Handle))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,24 +32,17 @@ type uploader interface {
 	Upload(ctx context.Context, in *s3.PutObjectInput, opts ...func(*manager.Uploader)) (*manager.UploadOutput, error)
 }
 
-type deleter interface {
-	DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, opts ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
-}
-
-var (
-	_ uploader = (*manager.Uploader)(nil)
-	_ deleter  = (*s3.Client)(nil)
-)
+var _ uploader = (*manager.Uploader)(nil)
 
 // code answers for Custom::AnalyticsCode. The physical id is the JAR's key, so that new code replaces the resource.
-func (d *Deployer) code(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
+func (d *Deployer) code(ctx context.Context, log *slog.Logger, event cfn.Event) (string, map[string]any, error) {
 	props, err := properties(event, "Bucket")
 	if err != nil {
 		return "", nil, err
 	}
 	bucket := props["Bucket"]
 	if event.RequestType == cfn.RequestDelete {
-		return event.PhysicalResourceID, nil, d.deleteCode(ctx, bucket, event.PhysicalResourceID)
+		return event.PhysicalResourceID, nil, d.deleteCode(ctx, log, bucket, event.PhysicalResourceID)
 	}
 	key, err := d.uploadCode(ctx, bucket)
 	if err != nil {
@@ -57,7 +51,8 @@ func (d *Deployer) code(ctx context.Context, event cfn.Event) (string, map[strin
 	return key, map[string]any{"Key": key}, nil
 }
 
-// uploadCode uploads the JAR and returns its key. An upload over the same key writes the same bytes.
+// uploadCode uploads the JAR and returns its key. What stands under the key already has the same bytes: in a bucket with
+// versions, writing it again would keep it twice.
 func (d *Deployer) uploadCode(ctx context.Context, bucket string) (string, error) {
 	jar, err := os.Open(d.JAR)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,20 +76,24 @@ func (d *Deployer) uploadCode(ctx context.Context, bucket string) (string, error
 		Key:         &key,
 		Body:        jar,
 		ContentType: aws.String("application/java-archive"),
+		IfNoneMatch: aws.String("*"),
 	})
-	if err != nil {
+	if err != nil && !isCode(err, "PreconditionFailed") {
 		return "", fmt.Errorf("upload the JAR to s3://%s/%s: %w", bucket, key, err)
 	}
 	return key, nil
 }
 
-// deleteCode deletes the JAR under this key. A resource that was never made has another kind of id: nothing is deleted.
-func (d *Deployer) deleteCode(ctx context.Context, bucket, key string) error {
+// deleteCode deletes all versions of the JAR under this key. A resource that was never made has another kind of id: nothing
+// is deleted.
+func (d *Deployer) deleteCode(ctx context.Context, log *slog.Logger, bucket, key string) error {
 	if !codeKey.MatchString(key) {
 		return nil
 	}
-	if _, err := d.Objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key}); err != nil {
-		return fmt.Errorf("delete s3://%s/%s: %w", bucket, key, err)
+	c := contents{bucket: bucket, calls: d.Objects, log: log}
+	err := c.purge(ctx, key, func(k string) bool { return k == key })
+	if isCode(err, "NoSuchBucket") {
+		return nil
 	}
-	return nil
+	return err
 }

@@ -5,21 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"streamproof/internal/ledger"
 	"streamproof/pipeline"
 )
 
 // The types of the custom resources, as the template names them.
 const (
-	CodeType = "Custom::AnalyticsCode"
-	RunType  = "Custom::AnalyticsRun"
+	ContentsType = "Custom::BucketContents"
+	CodeType     = "Custom::AnalyticsCode"
+	RunType      = "Custom::AnalyticsRun"
 )
 
 // answerMargin is what is kept of the function's time for the answer to CloudFormation.
 const answerMargin = 20 * time.Second
+
+// reasonLimit bounds the part of a reason whose length is not ours to choose.
+const reasonLimit = 1500
 
 // A Deployer answers the requests of the custom resources.
 type Deployer struct {
@@ -29,18 +36,35 @@ type Deployer struct {
 	Pipeline *pipeline.Pipeline
 
 	Uploader uploader
-	Objects  deleter
+	Objects  objects
 	// Ledger is the ledger in a bucket.
-	Ledger       func(bucket string) Publisher
+	Ledger       func(bucket string) Ledger
 	Applications applications
+	Stacks       stacks
 	Log          *slog.Logger
 }
 
-// A Publisher is what the deployer needs of a ledger.
-type Publisher interface {
+type objects interface {
+	HeadBucket(ctx context.Context, in *s3.HeadBucketInput, opts ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
+	ListObjectVersions(ctx context.Context, in *s3.ListObjectVersionsInput, opts ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
+	DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput, opts ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error)
+	DeleteBucket(ctx context.Context, in *s3.DeleteBucketInput, opts ...func(*s3.Options)) (*s3.DeleteBucketOutput, error)
+}
+
+// A Ledger is what the deployer needs of one.
+type Ledger interface {
 	// PublishPipeline writes the pipeline under its hash, and succeeds where it stands already.
 	PublishPipeline(ctx context.Context, p *pipeline.Pipeline) error
+	// ClaimFor claims the bucket for a stack, and succeeds where it is claimed for the same one already.
+	ClaimFor(ctx context.Context, stack ledger.Stack) error
+	// ClaimedFor is the stack that the bucket is claimed for; nil where it is for none.
+	ClaimedFor(ctx context.Context) (*ledger.Stack, error)
 }
+
+var (
+	_ objects = (*s3.Client)(nil)
+	_ Ledger  = (*ledger.Store)(nil)
+)
 
 // Handle answers one request; it is to be wrapped in cfn.LambdaWrap. The answer is the resource's physical id and the
 // attributes that the template can read from it. An error makes CloudFormation roll back with the error as its reason.
@@ -57,12 +81,14 @@ func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[str
 	var data map[string]any
 	var err error
 	switch event.ResourceType {
+	case ContentsType:
+		id, err = d.contents(ctx, log, event)
 	case CodeType:
-		id, data, err = d.code(ctx, event)
+		id, data, err = d.code(ctx, log, event)
 	case RunType:
 		id, err = d.run(ctx, log, event)
 	default:
-		err = fmt.Errorf("the deployer knows %s and %s, not %s", CodeType, RunType, event.ResourceType)
+		err = fmt.Errorf("the deployer knows %s, %s and %s, not %s", ContentsType, CodeType, RunType, event.ResourceType)
 	}
 	if id == "" || (err != nil && event.PhysicalResourceID != "") {
 		// Another id than before would tell CloudFormation that the resource was replaced.
@@ -86,4 +112,22 @@ func properties(event cfn.Event, names ...string) (map[string]string, error) {
 		values[name] = value
 	}
 	return values, errors.Join(faults...)
+}
+
+// shorten keeps a part of an error inside the 4 KB that an answer to CloudFormation may have.
+func shorten(text string) string {
+	if len(text) <= reasonLimit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:reasonLimit], "") + "…"
+}
+
+// sleep waits, unless the time is over before.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

@@ -1,17 +1,21 @@
 package deployer_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,43 +26,239 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 
 	"streamproof/internal/deployer"
+	"streamproof/internal/ledger"
 	"streamproof/pipeline"
 )
 
 // timeout is the function's, as in the template. The tests run in synctest bubbles, whose clock moves when all wait.
 const timeout = 15 * time.Minute
 
-// bucket is a fake of S3 with one bucket.
+// bucket is a fake of S3 with one bucket, which keeps versions.
 type bucket struct {
-	objects map[string]string
-	err     error
+	mu       sync.Mutex
+	stands   []stored // the older ones first
+	gone     bool
+	ids      int
+	pageSize int // of a listing; 1000 where it is 0
+	calls    map[string]int
+	// Each of these, where set, is asked before the call is carried out.
+	upload func() error
+	head   func(in *s3.HeadBucketInput) (*s3.HeadBucketOutput, error)
+	list   func() error
+	refuse func(v stored) (code string) // of one version; empty deletes it
+	remove func() error                 // DeleteBucket
 }
 
-func (b *bucket) Upload(_ context.Context, in *s3.PutObjectInput, _ ...func(*manager.Uploader)) (*manager.UploadOutput, error) {
-	if b.err != nil {
-		return nil, b.err
+// stored is one version of an object, or a delete marker.
+type stored struct {
+	key, id, body string
+	marker        bool
+}
+
+func newBucket(keys ...string) *bucket {
+	b := &bucket{calls: map[string]int{}}
+	for _, key := range keys {
+		b.put(key, "")
+	}
+	return b
+}
+
+func (b *bucket) put(key, body string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ids++
+	b.stands = append(b.stands, stored{key: key, id: strconv.Itoa(b.ids), body: body})
+}
+
+// hide deletes as somebody does who names no version.
+func (b *bucket) hide(key string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ids++
+	b.stands = append(b.stands, stored{key: key, id: strconv.Itoa(b.ids), marker: true})
+}
+
+// newest is the newest version under a key, which is what a reader sees.
+func (b *bucket) newest(key string) (stored, bool) {
+	for _, v := range slices.Backward(b.stands) {
+		if v.key == key {
+			return v, !v.marker
+		}
+	}
+	return stored{}, false
+}
+
+// keys has a key for each version and each delete marker, in order.
+func (b *bucket) keys() string {
+	var keys []string
+	for _, v := range b.stands {
+		keys = append(keys, v.key)
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, " ")
+}
+
+func apiError(code string) error { return &smithy.GenericAPIError{Code: code, Message: "as asked"} }
+
+// asked counts the call and says whether it can be carried out.
+func (b *bucket) asked(ctx context.Context, call string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls[call]++
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if b.gone {
+		return apiError("NoSuchBucket")
+	}
+	return nil
+}
+
+func (b *bucket) Upload(ctx context.Context, in *s3.PutObjectInput, _ ...func(*manager.Uploader)) (*manager.UploadOutput, error) {
+	if err := b.asked(ctx, "Upload"); err != nil {
+		return nil, err
+	}
+	if b.upload != nil {
+		return nil, b.upload()
+	}
+	if _, ok := b.newest(*in.Key); ok && in.IfNoneMatch != nil {
+		return nil, fmt.Errorf("upload multipart failed: %w", apiError("PreconditionFailed"))
 	}
 	data, err := io.ReadAll(in.Body)
-	b.objects[*in.Bucket+"/"+*in.Key] = string(data)
+	b.put(*in.Key, string(data))
 	return &manager.UploadOutput{}, err
 }
 
-func (b *bucket) DeleteObject(_ context.Context, in *s3.DeleteObjectInput, _ ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
-	delete(b.objects, *in.Bucket+"/"+*in.Key)
-	return &s3.DeleteObjectOutput{}, b.err
+func (b *bucket) HeadBucket(ctx context.Context, in *s3.HeadBucketInput, _ ...func(*s3.Options)) (*s3.HeadBucketOutput, error) {
+	if err := b.asked(ctx, "HeadBucket"); err != nil {
+		return nil, err
+	}
+	return b.head(in)
 }
 
-// ledger is a fake ledger that counts publications.
-type ledger struct {
+func (b *bucket) ListObjectVersions(ctx context.Context, in *s3.ListObjectVersionsInput, _ ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error) {
+	if err := b.asked(ctx, "ListObjectVersions"); err != nil {
+		return nil, err
+	}
+	if b.list != nil {
+		if err := b.list(); err != nil {
+			return nil, err
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	number := func(id string) int { n, _ := strconv.Atoi(id); return n }
+	all := slices.Clone(b.stands)
+	slices.SortFunc(all, func(v, w stored) int {
+		return cmp.Or(strings.Compare(v.key, w.key), number(w.id)-number(v.id))
+	})
+	size := cmp.Or(b.pageSize, 1000)
+	out := &s3.ListObjectVersionsOutput{IsTruncated: aws.Bool(false)}
+	for _, v := range all {
+		after := in.KeyMarker == nil || v.key > *in.KeyMarker ||
+			v.key == *in.KeyMarker && in.VersionIdMarker != nil && number(v.id) < number(*in.VersionIdMarker)
+		if !after || !strings.HasPrefix(v.key, aws.ToString(in.Prefix)) {
+			continue
+		}
+		if len(out.Versions)+len(out.DeleteMarkers) == size {
+			out.IsTruncated = aws.Bool(true)
+			break
+		}
+		if v.marker {
+			out.DeleteMarkers = append(out.DeleteMarkers, s3types.DeleteMarkerEntry{Key: &v.key, VersionId: &v.id})
+		} else {
+			out.Versions = append(out.Versions, s3types.ObjectVersion{Key: &v.key, VersionId: &v.id})
+		}
+		out.NextKeyMarker, out.NextVersionIdMarker = &v.key, &v.id
+	}
+	return out, nil
+}
+
+func (b *bucket) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput, _ ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error) {
+	if err := b.asked(ctx, "DeleteObjects"); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(in.Delete.Objects); n == 0 || n > 1000 {
+		return nil, apiError("MalformedXML")
+	}
+	out := &s3.DeleteObjectsOutput{}
+	for _, o := range in.Delete.Objects {
+		b.stands = slices.DeleteFunc(b.stands, func(v stored) bool {
+			if v.key != *o.Key || v.id != *o.VersionId {
+				return false
+			}
+			if b.refuse != nil {
+				if code := b.refuse(v); code != "" {
+					out.Errors = append(out.Errors, s3types.Error{Key: o.Key, VersionId: o.VersionId, Code: &code, Message: aws.String("as asked")})
+					return false
+				}
+			}
+			return true
+		})
+	}
+	return out, nil
+}
+
+func (b *bucket) DeleteBucket(ctx context.Context, _ *s3.DeleteBucketInput, _ ...func(*s3.Options)) (*s3.DeleteBucketOutput, error) {
+	if err := b.asked(ctx, "DeleteBucket"); err != nil {
+		return nil, err
+	}
+	if b.remove != nil {
+		if err := b.remove(); err != nil {
+			return nil, err
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.stands) > 0 {
+		return nil, apiError("BucketNotEmpty")
+	}
+	b.gone = true
+	return &s3.DeleteBucketOutput{}, nil
+}
+
+// book is a fake of the ledger in a bucket, which counts publications.
+type book struct {
+	*bucket
 	published int
 	err       error
 }
 
-func (l *ledger) PublishPipeline(context.Context, *pipeline.Pipeline) error {
+func (l *book) PublishPipeline(context.Context, *pipeline.Pipeline) error {
 	l.published++
 	return l.err
+}
+
+func (l *book) ClaimFor(_ context.Context, stack ledger.Stack) error {
+	if l.err != nil {
+		return l.err
+	}
+	if stands, _ := l.ClaimedFor(context.Background()); stands != nil && !stands.Same(stack) {
+		return &ledger.TakenError{Bucket: "a-bucket", Asking: stack, Stands: *stands}
+	} else if stands == nil {
+		body, err := stack.Encode()
+		if err != nil {
+			return err
+		}
+		l.put(ledger.StackKey, string(body))
+	}
+	return nil
+}
+
+func (l *book) ClaimedFor(ctx context.Context) (*ledger.Stack, error) {
+	if err := l.asked(ctx, "GetObject"); err != nil {
+		return nil, err
+	}
+	if v, ok := l.newest(ledger.StackKey); ok {
+		return ledger.DecodeStack([]byte(v.body))
+	}
+	return nil, l.err
 }
 
 // flink is a fake of Managed Flink with one application. Its status moves along next, one a DescribeApplication; the
@@ -198,16 +398,19 @@ func jar(t *testing.T, content string) (path, key string) {
 func TestCodeIsUploadedUnderItsHash(t *testing.T) {
 	t.Parallel()
 	path, key := jar(t, "new code")
+	b := newBucket()
 	for _, sample := range []string{"code-create", "code-update"} {
-		b := &bucket{objects: map[string]string{}}
 		id, data, err := handle(t, &deployer.Deployer{JAR: path, Uploader: b, Objects: b}, sample, nil)
 		check(t, err, "")
 		if id != key || data["Key"] != key {
 			t.Errorf("%s: got physical id %s and key %v, want %s", sample, id, data["Key"], key)
 		}
-		if got, want := b.objects["a-bucket/"+key], "new code"; got != want {
-			t.Errorf("%s: got %q in the bucket, want %q", sample, got, want)
+		if got, _ := b.newest(key); got.body != "new code" {
+			t.Errorf("%s: got %q in the bucket, want the code", sample, got.body)
 		}
+	}
+	if got := b.keys(); got != key {
+		t.Errorf("got %s in the bucket, want the JAR once", got)
 	}
 }
 
@@ -215,7 +418,8 @@ func TestCodeIsDeletedByItsOwnKeyOnly(t *testing.T) {
 	t.Parallel()
 	_, old := jar(t, "old code")
 	_, young := jar(t, "new code")
-	b := &bucket{objects: map[string]string{"a-bucket/" + old: "", "a-bucket/" + young: "", "a-bucket/ledger/ticks/1": ""}}
+	b := newBucket(old, old, young, "ledger/ticks/1", old+".txt")
+	b.hide(old)
 	d := &deployer.Deployer{Objects: b}
 
 	_, _, err := handle(t, d, "code-delete", func(e *cfn.Event) { e.PhysicalResourceID = old })
@@ -225,14 +429,28 @@ func TestCodeIsDeletedByItsOwnKeyOnly(t *testing.T) {
 		_, _, err := handle(t, d, "code-delete", func(e *cfn.Event) { e.PhysicalResourceID = id })
 		check(t, err, "")
 	}
-	if _, ok := b.objects["a-bucket/"+old]; ok || len(b.objects) != 2 {
-		t.Errorf("got %v left in the bucket, want all but %s", b.objects, old)
+	want := []string{old + ".txt", young, "ledger/ticks/1"}
+	slices.Sort(want)
+	if got := b.keys(); got != strings.Join(want, " ") {
+		t.Errorf("got %s left in the bucket, want all but every version of %s", got, old)
 	}
+	b.gone = true
+	_, _, err = handle(t, d, "code-delete", func(e *cfn.Event) { e.PhysicalResourceID = old })
+	check(t, err, "")
 }
 
 func TestCodeFaults(t *testing.T) {
 	t.Parallel()
 	path, key := jar(t, "new code")
+	denied := func() *bucket {
+		b := newBucket()
+		b.upload = func() error { return apiError("AccessDenied") }
+		return b
+	}
+	undeletable := newBucket(key)
+	undeletable.refuse = func(stored) string { return "AccessDenied" }
+	unlistable := newBucket(key)
+	unlistable.list = func() error { return apiError("AccessDenied") }
 	tests := []struct {
 		name   string
 		d      deployer.Deployer
@@ -243,9 +461,10 @@ func TestCodeFaults(t *testing.T) {
 	}{
 		{"no JAR", deployer.Deployer{JAR: path + ".not-there"}, "code-create", nil, "", "no JAR built"},
 		{"a folder for a JAR", deployer.Deployer{JAR: filepath.Dir(path)}, "code-create", nil, "", "read the JAR"},
-		{"upload denied", deployer.Deployer{JAR: path, Uploader: &bucket{err: errors.New("AccessDenied")}}, "code-create", nil, "", "upload the JAR to s3://a-bucket/" + key + ": AccessDenied"},
-		{"upload denied on update", deployer.Deployer{JAR: path, Uploader: &bucket{err: errors.New("AccessDenied")}}, "code-update", func(e *cfn.Event) { e.PhysicalResourceID = "the old id" }, "the old id", "AccessDenied"},
-		{"delete denied", deployer.Deployer{Objects: &bucket{err: errors.New("AccessDenied")}}, "code-delete", func(e *cfn.Event) { e.PhysicalResourceID = key }, key, "delete s3://a-bucket/" + key},
+		{"upload denied", deployer.Deployer{JAR: path, Uploader: denied()}, "code-create", nil, "", "upload the JAR to s3://a-bucket/" + key + ": api error AccessDenied"},
+		{"upload denied on update", deployer.Deployer{JAR: path, Uploader: denied()}, "code-update", func(e *cfn.Event) { e.PhysicalResourceID = "the old id" }, "the old id", "AccessDenied"},
+		{"delete denied", deployer.Deployer{Objects: undeletable}, "code-delete", func(e *cfn.Event) { e.PhysicalResourceID = key }, key, "S3 refused to delete 1 object versions of s3://a-bucket: " + key + " (version 1): AccessDenied: as asked"},
+		{"list denied", deployer.Deployer{Objects: unlistable}, "code-delete", func(e *cfn.Event) { e.PhysicalResourceID = key }, key, "list the versions of s3://a-bucket/" + key},
 		{"no bucket", deployer.Deployer{JAR: path}, "code-create", func(e *cfn.Event) { delete(e.ResourceProperties, "Bucket") }, "", "property Bucket is missing"},
 		{"another type", deployer.Deployer{}, "code-create", func(e *cfn.Event) { e.ResourceType = "Custom::Other" }, "", "not Custom::Other"},
 	}
@@ -296,7 +515,7 @@ func TestRunStarts(t *testing.T) {
 			t.Run(test.name+"/"+sample, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					app, l := test.app, &ledger{}
+					app, l := test.app, &book{}
 					app.startErr = slices.Clone(app.startErr)
 					id, _, err := handle(t, runner(&app, l), sample, nil)
 					check(t, err, test.want)
@@ -326,7 +545,7 @@ func TestRunStartsFromTheLatestSnapshotAndKeepsAllState(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		app := &flink{next: statuses(ready), afterStart: statuses(running)}
-		_, _, err := handle(t, runner(app, &ledger{}), "run-create", nil)
+		_, _, err := handle(t, runner(app, &book{}), "run-create", nil)
 		check(t, err, "")
 		run := app.start.RunConfiguration
 		if got, want := run.ApplicationRestoreConfiguration.ApplicationRestoreType, types.ApplicationRestoreTypeRestoreFromLatestSnapshot; got != want {
@@ -367,7 +586,7 @@ func TestRunStops(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				app := test.app
-				_, _, err := handle(t, runner(&app, &ledger{}), "run-delete", nil)
+				_, _, err := handle(t, runner(&app, &book{}), "run-delete", nil)
 				check(t, err, test.want)
 				if !slices.Equal(app.calls, test.calls) {
 					t.Errorf("got calls %q, want %q", app.calls, test.calls)
@@ -379,16 +598,42 @@ func TestRunStops(t *testing.T) {
 
 func TestRunFaults(t *testing.T) {
 	t.Parallel()
-	d := runner(&flink{next: statuses(running)}, &ledger{err: errors.New("publish: AccessDenied")})
+	d := runner(&flink{next: statuses(running)}, &book{err: errors.New("publish: AccessDenied")})
 	_, _, err := handle(t, d, "run-create", nil)
 	check(t, err, "AnalyticsRun: publish: AccessDenied")
 
-	_, _, err = handle(t, d, "run-create", func(e *cfn.Event) { e.ResourceProperties = map[string]any{"LogGroup": 1} })
-	for _, name := range []string{"Application", "Bucket", "LogGroup"} {
+	_, _, err = handle(t, d, "run-create", func(e *cfn.Event) { e.ResourceProperties = map[string]any{"Application": 1} })
+	for _, name := range []string{"Application", "Bucket"} {
 		check(t, err, "property "+name+" is missing")
 	}
 }
 
-func runner(app *flink, l *ledger) *deployer.Deployer {
-	return &deployer.Deployer{Applications: app, Ledger: func(string) deployer.Publisher { return l }}
+// Without logs there is nothing to look at, but a way to have some.
+func TestRunWithoutLogs(t *testing.T) {
+	t.Parallel()
+	const how = "set the template's parameter AnalyticsLogLevel to see why"
+	tests := []struct {
+		name string
+		app  flink
+		want string
+	}{
+		{"it runs", flink{next: statuses(ready), afterStart: statuses(starting, running)}, ""},
+		{"the job does not come up", flink{next: statuses(ready), afterStart: statuses(starting, ready), why: "no main class"}, "it is READY again: no main class; " + how},
+		{"it starts for ever", flink{next: statuses(ready), afterStart: statuses(starting)}, "is still STARTING after 14m40s; " + how},
+		{"the service rolled it back", flink{next: statuses(rolledBack)}, "look at its operations in the console, and " + how},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				app := test.app
+				_, _, err := handle(t, runner(&app, &book{}), "run-create", func(e *cfn.Event) { delete(e.ResourceProperties, "LogGroup") })
+				check(t, err, test.want)
+			})
+		})
+	}
+}
+
+func runner(app *flink, l *book) *deployer.Deployer {
+	return &deployer.Deployer{Applications: app, Ledger: func(string) deployer.Ledger { return l }}
 }

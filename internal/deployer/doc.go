@@ -1,9 +1,16 @@
-// Package deployer does what CloudFormation cannot do by itself for the analytics application, as two custom resources:
+// Package deployer does what CloudFormation cannot do by itself for the stack's bucket and the analytics application, as three
+// custom resources:
 //
+//   - Custom::BucketContents claims the bucket for the stack, in the ledger, since what two stacks write into one bucket cannot
+//     be told apart. With the stack it deletes what is to go: everything, where the template says so of a bucket of the stack's
+//     own; else the JARs, and the bookkeeping of a stack that has produced nothing, so that CloudFormation can delete the
+//     bucket of one that never came to be. A bucket that an update replaces is left as it is, whatever was said of it:
+//     the stack stays, and its old data is for its owner to delete. All that writes into the bucket depends on this resource,
+//     and so is gone when it is deleted.
 //   - Custom::AnalyticsCode puts the application's JAR, which is part of the deployer's own package, into the bucket
 //     under the hash of its content. Managed Flink does not notice a new file under an old key, so new code has a new
-//     key; the JAR under the old one goes when CloudFormation deletes the resource that it replaced, which is after
-//     the update has succeeded and not before: a rollback finds the old JAR in its place.
+//     key; the JAR under the old one goes, with all its versions, when CloudFormation deletes the resource that it replaced,
+//     which is after the update has succeeded and not before: a rollback finds the old JAR in its place.
 //   - Custom::AnalyticsRun starts the application (CloudFormation creates it, but never starts it), waits until it runs
 //     and then publishes the pipeline, so that what is published has run. When it is deleted it stops the application.
 //

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -15,7 +16,7 @@ import (
 // The sample events are requests that the deployer knows.
 func TestSampleEvents(t *testing.T) {
 	paths, err := filepath.Glob("../../functions/deployer/events/*.json")
-	if err != nil || len(paths) < 6 {
+	if err != nil || len(paths) < 9 {
 		t.Fatalf("the sample events are %v (%v)", paths, err)
 	}
 	for _, path := range paths {
@@ -29,7 +30,7 @@ func TestSampleEvents(t *testing.T) {
 		if err := decoder.Decode(&event); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
-		if event.ResourceType != deployer.CodeType && event.ResourceType != deployer.RunType {
+		if !slices.Contains([]string{deployer.ContentsType, deployer.CodeType, deployer.RunType}, event.ResourceType) {
 			t.Errorf("%s: the deployer does not know %s", path, event.ResourceType)
 		}
 		if event.ResourceProperties["Bucket"] == nil {

@@ -18,8 +18,6 @@ const (
 	pollInterval = 2 * time.Second
 	// startGrace is how long an application may still be seen as READY after it was told to start.
 	startGrace = 30 * time.Second
-	// reasonLimit keeps an operation's error inside the 4 KB that an answer to CloudFormation may have.
-	reasonLimit = 1500
 )
 
 type applications interface {
@@ -33,11 +31,13 @@ var _ applications = (*kinesisanalyticsv2.Client)(nil)
 
 // run answers for Custom::AnalyticsRun. The physical id is the application's name.
 func (d *Deployer) run(ctx context.Context, log *slog.Logger, event cfn.Event) (string, error) {
-	props, err := properties(event, "Application", "Bucket", "LogGroup")
+	props, err := properties(event, "Application", "Bucket")
 	if err != nil {
 		return "", err
 	}
-	app := application{name: props["Application"], logGroup: props["LogGroup"], calls: d.Applications, log: log}
+	app := application{name: props["Application"], calls: d.Applications, log: log}
+	// The application writes logs only where the template's parameter asks for them.
+	app.logGroup, _ = event.ResourceProperties["LogGroup"].(string)
 	if event.RequestType == cfn.RequestDelete {
 		// An application that was replaced is stopped under its old name.
 		if event.PhysicalResourceID != "" {
@@ -54,9 +54,17 @@ func (d *Deployer) run(ctx context.Context, log *slog.Logger, event cfn.Event) (
 // application is one Managed Flink application.
 type application struct {
 	name     string
-	logGroup string
+	logGroup string // empty where it writes no logs
 	calls    applications
 	log      *slog.Logger
+}
+
+// look says where a person sees more, as a part of a sentence.
+func (a *application) look() string {
+	if a.logGroup == "" {
+		return "set the template's parameter AnalyticsLogLevel to see why"
+	}
+	return "look at the log group " + a.logGroup
 }
 
 // start returns when the application runs. It starts it where it does not, from its latest snapshot where it has one.
@@ -94,14 +102,14 @@ func (a *application) start(ctx context.Context) error {
 					continue // what it says now is news: no need to wait
 				}
 			case left || time.Since(asked) > startGrace:
-				return fmt.Errorf("application %s did not start, it is %s again%s; look at the log group %s", a.name, status, a.why(ctx, operation), a.logGroup)
+				return fmt.Errorf("application %s did not start, it is %s again%s; %s", a.name, status, a.why(ctx, operation), a.look())
 			}
 		case types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
-			return fmt.Errorf("application %s is %s and cannot be started; look at its operations in the console and at the log group %s", a.name, status, a.logGroup)
+			return fmt.Errorf("application %s is %s and cannot be started; look at its operations in the console, and %s", a.name, status, a.look())
 		default: // STARTING, UPDATING, AUTOSCALING, MAINTENANCE, STOPPING, FORCE_STOPPING, ROLLING_BACK: they end by themselves
 			left = true
 		}
-		if err := wait(ctx); err != nil {
+		if err := sleep(ctx, pollInterval); err != nil {
 			return a.overdue(ctx, last, began, err)
 		}
 	}
@@ -147,7 +155,7 @@ func (a *application) stop(ctx context.Context) error {
 			}
 		default: // FORCE_STOPPING, ROLLING_BACK, MAINTENANCE: they end by themselves
 		}
-		if err := wait(ctx); err != nil {
+		if err := sleep(ctx, pollInterval); err != nil {
 			return a.overdue(ctx, last, began, err)
 		}
 	}
@@ -216,10 +224,7 @@ func (a *application) why(ctx context.Context, operation string) string {
 		return ""
 	}
 	text := aws.ToString(out.ApplicationOperationInfoDetails.OperationFailureDetails.ErrorInfo.ErrorString)
-	if len(text) > reasonLimit {
-		text = text[:reasonLimit] + "…"
-	}
-	return ": " + text
+	return ": " + shorten(text)
 }
 
 // overdue says, where the time is over, what the application was last seen doing; else it is the error itself.
@@ -227,16 +232,6 @@ func (a *application) overdue(ctx context.Context, last types.ApplicationStatus,
 	if ctx.Err() == nil || last == "" {
 		return err
 	}
-	return fmt.Errorf("application %s is still %s after %s; look at the log group %s: %w",
-		a.name, last, time.Since(began).Round(time.Second), a.logGroup, ctx.Err())
-}
-
-// wait waits until the status is to be asked for again.
-func wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(pollInterval):
-		return nil
-	}
+	return fmt.Errorf("application %s is still %s after %s; %s: %w",
+		a.name, last, time.Since(began).Round(time.Second), a.look(), ctx.Err())
 }

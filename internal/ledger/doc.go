@@ -5,5 +5,7 @@
 // tick was made for is published once, under its hash, beside the ticks. A tick that was claimed is never sent again:
 // a claim whose lease is over without a manifest is a crashed tick, and what it sent after its last progress is unknown.
 //
+// A bucket is claimed once, for one stack: what two stacks owe and deliver in one place cannot be told apart.
+//
 // Nothing here knows what a record holds; see package generator for that.
 package ledger

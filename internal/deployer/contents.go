@@ -1,0 +1,266 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"streamproof/internal/ledger"
+)
+
+// What becomes of the data when the stack is deleted, as the template's parameter DataOnDelete says it.
+const (
+	retainData = "retain"
+	deleteData = "delete"
+)
+
+const (
+	// countTime is what is kept of the time to count what could not be deleted.
+	countTime = 20 * time.Second
+	// emptyPause is how long a bucket is left alone that S3 calls not empty after its listing was.
+	emptyPause = 2 * time.Second
+)
+
+type stacks interface {
+	DescribeStacks(ctx context.Context, in *cloudformation.DescribeStacksInput, opts ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
+}
+
+var _ stacks = (*cloudformation.Client)(nil)
+
+// contents answers for Custom::BucketContents. The physical id is the bucket's name.
+func (d *Deployer) contents(ctx context.Context, log *slog.Logger, event cfn.Event) (string, error) {
+	props, err := properties(event, "Bucket", "StackName", "DataOnDelete", "Existing")
+	if err != nil {
+		return "", err
+	}
+	id, err := arn.Parse(event.StackID)
+	if err != nil {
+		return "", fmt.Errorf("the stack's id %q: %w", event.StackID, err)
+	}
+	c := contents{
+		bucket:   props["Bucket"],
+		stack:    ledger.Stack{Name: props["StackName"], Region: id.Region, Account: id.AccountID},
+		existing: props["Existing"] == "true",
+		calls:    d.Objects,
+		ledger:   d.Ledger(props["Bucket"]),
+		log:      log.With("bucket", props["Bucket"]),
+	}
+	// On a deletion, whatever is not clearly to be deleted is retained.
+	c.deleting = props["DataOnDelete"] == deleteData && props["Existing"] == "false"
+	if event.RequestType == cfn.RequestDelete {
+		return event.PhysicalResourceID, d.deleteContents(ctx, &c, event)
+	}
+	switch {
+	case props["DataOnDelete"] != retainData && props["DataOnDelete"] != deleteData:
+		return c.bucket, fmt.Errorf("property DataOnDelete is %q, want %s or %s", props["DataOnDelete"], retainData, deleteData)
+	case props["Existing"] != "true" && props["Existing"] != "false":
+		return c.bucket, fmt.Errorf("property Existing is %q, want true or false", props["Existing"])
+	case c.existing && props["DataOnDelete"] == deleteData:
+		return c.bucket, fmt.Errorf("bucket %s was there before the stack, so its data cannot be deleted with the stack: set DataOnDelete to %s, or leave ExistingBucket empty", c.bucket, retainData)
+	}
+	if c.existing {
+		if err := c.reach(ctx); err != nil {
+			return c.bucket, err
+		}
+	}
+	return c.bucket, c.ledger.ClaimFor(ctx, c.stack)
+}
+
+// deleteContents deletes what is to go with the stack.
+//
+// CloudFormation asks for it in an update, too: to clean up a bucket that was replaced, with the properties that it had, or
+// a resource that left the template. DataOnDelete does not speak of these. Nothing is touched unless the stack itself goes.
+func (d *Deployer) deleteContents(ctx context.Context, c *contents, event cfn.Event) error {
+	status, err := d.stackStatus(ctx, event.StackID)
+	if err != nil {
+		return err
+	}
+	switch status {
+	case cfntypes.StackStatusDeleteInProgress:
+		return c.delete(ctx, c.deleting)
+	case cfntypes.StackStatusRollbackInProgress:
+		// The stack never came to be: CloudFormation deletes the bucket that it has made for it.
+		return c.delete(ctx, false)
+	default:
+		c.log.InfoContext(ctx, "the contents are retained, since the stack stays", "status", status)
+		return nil
+	}
+}
+
+func (d *Deployer) stackStatus(ctx context.Context, id string) (cfntypes.StackStatus, error) {
+	out, err := d.Stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &id})
+	if err != nil {
+		return "", fmt.Errorf("whether the stack itself is being deleted: describe stack %s: %w", id, err)
+	}
+	if len(out.Stacks) != 1 {
+		return "", fmt.Errorf("whether the stack itself is being deleted: describe stack %s: got %d stacks", id, len(out.Stacks))
+	}
+	return out.Stacks[0].StackStatus, nil
+}
+
+// contents is what stands in the stack's bucket.
+type contents struct {
+	bucket   string
+	stack    ledger.Stack
+	existing bool // the bucket was there before the stack
+	deleting bool // the data goes with the stack
+	calls    objects
+	ledger   Ledger
+	log      *slog.Logger
+}
+
+// reach checks a bucket of the user's own.
+func (c *contents) reach(ctx context.Context) error {
+	out, err := c.calls.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &c.bucket, ExpectedBucketOwner: &c.stack.Account})
+	var region string
+	var status int
+	if err == nil {
+		region = aws.ToString(out.BucketRegion)
+	}
+	if answer := (*smithyhttp.ResponseError)(nil); errors.As(err, &answer) {
+		status = answer.HTTPStatusCode()
+		region = answer.Response.Header.Get("X-Amz-Bucket-Region") // S3 says it to those, too, whom it refuses
+	}
+	switch {
+	case region != "" && region != c.stack.Region:
+		return fmt.Errorf("bucket %s is in region %s and the stack in %s: use a bucket of the stack's region", c.bucket, region, c.stack.Region)
+	case status == http.StatusNotFound:
+		return fmt.Errorf("there is no bucket %s: create it, or leave ExistingBucket empty for a new one", c.bucket)
+	case status == http.StatusForbidden:
+		return fmt.Errorf("bucket %s is not this account's (%s), or its policy denies the deployer's role: use another bucket, or allow it: %w", c.bucket, c.stack.Account, err)
+	case err != nil:
+		return fmt.Errorf("head bucket %s: %w", c.bucket, err)
+	}
+	return nil
+}
+
+// delete deletes everything, or only what is no data. Nothing is left to do where the bucket is gone.
+func (c *contents) delete(ctx context.Context, bucketToo bool) error {
+	claimed, err := c.ledger.ClaimedFor(ctx)
+	switch {
+	case isCode(err, "NoSuchBucket"):
+		return nil
+	case err != nil:
+		return err
+	case claimed != nil && !claimed.Same(c.stack):
+		// The claim failed: nothing here is ours.
+		c.log.WarnContext(ctx, "nothing is deleted: the bucket is claimed for another stack", "stack", claimed.String())
+		return nil
+	case claimed == nil && c.existing:
+		c.log.WarnContext(ctx, "nothing is deleted: the bucket is not claimed for the stack")
+		return nil
+	}
+	if c.deleting {
+		err = c.deleteAll(ctx, bucketToo)
+	} else {
+		err = c.retain(ctx)
+	}
+	if isCode(err, "NoSuchBucket") {
+		return nil
+	}
+	return err
+}
+
+// retain keeps the data. The JARs go: each is in the package that it came from. A bucket of the stack's own without any data
+// is emptied, since CloudFormation cannot delete the bucket of a stack that never came to be while a version or a delete
+// marker stands there.
+func (c *contents) retain(ctx context.Context) error {
+	if err := c.purge(ctx, CodePrefix, codeKey.MatchString); err != nil || c.existing {
+		return err
+	}
+	var data string
+	bookkeeping := func(key string) bool {
+		return key == ledger.StackKey || strings.HasPrefix(key, ledger.PipelinesPrefix)
+	}
+	err := c.versions(ctx, "", func(page []version) (more bool, err error) {
+		for _, v := range page {
+			if !bookkeeping(v.key) {
+				data = v.key
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	if data != "" {
+		c.log.InfoContext(ctx, "the data is retained", "first", data)
+		return nil
+	}
+	// The claim is the last to go, so that a deletion that broke off is told from another stack's bucket.
+	if err := c.purge(ctx, ledger.PipelinesPrefix, bookkeeping); err != nil {
+		return err
+	}
+	return c.purge(ctx, ledger.StackKey, bookkeeping)
+}
+
+// deleteAll deletes everything there is. What broke off is gone on with when it is asked for again.
+func (c *contents) deleteAll(ctx context.Context, bucketToo bool) error {
+	work, cancel := ctx, context.CancelFunc(func() {})
+	if deadline, ok := ctx.Deadline(); ok {
+		work, cancel = context.WithDeadline(ctx, deadline.Add(-countTime))
+	}
+	defer cancel()
+	err := c.tryDeleteAll(work, bucketToo)
+	if err == nil || work.Err() == nil {
+		return err
+	}
+	c.log.WarnContext(ctx, "the time is over", "error", err)
+	left, counted := c.count(ctx)
+	atLeast := "at least "
+	if counted {
+		atLeast = ""
+	}
+	return fmt.Errorf("the function's time is over, and %s%d object versions are left in s3://%s: delete the stack again, which goes on from here",
+		atLeast, left, c.bucket)
+}
+
+func (c *contents) tryDeleteAll(ctx context.Context, bucketToo bool) error {
+	for {
+		// The claim is the last to go, as in retain.
+		for _, claim := range []bool{false, true} {
+			prefix := ""
+			if claim {
+				prefix = ledger.StackKey
+			}
+			if err := c.purge(ctx, prefix, func(key string) bool { return (key == ledger.StackKey) == claim }); err != nil {
+				return err
+			}
+		}
+		if !bucketToo {
+			return nil
+		}
+		_, err := c.calls.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &c.bucket})
+		if err == nil {
+			return nil
+		}
+		// What was written since the listing: what a delivery stream held when it was deleted.
+		if !isCode(err, "BucketNotEmpty") {
+			return fmt.Errorf("delete bucket %s: %w", c.bucket, err)
+		}
+		c.log.InfoContext(ctx, "not empty yet", "error", err)
+		if err := sleep(ctx, emptyPause); err != nil {
+			return err
+		}
+	}
+}
+
+// isCode reports whether an error is AWS's answer with this code.
+func isCode(err error, code string) bool {
+	api := smithy.APIError(nil)
+	return errors.As(err, &api) && api.ErrorCode() == code
+}
