@@ -52,6 +52,8 @@ lint: setup bin/golangci-lint ## check Go code, the template and the shell scrip
 	bin/golangci-lint run ./...
 	sam validate
 	cfn-lint template.yaml
+	@tools/venv .checkov tools/checkov.txt
+	.checkov/bin/checkov --config-file tools/checkov.yaml
 	sh -n tools/check && sh -n tools/venv && bash -n .ci/run
 
 .PHONY: build
@@ -70,14 +72,14 @@ down: cli ## stop the local stack
 .PHONY: clean
 clean: ## stop the local stack and remove all that make has made
 	test ! -x bin/streamproof || bin/streamproof down
-	rm -rf .aws-sam .streamproof .venv bin analytics/target
+	rm -rf .aws-sam .streamproof .venv .checkov bin analytics/target
 
 # ---- Steps of the above ----------------------------------------------------------------------------------------------
 
 .PHONY: setup
 setup:
 	@tools/check
-	@tools/venv
+	@tools/venv .venv tools/requirements.txt
 
 .PHONY: unit
 unit:

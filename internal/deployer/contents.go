@@ -40,15 +40,15 @@ type stacks interface {
 
 var _ stacks = (*cloudformation.Client)(nil)
 
-// contents answers for Custom::BucketContents. The physical id is the bucket's name.
-func (d *Deployer) contents(ctx context.Context, log *slog.Logger, event cfn.Event) (string, error) {
+// contents answers for Custom::BucketContents. The physical id is the bucket's name, and the attribute Arn its ARN.
+func (d *Deployer) contents(ctx context.Context, log *slog.Logger, event cfn.Event) (string, map[string]any, error) {
 	props, err := properties(event, "Bucket", "StackName", "DataOnDelete", "Existing")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	id, err := arn.Parse(event.StackID)
 	if err != nil {
-		return "", fmt.Errorf("the stack's id %q: %w", event.StackID, err)
+		return "", nil, fmt.Errorf("the stack's id %q: %w", event.StackID, err)
 	}
 	c := contents{
 		bucket:   props["Bucket"],
@@ -61,22 +61,23 @@ func (d *Deployer) contents(ctx context.Context, log *slog.Logger, event cfn.Eve
 	// On a deletion, whatever is not clearly to be deleted is retained.
 	c.deleting = props["DataOnDelete"] == deleteData && props["Existing"] == "false"
 	if event.RequestType == cfn.RequestDelete {
-		return event.PhysicalResourceID, d.deleteContents(ctx, &c, event)
+		return event.PhysicalResourceID, nil, d.deleteContents(ctx, &c, event)
 	}
 	switch {
 	case props["DataOnDelete"] != retainData && props["DataOnDelete"] != deleteData:
-		return c.bucket, fmt.Errorf("property DataOnDelete is %q, want %s or %s", props["DataOnDelete"], retainData, deleteData)
+		return c.bucket, nil, fmt.Errorf("property DataOnDelete is %q, want %s or %s", props["DataOnDelete"], retainData, deleteData)
 	case props["Existing"] != "true" && props["Existing"] != "false":
-		return c.bucket, fmt.Errorf("property Existing is %q, want true or false", props["Existing"])
+		return c.bucket, nil, fmt.Errorf("property Existing is %q, want true or false", props["Existing"])
 	case c.existing && props["DataOnDelete"] == deleteData:
-		return c.bucket, fmt.Errorf("bucket %s was there before the stack, so its data cannot be deleted with the stack: set DataOnDelete to %s, or leave ExistingBucket empty", c.bucket, retainData)
+		return c.bucket, nil, fmt.Errorf("bucket %s was there before the stack, so its data cannot be deleted with the stack: set DataOnDelete to %s, or leave ExistingBucket empty", c.bucket, retainData)
 	}
 	if c.existing {
 		if err := c.reach(ctx); err != nil {
-			return c.bucket, err
+			return c.bucket, nil, err
 		}
 	}
-	return c.bucket, c.ledger.ClaimFor(ctx, c.stack)
+	bucket := arn.ARN{Partition: id.Partition, Service: "s3", Resource: c.bucket}
+	return c.bucket, map[string]any{"Arn": bucket.String()}, c.ledger.ClaimFor(ctx, c.stack)
 }
 
 // deleteContents deletes what is to go with the stack.

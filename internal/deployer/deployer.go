@@ -82,7 +82,7 @@ func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[str
 	var err error
 	switch event.ResourceType {
 	case ContentsType:
-		id, err = d.contents(ctx, log, event)
+		id, data, err = d.contents(ctx, log, event)
 	case CodeType:
 		id, data, err = d.code(ctx, log, event)
 	case RunType:

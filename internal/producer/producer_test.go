@@ -227,7 +227,12 @@ func TestLatestRetry(t *testing.T) {
 		t.Fatal(err)
 	}
 	latest := time.Minute // the precision of EventBridge Scheduler
-	ages := regexp.MustCompile(`MaximumEventAgeInSeconds: (\d+)`).FindAllSubmatch(template, -1)
+	var ages [][][]byte
+	for _, resource := range []string{"ProducerSchedule", "ProducerFunction"} {
+		_, text, _ := bytes.Cut(template, []byte("\n  "+resource+":\n"))
+		text, _, _ = bytes.Cut(text, []byte("\n\n"))
+		ages = append(ages, regexp.MustCompile(`MaximumEventAgeInSeconds: (\d+)`).FindAllSubmatch(text, -1)...)
+	}
 	for _, age := range ages {
 		seconds, err := time.ParseDuration(string(age[1]) + "s")
 		if err != nil {

@@ -25,6 +25,7 @@ type definition struct {
 	interval             time.Duration
 	gzip                 bool
 	processor            *processor // nil for none
+	errorLog             *errorLog  // nil for none
 }
 
 // A processor is the Lambda function that transforms the records.
@@ -61,7 +62,8 @@ type description struct {
 				NoEncryptionConfig string
 			}
 			CloudWatchLoggingOptions struct {
-				Enabled scalar
+				Enabled                     scalar
+				LogGroupName, LogStreamName string
 			}
 			ProcessingConfiguration struct {
 				Enabled    scalar
@@ -128,7 +130,8 @@ func parseDefinition(answer []byte) (*definition, error) {
 	unknown(len(arn) != 6, "DeliveryStreamARN %s", in.DeliveryStreamARN)
 	unknown(s3.RoleARN == "", "no RoleARN")
 	unknown(s3.S3BackupMode != "" && s3.S3BackupMode != "Disabled", "S3BackupMode %s", s3.S3BackupMode)
-	unknown(on(s3.CloudWatchLoggingOptions.Enabled), "CloudWatchLoggingOptions that are enabled")
+	logging := s3.CloudWatchLoggingOptions
+	unknown(on(logging.Enabled) && (logging.LogGroupName == "" || logging.LogStreamName == ""), "CloudWatchLoggingOptions without LogGroupName or LogStreamName")
 	unknown(s3.CompressionFormat != "" && s3.CompressionFormat != "UNCOMPRESSED" && s3.CompressionFormat != "GZIP", "CompressionFormat %s", s3.CompressionFormat)
 	if len(faults) > 0 {
 		return nil, notKnown(faults)
@@ -140,6 +143,9 @@ func parseDefinition(answer []byte) (*definition, error) {
 		bucket:    bucket,
 		role:      s3.RoleARN,
 		gzip:      s3.CompressionFormat == "GZIP",
+	}
+	if on(logging.Enabled) {
+		d.errorLog = &errorLog{logging.LogGroupName, logging.LogStreamName}
 	}
 	var err error
 	d.ok, d.failed, err = parsePrefixes(s3.Prefix, s3.ErrorOutputPrefix)

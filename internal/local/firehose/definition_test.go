@@ -69,7 +69,7 @@ func TestDefinition(t *testing.T) {
 		{`"KMSEncryptionConfig"`, func(_, d map[string]any) {
 			d["EncryptionConfiguration"] = map[string]any{"KMSEncryptionConfig": map[string]any{}}
 		}},
-		{"CloudWatchLoggingOptions that are enabled", func(_, d map[string]any) { d["CloudWatchLoggingOptions"] = map[string]any{"Enabled": true} }},
+		{"CloudWatchLoggingOptions without LogGroupName or LogStreamName", func(_, d map[string]any) { d["CloudWatchLoggingOptions"] = map[string]any{"Enabled": true} }},
 		{"CompressionFormat Snappy", func(_, d map[string]any) { d["CompressionFormat"] = "Snappy" }},
 		{"SizeInMBs 129", func(_, d map[string]any) {
 			d["BufferingHints"] = map[string]any{"SizeInMBs": 129, "IntervalInSeconds": 60}

@@ -33,6 +33,7 @@ type fake struct {
 	writesDenied bool
 	objects      []object
 	events       []event
+	logged       []string // calls of PutLogEvents
 	function     func(event) (payload string, functionError bool)
 }
 
@@ -138,6 +139,9 @@ func (f *fake) answer(r *http.Request, body []byte) (int, http.Header, string) {
 			return fail(http.StatusForbidden, "AccessDeniedException")
 		}
 		return fail(http.StatusBadRequest, invalidArgument)
+	case target == "Logs_20140328.PutLogEvents":
+		f.logged = append(f.logged, string(body))
+		return http.StatusOK, header, "{}"
 	case strings.Contains(string(body), "Action=AssumeRole"):
 		f.assumed = append(f.assumed, string(body))
 		if f.assumeDenied {

@@ -32,8 +32,7 @@ type Object struct {
 	Body   []byte // as it is stored: compressed, where the stream says so
 	Failed bool   // holds records that could not be transformed
 
-	role     string
-	account  string
+	by       *definition
 	encoding string // Content-Encoding
 	records  int
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -190,6 +191,7 @@ type role struct {
 	credentials *aws.CredentialsCache
 	s3          *s3.Client
 	lambda      *lambda.Client
+	logs        *cloudwatchlogs.Client
 }
 
 // role assumes a role as Firehose does, with the account for the external id.
@@ -207,7 +209,7 @@ func (s *Server) role(arn, account string) *role {
 		c.Credentials = cache
 		s.roles[arn] = &role{cache, s3.NewFromConfig(c), lambda.NewFromConfig(c, func(o *lambda.Options) {
 			o.Retryer = aws.NopRetryer{} // the attempts are counted in transform.go
-		})}
+		}), cloudwatchlogs.NewFromConfig(c)}
 	}
 	return s.roles[arn]
 }

@@ -268,6 +268,33 @@ func TestDeniedWrite(t *testing.T) {
 	})
 }
 
+// TestErrorLog: what cannot be written or transformed is logged, where the stream has a log, and nowhere else.
+func TestErrorLog(t *testing.T) {
+	t.Parallel()
+	for _, logs := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			f.writesDenied = true
+			f.set("CloudWatchLoggingOptions", map[string]any{"Enabled": logs, "LogGroupName": "deliveries", "LogStreamName": "rows"})
+			f.set("ProcessingConfiguration", processing("BufferIntervalInSeconds", "0", "NumberOfRetries", "0"))
+			f.function = func(event) (string, bool) { return `{"errorMessage":"out of order"}`, true }
+			s := f.start(t)
+			put(t, s, "a")
+			time.Sleep(2 * time.Minute)
+			f.mu.Lock()
+			f.writesDenied = false
+			logged := strings.Join(f.logged, "\n")
+			f.mu.Unlock()
+			for _, want := range []string{`"logGroupName":"deliveries"`, `"logStreamName":"rows"`, "out of order", "S3.AccessDenied"} {
+				if strings.Contains(logged, want) != logs {
+					t.Errorf("with logs %t: got %s, want %s in it: %t", logs, logged, want, logs)
+				}
+			}
+			closed(t, s)
+		})
+	}
+}
+
 // TestClose: at its end everything is written, or it says what is not.
 func TestClose(t *testing.T) {
 	t.Parallel()

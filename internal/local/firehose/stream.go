@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 	smithyrand "github.com/aws/smithy-go/rand"
 	"github.com/cenkalti/backoff/v5"
 )
@@ -173,7 +175,7 @@ func (s *stream) object(d *definition, records []record, failed bool) (Object, e
 			oldest = r.arrived
 		}
 	}
-	o := Object{Stream: s.name, Bucket: d.bucket, Body: body.Bytes(), Failed: failed, role: d.role, account: d.account, records: len(records)}
+	o := Object{Stream: s.name, Bucket: d.bucket, Body: body.Bytes(), Failed: failed, by: d, records: len(records)}
 	if d.gzip {
 		var zipped bytes.Buffer
 		w := gzip.NewWriter(&zipped)
@@ -197,7 +199,7 @@ func (s *stream) object(d *definition, records []record, failed bool) (Object, e
 // put writes the object as the role of the delivery stream, and tries for as long as Firehose keeps data.
 func (s *stream) put(o Object) error {
 	put := func() (struct{}, error) {
-		role := s.server.role(o.role, o.account)
+		role := s.server.role(o.by.role, o.by.account)
 		input := &s3.PutObjectInput{Bucket: &o.Bucket, Key: &o.Key, Body: bytes.NewReader(o.Body), ContentType: aws.String("application/octet-stream")}
 		if o.encoding != "" {
 			input.ContentEncoding = &o.encoding
@@ -211,11 +213,16 @@ func (s *stream) put(o Object) error {
 	pause := &backoff.ExponentialBackOff{InitialInterval: firstPause, MaxInterval: maxPause, Multiplier: 2, RandomizationFactor: 0.5}
 	_, err := backoff.Retry(s.server.ctx, put, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(retention),
 		backoff.WithNotify(func(err error, wait time.Duration) {
-			s.server.log.Warn("an object is not written yet", "role", o.role, "bucket", o.Bucket, "key", o.Key, "again in", wait, "error", err)
+			s.server.log.Warn("an object is not written yet", "role", o.by.role, "bucket", o.Bucket, "key", o.Key, "again in", wait, "error", err)
+			code := "InternalFailure"
+			if api := smithy.APIError(nil); errors.As(err, &api) {
+				code = api.ErrorCode()
+			}
+			s.logError(o.by, "S3."+code, err.Error())
 		}))
 	if err != nil {
-		s.server.log.Error("an object is lost", "role", o.role, "bucket", o.Bucket, "key", o.Key, "error", err)
-		return fmt.Errorf("put s3://%s/%s as %s: %w", o.Bucket, o.Key, o.role, err)
+		s.server.log.Error("an object is lost", "role", o.by.role, "bucket", o.Bucket, "key", o.Key, "error", err)
+		return fmt.Errorf("put s3://%s/%s as %s: %w", o.Bucket, o.Key, o.by.role, err)
 	}
 	s.objects.Add(1)
 	return nil

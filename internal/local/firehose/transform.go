@@ -130,6 +130,7 @@ func (s *stream) attempts(ctx context.Context, d *definition, in event) (results
 		}
 		s.server.log.Warn("a transform failed", "stream", s.name, "function", d.processor.function, "role", d.processor.role,
 			"attempt", attempt, "of", d.processor.retries+1, "code", fault.code, "error", fault.message)
+		s.logError(d, fault.code, fault.message)
 		if attempt > d.processor.retries {
 			return nil, fault, attempt
 		}

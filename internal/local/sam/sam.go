@@ -51,24 +51,34 @@ func (c Config) Deploy(ctx context.Context) error {
 	return c.run(ctx, "deploy", "--template-file", filepath.Join(c.BuildDir, templateFile), "--stack-name", c.Stack)
 }
 
+// Delete deletes the stack, and what Deploy uploaded for it.
+func (c Config) Delete(ctx context.Context) error {
+	return c.exec(ctx, "delete", "--no-prompts", "--stack-name", c.Stack)
+}
+
 // Built tells whether Build has been run.
 func (c Config) Built() bool {
 	_, err := os.Stat(filepath.Join(c.BuildDir, templateFile))
 	return err == nil
 }
 
+// run runs a command that takes parameters.
 func (c Config) run(ctx context.Context, command string, args ...string) error {
+	// What is given here replaces the list of samconfig.toml, which is the same file and the common architecture.
+	args = append(args, "--parameter-overrides", "file://"+filepath.Join(c.Root, parametersFile), "Architecture="+Architecture())
+	for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
+		args = append(args, name+"="+c.Parameters[name])
+	}
+	return c.exec(ctx, command, args...)
+}
+
+func (c Config) exec(ctx context.Context, command string, args ...string) error {
 	log, err := os.OpenFile(c.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	args = append([]string{command, "--config-file", filepath.Join(c.Root, configFile), "--config-env", ConfigEnv, "--region", c.Region}, args...)
-	// What is given here replaces the list of samconfig.toml, which is the same file and the common architecture.
-	args = append(args, "--parameter-overrides", "file://"+filepath.Join(c.Root, parametersFile), "Architecture="+Architecture())
-	for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
-		args = append(args, name+"="+c.Parameters[name])
-	}
 	cmd := exec.CommandContext(ctx, c.Program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Root, log, log
 	cmd.Env = append(withoutAWS(os.Environ()),

@@ -1,0 +1,443 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	analyticstypes "github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/local"
+	"streamproof/internal/local/runner"
+	"streamproof/internal/local/sam"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+	"streamproof/internal/stack"
+	"streamproof/internal/verifier"
+)
+
+// TestLife takes a stack from its creation over updates to its deletion, with trips on their way all the time: the verdict
+// over its whole life is PROVEN. Beside it others come, fail and go.
+func TestLife(t *testing.T) {
+	quiet := map[string]string{"ScheduleState": "DISABLED", "BufferIntervalSeconds": "4"}
+	s := startWith(t, quiet)
+	built := filepath.Join("..", ".aws-sam", "local")
+	produce(t, s, time.Now(), 500)
+	provenSoFar(t, s)
+
+	t.Run("deployed twice", func(t *testing.T) { deployedTwice(t, s, quiet) })
+	t.Run("new JAR", func(t *testing.T) {
+		before := job(t, s)
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			produce(t, s, time.Now(), 1000) // over five seconds
+		}()
+		other := copied(t, built)
+		// What follows a JAR's last entry is read as nothing by Java, and is another JAR all the same.
+		appendTo(t, filepath.Join(other, "DeployerFunction", "streamproof-analytics.jar"), "\n")
+		deploy(t, s, other, s.Name, quiet)
+		await(t, "the job runs from the new JAR", func() bool { now := job(t, s); return now.State == runner.Running && now.PID != before.PID })
+		if job(t, s).RestoredFrom == "" {
+			t.Error("the job was started without its savepoint")
+		}
+		<-sent
+		provenSoFar(t, s)
+	})
+	update := func(name string, parameters map[string]string) {
+		t.Run(name, func(t *testing.T) {
+			produce(t, s, time.Now(), 500) // in Firehose's buffer when the update begins
+			all := maps.Clone(quiet)
+			maps.Copy(all, parameters)
+			if err := s.Update(t.Context(), all); err != nil {
+				t.Fatal(err)
+			}
+			provenSoFar(t, s)
+			produce(t, s, time.Now(), 300)
+			provenSoFar(t, s)
+		})
+	}
+	update("transform on, another format, compressed", map[string]string{"Transform": "CSV", "OutputFormat": "JSON", "Compression": "GZIP"})
+	update("transform off, logs on, wider", map[string]string{
+		"AnalyticsLogLevel": "INFO", "DeliveryLogState": "ENABLED", "Parallelism": "2", "BufferIntervalSeconds": "2", "RetentionHours": "48",
+	})
+
+	t.Run("an update that fails", func(t *testing.T) {
+		before := job(t, s)
+		err := tryDeploy(t, s, without(t, built, "streamproof-analytics.jar"), s.Name, quiet)
+		if err == nil {
+			t.Fatal("a deployer without a JAR was deployed")
+		}
+		if state := stateOf(t, s, s.Name); state != "UPDATE_ROLLBACK_COMPLETE" {
+			t.Errorf("the stack is %s", state)
+		}
+		produce(t, s, time.Now(), 300)
+		provenSoFar(t, s)
+		if now := job(t, s); now.State != runner.Running || now.Failures != before.Failures {
+			t.Errorf("the job is %+v after the roll back", now)
+		}
+	})
+	t.Run("a first deploy that fails", func(t *testing.T) {
+		if err := tryDeploy(t, s, without(t, built, "streamproof-analytics.jar"), "never", quiet); err == nil {
+			t.Fatal("a deployer without a JAR was deployed")
+		}
+		if left := named(t, s, "never"); len(left) > 0 {
+			t.Errorf("left of a stack that never was: %s", left)
+		}
+	})
+	t.Run("side by side", func(t *testing.T) { sideBySide(t, s, built, quiet) })
+
+	r := provenSoFar(t, s)
+	t.Run("deleted", func(t *testing.T) {
+		if err := samOf(s, built, s.Name, nil).Delete(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the job stops", func() bool { return job(t, s).State == runner.Stopped })
+		if left := named(t, s, s.Name); !slices.Equal(left, []string{"bucket " + s.Outputs.BucketName}) {
+			t.Errorf("want the bucket left and nothing else, got %s", left)
+		}
+		after := verifier.Judge(t.Context(), bucket.NewS3(s.S3, s.Outputs.BucketName), verifier.Options{
+			DataPrefix: s.Outputs.DataPrefix, ErrorsPrefix: s.Outputs.ErrorsPrefix, DeliveryDeadline: s.Outputs.DeliveryDeadline,
+		})
+		t.Log(after.LastLine())
+		if after.Verdict != proof.Proven || after.Counts.Owed != r.Counts.Owed || !after.Counts.AllFound() {
+			t.Errorf("got %s %v, and before it was deleted %s", after.LastLine(), after.Reasons, r.LastLine())
+		}
+	})
+}
+
+// deployedTwice deploys what is deployed: nothing changes.
+func deployedTwice(t *testing.T, s *local.Stack, parameters map[string]string) {
+	changed := func() time.Time {
+		got, err := cloudformation.NewFromConfig(s.AWS).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &s.Name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return aws.ToTime(got.Stacks[0].LastUpdatedTime)
+	}
+	wasChanged, was := changed(), job(t, s)
+	if err := s.Update(t.Context(), parameters); err != nil {
+		t.Fatal(err)
+	}
+	if now := changed(); !now.Equal(wasChanged) {
+		t.Errorf("the stack was changed at %s", now)
+	}
+	if now := job(t, s); now.PID != was.PID || now.Version != was.Version {
+		t.Errorf("the job was %+v and is %+v", was, now)
+	}
+}
+
+// sideBySide deploys a second stack, and a third one into the first one's bucket: none touches the first.
+func sideBySide(t *testing.T, s *local.Stack, built string, quiet map[string]string) {
+	before := provenSoFar(t, s)
+	parameters := maps.Clone(quiet)
+	parameters["DataOnDelete"] = "delete"
+	deploy(t, s, built, "beside", parameters)
+	for _, kind := range []string{"bucket", "function", "stream", "delivery stream", "application", "schedule", "role", "log group", "queue", "topic", "alarm", "dashboard"} {
+		if there := named(t, s, "beside"); !slices.ContainsFunc(there, func(name string) bool { return strings.HasPrefix(name, kind+" ") }) {
+			t.Errorf("no %s of the stack is seen, so one that was left would not be: %s", kind, there)
+		}
+	}
+	mine, other := resources(t, s, s.Name), resources(t, s, "beside")
+	for id, name := range other {
+		if mine[id] == name && id != "AnalyticsCode" { // that is a key, in a bucket of its own
+			t.Errorf("both stacks have %s %s", id, name)
+		}
+	}
+	function := other["ProducerFunction"]
+	out, err := lambda.NewFromConfig(s.AWS).Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &function, Payload: []byte(`{"records": 100}`)})
+	if err != nil || out.FunctionError != nil {
+		t.Fatal(err, string(out.Payload))
+	}
+	if after := provenSoFar(t, s); after.Counts != before.Counts {
+		t.Errorf("the stack beside it has produced, and the first one's verdict went from %s to %s", before.LastLine(), after.LastLine())
+	}
+
+	thief := maps.Clone(quiet)
+	thief["ExistingBucket"] = s.Outputs.BucketName
+	if err := tryDeploy(t, s, built, "thief", thief); err == nil {
+		t.Error("a stack was deployed into another one's bucket")
+	} else if why := err.Error(); !strings.Contains(why, s.Name) || !strings.Contains(why, "thief") {
+		t.Errorf("the error does not name both stacks: %s", why)
+	}
+	if left := named(t, s, "thief"); len(left) > 0 {
+		t.Errorf("left of the stack that was refused: %s", left)
+	}
+
+	if err := samOf(s, built, "beside", nil).Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left := named(t, s, "beside"); len(left) > 0 {
+		t.Errorf("left of a stack that was deleted with its data: %s", left)
+	}
+	if after := provenSoFar(t, s); after.Counts != before.Counts {
+		t.Errorf("the stack beside it was deleted, and the first one's verdict went from %s to %s", before.LastLine(), after.LastLine())
+	}
+}
+
+func provenSoFar(t *testing.T, s *local.Stack) *report.Report {
+	t.Helper()
+	r := settle(t, s)
+	t.Log(r.LastLine())
+	if r.Verdict != proof.Proven || !r.Counts.AllFound() {
+		t.Errorf("got %s %v", r.LastLine(), r.Reasons)
+	}
+	return r
+}
+
+// samOf is how a user deploys what stands in a directory.
+func samOf(s *local.Stack, built, name string, parameters map[string]string) sam.Config {
+	return sam.Config{
+		Program: absolute("..", ".venv", "bin", "sam"), Root: absolute(".."), BuildDir: absolute(built), LogFile: filepath.Join(s.StateDir(), "life.log"),
+		Stack: name, Region: s.Region, Endpoint: s.Endpoint(), Parameters: parameters,
+	}
+}
+
+func absolute(elements ...string) string {
+	path, err := filepath.Abs(filepath.Join(elements...))
+	if err != nil {
+		panic(err)
+	}
+	return path
+}
+
+func tryDeploy(t *testing.T, s *local.Stack, built, name string, parameters map[string]string) error {
+	t.Helper()
+	if err := samOf(s, built, name, parameters).Deploy(t.Context()); err != nil {
+		return fmt.Errorf("%w: %s", err, stack.Failure(t.Context(), s.AWS, name))
+	}
+	return nil
+}
+
+func deploy(t *testing.T, s *local.Stack, built, name string, parameters map[string]string) {
+	t.Helper()
+	if err := tryDeploy(t, s, built, name, parameters); err != nil {
+		log, _ := os.ReadFile(samOf(s, built, name, nil).LogFile)
+		t.Fatalf("%v\n%s", err, log[max(0, len(log)-5000):])
+	}
+}
+
+// copied copies what was built, and without leaves a file out of it, so that it is built by half.
+func copied(t *testing.T, built string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(built)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func without(t *testing.T, built, file string) string {
+	t.Helper()
+	dir := copied(t, built)
+	if err := os.Remove(filepath.Join(dir, "DeployerFunction", file)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func appendTo(t *testing.T, path, text string) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = file.WriteString(text)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func stateOf(t *testing.T, s *local.Stack, name string) string {
+	t.Helper()
+	got, err := cloudformation.NewFromConfig(s.AWS).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(got.Stacks[0].StackStatus)
+}
+
+// resources maps a stack's logical ids to its physical ones.
+func resources(t *testing.T, s *local.Stack, name string) map[string]string {
+	t.Helper()
+	got, err := cloudformation.NewFromConfig(s.AWS).DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, r := range got.StackResources {
+		all[aws.ToString(r.LogicalResourceId)] = aws.ToString(r.PhysicalResourceId)
+	}
+	return all
+}
+
+// named lists what there is in the account and has a stack's name: all that runs, and all that costs.
+func named(t *testing.T, s *local.Stack, name string) (found []string) {
+	t.Helper()
+	ctx, c := t.Context(), s.AWS
+	list := func(kind string, names func(context.Context) ([]string, error)) {
+		t.Helper()
+		all, err := names(ctx)
+		if err != nil {
+			t.Fatalf("list %ss: %v", kind, err)
+		}
+		for _, n := range all {
+			if strings.Contains(n, name+"-") || strings.Contains(n, name+"_") {
+				found = append(found, kind+" "+n)
+			}
+		}
+	}
+	list("bucket", func(ctx context.Context) (names []string, err error) {
+		out, err := s3.NewFromConfig(c).ListBuckets(ctx, &s3.ListBucketsInput{})
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range out.Buckets {
+			names = append(names, *b.Name)
+		}
+		return names, nil
+	})
+	list("function", func(ctx context.Context) (names []string, err error) {
+		out, err := lambda.NewFromConfig(c).ListFunctions(ctx, &lambda.ListFunctionsInput{})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range out.Functions {
+			names = append(names, *f.FunctionName)
+		}
+		return names, nil
+	})
+	list("stream", func(ctx context.Context) ([]string, error) {
+		out, err := kinesis.NewFromConfig(c).ListStreams(ctx, &kinesis.ListStreamsInput{})
+		if err != nil {
+			return nil, err
+		}
+		return out.StreamNames, nil
+	})
+	list("delivery stream", func(ctx context.Context) ([]string, error) {
+		out, err := firehose.NewFromConfig(c).ListDeliveryStreams(ctx, &firehose.ListDeliveryStreamsInput{Limit: aws.Int32(100)})
+		if err != nil {
+			return nil, err
+		}
+		return out.DeliveryStreamNames, nil
+	})
+	list("application", func(ctx context.Context) ([]string, error) {
+		// By its name, since the emulator lists none.
+		application := name + "-analytics"
+		_, err := kinesisanalyticsv2.NewFromConfig(c).DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &application})
+		var none *analyticstypes.ResourceNotFoundException
+		if errors.As(err, &none) {
+			return nil, nil
+		}
+		return []string{application}, err
+	})
+	list("schedule", func(ctx context.Context) (names []string, err error) {
+		out, err := scheduler.NewFromConfig(c).ListSchedules(ctx, &scheduler.ListSchedulesInput{})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range out.Schedules {
+			names = append(names, *s.Name)
+		}
+		return names, nil
+	})
+	list("role", func(ctx context.Context) (names []string, err error) {
+		out, err := iam.NewFromConfig(c).ListRoles(ctx, &iam.ListRolesInput{})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range out.Roles {
+			names = append(names, *r.RoleName)
+		}
+		return names, nil
+	})
+	list("log group", func(ctx context.Context) (names []string, err error) {
+		out, err := cloudwatchlogs.NewFromConfig(c).DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{})
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range out.LogGroups {
+			names = append(names, *g.LogGroupName)
+		}
+		return names, nil
+	})
+	list("queue", func(ctx context.Context) ([]string, error) {
+		out, err := sqs.NewFromConfig(c).ListQueues(ctx, &sqs.ListQueuesInput{})
+		if err != nil {
+			return nil, err
+		}
+		return out.QueueUrls, nil
+	})
+	list("topic", func(ctx context.Context) (names []string, err error) {
+		out, err := sns.NewFromConfig(c).ListTopics(ctx, &sns.ListTopicsInput{})
+		if err != nil {
+			return nil, err
+		}
+		for _, topic := range out.Topics {
+			names = append(names, *topic.TopicArn)
+		}
+		return names, nil
+	})
+	list("alarm", func(ctx context.Context) ([]string, error) { return cloudWatch(ctx, s, "DescribeAlarms", "AlarmName") })
+	list("dashboard", func(ctx context.Context) ([]string, error) { return cloudWatch(ctx, s, "ListDashboards", "DashboardName") })
+	return found
+}
+
+// cloudWatch makes a call by the query protocol, and gives the texts of an element of the answer: the emulator does not
+// answer to the protocol that the SDK speaks with CloudWatch.
+func cloudWatch(ctx context.Context, s *local.Stack, action, element string) (texts []string, err error) {
+	body := url.Values{"Action": {action}, "Version": {"2010-08-01"}}.Encode()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Endpoint()+"/", strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	credentials, err := s.AWS.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(body))
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "monitoring", s.Region, time.Now()); err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		return nil, errors.Join(err, fmt.Errorf("%s: %s: %s", action, response.Status, answer))
+	}
+	for _, found := range regexp.MustCompile("<"+element+">([^<]*)<").FindAllSubmatch(answer, -1) {
+		texts = append(texts, string(found[1]))
+	}
+	return texts, nil
+}

@@ -1,0 +1,363 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	awsfirehose "github.com/aws/aws-sdk-go-v2/service/firehose"
+	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"streamproof/internal/deployer"
+	"streamproof/internal/ledger"
+	"streamproof/internal/local"
+	"streamproof/internal/verifier"
+)
+
+// The template's roles.
+const (
+	producerRole  = "ProducerRole"
+	scheduleRole  = "ScheduleRole"
+	analyticsRole = "AnalyticsRole"
+	deployerRole  = "DeployerRole"
+	deliveryRole  = "DeliveryRole"
+	rejectsRole   = "RejectsDeliveryRole"
+	transformRole = "TransformRole"
+	verifierRole  = "VerifierRole"
+)
+
+// A call is one of AWS, and who may make it: every other role is refused. It is made so that it does no harm where it is
+// allowed: what is there is written on condition that it is not, or the call lacks something that is looked at after
+// the permission.
+type call struct {
+	name    string
+	allowed []string
+	do      func(context.Context, aws.Config) error
+	// real is whether a call that is allowed does what it says; then only the others make it, and the rest of the tests tell
+	// that the allowed role can.
+	real bool
+}
+
+// roles has every role make every call: a role can do what is its own, and nothing else. That the emulator enforces IAM is
+// seen on the way, without which the other tests would prove nothing about permissions.
+func roles(t *testing.T, s *local.Stack) {
+	all := []string{producerRole, scheduleRole, analyticsRole, deployerRole, deliveryRole, rejectsRole, transformRole, verifierRole}
+	calls := callsOf(t, s)
+	for _, role := range all {
+		t.Run(role, func(t *testing.T) {
+			config := assume(t, s, role)
+			for _, c := range calls {
+				allowed := slices.Contains(c.allowed, role)
+				if allowed && c.real {
+					continue
+				}
+				err := c.do(t.Context(), config)
+				var api smithy.APIError
+				denied := errors.As(err, &api) && (strings.Contains(api.ErrorCode(), "AccessDenied") || api.ErrorCode() == "AuthorizationError")
+				switch {
+				case err != nil && api == nil:
+					t.Errorf("%s: the call could not be made: %v", c.name, err)
+				case allowed && denied:
+					t.Errorf("%s: refused, and should be allowed: %v", c.name, err)
+				case !allowed && !denied:
+					t.Errorf("%s: allowed, and should be refused (%v)", c.name, err)
+				}
+			}
+		})
+	}
+	for _, c := range calls {
+		for _, role := range c.allowed {
+			if !slices.Contains(all, role) {
+				t.Errorf("%s is allowed to %s, which is no role", c.name, role)
+			}
+		}
+	}
+}
+
+// assume gives the credentials of a role. Its trust policy names a service that calls for a resource, so the test takes
+// the service's place.
+func assume(t *testing.T, s *local.Stack, role string) aws.Config {
+	t.Helper()
+	name := physicalID(t, s, role)
+	client := iam.NewFromConfig(s.AWS)
+	got, err := client.GetRole(t.Context(), &iam.GetRoleInput{RoleName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if role == scheduleRole {
+		trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}`
+		if _, err := client.UpdateAssumeRolePolicy(t.Context(), &iam.UpdateAssumeRolePolicyInput{RoleName: &name, PolicyDocument: &trust}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := s.AWS.Copy()
+	config.RetryMaxAttempts = 1
+	config.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(s.AWS), *got.Role.Arn, func(o *stscreds.AssumeRoleOptions) {
+		if strings.Contains(aws.ToString(got.Role.AssumeRolePolicyDocument), "ExternalId") {
+			o.ExternalID = aws.String("000000000000")
+		}
+	}))
+	if _, err := config.Credentials.Retrieve(t.Context()); err != nil {
+		t.Fatalf("assume %s: %v", role, err)
+	}
+	return config
+}
+
+// oneUnder gives the key of an object that stands under a prefix.
+func oneUnder(t *testing.T, s *local.Stack, prefix string) string {
+	t.Helper()
+	out, err := s.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &s.Outputs.BucketName, Prefix: &prefix, MaxKeys: aws.Int32(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Contents) == 0 {
+		t.Fatalf("nothing stands under %s", prefix)
+	}
+	return *out.Contents[0].Key
+}
+
+func callsOf(t *testing.T, s *local.Stack) (calls []call) {
+	t.Helper()
+	o := s.Outputs
+	id := resources(t, s, s.Name)
+	add := func(name string, do func(context.Context, aws.Config) error, allowed ...string) {
+		calls = append(calls, call{name: name, do: do, allowed: allowed})
+	}
+	addReal := func(name string, do func(context.Context, aws.Config) error, allowed ...string) {
+		calls = append(calls, call{name: name, do: do, allowed: allowed, real: true})
+	}
+
+	// The stream.
+	add("kinesis:PutRecords", func(ctx context.Context, c aws.Config) error {
+		_, err := kinesis.NewFromConfig(c).PutRecords(ctx, &kinesis.PutRecordsInput{
+			StreamName: &o.StreamName, Records: []kinesistypes.PutRecordsRequestEntry{{Data: []byte("x"), PartitionKey: aws.String("x"), ExplicitHashKey: aws.String("none")}},
+		})
+		return err
+	}, producerRole)
+	add("kinesis:PutRecord", func(ctx context.Context, c aws.Config) error {
+		_, err := kinesis.NewFromConfig(c).PutRecord(ctx, &kinesis.PutRecordInput{
+			StreamName: &o.StreamName, Data: []byte("x"), PartitionKey: aws.String("x"), ExplicitHashKey: aws.String("none"),
+		})
+		return err
+	})
+	add("kinesis:ListShards", func(ctx context.Context, c aws.Config) error {
+		_, err := kinesis.NewFromConfig(c).ListShards(ctx, &kinesis.ListShardsInput{StreamName: &o.StreamName})
+		return err
+	}, analyticsRole)
+	add("kinesis:DescribeStreamSummary", func(ctx context.Context, c aws.Config) error {
+		_, err := kinesis.NewFromConfig(c).DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &o.StreamName})
+		return err
+	}, analyticsRole)
+	add("kinesis:GetShardIterator", func(ctx context.Context, c aws.Config) error {
+		_, err := kinesis.NewFromConfig(c).GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
+			StreamName: &o.StreamName, ShardId: aws.String("shardId-000000000000"), ShardIteratorType: kinesistypes.ShardIteratorTypeLatest,
+		})
+		return err
+	}, analyticsRole)
+	add("kinesis:GetRecords", func(ctx context.Context, c aws.Config) error {
+		_, err := kinesis.NewFromConfig(c).GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: aws.String("none")})
+		return err
+	}, analyticsRole)
+	addReal("kinesis:UpdateShardCount", func(ctx context.Context, c aws.Config) error {
+		_, err := kinesis.NewFromConfig(c).UpdateShardCount(ctx, &kinesis.UpdateShardCountInput{
+			StreamName: &o.StreamName, TargetShardCount: aws.Int32(1), ScalingType: kinesistypes.ScalingTypeUniformScaling,
+		})
+		return err
+	})
+	addReal("kinesis:DeleteStream", func(ctx context.Context, c aws.Config) error {
+		_, err := kinesis.NewFromConfig(c).DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: &o.StreamName})
+		return err
+	})
+
+	// The delivery streams.
+	for _, logicalID := range []string{"Delivery", "RejectsDelivery"} {
+		name := id[logicalID]
+		add("firehose:PutRecordBatch "+logicalID, func(ctx context.Context, c aws.Config) error {
+			_, err := awsfirehose.NewFromConfig(c).PutRecordBatch(ctx, &awsfirehose.PutRecordBatchInput{DeliveryStreamName: &name, Records: []firehosetypes.Record{}})
+			return err
+		}, analyticsRole)
+		addReal("firehose:PutRecord "+logicalID, func(ctx context.Context, c aws.Config) error {
+			_, err := awsfirehose.NewFromConfig(c).PutRecord(ctx, &awsfirehose.PutRecordInput{DeliveryStreamName: &name, Record: &firehosetypes.Record{Data: []byte("x")}})
+			return err
+		})
+		addReal("firehose:DeleteDeliveryStream "+logicalID, func(ctx context.Context, c aws.Config) error {
+			_, err := awsfirehose.NewFromConfig(c).DeleteDeliveryStream(ctx, &awsfirehose.DeleteDeliveryStreamInput{DeliveryStreamName: &name})
+			return err
+		})
+	}
+
+	// The bucket.
+	row, tick, reject := oneUnder(t, s, o.DataPrefix), oneUnder(t, s, ledger.TicksPrefix), oneUnder(t, s, o.ErrorsPrefix)
+	code, query := oneUnder(t, s, deployer.CodePrefix), oneUnder(t, s, "ledger/pipelines/")
+	get := func(what, key string, allowed ...string) {
+		add("s3:GetObject "+what, func(ctx context.Context, c aws.Config) error {
+			out, err := s3.NewFromConfig(c).GetObject(ctx, &s3.GetObjectInput{Bucket: &o.BucketName, Key: &key})
+			if err == nil {
+				err = out.Body.Close()
+			}
+			return err
+		}, allowed...)
+	}
+	get("of a row", row, deliveryRole, verifierRole)
+	get("of a reject", reject, rejectsRole, verifierRole)
+	get("of a tick", tick, producerRole, verifierRole)
+	get("of a pipeline", query, verifierRole)
+	get("of the JAR", code, analyticsRole)
+	get("of a report", verifier.LatestReport)
+	put := func(what, key string, allowed ...string) {
+		add("s3:PutObject "+what, func(ctx context.Context, c aws.Config) error {
+			_, err := s3.NewFromConfig(c).PutObject(ctx, &s3.PutObjectInput{Bucket: &o.BucketName, Key: &key, Body: bytes.NewReader(nil), IfNoneMatch: aws.String("*")})
+			return err
+		}, allowed...)
+	}
+	put("of a row", row, deliveryRole)
+	put("of a reject", reject, rejectsRole)
+	put("of what failed", o.FailedPrefix+"2000/01/01/00/empty", deliveryRole)
+	put("of what failed among the rejects", "errors/"+o.ErrorsPrefix+"empty", rejectsRole)
+	put("of a tick", tick, producerRole)
+	put("of a pipeline", query, producerRole, deployerRole)
+	put("of the ledger's owner", ledger.StackKey, deployerRole)
+	put("of the state", verifier.StateKey, verifierRole)
+	put("of the archive", "ledger/archive.json.gz")
+	put("of an acceptance", "ledger/acceptances/2000/01/01/none.json")
+	put("of a report", verifier.LatestReport, verifierRole)
+	put("of the JAR", code, deployerRole)
+	put("elsewhere", "elsewhere/none")
+	for what, key := range map[string]string{"of a row": row, "of a reject": reject, "of a tick": tick, "of a report": verifier.LatestReport} {
+		addReal("s3:DeleteObject "+what, func(ctx context.Context, c aws.Config) error {
+			_, err := s3.NewFromConfig(c).DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &o.BucketName, Key: &key})
+			return err
+		})
+		addReal("s3:PutObjectTagging "+what, func(ctx context.Context, c aws.Config) error {
+			_, err := s3.NewFromConfig(c).PutObjectTagging(ctx, &s3.PutObjectTaggingInput{Bucket: &o.BucketName, Key: &key, Tagging: &s3types.Tagging{}})
+			return err
+		})
+	}
+	list := func(what, prefix string, allowed ...string) {
+		add("s3:ListBucket "+what, func(ctx context.Context, c aws.Config) error {
+			_, err := s3.NewFromConfig(c).ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &o.BucketName, Prefix: &prefix, MaxKeys: aws.Int32(1)})
+			return err
+		}, allowed...)
+	}
+	list("of the rows", o.DataPrefix, deliveryRole, rejectsRole, verifierRole)
+	list("of the ledger", ledger.TicksPrefix, deliveryRole, rejectsRole, verifierRole)
+	list("of the code", deployer.CodePrefix, deliveryRole, rejectsRole)
+	addReal("s3:DeleteBucket", func(ctx context.Context, c aws.Config) error {
+		_, err := s3.NewFromConfig(c).DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &o.BucketName})
+		return err
+	})
+	addReal("s3:PutBucketVersioning", func(ctx context.Context, c aws.Config) error {
+		_, err := s3.NewFromConfig(c).PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{
+			Bucket: &o.BucketName, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusSuspended},
+		})
+		return err
+	})
+
+	// The functions.
+	for logicalID, allowed := range map[string]string{"ProducerFunction": scheduleRole, "VerifierFunction": scheduleRole, "TransformFunction": deliveryRole, "DeployerFunction": ""} {
+		name := id[logicalID]
+		add("lambda:InvokeFunction "+logicalID, func(ctx context.Context, c aws.Config) error {
+			_, err := lambda.NewFromConfig(c).Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`"no event of it"`)})
+			return err
+		}, slices.DeleteFunc([]string{allowed}, func(s string) bool { return s == "" })...)
+		addReal("lambda:UpdateFunctionConfiguration "+logicalID, func(ctx context.Context, c aws.Config) error {
+			_, err := lambda.NewFromConfig(c).UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, Description: aws.String("mine")})
+			return err
+		})
+	}
+
+	// The application.
+	application := map[string]func(context.Context, *kinesisanalyticsv2.Client) error{
+		"kinesisanalytics:StopApplication": func(ctx context.Context, c *kinesisanalyticsv2.Client) error {
+			_, err := c.StopApplication(ctx, &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &o.ApplicationName})
+			return err
+		},
+		"kinesisanalytics:StartApplication": func(ctx context.Context, c *kinesisanalyticsv2.Client) error {
+			_, err := c.StartApplication(ctx, &kinesisanalyticsv2.StartApplicationInput{ApplicationName: &o.ApplicationName})
+			return err
+		},
+		"kinesisanalytics:DescribeApplication": func(ctx context.Context, c *kinesisanalyticsv2.Client) error {
+			_, err := c.DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &o.ApplicationName})
+			return err
+		},
+	}
+	for _, name := range slices.Sorted(maps.Keys(application)) {
+		addReal(name, func(ctx context.Context, c aws.Config) error {
+			return application[name](ctx, kinesisanalyticsv2.NewFromConfig(c))
+		}, deployerRole)
+	}
+	addReal("kinesisanalytics:UpdateApplication", func(ctx context.Context, c aws.Config) error {
+		_, err := kinesisanalyticsv2.NewFromConfig(c).UpdateApplication(ctx, &kinesisanalyticsv2.UpdateApplicationInput{ApplicationName: &o.ApplicationName, CurrentApplicationVersionId: aws.Int64(1)})
+		return err
+	})
+
+	// Logs, queues, topic, schedules, and the stack itself.
+	for logicalID, role := range map[string]string{"ProducerLogs": producerRole, "VerifierLogs": verifierRole, "TransformLogs": transformRole, "DeployerLogs": deployerRole} {
+		group := id[logicalID]
+		add("logs:PutLogEvents "+logicalID, func(ctx context.Context, c aws.Config) error {
+			_, err := cloudwatchlogs.NewFromConfig(c).PutLogEvents(ctx, &cloudwatchlogs.PutLogEventsInput{
+				LogGroupName: &group, LogStreamName: aws.String("none"), LogEvents: []logstypes.InputLogEvent{{Message: aws.String("x"), Timestamp: aws.Int64(0)}},
+			})
+			return err
+		}, role)
+	}
+	addReal("logs:CreateLogGroup", func(ctx context.Context, c aws.Config) error {
+		_, err := cloudwatchlogs.NewFromConfig(c).CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("mine")})
+		return err
+	})
+	for logicalID, allowed := range map[string][]string{"ScheduleFailures": {scheduleRole}, "FunctionFailures": {producerRole, verifierRole}} {
+		queue := id[logicalID]
+		add("sqs:SendMessage "+logicalID, func(ctx context.Context, c aws.Config) error {
+			_, err := sqs.NewFromConfig(c).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: aws.String("")})
+			return err
+		}, allowed...)
+		addReal("sqs:ReceiveMessage "+logicalID, func(ctx context.Context, c aws.Config) error {
+			_, err := sqs.NewFromConfig(c).ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue})
+			return err
+		})
+	}
+	addReal("sns:Publish", func(ctx context.Context, c aws.Config) error {
+		_, err := sns.NewFromConfig(c).Publish(ctx, &sns.PublishInput{TopicArn: aws.String(id["AlarmTopic"]), Message: aws.String("x")})
+		return err
+	})
+	addReal("scheduler:GetSchedule", func(ctx context.Context, c aws.Config) error {
+		_, err := scheduler.NewFromConfig(c).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &o.ProducerSchedule})
+		return err
+	})
+	addReal("iam:PutRolePolicy", func(ctx context.Context, c aws.Config) error {
+		_, err := iam.NewFromConfig(c).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+			RoleName: aws.String(id[verifierRole]), PolicyName: aws.String("mine"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`),
+		})
+		return err
+	})
+	addReal("sts:AssumeRole", func(ctx context.Context, c aws.Config) error {
+		_, err := sts.NewFromConfig(c).AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::000000000000:role/" + id[deployerRole]), RoleSessionName: aws.String("mine")})
+		return err
+	})
+	addReal("cloudformation:DeleteStack", func(ctx context.Context, c aws.Config) error {
+		_, err := cloudformation.NewFromConfig(c).DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &s.Name})
+		return err
+	})
+	return calls
+}
