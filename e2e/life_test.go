@@ -309,7 +309,7 @@ func named(t *testing.T, s *local.Stack, name string) (found []string) {
 			t.Fatalf("list %ss: %v", kind, err)
 		}
 		for _, n := range all {
-			if strings.Contains(n, name+"-") || strings.Contains(n, name+"_") {
+			if regexp.MustCompile(`\b` + name + `[-_/]`).MatchString(n) {
 				found = append(found, kind+" "+n)
 			}
 		}
@@ -406,7 +406,9 @@ func named(t *testing.T, s *local.Stack, name string) (found []string) {
 		return names, nil
 	})
 	list("alarm", func(ctx context.Context) ([]string, error) { return cloudWatch(ctx, s, "DescribeAlarms", "AlarmName") })
-	list("dashboard", func(ctx context.Context) ([]string, error) { return cloudWatch(ctx, s, "ListDashboards", "DashboardName") })
+	list("dashboard", func(ctx context.Context) ([]string, error) {
+		return cloudWatch(ctx, s, "ListDashboards", "DashboardName")
+	})
 	return found
 }
 
