@@ -3,13 +3,13 @@ package pipeline
 import "fmt"
 
 // Limits names what of a schema the rest of the system does not take yet: the Flink job, the producer and the judge. It is
-// the one list of that: whoever teaches them one of these takes it out here, and nothing else has to change.
+// the one list of that: whoever teaches them one of these takes it out here.
 func (s Schema) Limits() []error {
 	var limits []error
 	limit := func(format string, args ...any) { limits = append(limits, fmt.Errorf(format, args...)) }
 	standard := DefaultFormat()
-	switch f := s.Format.OrDefault(); {
-	case f.Type == JSON:
+	switch f := s.Format.OrDefault(); f.Type {
+	case JSON:
 		limit("format: the job does not take JSON yet")
 	default:
 		if f.Delimiter != standard.Delimiter {
