@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -160,7 +162,7 @@ func (c *discoverCmd) current(e *env) (file string, current *pipeline.Schema, er
 			if c.Write || c.Stack == "" {
 				return "", nil, err
 			}
-			return "", nil, nil //nolint:nilerr // a stack on AWS can be sampled from anywhere, without a schema to compare with
+			return "", nil, nil // a stack on AWS can be sampled from anywhere
 		}
 		file = filepath.Join(root, "pipeline", "schema.json")
 	}
@@ -449,11 +451,12 @@ func formatText(f pipeline.Format) string {
 	return strings.Join(words, ", ")
 }
 
-// printable shortens a value, and shows what a terminal would not, or would obey.
+// printable shortens a value, and quotes one that a terminal would not show as it is, or would obey.
 func printable(value string, width int) string {
-	quoted := fmt.Sprintf("%q", value)
-	if plain := quoted[1 : len(quoted)-1]; plain == value && value != "" && strings.TrimSpace(value) == value {
-		quoted = value
+	plain := value != "" && strings.TrimSpace(value) == value && utf8.ValidString(value) &&
+		!strings.ContainsFunc(value, func(r rune) bool { return !strconv.IsPrint(r) })
+	if !plain {
+		value = strconv.Quote(value)
 	}
-	return text.Snip(quoted, width, "…")
+	return text.Snip(value, width, "…")
 }

@@ -1,6 +1,8 @@
 package discover
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,40 +17,32 @@ var nulls = [...]string{"", "NULL", "null", `\N`}
 // csv finds out about lines.
 func (d *discovery) csv() error {
 	dialect := sniff(d.texts, d.options.Delimiter)
-	var lines []line
-	widths, carriages, multis := map[int]int{}, 0, 0
-	for _, t := range d.texts {
-		dialect.split(t, func(l line) {
-			if l.fault == "" && !utf8.Valid(l.raw) {
-				l.fault = notUTF8
-			}
-			lines = append(lines, l)
-			if l.fault != "" {
-				return
-			}
-			widths[len(l.fields)]++
-			if l.carriage {
-				carriages++
-			}
-			if l.multi {
-				multis++
-			}
-			d.quoted = d.quoted || slices.ContainsFunc(l.fields, func(f field) bool { return f.quoted })
-		})
+	lines, width := d.split(dialect)
+	if slices.ContainsFunc(lines, func(l line) bool { return l.multi && len(l.fields) != width }) {
+		dialect.width = width
+		lines, width = d.split(dialect)
 	}
 	if len(lines) == 0 {
 		return &UndecidedError{Reason: "the sample ends within its first row"}
 	}
-	width, most := 0, 0
-	for w, n := range widths {
-		if n > most || n == most && w > width {
-			width, most = w, n
+	most, carriages, multis := 0, 0, 0
+	for _, l := range lines {
+		if l.fault != "" || len(l.fields) != width {
+			continue
 		}
+		most++
+		if l.carriage {
+			carriages++
+		}
+		if l.multi {
+			multis++
+		}
+		d.quoted = d.quoted || slices.ContainsFunc(l.fields, func(f field) bool { return f.quoted })
 	}
 	if most*2 <= len(lines) {
 		for _, l := range lines {
 			if l.fault != "" {
-				d.fault(l.fault, 1, l.at.record, l.raw)
+				d.fault(l.fault, 1, l.where(), l.raw)
 			}
 		}
 		return d.undecided("no delimiter gives most of the %d lines the same number of columns: %d of %d is the most (as %s)",
@@ -68,17 +62,17 @@ func (d *discovery) csv() error {
 		case l.carriage && d.Format.Newline == "\n":
 			l.fault = `ends with \r\n, where most do not`
 		case len(l.fields) != width:
-			l.fault = columns(len(l.fields)) + ", where most have " + columns(width)
+			l.fault = fmt.Sprintf("%s, where most have %d", columns(len(l.fields)), width)
 		default:
 			rows = append(rows, l)
 			continue
 		}
 		d.Sample.FaultyRows++
-		d.fault(l.fault, 1, l.at.record, l.raw)
+		d.fault(l.fault, 1, l.where(), l.raw)
 	}
 	for _, t := range d.objects {
 		d.Sample.FaultyRows++
-		d.fault("JSON, where most is CSV", 1, t.record, t.value)
+		d.fault("JSON, where most is CSV", 1, t.record.Name, t.value)
 	}
 	header := findHeader(rows, width, d.options.Header)
 	if header != nil {
@@ -104,6 +98,38 @@ func (d *discovery) csv() error {
 		d.Rows = append(d.Rows, values)
 	}
 	return nil
+}
+
+// split takes all texts apart, and gives the number of columns that most rows have.
+func (d *discovery) split(dialect dialect) (lines []line, width int) {
+	widths := map[int]int{}
+	for _, t := range d.texts {
+		dialect.split(t, func(l line) {
+			if l.fault == "" && !utf8.Valid(l.raw) {
+				l.fault = notUTF8
+			}
+			if lines = append(lines, l); l.fault == "" {
+				widths[len(l.fields)]++
+			}
+		})
+	}
+	for w, n := range widths {
+		if n > widths[width] || n == widths[width] && w > width {
+			width = w
+		}
+	}
+	return lines, width
+}
+
+// where says where a line stands.
+func (l line) where() string { return place(l.at.record, l.at.line+l.number) }
+
+// place is a line of a record, which is named where the record has others.
+func place(r *Record, number int) string {
+	if bytes.IndexByte(bytes.TrimSpace(r.Data), '\n') < 0 {
+		return r.Name
+	}
+	return fmt.Sprintf("%s, line %d", r.Name, number)
 }
 
 func (d *discovery) isNull(f field, c *Column) bool {

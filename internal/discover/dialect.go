@@ -11,6 +11,8 @@ import (
 type dialect struct {
 	delimiter byte
 	quote     byte // 0 where nothing is quoted
+	// width, where it is known, is how many columns a row of several lines has: with others, it is a line whose quote is not closed.
+	width int
 }
 
 // The dialects that are looked for, the likelier ones first: of equal ones the first is taken.
@@ -33,6 +35,7 @@ type line struct {
 	carriage bool   // it ends with \r\n
 	at       text
 	first    bool // it is the first of its record
+	number   int  // of the line in its record, from 1
 }
 
 // The faults of a line.
@@ -44,12 +47,14 @@ const (
 
 // split takes text apart. What is wrong with a line spoils that line and no other: the next one begins after the next newline.
 func (d dialect) split(t text, take func(line)) {
-	rest, first := t.data, t.begins
+	rest, first, number := t.data, t.begins, 1
 	for len(rest) > 0 {
 		l, size := d.next(rest)
 		atEnd := size == len(rest) && rest[size-1] != '\n'
 		raw := rest[:size]
 		rest = rest[size:]
+		l.number = number
+		number += bytes.Count(raw, []byte("\n"))
 		if len(bytes.TrimSpace(raw)) == 0 {
 			continue
 		}
@@ -62,8 +67,16 @@ func (d dialect) split(t text, take func(line)) {
 	}
 }
 
-// next reads the first line of text, and gives how much of it the line is, with its newline.
-func (d dialect) next(text []byte) (l line, size int) {
+// next reads the first row of text, and gives how much of it the row is, with its newline.
+func (d dialect) next(text []byte) (line, int) {
+	l, size := d.parse(text)
+	if l.multi && d.width > 0 && len(l.fields) != d.width {
+		return line{fault: unclosedQuote}, bytes.IndexByte(text, '\n') + 1
+	}
+	return l, size
+}
+
+func (d dialect) parse(text []byte) (l line, size int) {
 	whole := len(text)
 	if end := bytes.IndexByte(text, '\n'); end >= 0 {
 		whole = end + 1
@@ -170,7 +183,7 @@ func sniff(texts []text, only string) dialect {
 			continue // a stray quote here and there is a fault
 		}
 		for i := range len(candidates) {
-			if d := (dialect{candidates[i], quote}); d.delimiter != quote {
+			if d := (dialect{delimiter: candidates[i], quote: quote}); d.delimiter != quote {
 				if score, faults := d.score(texts); score > most+1e-9 {
 					best, most, faulty = d, score, faults
 				}

@@ -90,7 +90,7 @@ type Count struct {
 type Fault struct {
 	Reason string `json:"reason"`
 	Count  int    `json:"count"`
-	// Where is the first one's record, and Text its start.
+	// Where is the first one's record and line, and Text its start.
 	Where string `json:"where"`
 	Text  string `json:"text"`
 }
@@ -172,7 +172,7 @@ func (d *discovery) run(records []Record) error {
 	case len(d.objects) > lines && d.options.Delimiter == "":
 		for _, t := range d.texts {
 			d.Sample.FaultyRows += t.lines()
-			d.fault("not JSON", t.lines(), t.record, t.data)
+			d.fault("not JSON", t.lines(), place(t.record, t.line+1), t.data)
 		}
 		d.json()
 	case lines == 0:
@@ -195,7 +195,7 @@ func (d *discovery) undecided(format string, args ...any) error {
 }
 
 // fault counts rows or records that are not what they should be.
-func (d *discovery) fault(reason string, count int, record *Record, data []byte) {
+func (d *discovery) fault(reason string, count int, where string, data []byte) {
 	for i := range d.Faults {
 		if d.Faults[i].Reason == reason {
 			d.Faults[i].Count += count
@@ -203,7 +203,7 @@ func (d *discovery) fault(reason string, count int, record *Record, data []byte)
 		}
 	}
 	data = firstLine(data)
-	d.Faults = append(d.Faults, Fault{Reason: reason, Count: count, Where: record.Name, Text: strings.ToValidUTF8(string(data[:min(len(data), excerpt)]), "\uFFFD")})
+	d.Faults = append(d.Faults, Fault{Reason: reason, Count: count, Where: where, Text: strings.ToValidUTF8(string(data[:min(len(data), excerpt)]), "\uFFFD")})
 }
 
 func (d *discovery) note(format string, args ...any) {

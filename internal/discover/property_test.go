@@ -173,7 +173,7 @@ func check(t *rapid.T, p *discover.Proposal, columns []string, rows [][]string) 
 				t.Fatalf("%s: %q is not of type %s %s", columns[i], values[i], c.Type, c.Pattern)
 			}
 		}
-		wrong := false
+		var wrong bool
 		switch kind := c.Type.Kind; columns[i] {
 		case "INTEGER", "BOOLEAN":
 			wrong = string(kind) != columns[i]

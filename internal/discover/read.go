@@ -18,6 +18,7 @@ type text struct {
 	data   []byte
 	record *Record
 	number int  // of the record, from 0
+	line   int  // how many lines of the record stand before it
 	begins bool // the text is the record from its start on
 	cut    bool // the sample ends within it
 }
@@ -53,7 +54,7 @@ func (d *discovery) read(r *Record, number int) {
 	}
 	if kind := binary(data); kind != "" {
 		d.Sample.Unreadable++
-		d.fault(kind, 1, r, data)
+		d.fault(kind, 1, r.Name, data)
 		return
 	}
 	if marked {
@@ -74,11 +75,11 @@ func (d *discovery) read(r *Record, number int) {
 }
 
 // readLines reads a record of which not all is JSON.
-func (d *discovery) readLines(data []byte, r *Record, number int) {
-	others := text{record: r, number: number, cut: r.Cut}
-	at := 0
+func (d *discovery) readLines(data []byte, r *Record, recordNumber int) {
+	at, number := 0, 0
 	for line := range bytes.Lines(data) {
 		at += len(line)
+		number++
 		last := at == len(data) && line[len(line)-1] != '\n'
 		trimmed := bytes.TrimSpace(line)
 		if len(trimmed) == 0 {
@@ -87,7 +88,7 @@ func (d *discovery) readLines(data []byte, r *Record, number int) {
 		if trimmed[0] == '{' || trimmed[0] == '[' {
 			if rows, ok := objects(trimmed, false); ok {
 				for _, row := range rows {
-					d.objects = append(d.objects, object{row, r, number})
+					d.objects = append(d.objects, object{row, r, recordNumber})
 				}
 				continue
 			}
@@ -97,13 +98,10 @@ func (d *discovery) readLines(data []byte, r *Record, number int) {
 		case trimmed[0] == '{':
 			d.broken++
 			d.Sample.FaultyRows++
-			d.fault(jsonFault(trimmed), 1, r, trimmed)
+			d.fault(jsonFault(trimmed), 1, place(r, number), trimmed)
 		default:
-			others.data = append(others.data, line...)
+			d.texts = append(d.texts, text{data: line, record: r, number: recordNumber, line: number - 1})
 		}
-	}
-	if len(others.data) > 0 {
-		d.texts = append(d.texts, others)
 	}
 }
 
@@ -179,11 +177,12 @@ func binary(data []byte) string {
 	}
 	kind := mimetype.Detect(data)
 	switch {
-	case control*oneIn > len(data) || strange*3 > len(data) || bytes.IndexByte(data, 0) >= 0:
-		if name := kind.String(); name != "application/octet-stream" && name != "text/plain; charset=utf-8" {
-			return name
+	case control*10 > len(data) || strange*3 > len(data) || bytes.IndexByte(data, 0) >= 0:
+		name := kind.String()
+		if name == "application/octet-stream" || strings.HasPrefix(name, "text/") && !strings.Contains(name, "utf-16") {
+			return "binary"
 		}
-		return "binary"
+		return name
 	case bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")) && (kind.Is("text/xml") || kind.Is("text/html")):
 		return kind.String()
 	}
