@@ -382,7 +382,11 @@ func discoveredText(d *discovered) string {
 		}
 		w.AppendHeader(header)
 		for i, c := range d.Columns {
-			row := table.Row{c.Name}
+			name := c.Name
+			if d.Merge != nil {
+				name = d.Merge.Now[i].Name
+			}
+			row := table.Row{name}
 			for _, values := range d.Rows[:min(len(d.Rows), shownRows)] {
 				value := "NULL"
 				if values[i] != nil {

@@ -179,7 +179,7 @@ func (c *collector) time(out *Column) (agrees func(v value) bool) {
 		out.Notes = append(out.Notes, fmt.Sprintf("some look like times, but not nearly all in one pattern: %s", inPatterns(c.values)))
 		return nil
 	}
-	if other := otherOrder(counts, c.values); other != nil {
+	if other := otherOrder(counts); other != nil {
 		out.Notes = append(out.Notes, fmt.Sprintf("these are days, but nothing says whether %s or %s: set the type DATE or TIMESTAMP and the pattern yourself", first, other))
 		return nil
 	}
@@ -242,7 +242,7 @@ func (c *collector) noteText(out *Column, numbers, codes int) {
 		note("these are numbers with a decimal comma, which no type of number reads")
 	}
 	if n := c.count(func(v value) bool { return strings.EqualFold(v.text, "true") || strings.EqualFold(v.text, "false") }); c.most(n) {
-		note("these are booleans, which are written true and false elsewhere")
+		note("these are booleans, but not written as true and false, without quotes in JSON")
 	}
 	if c.json {
 		if n := c.count(func(v value) bool { return v.kind == isNested }); n > 0 {

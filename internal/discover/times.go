@@ -113,19 +113,12 @@ func inPatterns(values []value) string {
 	return strings.Join(seen, ", ")
 }
 
-// otherOrder gives the pattern with day and month in the other order that reads the same values, and another day in one of them.
-func otherOrder(counts []patternCount, values []value) *pipeline.Pattern {
-	first := counts[0]
+// otherOrder gives the pattern with day and month in the other order, where it reads as many values as the first.
+func otherOrder(counts []patternCount) *pipeline.Pattern {
+	swapped := strings.NewReplacer("MMM", "MMM", "MM", "dd", "dd", "MM", "M", "d", "d", "M").Replace(counts[0].String())
 	for _, c := range counts[1:] {
-		if c.count < first.count {
-			break
-		}
-		for _, v := range values {
-			a, ok := first.Parse(v.text)
-			b, too := c.Parse(v.text)
-			if ok && too && !a.Equal(b) {
-				return c.Pattern
-			}
+		if c.count == counts[0].count && c.String() == swapped {
+			return c.Pattern
 		}
 	}
 	return nil
