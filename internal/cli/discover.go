@@ -102,7 +102,7 @@ type discovered struct {
 	*discover.Proposal
 	// File is the schema's, and Merge what became of it, where there is one to compare with.
 	File  string           `json:"file,omitempty"`
-	Merge *discover.Merger `json:"merge,omitempty"`
+	Merge *discover.Merged `json:"merge,omitempty"`
 	// Schema is what would be, or was, written.
 	Schema  pipeline.Schema `json:"schema"`
 	Refused []string        `json:"refused"` // why it cannot be written
@@ -178,7 +178,7 @@ func (c *discoverCmd) current(e *env) (file string, current *pipeline.Schema, er
 	}
 	schema, err := pipeline.ParseSchema(data)
 	if err != nil {
-		return "", nil, &usageError{fmt.Sprintf("%s cannot be kept in part: %v; mend it, or leave it with --replace", file, err)}
+		return "", nil, &usageError{fmt.Sprintf("%s cannot be kept in part: %v; mend it, or write it anew with --write --replace", file, err)}
 	}
 	return file, &schema, nil
 }

@@ -9,8 +9,8 @@ import (
 	"streamproof/pipeline"
 )
 
-// A Merger is what became of a schema that a person has written, and of a proposal.
-type Merger struct {
+// Merged is what became of a schema that a person has written, and of a proposal.
+type Merged struct {
 	Schema pipeline.Schema `json:"-"`
 	// Changed says whether the schema is another one than before.
 	Changed bool `json:"changed"`
@@ -33,8 +33,8 @@ func (e *OtherDataError) Error() string { return e.Reason }
 // header says where both have one, in JSON the path. Where the sample speaks against it, that is a warning.
 //
 // The error is an *OtherDataError, where the two have nothing to do with one another.
-func Merge(current pipeline.Schema, p *Proposal) (*Merger, error) {
-	m := &Merger{Changes: []string{}, Warnings: []string{}}
+func Merge(current pipeline.Schema, p *Proposal) (*Merged, error) {
+	m := &Merged{Changes: []string{}, Warnings: []string{}}
 	was, is := current.Format.OrDefault(), p.Format
 	if was.Type != is.Type {
 		return nil, &OtherDataError{fmt.Sprintf("the schema is of %s, and the sample of %s", strings.ToUpper(was.Type), strings.ToUpper(is.Type))}
@@ -95,7 +95,7 @@ func match(current pipeline.Schema, p *Proposal) (taken []int) {
 	return taken
 }
 
-func (m *Merger) columns(current pipeline.Schema, p *Proposal, taken []int) {
+func (m *Merged) columns(current pipeline.Schema, p *Proposal, taken []int) {
 	names := newNames(0)
 	for i, c := range current.Columns {
 		if slices.Contains(taken, i) || p.Format.Type == pipeline.JSON {
@@ -136,13 +136,13 @@ func (m *Merger) columns(current pipeline.Schema, p *Proposal, taken []int) {
 	}
 }
 
-func (m *Merger) add(c pipeline.Column, misfits int) {
+func (m *Merged) add(c pipeline.Column, misfits int) {
 	m.Schema.Columns = append(m.Schema.Columns, c)
 	m.Now, m.Misfits = append(m.Now, c), append(m.Misfits, misfits)
 }
 
 // keep keeps a column as a person has it, and says what the sample has against it.
-func (m *Merger) keep(kept pipeline.Column, c *Column, p *Proposal) {
+func (m *Merged) keep(kept pipeline.Column, c *Column, p *Proposal) {
 	misfits := c.misfits(&kept)
 	if misfits > 0 {
 		text := fmt.Sprintf("column %s is kept as %s, which %d of %d values are not, as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(c.firstMisfit(&kept)))
@@ -165,7 +165,7 @@ func (m *Merger) keep(kept pipeline.Column, c *Column, p *Proposal) {
 }
 
 // format takes from the sample what the format that was there cannot read. What the sample only happens not to show stays.
-func (m *Merger) format(was pipeline.Format, p *Proposal) {
+func (m *Merged) format(was pipeline.Format, p *Proposal) {
 	if was.Type == pipeline.JSON {
 		return
 	}

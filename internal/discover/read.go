@@ -95,7 +95,7 @@ func (d *discovery) readLines(data []byte, r *Record, recordNumber int) {
 		}
 		switch {
 		case last && r.Cut:
-		case trimmed[0] == '{':
+		case trimmed[0] == '{', trimmed[0] == '[' && jsontext.Value(trimmed).IsValid():
 			d.broken++
 			d.Sample.FaultyRows++
 			d.fault(jsonFault(trimmed), 1, place(r, number), trimmed)
@@ -147,6 +147,9 @@ func jsonFault(line []byte) string {
 		return notUTF8
 	case err != nil:
 		return "broken JSON"
+	}
+	if line[0] == '[' {
+		return "JSON that is no object"
 	}
 	return "JSON with text after it"
 }
