@@ -141,7 +141,7 @@ func TestDiscoverWrite(t *testing.T) {
 		{name: "other data", input: orders[strings.Index(orders, "\n")+1:], args: []string{"--write"}, status: exitFault, stderr: "describes other data"},
 		{name: "JSON", input: visits[:strings.LastIndex(visits, "{")], args: []string{"--write"}, status: exitFault, stderr: "the schema is of CSV, and the sample of JSON"},
 		{name: "what the job does not take", input: orders, args: []string{"--write", "--replace"}, status: exitFault, stderr: "  - format: the job does not take a header yet\n"},
-		{name: "a text that cannot be made", input: "1,\"a,b\"\n2,\"c,d\"\n", args: []string{"--write", "--replace"}, status: exitFault, stderr: "column COL1: 0 of text, integers, time and sum are set"},
+		{name: "a day that cannot be made", input: "1,\"Jan 2, 2026\"\n2,\"Jan 3, 2026\"\n", args: []string{"--write", "--replace"}, status: exitFault, stderr: "column COL1: 0 of text, integers, time and sum are set"},
 		{name: "an empty file", args: []string{"--write"}, status: exitFault, stderr: "input: all of the 1 records are empty"},
 		{name: "another file", input: "1,a\n2,b\n", args: []string{"--write", "--schema", "other.json"}},
 		{

@@ -241,6 +241,12 @@ func (c *collector) noteText(out *Column, numbers, codes int) {
 	if n := c.count(func(v value) bool { return decimalComma.MatchString(v.text) }); c.most(n) {
 		note("these are numbers with a decimal comma, which no type of number reads")
 	}
+	if n := c.count(func(v value) bool {
+		s := strings.TrimSpace(v.text)
+		return s != v.text && (shapeOf(s) != isText || isTime(s))
+	}); n > 0 && c.most(n+numbers) {
+		note("the blanks around these values make them text")
+	}
 	if n := c.count(func(v value) bool { return strings.EqualFold(v.text, "true") || strings.EqualFold(v.text, "false") }); c.most(n) {
 		note("these are booleans, but not written as true and false, without quotes in JSON")
 	}

@@ -39,14 +39,18 @@ func (d *discovery) csv() error {
 		}
 		d.quoted = d.quoted || slices.ContainsFunc(l.fields, func(f field) bool { return f.quoted })
 	}
-	if most*2 <= len(lines) {
+	if most*4 < len(lines)*3 {
 		for _, l := range lines {
 			if l.fault != "" {
 				d.fault(l.fault, 1, l.where(), l.raw)
 			}
 		}
-		return d.undecided("no delimiter gives most of the %d lines the same number of columns: %d of %d is the most (as %s)",
-			len(lines), most, len(lines), show(firstLine(lines[0].raw)))
+		for _, l := range lines {
+			if l.fault == "" {
+				d.fault(columns(len(l.fields)), 1, l.where(), l.raw)
+			}
+		}
+		return d.undecided("the %d lines are of several forms, and none has three quarters of them", len(lines))
 	}
 	d.Format = pipeline.Format{Type: pipeline.CSV, Delimiter: string(dialect.delimiter), Newline: "\n", Multiline: multis > 0}
 	if dialect.quote != 0 {
@@ -86,6 +90,10 @@ func (d *discovery) csv() error {
 	}
 	d.countRows(len(rows), func(i int) int { return rows[i].at.number })
 	d.csvColumns(rows, header, width)
+	texts := !slices.ContainsFunc(d.Columns, func(c Column) bool { return !c.isText() })
+	if header == nil && d.options.Header == nil && width > 1 && texts && mayBeHeader(rows[0]) {
+		d.note("all is text, so nothing says whether the first row, %s, is a header", show(firstLine(rows[0].raw)))
+	}
 	for _, row := range rows[:min(len(rows), firstRows)] {
 		var values []*string
 		for i, f := range row.fields {

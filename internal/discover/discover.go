@@ -122,6 +122,7 @@ const (
 	// oneIn is how rare rows and values of another kind are where they are taken for faults, and not for a part of what the
 	// data is: at most one in so many.
 	oneIn     = 20
+	fewRows   = 20
 	examples  = 3
 	disagrees = 5
 	firstRows = 5
@@ -181,6 +182,9 @@ func (d *discovery) run(records []Record) error {
 		if err := d.csv(); err != nil {
 			return err
 		}
+	}
+	if d.Sample.Rows < fewRows {
+		d.note("%d rows are few to tell types by: a larger sample may have wider ones", d.Sample.Rows)
 	}
 	if d.marks > 0 {
 		d.note("%d records begin with a byte order mark, which is left out here, and which the job takes for a part of the first value", d.marks)

@@ -163,6 +163,8 @@ func dataSets(t *testing.T) map[string]struct {
 		"error-utf-16":       {records: records("\xff\xfea\x00,\x001\x00\n\x00")},
 		"error-xml":          {records: records("<?xml version=\"1.0\"?><a><b>1</b></a>")},
 		"error-mixed":        {records: append(each(clicks), each("1,2,3\n4,5,6\n")...)},
+		"blanks":             {records: file(repeat(20, func(i int) string { return fmt.Sprintf("%d, %d, %s\n", i, i*2, "2026-01-02") }))},
+		"error-two-kinds":    {records: each(repeat(30, func(i int) string { return []string{"1,2,3\n", "a,b\n", "4,5,6\n"}[i%3] }))},
 		"error-prose":        {records: file("To be, or not to be, that is the question:\nWhether 'tis nobler in the mind\nto suffer, the slings, and, arrows\n\"of\nNo, more; and\n")},
 		"error-json-scalars": {records: each("[1,2,3]\n[4,5,6]\n")},
 		"error-all-broken":   {records: each("{\"a\":\n{\"b\"}\n")},

@@ -16,8 +16,11 @@ const (
 	fakeDigits = 12
 )
 
+// unquoted takes from a text what would need quotes, or make a line look like JSON, and keeps its length.
+var unquoted = strings.NewReplacer(",", " ", `"`, " ", "\r", " ", "\n", " ", "{", " ")
+
 // fake proposes how the producer makes values like these: numbers in the range of those that were sampled, the planned time, or
-// else the text that was there most often. It is the zero value where the producer can make none.
+// else the text that was there most often, without what would need quoting. It is the zero value where the producer can make none.
 func (c *collector) fake(out *Column, agrees func(v value) bool) pipeline.Fake {
 	var texts []value
 	low, high := math.Inf(1), math.Inf(-1)
@@ -26,7 +29,7 @@ func (c *collector) fake(out *Column, agrees func(v value) bool) pipeline.Fake {
 		if !agrees(v) {
 			continue
 		}
-		if v.text != "" && utf8.ValidString(v.text) && !strings.ContainsAny(v.text, ",\"\r\n") {
+		if v.text != "" && utf8.ValidString(v.text) && unquoted.Replace(v.text) == v.text {
 			texts = append(texts, v)
 		}
 		if v.shape == isInteger || v.shape == isNumber {
@@ -43,8 +46,16 @@ func (c *collector) fake(out *Column, agrees func(v value) bool) pipeline.Fake {
 			return fakeNumbers(low, high, scale)
 		}
 	}
-	if len(texts) == 0 {
+	switch {
+	case len(texts) == 0 && !out.isText():
 		return pipeline.Fake{}
+	case len(texts) == 0:
+		for _, v := range c.values {
+			if plain := unquoted.Replace(v.text); plain != "" && agrees(v) && utf8.ValidString(v.text) {
+				return pipeline.Fake{Text: plain}
+			}
+		}
+		return pipeline.Fake{Text: "x"} // there is no text at all
 	}
 	often := slices.MaxFunc(texts, func(a, b value) int { return a.count - b.count })
 	return pipeline.Fake{Text: often.text}

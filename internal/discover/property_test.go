@@ -1,6 +1,7 @@
 package discover_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/discover"
+	"streamproof/internal/generator"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
 )
@@ -159,11 +161,31 @@ func TestObjectsAreOfWhatIsProposed(t *testing.T) {
 	})
 }
 
+// made has the producer make a few records of a schema that the job takes, each a row of it.
+func made(s pipeline.Schema) error {
+	g, err := generator.New(s, 1)
+	if err != nil {
+		return err
+	}
+	for i := range 5 {
+		line := g.Append(nil, generator.Tick{Time: time.Unix(1767225600, 0), Records: 5}, i)
+		if _, err := row.Of(s).Append(nil, bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+			return fmt.Errorf("%q: %w", line, err)
+		}
+	}
+	return nil
+}
+
 func check(t *rapid.T, p *discover.Proposal, columns []string, rows [][]string) {
 	if len(p.Columns) != len(columns) || p.Sample.Rows != len(rows) || p.Sample.FaultyRows > 0 {
 		t.Fatalf("got %d columns and %+v, want %d columns and %d rows", len(p.Columns), p.Sample, len(columns), len(rows))
 	}
 	s := p.Schema("S")
+	if p.Format.IsDefault() && len(s.Limits()) == 0 {
+		if err := made(s); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for i, c := range p.Columns {
 		if c.Values != len(rows) || c.Agree != len(rows) || c.Nullable || len(c.Disagreeing) > 0 || c.Widest != nil {
 			t.Fatalf("%s: %+v", columns[i], c)
@@ -247,6 +269,11 @@ func FuzzDiscover(f *testing.F) {
 		again, err := pipeline.ParseSchema(file)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if len(s.Limits()) == 0 {
+			if err := made(s); err != nil {
+				t.Errorf("%v\n%s", err, file)
+			}
 		}
 		m, err := discover.Merge(again, p)
 		if err != nil || m.Changed {
