@@ -50,6 +50,7 @@ func TestPipeline(t *testing.T) {
 	t.Run("poison", func(t *testing.T) { poison(t, s) })
 	t.Run("roles", func(t *testing.T) { roles(t, s) })
 	t.Run("every shape", func(t *testing.T) { everyShape(t, s) })
+	t.Run("discovered", func(t *testing.T) { discovered(t, s) }) // with records of every shape, and bad ones
 	t.Run("transform fails", func(t *testing.T) { transformFails(t, s) })
 	t.Run("stopped and started", func(t *testing.T) { stoppedAndStarted(t, s) })
 	t.Run("paused and resumed", func(t *testing.T) { pausedAndResumed(t, s) })

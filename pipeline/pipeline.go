@@ -6,10 +6,8 @@
 package pipeline
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -25,19 +23,28 @@ type Pipeline struct {
 	SchemaJSON, SQL []byte
 }
 
-// A Schema describes the records of the source stream: headerless CSV lines.
+// A Schema describes the records of the source stream.
 type Schema struct {
 	// Source is the name of the in-application stream that the query reads.
-	Source  string   `json:"source"`
+	Source string `json:"source"`
+	// Format is how a row is written: the zero value is DefaultFormat.
+	Format  Format   `json:"format,omitzero"`
 	Columns []Column `json:"columns"`
 }
 
-// A Column is one field of a record, in the record's order.
+// A Column is one field of a row: of CSV in the row's order, of JSON by its path.
 type Column struct {
 	Name  string `json:"name"`
-	Alias string `json:"alias"` // the name that the query knows it by
-	Type  Type   `json:"type"`
-	Fake  Fake   `json:"fake"`
+	Alias string `json:"alias"` // the name that the query knows it by; it may be the Name
+	// Path says where the value stands. In JSON it is a JSONPath that leads to one value, as $.user.id, and $.NAME where
+	// it is empty. In CSV with a header it is what the header calls the column, and the Name where it is empty.
+	Path string `json:"path,omitempty"`
+	Type Type   `json:"type"`
+	// Pattern is how a TIMESTAMP or DATE is written: see ParsePattern. The empty one is that of TimestampPattern or DatePattern.
+	Pattern string `json:"pattern,omitempty"`
+	// Nullable columns may be NULL: one of the format's nulls in CSV, null or nothing in JSON.
+	Nullable bool `json:"nullable,omitzero"`
+	Fake     Fake `json:"fake"`
 }
 
 // Fake says how the producer makes a value: exactly one of Text, Integers, Time and Sum is set.
@@ -45,13 +52,13 @@ type Fake struct {
 	// Text is a constant.
 	Text string `json:"text,omitempty"`
 	// Integers are inclusive ranges; a number from each is written after Prefix, padded with zeros to Width digits.
-	Integers [][2]int64 `json:"integers,omitempty"`
 	Prefix   string     `json:"prefix,omitempty"`
-	Width    int        `json:"width,omitempty"`
+	Integers [][2]int64 `json:"integers,omitempty"`
+	Width    int        `json:"width,omitzero"`
 	// Time is "planned", the moment at which the record is planned to be sent, or an earlier TIMESTAMP column;
 	// a whole number of minutes out of the inclusive range PlusMinutes is added to it.
 	Time        string   `json:"time,omitempty"`
-	PlusMinutes [2]int64 `json:"plusMinutes,omitempty"`
+	PlusMinutes [2]int64 `json:"plusMinutes,omitzero"`
 	// Sum names earlier columns of at most two decimals; their sum is written with two decimals.
 	Sum []string `json:"sum,omitempty"`
 }
@@ -65,30 +72,39 @@ const TimestampLayout = "2006-01-02 15:04:05"
 // A Kind is a SQL type without its length.
 type Kind string
 
-// The kinds that a record or a result may have. Real is a 32-bit float, Double a 64-bit one.
+// The kinds that a record or a result may have. Real is a 32-bit float, Double a 64-bit one. Decimal and Date are
+// read in schema.json, and are among the Limits.
 const (
 	Integer   Kind = "INTEGER"
 	BigInt    Kind = "BIGINT"
 	Real      Kind = "REAL"
 	Double    Kind = "DOUBLE"
+	Decimal   Kind = "DECIMAL"
 	Timestamp Kind = "TIMESTAMP"
+	Date      Kind = "DATE"
 	Char      Kind = "CHAR"
 	VarChar   Kind = "VARCHAR"
 	Boolean   Kind = "BOOLEAN"
 )
 
 // synonyms are other spellings that Flink SQL and the legacy dialect have for a kind.
-var synonyms = map[string]Kind{"INT": Integer, "FLOAT": Real, "DOUBLE PRECISION": Double, "STRING": VarChar}
-
-// A Type is a SQL type. Length is that of CHAR(n) and VARCHAR(n), in characters, 0 where unbounded.
-type Type struct {
-	Kind   Kind
-	Length int
+var synonyms = map[string]Kind{
+	"INT": Integer, "FLOAT": Real, "DOUBLE PRECISION": Double, "STRING": VarChar, "NUMERIC": Decimal, "DEC": Decimal,
 }
 
-var typeSyntax = regexp.MustCompile(`^([A-Z]+(?: [A-Z]+)*)(?:\(([1-9][0-9]{0,8})\))?$`)
+// MaxPrecision is the most digits that a DECIMAL has.
+const MaxPrecision = 38
 
-// ParseType reads a SQL type as INTEGER, REAL or CHAR(1).
+// A Type is a SQL type. Length is that of CHAR(n) and VARCHAR(n), in characters, 0 where unbounded; of DECIMAL(p, s) it is
+// the precision, and Scale how many of these digits stand behind the point.
+type Type struct {
+	Kind          Kind
+	Length, Scale int
+}
+
+var typeSyntax = regexp.MustCompile(`^([A-Z]+(?: [A-Z]+)*)(?:\(([1-9][0-9]{0,8})(?:, ?([0-9]{1,2}))?\))?$`)
+
+// ParseType reads a SQL type as INTEGER, REAL, CHAR(1) or DECIMAL(10,2).
 func ParseType(text string) (Type, error) {
 	m := typeSyntax.FindStringSubmatch(strings.ToUpper(text))
 	if m == nil {
@@ -102,19 +118,40 @@ func ParseType(text string) (Type, error) {
 	switch kind {
 	case Char, VarChar:
 		sized = true
-	case Integer, BigInt, Real, Double, Timestamp, Boolean:
+	case Decimal:
+		return parseDecimal(text, m[2], m[3])
+	case Integer, BigInt, Real, Double, Timestamp, Date, Boolean:
 	default:
 		return Type{}, fmt.Errorf("SQL type %s is not supported", text)
 	}
 	if m[2] != "" && !sized {
 		return Type{}, fmt.Errorf("SQL type %s takes no length", m[1])
 	}
+	if m[3] != "" {
+		return Type{}, fmt.Errorf("SQL type %s takes no scale", m[1])
+	}
 	length, _ := strconv.Atoi(m[2])
 	return Type{Kind: kind, Length: length}, nil
 }
 
+// parseDecimal reads what stands in the parentheses. Without any, a DECIMAL has ten digits and no point, as in Flink.
+func parseDecimal(text, precision, scale string) (Type, error) {
+	t := Type{Kind: Decimal, Length: 10}
+	if precision != "" {
+		t.Length, _ = strconv.Atoi(precision)
+	}
+	t.Scale, _ = strconv.Atoi(scale)
+	if t.Length > MaxPrecision || t.Scale > t.Length {
+		return Type{}, fmt.Errorf("SQL type %s: a DECIMAL has at most %d digits, and no more of them behind the point", text, MaxPrecision)
+	}
+	return t, nil
+}
+
 // String gives the type as SQL.
 func (t Type) String() string {
+	if t.Kind == Decimal {
+		return fmt.Sprintf("%s(%d,%d)", t.Kind, t.Length, t.Scale)
+	}
 	if t.Length > 0 {
 		return fmt.Sprintf("%s(%d)", t.Kind, t.Length)
 	}
@@ -127,44 +164,27 @@ func (t *Type) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Parse reads a schema and a query; the error names every fault of the schema. The query is parsed by those who run it.
+// MarshalText writes the type as SQL.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// Parse reads a schema and a query; the error names every fault of the schema, and what of it the rest of the system does not
+// take. The query is parsed by those who run it.
 func Parse(schemaJSON, sql []byte) (*Pipeline, error) {
-	for name, file := range map[string][]byte{"schema.json": schemaJSON, "pipeline.sql": sql} {
-		if !utf8.Valid(file) {
-			return nil, fmt.Errorf("%s is not UTF-8: save it as that", name) // the ledger's JSON could not hold it as it is
-		}
+	if !utf8.Valid(sql) {
+		return nil, notUTF8("pipeline.sql")
 	}
-	p := &Pipeline{SchemaJSON: schemaJSON, SQL: sql}
-	decoder := json.NewDecoder(bytes.NewReader(schemaJSON))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&p.Schema); err != nil {
-		return nil, fmt.Errorf("read schema.json: %w", err)
+	schema, err := ParseSchema(schemaJSON)
+	if err != nil {
+		return nil, err
 	}
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if p.Schema.Source == "" {
-		fault("source is empty")
-	}
-	if len(p.Schema.Columns) == 0 {
-		fault("columns is empty")
-	}
-	seen := map[string]bool{}
-	for i, c := range p.Schema.Columns {
-		for _, name := range []string{c.Name, c.Alias} {
-			if name == "" || seen[strings.ToUpper(name)] {
-				fault("columns[%d]: name %q is empty or taken", i, name)
-			}
-			seen[strings.ToUpper(name)] = true
-		}
-		if c.Type.Kind == "" {
-			fault("columns[%d]: type is missing", i)
-		}
-	}
-	if err := errors.Join(faults...); err != nil {
+	if err := errors.Join(schema.Limits()...); err != nil {
 		return nil, fmt.Errorf("schema.json: %w", err)
 	}
-	return p, nil
+	return &Pipeline{Schema: schema, SchemaJSON: schemaJSON, SQL: sql}, nil
 }
+
+// notUTF8 is the error of a file that the ledger's JSON could not hold as it is.
+func notUTF8(name string) error { return fmt.Errorf("%s is not UTF-8: save it as that", name) }
 
 // Hash identifies the pipeline: the hexadecimal SHA-256 of both files, each preceded by its length.
 func (p *Pipeline) Hash() string {

@@ -31,17 +31,18 @@ const (
 type grammar struct {
 	Project string `help:"The project's directory, which local stacks are built from (this directory or the nearest above it)." type:"existingdir" placeholder:"DIR"`
 
-	Up      upCmd      `cmd:"" help:"Start a local stack, or bring a running one to what the template says now."`
-	Demo    demoCmd    `cmd:"" help:"Show all of it on a local stack of its own: start, produce, deliver, prove, stop."`
-	Produce produceCmd `cmd:"" help:"Have the producer send a tick."`
-	Verify  verifyCmd  `cmd:"" help:"Have the verifier judge what was delivered."`
-	Explain explainCmd `cmd:"" help:"Find out where missing and failed rows were last."`
-	Accept  acceptCmd  `cmd:"" help:"Record that a person has accepted a finding, so that it fails no verdict any more."`
-	Status  statusCmd  `cmd:"" help:"Tell how all parts of the stack are."`
-	Pause   pauseCmd   `cmd:"" help:"Stop producing, wait until nothing is on its way, and stop the application: before the pipeline is changed."`
-	Resume  resumeCmd  `cmd:"" help:"Start the application again, and produce on."`
-	Down    downCmd    `cmd:"" help:"Stop the local stack."`
-	Follow  followCmd  `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
+	Up       upCmd       `cmd:"" help:"Start a local stack, or bring a running one to what the template says now."`
+	Demo     demoCmd     `cmd:"" help:"Show all of it on a local stack of its own: start, produce, deliver, prove, stop."`
+	Produce  produceCmd  `cmd:"" help:"Have the producer send a tick."`
+	Verify   verifyCmd   `cmd:"" help:"Have the verifier judge what was delivered."`
+	Discover discoverCmd `cmd:"" help:"Sample a stream or files, and propose a schema of what is in them."`
+	Explain  explainCmd  `cmd:"" help:"Find out where missing and failed rows were last."`
+	Accept   acceptCmd   `cmd:"" help:"Record that a person has accepted a finding, so that it fails no verdict any more."`
+	Status   statusCmd   `cmd:"" help:"Tell how all parts of the stack are."`
+	Pause    pauseCmd    `cmd:"" help:"Stop producing, wait until nothing is on its way, and stop the application: before the pipeline is changed."`
+	Resume   resumeCmd   `cmd:"" help:"Start the application again, and produce on."`
+	Down     downCmd     `cmd:"" help:"Stop the local stack."`
+	Follow   followCmd   `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
 }
 
 // env is what commands write to.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"streamproof/internal/local"
@@ -29,26 +30,40 @@ func (t *target) Validate() error {
 // open finds the stack; the second result is nil for one on AWS.
 func (t *target) open(ctx context.Context, e *env) (*stack.Stack, *local.Stack, error) {
 	if t.Stack == "" {
-		dir, err := e.stateDir(t.StateDir)
-		if err != nil {
-			return nil, nil, err
-		}
-		s, err := local.Open(ctx, dir)
+		s, err := t.local(ctx, e)
 		if err != nil {
 			return nil, nil, err
 		}
 		return s.Stack, s, nil
 	}
-	c, err := config.LoadDefaultConfig(ctx, config.WithRegion(t.Region))
+	c, err := t.aws(ctx)
 	if err != nil {
-		return nil, nil, &usageError{fmt.Sprintf("read the AWS configuration: %v", err)}
-	}
-	if c.Region == "" {
-		return nil, nil, &usageError{"no region: name one with --region, or set AWS_REGION"}
-	}
-	if _, err := c.Credentials.Retrieve(ctx); err != nil {
-		return nil, nil, &usageError{fmt.Sprintf("no AWS credentials (%v): sign in, or set AWS_PROFILE", err)}
+		return nil, nil, err
 	}
 	s, err := stack.Open(ctx, c, t.Stack)
 	return s, nil, err
+}
+
+// local finds the local stack.
+func (t *target) local(ctx context.Context, e *env) (*local.Stack, error) {
+	dir, err := e.stateDir(t.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	return local.Open(ctx, dir)
+}
+
+// aws reads the configuration of AWS.
+func (t *target) aws(ctx context.Context) (aws.Config, error) {
+	c, err := config.LoadDefaultConfig(ctx, config.WithRegion(t.Region))
+	if err != nil {
+		return c, &usageError{fmt.Sprintf("read the AWS configuration: %v", err)}
+	}
+	if c.Region == "" {
+		return c, &usageError{"no region: name one with --region, or set AWS_REGION"}
+	}
+	if _, err := c.Credentials.Retrieve(ctx); err != nil {
+		return c, &usageError{fmt.Sprintf("no AWS credentials (%v): sign in, or set AWS_PROFILE", err)}
+	}
+	return c, nil
 }

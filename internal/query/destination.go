@@ -56,6 +56,9 @@ func (t *createTable) output(schema pipeline.Schema) (row.Schema, error) {
 			text += "(" + c.Length + ")"
 		}
 		typ, err := pipeline.ParseType(text)
+		if err == nil {
+			err = typ.Limit()
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Pos, err)
 		}

@@ -17,6 +17,7 @@ import (
 	"streamproof/internal/explain"
 	"streamproof/internal/ledger"
 	"streamproof/internal/report"
+	"streamproof/internal/sample"
 )
 
 const (
@@ -242,4 +243,9 @@ func (s *Stack) Explain(ctx context.Context, r *report.Report) (*explain.Explana
 		Idle:         idle,
 		Now:          time.Now(),
 	})
+}
+
+// Sample reads a part of the stack's stream, with the caller's own credentials.
+func (s *Stack) Sample(ctx context.Context, o sample.Options) (*sample.Sample, error) {
+	return sample.Stream(ctx, s.kinesis, s.Outputs.StreamName, o)
 }

@@ -33,7 +33,8 @@ func (r Record) Hash() *big.Int {
 }
 
 // Deaggregate takes an aggregate in the format of the Kinesis Producer Library apart. ok is false where the data is not
-// one; what is, but with anything in it that the format does not know, is an error.
+// one; what is, but with anything in it that the format does not know, is an error. A record may do without an explicit hash
+// key; its tags are left out.
 func Deaggregate(data []byte) (records []Record, ok bool, err error) {
 	const magic = "\xf3\x89\x9a\xc2"
 	if !strings.HasPrefix(string(data), magic) || len(data) < len(magic)+md5.Size {
@@ -44,7 +45,7 @@ func Deaggregate(data []byte) (records []Record, ok bool, err error) {
 		return nil, false, nil
 	}
 	var tables [2][]string
-	var places [][2]uint64
+	var places [][2]*uint64
 	err = fields(message, func(field protowire.Number, _ uint64, value []byte) error {
 		switch {
 		case value == nil || field > 3:
@@ -53,21 +54,22 @@ func Deaggregate(data []byte) (records []Record, ok bool, err error) {
 			tables[field-1] = append(tables[field-1], string(value))
 			return nil
 		}
-		r, place, seen := Record{}, [2]uint64{}, 0
+		r, place, data := Record{}, [2]*uint64{}, 0
 		err := fields(value, func(field protowire.Number, n uint64, value []byte) error {
 			switch {
 			case field == 3 && value != nil:
 				r.Data = value
-			case field < 3 && value == nil:
-				place[field-1] = n
+				data++
+			case field < 3 && value == nil && place[field-1] == nil:
+				place[field-1] = &n
+			case field == 4 && value != nil: // a tag
 			default:
 				return fmt.Errorf("record: field %d", field)
 			}
-			seen += int(field)
 			return nil
 		})
-		if err == nil && seen != 1+2+3 {
-			err = errors.New("a record has not each of its fields once")
+		if err == nil && (place[0] == nil || data != 1) {
+			err = errors.New("a record has not its partition key and its data once")
 		}
 		records, places = append(records, r), append(places, place)
 		return err
@@ -77,10 +79,13 @@ func Deaggregate(data []byte) (records []Record, ok bool, err error) {
 	}
 	for i, place := range places {
 		for table, into := range []*string{&records[i].PartitionKey, &records[i].ExplicitHashKey} {
-			if place[table] >= uint64(len(tables[table])) {
-				return nil, true, fmt.Errorf("a record has key %d of %d", place[table], len(tables[table]))
+			if place[table] == nil {
+				continue
 			}
-			*into = tables[table][place[table]]
+			if *place[table] >= uint64(len(tables[table])) {
+				return nil, true, fmt.Errorf("a record has key %d of %d", *place[table], len(tables[table]))
+			}
+			*into = tables[table][*place[table]]
 		}
 	}
 	return records, true, nil

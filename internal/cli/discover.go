@@ -1,0 +1,466 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+	"github.com/google/renameio/v2"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"streamproof/internal/discover"
+	"streamproof/internal/generator"
+	"streamproof/internal/query"
+	"streamproof/internal/sample"
+	"streamproof/pipeline"
+)
+
+// discoverPermissions are what discover needs on AWS.
+const discoverPermissions = "kinesis:ListShards, GetShardIterator and GetRecords on the stream, or s3:ListBucket and s3:GetObject on the bucket; " +
+	"and for --stack cloudformation:DescribeStacks"
+
+// defaultSource is what a new schema calls the stream, as the closed service did.
+const defaultSource = "SOURCE_SQL_STREAM_001"
+
+type discoverCmd struct {
+	Stream    string `help:"Sample this Kinesis stream on AWS, or with --state-dir on that local stack, and not that of a stack." xor:"what" placeholder:"NAME"`
+	File      string `help:"Sample a file, which may be compressed by gzip." type:"existingfile" xor:"what" placeholder:"FILE"`
+	S3        string `help:"Sample the objects under a prefix of S3." name:"s3" xor:"what" placeholder:"s3://BUCKET/PREFIX"`
+	Records   int    `help:"How many records at most; of files and objects, lines." default:"1000"`
+	Seconds   int    `help:"How long to read a stream at most." default:"10"`
+	From      string `help:"Where to begin in a stream: with the oldest record (start), or with those that come now (latest)." enum:"start,latest" default:"start"`
+	Delimiter string `help:"It is CSV with this delimiter (else found out); \\t is a tab." placeholder:"CHARACTER"`
+	Header    *bool  `help:"It has a header, or --no-header (else found out)." negatable:""`
+	Schema    string `help:"The schema to compare with, and to write (pipeline/schema.json in the project's directory)." type:"path" placeholder:"FILE"`
+	Write     bool   `help:"Write the schema. What a person has written there stays."`
+	Replace   bool   `help:"With --write, keep nothing of the schema that is there."`
+	target    `embed:""`
+}
+
+// Validate is called by kong.
+func (c *discoverCmd) Validate() error {
+	switch {
+	case c.Records < 1:
+		return fmt.Errorf("--records is %d: give a number above 0", c.Records)
+	case c.Seconds < 1:
+		return fmt.Errorf("--seconds is %d: give a number above 0", c.Seconds)
+	case c.Replace && !c.Write:
+		return errors.New("--replace goes with --write")
+	case c.Stack != "" && c.Stream+c.File+c.S3 != "":
+		return errors.New("--stack samples the stack's own stream: leave it out, or --stream, --file and --s3")
+	case c.File != "" && c.Region+c.StateDir != "":
+		return errors.New("--file is a file of this machine: leave out --region and --state-dir")
+	case c.Region != "" && c.StateDir != "":
+		return errors.New("--region is for AWS, and --state-dir for a local stack")
+	case c.Region != "" && c.Stack+c.Stream+c.S3 == "":
+		return errors.New("--region is for AWS: name what to sample with --stack, --stream or --s3")
+	}
+	if c.Delimiter == `\t` {
+		c.Delimiter = "\t"
+	}
+	if c.Delimiter != "" {
+		s := pipeline.Schema{Source: "s", Format: pipeline.DefaultFormat(), Columns: []pipeline.Column{{Name: "c", Alias: "c", Type: pipeline.Type{Kind: pipeline.VarChar}}}}
+		s.Format.Delimiter = c.Delimiter
+		if _, err := s.Encode(); err != nil {
+			return fmt.Errorf("--delimiter is %q, want one ASCII character that is no letter, digit, quote or line break", c.Delimiter)
+		}
+	}
+	if c.S3 != "" {
+		if _, _, err := parseS3(c.S3); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parseS3 takes the URL of a prefix apart.
+func parseS3(url string) (bucket, prefix string, err error) {
+	rest, ok := strings.CutPrefix(url, "s3://")
+	bucket, prefix, _ = strings.Cut(rest, "/")
+	if !ok || bucket == "" {
+		return "", "", fmt.Errorf("--s3 is %q, want s3://BUCKET/PREFIX", url)
+	}
+	return bucket, prefix, nil
+}
+
+// discovered is what the command prints as JSON.
+type discovered struct {
+	Source string `json:"source"`
+	*discover.Proposal
+	// File is the schema's, and Merge what became of it, where there is one to compare with.
+	File  string           `json:"file,omitempty"`
+	Merge *discover.Merged `json:"merge,omitempty"`
+	// Schema is what would be, or was, written.
+	Schema  pipeline.Schema `json:"schema"`
+	Refused []string        `json:"refused"` // why it cannot be written
+	Written bool            `json:"written"`
+
+	hint string // what a person may do next
+}
+
+func (c *discoverCmd) Run(ctx context.Context, e *env) error {
+	file, current, err := c.current(e)
+	if err != nil {
+		return err
+	}
+	p := newProgress(e.stderr)
+	st := p.begin("sample")
+	source, records, err := c.sample(ctx, e)
+	st.end(err)
+	p.stop()
+	if err != nil {
+		return needs(err, discoverPermissions)
+	}
+	proposal, err := discover.Discover(records, discover.Options{Delimiter: c.Delimiter, Header: c.Header})
+	if err != nil {
+		if len(records) == 0 && c.File+c.S3 == "" {
+			return fmt.Errorf("%s gave no record in %d s: send some, or wait longer with --seconds", source, c.Seconds)
+		}
+		return fmt.Errorf("no schema can be proposed for %s: %w", source, err)
+	}
+	out := &discovered{Source: source, Proposal: proposal, File: file, Refused: []string{}}
+	if err := c.merge(out, current); err != nil {
+		return err
+	}
+	if err := c.finish(out, e); err != nil {
+		return err
+	}
+	if c.JSON {
+		err = e.printJSON(out)
+	} else {
+		_, err = fmt.Fprintln(e.stdout, discoveredText(out))
+	}
+	if err == nil && c.Write && len(out.Refused) > 0 {
+		err = fmt.Errorf("%s was not written, because the rest of the system does not take this schema:\n  - %s", file, strings.Join(out.Refused, "\n  - "))
+	}
+	return err
+}
+
+// current reads the schema to compare with: the one that is named, or is to be written, or belongs to the stack that is sampled.
+// It is nil where there is none.
+func (c *discoverCmd) current(e *env) (file string, current *pipeline.Schema, err error) {
+	own := c.Stream+c.File+c.S3 == ""
+	if file = c.Schema; file == "" {
+		if !c.Write && !own {
+			return "", nil, nil
+		}
+		root, err := e.root()
+		if err != nil {
+			if c.Write || c.Stack == "" {
+				return "", nil, err
+			}
+			return "", nil, nil // a stack on AWS can be sampled from anywhere
+		}
+		file = filepath.Join(root, "pipeline", "schema.json")
+	}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) && (c.Write || c.Schema == "") {
+		return file, nil, nil
+	}
+	if err != nil {
+		return "", nil, &usageError{err.Error()}
+	}
+	if c.Replace {
+		return file, nil, nil
+	}
+	schema, err := pipeline.ParseSchema(data)
+	if err != nil {
+		return "", nil, &usageError{fmt.Sprintf("%s cannot be kept in part: %v; mend it, or write it anew with --write --replace", file, err)}
+	}
+	return file, &schema, nil
+}
+
+// sample reads what the flags say, and says what that was.
+func (c *discoverCmd) sample(ctx context.Context, e *env) (source string, records []discover.Record, err error) {
+	if c.File != "" {
+		record, err := sample.File(c.File, c.Records)
+		return c.File, []discover.Record{record}, err
+	}
+	options := sample.Options{Records: c.Records, For: time.Duration(c.Seconds) * time.Second, Latest: c.From == "latest"}
+	if c.Stream+c.S3 == "" {
+		s, _, err := c.open(ctx, e)
+		if err != nil {
+			return "", nil, err
+		}
+		read, err := s.Sample(ctx, options)
+		return streamSource(s.Outputs.StreamName, read, err)
+	}
+	config, err := c.config(ctx, e)
+	if err != nil {
+		return "", nil, err
+	}
+	if c.Stream != "" {
+		read, err := sample.Stream(ctx, kinesis.NewFromConfig(config), c.Stream, options)
+		if errors.As(err, new(*kinesistypes.ResourceNotFoundException)) {
+			err = &usageError{err.Error()}
+		}
+		return streamSource(c.Stream, read, err)
+	}
+	bucket, prefix, _ := parseS3(c.S3) // it was checked
+	records, err = sample.Objects(ctx, s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = c.StateDir != "" }), bucket, prefix, c.Records)
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket" {
+		err = &usageError{err.Error()}
+	}
+	return fmt.Sprintf("%d objects under %s", len(records), c.S3), records, err
+}
+
+// config is that of AWS, or of the local stack that is named.
+func (c *discoverCmd) config(ctx context.Context, e *env) (aws.Config, error) {
+	if c.StateDir == "" {
+		return c.aws(ctx)
+	}
+	s, err := c.local(ctx, e)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	return s.AWS, nil
+}
+
+// streamSource says what was read of a stream.
+func streamSource(name string, read *sample.Sample, err error) (string, []discover.Record, error) {
+	if err != nil {
+		return "", nil, err
+	}
+	var shards []string
+	for _, shard := range read.Shards {
+		shards = append(shards, fmt.Sprintf("%d of %s", shard.Records, shard.ID))
+	}
+	source := fmt.Sprintf("stream %s (%s", name, strings.Join(shards, ", "))
+	if read.Aggregates > 0 {
+		source += fmt.Sprintf("; %d aggregates taken apart", read.Aggregates)
+	}
+	if read.Broken > 0 {
+		source += fmt.Sprintf("; %d aggregates that cannot be", read.Broken)
+	}
+	return source + ")", read.Records, nil
+}
+
+// merge puts the proposal and the schema that is there together.
+func (c *discoverCmd) merge(out *discovered, current *pipeline.Schema) error {
+	if current == nil {
+		out.Schema = out.Proposal.Schema(defaultSource)
+		return nil
+	}
+	merged, err := discover.Merge(*current, out.Proposal)
+	var other *discover.OtherDataError
+	switch {
+	case errors.As(err, &other) && c.Write:
+		return fmt.Errorf("%s was not written: %w; write another file with --schema, or this one anew with --replace", out.File, err)
+	case err != nil:
+		out.Notes = append(out.Notes, fmt.Sprintf("%s is not of this data: %v", out.File, err))
+		out.File, out.Schema = "", out.Proposal.Schema(defaultSource)
+	default:
+		out.Merge, out.Schema = merged, merged.Schema
+	}
+	return nil
+}
+
+// refusals is why a schema must not be written: what of it the rest of the system does not take.
+func refusals(schema pipeline.Schema) []string {
+	var all []string
+	for _, err := range schema.Limits() {
+		all = append(all, err.Error())
+	}
+	if _, err := generator.New(schema, 0); err != nil {
+		all = append(all, strings.Split(err.Error(), "\n")...)
+	}
+	return all
+}
+
+// finish writes the schema, where that was asked for and is wise.
+func (c *discoverCmd) finish(out *discovered, e *env) error {
+	out.Refused = append(out.Refused, refusals(out.Schema)...)
+	switch {
+	case out.Merge != nil && !out.Merge.Changed:
+		out.hint = fmt.Sprintf("%s says this already.", out.File)
+		return nil
+	case len(out.Refused) > 0:
+		if !c.Write {
+			out.hint = "It cannot be written yet: " + strings.Join(out.Refused, "; ") + "."
+		}
+		return nil
+	case !c.Write:
+		out.hint = "`streamproof discover --write`, with the same flags, makes pipeline/schema.json of it."
+		return nil
+	}
+	data, err := out.Schema.Encode()
+	if err != nil {
+		return fmt.Errorf("write %s: %w", out.File, err)
+	}
+	if err := renameio.WriteFile(out.File, data, 0o644, renameio.WithExistingPermissions()); err != nil {
+		return fmt.Errorf("write %s: %w", out.File, err)
+	}
+	out.Written = true
+	out.hint = fmt.Sprintf("%s is written.", out.File)
+	sql, err := os.ReadFile(filepath.Join(filepath.Dir(out.File), "pipeline.sql"))
+	if err != nil {
+		return nil //nolint:nilerr // there is no query beside this schema
+	}
+	if _, err := query.Compile(&pipeline.Pipeline{Schema: out.Schema, SQL: sql}); err != nil {
+		fmt.Fprintf(e.stderr, "pipeline.sql does not fit it, so change that, too: %v\n", err)
+	}
+	return nil
+}
+
+const (
+	exampleWidth = 24
+	rowWidth     = 30
+	shownRows    = 3
+)
+
+// discoveredText is the proposal for a terminal.
+func discoveredText(d *discovered) string {
+	var b strings.Builder
+	n := d.Sample
+	fmt.Fprintf(&b, "Sampled %s: %d records, %d bytes, %d rows", d.Source, n.Records, n.Bytes, n.Rows)
+	for _, count := range []struct {
+		n    int
+		what string
+	}{{n.MostRows, "in the record with the most"}, {n.Headers, "headers"}, {n.FaultyRows, "rows of another form"}, {n.Empty, "empty records"}, {n.Unreadable, "records that cannot be read"}} {
+		if count.n > 1 || count.n == 1 && count.what != "in the record with the most" {
+			fmt.Fprintf(&b, ", %d %s", count.n, count.what)
+		}
+	}
+	fmt.Fprintf(&b, ".\nFormat: %s.\n", formatText(d.Format))
+
+	w := newTable()
+	header := table.Row{"Column", "Type", "Null", "Agree", "Examples"}
+	if d.Merge != nil {
+		header = append(header, filepath.Base(d.File))
+	}
+	w.AppendHeader(header)
+	for i, c := range d.Columns {
+		name, typ, null := c.Name, c.Type.String(), ""
+		if c.Path != "" {
+			name += "\n" + c.Path
+		}
+		if c.Pattern != "" {
+			typ += "\n" + c.Pattern
+		}
+		if c.Nulls > 0 {
+			null = fmt.Sprint(c.Nulls)
+		}
+		var shown []string
+		for _, example := range c.Examples {
+			shown = append(shown, printable(example, exampleWidth))
+		}
+		row := table.Row{name, typ, null, fmt.Sprintf("%d of %d", c.Agree, c.Values), strings.Join(shown, " · ")}
+		if d.Merge != nil {
+			now := d.Merge.Now[i]
+			kept := now.Name + " " + now.Type.String()
+			if now.Pattern != "" {
+				kept += " " + now.Pattern
+			}
+			if misfits := d.Merge.Misfits[i]; misfits > 0 {
+				kept += fmt.Sprintf(" (not %d)", misfits)
+			}
+			row = append(row, kept)
+		}
+		w.AppendRow(row)
+	}
+	b.WriteString(w.Render() + "\n")
+
+	if len(d.Rows) > 0 {
+		w := newTable()
+		header := table.Row{"Sample"}
+		for i := range d.Rows[:min(len(d.Rows), shownRows)] {
+			header = append(header, fmt.Sprintf("Row %d", i+1))
+		}
+		w.AppendHeader(header)
+		for i, c := range d.Columns {
+			name := c.Name
+			if d.Merge != nil {
+				name = d.Merge.Now[i].Name
+			}
+			row := table.Row{name}
+			for _, values := range d.Rows[:min(len(d.Rows), shownRows)] {
+				value := "NULL"
+				if values[i] != nil {
+					value = printable(*values[i], rowWidth)
+				}
+				row = append(row, value)
+			}
+			w.AppendRow(row)
+		}
+		b.WriteString(w.Render() + "\n")
+	}
+	for _, c := range d.Columns {
+		if c.Agree < c.Values {
+			var some []string
+			for _, v := range c.Disagreeing {
+				some = append(some, fmt.Sprintf("%s (%d)", printable(v.Text, rowWidth), v.Count))
+			}
+			fmt.Fprintf(&b, "- column %s: %d of %d values are not %s: %s; %s holds all\n", c.Name, c.Values-c.Agree, c.Values, c.Type, strings.Join(some, ", "), c.Widest)
+		}
+		for _, note := range c.Notes {
+			fmt.Fprintf(&b, "- column %s: %s\n", c.Name, note)
+		}
+	}
+	for _, f := range d.Faults {
+		fmt.Fprintf(&b, "- another form: %s\n", f)
+	}
+	for _, note := range d.Notes {
+		fmt.Fprintf(&b, "- %s\n", note)
+	}
+	if d.Merge != nil {
+		for _, change := range d.Merge.Changes {
+			fmt.Fprintf(&b, "- changed: %s\n", change)
+		}
+		for _, warning := range d.Merge.Warnings {
+			fmt.Fprintf(&b, "- warning: %s\n", warning)
+		}
+	}
+	return strings.TrimSuffix(b.String()+d.hint, "\n")
+}
+
+// formatText says a format in words.
+func formatText(f pipeline.Format) string {
+	if f.Type == pipeline.JSON {
+		return "JSON, an object a row"
+	}
+	words := []string{fmt.Sprintf("CSV, delimiter %q", f.Delimiter)}
+	if f.Quote == "" {
+		words = append(words, "no quote")
+	} else {
+		words = append(words, "quote "+f.Quote)
+	}
+	if f.Newline != "\n" {
+		words = append(words, fmt.Sprintf("rows end with %q", f.Newline))
+	}
+	if f.Multiline {
+		words = append(words, "newlines within quotes")
+	}
+	if f.Header {
+		words = append(words, "with a header")
+	} else {
+		words = append(words, "no header")
+	}
+	if len(f.Nulls) > 0 {
+		words = append(words, fmt.Sprintf("NULL is %q", f.Nulls))
+	}
+	return strings.Join(words, ", ")
+}
+
+// printable shortens a value, and quotes one that a terminal would not show as it is, or would obey.
+func printable(value string, width int) string {
+	plain := value != "" && strings.TrimSpace(value) == value && utf8.ValidString(value) &&
+		!strings.ContainsFunc(value, func(r rune) bool { return !strconv.IsPrint(r) })
+	if !plain {
+		value = strconv.Quote(value)
+	}
+	return text.Snip(value, width, "…")
+}

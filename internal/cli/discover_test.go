@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"streamproof/internal/discover"
+	"streamproof/internal/generator"
+	"streamproof/internal/sample"
+	"streamproof/pipeline"
+)
+
+// tripLines are records of the project's own schema.
+func tripLines(t *testing.T, poison int) string {
+	t.Helper()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := generator.New(p.Schema, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b []byte
+	for i := range 300 {
+		b = g.Append(b, generator.Tick{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Records: 300, Poison: poison}, i)
+	}
+	return string(b)
+}
+
+// withPipeline makes a project with the project's own pipeline, and goes there.
+func withPipeline(t *testing.T) (schema string, p *pipeline.Pipeline) {
+	t.Helper()
+	return pipelineIn(t, project(t))
+}
+
+func pipelineIn(t *testing.T, dir string) (schema string, p *pipeline.Pipeline) {
+	t.Helper()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"schema.json": p.SchemaJSON, "pipeline.sql": p.SQL} {
+		if err := os.MkdirAll(filepath.Join(dir, "pipeline"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "pipeline", name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "pipeline", "schema.json"), p
+}
+
+// input writes a file beside the project.
+func input(t *testing.T, data string) string {
+	t.Helper()
+	if err := os.WriteFile("input", []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "input"
+}
+
+func discoverWith(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = Run(t.Context(), append([]string{"discover"}, args...), &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+const orders = `id;customer;amount;placed;express
+1;"Smith; Sons";12.50;2026-01-02 03:04:05;true
+2;"O""Neil";7;2026-01-02 03:04:06;false
+3;Ng;;2026-01-02 03:04:07;true
+`
+
+const visits = `{"at":"2026-11-23T20:00:00.123Z","user":{"id":"u-1","geo":{"lat":40.4168,"lon":-3.70379001}},"pages":["/","/a"],"new":true}
+{"at":"2026-11-23T20:00:01Z","user":{"id":"u-2"},"pages":[],"new":false}
+{"at":
+`
+
+func TestDiscoverText(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	schema, p := pipelineIn(t, dir)
+	file := filepath.Join(dir, "input")
+	tests := map[string]struct {
+		input  string
+		args   []string
+		status int
+	}{
+		"trips":     {input: tripLines(t, 20), args: []string{"--schema", schema}},
+		"orders":    {input: orders},
+		"visits":    {input: strings.Repeat(visits[:strings.LastIndex(visits, "{")], 20) + visits[strings.LastIndex(visits, "{"):]},
+		"many-rows": {input: "1,a\n2,b\n3,c\x1b[31m\n"},
+	}
+	for name, test := range tests {
+		if err := os.WriteFile(file, []byte(test.input), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := discoverWith(t, append(test.args, "--file", file)...)
+		if status != test.status {
+			t.Errorf("%s: got status %d: %s", name, status, stderr)
+		}
+		golden(t, "discover-"+name+".txt", strings.ReplaceAll(stdout, dir, "PROJECT"))
+	}
+	if err := os.WriteFile(file, []byte(orders), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, _ := discoverWith(t, "--file", file, "--json")
+	golden(t, "discover-orders.json", strings.ReplaceAll(stdout, dir, "PROJECT"))
+	if got := new(discovered); status != exitDone || json.Unmarshal([]byte(stdout), got) != nil || len(got.Schema.Columns) != 5 || got.Written {
+		t.Errorf("got status %d, %+v", status, got)
+	}
+	if data, err := os.ReadFile(schema); err != nil || !bytes.Equal(data, p.SchemaJSON) {
+		t.Errorf("%v: the schema has changed without --write", err)
+	}
+}
+
+// TestDiscoverWrite: what is written is what a person has written there, and what is new; or nothing is.
+func TestDiscoverWrite(t *testing.T) {
+	schema, p := withPipeline(t)
+	for _, poison := range []int{0, 20} {
+		status, stdout, stderr := discoverWith(t, "--write", "--file", input(t, tripLines(t, poison)))
+		data, err := os.ReadFile(schema)
+		if status != exitDone || err != nil || !bytes.Equal(data, p.SchemaJSON) || !strings.HasSuffix(stdout, "schema.json says this already.\n") {
+			t.Errorf("%d poisoned: status %d, %v; the schema has changed, or is said to have:\n%s%s", poison, status, err, stdout, stderr)
+		}
+	}
+	tests := []struct {
+		name, input, stderr string // a part of it
+		args                []string
+		status              int
+		want                string // the file, "" where it is as it was
+	}{
+		{name: "other data", input: orders[strings.Index(orders, "\n")+1:], args: []string{"--write"}, status: exitFault, stderr: "describes other data"},
+		{name: "JSON", input: visits[:strings.LastIndex(visits, "{")], args: []string{"--write"}, status: exitFault, stderr: "the schema is of CSV, and the sample of JSON"},
+		{name: "what the job does not take", input: orders, args: []string{"--write", "--replace"}, status: exitFault, stderr: "  - format: the job does not take a header yet\n"},
+		{name: "a day that cannot be made", input: "1,\"Jan 2, 2026\"\n2,\"Jan 3, 2026\"\n", args: []string{"--write", "--replace"}, status: exitFault, stderr: "column COL1: 0 of text, integers, time and sum are set"},
+		{name: "an empty file", args: []string{"--write"}, status: exitFault, stderr: "input: all of the 1 records are empty"},
+		{name: "another file", input: "1,a\n2,b\n", args: []string{"--write", "--schema", "other.json"}},
+		{
+			name: "anew", input: "1,a\n2,b\n", args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit it, so change that, too: ",
+			want: `{
+  "source": "SOURCE_SQL_STREAM_001",
+  "columns": [
+    {"name": "COL0", "alias": "COL0", "type": "INTEGER", "fake": {"integers": [[1, 2]]}},
+    {"name": "COL1", "alias": "COL1", "type": "CHAR(1)", "fake": {"text": "a"}}
+  ]
+}
+`,
+		},
+		{
+			name: "a column more", input: "1,a,2.5\n2,b,3.5\n", args: []string{"--write"},
+			want: `{
+  "source": "SOURCE_SQL_STREAM_001",
+  "columns": [
+    {"name": "COL0", "alias": "COL0", "type": "INTEGER", "fake": {"integers": [[1, 2]]}},
+    {"name": "COL1", "alias": "COL1", "type": "CHAR(1)", "fake": {"text": "a"}},
+    {"name": "COL2", "alias": "COL2", "type": "REAL", "fake": {"integers": [[2, 3]]}}
+  ]
+}
+`,
+		},
+		{name: "a file that is broken", input: "1,a\n", args: []string{"--write", "--schema", "input"}, status: exitUsage, stderr: "cannot be kept in part"},
+	}
+	for _, test := range tests {
+		before, err := os.ReadFile(schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := discoverWith(t, append(test.args, "--file", input(t, test.input))...)
+		if status != test.status || !strings.Contains(stderr, test.stderr) {
+			t.Errorf("%s: got status %d, %q, want %d, %q\n%s", test.name, status, stderr, test.status, test.stderr, stdout)
+		}
+		want := test.want
+		if want == "" {
+			want = string(before)
+		}
+		if after, err := os.ReadFile(schema); err != nil || string(after) != want {
+			t.Errorf("%s: %v; the file is\n%s", test.name, err, after)
+		}
+		if test.status != exitDone {
+			continue
+		}
+		written := schema
+		if test.want == "" {
+			written = "other.json"
+		}
+		data, err := os.ReadFile(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pipeline.Parse(data, p.SQL); err != nil {
+			t.Errorf("%s: what was written is refused: %v", test.name, err)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(schema), "*"))
+	if err != nil || len(left) != 2 {
+		t.Errorf("%v: left %q beside the pipeline's two files", err, left)
+	}
+}
+
+func TestDiscoverUsage(t *testing.T) {
+	withPipeline(t)
+	for name, value := range map[string]string{
+		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+		"AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none", "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	input(t, "1\n")
+	for args, want := range map[string]string{
+		"":                                    "no local stack runs",
+		"--stream s":                          "no region",
+		"--stream s --region eu-west-1":       "no AWS credentials",
+		"--stream s --state-dir none":         "no local stack runs",
+		"--s3 bucket/prefix":                  "want s3://BUCKET/PREFIX",
+		"--s3 s3://":                          "want s3://BUCKET/PREFIX",
+		"--s3 s3://b/p --file input":          "can't be used together",
+		"--stack a --stream s":                "--stack samples the stack's own stream",
+		"--file input --region eu-west-1":     "leave out --region",
+		"--region eu-west-1":                  "name what to sample",
+		"--stream s --region r --state-dir d": "--region is for AWS",
+		"--file none":                         "none",
+		"--file input --records 0":            "--records is 0",
+		"--seconds 0":                         "--seconds is 0",
+		"--from middle":                       "--from",
+		"--file input --replace":              "--replace goes with --write",
+		"--file input --delimiter ab":         "--delimiter is",
+		"--file input --delimiter a":          "--delimiter is",
+		"--file input --schema none":          "none",
+	} {
+		status, _, stderr := discoverWith(t, strings.Fields(args)...)
+		if status != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("discover %s: got status %d, %q, want %d, %q", args, status, stderr, exitUsage, want)
+		}
+	}
+	for args, want := range map[string]string{"--no-header": "no header", "--header": "", `--delimiter \t`: `delimiter "\t"`} {
+		input(t, "id,x\n1,a\n2,b\n")
+		status, stdout, stderr := discoverWith(t, append(strings.Fields(args), "--file", "input")...)
+		if status != exitDone || !strings.Contains(stdout, want) {
+			t.Errorf("discover %s: got status %d, %s%s", args, status, stdout, stderr)
+		}
+	}
+}
+
+func TestStreamSource(t *testing.T) {
+	t.Parallel()
+	read := &sample.Sample{
+		Shards: []sample.Shard{{ID: "shardId-000000000000", Records: 3}, {ID: "shardId-000000000001"}}, Aggregates: 2, Broken: 1,
+		Records: []discover.Record{{}},
+	}
+	got, records, err := streamSource("trips", read, nil)
+	want := "stream trips (3 of shardId-000000000000, 0 of shardId-000000000001; 2 aggregates taken apart; 1 aggregates that cannot be)"
+	if got != want || len(records) != 1 || err != nil {
+		t.Errorf("got %q, %d records, %v, want %q", got, len(records), err, want)
+	}
+	if _, _, err := streamSource("trips", nil, fmt.Errorf("no")); err == nil {
+		t.Error("the error is lost")
+	}
+}

@@ -1,0 +1,298 @@
+package discover
+
+import (
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"streamproof/pipeline"
+)
+
+// A value is one of a column, with how often it was there.
+type value struct {
+	text  string
+	kind  kind
+	shape shape
+	count int
+}
+
+// A collector counts the values of a column.
+type collector struct {
+	json   bool
+	values []value // in the order in which they came first
+	places map[valueKey]int
+	total  int
+	nulls  map[string]int // by how they are written
+}
+
+type valueKey struct {
+	text string
+	kind kind
+}
+
+func newCollector(json bool) *collector {
+	return &collector{json: json, places: map[valueKey]int{}, nulls: map[string]int{}}
+}
+
+func (c *collector) null(text string) { c.nulls[text]++ }
+
+func (c *collector) add(text string, kind kind) { c.addMany(text, kind, 1) }
+
+func (c *collector) addMany(text string, kind kind, count int) {
+	if count == 0 {
+		return
+	}
+	c.total += count
+	key := valueKey{text, kind}
+	if at, known := c.places[key]; known {
+		c.values[at].count += count
+		return
+	}
+	c.places[key] = len(c.values)
+	c.values = append(c.values, value{text, kind, shapeOf(text), count})
+}
+
+// count counts the values of which something is true.
+func (c *collector) count(is func(v value) bool) int {
+	n := 0
+	for _, v := range c.values {
+		if is(v) {
+			n += v.count
+		}
+	}
+	return n
+}
+
+// most says whether nearly all values are so, and so whatever else there is are faults.
+func (c *collector) most(n int) bool { return n > 0 && rare(c.total-n, c.total) }
+
+// infer finds out the type, and who agrees.
+func (c *collector) infer() Column {
+	out := Column{Values: c.total, values: c.values, Examples: []string{}}
+	for _, n := range c.nulls {
+		out.Nulls += n
+	}
+	out.Nullable = out.Nulls > 0
+	agrees := c.decide(&out)
+	for _, v := range c.values {
+		if agrees(v) {
+			out.Agree += v.count
+			if len(out.Examples) < examples {
+				out.Examples = append(out.Examples, v.text)
+			}
+		} else if len(out.Disagreeing) < disagrees {
+			out.Disagreeing = append(out.Disagreeing, Count{v.text, v.count})
+		}
+	}
+	if out.Agree < out.Values {
+		longest := 0
+		for _, v := range c.values {
+			longest = max(longest, utf8.RuneCountInString(v.text))
+		}
+		out.Widest = &pipeline.Type{Kind: pipeline.VarChar, Length: roomy(longest)}
+	}
+	out.fake = c.fake(&out, agrees)
+	return out
+}
+
+// decide sets the type and what belongs to it, and says which values are of it.
+func (c *collector) decide(out *Column) (agrees func(v value) bool) {
+	all := func(value) bool { return true }
+	numeric := func(v value) bool {
+		return (v.shape == isInteger || v.shape == isNumber) && (!c.json || v.kind == isJSONNumber)
+	}
+	boolean := func(v value) bool { return v.shape == isBoolean && (!c.json || v.kind == isJSONBoolean) }
+	text := func(v value) bool { return v.kind == isString }
+	codes := c.count(func(v value) bool { return v.shape == isCode })
+	numbers := c.count(numeric)
+	switch {
+	case c.total == 0:
+		out.Type = pipeline.Type{Kind: pipeline.VarChar}
+		out.Notes = append(out.Notes, "it is NULL in all rows, which says nothing of its type")
+		return all
+	case c.most(numbers) && codes == 0:
+		if typ, ok := c.number(numeric); ok {
+			out.Type = typ
+			c.noteTimes(out, numeric)
+			return numeric
+		}
+		out.Notes = append(out.Notes, fmt.Sprintf("its numbers have more digits than the %d that a DECIMAL has", pipeline.MaxPrecision))
+	case c.most(c.count(boolean)):
+		out.Type = pipeline.Type{Kind: pipeline.Boolean}
+		return boolean
+	case c.most(c.count(text)):
+		if is := c.time(out); is != nil {
+			return is
+		}
+	}
+	out.Type = c.text()
+	c.noteText(out, numbers, codes)
+	return all
+}
+
+// number is the narrowest type that holds all the numbers as they are written: see docs/discover.md.
+func (c *collector) number(numeric func(v value) bool) (pipeline.Type, bool) {
+	fits := map[pipeline.Kind]bool{pipeline.Integer: true, pipeline.BigInt: true, pipeline.Real: true, pipeline.Double: true}
+	whole, scale, integers := 1, 0, true
+	for _, v := range c.values {
+		if !numeric(v) {
+			continue
+		}
+		d := decimalOf(v.text)
+		whole, scale = max(whole, d.whole()), max(scale, d.scale())
+		integers = integers && v.shape == isInteger
+		if v.shape == isInteger {
+			_, err := strconv.ParseInt(v.text, 10, 32)
+			fits[pipeline.Integer] = fits[pipeline.Integer] && err == nil
+			_, err = strconv.ParseInt(v.text, 10, 64)
+			fits[pipeline.BigInt] = fits[pipeline.BigInt] && err == nil
+		}
+		fits[pipeline.Real] = fits[pipeline.Real] && survives(v.text, 32)
+		fits[pipeline.Double] = fits[pipeline.Double] && isDouble(v.text)
+	}
+	order := []pipeline.Kind{pipeline.Real, pipeline.Double}
+	if integers {
+		order = []pipeline.Kind{pipeline.Integer, pipeline.BigInt}
+	}
+	for _, kind := range order {
+		if fits[kind] {
+			return pipeline.Type{Kind: kind}, true
+		}
+	}
+	if whole+scale > pipeline.MaxPrecision {
+		return pipeline.Type{}, false
+	}
+	return pipeline.Type{Kind: pipeline.Decimal, Length: whole + scale, Scale: scale}, true
+}
+
+// time sets a TIMESTAMP or DATE, where nearly all values have one pattern and it is clear which.
+func (c *collector) time(out *Column) (agrees func(v value) bool) {
+	counts := countPatterns(c.values)
+	if len(counts) == 0 {
+		return nil
+	}
+	first := counts[0]
+	if !c.most(first.count) {
+		out.Notes = append(out.Notes, fmt.Sprintf("some look like times, but not nearly all in one pattern: %s", inPatterns(c.values)))
+		return nil
+	}
+	if other := otherOrder(counts); other != nil {
+		out.Notes = append(out.Notes, fmt.Sprintf("these are days, but nothing says whether %s or %s: set the type DATE or TIMESTAMP and the pattern yourself", first, other))
+		return nil
+	}
+	out.Type = pipeline.Type{Kind: pipeline.Date}
+	standard := pipeline.DatePattern
+	if first.HasTime() {
+		out.Type, standard = pipeline.Type{Kind: pipeline.Timestamp}, pipeline.TimestampPattern
+	}
+	if text := first.String(); text != standard {
+		out.Pattern = text
+	}
+	return func(v value) bool {
+		if v.kind != isString {
+			return false
+		}
+		_, ok := first.Parse(v.text)
+		return ok
+	}
+}
+
+const (
+	// A text of more than one character is a CHAR only where enough speaks for it: so many values, or so many different ones.
+	charValues    = 100
+	charDifferent = 20
+)
+
+// text is the type that holds the values as text: CHAR where all have one length, and else VARCHAR with room to grow, a power of two.
+func (c *collector) text() pipeline.Type {
+	least, most, different, total := -1, 0, 0, 0
+	for _, v := range c.values {
+		n := utf8.RuneCountInString(v.text)
+		if least < 0 || n < least {
+			least = n
+		}
+		most = max(most, n)
+		different++
+		total += v.count
+	}
+	if least == most && (most == 1 || most > 1 && (total >= charValues || different >= charDifferent)) {
+		return pipeline.Type{Kind: pipeline.Char, Length: most}
+	}
+	return pipeline.Type{Kind: pipeline.VarChar, Length: roomy(most)}
+}
+
+// roomy is the power of two from a length on.
+func roomy(length int) int {
+	if length <= 1 {
+		return 1
+	}
+	return 1 << bits.Len(uint(length-1))
+}
+
+// noteText says what the text looks like all the same.
+func (c *collector) noteText(out *Column, numbers, codes int) {
+	note := func(format string, args ...any) { out.Notes = append(out.Notes, fmt.Sprintf(format, args...)) }
+	if codes > 0 && c.most(codes+numbers) {
+		note("%d of these numbers begin with a zero, which an INTEGER would lose", codes)
+	}
+	if n := c.count(func(v value) bool { return decimalComma.MatchString(v.text) }); c.most(n) {
+		note("these are numbers with a decimal comma, which no type of number reads")
+	}
+	if n := c.count(func(v value) bool {
+		s := strings.TrimSpace(v.text)
+		return s != v.text && (shapeOf(s) != isText || isTime(s))
+	}); n > 0 && c.most(n+numbers) {
+		note("the blanks around these values make them text")
+	}
+	if n := c.count(func(v value) bool { return strings.EqualFold(v.text, "true") || strings.EqualFold(v.text, "false") }); c.most(n) {
+		note("these are booleans, but not written as true and false, without quotes in JSON")
+	}
+	if c.json {
+		if n := c.count(func(v value) bool { return v.kind == isNested }); n > 0 {
+			note("%d are arrays or objects, as their JSON", n)
+		}
+		if n := c.count(func(v value) bool { return v.kind == isJSONNumber }); n > 0 {
+			note("%d are numbers, the others are not", n)
+		}
+		if n := c.count(func(v value) bool { return v.kind == isString && (v.shape == isInteger || v.shape == isNumber) }); c.most(n) {
+			note("these are numbers in quotes, which makes them text in JSON")
+		}
+	}
+	if !c.json && numbers > 0 && codes == 0 && numbers < c.total {
+		note("%d of %d are numbers", numbers, c.total)
+	}
+}
+
+// noteTimes says where integers may be times.
+func (c *collector) noteTimes(out *Column, numeric func(v value) bool) {
+	if out.Type.Kind != pipeline.Integer && out.Type.Kind != pipeline.BigInt {
+		return
+	}
+	day, _ := pipeline.ParsePattern("yyyyMMdd")
+	looks := map[string]bool{"days (yyyyMMdd)": true, "seconds since 1970": true, "milliseconds since 1970": true}
+	for _, v := range c.values {
+		if !numeric(v) {
+			continue
+		}
+		n, _ := strconv.ParseInt(v.text, 10, 64)
+		at, ok := day.Parse(v.text)
+		looks["days (yyyyMMdd)"] = looks["days (yyyyMMdd)"] && ok && likelyYear(at)
+		looks["seconds since 1970"] = looks["seconds since 1970"] && likelyYear(time.Unix(n, 0))
+		looks["milliseconds since 1970"] = looks["milliseconds since 1970"] && likelyYear(time.UnixMilli(n))
+	}
+	for _, what := range []string{"days (yyyyMMdd)", "seconds since 1970", "milliseconds since 1970"} {
+		if looks[what] {
+			out.Notes = append(out.Notes, "these could be "+what)
+			return
+		}
+	}
+}
+
+func likelyYear(t time.Time) bool { return t.Year() >= 2000 && t.Year() < 2050 }
+
+func (c *Column) isText() bool {
+	return c.Type.Kind == pipeline.Char || c.Type.Kind == pipeline.VarChar
+}

@@ -1,0 +1,75 @@
+package discover
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"streamproof/pipeline"
+)
+
+const (
+	// fakeLimit is above the largest number that the generator makes, and fakeDigits is how many digits that has.
+	fakeLimit  = 1_000_000_000_000
+	fakeDigits = 12
+)
+
+// unquoted takes from a text what would need quotes, or make a line look like JSON, and keeps its length.
+var unquoted = strings.NewReplacer(",", " ", `"`, " ", "\r", " ", "\n", " ", "{", " ")
+
+// fake proposes how the producer makes values like these: numbers in the range of those that were sampled, the planned time, or
+// else the text that was there most often, without what would need quoting. It is the zero value where the producer can make none.
+func (c *collector) fake(out *Column, agrees func(v value) bool) pipeline.Fake {
+	var texts []value
+	low, high := math.Inf(1), math.Inf(-1)
+	scale := 0
+	for _, v := range c.values {
+		if !agrees(v) {
+			continue
+		}
+		if v.text != "" && utf8.ValidString(v.text) && unquoted.Replace(v.text) == v.text {
+			texts = append(texts, v)
+		}
+		if v.shape == isInteger || v.shape == isNumber {
+			f, _ := strconv.ParseFloat(v.text, 64) // its shape says that it is one
+			low, high = min(low, f), max(high, f)
+			scale = max(scale, decimalOf(v.text).scale())
+		}
+	}
+	switch out.Type.Kind {
+	case pipeline.Timestamp:
+		return pipeline.Fake{Time: pipeline.PlannedTime}
+	case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double:
+		if low < high && low > -fakeLimit && high < fakeLimit {
+			return fakeNumbers(low, high, scale)
+		}
+	}
+	switch {
+	case len(texts) == 0 && !out.isText():
+		return pipeline.Fake{}
+	case len(texts) == 0:
+		for _, v := range c.values {
+			if plain := unquoted.Replace(v.text); plain != "" && agrees(v) && utf8.ValidString(v.text) {
+				return pipeline.Fake{Text: plain}
+			}
+		}
+		return pipeline.Fake{Text: "x"} // there is no text at all
+	}
+	often := slices.MaxFunc(texts, func(a, b value) int { return a.count - b.count })
+	return pipeline.Fake{Text: often.text}
+}
+
+// fakeNumbers makes numbers between two: whole ones, or with digits behind the point where all have the same before it.
+func fakeNumbers(low, high float64, scale int) pipeline.Fake {
+	if whole := math.Trunc(low); whole == math.Trunc(high) && (low < 0) == (high <= 0) {
+		scale = min(scale, fakeDigits)
+		prefix := strconv.FormatInt(int64(whole), 10) + "."
+		if low < 0 && whole == 0 {
+			prefix = "-" + prefix
+		}
+		return pipeline.Fake{Prefix: prefix, Integers: [][2]int64{{0, int64(math.Pow10(scale)) - 1}}, Width: scale}
+	}
+	return pipeline.Fake{Integers: [][2]int64{{int64(low), int64(high)}}}
+}

@@ -1,0 +1,165 @@
+package discover
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"streamproof/pipeline"
+)
+
+const (
+	// deepest is how many names a path has at most. What lies deeper is taken as the text of its JSON.
+	deepest = 16
+	// mostMembers is how many different members an object of the rows may have. One with more has data for names, and is
+	// taken as the text of its JSON, too.
+	mostMembers = 200
+)
+
+// A member is a place in the rows, and those below it.
+type member struct {
+	names   []string
+	members map[string]*member
+	order   []*member
+	plain   *collector // of the values that are not objects with members
+}
+
+func (m *member) child(name string) *member {
+	if c := m.members[name]; c != nil {
+		return c
+	}
+	if m.members == nil {
+		m.members = map[string]*member{}
+	}
+	c := &member{names: append(m.names[:len(m.names):len(m.names)], name)}
+	m.members[name] = c
+	m.order = append(m.order, c)
+	return c
+}
+
+// json finds out about rows of JSON.
+func (d *discovery) json() {
+	d.Format = pipeline.JSONFormat()
+	root := &member{}
+	for _, o := range d.objects {
+		root.learn(o.value)
+	}
+	var columns []*member
+	root.columns(&columns)
+	for i, o := range d.objects {
+		values := map[*member]*string{}
+		root.collect(o.value, func(m *member, text string, kind kind) {
+			if kind == isNull {
+				m.plain.null("null")
+				return
+			}
+			m.plain.add(text, kind)
+			values[m] = &text
+		})
+		if i < firstRows {
+			var row []*string
+			for _, m := range columns {
+				row = append(row, values[m])
+			}
+			d.Rows = append(d.Rows, row)
+		}
+	}
+	d.countRows(len(d.objects), func(i int) int { return d.objects[i].number })
+	names := newNames(len(columns))
+	for i, m := range columns {
+		// A member that is missing is NULL.
+		m.plain.nulls["missing"] += len(d.objects) - m.plain.total - m.plain.nulls["null"]
+		column := m.plain.infer()
+		name := strings.Join(m.names, "_")
+		if strings.TrimSpace(name) == "" {
+			name = alias(i)
+		}
+		column.Name = names.take(name, i)
+		if path := pipeline.PathOf(m.names...); path != pipeline.PathOf(column.Name) {
+			column.Path = path
+		}
+		d.Columns = append(d.Columns, column)
+	}
+	if len(columns) == 0 {
+		d.note("the objects have no members")
+	}
+}
+
+// learn sees which members there are.
+func (m *member) learn(value jsontext.Value) {
+	eachMember(value, func(name string, value jsontext.Value) {
+		c := m.child(name)
+		if hasMembers(value) && len(c.names) < deepest {
+			c.learn(value)
+		} else if c.plain == nil && value.Kind() != 'n' {
+			c.plain = newCollector(true)
+		}
+	})
+}
+
+// columns gives the members that are columns.
+func (m *member) columns(into *[]*member) {
+	for _, c := range m.order {
+		if len(c.order) > mostMembers {
+			c.members, c.order = nil, nil
+			c.plain = newCollector(true)
+		}
+		if c.plain == nil && len(c.order) == 0 {
+			c.plain = newCollector(true) // it is null wherever it is there
+		}
+		if c.plain != nil {
+			*into = append(*into, c)
+		}
+		c.columns(into)
+	}
+}
+
+// collect gives the values of a row.
+func (m *member) collect(value jsontext.Value, take func(m *member, text string, kind kind)) {
+	eachMember(value, func(name string, value jsontext.Value) {
+		c := m.members[name]
+		switch kind := value.Kind(); {
+		case len(c.members) > 0 && hasMembers(value):
+			c.collect(value, take)
+		case c.plain == nil: // null, where all else has members
+		case kind == 'n':
+			take(c, "", isNull)
+		case kind == '"':
+			text, _ := jsontext.AppendUnquote(nil, value) // it was checked when it was read
+			take(c, string(text), isString)
+		case kind == '0':
+			take(c, string(value), isJSONNumber)
+		case kind == 't' || kind == 'f':
+			take(c, string(value), isJSONBoolean)
+		default:
+			_ = value.Compact() // it was read already
+			take(c, string(value), isNested)
+		}
+	})
+}
+
+// eachMember gives the members of an object that was read already.
+func eachMember(object jsontext.Value, take func(name string, value jsontext.Value)) {
+	decoder := jsontext.NewDecoder(bytes.NewReader(object))
+	_, _ = decoder.ReadToken()
+	for decoder.PeekKind() != '}' {
+		name, err := decoder.ReadToken()
+		if err != nil {
+			return
+		}
+		key := name.String()
+		value, err := decoder.ReadValue()
+		if err != nil {
+			return
+		}
+		take(key, value.Clone())
+	}
+}
+
+func hasMembers(value jsontext.Value) bool {
+	if value.Kind() != '{' {
+		return false
+	}
+	return len(bytes.TrimSpace(value[1:len(value)-1])) > 0
+}

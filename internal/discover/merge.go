@@ -1,0 +1,232 @@
+package discover
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"streamproof/pipeline"
+)
+
+// Merged is what became of a schema that a person has written, and of a proposal.
+type Merged struct {
+	Schema pipeline.Schema `json:"-"`
+	// Changed says whether the schema is another one than before.
+	Changed bool `json:"changed"`
+	// Changes are what is new, and Warnings what the sample says against what was kept.
+	Changes  []string `json:"changes"`
+	Warnings []string `json:"warnings"`
+	// Now are the columns as merged, for each column of the proposal.
+	Now []pipeline.Column `json:"-"`
+	// Misfits is how many of its values each of them does not read.
+	Misfits []int `json:"-"`
+}
+
+// An OtherDataError says that a schema describes other data than were sampled.
+type OtherDataError struct{ Reason string }
+
+func (e *OtherDataError) Error() string { return e.Reason }
+
+// Merge puts a proposal into a schema that is there already. What a person may have written there stays: names, aliases, types,
+// patterns, fake values and whether a column may be NULL, of the columns at the same place: in CSV the position, or what the
+// header says where both have one, in JSON the path. Where the sample speaks against it, that is a warning.
+//
+// The error is an *OtherDataError, where the two have nothing to do with one another.
+func Merge(current pipeline.Schema, p *Proposal) (*Merged, error) {
+	m := &Merged{Changes: []string{}, Warnings: []string{}}
+	was, is := current.Format.OrDefault(), p.Format
+	if was.Type != is.Type {
+		return nil, &OtherDataError{fmt.Sprintf("the schema is of %s, and the sample of %s", strings.ToUpper(was.Type), strings.ToUpper(is.Type))}
+	}
+	taken := match(current, p)
+	known, strange := 0, 0
+	for i, at := range taken {
+		if at < 0 {
+			continue
+		}
+		known++
+		if misfits := p.Columns[i].misfits(&current.Columns[at]); misfits*2 > p.Columns[i].Values {
+			strange++
+		}
+	}
+	if known == 0 || strange*2 > known {
+		return nil, &OtherDataError{fmt.Sprintf("the schema describes other data: of its %d columns, %d are in the sample, and of these %d hold other values",
+			len(current.Columns), known, strange)}
+	}
+	m.Schema = pipeline.Schema{Source: current.Source, Format: current.Format}
+	m.columns(current, p, taken)
+	m.format(was, p)
+	m.Changed = !reflect.DeepEqual(normal(current), normal(m.Schema))
+	return m, nil
+}
+
+// normal is a schema in the form in which equal ones are the same.
+func normal(s pipeline.Schema) pipeline.Schema {
+	s.Format = s.Format.OrDefault()
+	if len(s.Format.Nulls) == 0 {
+		s.Format.Nulls = nil
+	}
+	s.Columns = slices.Clone(s.Columns)
+	for i := range s.Columns {
+		s.Columns[i].Path, _ = s.Columns[i].Place(s.Format) // it was checked when it was read
+	}
+	return s
+}
+
+// match gives, for each column of the proposal, its place in the schema, or -1.
+func match(current pipeline.Schema, p *Proposal) (taken []int) {
+	format := current.Format.OrDefault()
+	byPath := p.Format.Type == pipeline.JSON || p.Format.Header && format.Header
+	for i, c := range p.Columns {
+		at := -1
+		switch {
+		case byPath:
+			place, _ := pipeline.Column{Name: c.Name, Path: c.Path}.Place(p.Format) // it is the proposal's own
+			at = slices.IndexFunc(current.Columns, func(other pipeline.Column) bool {
+				path, err := other.Place(format)
+				return err == nil && path == place
+			})
+		case i < len(current.Columns):
+			at = i
+		}
+		taken = append(taken, at)
+	}
+	return taken
+}
+
+func (m *Merged) columns(current pipeline.Schema, p *Proposal, taken []int) {
+	names := newNames(0)
+	for i, c := range current.Columns {
+		if slices.Contains(taken, i) || p.Format.Type == pipeline.JSON {
+			names.take(c.Name, i)
+			names.take(c.Alias, i)
+		}
+	}
+	fresh := len(current.Columns) // numbers above those of all columns that were there
+	for i := range p.Columns {
+		c := &p.Columns[i]
+		if at := taken[i]; at >= 0 {
+			m.keep(current.Columns[at], c, p)
+			continue
+		}
+		column := c.column(len(m.Schema.Columns))
+		column.Alias = names.take(column.Alias, fresh)
+		if name := names.take(column.Name, fresh); name != column.Name {
+			if column.Path == "" && (p.Format.Type == pipeline.JSON || p.Format.Header) {
+				column.Path, _ = pipeline.Column{Name: column.Name}.Place(p.Format)
+			}
+			column.Name = name
+		}
+		fresh++
+		m.Changes = append(m.Changes, fmt.Sprintf("column %s %s is new", column.Name, column.Type))
+		m.add(column, 0)
+	}
+	for i, c := range current.Columns {
+		if slices.Contains(taken, i) {
+			continue
+		}
+		if p.Format.Type == pipeline.JSON {
+			// A member may be rare.
+			m.Warnings = append(m.Warnings, fmt.Sprintf("column %s is in no row of the sample; it is kept", c.Name))
+			m.Schema.Columns = append(m.Schema.Columns, c)
+			continue
+		}
+		m.Changes = append(m.Changes, fmt.Sprintf("column %s is taken out: the rows have only %s", c.Name, columns(len(p.Columns))))
+	}
+}
+
+func (m *Merged) add(c pipeline.Column, misfits int) {
+	m.Schema.Columns = append(m.Schema.Columns, c)
+	m.Now, m.Misfits = append(m.Now, c), append(m.Misfits, misfits)
+}
+
+// keep keeps a column as a person has it, and says what the sample has against it.
+func (m *Merged) keep(kept pipeline.Column, c *Column, p *Proposal) {
+	misfits := c.misfits(&kept)
+	if misfits > 0 {
+		text := fmt.Sprintf("column %s is kept as %s, which %d of %d values are not, as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(c.firstMisfit(&kept)))
+		if c.Type != kept.Type || c.Pattern != kept.Pattern {
+			text += fmt.Sprintf("; %s would hold %d", typeText(c.Type, c.Pattern), c.Agree)
+		}
+		m.Warnings = append(m.Warnings, text)
+	}
+	if c.Nulls > 0 && !kept.Nullable {
+		m.Warnings = append(m.Warnings, fmt.Sprintf("column %s is kept as one that is never NULL, and %d of %d values are", kept.Name, c.Nulls, c.Nulls+c.Values))
+	}
+	if p.Format.Header {
+		// What the header calls it, which the column may be called, too.
+		place, _ := pipeline.Column{Name: c.Name, Path: c.Path}.Place(p.Format)
+		if kept.Path = place; place == kept.Name {
+			kept.Path = ""
+		}
+	}
+	m.add(kept, misfits)
+}
+
+// format takes from the sample what the format that was there cannot read. What the sample only happens not to show stays.
+func (m *Merged) format(was pipeline.Format, p *Proposal) {
+	if was.Type == pipeline.JSON {
+		return
+	}
+	is := p.Format
+	now := is
+	if len(p.Columns) == 1 {
+		now.Delimiter = was.Delimiter
+	}
+	if !p.quoted && is.Quote != "" {
+		now.Quote = was.Quote
+	}
+	now.Multiline = (is.Multiline || was.Multiline) && now.Quote != ""
+	now.Header = is.Header || was.Header
+	if was.Newline == "\r\n" {
+		now.Newline = was.Newline
+	}
+	now.Nulls = nil
+	nullable := slices.ContainsFunc(m.Schema.Columns, func(c pipeline.Column) bool { return c.Nullable })
+	for _, null := range append(slices.Clone(was.Nulls), is.Nulls...) {
+		if !slices.Contains(now.Nulls, null) && (nullable || slices.Contains(was.Nulls, null)) {
+			now.Nulls = append(now.Nulls, null)
+		}
+	}
+	for _, change := range []struct{ what, was, is string }{
+		{"delimiter", was.Delimiter, now.Delimiter}, {"quote", was.Quote, now.Quote}, {"newline", was.Newline, now.Newline},
+		{"multiline", fmt.Sprint(was.Multiline), fmt.Sprint(now.Multiline)}, {"header", fmt.Sprint(was.Header), fmt.Sprint(now.Header)},
+		{"nulls", fmt.Sprintf("%q", was.Nulls), fmt.Sprintf("%q", now.Nulls)},
+	} {
+		if change.was != change.is {
+			m.Changes = append(m.Changes, fmt.Sprintf("format: %s is %q, and was %q", change.what, change.is, change.was))
+		}
+	}
+	if !now.IsDefault() || m.Schema.Format.Type != "" {
+		m.Schema.Format = now
+	}
+}
+
+// misfits counts the values that a column does not read.
+func (c *Column) misfits(kept *pipeline.Column) int {
+	n := 0
+	for _, v := range c.values {
+		if !Reads(kept, v.text) {
+			n += v.count
+		}
+	}
+	return n
+}
+
+func (c *Column) firstMisfit(kept *pipeline.Column) string {
+	for _, v := range c.values {
+		if !Reads(kept, v.text) {
+			return v.text
+		}
+	}
+	return ""
+}
+
+// typeText is a type with its pattern.
+func typeText(t pipeline.Type, pattern string) string {
+	if pattern != "" {
+		return fmt.Sprintf("%s %q", t, pattern)
+	}
+	return t.String()
+}

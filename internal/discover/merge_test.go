@@ -1,0 +1,208 @@
+package discover_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"streamproof/internal/discover"
+	"streamproof/pipeline"
+)
+
+// TestMergeTrips: what is discovered of the project's own records leaves its schema as it is, poisoned records or not.
+func TestMergeTrips(t *testing.T) {
+	t.Parallel()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for poison, warnings := range map[int]int{0: 0, 20: 8} {
+		found, err := discover.Discover(trips(t, 400, poison), discover.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := discover.Merge(p.Schema, found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(p.Schema, m.Schema); m.Changed || diff != "" || len(m.Changes) > 0 {
+			t.Errorf("%d poisoned: changed %t, %q (-want +got):\n%s", poison, m.Changed, m.Changes, diff)
+		}
+		if len(m.Warnings) != warnings {
+			t.Errorf("%d poisoned: got warnings %q, want %d", poison, m.Warnings, warnings)
+		}
+		data, err := m.Schema.Encode()
+		if err != nil || string(data) != string(p.SchemaJSON) {
+			t.Errorf("%d poisoned: %v, it would be written as\n%s", poison, err, data)
+		}
+	}
+}
+
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	column := func(name, alias, typ string) pipeline.Column {
+		parsed, err := pipeline.ParseType(typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pipeline.Column{Name: name, Alias: alias, Type: parsed, Fake: pipeline.Fake{Text: "7"}}
+	}
+	with := func(c pipeline.Column, path, pattern string, nullable bool) pipeline.Column {
+		c.Path, c.Pattern, c.Nullable = path, pattern, nullable
+		return c
+	}
+	schema := func(format pipeline.Format, columns ...pipeline.Column) pipeline.Schema {
+		return pipeline.Schema{Source: "MINE", Format: format, Columns: columns}
+	}
+	standard := pipeline.Format{}
+	header := pipeline.DefaultFormat()
+	header.Header = true
+	odd := pipeline.DefaultFormat()
+	odd.Newline, odd.Quote, odd.Multiline, odd.Nulls = "\r\n", "'", true, []string{"NA"}
+	tests := map[string]struct {
+		current  pipeline.Schema
+		records  []discover.Record
+		want     string // columns, as NAME ALIAS TYPE, and the path where there is one
+		format   func(*pipeline.Format)
+		changes  []string // parts
+		warnings []string
+		other    string
+	}{
+		"nothing new": {
+			current: schema(standard, column("n", "COL0", "REAL"), column("s", "COL1", "VARCHAR")),
+			records: each("1,a\n2,b\n"), want: "n COL0 REAL; s COL1 VARCHAR",
+		},
+		"a type that is contradicted": {
+			current: schema(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)")),
+			records: each("1,a\n2,b\n2.5,c\n"), want: "n COL0 INTEGER; s COL1 CHAR(1)",
+			warnings: []string{`column n is kept as INTEGER, which 1 of 3 values are not, as "2.5"; REAL would hold 3`},
+		},
+		"NULL": {
+			current: schema(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)")),
+			records: each("1,a\n,b\n3,c\n"), want: "n COL0 INTEGER; s COL1 CHAR(1)",
+			warnings: []string{"column n is kept as one that is never NULL, and 1 of 3 values are"},
+		},
+		"a column more": {
+			current: schema(standard, column("n", "x", "INTEGER")),
+			records: each("1,a,5\n2,b,5\n"), want: "n x INTEGER; COL1 COL1 CHAR(1); COL2 COL2 INTEGER",
+			changes: []string{"column COL1 CHAR(1) is new", "column COL2 INTEGER is new"},
+		},
+		"a new column whose name is taken": {
+			current: schema(standard, column("COL1", "x", "INTEGER")),
+			records: each("1,a\n2,b\n"), want: "COL1 x INTEGER; COL1_2 COL1_2 CHAR(1)",
+			changes: []string{"column COL1_2 CHAR(1) is new"},
+		},
+		"a column less": {
+			current: schema(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)"), column("t", "COL2", "CHAR(1)")),
+			records: each("1,a\n2,b\n"), want: "n COL0 INTEGER; s COL1 CHAR(1)",
+			changes: []string{"column t is taken out: the rows have only 2 columns"},
+		},
+		"other data":    {current: schema(standard, column("a", "COL0", "INTEGER"), column("b", "COL1", "INTEGER")), records: each("x,y\ny,z\n"), other: "describes other data"},
+		"other format":  {current: schema(standard, column("a", "COL0", "INTEGER")), records: each(`{"a":1}`), other: "the schema is of CSV, and the sample of JSON"},
+		"nothing known": {current: schema(pipeline.JSONFormat(), column("a", "COL0", "INTEGER")), records: each(`{"b":1}`), other: "of its 1 columns, 0 are in the sample"},
+		"JSON by path": {
+			current: schema(pipeline.JSONFormat(), with(column("who", "COL0", "VARCHAR"), "$.user.id", "", false), with(column("rare", "COL1", "DATE"), "$.x", "", true)),
+			records: each(`{"n":1,"user":{"id":"a"}}` + "\n" + `{"n":2,"user":{"id":"b"}}`),
+			want:    "n COL0_2 INTEGER; who COL0 VARCHAR $.user.id; rare COL1 DATE $.x",
+			changes: []string{"column n INTEGER is new"}, warnings: []string{"column rare is in no row of the sample; it is kept"},
+		},
+		"by the header's names": {
+			current: schema(header, with(column("kept", "COL0", "REAL"), "amount", "", false), column("id", "COL1", "BIGINT")),
+			records: file("id,amount,day\n1,2.5,2026-01-02\n2,3.5,2026-01-03\n"),
+			want:    "id COL1 BIGINT; kept COL0 REAL amount; day COL2 DATE",
+			changes: []string{"column day DATE is new"},
+		},
+		"a header that is new": {
+			current: schema(standard, column("key", "COL0", "REAL"), column("id", "COL1", "BIGINT")),
+			records: file("ID,id2\n1,2\n2,3\n"), want: "key COL0 REAL ID; id COL1 BIGINT id2",
+			format: func(f *pipeline.Format) { f.Header = true }, changes: []string{`format: header is "true", and was "false"`},
+		},
+		"what the sample does not show": {
+			current: schema(odd, column("key", "COL0", "REAL"), with(column("id", "COL1", "BIGINT"), "", "", true)),
+			records: file("1,2\n2,3\n"), want: "key COL0 REAL; id COL1 BIGINT",
+			format: func(f *pipeline.Format) { *f = odd },
+		},
+		"another delimiter, and nulls": {
+			current: schema(odd, column("key", "COL0", "REAL"), with(column("id", "COL1", "BIGINT"), "", "", true)),
+			records: file("1;2\n2;\n"), want: "key COL0 REAL; id COL1 BIGINT",
+			format: func(f *pipeline.Format) { *f = odd; f.Delimiter = ";"; f.Nulls = []string{"NA", ""} }, changes: []string{"delimiter", "nulls"},
+		},
+		"another pattern": {
+			current: schema(standard, with(column("at", "COL0", "TIMESTAMP"), "", "dd/MM/yyyy HH:mm", false), column("n", "COL1", "REAL"), column("m", "COL2", "REAL")),
+			records: file("2026-01-02 10:00:00,1,1\n2026-01-02 10:00:01,1,1\n"), want: "at COL0 TIMESTAMP; n COL1 REAL; m COL2 REAL",
+			warnings: []string{`column at is kept as TIMESTAMP "dd/MM/yyyy HH:mm", which 2 of 2 values are not, as "2026-01-02 10:00:00"; TIMESTAMP would hold 2`},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found, err := discover.Discover(test.records, discover.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := discover.Merge(test.current, found)
+			if other := (*discover.OtherDataError)(nil); test.other != "" {
+				if !errors.As(err, &other) || !strings.Contains(err.Error(), test.other) {
+					t.Errorf("got %v, want %q", err, test.other)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, c := range m.Schema.Columns {
+				got = append(got, strings.TrimSpace(strings.Join([]string{c.Name, c.Alias, c.Type.String(), c.Path}, " ")))
+				if i := slices.IndexFunc(test.current.Columns, func(old pipeline.Column) bool { return old.Name == c.Name }); i >= 0 {
+					if diff := cmp.Diff(test.current.Columns[i].Fake, c.Fake); diff != "" {
+						t.Errorf("%s: the fake value (-want +got):\n%s", c.Name, diff)
+					}
+				}
+			}
+			if diff := cmp.Diff(test.want, strings.Join(got, "; ")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			format := pipeline.DefaultFormat()
+			if test.current.Format.Type == pipeline.JSON {
+				format = pipeline.JSONFormat()
+			} else if test.current.Format.Header {
+				format.Header = true
+			}
+			if test.format != nil {
+				test.format(&format)
+			}
+			if diff := cmp.Diff(format, m.Schema.Format.OrDefault()); diff != "" {
+				t.Errorf("format (-want +got):\n%s", diff)
+			}
+			for what, lists := range map[string][2][]string{"changes": {test.changes, m.Changes}, "warnings": {test.warnings, m.Warnings}} {
+				want, got := lists[0], lists[1]
+				if len(want) != len(got) {
+					t.Errorf("%s: got %q, want %q", what, got, want)
+					continue
+				}
+				for i := range want {
+					if !strings.Contains(got[i], want[i]) {
+						t.Errorf("%s: got %q, want %q", what, got[i], want[i])
+					}
+				}
+			}
+			if m.Changed != (len(test.changes) > 0) {
+				t.Errorf("changed is %t with the changes %q", m.Changed, m.Changes)
+			}
+			if len(m.Now) != len(found.Columns) || len(m.Misfits) != len(found.Columns) || m.Schema.Source != "MINE" {
+				t.Errorf("got %+v", m)
+			}
+			if _, err := m.Schema.Encode(); err != nil {
+				t.Error(err)
+			}
+			// A schema that was merged once has nothing new to learn from the same sample.
+			again, err := discover.Merge(m.Schema, found)
+			if err != nil || again.Changed {
+				t.Errorf("merged again: %v, %+v", err, again)
+			}
+		})
+	}
+}

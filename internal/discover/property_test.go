@@ -1,0 +1,286 @@
+package discover_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"streamproof/internal/discover"
+	"streamproof/internal/generator"
+	"streamproof/internal/row"
+	"streamproof/pipeline"
+)
+
+// kinds are columns as people have them, each with how a value of it is made.
+var kinds = map[string]*rapid.Generator[string]{
+	"INTEGER": rapid.Map(rapid.Int32(), func(n int32) string { return fmt.Sprint(n) }),
+	"BIGINT":  rapid.Map(rapid.Int64(), func(n int64) string { return fmt.Sprint(n) }),
+	"DECIMAL": rapid.StringMatching(`[1-9][0-9]{19,30}`),
+	"money":   rapid.Map(rapid.IntRange(-99999, 99999), func(n int) string { return fmt.Sprintf("%.2f", float64(n)/100) }),
+	"REAL":    rapid.Map(rapid.Float32Range(-1e6, 1e6), func(f float32) string { return fmt.Sprint(f) }),
+	"DOUBLE":  rapid.Map(rapid.Float64Range(-1e9, 1e9), func(f float64) string { return fmt.Sprint(f) }),
+	"place":   rapid.StringMatching(`-73\.[0-9]{15}`),
+	"TIMESTAMP": rapid.Map(rapid.Int64Range(0, 4e9), func(n int64) string {
+		return time.Unix(n, 0).UTC().Format(pipeline.TimestampLayout)
+	}),
+	"instant": rapid.Map(rapid.Int64Range(0, 4e12), func(n int64) string { return time.UnixMilli(n).UTC().Format("2006-01-02T15:04:05.000Z07:00") }),
+	"DATE":    rapid.Map(rapid.Int64Range(0, 4e9), func(n int64) string { return time.Unix(n, 0).UTC().Format("2006-01-02") }),
+	"day":     rapid.Map(rapid.Int64Range(0, 4e9), func(n int64) string { return time.Unix(n, 0).UTC().Format("02/01/2006") }),
+	"BOOLEAN": rapid.Map(rapid.Bool(), func(b bool) string { return fmt.Sprint(b) }),
+	"flag":    rapid.SampledFrom([]string{"Y", "N"}),
+	"code":    rapid.StringMatching(`0[0-9]{4}`),
+	"word":    rapid.StringMatching(`[a-zé]{1,12}`),
+	"text":    rapid.StringMatching(`[a-z]{1,5}( [a-z;,|"\t']{1,5}){0,3} [a-z]{1,3}`),
+}
+
+// table is a schema and rows of it. The first column is of numbers, as most tables have one.
+func table(t *rapid.T) (columns []string, rows [][]string) {
+	names := rapid.SliceOfN(rapid.SampledFrom([]string{
+		"INTEGER", "BIGINT", "DECIMAL", "money", "REAL", "DOUBLE", "place", "TIMESTAMP", "instant", "DATE", "day", "BOOLEAN", "flag", "code", "word", "text",
+	}), 1, 7).Draw(t, "columns")
+	columns = append([]string{"INTEGER"}, names...)
+	for range rapid.IntRange(20, 60).Draw(t, "rows") {
+		var values []string
+		for _, name := range columns {
+			values = append(values, kinds[name].Draw(t, name))
+		}
+		rows = append(rows, values)
+	}
+	return columns, rows
+}
+
+// TestRowsAreOfWhatIsProposed: whatever the table and however it is written, all of its values are of the types that are
+// proposed, and the format is the one that it was written in.
+func TestRowsAreOfWhatIsProposed(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		columns, rows := table(t)
+		delimiter := rapid.SampledFrom([]string{",", ";", "|", "\t"}).Draw(t, "delimiter")
+		newline := rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "newline")
+		header, oneEach, all := rapid.Bool().Draw(t, "header"), rapid.Bool().Draw(t, "a record each"), rapid.Bool().Draw(t, "all quoted")
+		var lines []string
+		if header {
+			var names []string
+			for i := range columns {
+				names = append(names, fmt.Sprintf("column %c", 'a'+i))
+			}
+			lines = append(lines, strings.Join(names, delimiter)+newline)
+		}
+		for _, values := range rows {
+			var fields []string
+			for _, value := range values {
+				if all || strings.ContainsAny(value, delimiter+"\"") {
+					value = `"` + strings.ReplaceAll(value, `"`, `""`) + `"`
+				}
+				fields = append(fields, value)
+			}
+			lines = append(lines, strings.Join(fields, delimiter)+newline)
+		}
+		sample := records(lines...)
+		if !oneEach {
+			sample = file(strings.Join(lines, ""))
+		}
+		p, err := discover.Discover(sample, discover.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := p.Format; f.Type != pipeline.CSV || f.Delimiter != delimiter || f.Newline != newline || f.Header != header {
+			t.Fatalf("got format %+v", f)
+		}
+		check(t, p, columns, rows)
+		schema := row.Of(p.Schema("S"))
+		if p.Format.IsDefault() && len(p.Schema("S").Limits()) == 0 {
+			for _, line := range lines {
+				if _, err := schema.Append(nil, []byte(strings.TrimSuffix(line, "\n"))); err != nil {
+					t.Fatalf("%q: %v", line, err)
+				}
+			}
+		}
+	})
+}
+
+// TestObjectsAreOfWhatIsProposed is the same for JSON, where each column may be missing or null here and there.
+func TestObjectsAreOfWhatIsProposed(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		columns, rows := table(t)
+		var lines []string
+		for _, values := range rows {
+			inner, outer := map[string]any{}, map[string]any{}
+			for i, value := range values {
+				into := inner
+				if i%2 == 0 {
+					into = outer
+				}
+				var v any = value
+				switch columns[i] {
+				case "INTEGER", "BIGINT", "DECIMAL", "money", "REAL", "DOUBLE", "place", "BOOLEAN":
+					v = json.RawMessage(value)
+				}
+				into[fmt.Sprintf("c%d", i)] = v
+			}
+			outer["in"] = inner
+			line, err := json.Marshal(outer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, string(line)+rapid.SampledFrom([]string{"", "\n"}).Draw(t, "end"))
+		}
+		sample := records(lines...)
+		if rapid.Bool().Draw(t, "one record") {
+			sample = file(strings.Join(lines, ""))
+		}
+		p, err := discover.Discover(sample, discover.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Format.Type != pipeline.JSON {
+			t.Fatalf("got format %+v", p.Format)
+		}
+		byName := map[string]discover.Column{}
+		for _, c := range p.Columns {
+			byName[c.Name] = c
+		}
+		ordered := *p
+		ordered.Columns = nil
+		for i := range columns {
+			name := fmt.Sprintf("c%d", i)
+			if i%2 == 1 {
+				name = "in_" + name
+			}
+			ordered.Columns = append(ordered.Columns, byName[name])
+		}
+		check(t, &ordered, columns, rows)
+	})
+}
+
+// made has the producer make a few records of a schema that the job takes, each a row of it.
+func made(s pipeline.Schema) error {
+	g, err := generator.New(s, 1)
+	if err != nil {
+		return err
+	}
+	for i := range 5 {
+		line := g.Append(nil, generator.Tick{Time: time.Unix(1767225600, 0), Records: 5}, i)
+		if _, err := row.Of(s).Append(nil, bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+			return fmt.Errorf("%q: %w", line, err)
+		}
+	}
+	return nil
+}
+
+func check(t *rapid.T, p *discover.Proposal, columns []string, rows [][]string) {
+	if len(p.Columns) != len(columns) || p.Sample.Rows != len(rows) || p.Sample.FaultyRows > 0 {
+		t.Fatalf("got %d columns and %+v, want %d columns and %d rows", len(p.Columns), p.Sample, len(columns), len(rows))
+	}
+	s := p.Schema("S")
+	if p.Format.IsDefault() && len(s.Limits()) == 0 {
+		if err := made(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, c := range p.Columns {
+		if c.Values != len(rows) || c.Agree != len(rows) || c.Nullable || len(c.Disagreeing) > 0 || c.Widest != nil {
+			t.Fatalf("%s: %+v", columns[i], c)
+		}
+		for _, values := range rows {
+			if !discover.Reads(&s.Columns[i], values[i]) {
+				t.Fatalf("%s: %q is not of type %s %s", columns[i], values[i], c.Type, c.Pattern)
+			}
+		}
+		var wrong bool
+		switch kind := c.Type.Kind; columns[i] {
+		case "INTEGER", "BOOLEAN":
+			wrong = string(kind) != columns[i]
+		case "BIGINT":
+			wrong = kind != pipeline.BigInt && kind != pipeline.Integer
+		case "REAL", "money":
+			wrong = kind != pipeline.Real && kind != pipeline.Integer
+		case "DOUBLE", "place":
+			wrong = kind != pipeline.Double && kind != pipeline.Real && kind != pipeline.Integer
+		case "DECIMAL":
+			wrong = kind != pipeline.Decimal
+		case "TIMESTAMP":
+			wrong = kind != pipeline.Timestamp || c.Pattern != ""
+		case "instant":
+			wrong = kind != pipeline.Timestamp || c.Pattern != "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
+		case "DATE":
+			wrong = kind != pipeline.Date || c.Pattern != ""
+		case "day":
+			wrong = kind != pipeline.VarChar && kind != pipeline.Char && c.Pattern != "dd/MM/yyyy"
+		default:
+			wrong = kind != pipeline.VarChar && kind != pipeline.Char
+		}
+		if wrong {
+			t.Fatalf("%s is proposed as %s %s: %q", columns[i], c.Type, c.Pattern, c.Examples)
+		}
+	}
+}
+
+// FuzzDiscover: whatever the bytes, the answer is a schema that can be written, read and merged with itself, or an error that says
+// why there is none; and the counts add up.
+func FuzzDiscover(f *testing.F) {
+	for _, seed := range []string{
+		clicks, "", "\n", "1,2\n3,4\n", "a;b\r\n1;2\r\n", "{", "[{}]", "[[{\"a\":1}]]", "{\"a\":{\"a\":null}}", "\"a\nb\",\"", "'", "\ufeffx", "\x00", "<a/>",
+		"{\"\":{\"\":1},\"COL0\":2}", "{\"a\":1}\n1,2,3\n", "1e999,-0,.5,5.,00,+1\n", "name,name\n1,2\n", "2026-01-02,02/03/2026,1/1/2026 1:02 AM\n", "{\"a\u0000b\":1}", "{\"\\u0000\":1}",
+	} {
+		f.Add([]byte(seed), []byte("1,2\n"), false)
+	}
+	f.Fuzz(func(t *testing.T, a, b []byte, cut bool) {
+		sample := []discover.Record{{Data: a, Name: "a"}, {Data: b, Name: "b", Cut: cut}}
+		p, err := discover.Discover(sample, discover.Options{})
+		if p.Sample.Records != 2 || p.Sample.Bytes != int64(len(a)+len(b)) {
+			t.Errorf("got %+v", p.Sample)
+		}
+		if undecided := (*discover.UndecidedError)(nil); err != nil {
+			if !errors.As(err, &undecided) || !utf8.ValidString(err.Error()) {
+				t.Errorf("got %q (%T)", err, err)
+			}
+			return
+		}
+		if p.Sample.Rows == 0 || len(p.Rows) == 0 || p.Sample.MostRows == 0 {
+			t.Errorf("there is no row: %+v", p.Sample)
+		}
+		for _, r := range p.Rows {
+			if len(r) != len(p.Columns) {
+				t.Errorf("a row of %d values for %d columns", len(r), len(p.Columns))
+			}
+		}
+		for _, c := range p.Columns {
+			if c.Agree > c.Values || c.Values+c.Nulls != p.Sample.Rows || (c.Agree < c.Values) != (c.Widest != nil) || c.Nullable != (c.Nulls > 0) {
+				t.Errorf("%d rows, and %+v", p.Sample.Rows, c)
+			}
+		}
+		if len(p.Columns) == 0 {
+			return // of objects without members there is no schema
+		}
+		s := p.Schema("S")
+		file, err := s.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := pipeline.ParseSchema(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Limits()) == 0 {
+			if err := made(s); err != nil {
+				t.Errorf("%v\n%s", err, file)
+			}
+		}
+		m, err := discover.Merge(again, p)
+		if err != nil || m.Changed {
+			t.Errorf("merged with itself: %v, %+v\n%s", err, m, file)
+		}
+		if _, err := json.Marshal(p); err != nil {
+			t.Error(err)
+		}
+	})
+}

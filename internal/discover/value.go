@@ -1,0 +1,167 @@
+package discover
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"streamproof/pipeline"
+)
+
+// A kind is what the format itself says of a value. CSV says nothing: all of its values are strings.
+type kind uint8
+
+const (
+	isNull kind = iota
+	isString
+	isJSONNumber
+	isJSONBoolean
+	isNested // the JSON of an array or object
+)
+
+// A shape is what a text looks like. The types take more than that, and not all the same: only what the job and the package
+// row read alike counts here.
+type shape uint8
+
+const (
+	isText    shape = iota
+	isInteger       // digits, perhaps with a minus
+	isCode          // the same with zeros before it, which an integer would lose
+	isNumber        // a decimal number with a point or an exponent
+	isBoolean       // true or false
+)
+
+var (
+	decimalComma = regexp.MustCompile(`^-?\d{1,3}(?:\.?\d{3})*,\d+$`)
+	numberForm   = regexp.MustCompile(`^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$`)
+)
+
+func shapeOf(s string) shape {
+	if s == "" {
+		return isText
+	}
+	if s == "true" || s == "false" {
+		return isBoolean
+	}
+	digits := strings.TrimPrefix(s, "-")
+	if digits == "" || digits[0] != '.' && (digits[0] < '0' || digits[0] > '9') {
+		return isText
+	}
+	if strings.Trim(digits, "0123456789") == "" {
+		if len(digits) > 1 && digits[0] == '0' {
+			return isCode
+		}
+		return isInteger
+	}
+	if numberForm.MatchString(s) {
+		if f, err := strconv.ParseFloat(s, 64); err == nil && !math.IsInf(f, 0) {
+			return isNumber
+		}
+	}
+	return isText
+}
+
+// A decimal is a number as its digits, without zeros at either end, and the power of ten that they are times of.
+type decimal struct {
+	negative bool
+	digits   string
+	exponent int
+}
+
+// decimalOf reads a number of a shape that is one.
+func decimalOf(s string) decimal {
+	var d decimal
+	mantissa, exponent := s, 0
+	if at := strings.IndexAny(s, "eE"); at >= 0 {
+		mantissa = s[:at]
+		exponent, _ = strconv.Atoi(s[at+1:]) // too long a one is no number for a float either
+	}
+	mantissa, d.negative = strings.CutPrefix(mantissa, "-")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.TrimLeft(whole+fraction, "0")
+	d.digits = strings.TrimRight(digits, "0")
+	if d.digits == "" {
+		return decimal{}
+	}
+	d.exponent = exponent - len(fraction) + len(digits) - len(d.digits)
+	return d
+}
+
+// whole is how many digits stand before the point, scale how many behind it.
+func (d decimal) whole() int { return max(len(d.digits)+d.exponent, 0) }
+func (d decimal) scale() int { return max(-d.exponent, 0) }
+
+// survives says whether a number comes back as it was from a float of so many bits.
+func survives(s string, bits int) bool {
+	f, err := strconv.ParseFloat(s, bits)
+	return err == nil && !math.IsInf(f, 0) && decimalOf(strconv.FormatFloat(f, 'e', -1, bits)) == decimalOf(s)
+}
+
+// doubleDigits is as many digits as a 64-bit float is ever written with: C's DBL_DECIMAL_DIG.
+const doubleDigits = 17
+
+// isDouble says whether a number is what a 64-bit float may have been written as: a fraction of up to doubleDigits digits, though
+// the last may not come back, or a whole number that does.
+func isDouble(s string) bool {
+	d := decimalOf(s)
+	if d.exponent >= 0 {
+		return survives(s, 64)
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return err == nil && len(d.digits) <= doubleDigits && f != 0 || d.digits == ""
+}
+
+// Reads says whether a text is a value of a column, as the job reads it.
+func Reads(c *pipeline.Column, s string) bool {
+	switch c.Type.Kind {
+	case pipeline.Integer, pipeline.BigInt:
+		bits := 64
+		if c.Type.Kind == pipeline.Integer {
+			bits = 32
+		}
+		digits := strings.TrimLeft(s, "+-")
+		if len(s)-len(digits) > 1 || strings.Trim(digits, "0123456789") != "" {
+			return false
+		}
+		_, err := strconv.ParseInt(s, 10, bits)
+		return err == nil
+	case pipeline.Real, pipeline.Double:
+		bits := 64
+		if c.Type.Kind == pipeline.Real {
+			bits = 32
+		}
+		if !numberForm.MatchString(strings.TrimPrefix(s, "+")) {
+			return false
+		}
+		_, err := strconv.ParseFloat(s, bits)
+		return err == nil
+	case pipeline.Decimal:
+		if !numberForm.MatchString(strings.TrimPrefix(s, "+")) {
+			return false
+		}
+		d := decimalOf(strings.TrimPrefix(s, "+"))
+		return d.whole() <= c.Type.Length-c.Type.Scale && d.scale() <= c.Type.Scale
+	case pipeline.Boolean:
+		return strings.EqualFold(s, "true") || strings.EqualFold(s, "false")
+	case pipeline.Timestamp, pipeline.Date:
+		text := c.Pattern
+		if text == "" {
+			text = pipeline.TimestampPattern
+			if c.Type.Kind == pipeline.Date {
+				text = pipeline.DatePattern
+			}
+		}
+		p, err := pipeline.ParsePattern(text)
+		if err != nil {
+			return false
+		}
+		_, ok := p.Parse(s)
+		return ok
+	case pipeline.Char:
+		return utf8.RuneCountInString(s) == max(c.Type.Length, 1)
+	default:
+		return c.Type.Length == 0 || utf8.RuneCountInString(s) <= c.Type.Length
+	}
+}

@@ -1,0 +1,125 @@
+package sample
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"streamproof/internal/discover"
+)
+
+// mostFileBytes is as much as is read of files and objects, after they were decompressed.
+const mostFileBytes = 16 << 20
+
+// File reads the first lines of a file, which may be compressed by gzip.
+func File(path string, lines int) (discover.Record, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return discover.Record{}, err
+	}
+	defer f.Close()
+	data, cut, err := head(f, lines, mostFileBytes)
+	if err != nil {
+		return discover.Record{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return discover.Record{Data: data, Name: path, Cut: cut}, nil
+}
+
+// head reads the first lines, and says whether there are more.
+func head(r io.Reader, lines, most int) (data []byte, cut bool, err error) {
+	reader := bufio.NewReader(r)
+	if start, _ := reader.Peek(2); bytes.Equal(start, []byte("\x1f\x8b")) {
+		unzipped, err := gzip.NewReader(reader)
+		if err != nil {
+			return nil, false, err
+		}
+		reader = bufio.NewReader(unzipped)
+	}
+	for range lines {
+		line, err := reader.ReadSlice('\n')
+		for errors.Is(err, bufio.ErrBufferFull) && len(data) < most {
+			data = append(data, line...)
+			line, err = reader.ReadSlice('\n')
+		}
+		data = append(data, line...)
+		switch {
+		case errors.Is(err, io.EOF):
+			return data, false, nil
+		case len(data) >= most:
+			return data, true, nil
+		case err != nil:
+			return nil, false, err
+		}
+	}
+	_, err = reader.Peek(1)
+	return data, err == nil, nil
+}
+
+// S3 is what a sample needs of a bucket: s3:ListBucket and s3:GetObject.
+type S3 interface {
+	s3.ListObjectsV2APIClient
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+}
+
+var _ S3 = (*s3.Client)(nil)
+
+const (
+	// mostObjects are read, and of each at most a part of the lines, so that one object does not speak for all.
+	mostObjects = 100
+	parts       = 8
+)
+
+// Objects reads the first lines of the first objects under a prefix.
+func Objects(ctx context.Context, client S3, bucket, prefix string, lines int) ([]discover.Record, error) {
+	var records []discover.Record
+	left, bytesLeft := lines, mostFileBytes
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list s3://%s/%s: %w", bucket, prefix, err)
+		}
+		for _, object := range page.Contents {
+			key := aws.ToString(object.Key)
+			if aws.ToInt64(object.Size) == 0 && strings.HasSuffix(key, "/") {
+				continue // what the console makes a folder of
+			}
+			if len(records) == mostObjects || left <= 0 || bytesLeft <= 0 {
+				return records, nil
+			}
+			record, err := read(ctx, client, bucket, key, min(left, lines/parts+1), bytesLeft)
+			if err != nil {
+				return nil, err
+			}
+			records = append(records, record)
+			left -= max(bytes.Count(record.Data, []byte("\n")), 1)
+			bytesLeft -= len(record.Data)
+		}
+	}
+	return records, nil
+}
+
+func read(ctx context.Context, client S3, bucket, key string, lines, most int) (discover.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	name := "s3://" + bucket + "/" + key
+	out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return discover.Record{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	defer out.Body.Close()
+	data, cut, err := head(out.Body, lines, most)
+	if err != nil {
+		return discover.Record{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	return discover.Record{Data: data, Name: name, Cut: cut}, nil
+}

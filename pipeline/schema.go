@@ -1,0 +1,332 @@
+package pipeline
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/ohler55/ojg/jp"
+)
+
+// The types of a Format.
+const (
+	CSV  = "csv"
+	JSON = "json"
+)
+
+// A Format is how rows are written in a record. A record has any number of them.
+//
+// Rows of CSV are lines. Rows of JSON are objects, one after the other, with blanks between them or without, or in arrays.
+type Format struct {
+	// Type is CSV or JSON. All else is of CSV only.
+	Type string `json:"type"`
+	// Delimiter stands between two values, and Quote around those that have it in them, doubled where it is in the value
+	// itself. Either is one character. An empty Quote means that nothing is quoted.
+	Delimiter string `json:"delimiter,omitempty"`
+	Quote     string `json:"quote"`
+	// Newline ends a row: "\n", or "\r\n", of which the "\r" may be missing. With Multiline, one between quotes does not.
+	Newline   string `json:"newline,omitempty"`
+	Multiline bool   `json:"multiline,omitzero"`
+	// Header says that a line with exactly the paths of the columns is not a row, wherever it stands.
+	Header bool `json:"header,omitzero"`
+	// Nulls are the texts that mean NULL where they are not quoted.
+	Nulls []string `json:"nulls,omitempty"`
+}
+
+// DefaultFormat is that of a schema that names none: lines of CSV without a header, whose values are never NULL.
+func DefaultFormat() Format {
+	return Format{Type: CSV, Delimiter: ",", Quote: `"`, Newline: "\n"}
+}
+
+// JSONFormat is that of JSON.
+func JSONFormat() Format { return Format{Type: JSON} }
+
+// OrDefault gives DefaultFormat for the zero value.
+func (f Format) OrDefault() Format {
+	if f.Type == "" {
+		return DefaultFormat()
+	}
+	return f
+}
+
+// IsDefault says whether the format need not be named.
+func (f Format) IsDefault() bool { return f.OrDefault().equal(DefaultFormat()) }
+
+func (f Format) equal(g Format) bool {
+	return f.Type == g.Type && f.Delimiter == g.Delimiter && f.Quote == g.Quote && f.Newline == g.Newline &&
+		f.Multiline == g.Multiline && f.Header == g.Header && slices.Equal(f.Nulls, g.Nulls)
+}
+
+// plainFormat is Format without its methods.
+type plainFormat Format
+
+// UnmarshalJSON reads a format; what is left out is as in DefaultFormat.
+func (f *Format) UnmarshalJSON(data []byte) error {
+	var of struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(data, &of); err != nil {
+		return err
+	}
+	plain := plainFormat(DefaultFormat())
+	if of.Type == JSON {
+		plain = plainFormat(JSONFormat())
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&plain); err != nil {
+		return fmt.Errorf("format: %w", err)
+	}
+	*f = Format(plain)
+	return nil
+}
+
+// MarshalJSON writes what is not as in DefaultFormat.
+func (f Format) MarshalJSON() ([]byte, error) {
+	standard := DefaultFormat()
+	out := struct {
+		Type      string   `json:"type"`
+		Delimiter string   `json:"delimiter,omitempty"`
+		Quote     *string  `json:"quote,omitempty"`
+		Newline   string   `json:"newline,omitempty"`
+		Multiline bool     `json:"multiline,omitzero"`
+		Header    bool     `json:"header,omitzero"`
+		Nulls     []string `json:"nulls,omitempty"`
+	}{Type: f.Type, Multiline: f.Multiline, Header: f.Header, Nulls: f.Nulls}
+	if f.Type == CSV {
+		if f.Delimiter != standard.Delimiter {
+			out.Delimiter = f.Delimiter
+		}
+		if f.Newline != standard.Newline {
+			out.Newline = f.Newline
+		}
+		if f.Quote != standard.Quote {
+			out.Quote = &f.Quote
+		}
+	}
+	return json.Marshal(out)
+}
+
+// faults gives what is wrong with a format.
+func (f Format) faults() []error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	switch f.Type {
+	case CSV:
+	case JSON:
+		if !f.equal(JSONFormat()) {
+			fault("format: delimiter, quote, newline, multiline, header and nulls go with csv only")
+		}
+		return faults
+	default:
+		fault("format: type is %q, want %s or %s", f.Type, CSV, JSON)
+		return faults
+	}
+	if !isMark(f.Delimiter) {
+		fault("format: delimiter is %q, want one ASCII character that is no letter, digit, quote or line break", f.Delimiter)
+	}
+	if f.Quote != "" && f.Quote != `"` && f.Quote != "'" {
+		fault("format: quote is %q, want \", ' or nothing", f.Quote)
+	}
+	if f.Newline != "\n" && f.Newline != "\r\n" {
+		fault(`format: newline is %q, want "\n" or "\r\n"`, f.Newline)
+	}
+	if f.Multiline && f.Quote == "" {
+		fault("format: multiline needs a quote")
+	}
+	for i, null := range f.Nulls {
+		if strings.ContainsAny(null, "\r\n") || f.Delimiter != "" && strings.Contains(null, f.Delimiter) || f.Quote != "" && strings.Contains(null, f.Quote) {
+			fault("format: nulls[%d] is %q, which no value without quotes can be", i, null)
+		}
+		if slices.Contains(f.Nulls[:i], null) {
+			fault("format: nulls[%d] is %q, which is there already", i, null)
+		}
+	}
+	return faults
+}
+
+// isMark says whether text is one character that may stand between values.
+func isMark(text string) bool {
+	if len(text) != 1 {
+		return false
+	}
+	c := text[0]
+	switch {
+	case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= 0x7f:
+		return false
+	}
+	return c != 0 && c != '\r' && c != '\n' && c != '"' && c != '\'' && c != '-' && c != '+' && c != '.'
+}
+
+// ParseSchema reads schema.json, whether the rest of the system takes it or not: see Limits. The error names every fault.
+func ParseSchema(schemaJSON []byte) (Schema, error) {
+	var s Schema
+	if !utf8.Valid(schemaJSON) {
+		return s, notUTF8("schema.json")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(schemaJSON))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&s); err != nil {
+		return s, fmt.Errorf("read schema.json: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return s, errors.New("read schema.json: there is text after the closing brace")
+	}
+	if err := errors.Join(s.faults()...); err != nil {
+		return s, fmt.Errorf("schema.json: %w", err)
+	}
+	return s, nil
+}
+
+func (s Schema) faults() []error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if s.Source == "" {
+		fault("source is empty")
+	}
+	if len(s.Columns) == 0 {
+		fault("columns is empty")
+	}
+	format := s.Format.OrDefault()
+	faults = append(faults, format.faults()...)
+	seen, paths := map[string]int{}, map[string]bool{}
+	for i, c := range s.Columns {
+		for _, name := range []string{c.Name, c.Alias} {
+			// Its own other name is no harm.
+			if before, taken := seen[strings.ToUpper(name)]; name == "" || taken && before != i {
+				fault("columns[%d]: name %q is empty or taken", i, name)
+			}
+			seen[strings.ToUpper(name)] = i
+		}
+		if c.Type.Kind == "" {
+			fault("columns[%d]: type is missing", i)
+		}
+		if err := c.checkPattern(); err != nil {
+			fault("columns[%d]: %w", i, err)
+		}
+		if c.Path != "" && format.Type == CSV && !format.Header {
+			fault("columns[%d]: path is for json, or csv with a header", i)
+			continue
+		}
+		path, err := c.Place(format)
+		if err != nil {
+			fault("columns[%d]: %w", i, err)
+		} else if paths[path] && (format.Type == JSON || format.Header) {
+			fault("columns[%d]: path %s is taken", i, path)
+		}
+		paths[path] = true
+	}
+	return faults
+}
+
+func (c Column) checkPattern() error {
+	if c.Pattern == "" {
+		return nil
+	}
+	if c.Type.Kind != Timestamp && c.Type.Kind != Date {
+		return fmt.Errorf("a pattern goes with TIMESTAMP and DATE, not with %s", c.Type)
+	}
+	p, err := ParsePattern(c.Pattern)
+	switch {
+	case err != nil:
+		return err
+	case c.Type.Kind == Date && p.HasTime():
+		return fmt.Errorf("pattern %q has a time, which a DATE has not", c.Pattern)
+	case c.Type.Kind == Timestamp && !p.HasTime():
+		return fmt.Errorf("pattern %q has no time: make it a DATE", c.Pattern)
+	}
+	return nil
+}
+
+// Place gives the column's path, in one form where it can be written in several: see Column.Path.
+func (c Column) Place(format Format) (string, error) {
+	if format.Type != JSON {
+		if c.Path != "" {
+			return c.Path, nil
+		}
+		return c.Name, nil
+	}
+	if c.Path == "" {
+		return PathOf(c.Name), nil
+	}
+	steps, err := ParsePath(c.Path)
+	if err != nil {
+		return "", err
+	}
+	return PathOf(steps...), nil
+}
+
+// ParsePath reads a JSONPath (RFC 9535) that leads from the row to one value through the names of members. It gives the names.
+func ParsePath(path string) ([]string, error) {
+	expression, err := jp.ParseString(path)
+	if err != nil {
+		return nil, fmt.Errorf("path %q is not a JSONPath: %w", path, err)
+	}
+	var names []string
+	for i, fragment := range expression {
+		switch f := fragment.(type) {
+		case jp.Root:
+			if i == 0 {
+				continue
+			}
+		case jp.Child:
+			if i > 0 {
+				names = append(names, string(f))
+				continue
+			}
+		}
+		names = nil
+		break
+	}
+	if len(names) == 0 || len(names) != len(expression)-1 {
+		return nil, fmt.Errorf("path %q does not lead to one member, as $.user.id or $['user id'] do", path)
+	}
+	return names, nil
+}
+
+// PathOf writes the names of members as the JSONPath that ParsePath reads.
+func PathOf(names ...string) string {
+	path := jp.R()
+	for _, name := range names {
+		path = path.C(name)
+	}
+	return path.String()
+}
+
+// Encode writes the schema as a file: a column a line.
+func (s Schema) Encode() ([]byte, error) {
+	var failed error
+	value := func(v any) []byte {
+		data, err := jsonv2.Marshal(v, jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
+		failed = errors.Join(failed, err)
+		return data
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "{\n  \"source\": %s,\n", value(s.Source))
+	if !s.Format.IsDefault() {
+		fmt.Fprintf(&b, "  \"format\": %s,\n", value(s.Format))
+	}
+	b.WriteString("  \"columns\": [\n")
+	for i, c := range s.Columns {
+		comma := ","
+		if i == len(s.Columns)-1 {
+			comma = ""
+		}
+		fmt.Fprintf(&b, "    %s%s\n", value(c), comma)
+	}
+	b.WriteString("  ]\n}\n")
+	if failed != nil {
+		return nil, failed
+	}
+	if _, err := ParseSchema(b.Bytes()); err != nil {
+		return nil, err // nobody is to write what cannot be read
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,284 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"streamproof/pipeline"
+)
+
+// TestTheFile: the project's own schema is read as it always was, its hash is what the ledgers of running stacks name, and it
+// would be written as it stands.
+func TestTheFile(t *testing.T) {
+	t.Parallel()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Schema.Format.IsDefault() || len(p.Schema.Columns) != 19 {
+		t.Errorf("got format %+v and %d columns", p.Schema.Format, len(p.Schema.Columns))
+	}
+	file, err := os.ReadFile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.Schema.Encode()
+	if diff := cmp.Diff(string(file), string(got)); diff != "" || err != nil {
+		t.Errorf("Encode: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	column := `{"name": "a", "alias": "COL0", "type": "INTEGER", "fake": {"text": "1"}}`
+	tests := map[string]struct {
+		file   string
+		faults []string // parts of the error
+		limits []string
+	}{
+		"plain":             {file: `{"source":"S","columns":[` + column + `]}`},
+		"the default named": {file: `{"source":"S","format":{"type":"csv"},"columns":[` + column + `]}`},
+		"one name for both": {file: `{"source":"S","columns":[{"name":"COL0","alias":"COL0","type":"REAL","fake":{}}]}`},
+		"another's name":    {file: `{"source":"S","columns":[` + column + `,{"name":"col0","alias":"B","type":"REAL","fake":{}}]}`, faults: []string{`columns[1]: name "col0" is empty or taken`}},
+		"empty":             {file: `{}`, faults: []string{"source is empty", "columns is empty"}},
+		"unknown field":     {file: `{"source":"S","format":{"type":"csv","separator":","},"columns":[` + column + `]}`, faults: []string{"separator"}},
+		"two values":        {file: `{"source":"S","columns":[` + column + `]} {}`, faults: []string{"after the closing brace"}},
+		"not UTF-8":         {file: "{\"source\":\"\xff\"}", faults: []string{"not UTF-8"}},
+		"csv": {
+			file: `{"source":"S","format":{"type":"csv","delimiter":";","quote":"","newline":"\r\n","header":true,"nulls":["","\\N"]},"columns":[
+				{"name":"a","alias":"COL0","path":"A b","type":"DECIMAL(10,2)","nullable":true,"fake":{}},
+				{"name":"d","alias":"COL1","type":"DATE","pattern":"dd/MM/yyyy","fake":{}},
+				{"name":"t","alias":"COL2","type":"TIMESTAMP","pattern":"yyyy-MM-dd'T'HH:mm:ss[.SSS]XXX","fake":{}}]}`,
+			limits: []string{
+				`the delimiter ";"`, `the quote ""`, `end with "\r\n"`, "a header", "nulls", "column a: the job does not take DECIMAL",
+				"column a: the job does not take NULL", "column d: the job does not take DATE", "column t: the job does not take the pattern",
+			},
+		},
+		"multiline": {file: `{"source":"S","format":{"multiline":true},"columns":[` + column + `]}`, limits: []string{"several lines"}},
+		"json": {
+			file:   `{"source":"S","format":{"type":"json"},"columns":[{"name":"a","alias":"COL0","path":"$.u['a b'].c","type":"BIGINT","fake":{}},{"name":"b","alias":"COL1","type":"REAL","fake":{}}]}`,
+			limits: []string{"JSON"},
+		},
+		"faults of a format": {
+			file:   `{"source":"S","format":{"delimiter":"ab","quote":"x","newline":"\r","nulls":["a","a","\n"]},"columns":[` + column + `]}`,
+			faults: []string{"delimiter", "quote", "newline", "nulls[1]", "nulls[2]"},
+		},
+		"multiline without a quote": {file: `{"source":"S","format":{"multiline":true,"quote":""},"columns":[` + column + `]}`, faults: []string{"multiline needs a quote"}},
+		"another type":              {file: `{"source":"S","format":{"type":"xml"},"columns":[` + column + `]}`, faults: []string{`type is "xml"`}},
+		"json with a delimiter":     {file: `{"source":"S","format":{"type":"json","delimiter":";"},"columns":[` + column + `]}`, faults: []string{"csv only"}},
+		"a path without a header":   {file: `{"source":"S","columns":[{"name":"a","alias":"COL0","path":"A","type":"REAL","fake":{}}]}`, faults: []string{"path is for json"}},
+		"paths": {
+			file: `{"source":"S","format":{"type":"json"},"columns":[
+				{"name":"a","alias":"A","path":"$.x","type":"REAL","fake":{}}, {"name":"b","alias":"B","path":"$['x']","type":"REAL","fake":{}},
+				{"name":"c","alias":"C","path":"$.x[*]","type":"REAL","fake":{}}, {"name":"d","alias":"D","path":"$","type":"REAL","fake":{}},
+				{"name":"e","alias":"E","path":"a.b","type":"REAL","fake":{}}, {"name":"f","alias":"F","path":"$[","type":"REAL","fake":{}}]}`,
+			faults: []string{"columns[1]: path $.x is taken", "columns[2]: path", "columns[3]: path", "columns[4]: path", "columns[5]: path"},
+		},
+		"patterns": {
+			file: `{"source":"S","columns":[
+				{"name":"a","alias":"A","pattern":"yyyy-MM-dd","type":"REAL","fake":{}}, {"name":"b","alias":"B","pattern":"yyyy-MM-dd HH:mm","type":"DATE","fake":{}},
+				{"name":"c","alias":"C","pattern":"yyyy-MM-dd","type":"TIMESTAMP","fake":{}}, {"name":"d","alias":"D","pattern":"YYYY","type":"DATE","fake":{}}]}`,
+			faults: []string{"columns[0]: a pattern goes with", "columns[1]: pattern", "columns[2]: pattern", "columns[3]: pattern"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := pipeline.ParseSchema([]byte(test.file))
+			if (err != nil) != (len(test.faults) > 0) {
+				t.Fatalf("got %v, want faults %q", err, test.faults)
+			}
+			for _, part := range test.faults {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("got %v, want %q in it", err, part)
+				}
+			}
+			if err != nil {
+				return
+			}
+			limits := s.Limits()
+			if len(limits) != len(test.limits) {
+				t.Errorf("got limits %v, want %q", limits, test.limits)
+			}
+			_, err = pipeline.Parse([]byte(test.file), nil)
+			if (err != nil) != (len(limits) > 0) {
+				t.Errorf("Parse gave %v with the limits %v", err, limits)
+			}
+			for _, part := range test.limits {
+				if err == nil || !strings.Contains(err.Error(), part) {
+					t.Errorf("Parse gave %v, want %q in it", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestParseType(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"integer": "INTEGER", "FLOAT": "REAL", "varchar(8)": "VARCHAR(8)", "STRING": "VARCHAR", "CHAR(1)": "CHAR(1)", "DATE": "DATE",
+		"DECIMAL": "DECIMAL(10,0)", "NUMERIC(38)": "DECIMAL(38,0)", "DECIMAL(10,2)": "DECIMAL(10,2)", "dec(10, 10)": "DECIMAL(10,10)",
+		"DECIMAL(39)": "", "DECIMAL(2,3)": "", "VARCHAR(8,2)": "", "REAL(3)": "", "DATE(1)": "", "MONEY": "", "": "", "CHAR(0)": "",
+	} {
+		got, err := pipeline.ParseType(text)
+		if want == "" {
+			if err == nil {
+				t.Errorf("%q: got %s, want an error", text, got)
+			}
+			continue
+		}
+		if err != nil || got.String() != want {
+			t.Errorf("%q: got %s, %v, want %s", text, got, err, want)
+		}
+		if again, err := pipeline.ParseType(got.String()); err != nil || again != got {
+			t.Errorf("%s: read again as %s, %v", got, again, err)
+		}
+	}
+}
+
+func TestPattern(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		pattern, value, want string // "" is no value
+	}{
+		{"yyyy-MM-dd HH:mm:ss", "2026-11-23 20:00:09", "2026-11-23T20:00:09Z"},
+		{"yyyy-MM-dd HH:mm:ss", "2026-11-23 20:00:09.5", ""},
+		{"yyyy-MM-dd HH:mm:ss", "2026-02-29 20:00:09", ""},
+		{"yyyy-MM-dd HH:mm:ss", "2026-11-23 2:00:09", ""},
+		{"yyyy-MM-dd HH:mm:ss", " 2026-11-23 20:00:09", ""},
+		{"yyyy-MM-dd HH:mm:ss.SSS", "2026-11-23 20:00:09.125", "2026-11-23T20:00:09.125Z"},
+		{"yyyy-MM-dd HH:mm:ss.SSS", "2026-11-23 20:00:09.1250", ""},
+		{"yyyy-MM-dd HH:mm:ss,SSS", "2026-11-23 20:00:09,125", "2026-11-23T20:00:09.125Z"},
+		{"yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]XXX", "2026-11-23T20:00:09Z", "2026-11-23T20:00:09Z"},
+		{"yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]XXX", "2026-11-23T20:00:09.25+01:00", "2026-11-23T19:00:09.25Z"},
+		{"yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]XXX", "2026-11-23T20:00:09.1234567Z", ""},
+		{"yyyy-MM-dd'T'HH:mm:ss'Z'", "2026-11-23T20:00:09Z", "2026-11-23T20:00:09Z"},
+		{"dd/MM/yyyy", "23/11/2026", "2026-11-23T00:00:00Z"},
+		{"MM/dd/yyyy", "23/11/2026", ""},
+		{"M/d/yyyy h:mm a", "1/2/2026 1:05 PM", "2026-01-02T13:05:00Z"},
+		{"M/d/yyyy h:mm a", "01/2/2026 1:05 PM", ""},
+		{"dd/MMM/yyyy:HH:mm:ss xx", "10/Oct/2026:13:55:36 -0700", "2026-10-10T20:55:36Z"},
+		{"EEE, dd MMM yyyy HH:mm:ss xx", "Mon, 23 Nov 2026 20:00:00 +0000", "2026-11-23T20:00:00Z"},
+		{"EEE, dd MMM yyyy HH:mm:ss xx", "Tue, 23 Nov 2026 20:00:00 +0000", ""},
+		{"yyyyMMdd", "20261123", "2026-11-23T00:00:00Z"},
+	}
+	for _, test := range tests {
+		p, err := pipeline.ParsePattern(test.pattern)
+		if err != nil {
+			t.Errorf("%s: %v", test.pattern, err)
+			continue
+		}
+		got, ok := p.Parse(test.value)
+		if text := got.Format(time.RFC3339Nano); ok != (test.want != "") || ok && text != test.want {
+			t.Errorf("%s: %q is %s, %t, want %q", test.pattern, test.value, text, ok, test.want)
+		}
+	}
+	for _, pattern := range []string{
+		"", "yyyy", "yyyy-MM", "HH:mm", "YYYY-MM-dd", "yyyy-MM-dd HH", "yyyy-MM-dd mm:ss", "yyyy-MM-dd hh:mm", "yyyy-MM-dd HH:mm a", "yyyy-MM-MM",
+		"yyyy-MM-dd HH:mm:ssSSS", "yyyy-MM-dd HH:mm:ss.SSSSSSSSSS", "yyyy-MM-dd'T", "yyyy-MM-dd'20'", "yyyy-MM-ddTHH:mm", "yyyy_MM_dd", "yyyy-MM-dd yyyy", "yy-MM-dd", "yyyy-MM-dd XXX",
+	} {
+		if p, err := pipeline.ParsePattern(pattern); err == nil {
+			t.Errorf("%q is read as %s, want an error", pattern, p)
+		}
+	}
+}
+
+// FuzzPattern: a pattern is refused, or reads values without a panic; so does each value that it takes mean the same day and
+// time to package time by the layout alone.
+func FuzzPattern(f *testing.F) {
+	f.Add("yyyy-MM-dd HH:mm:ss", "2026-11-23 20:00:09")
+	f.Add("d/M/yyyy h:mm a", "1/2/2026 1:05 PM")
+	f.Add("yyyyMMddHHmmss", "20260102030405")
+	f.Add("EEE, dd MMM yyyy HH:mm:ss[.SSS] XXX", "Mon, 23 Nov 2026 20:00:00.1 +01:00")
+	f.Fuzz(func(t *testing.T, pattern, value string) {
+		p, err := pipeline.ParsePattern(pattern)
+		if err != nil {
+			return
+		}
+		if p.String() != pattern {
+			t.Errorf("%q is called %q", pattern, p)
+		}
+		if at, ok := p.Parse(value); ok && at.Location() != time.UTC {
+			t.Errorf("%q: %q is %s, want UTC", pattern, value, at)
+		}
+	})
+}
+
+// TestEncode: what is encoded is read again as it was.
+func TestEncode(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySchema(t)
+		data, err := s.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := pipeline.ParseSchema(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Format, got.Format = s.Format.OrDefault(), got.Format.OrDefault()
+		if diff := cmp.Diff(s, got); diff != "" {
+			t.Fatalf("(-want +got):\n%s\n%s", diff, data)
+		}
+		if lines := bytes.Count(data, []byte("\n")); lines > len(s.Columns)+6 {
+			t.Fatalf("got %d lines for %d columns:\n%s", lines, len(s.Columns), data)
+		}
+	})
+}
+
+func anySchema(t *rapid.T) pipeline.Schema {
+	s := pipeline.Schema{Source: rapid.StringN(1, 9, -1).Draw(t, "source")}
+	switch rapid.IntRange(0, 2).Draw(t, "format") {
+	case 0:
+		s.Format = pipeline.JSONFormat()
+	case 1:
+		s.Format = pipeline.Format{
+			Type: pipeline.CSV, Delimiter: rapid.SampledFrom([]string{",", ";", "\t", "|", "\x01"}).Draw(t, "delimiter"),
+			Quote: rapid.SampledFrom([]string{`"`, "'", ""}).Draw(t, "quote"), Newline: rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "newline"),
+			Header: rapid.Bool().Draw(t, "header"),
+		}
+		s.Format.Multiline = s.Format.Quote != "" && rapid.Bool().Draw(t, "multiline")
+		if rapid.Bool().Draw(t, "nulls") {
+			s.Format.Nulls = []string{"", `\N`}
+		}
+	}
+	for _, name := range rapid.SliceOfNDistinct(rapid.StringN(1, 9, -1), 1, 9, strings.ToUpper).Draw(t, "names") {
+		c := pipeline.Column{Name: "n" + name, Alias: "a" + name, Nullable: rapid.Bool().Draw(t, "nullable")}
+		typ := rapid.SampledFrom([]string{"INTEGER", "DECIMAL(10,2)", "TIMESTAMP", "DATE", "CHAR(3)", "VARCHAR", "BOOLEAN"}).Draw(t, "type")
+		c.Type, _ = pipeline.ParseType(typ)
+		if c.Type.Kind == pipeline.Date && rapid.Bool().Draw(t, "pattern") {
+			c.Pattern = "dd/MM/yyyy"
+		}
+		switch {
+		case s.Format.Type == pipeline.JSON:
+			c.Path = pipeline.PathOf("x", name)
+		case s.Format.Header:
+			c.Path = name
+		}
+		c.Fake = rapid.SampledFrom([]pipeline.Fake{{Text: "x"}, {Prefix: "-7.", Integers: [][2]int64{{0, 9}}, Width: 2}, {Time: "planned", PlusMinutes: [2]int64{0, 9}}, {Sum: []string{"a"}}}).Draw(t, "fake")
+		s.Columns = append(s.Columns, c)
+	}
+	return s
+}
+
+// FuzzPath: the names of a path are those that it was made of.
+func FuzzPath(f *testing.F) {
+	for _, name := range []string{"a", "a b", "it's", `"`, "", "é", "a.b", "\n", `\`, "$", "0", "]", "\x00", "\u2028"} {
+		f.Add(name, "b")
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		a, b = strings.ToValidUTF8(a, ""), strings.ToValidUTF8(b, "")
+		path := pipeline.PathOf(a, b)
+		got, err := pipeline.ParsePath(path)
+		if diff := cmp.Diff([]string{a, b}, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", path, err, diff)
+		}
+	})
+}
