@@ -64,6 +64,9 @@ func (p *parser) binary(level int) Expr {
 		p.next()
 		op := binaries[level][at]
 		if op == "!=" {
+			if p.dialect == Flink {
+				p.failed(unexpected(t, `expected "<>"`))
+			}
 			op = "<>" // Flink knows this spelling only
 		}
 		left = &Binary{place{left.Start()}, op, t.pos, left, p.binary(level + 1)}

@@ -453,14 +453,14 @@ func (p *parser) size() int {
 }
 
 func (p *parser) query() Query {
-	var q Query = p.selection()
+	q := p.selection()
 	for p.peek().is("UNION") {
 		t := p.next()
 		if !p.take("ALL") {
 			p.refuse(t, "UNION")
 			return q
 		}
-		q = &Union{q, p.selection()}
+		q = &Union{t.pos, q, p.selection()}
 	}
 	switch t := p.peek(); {
 	case t.is("EXCEPT"), t.is("INTERSECT"), t.is("LIMIT"):

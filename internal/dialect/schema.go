@@ -68,7 +68,7 @@ func sourceRelation(schema pipeline.Schema) *relation {
 	return r
 }
 
-// errorColumns are those of the job's error_stream.
+// errorColumns are those of the job's own error_stream.
 var errorColumns = []relColumn{
 	{"reason", sqlType{kind: varChar}},
 	{"column", sqlType{kind: varChar}},

@@ -274,7 +274,7 @@ func (t *translator) into(s *stream) Query {
 		if all == nil {
 			all = q
 		} else {
-			all = &Union{all, q}
+			all = &Union{Left: all, Right: q}
 		}
 	}
 	return all
@@ -283,7 +283,7 @@ func (t *translator) into(s *stream) Query {
 // branches rewrites each SELECT of a UNION ALL.
 func (t *translator) branches(q Query, rewrite func(*Select) Query) Query {
 	if u, ok := q.(*Union); ok {
-		return &Union{t.branches(u.Left, rewrite), t.branches(u.Right, rewrite)}
+		return &Union{Left: t.branches(u.Left, rewrite), Right: t.branches(u.Right, rewrite)}
 	}
 	return rewrite(q.(*Select))
 }

@@ -88,6 +88,12 @@ type Opaque struct {
 	Err *Error
 }
 
+// IsTable says whether it is a CREATE TABLE.
+func (o *Opaque) IsTable() bool {
+	tokens, _ := lex(o.Text)
+	return tokens[0].is("CREATE") && len(tokens) > 1 && tokens[1].is("TABLE")
+}
+
 // A Query is a *Select or a *Union.
 type Query interface {
 	// End is where the query ends.
@@ -135,6 +141,7 @@ type Tumble struct {
 
 // A Union is UNION ALL.
 type Union struct {
+	Pos         Position // of UNION
 	Left, Right Query
 }
 
