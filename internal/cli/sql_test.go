@@ -37,7 +37,7 @@ func TestSQLTranslate(t *testing.T) {
 		"the legacy dialect": {[]string{legacy}, exitDone, asFlink, ""},
 		"Flink SQL":          {[]string{flink}, exitDone, asFlink + "-- as it is", ""},
 		"faults": {[]string{faulty}, exitUsage, "", faulty + ":3:21: S has no column B\n" +
-			faulty + ":3:24: EXP_AVG is not carried over from the legacy dialect; in Flink SQL, use AVG(x) over shorter windows\n" +
+			faulty + ":3:24: EXP_AVG is not carried over; use AVG(x) over shorter windows\n" +
 			"streamproof: " + faulty + " is not translated: it has 2 faults\n"},
 		"another schema": {[]string{legacy, "--schema", other}, exitUsage, "", legacy + `:1:82: there is no stream "S" (the source is "OTHER"); reference data tables are not carried over` +
 			"\nstreamproof: " + legacy + " is not translated: it has 1 fault\n"},

@@ -31,12 +31,16 @@ var binaries = map[int][]string{
 // temporal are the legacy dialect's predicates on periods, which stand where a comparison does.
 var temporal = []string{"OVERLAPS", "CONTAINS", "PRECEDES", "FOLLOWS", "LEADS", "LAGS", "STRICTLY", "IMMEDIATELY"}
 
-func (p *parser) expr() Expr { return p.binary(levelOr) }
+func (p *parser) expr() Expr {
+	defer p.enter()()
+	return p.binary(levelOr)
+}
 
 func (p *parser) binary(level int) Expr {
 	switch level {
 	case levelNot:
 		if t := p.peek(); p.take("NOT") {
+			defer p.enter()()
 			return &Unary{place{t.pos}, "NOT", p.binary(levelNot)}
 		}
 	case levelSign:
@@ -136,6 +140,7 @@ func (p *parser) predicate(x Expr) Expr {
 func (p *parser) sign() Expr {
 	t := p.peek()
 	if p.take("-") || p.take("+") {
+		defer p.enter()()
 		return &Unary{place{t.pos}, t.text, p.sign()}
 	}
 	return p.primary()

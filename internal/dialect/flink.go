@@ -91,11 +91,11 @@ func (c *flinkChecker) createTable(s *CreateTable) {
 
 // opaque reports a CREATE TABLE … WITH: the job itself says where the rows go.
 func (c *flinkChecker) opaque(s *Opaque) {
-	c.beyond = true
+	tokens, _ := lex(s.Text)
+	c.beyond = c.beyond || tokens[0].is("CREATE")
 	if !s.IsTable() {
 		return
 	}
-	tokens, _ := lex(s.Text)
 	depth := 0
 	for _, t := range tokens {
 		switch {

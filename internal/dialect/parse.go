@@ -23,11 +23,21 @@ func (d Dialect) String() string {
 	return "Flink SQL"
 }
 
+// Bounds of what is taken, far above what anybody writes, so that no text can exhaust the memory.
+const (
+	maxTokens = 20_000
+	maxDepth  = 100
+	maxText   = 1 << 20
+)
+
 // Parse reads a text. The error is Errors: of each statement, the first fault of its syntax.
 func Parse(text string) (*Script, error) {
 	tokens, faults := lex(text)
 	if len(faults) > 0 {
 		return nil, faults.sorted()
+	}
+	if len(tokens) > maxTokens {
+		return nil, Errors{{tokens[maxTokens].pos, "the text is too long"}}
 	}
 	parts := split(tokens)
 	dialect, err := detect(parts, tokens[len(tokens)-1].pos)
@@ -145,7 +155,17 @@ type parser struct {
 	dialect Dialect
 	tokens  []token
 	at      int
+	depth   int
 	err     *Error
+}
+
+// enter counts how deep in each other things stand; its result ends it.
+func (p *parser) enter() func() {
+	p.depth++
+	if p.depth > maxDepth {
+		p.failed(&Error{p.peek().pos, "this is nested too deeply"})
+	}
+	return func() { p.depth-- }
 }
 
 // check finds what is wrong whatever the grammar says.
@@ -430,6 +450,9 @@ func (p *parser) typeName() TypeName {
 	case typ.Name == "BINARY" && p.take("VARYING"):
 		typ.Name = "BINARY VARYING"
 	}
+	if typ.Name == "INTERVAL" && isUnit(p.peek()) {
+		p.unit()
+	}
 	if p.take("(") {
 		typ.Args = append(typ.Args, p.size())
 		if p.take(",") {
@@ -453,6 +476,7 @@ func (p *parser) size() int {
 }
 
 func (p *parser) query() Query {
+	defer p.enter()()
 	q := p.selection()
 	for p.peek().is("UNION") {
 		t := p.next()

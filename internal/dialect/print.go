@@ -75,7 +75,8 @@ func printStatements(all []Statement) string {
 			p.write("\n")
 		}
 		for _, c := range s.base().Comments {
-			p.write("%s\n", c)
+			// A comment of the legacy dialect may look like a hint of Flink's, and is none.
+			p.write("%s\n", strings.Replace(c, "/*+", "/* +", 1))
 		}
 		p.statement(s)
 		p.write(";\n")
@@ -229,6 +230,9 @@ func level(x Expr) int {
 
 // expr writes an expression, in parentheses where it binds less than its place asks for.
 func (p *printer) expr(x Expr, least int) {
+	if p.b.Len() > maxText {
+		return // what is rewritten may stand there more than once, and again in each of these
+	}
 	if level(x) < least {
 		p.write("(")
 		defer p.write(")")

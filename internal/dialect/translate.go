@@ -37,6 +37,9 @@ func (s *Script) Translate(text string, schema pipeline.Schema) (string, error) 
 		return "", err
 	}
 	out := printStatements(t.out)
+	if len(out) > maxText {
+		return "", Errors{{s.Statements[0].Start(), "its translation is too long"}}
+	}
 	for _, c := range s.comments {
 		out += c + "\n"
 	}
