@@ -187,11 +187,13 @@ func (b *binder) windowOf(x Expr) (size *Interval, ok bool) {
 		return nil, true
 	case c.Name == "STEP" && c.By:
 		i, isInterval := c.Args[1].(*Interval)
-		if !isInterval || seconds(i) <= 0 {
-			b.fault(c.Args[1].Start(), "a window's size has to be INTERVAL of a whole number of SECOND, MINUTE, HOUR or DAY")
-			return nil, true
+		if isInterval && seconds(i) > 0 {
+			if size := precise(i); size != nil {
+				return size, true
+			}
 		}
-		return precise(i), true
+		b.fault(c.Args[1].Start(), "a window's size has to be INTERVAL of a whole number of SECOND, MINUTE, HOUR or DAY, below 1000 days")
+		return nil, true
 	}
 	b.fault(c.Pos, "of ROWTIME, GROUP BY takes FLOOR(ROWTIME TO MINUTE) and STEP(ROWTIME BY INTERVAL '10' SECOND)")
 	return nil, true
@@ -264,7 +266,11 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 	case *Literal:
 		return b.literal(x)
 	case *Interval:
-		return precise(x), sqlType{kind: interval, scale: 1000 * unitSeconds[x.Unit.single()]}
+		out := precise(x)
+		if out == nil {
+			return b.fault(x.Pos, "an INTERVAL of Flink is shorter than 1000 days")
+		}
+		return out, sqlType{kind: interval, scale: 1000 * unitSeconds[x.Unit.single()]}
 	case *Unary:
 		return b.unary(x)
 	case *Binary:
@@ -579,21 +585,31 @@ func (u IntervalUnit) single() string {
 // seconds is how long an interval is, 0 where that is no whole number of seconds.
 func seconds(i *Interval) int {
 	n, err := strconv.Atoi(i.Value)
-	if err != nil || n < 0 || n > 1_000_000 {
+	if err != nil || n < 0 || n > 100_000_000 {
 		return 0
 	}
 	return n * unitSeconds[i.Unit.single()]
 }
 
-// precise gives an interval its number of digits where it has more than the two that Flink takes.
+// precise gives an interval as Flink takes it: with up to three digits before the rest, and their number where it is three.
+// Nil stands for one that is longer than that.
 func precise(i *Interval) *Interval {
 	out := &Interval{Value: i.Value, Unit: i.Unit}
-	digits := len(strings.TrimLeft(i.Value, "-+"))
-	if at := strings.IndexAny(strings.TrimLeft(i.Value, "-+"), ". :-"); at >= 0 {
-		digits = at
+	unsigned := strings.TrimLeft(i.Value, "-+")
+	digits := strings.IndexFunc(unsigned, func(r rune) bool { return r < '0' || r > '9' })
+	if digits < 0 {
+		digits = len(unsigned)
 	}
-	if out.Unit.FromArgs == "" && digits > 2 {
-		out.Unit.FromArgs = fmt.Sprintf("(%d)", digits)
+	switch length := seconds(&Interval{Value: unsigned, Unit: i.Unit}); {
+	case digits <= 2:
+	case digits == 3:
+		out.Unit.FromArgs = "(3)"
+	case length > 0 && length < 1000*unitSeconds["DAY"]:
+		sign := strings.TrimSuffix(i.Value, unsigned)
+		out.Value = fmt.Sprintf("%s%d %02d:%02d:%02d", sign, length/86400, length/3600%24, length/60%60, length%60)
+		out.Unit = IntervalUnit{From: "DAY", FromArgs: "(3)", To: "SECOND"}
+	default:
+		return nil
 	}
 	return out
 }

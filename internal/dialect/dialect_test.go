@@ -103,6 +103,7 @@ func TestErrors(t *testing.T) {
 		"ROWTIME alone":          {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY ROWTIME", "3:45: ROWTIME alone makes no window"},
 		"ROWTIME in a group":     {pump + "SELECT STREAM EXTRACT(HOUR FROM ROWTIME), 'x' FROM S GROUP BY FLOOR(ROWTIME TO DAY)", "3:33: ROWTIME stands neither in GROUP BY"},
 		"ROWTIME that is set":    {pump + "SELECT STREAM A AS ROWTIME, C FROM S", "3:20: a row's ROWTIME cannot be set"},
+		"a long interval":        {pump + "SELECT STREAM A, C FROM S WHERE D + INTERVAL '9999' DAY > D", "3:37: an INTERVAL of Flink is shorter than 1000 days"},
 		"a window of a text":     {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY STEP(ROWTIME BY '1')", "3:61: a window's size has to be INTERVAL"},
 		"all columns in a group": {pump + "SELECT STREAM * FROM S GROUP BY FLOOR(ROWTIME TO DAY)", "3:15: * is not in GROUP BY"},
 		"HAVING alone":           {pump + "SELECT STREAM A, C FROM S HAVING A > 1", "3:34: HAVING without GROUP BY"},

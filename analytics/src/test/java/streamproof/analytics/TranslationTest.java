@@ -1,11 +1,14 @@
 package streamproof.analytics;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDateTime;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -15,6 +18,8 @@ import org.apache.flink.table.api.TableDescriptor;
 import org.apache.flink.table.api.bridge.java.StreamStatementSet;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 import org.apache.flink.table.catalog.Column;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.CloseableIterator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -61,6 +66,43 @@ class TranslationTest {
         }
         inserts.attachAsDataStream();
         env.getStreamGraph();
+    }
+
+    /** As the legacy dialect did, where Flink by itself would not, or would stop: numbers, texts and times. */
+    @Test
+    void valuesAreTheLegacyDialects() throws Exception {
+        Schema schema = Schema.parse(Files.readString(PROGRAMS.resolve("iot/schema.json")));
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        env.setParallelism(1);
+        StreamTableEnvironment tables = StreamTableEnvironment.create(env);
+        tables.getConfig().setLocalTimeZone(ZoneOffset.UTC);
+        LocalDateTime before = LocalDateTime.parse("2016-02-01T00:20:31");
+        LocalDateTime after = LocalDateTime.parse("2048-05-09T12:50:41");
+        tables.createTemporaryView(
+                schema.source,
+                tables.fromDataStream(
+                        env.fromData(
+                                List.of(
+                                        Row.of(0, 0.1, "GOOD", before, true, "abc123", 2.5f),
+                                        Row.of(2, 1e300, "FAIL", after, false, "x", -2.5f)),
+                                schema.rowType()),
+                        schema.viewSchema()));
+        String insert = Script.statements(Files.readString(PROGRAMS.resolve("iot/values.flink.sql")))
+                .get(1);
+        List<Row> rows = new ArrayList<>();
+        try (CloseableIterator<Row> results =
+                tables.executeSql(insert.substring(insert.indexOf("SELECT"))).collect()) {
+            results.forEachRemaining(rows::add);
+        }
+        assertEquals(
+                List.of(
+                        Row.of(
+                                null, 0.25, 3, 0, "ab", "abc#", (short) 0, LocalDateTime.parse("2016-02-01T00:15"),
+                                1454286031000L, "abc123", 20, "2016/02/01 00"),
+                        Row.of(
+                                3, -2.5e300, -3, null, "", "x", null, LocalDateTime.parse("2048-05-09T12:45"),
+                                2472641441000L, "x     ", 16972610, "2048/05/09 12")),
+                rows);
     }
 
     /** What the programs read has the columns that the Go package counts on. */
