@@ -41,6 +41,7 @@ type grammar struct {
 	Status   statusCmd   `cmd:"" help:"Tell how all parts of the stack are."`
 	Pause    pauseCmd    `cmd:"" help:"Stop producing, wait until nothing is on its way, and stop the application: before the pipeline is changed."`
 	Resume   resumeCmd   `cmd:"" help:"Start the application again, and produce on."`
+	SQL      sqlCmd      `cmd:"" name:"sql" help:"Work on a pipeline's SQL."`
 	Down     downCmd     `cmd:"" help:"Stop the local stack."`
 	Follow   followCmd   `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
 }
@@ -70,6 +71,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Description("Produces, analyses and delivers a stream, and proves that every row arrived exactly as often as it is owed.\n\n"+
 			"Without --stack, all but up, demo and down speak to the local stack that `up` started; with it, to that stack on AWS.\n\n"+
 			"Exit status: 0 done or PROVEN, 1 NOT PROVEN, 2 wrong usage or configuration, 3 UNDECIDED or not done."),
+		kong.Vars{"defaultSchema": defaultSchema},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),

@@ -3,76 +3,84 @@ package query
 import (
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/alecthomas/participle/v2"
-
+	"streamproof/internal/dialect"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
 )
 
-// anyScript is a script of any statements, of which only CREATE TABLE is read.
-type anyScript struct {
-	Statements []*anyStatement `parser:"@@ ( ';' @@ )* ';'?"`
-}
-
-type anyStatement struct {
-	Create *createTable `parser:"  @@"`
-	Other  []string     `parser:"| @~';'+"`
-}
-
-var anyParser = participle.MustBuild[anyScript](sqlLexer, sqlElide, sqlKeywords, sqlQuotes, participle.UseLookahead(2))
-
 // Destination gives the columns of the rows that a pipeline's query writes. It reads the CREATE TABLE alone, so the rest
 // of the SQL may be anything that Flink takes. The error says where and why a CREATE TABLE cannot be read.
 func Destination(p *pipeline.Pipeline) (row.Schema, error) {
-	parsed, err := anyParser.ParseString("pipeline.sql", string(p.SQL))
+	_, script, err := flinkSQL(p)
 	if err != nil {
 		return nil, err
 	}
-	var create *createTable
-	for _, s := range parsed.Statements {
-		switch {
-		case s.Create == nil:
-		case create == nil:
-			create = s.Create
-		default:
-			return nil, errors.New("pipeline.sql: it has more than one CREATE TABLE")
+	var create *dialect.CreateTable
+	for _, s := range script.Statements {
+		switch s := s.(type) {
+		case *dialect.CreateTable:
+			if create != nil {
+				return nil, errors.New("pipeline.sql: it has more than one CREATE TABLE")
+			}
+			create = s
+		case *dialect.Opaque:
+			if s.IsTable() {
+				return nil, s.Err
+			}
 		}
 	}
 	if create == nil {
 		return nil, errors.New("pipeline.sql: it has no CREATE TABLE")
 	}
-	return create.output(p.Schema)
+	return output(create, p.Schema)
+}
+
+// flinkSQL gives what Flink runs, and its syntax tree.
+func flinkSQL(p *pipeline.Pipeline) (string, *dialect.Script, error) {
+	text := string(p.SQL)
+	script, err := dialect.Parse(text)
+	if err != nil || script.Dialect == dialect.Flink {
+		return text, script, err
+	}
+	if text, err = script.Translate(text, p.Schema); err != nil {
+		return "", nil, err
+	}
+	if script, err = dialect.Parse(text); err != nil {
+		return "", nil, fmt.Errorf("its translation to Flink SQL: %w", err)
+	}
+	return text, script, nil
 }
 
 // output gives the columns of the table, with the names that the schema has for them.
-func (t *createTable) output(schema pipeline.Schema) (row.Schema, error) {
+func output(t *dialect.CreateTable, schema pipeline.Schema) (row.Schema, error) {
 	var output row.Schema
 	taken := map[string]int{}
 	for i, c := range t.Columns {
-		text := strings.Join(c.Type, " ")
-		if c.Length != "" {
-			text += "(" + c.Length + ")"
-		}
-		typ, err := pipeline.ParseType(text)
+		typ, err := pipeline.ParseType(c.Type.String())
 		if err == nil {
 			err = typ.Limit()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Pos, err)
+			return nil, fault(c.Name.Pos, "%w", err)
 		}
-		name := c.Name
+		alias := c.Name.Name
+		name := alias
 		if at := schema.Index(name); at >= 0 {
 			name = schema.Columns[at].Name
 		}
-		for _, n := range []string{c.Name, name} {
+		for _, n := range []string{alias, name} {
 			if before, ok := taken[n]; ok && before != i {
-				return nil, fmt.Errorf("%s: two columns are called %s", c.Pos, n)
+				return nil, fault(c.Name.Pos, "two columns are called %s", n)
 			}
 			taken[n] = i
 		}
-		output = append(output, row.Column{Name: name, Alias: c.Name, Type: typ})
+		output = append(output, row.Column{Name: name, Alias: alias, Type: typ})
 	}
 	return output, nil
+}
+
+// fault is an error at a place of pipeline.sql.
+func fault(at dialect.Position, format string, args ...any) error {
+	return fmt.Errorf("%s:%s: "+format, append([]any{dialect.FileName, at}, args...)...)
 }

@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ func TestCompileRefuses(t *testing.T) {
 		"arithmetic":          {"INSERT INTO T SELECT A + 1, B FROM S", `2:24: unexpected token "+"`},
 		"a function":          {"INSERT INTO T SELECT ABS(A), B FROM S", `unexpected token "("`},
 		"like":                {"INSERT INTO T SELECT A, B FROM S WHERE C LIKE 'a'", `unexpected token "LIKE"`},
-		"distinct":            {"INSERT INTO T SELECT DISTINCT A, B FROM S", `unexpected token "A"`},
+		"distinct":            {"INSERT INTO T SELECT DISTINCT A, B FROM S", `2:22: unexpected token "DISTINCT"`},
 		"a join":              {"INSERT INTO T SELECT A, B FROM S, S", `unexpected token ","`},
 		"an unknown column":   {"INSERT INTO T SELECT A, COL99 FROM S", "S has no column COL99"},
 		"another case":        {"INSERT INTO T SELECT a, B FROM S", "S has no column a"},
@@ -130,5 +131,46 @@ func TestDestinationIsTheQuerysOutput(t *testing.T) {
 	got, err := query.Destination(p)
 	if err != nil || !slices.Equal(got, q.Output) {
 		t.Errorf("got %+v, %v, want %+v", got, err, q.Output)
+	}
+}
+
+// The judge runs what the legacy dialect becomes, and that is the project's own query.
+func TestLegacyDialect(t *testing.T) {
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := query.Compile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	legacy, err := os.ReadFile("../dialect/testdata/taxi/exercise.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = pipeline.Parse(p.SchemaJSON, legacy); err != nil {
+		t.Fatal(err)
+	}
+	got, err := query.Compile(p)
+	if err != nil || got.Filtered != want.Filtered || got.Unfiltered != want.Unfiltered || !slices.Equal(got.Output, want.Output) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	output, err := query.Destination(p)
+	if err != nil || !slices.Equal(output, want.Output) {
+		t.Errorf("got %+v, %v, want %+v", output, err, want.Output)
+	}
+}
+
+func TestLegacyDialectIsRefused(t *testing.T) {
+	for sql, want := range map[string]string{
+		`CREATE STREAM T (X INTEGER); CREATE PUMP P AS INSERT INTO T SELECT STREAM A + 1 FROM S`:                                  `unexpected token "+"`,
+		`CREATE STREAM T (X BIGINT); CREATE PUMP P AS INSERT INTO T SELECT STREAM COUNT(*) FROM S GROUP BY FLOOR(ROWTIME TO DAY)`: "the judge knows one CREATE TABLE and one INSERT only",
+		`CREATE STREAM T (X INTEGER); CREATE PUMP P AS INSERT INTO T SELECT STREAM Z FROM S`:                                      "pipeline.sql:1:75: S has no column Z",
+		`CREATE STREAM T (X INTEGER NOT NULL); CREATE PUMP P AS INSERT INTO T SELECT STREAM A FROM S`:                             `unexpected token "NOT"`,
+	} {
+		_, err := compile(t, sql)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, want one with %q", sql, err, want)
+		}
 	}
 }

@@ -1,0 +1,157 @@
+package streamproof.analytics;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.table.api.Schema.Builder;
+import org.apache.flink.table.api.TableDescriptor;
+import org.apache.flink.table.api.bridge.java.StreamStatementSet;
+import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+import org.apache.flink.table.catalog.Column;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.CloseableIterator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Flink takes what {@code streamproof sql translate} makes of the legacy dialect: the golden files of the Go package. */
+class TranslationTest {
+    private static final Path PROGRAMS = Path.of("../internal/dialect/testdata");
+    private static final Path PROJECT_SCHEMA = Path.of("../pipeline/schema.json");
+
+    static List<String> programs() throws IOException {
+        try (Stream<Path> files = Files.walk(PROGRAMS)) {
+            return files.map(file -> PROGRAMS.relativize(file).toString())
+                    .filter(name -> name.endsWith(".flink.sql"))
+                    .sorted()
+                    .collect(Collectors.toList());
+        }
+    }
+
+    @Test
+    void thereArePrograms() throws IOException {
+        assertFalse(programs().size() < 25, "too few programs in " + PROGRAMS.toAbsolutePath());
+    }
+
+    /** As far as the graph that would run, with the code that Flink generates, into tables as the job has them. */
+    @ParameterizedTest
+    @MethodSource("programs")
+    void isTaken(String program) throws IOException {
+        Path file = PROGRAMS.resolve(program);
+        Path schema = file.resolveSibling("schema.json");
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        StreamTableEnvironment tables = environment(
+                env, Schema.parse(Files.readString(Files.exists(schema) ? schema : PROJECT_SCHEMA)));
+        StreamStatementSet inserts = tables.createStatementSet();
+        for (String statement : Script.statements(Files.readString(file))) {
+            assertFalse(Script.casts(statement), "the job takes no CAST: " + statement);
+            if (statement.startsWith("INSERT ")) {
+                inserts.addInsertSql(statement);
+            } else if (statement.startsWith("CREATE TABLE ")) {
+                tables.executeSql(statement + " WITH ('connector' = 'blackhole')");
+                widen(tables);
+            } else {
+                tables.executeSql(statement);
+            }
+        }
+        inserts.attachAsDataStream();
+        env.getStreamGraph();
+    }
+
+    /** As the legacy dialect did, where Flink by itself would not, or would stop: numbers, texts and times. */
+    @Test
+    void valuesAreTheLegacyDialects() throws Exception {
+        Schema schema = Schema.parse(Files.readString(PROGRAMS.resolve("iot/schema.json")));
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        env.setParallelism(1);
+        StreamTableEnvironment tables = StreamTableEnvironment.create(env);
+        tables.getConfig().setLocalTimeZone(ZoneOffset.UTC);
+        LocalDateTime before = LocalDateTime.parse("2016-02-01T00:20:31");
+        LocalDateTime after = LocalDateTime.parse("2048-05-09T12:50:41");
+        tables.createTemporaryView(
+                schema.source,
+                tables.fromDataStream(
+                        env.fromData(
+                                List.of(
+                                        Row.of(0, 0.1, "GOOD", before, true, "abc123", 2.5f),
+                                        Row.of(2, 1e300, "FAIL", after, false, "x", -2.5f)),
+                                schema.rowType()),
+                        schema.viewSchema()));
+        String insert = Script.statements(Files.readString(PROGRAMS.resolve("iot/values.flink.sql")))
+                .get(1);
+        List<Row> rows = new ArrayList<>();
+        try (CloseableIterator<Row> results =
+                tables.executeSql(insert.substring(insert.indexOf("SELECT"))).collect()) {
+            results.forEachRemaining(rows::add);
+        }
+        assertEquals(
+                List.of(
+                        Row.of(
+                                null, 0.25, 3, 0, "ab", "abc#", (short) 0, LocalDateTime.parse("2016-02-01T00:15"),
+                                1454286031000L, "abc123", 20, "2016/02/01 00"),
+                        Row.of(
+                                3, -2.5e300, -3, null, "", "x", null, LocalDateTime.parse("2048-05-09T12:45"),
+                                2472641441000L, "x     ", 16972610, "2048/05/09 12")),
+                rows);
+    }
+
+    /** What the programs read has the columns that the Go package counts on. */
+    private static StreamTableEnvironment environment(StreamExecutionEnvironment env, Schema schema) {
+        StreamTableEnvironment tables = StreamTableEnvironment.create(env);
+        tables.getConfig().setLocalTimeZone(ZoneOffset.UTC);
+        Builder metadata = org.apache.flink.table.api.Schema.newBuilder().fromSchema(schema.viewSchema());
+        metadata.column("APPROXIMATE_ARRIVAL_TIME", "TIMESTAMP(3)");
+        metadata.column("PARTITION_KEY", "STRING");
+        metadata.column("SEQUENCE_NUMBER", "STRING");
+        metadata.column("SHARD_ID", "STRING");
+        create(tables, schema.source, schema.viewSchema());
+        create(tables, schema.source + "_WITH_METADATA", metadata.build());
+        create(
+                tables,
+                "error_stream",
+                org.apache.flink.table.api.Schema.newBuilder()
+                        .column("reason", "STRING")
+                        .column("column", "STRING")
+                        .column("data", "BYTES")
+                        .column("shard", "STRING")
+                        .column("sequence_number", "STRING")
+                        .column("arrival_time", "TIMESTAMP_LTZ(9)")
+                        .build());
+        return tables;
+    }
+
+    private static void create(
+            StreamTableEnvironment tables, String name, org.apache.flink.table.api.Schema schema) {
+        tables.createTemporaryTable(
+                name, TableDescriptor.forConnector("datagen").schema(schema).build());
+    }
+
+    /** Gives each table the types that the job gives its own. */
+    private static void widen(StreamTableEnvironment tables) {
+        for (String name : tables.listTables()) {
+            if (List.of(tables.listTemporaryTables()).contains(name)) {
+                continue;
+            }
+            Builder widened = org.apache.flink.table.api.Schema.newBuilder();
+            for (Column column : tables.from("`" + name.replace("`", "``") + "`").getResolvedSchema().getColumns()) {
+                widened.column(
+                        column.getName(),
+                        OutputType.widened(column.getDataType().getLogicalType()));
+            }
+            String path = "`" + name.replace("`", "``") + "`";
+            tables.executeSql("DROP TABLE " + path);
+            tables.createTable(
+                    path, TableDescriptor.forConnector("blackhole").schema(widened.build()).build());
+        }
+    }
+}

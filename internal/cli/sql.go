@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"streamproof/internal/dialect"
+	"streamproof/pipeline"
+)
+
+type sqlCmd struct {
+	Translate translateCmd `cmd:"" help:"Print a query as the Flink SQL that runs: Flink SQL as it is, that of Kinesis Data Analytics for SQL rewritten."`
+}
+
+const defaultSchema = "pipeline/schema.json"
+
+type translateCmd struct {
+	File   string `arg:"" help:"The query's file, or - for standard input."`
+	Schema string `help:"What the records of the source are: a file like the project's own." default:"${defaultSchema}" placeholder:"FILE"`
+
+	stdin io.Reader // stands in for standard input in tests
+}
+
+func (c *translateCmd) Run(e *env) error {
+	name, text, err := c.read()
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	schema, err := c.schema(e)
+	if err != nil {
+		return err
+	}
+	p, err := pipeline.Parse(schema, text)
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	flink, err := dialect.Translate(string(text), p.Schema)
+	if err != nil {
+		faults := dialect.Faults(err)
+		for _, fault := range faults {
+			fmt.Fprintln(e.stderr, fault.In(name))
+		}
+		found := "1 fault"
+		if len(faults) > 1 {
+			found = fmt.Sprintf("%d faults", len(faults))
+		}
+		return &usageError{fmt.Sprintf("%s is not translated: it has %s", name, found)}
+	}
+	_, err = io.WriteString(e.stdout, flink)
+	return err
+}
+
+// read gives the text and what errors call it.
+func (c *translateCmd) read() (name string, text []byte, err error) {
+	if c.File == "-" {
+		in := c.stdin
+		if in == nil {
+			in = os.Stdin
+		}
+		text, err = io.ReadAll(in)
+		return "standard input", text, err
+	}
+	text, err = os.ReadFile(c.File)
+	return c.File, text, err
+}
+
+// schema reads the schema. The default is the project's, from wherever in it.
+func (c *translateCmd) schema(e *env) ([]byte, error) {
+	file := c.Schema
+	if file == defaultSchema {
+		root, err := e.root()
+		if err != nil {
+			return nil, &usageError{fmt.Sprintf("%v; or name a schema with --schema", err)}
+		}
+		file = filepath.Join(root, file)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	return data, nil
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const testSchema = `{"source": "S", "columns": [{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}}]}`
+
+func TestSQLTranslate(t *testing.T) {
+	dir := project(t)
+	file := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	file("pipeline/schema.json", testSchema)
+	other := file("other.json", strings.Replace(testSchema, `"S"`, `"OTHER"`, 1))
+	legacy := file("legacy.sql", `CREATE STREAM T (X INTEGER); CREATE PUMP P AS INSERT INTO T SELECT STREAM a FROM s;`)
+	const asFlink = "CREATE TABLE T (\n  X INTEGER\n);\n\nINSERT INTO T\nSELECT A\nFROM S;\n"
+	flink := file("flink.sql", asFlink+"-- as it is")
+	faulty := file("faulty.sql", "CREATE STREAM T (X INTEGER);\nCREATE PUMP P AS INSERT INTO T\n  SELECT STREAM A + B, EXP_AVG(A) FROM S")
+	tests := map[string]struct {
+		args   []string
+		status int
+		stdout string
+		stderr string
+	}{
+		"the legacy dialect": {[]string{legacy}, exitDone, asFlink, ""},
+		"Flink SQL":          {[]string{flink}, exitDone, asFlink + "-- as it is", ""},
+		"faults": {[]string{faulty}, exitUsage, "", faulty + ":3:21: S has no column B\n" +
+			faulty + ":3:24: EXP_AVG is not carried over; use AVG(x) over shorter windows\n" +
+			"streamproof: " + faulty + " is not translated: it has 2 faults\n"},
+		"another schema": {[]string{legacy, "--schema", other}, exitUsage, "", legacy + `:1:82: there is no stream "S" (the source is "OTHER"); reference data tables are not carried over` +
+			"\nstreamproof: " + legacy + " is not translated: it has 1 fault\n"},
+		"no file":   {[]string{"none.sql"}, exitUsage, "", "streamproof: open none.sql: no such file or directory\n"},
+		"no schema": {[]string{legacy, "--schema", "none.json"}, exitUsage, "", "streamproof: open none.json: no such file or directory\n"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			status := Run(t.Context(), append([]string{"sql", "translate"}, test.args...), &stdout, &stderr)
+			if status != test.status || stdout.String() != test.stdout || stderr.String() != test.stderr {
+				t.Errorf("got status %d\n%s\n%s\nwant %d\n%s\n%s", status, stdout.String(), stderr.String(), test.status, test.stdout, test.stderr)
+			}
+		})
+	}
+}
+
+func TestSQLTranslateStandardInput(t *testing.T) {
+	dir := project(t)
+	schema := filepath.Join(dir, "schema.json")
+	if err := os.WriteFile(schema, []byte(testSchema), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"CREATE TABLE T (X INTEGER); INSERT INTO T SELECT A FROM S": "",
+		"CREATE TABLE T (X INTEGER":                                 "standard input:1:26: unexpected token \"<EOF>\" (expected \")\")\n",
+	} {
+		var stdout, stderr bytes.Buffer
+		c := translateCmd{File: "-", Schema: schema, stdin: strings.NewReader(text)}
+		err := c.Run(&env{stdout: &stdout, stderr: &stderr, grammar: &grammar{}})
+		if (err != nil) != (want != "") || stderr.String() != want || want == "" && stdout.String() != text {
+			t.Errorf("%q: got %v, %q, %q, want %q on stderr", text, err, stdout.String(), stderr.String(), want)
+		}
+	}
+}

@@ -1,0 +1,615 @@
+package dialect
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A binder rewrites the expressions of one SELECT.
+type binder struct {
+	*translator
+	relation *relation
+	// alias is what stands before a column's name where one does.
+	alias string
+	// readsHidden says that a column is one of the relation's hidden ones.
+	readsHidden bool
+
+	grouped bool
+	// keys are the expressions of GROUP BY, by how they are written. The window's is nil.
+	keys map[string]bool
+	// window is the size of the tumbling window, and windowKey how it is written in GROUP BY.
+	window    *Interval
+	windowKey string
+	// inAggregate says that what is rewritten stands in an aggregate's parentheses.
+	inAggregate bool
+}
+
+// Constructors of what the translation writes.
+
+func column(name string) *Name { return &Name{Parts: []Ident{{Name: name}}} }
+
+func nullLiteral() *Literal { return &Literal{Kind: NullLiteral, Text: "NULL"} }
+
+func number(n int) *Literal {
+	return &Literal{Kind: NumberLiteral, Text: strconv.Itoa(n), Value: strconv.Itoa(n)}
+}
+
+func textLiteral(value string) *Literal {
+	return &Literal{Kind: TextLiteral, Text: "'" + strings.ReplaceAll(value, "'", "''") + "'", Value: value}
+}
+
+func function(name string, args ...Expr) *Call { return &Call{Name: name, Args: args} }
+
+func withUnit(name, unit string, args ...Expr) *Call {
+	return &Call{Name: name, Unit: unit, Args: args}
+}
+
+func infix(left Expr, op string, right Expr) *Binary {
+	return &Binary{Op: op, Left: left, Right: right}
+}
+
+// tryCast gives NULL where CAST would stop the job, again after each restart.
+func tryCast(x Expr, typ string) Expr { return &Cast{Try: true, X: x, Type: TypeName{Name: typ}} }
+
+// now is the time at which a row is computed. Flink takes it once for a row, and in the session's zone, which is UTC.
+func now() Expr { return &Call{Name: "LOCALTIMESTAMP", Bare: true} }
+
+var timestampMillis = sqlType{kind: timestamp, length: 3}
+
+func (b *binder) fault(pos Position, format string, args ...any) (Expr, sqlType) {
+	b.faults.add(pos, format, args...)
+	return nullLiteral(), sqlType{}
+}
+
+// from finds what a SELECT reads.
+func (b *binder) from(q, sel *Select) {
+	f := q.From
+	sel.From = &From{}
+	switch {
+	case f.Query != nil:
+		inner, columns := b.subquery(f.Query)
+		sel.From.Query = inner
+		b.relation = &relation{columns: columns}
+		b.alias = "T"
+	case f.Table.Name == b.schema.Source:
+		b.relation = b.source
+	case strings.EqualFold(f.Table.Name, errorStream):
+		b.relation = errorRelation()
+	case b.streams[f.Table.Name] != nil:
+		b.relation = b.view(b.streams[f.Table.Name])
+	default:
+		b.fault(f.Table.Pos, "%s", b.noStream(*f.Table))
+		return
+	}
+	if f.Table != nil {
+		b.alias = f.Table.Name
+		sel.From.Table = &Ident{Name: b.relation.name}
+	}
+	if f.Alias != nil {
+		b.alias = f.Alias.Name
+	}
+	if f.Query != nil {
+		sel.From.Alias = &Ident{Name: b.alias}
+	}
+}
+
+// star gives all columns of what is read.
+func (b *binder) star(s *Star, sel *Select) []outColumn {
+	if s.Of != nil && s.Of.Name != b.alias {
+		b.fault(s.Of.Pos, "nothing that is read here is called %q", s.Of.Name)
+		return nil
+	}
+	if b.grouped {
+		b.fault(s.Pos, "* is not in GROUP BY: name the columns")
+		return nil
+	}
+	var all []outColumn
+	for _, c := range b.relation.columns {
+		x, _ := b.bind(&Name{s.place, []Ident{{Name: c.name, Pos: s.Pos}}})
+		sel.Items = append(sel.Items, &Item{X: x})
+		all = append(all, outColumn{c, s.Pos})
+	}
+	return all
+}
+
+// group reads GROUP BY, one of whose expressions has to be a window over ROWTIME.
+func (b *binder) group(q, sel *Select) {
+	if len(q.GroupBy) == 0 {
+		for _, item := range q.Items {
+			if c := aggregateIn(item.X); c != nil {
+				b.fault(c.Pos, "%s needs a window: GROUP BY FLOOR(ROWTIME TO MINUTE), or STEP(ROWTIME BY INTERVAL '10' SECOND)", c.Name)
+				b.grouped, b.keys = true, map[string]bool{}
+			}
+		}
+		return
+	}
+	keys := map[string]bool{}
+	for _, x := range q.GroupBy {
+		size, isWindow := b.windowOf(x)
+		switch {
+		case !isWindow:
+			bound, _ := b.bind(x)
+			keys[b.key(x)] = true
+			sel.GroupBy = append(sel.GroupBy, bound)
+		case b.windowKey != "" && b.windowKey != b.key(x):
+			b.fault(x.Start(), "there are two windows over ROWTIME: keep one")
+		case size != nil:
+			b.window, b.windowKey = size, b.key(x)
+		default:
+			b.windowKey = b.key(x) // at fault, and reported
+		}
+	}
+	b.grouped, b.keys = true, keys
+	if b.windowKey == "" {
+		b.fault(q.GroupPos, "GROUP BY needs a window: add FLOOR(ROWTIME TO MINUTE), or STEP(ROWTIME BY INTERVAL '10' SECOND)")
+		return
+	}
+	for _, c := range b.relation.columns {
+		if c.name == "window_start" || c.name == "window_end" || c.name == "window_time" {
+			b.fault(q.From.Pos, "column %s has a name that Flink gives to the window's own: call it otherwise", c.name)
+		}
+	}
+	sel.GroupBy = append(sel.GroupBy, column("window_start"), column("window_end"))
+}
+
+// key is how an expression is written, whatever stands before the names of its columns.
+func (b *binder) key(x Expr) string {
+	p := printer{unqualified: true}
+	p.expr(x, levelOr)
+	return p.b.String()
+}
+
+// isRowTime says whether an expression is the row's own time.
+func (b *binder) isRowTime(x Expr) bool {
+	n, ok := x.(*Name)
+	if !ok || n.Parts[len(n.Parts)-1].Name != rowTime {
+		return false
+	}
+	_, own := b.relation.column(rowTime)
+	return !own
+}
+
+// windowOf gives the size of a window over ROWTIME, or nil where that has a fault.
+func (b *binder) windowOf(x Expr) (size *Interval, ok bool) {
+	c, isCall := x.(*Call)
+	switch {
+	case b.isRowTime(x):
+		b.fault(x.Start(), "ROWTIME alone makes no window: write FLOOR(ROWTIME TO MINUTE), or STEP(ROWTIME BY INTERVAL '10' SECOND)")
+		return nil, true
+	case !isCall || len(c.Args) == 0 || !b.isRowTime(c.Args[0]):
+		return nil, false
+	case c.Name == "FLOOR" && unitSeconds[c.Unit] > 0:
+		return &Interval{Value: "1", Unit: IntervalUnit{From: c.Unit}}, true
+	case c.Name == "FLOOR" && c.Unit != "":
+		b.fault(c.Pos, "a window of Flink's TUMBLE has a size, which a %s has not: use days", c.Unit)
+		return nil, true
+	case c.Name == "STEP" && c.By:
+		i, isInterval := c.Args[1].(*Interval)
+		if isInterval && seconds(i) > 0 {
+			if size := precise(i); size != nil {
+				return size, true
+			}
+		}
+		b.fault(c.Args[1].Start(), "a window's size has to be INTERVAL of a whole number of SECOND, MINUTE, HOUR or DAY, below 1000 days")
+		return nil, true
+	}
+	b.fault(c.Pos, "of ROWTIME, GROUP BY takes FLOOR(ROWTIME TO MINUTE) and STEP(ROWTIME BY INTERVAL '10' SECOND)")
+	return nil, true
+}
+
+// tumble has the SELECT read what it reads, now that it is known in which form.
+func (b *binder) tumble(sel *Select) {
+	if b.readsHidden {
+		sel.From.Table = &Ident{Name: b.relation.withHidden}
+	}
+	if b.window == nil {
+		return
+	}
+	// A window needs a column with processing time, and a view is where the column can be had.
+	over := sel.From
+	name := b.alias
+	if over.Table != nil {
+		name = over.Table.Name
+	}
+	time := rowTime
+	for b.has(time) {
+		time += "_"
+	}
+	view, ok := b.timed[name]
+	if !ok || over.Table == nil {
+		view = Ident{Name: b.unused(name + "_TIMED")}
+		if over.Table != nil {
+			if b.timed == nil {
+				b.timed = map[string]Ident{}
+			}
+			b.timed[name] = view
+		}
+		b.out = append(b.out, &CreateView{Name: view, Query: &Select{
+			Items: []*Item{{X: &Star{}}, {X: function("PROCTIME"), Alias: &Ident{Name: time}}},
+			From:  over,
+		}})
+	}
+	sel.From = &From{Table: &view, Tumble: &Tumble{Time: Ident{Name: time}, Size: b.window}}
+}
+
+func (b *binder) has(name string) bool {
+	_, ok := b.relation.column(name)
+	return ok
+}
+
+// condition rewrites what has to be true or false.
+func (b *binder) condition(x Expr) Expr {
+	bound, typ := b.bind(x)
+	if typ.isCertain() && typ.kind != boolean {
+		b.fault(x.Start(), "a condition is %s and has to be BOOLEAN", typ.legacyName())
+	}
+	return bound
+}
+
+// bind rewrites an expression, and says what type it has.
+func (b *binder) bind(x Expr) (Expr, sqlType) {
+	if b.grouped && !b.inAggregate {
+		key := b.key(x)
+		if key == b.windowKey {
+			return column("window_start"), timestampMillis
+		}
+		if b.keys[key] {
+			b.grouped = false
+			defer func() { b.grouped = true }()
+		}
+	}
+	switch x := x.(type) {
+	case *Name:
+		return b.name(x)
+	case *Literal:
+		return b.literal(x)
+	case *Interval:
+		out := precise(x)
+		if out == nil {
+			return b.fault(x.Pos, "an INTERVAL of Flink is shorter than 1000 days")
+		}
+		return out, sqlType{kind: interval, scale: 1000 * unitSeconds[x.Unit.single()]}
+	case *Unary:
+		return b.unary(x)
+	case *Binary:
+		return b.binary(x)
+	case *Is:
+		operand, typ := b.bind(x.X)
+		if x.What != "NULL" {
+			b.want(boolean, x.X, typ)
+		}
+		return &Is{X: operand, Not: x.Not, What: x.What}, sqlType{kind: boolean}
+	case *Between:
+		all, _ := b.comparable(x.OpPos, "BETWEEN", x.X, x.Low, x.High)
+		return &Between{X: all[0], Not: x.Not, Symmetric: x.Symmetric, Low: all[1], High: all[2]}, sqlType{kind: boolean}
+	case *In:
+		all, _ := b.comparable(x.OpPos, "IN", append([]Expr{x.X}, x.List...)...)
+		return &In{X: all[0], Not: x.Not, List: all[1:]}, sqlType{kind: boolean}
+	case *Like:
+		l := &Like{Not: x.Not, Op: x.Op, X: b.text(x.X), Pattern: b.text(x.Pattern)}
+		if x.Escape != nil {
+			l.Escape = b.text(x.Escape)
+		}
+		return l, sqlType{kind: boolean}
+	case *Case:
+		return b.caseOf(x)
+	case *Cast:
+		operand, from := b.bind(x.X)
+		to, err := legacyType(x.Type)
+		if err != nil {
+			return b.fault(err.Pos, "%s", err.Problem)
+		}
+		out, typ, problem := cast(operand, from, to)
+		if problem != "" {
+			return b.fault(x.Pos, "%s", problem)
+		}
+		return out, typ
+	case *Difference:
+		left, l := b.bind(x.Left)
+		right, r := b.bind(x.Right)
+		if l.isCertain() && !l.isDatetime() || r.isCertain() && !r.isDatetime() {
+			return b.fault(x.Pos, "%s - %s is no %s", l.legacyName(), r.legacyName(), x.Unit.From)
+		}
+		return &Difference{Left: left, Right: right, Unit: x.Unit}, sqlType{kind: interval, scale: 1000 * unitSeconds[x.Unit.single()]}
+	case *Call:
+		return b.call(x)
+	case *Star:
+		return b.fault(x.Pos, "* cannot stand here")
+	}
+	return x, sqlType{}
+}
+
+func (b *binder) name(n *Name) (Expr, sqlType) {
+	id := n.Parts[len(n.Parts)-1]
+	if len(n.Parts) > 1 {
+		if of := n.Parts[len(n.Parts)-2]; of.Name != b.alias {
+			return b.fault(of.Pos, "nothing that is read here is called %q", of.Name)
+		}
+	}
+	c, ok := b.relation.column(id.Name)
+	hidden, isHidden := b.relation.hidden[id.Name]
+	switch {
+	case b.grouped && !b.inAggregate && (ok || isHidden || id.Name == rowTime):
+		return b.fault(id.Pos, "%s stands neither in GROUP BY nor in an aggregate", id.Name)
+	case ok:
+		if x := b.relation.expand[id.Name]; x != nil {
+			return x, c.typ
+		}
+		return column(c.name), c.typ
+	case id.Name == rowTime:
+		return now(), timestampMillis
+	case isHidden:
+		b.readsHidden = true
+		return column(id.Name), hidden
+	}
+	if b.relation == b.source {
+		for _, c := range b.schema.Columns {
+			if strings.EqualFold(c.Name, id.Name) {
+				return b.fault(id.Pos, "%s has no column %s: the query knows it as %s", b.alias, id.Name, c.Alias)
+			}
+		}
+	}
+	return b.fault(id.Pos, "%s", noColumn(b.alias, id, b.relation.columns))
+}
+
+func (b *binder) literal(l *Literal) (Expr, sqlType) {
+	switch l.Kind {
+	case NumberLiteral:
+		return l, numberType(l.Value)
+	case TextLiteral:
+		if n := len([]rune(l.Value)); n > 0 && l.Text[0] == '\'' {
+			return l, sqlType{kind: char, length: n}
+		}
+		return l, sqlType{kind: varChar}
+	case BooleanLiteral:
+		return l, sqlType{kind: boolean}
+	case NullLiteral:
+		return l, sqlType{kind: null}
+	case DateLiteral:
+		return l, sqlType{kind: date}
+	case TimeLiteral:
+		return l, sqlType{kind: timeOfDay}
+	case TimestampLiteral:
+		return l, timestampMillis
+	default:
+		return l, sqlType{kind: varBinary}
+	}
+}
+
+// want reports a value that is certainly of another kind.
+func (b *binder) want(k kind, x Expr, typ sqlType) {
+	if typ.isCertain() && typ.kind != k {
+		b.fault(x.Start(), "%s is %s and has to be %s", b.key(x), typ.legacyName(), sqlType{kind: k}.legacyName())
+	}
+}
+
+// text rewrites what has to be a text.
+func (b *binder) text(x Expr) Expr {
+	bound, typ := b.bind(x)
+	if typ.isCertain() && !typ.isText() {
+		b.fault(x.Start(), "%s is %s and has to be a text: CAST it to VARCHAR", b.key(x), typ.legacyName())
+	}
+	return bound
+}
+
+func (b *binder) unary(x *Unary) (Expr, sqlType) {
+	operand, typ := b.bind(x.X)
+	if x.Op == "NOT" {
+		b.want(boolean, x.X, typ)
+		return &Unary{Op: "NOT", X: operand}, sqlType{kind: boolean}
+	}
+	if typ.isCertain() && !typ.isNumber() && typ.kind != interval {
+		return b.fault(x.Pos, "cannot apply %s to %s", x.Op, typ.legacyName())
+	}
+	return &Unary{Op: x.Op, X: operand}, typ
+}
+
+// comparable rewrites values that are compared with each other.
+func (b *binder) comparable(pos Position, op string, all ...Expr) ([]Expr, sqlType) {
+	bound := make([]Expr, len(all))
+	types := make([]sqlType, len(all))
+	var typ sqlType
+	for i, x := range all {
+		bound[i], types[i] = b.bind(x)
+		if i == 0 {
+			typ = types[0]
+			continue
+		}
+		both, ok := common(typ, types[i])
+		if !ok {
+			b.fault(pos, "cannot apply %s to %s and %s: CAST one of them", op, typ.legacyName(), types[i].legacyName())
+			return bound, sqlType{}
+		}
+		typ = both
+	}
+	return widen(bound, types), typ
+}
+
+// widen makes a DOUBLE of each REAL that stands with one: Flink would compute with the left one's 32 bits.
+func widen(all []Expr, types []sqlType) []Expr {
+	if !slices.ContainsFunc(types, func(t sqlType) bool { return t.kind == double }) {
+		return all
+	}
+	for i, t := range types {
+		if t.kind == float {
+			all[i] = tryCast(all[i], "DOUBLE")
+		}
+	}
+	return all
+}
+
+func (b *binder) binary(x *Binary) (Expr, sqlType) {
+	switch x.Op {
+	case "AND", "OR":
+		left, l := b.bind(x.Left)
+		right, r := b.bind(x.Right)
+		b.want(boolean, x.Left, l)
+		b.want(boolean, x.Right, r)
+		return infix(left, x.Op, right), sqlType{kind: boolean}
+	case "||":
+		left, l := b.bind(x.Left)
+		right, r := b.bind(x.Right)
+		for _, t := range []sqlType{l, r} {
+			if t.isCertain() && !t.isText() {
+				return b.fault(x.OpPos, "cannot apply || to %s and %s: CAST to VARCHAR", l.legacyName(), r.legacyName())
+			}
+		}
+		typ := sqlType{kind: varChar}
+		if l.length > 0 && r.length > 0 {
+			typ.length = l.length + r.length
+		}
+		return infix(left, "||", right), typ
+	case "+", "-", "*", "/", "%":
+		return b.arithmetic(x)
+	}
+	all, _ := b.comparable(x.OpPos, x.Op, x.Left, x.Right)
+	return infix(all[0], x.Op, all[1]), sqlType{kind: boolean}
+}
+
+func (b *binder) arithmetic(x *Binary) (Expr, sqlType) {
+	left, l := b.bind(x.Left)
+	right, r := b.bind(x.Right)
+	plain := infix(left, x.Op, right)
+	sum := x.Op == "+" || x.Op == "-"
+	switch {
+	case l.kind == unknown || r.kind == unknown:
+		return plain, sqlType{}
+	case l.isNumber() && r.isNumber():
+		typ := commonNumber(l, r)
+		if typ.kind == decimal {
+			typ = sqlType{kind: decimal} // Flink says how many digits
+		}
+		all := widen([]Expr{left, right}, []sqlType{l, r})
+		if x.Op == "/" || x.Op == "%" {
+			divisor, ok := b.divisor(x.Right, all[1], typ)
+			if !ok {
+				return nullLiteral(), sqlType{}
+			}
+			all[1] = divisor
+		}
+		return infix(all[0], x.Op, all[1]), typ
+	case sum && l.isDatetime() && r.kind == interval:
+		return plain, l
+	case x.Op == "+" && l.kind == interval && r.isDatetime():
+		return plain, r
+	case sum && l.kind == interval && r.kind == interval:
+		return plain, sqlType{kind: interval}
+	case (x.Op == "*" || x.Op == "/") && l.kind == interval && r.isNumber(), x.Op == "*" && l.isNumber() && r.kind == interval:
+		return plain, sqlType{kind: interval, scale: max(l.scale, r.scale)}
+	case x.Op == "-" && l.isDatetime() && r.isDatetime():
+		return b.fault(x.OpPos, "a difference of times needs a unit: (a - b) SECOND")
+	}
+	return b.fault(x.OpPos, "cannot apply %s to %s and %s: CAST them to numbers", x.Op, l.legacyName(), r.legacyName())
+}
+
+// divisor makes NULL of zero, which would stop the job at that record, again after each restart.
+func (b *binder) divisor(x, bound Expr, typ sqlType) (Expr, bool) {
+	if u, ok := x.(*Unary); ok && u.Op != "NOT" {
+		x = u.X
+	}
+	if l, ok := x.(*Literal); ok && l.Kind == NumberLiteral {
+		if strings.Trim(l.Value, "0.") == "" {
+			b.fault(l.Pos, "a division by zero")
+			return bound, false
+		}
+		return bound, true
+	}
+	if typ.kind == float || typ.kind == double {
+		return bound, true // infinite, which is rejected where it is written
+	}
+	return function("NULLIF", bound, number(0)), true
+}
+
+func (b *binder) caseOf(x *Case) (Expr, sqlType) {
+	c := &Case{}
+	var conditions []Expr
+	if x.Operand != nil {
+		conditions = append(conditions, x.Operand)
+	}
+	var results []Expr
+	for _, w := range x.Whens {
+		conditions = append(conditions, w.If)
+		results = append(results, w.Then)
+	}
+	if x.Else != nil {
+		results = append(results, x.Else)
+	}
+	if x.Operand != nil {
+		all, _ := b.comparable(x.Pos, "CASE", conditions...)
+		c.Operand, conditions = all[0], all[1:]
+	} else {
+		for i, condition := range conditions {
+			conditions[i] = b.condition(condition)
+		}
+	}
+	results, typ := b.unify(x.Pos, "CASE", results)
+	for i := range x.Whens {
+		c.Whens = append(c.Whens, When{conditions[i], results[i]})
+	}
+	if x.Else != nil {
+		c.Else = results[len(results)-1]
+	}
+	return c, typ
+}
+
+// unify rewrites values of which one is taken.
+func (b *binder) unify(pos Position, of string, all []Expr) ([]Expr, sqlType) {
+	bound := make([]Expr, len(all))
+	types := make([]sqlType, len(all))
+	typ := sqlType{kind: null}
+	for i, x := range all {
+		bound[i], types[i] = b.bind(x)
+		both, ok := common(typ, types[i])
+		if !ok {
+			b.fault(pos, "the values of %s are %s and %s: CAST one of them", of, typ.legacyName(), types[i].legacyName())
+			return bound, sqlType{}
+		}
+		typ = both
+	}
+	return widen(bound, types), typ
+}
+
+// unitSeconds are those of the units that have a fixed length.
+var unitSeconds = map[string]int{"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}
+
+// single is the unit where there is one, not a range of them.
+func (u IntervalUnit) single() string {
+	if u.To != "" {
+		return ""
+	}
+	return u.From
+}
+
+// seconds is how long an interval is, 0 where that is no whole number of seconds.
+func seconds(i *Interval) int {
+	n, err := strconv.Atoi(i.Value)
+	if err != nil || n < 0 || n > 100_000_000 {
+		return 0
+	}
+	return n * unitSeconds[i.Unit.single()]
+}
+
+// precise gives an interval as Flink takes it: with up to three digits before the rest, and their number where it is three.
+// Nil stands for one that is longer than that.
+func precise(i *Interval) *Interval {
+	out := &Interval{Value: i.Value, Unit: i.Unit}
+	unsigned := strings.TrimLeft(i.Value, "-+")
+	digits := strings.IndexFunc(unsigned, func(r rune) bool { return r < '0' || r > '9' })
+	if digits < 0 {
+		digits = len(unsigned)
+	}
+	switch length := seconds(&Interval{Value: unsigned, Unit: i.Unit}); {
+	case digits <= 2:
+	case digits == 3:
+		out.Unit.FromArgs = "(3)"
+	case length > 0 && length < 1000*unitSeconds["DAY"]:
+		sign := strings.TrimSuffix(i.Value, unsigned)
+		out.Value = fmt.Sprintf("%s%d %02d:%02d:%02d", sign, length/86400, length/3600%24, length/60%60, length%60)
+		out.Unit = IntervalUnit{From: "DAY", FromArgs: "(3)", To: "SECOND"}
+	default:
+		return nil
+	}
+	return out
+}

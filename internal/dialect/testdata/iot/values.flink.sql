@@ -1,0 +1,32 @@
+-- What Flink by itself would compute otherwise. The Flink job's TranslationTest has the rows.
+CREATE TABLE DESTINATION_SQL_STREAM (
+  A INTEGER,
+  B DOUBLE,
+  C INTEGER,
+  D INTEGER,
+  E VARCHAR(20),
+  F VARCHAR(20),
+  G SMALLINT,
+  H TIMESTAMP,
+  I BIGINT,
+  J CHAR(6),
+  K INTEGER,
+  L VARCHAR(20)
+);
+
+INSERT INTO DESTINATION_SQL_STREAM
+SELECT
+  7 / NULLIF(sensorId, 0),
+  TRY_CAST(voltage AS DOUBLE) * currentTemperature,
+  TRY_CAST(TRY_CAST(TRY_CAST(voltage AS DECIMAL(19, 0)) AS STRING) AS INTEGER),
+  TRY_CAST(TRY_CAST(TRY_CAST(currentTemperature AS DECIMAL(19, 0)) AS STRING) AS INTEGER),
+  SUBSTRING(`value` FROM CASE WHEN sensorId < 1 THEN 1 ELSE sensorId END FOR CASE WHEN sensorId < 1 THEN 3 + sensorId - 1 ELSE 3 END),
+  REGEXP_REPLACE(`value`, '[0-9]+', '#'),
+  TRY_CAST(TRY_CAST(sensorId * 40000 AS STRING) AS SMALLINT),
+  TIMESTAMPADD(SECOND, -MOD(TIMESTAMPDIFF(SECOND, FLOOR(`timestamp` TO DAY), `timestamp`), 900), FLOOR(`timestamp` TO SECOND)),
+  EXTRACT(EPOCH FROM `timestamp`) * 1000 + EXTRACT(MILLISECOND FROM `timestamp`),
+  CASE WHEN CHAR_LENGTH(`value`) < 6 THEN RPAD(`value`, 6, ' ') ELSE `value` END,
+  TRY_CAST(TRY_CAST((`timestamp` - TIMESTAMP '2016-02-01 00:00:00') MINUTE AS BIGINT) / 60000 AS INTEGER),
+  DATE_FORMAT(`timestamp`, 'yyyy/MM/dd HH')
+FROM SOURCE_SQL_STREAM_001
+WHERE (currentTemperature > TRY_CAST(voltage AS DOUBLE)) IS NOT NULL AND MOD(5, NULLIF(sensorId, 0)) IS NULL OR `timestamp` + INTERVAL '0 23:59:59' DAY(3) TO SECOND > TIMESTAMP '2048-05-10 12:50:39';

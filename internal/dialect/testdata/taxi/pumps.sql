@@ -1,0 +1,11 @@
+-- Two pumps fill one stream.
+CREATE STREAM "DESTINATION_SQL_STREAM" ("vendor" INTEGER, "why" VARCHAR(16), "much" REAL);
+
+CREATE PUMP "FAR" AS
+  INSERT INTO "DESTINATION_SQL_STREAM" ("why", "vendor", "much")
+  SELECT STREAM 'far', "COL0", "COL4" FROM "SOURCE_SQL_STREAM_001" WHERE "COL4" > 9;
+
+-- The second one leaves out a column.
+CREATE PUMP "DEAR" AS
+  INSERT INTO "DESTINATION_SQL_STREAM" ("vendor", "why")
+  SELECT STREAM "COL0", 'dear' FROM "SOURCE_SQL_STREAM_001" WHERE "COL18" > 250;

@@ -1,0 +1,22 @@
+-- Transforming date and time values.
+CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (
+    TICKER VARCHAR(4),
+    event_time TIMESTAMP,
+    five_minutes_before TIMESTAMP,
+    event_unix_timestamp BIGINT,
+    event_timestamp_as_char VARCHAR(50),
+    event_date_as_char VARCHAR(10),
+    event_second INTEGER,
+    arrival_second INTEGER);
+
+CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"
+SELECT STREAM
+    TICKER_SYMBOL,
+    EVENT_TIME,
+    EVENT_TIME - INTERVAL '5' MINUTE,
+    UNIX_TIMESTAMP(EVENT_TIME),
+    TIMESTAMP_TO_CHAR('yyyy-MM-dd hh:mm:ss', EVENT_TIME),
+    DATE_TO_CHAR('dd/MM/yyyy', CAST(EVENT_TIME AS DATE)),
+    EXTRACT(SECOND FROM EVENT_TIME),
+    EXTRACT(SECOND FROM APPROXIMATE_ARRIVAL_TIME)
+FROM "SOURCE_SQL_STREAM_001";

@@ -1,0 +1,15 @@
+CREATE TABLE DESTINATION_SQL_STREAM (
+  clientip VARCHAR(39),
+  `at` TIMESTAMP,
+  `day` DATE,
+  `method` VARCHAR(8)
+);
+
+INSERT INTO DESTINATION_SQL_STREAM
+SELECT
+  clientip,
+  TO_TIMESTAMP(log_time, '''[''dd/MMM/yyyy:HH:mm:ss'),
+  TRY_CAST(TO_TIMESTAMP(log_time, 'yyyy-MM-dd''T''') AS DATE),
+  REGEXP_EXTRACT(request, '^[A-Z]+', 0)
+FROM SOURCE_SQL_STREAM_001
+WHERE TRY_CAST(TO_TIMESTAMP(log_time, 'HH:mm') AS TIME) > TIME '12:00:00';

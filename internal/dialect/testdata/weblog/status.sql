@@ -1,0 +1,9 @@
+CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" ("status" CHAR(3), "requests" INTEGER, "bytes" BIGINT, "clients" INTEGER, "largest" INTEGER);
+
+CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"
+SELECT STREAM CASE WHEN "response" / 100 = 2 THEN '2xx' WHEN "response" / 100 = 5 THEN '5xx' ELSE 'etc' END,
+  COUNT(*), SUM("bytes"), COUNT(DISTINCT "clientip"), MAX("bytes")
+FROM "SOURCE_SQL_STREAM_001"
+WHERE "request" NOT LIKE '%/health%' AND "clientip" IS NOT NULL AND "clientip" NOT IN ('127.0.0.1', '::1')
+GROUP BY CASE WHEN "response" / 100 = 2 THEN '2xx' WHEN "response" / 100 = 5 THEN '5xx' ELSE 'etc' END,
+  STEP("SOURCE_SQL_STREAM_001".ROWTIME BY INTERVAL '30' SECOND);

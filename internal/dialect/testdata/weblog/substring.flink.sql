@@ -1,0 +1,11 @@
+-- The part of an address between "www." and ".com".
+CREATE TABLE DESTINATION_SQL_STREAM (
+  ingest_time TIMESTAMP,
+  referrer VARCHAR(32)
+);
+
+INSERT INTO DESTINATION_SQL_STREAM
+SELECT
+  APPROXIMATE_ARRIVAL_TIME,
+  SUBSTRING(referrer FROM 12 FOR POSITION('.com' IN referrer) - POSITION('www.' IN referrer) - 4)
+FROM SOURCE_SQL_STREAM_001_WITH_METADATA;

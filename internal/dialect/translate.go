@@ -1,0 +1,437 @@
+package dialect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"streamproof/pipeline"
+)
+
+// Translate gives a text as Flink SQL 1.20: Flink SQL as it stands, the legacy dialect rewritten. The error is Errors, with
+// all faults that were found.
+//
+// Of what comes out of the legacy dialect, each in-application stream that no query reads is a CREATE TABLE with one INSERT,
+// and each that some query reads is a view. One that is read and whose name begins with DESTINATION is both. It reads the
+// source by its name or, where a query has a column of Metadata, by that name with MetadataSuffix.
+func Translate(text string, schema pipeline.Schema) (string, error) {
+	script, err := Parse(text)
+	if err != nil {
+		return "", err
+	}
+	return script.Translate(text, schema)
+}
+
+// Translate is the package's Translate for the text that the script was parsed from.
+func (s *Script) Translate(text string, schema pipeline.Schema) (string, error) {
+	if s.Dialect == Flink {
+		if err := checkFlink(s, text, schema); err != nil {
+			return "", err
+		}
+		return text, nil
+	}
+	t := &translator{schema: schema, source: sourceRelation(schema), streams: map[string]*stream{}, names: map[string]bool{}}
+	t.declare(s.Statements)
+	t.emit()
+	if err := t.faults.sorted(); err != nil {
+		return "", err
+	}
+	out := printStatements(t.out)
+	if len(out) > maxText {
+		return "", Errors{{s.Statements[0].Start(), "its translation is too long"}}
+	}
+	for _, c := range s.comments {
+		out += c + "\n"
+	}
+	return out, nil
+}
+
+// destinationPrefix begins the names that the service's console gave to streams with a destination.
+const destinationPrefix = "DESTINATION"
+
+// A stream is an in-application stream.
+type stream struct {
+	created *CreateStream
+	columns []relColumn
+	pumps   []*CreatePump
+	// read says that a query reads it; delivered, that it leaves the application.
+	read, delivered bool
+	// view is what reads of it read, once it is written.
+	view    *relation
+	viewing bool
+}
+
+type translator struct {
+	schema  pipeline.Schema
+	source  *relation
+	streams map[string]*stream
+	order   []*stream
+	pumps   []*CreatePump
+	// names are those that stand for something in Flink.
+	names  map[string]bool
+	timed  map[string]Ident // the views that have processing time, by what they read
+	out    []Statement
+	faults Errors
+}
+
+// declare takes streams and pumps for what they are, whatever their order.
+func (t *translator) declare(all []Statement) {
+	t.names[t.schema.Source], t.names[t.schema.Source+MetadataSuffix], t.names[errorStream] = true, true, true
+	for _, s := range all {
+		if c, ok := s.(*CreateStream); ok {
+			t.createStream(c)
+		}
+	}
+	stopped := map[string]bool{}
+	for _, s := range all {
+		switch s := s.(type) {
+		case *CreatePump:
+			if _, ok := stopped[s.Name.Name]; ok {
+				t.faults.add(s.Name.Pos, "there are two pumps %q", s.Name.Name)
+				continue
+			}
+			stopped[s.Name.Name] = s.Stopped
+			t.pumps = append(t.pumps, s)
+		case *AlterPump:
+			if _, ok := stopped[s.Name.Name]; !ok {
+				t.faults.add(s.Name.Pos, "there is no pump %q before this", s.Name.Name)
+			}
+			stopped[s.Name.Name] = s.Stop
+		}
+	}
+	for _, p := range t.pumps {
+		into := p.Insert.Into
+		s := t.streams[into.Name]
+		switch {
+		case stopped[p.Name.Name]:
+			t.faults.add(p.Pos, "the pump %q is stopped, so that nothing comes through it: remove it, or STOPPED", p.Name.Name)
+		case into.Name == t.schema.Source:
+			t.faults.add(into.Pos, "%q is the source: nothing can be inserted into it", into.Name)
+		case s == nil:
+			t.faults.add(into.Pos, "%s", t.noStream(into))
+		default:
+			s.pumps = append(s.pumps, p)
+		}
+		t.reads(p.Insert.Query)
+	}
+	for _, s := range t.order {
+		s.delivered = !s.read || strings.HasPrefix(s.created.Name.Name, destinationPrefix)
+		if len(s.pumps) == 0 && len(t.faults) == 0 {
+			t.faults.add(s.created.Name.Pos, "nothing is inserted into %q: remove it, or CREATE a PUMP", s.created.Name.Name)
+		}
+	}
+}
+
+func (t *translator) createStream(c *CreateStream) {
+	name := c.Name.Name
+	if t.streams[name] != nil || name == t.schema.Source || strings.EqualFold(name, errorStream) {
+		t.faults.add(c.Name.Pos, "there is a stream %q already", name)
+		return
+	}
+	s := &stream{created: c}
+	taken := map[string]bool{}
+	for _, col := range c.Columns {
+		typ, err := legacyType(col.Type)
+		if err != nil {
+			t.faults = append(t.faults, err)
+		}
+		if taken[col.Name.Name] {
+			t.faults.add(col.Name.Pos, "two columns are called %q", col.Name.Name)
+		}
+		taken[col.Name.Name] = true
+		s.columns = append(s.columns, relColumn{col.Name.Name, typ})
+	}
+	t.streams[name], t.names[name] = s, true
+	t.order = append(t.order, s)
+}
+
+// reads marks the streams that a query reads.
+func (t *translator) reads(q Query) {
+	switch q := q.(type) {
+	case *Union:
+		t.reads(q.Left)
+		t.reads(q.Right)
+	case *Select:
+		if q.From.Query != nil {
+			t.reads(q.From.Query)
+		} else if s := t.streams[q.From.Table.Name]; s != nil {
+			s.read = true
+		}
+	}
+}
+
+// noStream says that there is no such stream, and which may be meant.
+func (t *translator) noStream(id Ident) string {
+	for name := range t.names {
+		if strings.EqualFold(name, id.Name) {
+			return fmt.Sprintf("there is no stream %q, but %q: in quotes, a name has its own case, and without, it is read in upper case", id.Name, name)
+		}
+	}
+	return fmt.Sprintf("there is no stream %q (the source is %q); reference data tables are not carried over", id.Name, t.schema.Source)
+}
+
+// emit writes what has been declared: each table and each view in the order of the text, but a view before those that read it.
+func (t *translator) emit() {
+	for _, s := range t.order {
+		if s.delivered {
+			t.table(s)
+		}
+		if s.read {
+			t.view(s)
+		}
+	}
+	for _, s := range t.order {
+		if !s.delivered || len(s.pumps) == 0 {
+			continue
+		}
+		insert := &Insert{Into: Ident{Name: s.created.Name.Name}}
+		if s.view != nil { // it is read, too
+			all := &Select{From: &From{Table: &Ident{Name: s.view.name}}}
+			for _, c := range s.columns {
+				all.Items = append(all.Items, &Item{X: column(c.name)})
+			}
+			insert.Query = all
+		} else {
+			insert.Query = t.into(s)
+			insert.Comments = comments(s.pumps)
+		}
+		t.out = append(t.out, insert)
+	}
+}
+
+func comments(pumps []*CreatePump) []string {
+	var all []string
+	for _, p := range pumps {
+		all = append(all, p.Comments...)
+	}
+	return all
+}
+
+// table writes the CREATE TABLE of a stream that is delivered.
+func (t *translator) table(s *stream) {
+	c := &CreateTable{Name: s.created.Name}
+	c.Comments = s.created.Comments
+	for i, col := range s.created.Columns {
+		typ := s.columns[i].typ
+		if err := undeliverable(typ); err != "" {
+			t.faults.add(col.Type.Pos, "column %q: %s", col.Name.Name, err)
+		}
+		c.Columns = append(c.Columns, &Column{Name: col.Name, Type: TypeName{Name: typ.column()}, NotNull: col.NotNull})
+	}
+	t.out = append(t.out, c)
+}
+
+// undeliverable says why the job takes no such column in its output.
+func undeliverable(t sqlType) string {
+	switch t.kind {
+	case decimal:
+		return "DECIMAL cannot be delivered, since Flink makes NULL of what it cannot hold: use DOUBLE, or VARCHAR and CAST"
+	case timeOfDay:
+		return "TIME cannot be delivered: use VARCHAR and CAST, or TIMESTAMP"
+	}
+	return ""
+}
+
+// view writes a stream that is read, once.
+func (t *translator) view(s *stream) *relation {
+	if s.view != nil {
+		return s.view
+	}
+	name := s.created.Name.Name
+	if s.viewing {
+		t.faults.add(s.created.Name.Pos, "%q is inserted into itself, by itself or through other streams", name)
+		return &relation{name: name, columns: s.columns}
+	}
+	s.viewing = true
+	v := &CreateView{Name: Ident{Name: name}}
+	if s.delivered {
+		v.Name.Name = t.unused(name + "_ROWS")
+	} else {
+		v.Comments = s.created.Comments
+	}
+	for _, c := range s.columns {
+		v.Columns = append(v.Columns, Ident{Name: c.name})
+	}
+	v.Query = t.into(s)
+	v.Comments = append(v.Comments, comments(s.pumps)...)
+	t.out = append(t.out, v)
+	s.view = &relation{name: v.Name.Name, columns: s.columns}
+	return s.view
+}
+
+// unused makes a name that nothing has.
+func (t *translator) unused(name string) string {
+	for t.names[name] {
+		name += "_"
+	}
+	t.names[name] = true
+	return name
+}
+
+// into gives what all pumps insert into a stream, as one query.
+func (t *translator) into(s *stream) Query {
+	var all Query
+	for _, p := range s.pumps {
+		places := t.places(s, p.Insert)
+		q := t.branches(p.Insert.Query, func(sel *Select) Query { return t.insertion(sel, s, places) })
+		if all == nil {
+			all = q
+		} else {
+			all = &Union{Left: all, Right: q}
+		}
+	}
+	return all
+}
+
+// branches rewrites each SELECT of a UNION ALL.
+func (t *translator) branches(q Query, rewrite func(*Select) Query) Query {
+	if u, ok := q.(*Union); ok {
+		return &Union{Left: t.branches(u.Left, rewrite), Right: t.branches(u.Right, rewrite)}
+	}
+	return rewrite(q.(*Select))
+}
+
+// places says into which of the stream's columns an INSERT puts each of its own; nil after a fault.
+func (t *translator) places(s *stream, insert *Insert) []int {
+	var places []int
+	if len(insert.Columns) == 0 {
+		for i := range s.columns {
+			places = append(places, i)
+		}
+		return places
+	}
+	for _, id := range insert.Columns {
+		at := slices.IndexFunc(s.columns, func(c relColumn) bool { return c.name == id.Name })
+		switch {
+		case at < 0:
+			t.faults.add(id.Pos, "%s", noColumn(s.created.Name.Name, id, s.columns))
+			return nil
+		case slices.Contains(places, at):
+			t.faults.add(id.Pos, "column %q is inserted twice", id.Name)
+			return nil
+		}
+		places = append(places, at)
+	}
+	return places
+}
+
+// noColumn says that there is no such column, and which may be meant.
+func noColumn(of string, id Ident, columns []relColumn) string {
+	for _, c := range columns {
+		if strings.EqualFold(c.name, id.Name) {
+			return fmt.Sprintf("%s has no column %s, but %s: write it as %q", of, id.Name, c.name, c.name)
+		}
+	}
+	return fmt.Sprintf("%s has no column %s", of, id.Name)
+}
+
+// insertion rewrites one SELECT so that it has the columns of the stream.
+func (t *translator) insertion(q *Select, s *stream, places []int) Query {
+	faults := len(t.faults)
+	sel, columns := t.selection(q)
+	if places == nil || len(t.faults) > faults {
+		return sel
+	}
+	if len(columns) != len(places) {
+		t.faults.add(q.Pos, "%d columns are selected for %d of %q", len(columns), len(places), s.created.Name.Name)
+		return sel
+	}
+	items := make([]*Item, len(s.columns))
+	for i, at := range places {
+		to := s.columns[at]
+		item := sel.Items[i]
+		x, problem := assign(item.X, columns[i].typ, to.typ)
+		if problem != "" {
+			t.faults.add(columns[i].pos, "column %q: %s", to.name, problem)
+		}
+		items[at] = &Item{X: x, Alias: item.Alias}
+	}
+	for i, item := range items {
+		if item == nil {
+			items[i] = &Item{X: tryCast(nullLiteral(), s.columns[i].typ.String())}
+		}
+	}
+	sel.Items = items
+	return sel
+}
+
+// An outColumn is a column of a query's result.
+type outColumn struct {
+	relColumn
+	pos Position
+}
+
+// subquery rewrites a query that another one reads, with the name of each column.
+func (t *translator) subquery(q Query) (Query, []relColumn) {
+	var columns []relColumn
+	out := t.branches(q, func(s *Select) Query {
+		sel, cols := t.selection(s)
+		first := columns == nil
+		if !first && len(cols) != len(columns) {
+			t.faults.add(s.Pos, "%d columns are selected, and %d by the SELECT before", len(cols), len(columns))
+			return sel
+		}
+		for i, c := range cols {
+			if first {
+				columns = append(columns, c.relColumn)
+			} else if typ, ok := common(columns[i].typ, c.typ); ok {
+				columns[i].typ = typ
+			} else {
+				t.faults.add(c.pos, "a column of %s in UNION ALL with one of %s", c.typ.legacyName(), columns[i].typ.legacyName())
+			}
+			// Its name stands in the text, unless it is the column's own.
+			if n, ok := sel.Items[i].X.(*Name); !ok || n.Parts[0].Name != c.name {
+				sel.Items[i].Alias = &Ident{Name: c.name}
+			}
+		}
+		return sel
+	})
+	return out, columns
+}
+
+// selection rewrites a SELECT, and says what its columns are.
+func (t *translator) selection(q *Select) (*Select, []outColumn) {
+	sel := &Select{}
+	b := &binder{translator: t}
+	b.from(q, sel)
+	if b.relation == nil {
+		return sel, nil
+	}
+	if q.Distinct {
+		t.faults.add(q.DistinctPos, "%s", refusal("SELECT DISTINCT"))
+	}
+	if q.Where != nil {
+		sel.Where = b.condition(q.Where)
+	}
+	b.group(q, sel)
+	var columns []outColumn
+	for _, item := range q.Items {
+		if star, ok := item.X.(*Star); ok {
+			columns = append(columns, b.star(star, sel)...)
+			continue
+		}
+		x, typ := b.bind(item.X)
+		out := &Item{X: x}
+		name := fmt.Sprintf("EXPR$%d", len(columns))
+		if n, ok := item.X.(*Name); ok {
+			name = n.Parts[len(n.Parts)-1].Name
+		}
+		if item.Alias != nil {
+			if name = item.Alias.Name; name == rowTime {
+				t.faults.add(item.Alias.Pos, "a row's ROWTIME cannot be set: Flink has processing time; call the column otherwise")
+			}
+			out.Alias = &Ident{Name: name}
+		}
+		sel.Items = append(sel.Items, out)
+		columns = append(columns, outColumn{relColumn{name, typ}, item.X.Start()})
+	}
+	if q.Having != nil {
+		if !b.grouped {
+			t.faults.add(q.Having.Start(), "HAVING without GROUP BY")
+		} else {
+			sel.Having = b.condition(q.Having)
+		}
+	}
+	b.tumble(sel)
+	return sel, columns
+}

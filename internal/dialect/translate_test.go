@@ -1,0 +1,90 @@
+package dialect_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"streamproof/internal/dialect"
+	"streamproof/pipeline"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// schemaOf reads the schema.json of a directory of testdata; the project's own, where it has none.
+func schemaOf(t *testing.T, dir string) pipeline.Schema {
+	t.Helper()
+	file := filepath.Join("testdata", dir, "schema.json")
+	if _, err := os.Stat(file); err != nil {
+		file = "../../pipeline/schema.json"
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pipeline.Parse(data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Schema
+}
+
+const translated = ".flink.sql"
+
+// programs are the programs in the legacy dialect of testdata.
+func programs(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, file := range files {
+		if !strings.HasSuffix(file, translated) {
+			all = append(all, file)
+		}
+	}
+	if len(all) < 25 {
+		t.Fatalf("got %d programs, want at least 25", len(all))
+	}
+	return all
+}
+
+// The translations are read by TranslationTest of the Flink job, too, which has Flink plan each.
+func TestTranslate(t *testing.T) {
+	for _, file := range programs(t) {
+		t.Run(strings.TrimPrefix(file, "testdata/"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			schema := schemaOf(t, filepath.Base(filepath.Dir(file)))
+			got, err := dialect.Translate(string(text), schema)
+			if err != nil {
+				t.Fatal(err)
+			}
+			goldenFile := strings.TrimSuffix(file, ".sql") + translated
+			if *update {
+				if err := os.WriteFile(goldenFile, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(goldenFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			// What comes out is Flink SQL, and so stays as it is.
+			again, err := dialect.Translate(got, schema)
+			if err != nil || again != got {
+				t.Errorf("the translation of the translation: %v\n%s", err, cmp.Diff(got, again))
+			}
+		})
+	}
+}

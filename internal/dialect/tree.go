@@ -1,0 +1,303 @@
+package dialect
+
+// A Script is a text of statements, all in one dialect.
+type Script struct {
+	Dialect    Dialect
+	Statements []Statement
+	// comments are those after the last statement.
+	comments []string
+}
+
+// A Statement is one of *CreateStream, *CreatePump, *AlterPump, *CreateTable, *CreateView, *Insert and *Opaque.
+type Statement interface {
+	// Start is where the statement begins.
+	Start() Position
+	base() *statement
+}
+
+// statement is what all of them have.
+type statement struct {
+	Pos Position
+	// Text is the statement as it stands there, without the semicolon.
+	Text string
+	// Comments are those before it.
+	Comments []string
+}
+
+func (s *statement) Start() Position  { return s.Pos }
+func (s *statement) base() *statement { return s }
+
+// A CreateStream is the legacy dialect's CREATE STREAM: of an in-application stream.
+type CreateStream struct {
+	statement
+	Name    Ident
+	Columns []*Column
+}
+
+// A CreatePump is the legacy dialect's CREATE PUMP … AS INSERT INTO ….
+type CreatePump struct {
+	statement
+	Name    Ident
+	Stopped bool
+	Insert  *Insert
+}
+
+// An AlterPump is the legacy dialect's ALTER PUMP … START, or STOP.
+type AlterPump struct {
+	statement
+	Name Ident
+	Stop bool
+}
+
+// A CreateTable is Flink's CREATE TABLE, where it has nothing but columns.
+type CreateTable struct {
+	statement
+	Name    Ident
+	Columns []*Column
+}
+
+// A Column is one of a CREATE STREAM or CREATE TABLE.
+type Column struct {
+	Name    Ident
+	Type    TypeName
+	NotNull bool
+	// NotNullPos is where NOT NULL stands.
+	NotNullPos Position
+}
+
+// A CreateView is Flink's CREATE VIEW.
+type CreateView struct {
+	statement
+	Temporary bool
+	Name      Ident
+	Columns   []Ident // may be none
+	Query     Query
+}
+
+// An Insert is INSERT INTO … SELECT ….
+type Insert struct {
+	statement
+	Into    Ident
+	Columns []Ident // may be none
+	Query   Query
+}
+
+// An Opaque is a statement of Flink SQL that goes beyond this package's grammar, and what the grammar says to it.
+type Opaque struct {
+	statement
+	Err *Error
+}
+
+// IsTable says whether it is a CREATE TABLE.
+func (o *Opaque) IsTable() bool {
+	tokens, _ := lex(o.Text)
+	return tokens[0].is("CREATE") && len(tokens) > 1 && tokens[1].is("TABLE")
+}
+
+// A Query is a *Select or a *Union.
+type Query interface {
+	// End is where the query ends.
+	End() Position
+	start() Position
+}
+
+// A Select is SELECT … FROM ….
+type Select struct {
+	Pos, EndPos Position
+	Stream      bool // SELECT STREAM
+	StreamPos   Position
+	Distinct    bool
+	DistinctPos Position
+	Items       []*Item
+	From        *From
+	Where       Expr // nil without
+	WherePos    Position
+	GroupBy     []Expr
+	GroupPos    Position
+	Having      Expr
+}
+
+// An Item is one of a SELECT.
+type Item struct {
+	X     Expr // may be a *Star
+	Alias *Ident
+}
+
+// A From is what a query reads: a table or a query, where Tumble is set through a window function.
+type From struct {
+	Pos   Position
+	Table *Ident
+	Query Query
+	Alias *Ident
+	// Tumble is the rest of TUMBLE(TABLE …, DESCRIPTOR(…), …), which the legacy dialect does not have.
+	Tumble *Tumble
+}
+
+// Tumble has the arguments of Flink's window function of that name.
+type Tumble struct {
+	Time Ident
+	Size Expr
+}
+
+// A Union is UNION ALL.
+type Union struct {
+	Pos         Position // of UNION
+	Left, Right Query
+}
+
+func (s *Select) End() Position   { return s.EndPos }
+func (s *Select) start() Position { return s.Pos }
+func (u *Union) End() Position    { return u.Right.End() }
+func (u *Union) start() Position  { return u.Left.start() }
+
+// An Ident is a name. Name is what it stands for: the legacy dialect reads an unquoted name in upper case.
+type Ident struct {
+	Name   string
+	Pos    Position
+	Quoted bool
+}
+
+// A TypeName is a type as it is written, in upper case: DECIMAL with Args 10 and 2.
+type TypeName struct {
+	Pos  Position
+	Name string
+	Args []int
+}
+
+// An Expr is one of the types below.
+type Expr interface{ Start() Position }
+
+type place struct{ Pos Position }
+
+func (p place) Start() Position { return p.Pos }
+
+type (
+	// A Name is a column, with the names before its own, if any.
+	Name struct {
+		place
+		Parts []Ident
+	}
+	// A Star is * or name.*.
+	Star struct {
+		place
+		Of *Ident
+	}
+	// A Literal is a constant; Text is it in SQL. Value is what stands between its quotes, or the number.
+	Literal struct {
+		place
+		Kind        LiteralKind
+		Text, Value string
+	}
+	// An Interval is INTERVAL '1' MINUTE. Value may have a sign.
+	Interval struct {
+		place
+		Value string
+		Unit  IntervalUnit
+	}
+	// A Unary is an operator before its operand: + - NOT.
+	Unary struct {
+		place
+		Op string
+		X  Expr
+	}
+	// A Binary is an operator between its operands: OR AND = <> < > <= >= IS [NOT] DISTINCT FROM + - * / % ||.
+	Binary struct {
+		place
+		Op          string
+		OpPos       Position
+		Left, Right Expr
+	}
+	// An Is is X IS [NOT] What, which is NULL, TRUE, FALSE or UNKNOWN.
+	Is struct {
+		place
+		X     Expr
+		OpPos Position
+		Not   bool
+		What  string
+	}
+	// A Between is X [NOT] BETWEEN [SYMMETRIC] Low AND High.
+	Between struct {
+		place
+		X         Expr
+		OpPos     Position
+		Not       bool
+		Symmetric bool
+		Low, High Expr
+	}
+	// An In is X [NOT] IN (…).
+	In struct {
+		place
+		X     Expr
+		OpPos Position
+		Not   bool
+		List  []Expr
+	}
+	// A Like is X [NOT] LIKE, or SIMILAR TO, Pattern [ESCAPE Escape].
+	Like struct {
+		place
+		X       Expr
+		OpPos   Position
+		Not     bool
+		Op      string
+		Pattern Expr
+		Escape  Expr // nil without
+	}
+	// A Case is both forms of CASE.
+	Case struct {
+		place
+		Operand Expr // nil without
+		Whens   []When
+		Else    Expr // nil without
+	}
+	// A Cast is CAST, or TRY_CAST.
+	Cast struct {
+		place
+		Try  bool
+		X    Expr
+		Type TypeName
+	}
+	// A Difference is (Left - Right) Unit.
+	Difference struct {
+		place
+		Left, Right Expr
+		Unit        IntervalUnit
+	}
+	// A Call is that of a function, in upper case. Unit is the word in EXTRACT(Unit FROM x), FLOOR(x TO Unit),
+	// TRIM(Unit x FROM y) and TIMESTAMPADD(Unit, x, y).
+	Call struct {
+		place
+		Name      string
+		ParenPos  Position
+		Bare      bool // without parentheses, as CURRENT_DATE
+		Distinct  bool
+		Star      bool // COUNT(*)
+		Unit      string
+		By        bool // STEP(x BY y)
+		Args      []Expr
+		Qualified bool // the name has others before it
+	}
+)
+
+// A When is WHEN … THEN ….
+type When struct{ If, Then Expr }
+
+// A LiteralKind says what a literal is of.
+type LiteralKind int
+
+// The kinds of literals.
+const (
+	NumberLiteral LiteralKind = iota
+	TextLiteral
+	BinaryLiteral
+	BooleanLiteral
+	NullLiteral
+	DateLiteral
+	TimeLiteral
+	TimestampLiteral
+)
+
+// An IntervalUnit is DAY, or DAY TO HOUR, each with the precision that is written after it, if any.
+type IntervalUnit struct {
+	From, To           string
+	FromArgs, ToDigits string
+}
