@@ -141,7 +141,7 @@ func TestReadConfig(t *testing.T) {
 	t.Setenv("CHECKPOINT_INTERVAL_SECONDS", "5")
 	t.Setenv("BUFFER_INTERVAL_SECONDS", "17")
 	t.Setenv("BUFFERS", "2")
-	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 1, 5, 17, 2, "stack"}) {
+	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 0, 1, 5, 17, 2, "stack"}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	t.Setenv("BUFFER_INTERVAL_SECONDS", "18")
