@@ -7,14 +7,18 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"pgregory.net/rapid"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
@@ -125,7 +129,9 @@ func TestWhatExpiresChangesNoVerdict(t *testing.T) {
 		}
 		var lost lifeObject // the archive
 		for at := rapid.IntRange(1, 12*60).Draw(t, "first"); at < 2*span; at += rapid.SampledFrom([]int{1, 4 * 60, 7 * 60, 7 * 60, 9 * 60, 30 * 60}).Draw(t, "later") {
-			l.now, twin.now = minute(at), minute(at)
+			if l.now.Before(minute(at)) { // the clock never goes back
+				l.now = minute(at)
+			}
 			handler.mostTags = rapid.SampledFrom([]int{2, mostTags, mostTags}).Draw(t, "tags")
 			l.expire = rapid.SampledFrom([]int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0}).Draw(t, "expire")
 			expired += l.expireTagged(func(key string) bool { return rapid.Bool().Draw(t, "expires") })
@@ -147,14 +153,17 @@ func TestWhatExpiresChangesNoVerdict(t *testing.T) {
 				l.lives = 0
 				expired += l.expireTagged(all)
 			case 3, 4, 5: // two at once, one in the middle of the other
-				l.lists, l.betweenAt = 0, rapid.IntRange(1, 12).Draw(t, "between")
+				l.lists, l.betweenAt = 0, rapid.SampledFrom([]int{1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9}).Draw(t, "between")
 				for range rapid.IntRange(0, 3).Draw(t, "before") { // has the archive go on as far as it can
 					judge(`{}`)
 				}
 				l.lists = 0
 				l.between = func() {
-					before := l.archive()
+					before, early := l.archive(), l.lists <= 3 // nothing is listed yet: all of it is of one moment
 					for range 3 {
+						if early {
+							l.now = l.now.Add(time.Minute)
+						}
 						judge(`{}`)
 						expired += l.expireTagged(all)
 					}
@@ -164,7 +173,7 @@ func TestWhatExpiresChangesNoVerdict(t *testing.T) {
 				}
 			}
 			got := judge(event)
-			l.between = nil
+			l.between, twin.now = nil, l.now
 			want, _ := judgeFrom(t.Context(), twin, lifeOpts, nil, nil)
 			diff := same(unarchived(got), unarchived(want))
 			if diff == "" {
@@ -220,7 +229,7 @@ func (l *life) days(t *testing.T, from, until, every int) {
 }
 
 // every is how many minutes lie between two ticks here.
-const every = 10
+const every = 20
 
 func expiring(minutes int) *life {
 	l := sparse(embeddedPipeline(), minutes, every)
@@ -264,7 +273,7 @@ func TestWhatIsOldExpires(t *testing.T) {
 		}
 	}
 	// What is lost after the archive's horizon is seen in full.
-	delete(l.objects, key("data/", minute(age-30), age-30))
+	delete(l.objects, key("data/", minute(age-40), age-40))
 	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.NotProven || r.Counts.Missing == 0 {
 		t.Errorf("with a loss: got %s %v", r.LastLine(), r.Reasons)
 	}
@@ -336,14 +345,14 @@ func TestTagsAreLimitedAndGoOn(t *testing.T) {
 	l.days(t, 10, 44*60, 44*60-10)
 	l.days(t, 44*60+358, 44*60+360, 1)
 	h := l.handler()
-	h.mostTags = 10
+	h.mostTags = 4
 	for i := range 10 {
 		before := len(l.tags)
 		l.now = minute(44*60 + 361 + i)
 		if _, err := h.Handle(t.Context(), []byte(`{}`)); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(l.tags) - before; n != 10 {
+		if n := len(l.tags) - before; n != 4 {
 			t.Fatalf("verification %d tags %d objects", i, n)
 		}
 		if a := l.archive(); !a.Base.toTag() {
@@ -389,6 +398,45 @@ type tagFunc func() error
 
 func (f tagFunc) PutObjectTagging(context.Context, *s3.PutObjectTaggingInput, ...func(*s3.Options)) (*s3.PutObjectTaggingOutput, error) {
 	return nil, f()
+}
+
+// flaky is a bucket that refuses a tag now and then.
+type flaky struct {
+	*life
+	calls atomic.Int64
+}
+
+func (f *flaky) PutObjectTagging(ctx context.Context, in *s3.PutObjectTaggingInput, options ...func(*s3.Options)) (*s3.PutObjectTaggingOutput, error) {
+	if f.calls.Add(1)%7 == 0 {
+		return nil, errors.New("slow down")
+	}
+	return f.life.PutObjectTagging(ctx, in, options...)
+}
+
+// TestATagThatFailsIsSetLater: the archive says of nothing that it is tagged that is not.
+func TestATagThatFailsIsSetLater(t *testing.T) {
+	t.Parallel()
+	l := expiring(60 * 60)
+	h := l.handler()
+	h.tag = &flaky{life: l}
+	for at := 60; at < 60*60; at += 60 {
+		l.now = minute(at)
+		if r, err := h.Handle(t.Context(), []byte(`{}`)); err != nil || r.Verdict != proof.Proven {
+			t.Fatalf("got %v, %v", r, err)
+		}
+		a := l.archive()
+		if a.Base == nil {
+			continue
+		}
+		for _, key := range slices.Sorted(maps.Keys(l.objects)) {
+			if (strings.HasPrefix(key, "data/") && key <= a.Base.Reach["data/"] || strings.HasPrefix(key, ledger.TicksPrefix) && key <= a.Base.Reach[ledger.TicksPrefix]) && !l.tags[key] {
+				t.Fatalf("at minute %d, %s is not tagged, and the archive says that it is", at, key)
+			}
+		}
+	}
+	if len(l.tags) < 50 {
+		t.Errorf("%d objects are tagged", len(l.tags))
+	}
 }
 
 // denied lets nothing be written under one key.
@@ -448,6 +496,21 @@ func TestWhatIsNotCountedIsNotTagged(t *testing.T) {
 	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Proven {
 		t.Errorf("got %s %v", r.LastLine(), r.Reasons)
 	}
+	// One that is changed before it is tagged, and when no increment lists it any more.
+	at := 80*60 - 28*60
+	written := key("data/", minute(at), at)
+	if from, to := l.archive().Base.after("data/", hourLayout), l.state().after("data/", hourLayout); written <= from || written > to {
+		t.Fatalf("%s is not between %s and %s", written, from, to)
+	}
+	before := l.objects[written]
+	l.objects[written] = lifeObject{data: before.data + "1,1,1.5,1.0\n", written: l.now}
+	l.days(t, 80*60+60, 100*60, 60)
+	if l.tags[written] {
+		t.Errorf("%s is tagged, and was not counted as it stands there", written)
+	}
+	l.objects[written] = before
+	l = expiring(80 * 60)
+	l.days(t, 60, 80*60, 60)
 	// One that was changed within the window and before the archive's horizon.
 	changed := key("data/", minute(60*60), 60*60)
 	l.objects[changed] = lifeObject{data: rewritten.data, written: minute(60*60 + 100)}
@@ -471,7 +534,7 @@ func TestACopiedBucketIsKnown(t *testing.T) {
 	}
 	l.guard(t.Fatalf)
 	l.days(t, 35*60+10, 60*60, 60)
-	if len(l.tags) != 60 { // the data; the ticks' day is the window's still
+	if len(l.tags) != 600/every { // the data; the ticks' day is the window's still
 		t.Fatalf("%d objects are tagged", len(l.tags))
 	}
 	l = expiring(600)
@@ -481,13 +544,65 @@ func TestACopiedBucketIsKnown(t *testing.T) {
 	}
 	for at := 35*60 + 10; at < 90*60; at += 60 {
 		for _, event := range []string{`{}`, `{"full": true}`}[:1+at/(60*60)] {
-			if r := l.at(minute(at)).verify(t, event); r.Verdict != proof.Proven || r.Covers.Objects != 60 {
+			if r := l.at(minute(at)).verify(t, event); r.Verdict != proof.Proven || r.Covers.Objects != 600/every {
 				t.Fatalf("%s: got %s %v", event, r.LastLine(), r.Reasons)
 			}
 		}
 	}
 	if len(l.tags) == 0 {
 		t.Error("nothing is tagged")
+	}
+}
+
+// TestWhatComesToLightLate: what is older than the state is counted in its place, from the archive on; and what is older than
+// that is not counted at all.
+func TestWhatComesToLightLate(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		written int
+		want    string
+	}{{59*60 + 1, ""}, {48 * 60, " was written by 2026-11-24T00:00:00Z and is not counted in " + ArchiveKey}} {
+		l := expiring(60 * 60)
+		l.days(t, 60, 60*60, 60)
+		late := key("data/", minute(test.written), 999_999)
+		l.objects[late] = lifeObject{data: "1,1,1.5,1.0\n", written: minute(test.written)}
+		r := l.at(minute(60*60+10)).verify(t, `{}`)
+		if test.want != "" {
+			if reasons := strings.Join(r.Reasons, "; "); r.Verdict != proof.Undecided || !strings.Contains(reasons, late+test.want) || !strings.Contains(reasons, "copy it onto itself") {
+				t.Errorf("got %s %v, want %q", r.LastLine(), r.Reasons, test.want)
+			}
+			l.objects[late] = lifeObject{data: "1,1,1.5,1.0\n", written: l.now}
+			r = l.at(minute(60*60+20)).verify(t, `{}`)
+		}
+		if r.Verdict != proof.NotProven || r.Counts.Unexpected != 1 || r.Covers.Ticks != 60*60/every {
+			t.Errorf("written at minute %d: got %s %v", test.written, r.LastLine(), r.Reasons)
+		}
+	}
+}
+
+// TestWhoIsOvertakenBeginsAgain: while a verification of everything lists, another one has the archive go on, and an object
+// that the first one did not see yet is deleted: it came after the archive of the first one, and late.
+func TestWhoIsOvertakenBeginsAgain(t *testing.T) {
+	t.Parallel()
+	l := expiring(60 * 60)
+	late := key("data/", minute(12*60), 12*60)
+	l.objects[late] = lifeObject{data: l.objects[late].data, written: minute(36 * 60)}
+	for at := 35 * 60; at < 60*60; at += 60 {
+		l.now = minute(at)
+		l.lists, l.betweenAt = 0, 3 // the data
+		l.between = func() {
+			for range 3 {
+				l.now = l.now.Add(time.Minute)
+				l.verify(t, `{}`)
+				l.expireTagged(func(key string) bool { return key == late })
+			}
+		}
+		if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Proven && at >= 36*60 {
+			t.Fatalf("at minute %d: got %s %v", at, r.LastLine(), r.Reasons)
+		}
+	}
+	if _, there := l.objects[late]; there {
+		t.Error("it is still there")
 	}
 }
 
@@ -561,6 +676,20 @@ func TestAGapIsNeverProven(t *testing.T) {
 			check("in full after that", l.verify(t, `{"full": true}`), map[bool]string{true: test.full}[name == "the balance broken"])
 		}
 	}
+	// Where nothing expires any more, nobody makes the archive anew, and increments do not forget that there was one.
+	reset()
+	l.expire = 0
+	delete(l.objects, ArchiveKey)
+	for range 2 {
+		l.now = l.now.Add(time.Hour)
+		if r := l.verify(t, `{}`); r.Verdict != proof.Proven {
+			t.Errorf("without the archive: got %s %v", r.LastLine(), r.Reasons)
+		}
+	}
+	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Undecided {
+		t.Errorf("without the archive, in full: got %s", r.LastLine())
+	}
+	l.expire = 2
 	// A state of before the archive does not know of what is gone.
 	reset()
 	old := expiring(80 * 60)
@@ -568,6 +697,44 @@ func TestAGapIsNeverProven(t *testing.T) {
 	l.objects[StateKey] = old.objects[StateKey]
 	if r := l.verify(t, `{}`); r.Verdict != proof.Proven || r.Covers.Ticks != 80*60/every {
 		t.Errorf("a state of before: got %s over %d ticks %v", r.LastLine(), r.Covers.Ticks, r.Reasons)
+	}
+}
+
+// copied is a copy of a bucket in a folder, judged at a moment.
+type copied struct {
+	bucket.Dir
+	now time.Time
+}
+
+func (c copied) ListAfter(ctx context.Context, prefix, after string) ([]bucket.Object, time.Time, error) {
+	listed, _, err := c.Dir.ListAfter(ctx, prefix, after)
+	return listed, c.now, err
+}
+
+func (c copied) List(ctx context.Context, prefix string) ([]bucket.Object, time.Time, error) {
+	return c.ListAfter(ctx, prefix, "")
+}
+
+// TestACopyHasItsArchive: a folder knows no ETags, and its files have the times of the objects.
+func TestACopyHasItsArchive(t *testing.T) {
+	t.Parallel()
+	l := expiring(60 * 60)
+	l.days(t, 60, 60*60, 60)
+	c := copied{bucket.Dir(t.TempDir()), l.now}
+	for key, o := range l.objects {
+		file := filepath.Join(string(c.Dir), filepath.FromSlash(key))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(o.data), 0o600), os.Chtimes(file, o.written, o.written)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := Judge(t.Context(), c, lifeOpts); r.Verdict != proof.Proven || r.Covers.Ticks != 60*60/every || r.Covers.ArchivedUntil.IsZero() {
+		t.Errorf("got %s %v over %+v", r.LastLine(), r.Reasons, r.Covers)
+	}
+	if err := os.Remove(filepath.Join(string(c.Dir), filepath.FromSlash(ArchiveKey))); err != nil {
+		t.Fatal(err)
+	}
+	if r := Judge(t.Context(), c, lifeOpts); r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], "restore the former version of "+ArchiveKey) {
+		t.Errorf("without the archive: got %s %v", r.LastLine(), r.Reasons)
 	}
 }
 
