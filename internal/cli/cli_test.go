@@ -182,7 +182,7 @@ func notProven() *report.Report {
 		Key:     "reports/2026/01/02/20260102T030405Z.json",
 		Covers: report.Coverage{
 			From: tick.Add(-time.Hour), To: tick, Ticks: 3, TicksUnsettled: 1, Records: 3000, Objects: 12, Rows: 1500, Bytes: 23456,
-			DeliveryDeadlineSeconds: 600,
+			DeliveryDeadlineSeconds: 600, ArchivedUntil: tick.Add(-9 * time.Hour),
 		},
 		Counts: proof.Counts{Owed: 1505, Delivered: 1490, Rejects: 2, Missing: 1, Failed: 2, Duplicated: 7, Corrupt: 2, Leaked: 1, InFlight: 10, Late: 3, Foreign: 1},
 		Samples: map[proof.Class][]proof.Sample{

@@ -95,6 +95,9 @@ func reportText(r *report.Report) string {
 	}
 	fmt.Fprintf(&b, ":\n%d ticks (%d not settled yet, %d crashed) of %d records; %d objects with %d rows, %d bytes; delivery deadline %d s.\n",
 		c.Ticks, c.TicksUnsettled, c.TicksCrashed, c.Records, c.Objects, c.Rows, c.Bytes, c.DeliveryDeadlineSeconds)
+	if !c.ArchivedUntil.IsZero() {
+		fmt.Fprintf(&b, "History is archived until %s: what is older may have expired.\n", c.ArchivedUntil.UTC().Format(timeFormat))
+	}
 
 	w := newTable()
 	w.AppendHeader(table.Row{"Rows", "Count"})

@@ -609,3 +609,17 @@ func TestNothingAndTooMuch(t *testing.T) {
 		t.Errorf("got %+v, %v, want 33 rows that the report has no samples of", got, err)
 	}
 }
+
+// TestATickThatHasExpired: what the archive has folded in is not in the ledger any more.
+func TestATickThatHasExpired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0, "", start)
+	_, row := w.unique()
+	w.lose(proof.Missing, row, 1)
+	w.report.Covers.ArchivedUntil = start.Add(time.Hour)
+	w.one(explain.InStream, "") // it stands there still
+	delete(w.objects, ledger.TickKey(start))
+	w.one(explain.Unknown, "any more: history is archived until 2026-11-23T21:00:00Z, and the tick has expired")
+	w.report.Covers.ArchivedUntil = start.Add(-time.Hour)
+	w.one(explain.Unknown, "the tick was deleted")
+}

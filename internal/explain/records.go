@@ -56,6 +56,10 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 	if err != nil {
 		return nil, err
 	}
+	if until := e.report.Covers.ArchivedUntil; object == nil && at.Before(until) {
+		return &tick{problem: fmt.Sprintf("the ledger has no %s any more: history is archived until %s, and the tick has expired, so its records cannot be made again",
+			key, until.UTC().Format(time.RFC3339))}, nil
+	}
 	if object == nil {
 		return &tick{problem: fmt.Sprintf("the ledger has no %s: the report is of another bucket, or the tick was deleted", key)}, nil
 	}

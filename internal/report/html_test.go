@@ -47,6 +47,7 @@ func broken() *report.Report {
 		Covers: report.Coverage{
 			From: judged.Add(-30 * time.Minute), To: judged.Add(-time.Minute), Ticks: 30, TicksUnsettled: 1, TicksCrashed: 1, Records: 30000,
 			Objects: 61, Rows: 15260, Bytes: 412345, ErrorObjects: 2, Pipelines: []string{"0123456789abcdef0123456789abcdef"}, DeliveryDeadlineSeconds: 600,
+			ArchivedUntil: judged.Add(-9 * time.Hour),
 		},
 		Counts: proof.Counts{
 			Owed: 15261, Delivered: 15217, Rejects: 30, Recovered: 1, Missing: 3, Failed: 2, Duplicated: 7, Corrupt: 2, Leaked: 1, Unexpected: 1,

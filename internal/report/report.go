@@ -108,6 +108,9 @@ type Coverage struct {
 	ErrorObjects            int       `json:"errorObjects"` // those under the error prefixes, which Objects and Bytes leave out
 	Pipelines               []string  `json:"pipelines,omitempty"`
 	DeliveryDeadlineSeconds int       `json:"deliveryDeadlineSeconds"`
+	// ArchivedUntil is until when history is archived, zero where it is not: ticks and rows of before may have expired, and a
+	// full verification begins there.
+	ArchivedUntil time.Time `json:"archivedUntil,omitzero"`
 }
 
 // LastLine is the verdict and its counts in one line.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/caarlos0/env/v11"
 
@@ -33,6 +32,9 @@ type Config struct {
 	ErrorsPrefix            string `env:"ERRORS_PREFIX,required,notEmpty"`
 	DeliveryDeadlineSeconds int    `env:"DELIVERY_DEADLINE_SECONDS,required"`
 	DuplicatesAllowed       int64  `env:"DUPLICATES_ALLOWED" envDefault:"0"`
+	// ExpireAfterDays is after how many days the bucket's lifecycle deletes rows and ticks that have SettledTag: at least 2, or
+	// 0 for never. Where it is above 0, the verifier keeps the archive, and tags what that has folded in.
+	ExpireAfterDays int `env:"EXPIRE_AFTER_DAYS" envDefault:"0"`
 	// What a row may wait for on its way, in seconds; the deadline has to be longer.
 	PackDelaySeconds          int `env:"PACK_DELAY_SECONDS" envDefault:"0"`
 	CheckpointIntervalSeconds int `env:"CHECKPOINT_INTERVAL_SECONDS" envDefault:"0"`
@@ -55,6 +57,9 @@ func ReadConfig() (Config, error) {
 	if need := c.longestWay(); c.DeliveryDeadlineSeconds < need {
 		return c, fmt.Errorf("environment of the verifier: DELIVERY_DEADLINE_SECONDS is %d, and a row may take %d: %d x BUFFER_INTERVAL_SECONDS %d + PACK_DELAY_SECONDS %d + CHECKPOINT_INTERVAL_SECONDS %d + %d for a restart; raise the deadline or lower one of these",
 			c.DeliveryDeadlineSeconds, need, c.Buffers, c.BufferIntervalSeconds, c.PackDelaySeconds, c.CheckpointIntervalSeconds, restartSeconds)
+	}
+	if c.ExpireAfterDays < 0 || c.ExpireAfterDays == 1 {
+		return c, fmt.Errorf("environment of the verifier: EXPIRE_AFTER_DAYS is %d and has to be 0, for never, or at least 2: a verification looks back %s", c.ExpireAfterDays, window)
 	}
 	if c.DuplicatesAllowed < 0 {
 		return c, fmt.Errorf("environment of the verifier: DUPLICATES_ALLOWED is %d and cannot be below 0", c.DuplicatesAllowed)
@@ -82,13 +87,19 @@ type Handler struct {
 	config Config
 	bucket bucket.Bucket
 	put    putter
+	tag    tagger
 	out    io.Writer // the function's log
 	log    *slog.Logger
+
+	mostTags int
 }
 
 // NewHandler makes the handler of a verifier function that logs to out.
 func NewHandler(config Config, client *s3.Client, out io.Writer) *Handler {
-	return &Handler{config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, out: out, log: slog.New(slog.NewJSONHandler(out, nil))}
+	return &Handler{
+		config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, tag: client, out: out, log: slog.New(slog.NewJSONHandler(out, nil)),
+		mostTags: mostTags,
+	}
 }
 
 // An event is empty, or what EventBridge Scheduler sends by default.
@@ -115,7 +126,7 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	if err := decoder.Decode(&order); err != nil {
 		return nil, fmt.Errorf(`event of the verifier: %w; it takes {}, {"full": true} or a scheduled event`, err)
 	}
-	r := h.judge(ctx, order.Full)
+	r, kept, saved := h.judge(ctx, order.Full)
 	r.Key = ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z") + ".json"
 	h.log.InfoContext(ctx, r.LastLine(), "verdict", r.Verdict, "counts", r.Counts, "covers", r.Covers, "reasons", r.Reasons, "report", r.Key)
 	metrics, err := report.Metrics(r, h.config.StackName, time.Now())
@@ -128,68 +139,59 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	if err := h.write(ctx, r); err != nil {
 		return nil, fmt.Errorf("%w; the verdict was %s %v", err, r.LastLine(), r.Reasons)
 	}
+	if saved != nil && h.config.ExpireAfterDays > 0 {
+		// Last of all, since it may take what is left of the function's time.
+		if err := h.keepArchive(ctx, kept, saved); err != nil {
+			h.log.WarnContext(ctx, "the archive is not kept: the next verification goes on", "error", err.Error())
+		}
+	}
 	return r, nil
 }
 
-// judge goes on from the state in the bucket, and replaces it.
-func (h *Handler) judge(ctx context.Context, full bool) *report.Report {
+// judge goes on from the state in the bucket, and replaces it. It gives the archive that it has read, nil for none, and the
+// state that it has saved, nil where it has not.
+func (h *Handler) judge(ctx context.Context, full bool) (r *report.Report, kept *archive, saved *state) {
 	opts := Options{
 		DataPrefix:        h.config.DataPrefix,
 		ErrorsPrefix:      h.config.ErrorsPrefix,
 		DeliveryDeadline:  time.Duration(h.config.DeliveryDeadlineSeconds) * time.Second,
 		DuplicatesAllowed: h.config.DuplicatesAllowed,
+		expire:            h.config.ExpireAfterDays > 0,
 	}
-	base, etag, err := h.loadState(ctx)
+	base, etag, err := loadState(ctx, h.bucket)
+	if err != nil && !full {
+		// One that cannot be read is not thrown away: it may be a newer version's.
+		return undecided(h.bucket, opts, "the state cannot be read: %v: verify --full", err), nil, nil
+	}
+	// After the state, so that it is no older than what the state says of it.
+	if kept, err = loadArchive(ctx, h.bucket, base); err != nil {
+		return undecided(h.bucket, opts, "%v", err), nil, nil
+	}
 	if full {
 		base = nil
-	} else if err != nil {
-		// One that cannot be read is not thrown away: it may be a newer version's.
-		v := newVerification(h.bucket, opts, nil)
-		v.undecided("the state cannot be read: %v: verify --full", err)
-		return v.report
 	}
-	r, next := judgeFrom(ctx, h.bucket, opts, base)
-	if next != nil {
-		if err := h.saveState(ctx, next, etag); err != nil {
-			// The verdict stands: the next verification has more to read, and that is all.
-			h.log.WarnContext(ctx, "the state is not replaced", "error", err.Error())
-		}
+	var next *state
+	if opts.expire && kept == nil && base != nil && !base.whole() && base.small() {
+		// What is to be tagged are keys that the state does not know any more. Where they cannot be had, it begins with those
+		// that it does know, and what is older stays.
+		r, next = judgeFrom(ctx, h.bucket, opts, nil, nil)
 	}
-	return r
-}
-
-// loadState reads the state, nil where there is none, and its ETag. It is listed first, because S3 tells only those who
-// may list the whole bucket that an object is not there.
-func (h *Handler) loadState(ctx context.Context) (*state, string, error) {
-	listed, _, err := h.bucket.List(ctx, StateKey)
-	if err != nil || len(listed) == 0 {
-		return nil, "", err
+	if next == nil {
+		r, next = judgeFrom(ctx, h.bucket, opts, base, kept)
 	}
-	data, err := h.bucket.Read(ctx, listed[0])
+	if next == nil {
+		return r, kept, nil
+	}
+	data, err := next.encode()
+	if err == nil {
+		err = h.replace(ctx, StateKey, data, etag) // no other than was loaded: of two verifications at once, the first one's stays
+	}
 	if err != nil {
-		return nil, listed[0].ETag, err
+		// The verdict stands: the next verification has more to read, and that is all.
+		h.log.WarnContext(ctx, "the state is not replaced", "error", err.Error())
+		return r, kept, nil
 	}
-	s, err := decodeState(data)
-	if err != nil {
-		return nil, listed[0].ETag, fmt.Errorf("%s: %w", StateKey, err)
-	}
-	return s, listed[0].ETag, nil
-}
-
-// saveState replaces the state that was loaded, and no other: of two verifications at once, the first one's stays.
-func (h *Handler) saveState(ctx context.Context, s *state, etag string) error {
-	data, err := s.encode()
-	if err != nil {
-		return err
-	}
-	input := &s3.PutObjectInput{Bucket: &h.config.Bucket, Key: aws.String(StateKey), Body: bytes.NewReader(data), ContentType: aws.String("application/gzip")}
-	if etag == "" {
-		input.IfNoneMatch = aws.String("*")
-	} else {
-		input.IfMatch = &etag
-	}
-	_, err = h.put.PutObject(ctx, input)
-	return err
+	return r, kept, next
 }
 
 // write writes the report as JSON and as a page, each under its time and as the latest.

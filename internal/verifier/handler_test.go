@@ -137,11 +137,18 @@ func TestReadConfig(t *testing.T) {
 		t.Errorf("a deadline of 0: got error %v", err)
 	}
 	t.Setenv("DELIVERY_DEADLINE_SECONDS", "60")
+	for _, days := range []string{"-1", "1"} {
+		t.Setenv("EXPIRE_AFTER_DAYS", days)
+		if _, err := ReadConfig(); err == nil || !strings.Contains(err.Error(), "EXPIRE_AFTER_DAYS is "+days+" and has to be 0, for never, or at least 2") {
+			t.Errorf("expiring after %s days: got error %v", days, err)
+		}
+	}
+	t.Setenv("EXPIRE_AFTER_DAYS", "2")
 	t.Setenv("PACK_DELAY_SECONDS", "1")
 	t.Setenv("CHECKPOINT_INTERVAL_SECONDS", "5")
 	t.Setenv("BUFFER_INTERVAL_SECONDS", "17")
 	t.Setenv("BUFFERS", "2")
-	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 1, 5, 17, 2, "stack"}) {
+	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 2, 1, 5, 17, 2, "stack"}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	t.Setenv("BUFFER_INTERVAL_SECONDS", "18")

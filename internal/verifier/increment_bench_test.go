@@ -45,10 +45,10 @@ func TestPlot(t *testing.T) {
 	var labels []string
 	values := make([][]float64, 2)
 	for _, age := range ages {
-		_, base := judgeFrom(t.Context(), l.at(minute(age*60)), lifeOpts, nil)
+		_, base := judgeFrom(t.Context(), l.at(minute(age*60)), lifeOpts, nil, nil)
 		l.now = minute(age*60 + 5)
-		ms, megabytes := measure(func() { judgeFrom(t.Context(), l, lifeOpts, base) })
-		fullMs, fullMegabytes := measure(func() { judgeFrom(t.Context(), l, lifeOpts, nil) })
+		ms, megabytes := measure(func() { judgeFrom(t.Context(), l, lifeOpts, base, nil) })
+		fullMs, fullMegabytes := measure(func() { judgeFrom(t.Context(), l, lifeOpts, nil, nil) })
 		t.Logf("%2d hours: an increment takes %.0f ms and allocates %.0f MB, a full verification %.0f ms and %.0f MB", age, ms, megabytes, fullMs, fullMegabytes)
 		labels = append(labels, fmt.Sprint(age, " h"))
 		values[0], values[1] = append(values[0], ms), append(values[1], fullMs)

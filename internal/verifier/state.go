@@ -3,6 +3,7 @@ package verifier
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,8 +24,12 @@ import (
 // StateKey is where the state stands in the bucket.
 const StateKey = "ledger/verification.json.gz"
 
-// stateVersion is the version of the state that this package writes. Older ones are read, newer ones are refused.
-const stateVersion = 1
+// stateVersion is the version of the state and of the archive that this package writes. Older ones are read, newer ones are
+// refused.
+//
+//	1  the first
+//	2  a state has an origin and a reach
+const stateVersion = 2
 
 const (
 	// margin is how old something is before it is folded into the state: long enough for S3 to have listed it.
@@ -37,7 +42,8 @@ const (
 )
 
 // A state is what verifications until now have folded in: all that was claimed and written until the horizon. It is an
-// economy and no authority: without it, a verification reads everything, and says the same.
+// economy and no authority: without it, a verification reads everything again that the archive has not folded in, and says
+// the same.
 type state struct {
 	Version int `json:"version"`
 	// The next three have to be those of the verification that goes on from here, or it begins anew.
@@ -45,16 +51,23 @@ type state struct {
 	ErrorsPrefix    string `json:"errorsPrefix"`
 	DeadlineSeconds int    `json:"deadlineSeconds"`
 
+	// Origin names the verification of everything that the increments until here have gone on from.
+	Origin string `json:"origin,omitempty"`
+
 	Output []column `json:"output"`
 
 	Horizon time.Time `json:"horizon"` // by the bucket's clock
-	// Objects are the ETags of what is folded in and is listed again, by key: ticks too.
+	// Objects are the ETags of what is folded in, by key, ticks too: of all keys after the Reach of their prefix, which is
+	// where the window begins, or as far back as there is something to tag. Before that only strays are kept.
 	Objects map[string]string    `json:"objects"`
+	Reach   map[string]string    `json:"reach,omitempty"`
 	Covers  report.Coverage      `json:"covers"`
 	Rejects []report.Rejects     `json:"rejects,omitempty"`
 	Shards  map[string]int64     `json:"shards,omitempty"`
 	Ticks   map[string]tickState `json:"ticks,omitempty"` // what a report says of those that the judge has, by time
 	Judge   *proof.State         `json:"judge"`
+
+	archived bool // it is the archive's base: what it has folded in may be gone
 }
 
 type column struct {
@@ -95,9 +108,14 @@ func parseOutput(columns []column) (row.Schema, error) {
 
 func (s *state) encode() ([]byte, error) {
 	s.Version = stateVersion
+	return encode(s)
+}
+
+// encode gives JSON, zipped; gzip's checksum tells one that was cut or changed.
+func encode(v any) ([]byte, error) {
 	var out bytes.Buffer
 	zip := gzip.NewWriter(&out)
-	if err := json.NewEncoder(zip).Encode(s); err != nil {
+	if err := json.NewEncoder(zip).Encode(v); err != nil {
 		return nil, err
 	}
 	if err := zip.Close(); err != nil {
@@ -106,40 +124,74 @@ func (s *state) encode() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// decodeState reads a state; gzip's checksum tells one that was cut or changed.
-func decodeState(data []byte) (*state, error) {
+// decode reads what encode wrote, of a version that this program knows, and gives the version.
+func decode(data []byte, into any) (version int, err error) {
 	zip, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	text, err := io.ReadAll(zip)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	var head struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, err
+		return 0, err
 	}
 	if head.Version < 1 || head.Version > stateVersion {
-		return nil, fmt.Errorf("version %d is not one that this program knows (%d); use a newer streamproof, or verify --full", head.Version, stateVersion)
+		return 0, fmt.Errorf("version %d is not one that this program knows (%d): use a newer streamproof", head.Version, stateVersion)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
+	return head.Version, decoder.Decode(into)
+}
+
+func decodeState(data []byte) (*state, error) {
 	var s state
-	if err := decoder.Decode(&s); err != nil {
+	version, err := decode(data, &s)
+	if err != nil {
 		return nil, err
 	}
-	if s.Judge == nil || s.Horizon.IsZero() {
-		return nil, fmt.Errorf("it has no horizon or no balance")
+	if version < 2 {
+		s.Reach = s.windows()
 	}
-	return &s, nil
+	return &s, s.check()
+}
+
+func (s *state) check() error {
+	if s.Judge == nil || s.Horizon.IsZero() {
+		return errors.New("it has no horizon or no balance")
+	}
+	if s.Reach == nil {
+		s.Reach = map[string]string{}
+	}
+	return nil
+}
+
+// loadState reads the state, nil where there is none, and its ETag. It is listed first, because S3 tells only those who
+// may list the whole bucket that an object is not there.
+func loadState(ctx context.Context, b bucket.Bucket) (*state, string, error) {
+	data, etag, err := load(ctx, b, StateKey)
+	if err != nil || etag == nil {
+		return nil, "", err
+	}
+	s, err := decodeState(data)
+	if err != nil {
+		return nil, *etag, fmt.Errorf("%s: %w", StateKey, err)
+	}
+	return s, *etag, nil
 }
 
 // goesOn says whether a verification with these options can go on from the state.
 func (s *state) goesOn(o Options) bool {
-	return s.DataPrefix == o.DataPrefix && s.ErrorsPrefix == o.ErrorsPrefix && s.DeadlineSeconds == int(o.DeliveryDeadline/time.Second)
+	return s.judges(o) && s.DeadlineSeconds == int(o.DeliveryDeadline/time.Second)
+}
+
+// judges says whether the state is of these prefixes.
+func (s *state) judges(o Options) bool {
+	return s.DataPrefix == o.DataPrefix && s.ErrorsPrefix == o.ErrorsPrefix
 }
 
 // layouts are how keys go on after a prefix, for the hours and days of which they are listed.
@@ -148,36 +200,96 @@ const (
 	dayLayout  = "2006/01/02"
 )
 
-// after is the key from which on a prefix is listed, empty for all of it.
+// layouts are all prefixes that are listed, each with its layout.
+func (o Options) layouts() map[string]string {
+	return map[string]string{o.DataPrefix: hourLayout, o.ErrorsPrefix: hourLayout, o.FailedPrefix(): hourLayout, ledger.TicksPrefix: dayLayout}
+}
+
+// windowAt is the key from which on a prefix is listed where everything until a moment is folded in.
+func windowAt(prefix, layout string, horizon time.Time) string {
+	return prefix + horizon.UTC().Add(-window).Format(layout)
+}
+
+// stray says whether an object was before the window already when it was written, so that no increment has ever listed it.
+func stray(prefix, layout string, o bucket.Object) bool {
+	return o.Key <= windowAt(prefix, layout, o.LastModified)
+}
+
+// after is the key from which on an increment lists a prefix, empty for all of it.
 func (s *state) after(prefix, layout string) string {
 	if s == nil {
 		return ""
 	}
-	return prefix + s.Horizon.UTC().Add(-window).Format(layout)
+	return windowAt(prefix, layout, s.Horizon)
+}
+
+// windows are where the windows of all prefixes begin.
+func (s *state) windows() map[string]string {
+	windows := map[string]string{}
+	for prefix, layout := range (Options{DataPrefix: s.DataPrefix, ErrorsPrefix: s.ErrorsPrefix}).layouts() {
+		windows[prefix] = s.after(prefix, layout)
+	}
+	return windows
+}
+
+// trim takes from Objects what is not after these keys, by prefix, but for the strays: whether those were counted cannot be
+// told in another way.
+func (s *state) trim(reach, strays map[string]string) {
+	for prefix, until := range reach {
+		if until <= s.Reach[prefix] {
+			continue
+		}
+		maps.DeleteFunc(s.Objects, func(key, _ string) bool {
+			_, keep := strays[key]
+			return strings.HasPrefix(key, prefix) && key > s.Reach[prefix] && key <= until && !keep
+		})
+		s.Reach[prefix] = until
+	}
 }
 
 // fresh are the objects that are not folded in, of those that were listed. It says what is wrong with the others: changed
 // since, or gone; and whether there are some that should have been there at the last time.
-func (s *state) fresh(prefix string, listed []bucket.Object) (fresh []bucket.Object, faults []string, belated bool) {
+func (s *state) fresh(prefix, layout string, listed []bucket.Object) (fresh []bucket.Object, faults []string, belated bool) {
 	if s == nil {
 		return listed, nil, false
 	}
+	remedy := "verify --full"
+	if s.archived {
+		remedy = "restore its former version"
+	}
+	after := s.after(prefix, layout)
 	there := map[string]bool{}
 	for _, o := range listed {
 		there[o.Key] = true
 		etag, folded := s.Objects[o.Key]
-		switch {
-		case !folded:
+		switch late := !o.LastModified.After(s.Horizon); {
+		case folded && o.ETag != "" && etag != o.ETag:
+			faults = append(faults, fmt.Sprintf("%s was changed after it had been counted: %s", o.Key, remedy))
+		case folded:
+		case o.Key <= s.Reach[prefix] && late && !stray(prefix, layout, o):
+			// It was counted, and has been tagged. Increments do not list it.
+		case o.Key <= after:
+			faults = append(faults, fmt.Sprintf("%s is named for a time of before the window of %s, which does not count it: %s", o.Key, ArchiveKey, moveAway(prefix, "move it to a key of the present hour")))
+		case late && s.archived:
+			faults = append(faults, fmt.Sprintf("%s was written by %s and is not counted in %s, which goes until %s: %s", o.Key,
+				o.LastModified.UTC().Format(time.RFC3339), ArchiveKey, s.Horizon.UTC().Format(time.RFC3339), moveAway(prefix, "copy it onto itself")))
+		default:
 			fresh = append(fresh, o)
-			belated = belated || !o.LastModified.After(s.Horizon)
-		case etag != o.ETag:
-			faults = append(faults, fmt.Sprintf("%s was changed after it had been counted: verify --full", o.Key))
+			belated = belated || late
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Objects)) {
-		if strings.HasPrefix(key, prefix) && !there[key] {
-			faults = append(faults, fmt.Sprintf("%s is gone after it had been counted: verify --full", key))
+		if strings.HasPrefix(key, prefix) && key > after && !there[key] {
+			faults = append(faults, fmt.Sprintf("%s is gone after it had been counted: %s", key, remedy))
 		}
 	}
 	return fresh, faults, belated
+}
+
+// moveAway says what to do with an object that can no longer be counted in the order of time.
+func moveAway(prefix, again string) string {
+	if prefix == ledger.TicksPrefix {
+		return "move it out of the ledger"
+	}
+	return again + ", and it is counted as written then, or out of " + prefix
 }

@@ -7,12 +7,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +36,18 @@ type life struct {
 	now     time.Time
 	objects map[string]lifeObject
 	reads   int
+
+	mu     sync.Mutex // of what several goroutines use at once
+	expire int        // the verifier's EXPIRE_AFTER_DAYS
+	tags   map[string]bool
+	lists  int
+	// lives is how many writes it takes until the verifier is killed, 0 for never; the last one may still land.
+	lives, writes int
+	lands         bool
+	// between is called once, in the middle of a verification, before this listing.
+	between   func()
+	betweenAt int
+	tagged    func(key string)
 }
 
 type lifeObject struct {
@@ -49,7 +63,18 @@ func (l *life) List(ctx context.Context, prefix string) ([]bucket.Object, time.T
 	return l.ListAfter(ctx, prefix, "")
 }
 
+// write counts a write, and says whether it comes to pass and whether the verifier lives to see it.
+func (l *life) write() (done, seen bool) {
+	l.writes++
+	return l.lives == 0 || l.writes < l.lives || l.writes == l.lives && l.lands, l.lives == 0 || l.writes < l.lives
+}
+
 func (l *life) ListAfter(_ context.Context, prefix, after string) ([]bucket.Object, time.Time, error) {
+	if l.lists++; l.between != nil && l.lists >= l.betweenAt {
+		between := l.between
+		l.between = nil
+		between()
+	}
 	var listed []bucket.Object
 	for key, o := range l.objects {
 		if strings.HasPrefix(key, prefix) && key > after && !o.written.After(l.now) && !o.seen.After(l.now) {
@@ -63,7 +88,12 @@ func (l *life) ListAfter(_ context.Context, prefix, after string) ([]bucket.Obje
 }
 
 func (l *life) Read(_ context.Context, o bucket.Object) ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.reads++
+	if _, there := l.objects[o.Key]; !there {
+		return nil, &smithy.GenericAPIError{Code: "NoSuchKey"}
+	}
 	return []byte(l.objects[o.Key].data), nil
 }
 
@@ -142,62 +172,68 @@ func same(a, b *report.Report) string {
 	return gocmp.Diff(strip(a), strip(b))
 }
 
+// drawLife draws some ticks in so many minutes, with every kind of fault, and what became of them.
+func drawLife(t *rapid.T, p *pipeline.Pipeline, span, mostRecords int) *life {
+	l := newLife(p)
+	n := 0
+	for range rapid.IntRange(1, 8).Draw(t, "ticks") {
+		at := minute(rapid.IntRange(0, span).Draw(t, "tick"))
+		// The producer's clock may be wrong: it names the tick and ends the lease, and the bucket's own says the rest.
+		skew := time.Duration(rapid.IntRange(-10, 10).Draw(t, "skew")) * time.Minute
+		if _, twice := l.objects[ledger.TickKey(at.Add(skew))]; twice {
+			continue
+		}
+		records := rapid.IntRange(1, mostRecords).Draw(t, "records")
+		outcome := rapid.SampledFrom([]ledger.Range{
+			{Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}, {Outcome: ledger.Unknown, Hi: 1}, {Outcome: ledger.AcknowledgedAfterUnknown, Lo: 1, Hi: 2}, {Outcome: ledger.Rejected},
+		}).Draw(t, "outcome")
+		outcome.Last = records - 1
+		tick := l.tick(p, at, records, rapid.IntRange(0, records).Draw(t, "poison"), outcome)
+		tick.Tick, tick.LeaseEnd = tick.Tick.Add(skew), tick.LeaseEnd.Add(skew)
+		written := at.Add(6 * time.Second)
+		if rapid.IntRange(0, 5).Draw(t, "crash") == 0 {
+			tick.State, tick.Outcomes = ledger.InProgress, nil
+		}
+		l.keep(tick, written)
+		rows, bad := output(p, tick)
+		for _, row := range rows {
+			for range rapid.SampledFrom([]int{1, 1, 1, 1, 0, 2}).Draw(t, "copies") {
+				if rapid.IntRange(0, 9).Draw(t, "change") == 0 {
+					row = "1,1,1.5,1.0\n"
+				}
+				written := at.Add(time.Duration(rapid.IntRange(2, 1500).Draw(t, "delay")) * time.Second)
+				n++
+				if rapid.IntRange(0, 9).Draw(t, "fail") == 0 {
+					l.objects[key("errors/data/processing-failed/", at, n)] = lifeObject{
+						data: `{"errorCode":"Lambda.FunctionError","errorMessage":"m","rawData":"` + base64Of(row) + `"}` + "\n", written: written,
+					}
+				} else {
+					l.objects[key("data/", at, n)] = lifeObject{data: row, written: written}
+				}
+			}
+		}
+		for _, line := range bad {
+			for range rapid.SampledFrom([]int{1, 1, 1, 0, 2}).Draw(t, "rejects") {
+				n++
+				l.objects[key("data-errors/", at, n)] = lifeObject{
+					data:    `{"reason":"r","column":null,"data":"` + base64Of(line) + `","shard":"s","sequence_number":"1","arrival_time":"2026-11-22T00:00:00.000Z"}` + "\n",
+					written: at.Add(time.Duration(rapid.IntRange(2, 1500).Draw(t, "delay")) * time.Second),
+				}
+			}
+		}
+	}
+	return l
+}
+
 // TestIncrementsSayWhatAFullVerificationSays has a stack live for hours, with every kind of fault, and verifies now and then:
 // each time in an increment, and in full.
 func TestIncrementsSayWhatAFullVerificationSays(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	rapid.Check(t, func(t *rapid.T) {
-		l := newLife(p)
 		span := rapid.SampledFrom([]int{30, 120, 40 * 60}).Draw(t, "minutes")
-		n := 0
-		for range rapid.IntRange(1, 8).Draw(t, "ticks") {
-			at := minute(rapid.IntRange(0, span).Draw(t, "tick"))
-			// The producer's clock may be wrong: it names the tick and ends the lease, and the bucket's own says the rest.
-			skew := time.Duration(rapid.IntRange(-10, 10).Draw(t, "skew")) * time.Minute
-			if _, twice := l.objects[ledger.TickKey(at.Add(skew))]; twice {
-				continue
-			}
-			records := rapid.IntRange(1, 12).Draw(t, "records")
-			outcome := rapid.SampledFrom([]ledger.Range{
-				{Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}, {Outcome: ledger.Unknown, Hi: 1}, {Outcome: ledger.AcknowledgedAfterUnknown, Lo: 1, Hi: 2}, {Outcome: ledger.Rejected},
-			}).Draw(t, "outcome")
-			outcome.Last = records - 1
-			tick := l.tick(p, at, records, rapid.IntRange(0, records).Draw(t, "poison"), outcome)
-			tick.Tick, tick.LeaseEnd = tick.Tick.Add(skew), tick.LeaseEnd.Add(skew)
-			written := at.Add(6 * time.Second)
-			if rapid.IntRange(0, 5).Draw(t, "crash") == 0 {
-				tick.State, tick.Outcomes = ledger.InProgress, nil
-			}
-			l.keep(tick, written)
-			rows, bad := output(p, tick)
-			for _, row := range rows {
-				for range rapid.SampledFrom([]int{1, 1, 1, 1, 0, 2}).Draw(t, "copies") {
-					if rapid.IntRange(0, 9).Draw(t, "change") == 0 {
-						row = "1,1,1.5,1.0\n"
-					}
-					written := at.Add(time.Duration(rapid.IntRange(2, 1500).Draw(t, "delay")) * time.Second)
-					n++
-					if rapid.IntRange(0, 9).Draw(t, "fail") == 0 {
-						l.objects[key("errors/data/processing-failed/", at, n)] = lifeObject{
-							data: `{"errorCode":"Lambda.FunctionError","errorMessage":"m","rawData":"` + base64Of(row) + `"}` + "\n", written: written,
-						}
-					} else {
-						l.objects[key("data/", at, n)] = lifeObject{data: row, written: written}
-					}
-				}
-			}
-			for _, line := range bad {
-				for range rapid.SampledFrom([]int{1, 1, 1, 0, 2}).Draw(t, "rejects") {
-					n++
-					l.objects[key("data-errors/", at, n)] = lifeObject{
-						data:    `{"reason":"r","column":null,"data":"` + base64Of(line) + `","shard":"s","sequence_number":"1","arrival_time":"2026-11-22T00:00:00.000Z"}` + "\n",
-						written: at.Add(time.Duration(rapid.IntRange(2, 1500).Draw(t, "delay")) * time.Second),
-					}
-				}
-			}
-		}
-		if rapid.Bool().Draw(t, "belated") && n > 0 {
+		l := drawLife(t, p, span, 12)
+		if rapid.Bool().Draw(t, "belated") {
 			// Within a day, as far back as an increment lists.
 			seen := minute(rapid.IntRange(0, min(span, 24*60)).Draw(t, "seen"))
 			l.objects[key("data/", birth, 0)] = lifeObject{data: "1,1,1.5,1.0\n", written: minute(1), seen: seen}
@@ -209,7 +245,7 @@ func TestIncrementsSayWhatAFullVerificationSays(t *testing.T) {
 		for _, at := range moments {
 			l.now = minute(at)
 			full := Judge(t.Context(), l, lifeOpts)
-			got, next := judgeFrom(t.Context(), l, lifeOpts, base)
+			got, next := judgeFrom(t.Context(), l, lifeOpts, base, nil)
 			if diff := same(full, got); diff != "" {
 				t.Fatalf("at minute %d (-full +increment):\n%s", at, diff)
 			}
@@ -227,9 +263,12 @@ func TestIncrementsSayWhatAFullVerificationSays(t *testing.T) {
 }
 
 // hours is a life without faults of a tick a minute, each delivered ten seconds later.
-func hours(p *pipeline.Pipeline, minutes int) *life {
+func hours(p *pipeline.Pipeline, minutes int) *life { return sparse(p, minutes, 1) }
+
+// sparse is one of a tick every so many minutes.
+func sparse(p *pipeline.Pipeline, minutes, every int) *life {
 	l := newLife(p)
-	for i := range minutes {
+	for i := 0; i < minutes; i += every {
 		tick := l.tick(p, minute(i), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
 		l.keep(tick, tick.Tick.Add(6*time.Second))
 		rows, _ := output(p, tick)
@@ -247,12 +286,12 @@ func TestAnIncrementReadsOnlyWhatIsNew(t *testing.T) {
 		var base *state
 		for _, earlier := range []int{20, 10, 0} {
 			l.reads = 0
-			if _, base = judgeFrom(t.Context(), l.at(minute(age-earlier)), lifeOpts, base); earlier < 20 && l.reads > 50 {
+			if _, base = judgeFrom(t.Context(), l.at(minute(age-earlier)), lifeOpts, base, nil); earlier < 20 && l.reads > 50 {
 				t.Errorf("an increment of ten minutes reads %d objects", l.reads)
 			}
 		}
 		l.now, l.reads = minute(age+5), 0
-		r, next := judgeFrom(t.Context(), l, lifeOpts, base)
+		r, next := judgeFrom(t.Context(), l, lifeOpts, base, nil)
 		if r.Verdict != proof.Proven || r.Covers.Ticks < age || next == nil {
 			t.Fatalf("after %d minutes: got %s over %d ticks", age, r.LastLine(), r.Covers.Ticks)
 		}
@@ -298,14 +337,14 @@ func TestWhatWasCountedMustNotChange(t *testing.T) {
 			t.Parallel()
 			l := hours(p, 20)
 			l.now = minute(20)
-			_, base := judgeFrom(t.Context(), l, lifeOpts, nil)
+			_, base := judgeFrom(t.Context(), l, lifeOpts, nil, nil)
 			test.change(l)
 			l.now = minute(30)
-			r, next := judgeFrom(t.Context(), l, lifeOpts, base)
+			r, next := judgeFrom(t.Context(), l, lifeOpts, base, nil)
 			if r.Verdict != proof.Undecided || !strings.Contains(strings.Join(r.Reasons, "; "), test.want) || next != nil {
 				t.Errorf("got %s %v, want %q", r.Verdict, r.Reasons, test.want)
 			}
-			if r, next := judgeFrom(t.Context(), l, lifeOpts, nil); next == nil || r.Verdict == proof.Undecided {
+			if r, next := judgeFrom(t.Context(), l, lifeOpts, nil, nil); next == nil || r.Verdict == proof.Undecided {
 				t.Errorf("in full: got %s %v", r.LastLine(), r.Reasons)
 			}
 		})
@@ -316,11 +355,11 @@ func TestOtherOptionsBeginAnew(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 20)
 	l.now = minute(20)
-	_, base := judgeFrom(t.Context(), l, lifeOpts, nil)
+	_, base := judgeFrom(t.Context(), l, lifeOpts, nil, nil)
 	l.reads = 0
 	other := lifeOpts
 	other.DeliveryDeadline = time.Minute
-	if r, _ := judgeFrom(t.Context(), l, other, base); l.reads < 40 || r.Covers.DeliveryDeadlineSeconds != 60 {
+	if r, _ := judgeFrom(t.Context(), l, other, base, nil); l.reads < 40 || r.Covers.DeliveryDeadlineSeconds != 60 {
 		t.Errorf("another deadline read %d objects", l.reads)
 	}
 }
@@ -329,7 +368,7 @@ func TestStatesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 20)
 	l.now = minute(20)
-	_, s := judgeFrom(t.Context(), l, lifeOpts, nil)
+	_, s := judgeFrom(t.Context(), l, lifeOpts, nil, nil)
 	whole, err := s.encode()
 	if err != nil {
 		t.Fatal(err)
@@ -347,7 +386,7 @@ func TestStatesThatAreRefused(t *testing.T) {
 	if _, err := decodeState(flipped); err == nil {
 		t.Error("a state with another bit was taken")
 	}
-	if _, err := decodeState(zip(`{"version": 2, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
+	if _, err := decodeState(zip(`{"version": 3, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
 		t.Errorf("a newer version: got %v", err)
 	}
 }
@@ -406,6 +445,10 @@ func zip(text string) []byte {
 
 // PutObject writes into the life, on condition as S3 does.
 func (l *life) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	done, seen := l.write()
+	if !done {
+		return nil, errors.New("killed")
+	}
 	listed, _, _ := l.List(context.Background(), *in.Key)
 	there := len(listed) == 1
 	if in.IfNoneMatch != nil && there || in.IfMatch != nil && (!there || listed[0].ETag != *in.IfMatch) {
@@ -413,13 +456,44 @@ func (l *life) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3
 	}
 	data, err := io.ReadAll(in.Body)
 	l.objects[*in.Key] = lifeObject{data: string(data), written: l.now}
+	if !seen {
+		return nil, errors.New("killed")
+	}
 	return &s3.PutObjectOutput{}, err
+}
+
+// PutObjectTagging tags what stands there.
+func (l *life) PutObjectTagging(_ context.Context, in *s3.PutObjectTaggingInput, _ ...func(*s3.Options)) (*s3.PutObjectTaggingOutput, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	done, seen := l.write()
+	if !done {
+		return nil, errors.New("killed")
+	}
+	if _, there := l.objects[*in.Key]; !there {
+		return nil, &smithy.GenericAPIError{Code: "NoSuchKey"}
+	}
+	if l.tags == nil {
+		l.tags = map[string]bool{}
+	}
+	if tag := in.Tagging.TagSet[0]; *tag.Key == "streamproof" && *tag.Value == "settled" {
+		l.tags[*in.Key] = true
+	}
+	if l.tagged != nil {
+		l.tagged(*in.Key)
+	}
+	if !seen {
+		return nil, errors.New("killed")
+	}
+	return &s3.PutObjectTaggingOutput{}, nil
 }
 
 func (l *life) handler() *Handler {
 	return &Handler{
-		config: Config{Bucket: "life", DataPrefix: "data/", ErrorsPrefix: "data-errors/", DeliveryDeadlineSeconds: 600, StackName: "stack"},
-		bucket: l, put: l, out: io.Discard, log: slog.New(slog.DiscardHandler),
+		config: Config{
+			Bucket: "life", DataPrefix: "data/", ErrorsPrefix: "data-errors/", DeliveryDeadlineSeconds: 600, StackName: "stack", ExpireAfterDays: l.expire,
+		},
+		bucket: l, put: l, tag: l, out: io.Discard, log: slog.New(slog.DiscardHandler), mostTags: mostTags,
 	}
 }
 
@@ -463,26 +537,35 @@ func TestTheHandlerGoesOnFromTheState(t *testing.T) {
 	}
 }
 
+func (h *Handler) saveState(t *testing.T, s *state, etag string) error {
+	t.Helper()
+	data, err := s.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.replace(t.Context(), StateKey, data, etag)
+}
+
 func TestOfTwoVerifiersAtOnceOneReplacesTheState(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 40)
 	for _, at := range []time.Time{minute(20), minute(30)} { // without a state, and with one
 		l.now = at
 		a, b := l.handler(), l.handler()
-		stateOfA, etagOfA, err := a.loadState(t.Context())
+		stateOfA, etagOfA, err := loadState(t.Context(), l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		stateOfB, etagOfB, err := b.loadState(t.Context())
+		stateOfB, etagOfB, err := loadState(t.Context(), l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, nextOfA := judgeFrom(t.Context(), l, lifeOpts, stateOfA)
-		_, nextOfB := judgeFrom(t.Context(), l.at(at.Add(time.Minute)), lifeOpts, stateOfB)
-		if err := b.saveState(t.Context(), nextOfB, etagOfB); err != nil {
+		_, nextOfA := judgeFrom(t.Context(), l, lifeOpts, stateOfA, nil)
+		_, nextOfB := judgeFrom(t.Context(), l.at(at.Add(time.Minute)), lifeOpts, stateOfB, nil)
+		if err := b.saveState(t, nextOfB, etagOfB); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.saveState(t.Context(), nextOfA, etagOfA); err == nil {
+		if err := a.saveState(t, nextOfA, etagOfA); err == nil {
 			t.Error("the second replaced the state of the first")
 		}
 	}
@@ -493,7 +576,7 @@ func TestOfTwoVerifiersAtOnceOneReplacesTheState(t *testing.T) {
 
 func FuzzState(f *testing.F) {
 	l := hours(embeddedPipeline(), 10)
-	_, s := judgeFrom(context.Background(), l.at(minute(30)), lifeOpts, nil)
+	_, s := judgeFrom(context.Background(), l.at(minute(30)), lifeOpts, nil, nil)
 	data, err := s.encode()
 	if err != nil {
 		f.Fatal(err)
@@ -547,10 +630,10 @@ func TestAWrongClockAccusesNobody(t *testing.T) {
 	if r := Judge(t.Context(), l.at(minute(27)), lifeOpts); r.Verdict != proof.Proven || r.Counts.InFlight != int64(len(rows)) {
 		t.Errorf("on the way: got %s", r.LastLine())
 	}
-	_, base := judgeFrom(t.Context(), l.at(minute(30)), lifeOpts, nil)
+	_, base := judgeFrom(t.Context(), l.at(minute(30)), lifeOpts, nil, nil)
 	tick.State = ledger.Complete
 	l.keep(tick, minute(31)) // its manifest: it was not folded in, for it may still run
-	if r, _ := judgeFrom(t.Context(), l.at(minute(50)), lifeOpts, base); r.Verdict != proof.Proven || r.Counts.Delivered != int64(len(rows)) || r.Counts.Late != 0 {
+	if r, _ := judgeFrom(t.Context(), l.at(minute(50)), lifeOpts, base, nil); r.Verdict != proof.Proven || r.Counts.Delivered != int64(len(rows)) || r.Counts.Late != 0 {
 		t.Errorf("in the end: got %s %v", r.LastLine(), r.Reasons)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -37,27 +38,61 @@ type Options struct {
 	DeliveryDeadline time.Duration
 	// DuplicatesAllowed is how many duplicates do not fail the verdict.
 	DuplicatesAllowed int64
+
+	// expire says that states keep what it takes to tag all that they have folded in.
+	expire bool
 }
 
-// Judge judges the whole life of a bucket. It always gives a report: whatever keeps it from judging is in the report's
-// reasons, and the verdict is then UNDECIDED.
+// Judge judges the whole life of a bucket, from its archive on where it has one. It always gives a report: whatever keeps it
+// from judging is in the report's reasons, and the verdict is then UNDECIDED.
 func Judge(ctx context.Context, b bucket.Bucket, opts Options) *report.Report {
-	r, _ := judgeFrom(ctx, b, opts, nil)
+	known, _, _ := loadState(ctx, b) // which is asked for nothing but whether there has to be an archive
+	kept, err := loadArchive(ctx, b, known)
+	if err != nil {
+		return undecided(b, opts, "%v", err)
+	}
+	r, _ := judgeFrom(ctx, b, opts, nil, kept)
 	return r
 }
 
-// judgeFrom goes on from a state, nil to begin anew, and gives what the next verification can go on from: nil where
-// nothing can be folded in yet.
-func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state) (*report.Report, *state) {
-	if base != nil && !base.goesOn(opts) {
+// undecided is the report of a verification that cannot begin.
+func undecided(b bucket.Bucket, opts Options, format string, args ...any) *report.Report {
+	v := newVerification(b, opts, nil, nil)
+	v.undecided(format, args...)
+	return v.report
+}
+
+// judgeFrom goes on from a state, nil to begin anew, which is from the archive where there is one, and gives what the next
+// verification can go on from: nil where nothing can be folded in yet.
+func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state, kept *archive) (*report.Report, *state) {
+	begin := kept.begin()
+	// A state of before the archive (somebody has restored it) does not know of all that may be gone.
+	if base != nil && (!base.goesOn(opts) || begin != nil && base.Horizon.Before(begin.Horizon)) {
 		base = nil
 	}
-	v := newVerification(b, opts, base)
+	known := base
+	if base == nil {
+		if kept.gap() != "" {
+			return undecided(b, opts, "%s", kept.gap()), nil
+		}
+		base = begin
+	}
+	v := newVerification(b, opts, base, kept)
 	v.run(ctx)
 	v.close()
+	overtaken, err := v.overtaken(ctx)
+	if overtaken && err == nil {
+		if kept, err = loadArchive(ctx, b, known); err == nil {
+			return judgeFrom(ctx, b, opts, known, kept)
+		}
+	}
+	if err != nil {
+		v.undecided("%v", err)
+		return v.report, nil
+	}
 	if v.belated {
 		// Something has come to light that is older than what was folded in, so the order of time was not kept.
-		return judgeFrom(ctx, b, opts, nil)
+		return judgeFrom(ctx, b, opts, nil, kept)
 	}
 	if !v.concluded {
 		return v.report, nil
@@ -65,11 +100,12 @@ func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state) 
 	return v.report, v.next
 }
 
-func newVerification(b bucket.Bucket, opts Options, base *state) *verification {
+func newVerification(b bucket.Bucket, opts Options, base *state, kept *archive) *verification {
 	return &verification{
 		bucket: b,
 		opts:   opts,
 		base:   base,
+		kept:   kept,
 		report: &report.Report{
 			Version:           report.Version,
 			Bucket:            b.Name(),
@@ -90,6 +126,7 @@ type verification struct {
 	bucket    bucket.Bucket
 	opts      Options
 	base      *state // what is folded in, nil for nothing
+	kept      *archive
 	next      *state
 	belated   bool
 	concluded bool // it came to a verdict
@@ -164,13 +201,18 @@ func (v *verification) run(ctx context.Context) {
 		v.undecided("of the data's prefix %q and the rejects' prefix %q one is inside of the other", v.opts.DataPrefix, v.opts.ErrorsPrefix)
 		return
 	}
-	objects, now, ok := v.list(ctx, "the data", v.opts.DataPrefix, hourLayout)
+	if v.base != nil && !v.base.judges(v.opts) {
+		v.undecided("%s is of the prefixes %q and %q, and what it has folded in may be gone: go back to them, or deliver under %q and %q in another bucket",
+			ArchiveKey, v.base.DataPrefix, v.base.ErrorsPrefix, v.opts.DataPrefix, v.opts.ErrorsPrefix)
+		return
+	}
+	objects, now, ok := v.list(ctx, "the data", v.opts.DataPrefix)
 	if !ok {
 		return
 	}
 	var errorObjects []bucket.Object
 	for _, prefix := range []string{v.opts.ErrorsPrefix, v.opts.FailedPrefix()} {
-		listed, _, ok := v.list(ctx, "the error prefix", prefix, hourLayout)
+		listed, _, ok := v.list(ctx, "the error prefix", prefix)
 		if !ok {
 			return
 		}
@@ -218,14 +260,20 @@ func (v *verification) run(ctx context.Context) {
 // stopped says whether there is a reason not to go on.
 func (v *verification) stopped() bool { return len(v.report.Reasons) > 0 || v.belated }
 
-// list gives what stands under a prefix and is not folded in.
-func (v *verification) list(ctx context.Context, what, prefix, layout string) (fresh []bucket.Object, now time.Time, ok bool) {
-	listed, now, err := v.bucket.ListAfter(ctx, prefix, v.base.after(prefix, layout))
+// list gives what stands under a prefix and is not folded in. From the archive on, all of it is listed, as in every
+// verification that is not an increment: what stands before the window and was never counted is told by its times.
+func (v *verification) list(ctx context.Context, what, prefix string) (fresh []bucket.Object, now time.Time, ok bool) {
+	layout := v.opts.layouts()[prefix]
+	after := v.base.after(prefix, layout)
+	if v.base != nil && v.base.archived {
+		after = ""
+	}
+	listed, now, err := v.bucket.ListAfter(ctx, prefix, after)
 	if err != nil {
 		v.undecided("%s %s cannot be listed: %v", what, prefix, err)
 		return nil, now, false
 	}
-	fresh, faults, belated := v.base.fresh(prefix, listed)
+	fresh, faults, belated := v.base.fresh(prefix, layout, listed)
 	for _, fault := range faults {
 		v.undecided("%s", fault)
 	}
@@ -235,14 +283,18 @@ func (v *verification) list(ctx context.Context, what, prefix, layout string) (f
 
 // readLedger reads every tick that is not folded in, and every pipeline that one names.
 func (v *verification) readLedger(ctx context.Context) {
-	entries, _, ok := v.list(ctx, "the ledger", ledger.TicksPrefix, dayLayout)
+	entries, _, ok := v.list(ctx, "the ledger", ledger.TicksPrefix)
 	if !ok {
 		return
 	}
 	v.claims = v.readTicks(ctx, entries)
 	v.open = v.claims
-	if v.base != nil && len(v.claims) > 0 && !v.claims[0].claimed.After(v.base.Horizon) {
-		v.belated = true
+	if v.base == nil || len(v.claims) == 0 || v.claims[0].claimed.After(v.base.Horizon) {
+		return
+	}
+	if v.belated = !v.base.archived; !v.belated {
+		v.undecided("%s was claimed by %s and is not counted in %s, which goes until %s: %s", v.claims[0].entry.Key,
+			v.claims[0].claimed.UTC().Format(time.RFC3339), ArchiveKey, v.base.Horizon.UTC().Format(time.RFC3339), moveAway(ledger.TicksPrefix, ""))
 	}
 }
 
@@ -305,10 +357,12 @@ func (v *verification) begin() {
 	}
 	var err error
 	if v.judge, err = proof.Restore(v.base.Judge, format); err != nil {
-		v.undecided("the state %s contradicts itself: %v: verify --full", StateKey, err)
+		v.undecided("%s contradicts itself: %v: %s", v.base.key(), err, v.base.anew())
 		return
 	}
 	v.report.Covers = v.base.Covers
+	v.report.Covers.ArchivedUntil = v.kept.until(v.base)
+	v.report.Covers.DeliveryDeadlineSeconds = int(v.opts.DeliveryDeadline / time.Second) // which the archive may have another of
 	v.report.Covers.Pipelines = slices.Clone(v.base.Covers.Pipelines)
 	maps.Copy(v.report.Shards, v.base.Shards)
 	maps.Copy(v.ticks, v.base.Ticks)
@@ -338,7 +392,8 @@ func (v *verification) fold(horizon time.Time) *state {
 		DataPrefix: v.opts.DataPrefix, ErrorsPrefix: v.opts.ErrorsPrefix, DeadlineSeconds: int(v.opts.DeliveryDeadline / time.Second),
 		Output:  describe(v.output),
 		Horizon: horizon,
-		Objects: map[string]string{},
+		Objects: maps.Clone(v.folded),
+		Reach:   map[string]string{},
 		Covers:  v.report.Covers,
 		Rejects: v.report.Rejects,
 		Shards:  maps.Clone(v.report.Shards),
@@ -349,14 +404,17 @@ func (v *verification) fold(horizon time.Time) *state {
 	for _, t := range s.Judge.Ticks {
 		s.Ticks[tickName(t.Time)] = v.ticks[tickName(t.Time)]
 	}
-	layouts := map[string]string{v.opts.DataPrefix: hourLayout, v.opts.ErrorsPrefix: hourLayout, v.opts.FailedPrefix(): hourLayout, ledger.TicksPrefix: dayLayout}
-	for prefix, layout := range layouts {
-		after := s.after(prefix, layout)
-		for key, etag := range v.folded {
-			if strings.HasPrefix(key, prefix) && key > after {
-				s.Objects[key] = etag
-			}
-		}
+	// Objects is of all that has been counted, less what no later verification asks for.
+	if v.base != nil {
+		maps.Copy(s.Reach, v.base.Reach)
+	}
+	if s.Origin = rand.Text(); v.base != nil && !v.base.archived {
+		s.Origin = v.base.Origin
+	}
+	if begin := v.kept.begin(); !v.opts.expire {
+		s.trim(s.windows(), begin.strays())
+	} else if begin != nil {
+		s.trim(begin.Reach, begin.strays())
 	}
 	return s
 }
@@ -485,7 +543,7 @@ func (v *verification) findOutput() {
 	if v.base != nil {
 		var err error
 		if v.output, err = parseOutput(v.base.Output); err != nil {
-			v.undecided("the state %s cannot be read: %v: verify --full", StateKey, err)
+			v.undecided("%s cannot be read: %v: %s", v.base.key(), err, v.base.anew())
 			return
 		}
 		first = "before"
