@@ -14,7 +14,9 @@ export SAM_CLI_TELEMETRY := 0
 # This machine's processor, by Lambda's name: the local stack's functions run as processes of this machine.
 ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 JAR := analytics/target/streamproof-analytics.jar
-MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml
+# The pipeline as the Flink job takes it: pipeline.sql in Flink SQL, whichever dialect it is written in.
+FLINK_PIPELINE := analytics/target/pipeline
+MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml -Dpipeline.directory=$(CURDIR)/$(FLINK_PIPELINE)
 # The end-to-end tests need the whole local stack; all other tests need nothing.
 UNIT = $$(go list ./... | grep -v /e2e)
 
@@ -30,7 +32,7 @@ demo: setup cli ## deploy to a local AWS, produce, analyse, deliver, and prove i
 test: setup lint unit java e2e ## lint, unit tests, Flink tests, and the tests against the whole local stack
 
 .PHONY: bench
-bench: setup ## measure the parts and their peers, and what Kinesis and Firehose bill
+bench: setup $(FLINK_PIPELINE)/pipeline.sql ## measure the parts and their peers, and what Kinesis and Firehose bill
 	go test -run '^$$' -bench . -benchmem -timeout 30m $(UNIT)
 	go run ./bench
 	go run ./bench/transform
@@ -86,7 +88,7 @@ unit:
 	go test $(UNIT)
 
 .PHONY: java
-java:
+java: $(FLINK_PIPELINE)/pipeline.sql
 	$(MVN) package
 
 .PHONY: e2e
@@ -101,9 +103,16 @@ cli:
 .PHONY: jar
 jar: $(JAR)
 
-$(JAR): analytics/pom.xml $(shell find analytics/src/main -type f) pipeline/schema.json pipeline/pipeline.sql
+$(JAR): analytics/pom.xml $(shell find analytics/src/main -type f) $(FLINK_PIPELINE)/pipeline.sql
 	$(MVN) --quiet -Dmaven.test.skip=true package
 	@touch $@
+
+# For this machine, whatever `sam build` builds for.
+$(FLINK_PIPELINE)/pipeline.sql: pipeline/schema.json pipeline/pipeline.sql $(wildcard internal/dialect/*.go)
+	@mkdir -p $(@D)
+	GOOS= GOARCH= go run ./cmd/streamproof sql translate pipeline/pipeline.sql >$@.new
+	cp pipeline/schema.json $(@D)/
+	@mv $@.new $@
 
 bin/golangci-lint: tools/go.mod tools/go.sum
 	cd tools && GOBIN=$(CURDIR)/bin go install tool
