@@ -117,7 +117,7 @@ func TestWhatExpiresChangesNoVerdict(t *testing.T) {
 			late := lifeObject{data: "1,1,1.5,1.0\n", written: at.Add(time.Minute), seen: at.Add(time.Duration(rapid.IntRange(1, 24*60).Draw(t, "seen after")) * time.Minute)}
 			l.objects[belated], twin.objects[belated] = late, late
 		}
-		l.guard(t.Fatalf)
+		l.guard(t.Errorf)
 		handler := l.handler()
 		judge := func(event string) *report.Report {
 			handler.config.ExpireAfterDays = l.expire
@@ -250,7 +250,7 @@ func TestWhatIsOldExpires(t *testing.T) {
 	t.Parallel()
 	const age = 80 * 60
 	l := expiring(age + 5)
-	l.guard(t.Fatalf)
+	l.guard(t.Errorf)
 	l.days(t, 60, age, 30)
 	base := l.archive().Base
 	if since := minute(age).Sub(base.Horizon); since < archiveEvery || since > 2*archiveEvery+2*time.Hour {
@@ -323,7 +323,7 @@ func TestAHistoryThatIsTooLongStays(t *testing.T) {
 	}
 	l.objects[StateKey] = lifeObject{data: string(data), written: l.now}
 	l.expire, l.reads = 2, 0
-	l.guard(t.Fatalf)
+	l.guard(t.Errorf)
 	l.days(t, 30*60+1, 30*60+1, 1)
 	if l.reads > 30 {
 		t.Errorf("%d objects are read", l.reads)
@@ -341,7 +341,7 @@ func TestAHistoryThatIsTooLongStays(t *testing.T) {
 func TestTagsAreLimitedAndGoOn(t *testing.T) {
 	t.Parallel()
 	l := expiring(44 * 60)
-	l.guard(t.Fatalf)
+	l.guard(t.Errorf)
 	l.days(t, 10, 44*60, 44*60-10)
 	l.days(t, 44*60+358, 44*60+360, 1)
 	h := l.handler()
@@ -358,6 +358,7 @@ func TestTagsAreLimitedAndGoOn(t *testing.T) {
 		if a := l.archive(); !a.Base.toTag() {
 			t.Fatal("the archive says that all is tagged")
 		}
+		l.saysWhatIsTagged(t)
 	}
 	// A deadline that leaves no time ends it, and the verdict stands.
 	ctx, cancel := context.WithTimeout(t.Context(), tagReserve-time.Second)
@@ -413,7 +414,7 @@ func (f *flaky) PutObjectTagging(ctx context.Context, in *s3.PutObjectTaggingInp
 	return f.life.PutObjectTagging(ctx, in, options...)
 }
 
-// TestATagThatFailsIsSetLater: the archive says of nothing that it is tagged that is not.
+// TestATagThatFailsIsSetLater, and the archive does not say that it is set.
 func TestATagThatFailsIsSetLater(t *testing.T) {
 	t.Parallel()
 	l := expiring(60 * 60)
@@ -424,18 +425,42 @@ func TestATagThatFailsIsSetLater(t *testing.T) {
 		if r, err := h.Handle(t.Context(), []byte(`{}`)); err != nil || r.Verdict != proof.Proven {
 			t.Fatalf("got %v, %v", r, err)
 		}
-		a := l.archive()
-		if a.Base == nil {
-			continue
-		}
-		for _, key := range slices.Sorted(maps.Keys(l.objects)) {
-			if (strings.HasPrefix(key, "data/") && key <= a.Base.Reach["data/"] || strings.HasPrefix(key, ledger.TicksPrefix) && key <= a.Base.Reach[ledger.TicksPrefix]) && !l.tags[key] {
-				t.Fatalf("at minute %d, %s is not tagged, and the archive says that it is", at, key)
-			}
-		}
+		l.saysWhatIsTagged(t)
 	}
 	if len(l.tags) < 50 {
 		t.Errorf("%d objects are tagged", len(l.tags))
+	}
+}
+
+// saysWhatIsTagged checks that the archive says of nothing that it is tagged that is not.
+func (l *life) saysWhatIsTagged(t *testing.T) {
+	t.Helper()
+	a := l.archive()
+	if a.Base == nil {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.objects)) {
+		if (strings.HasPrefix(key, "data/") && key <= a.Base.Reach["data/"] || strings.HasPrefix(key, ledger.TicksPrefix) && key <= a.Base.Reach[ledger.TicksPrefix]) && !l.tags[key] {
+			t.Fatalf("%s is not tagged, and the archive says that it is", key)
+		}
+	}
+}
+
+// TestEachIsTaggedOnce, however long the lifecycle takes.
+func TestEachIsTaggedOnce(t *testing.T) {
+	t.Parallel()
+	l := expiring(70 * 60)
+	var calls atomic.Int64
+	l.tagged = func(string) { calls.Add(1) }
+	for at := 60; at < 70*60; at += 60 {
+		l.at(minute(at)).verify(t, `{}`)
+		l.saysWhatIsTagged(t)
+	}
+	if n := calls.Load(); int(n) != len(l.tags) || n < 50 {
+		t.Errorf("%d calls have tagged %d objects", n, len(l.tags))
+	}
+	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Proven || r.Covers.Ticks != 69*60/every {
+		t.Errorf("in full: got %s over %d ticks %v", r.LastLine(), r.Covers.Ticks, r.Reasons)
 	}
 }
 
@@ -475,7 +500,7 @@ func TestCallsOfAVerification(t *testing.T) {
 func TestWhatIsNotCountedIsNotTagged(t *testing.T) {
 	t.Parallel()
 	l := expiring(80 * 60)
-	l.guard(t.Fatalf)
+	l.guard(t.Errorf)
 	l.days(t, 60, 40*60, 60)
 	strays := []string{key("data/", minute(0), 999_999), key("data/", minute(7*60), 999_999)}
 	for _, stray := range strays {
@@ -532,7 +557,7 @@ func TestACopiedBucketIsKnown(t *testing.T) {
 		o.written = minute(35 * 60)
 		l.objects[key] = o
 	}
-	l.guard(t.Fatalf)
+	l.guard(t.Errorf)
 	l.days(t, 35*60+10, 60*60, 60)
 	if len(l.tags) != 600/every { // the data; the ticks' day is the window's still
 		t.Fatalf("%d objects are tagged", len(l.tags))
@@ -577,6 +602,32 @@ func TestWhatComesToLightLate(t *testing.T) {
 		if r.Verdict != proof.NotProven || r.Counts.Unexpected != 1 || r.Covers.Ticks != 60*60/every {
 			t.Errorf("written at minute %d: got %s %v", test.written, r.LastLine(), r.Reasons)
 		}
+	}
+}
+
+// TestWhatComesToLightAfterADay, when no increment lists it, holds up the tags, so that what they are of is known.
+func TestWhatComesToLightAfterADay(t *testing.T) {
+	t.Parallel()
+	l := expiring(100 * 60)
+	l.guard(t.Errorf)
+	l.days(t, 60, 80*60, 60)
+	late := key("data/", minute(52*60), 999_999)
+	l.objects[late] = lifeObject{data: "1,1,1.5,1.0\n", written: minute(52*60 + 1)}
+	l.days(t, 81*60, 100*60, 60)
+	base := l.archive().Base
+	if end := base.Reach["data/"]; end >= late || late > base.after("data/", hourLayout) || l.tags[late] || l.objects[key("data/", minute(53*60), 53*60)].data == "" {
+		t.Errorf("it is tagged until %s", end)
+	}
+	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], late+" is named for a time of before the window") {
+		t.Errorf("got %s %v", r.LastLine(), r.Reasons)
+	}
+	delete(l.objects, late)
+	l.days(t, 100*60+1, 100*60+2, 1)
+	if l.objects[key("data/", minute(53*60), 53*60)].data != "" {
+		t.Error("the tags do not go on")
+	}
+	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Proven {
+		t.Errorf("got %s %v", r.LastLine(), r.Reasons)
 	}
 }
 
@@ -775,7 +826,7 @@ func TestAStateOfTheFirstVersion(t *testing.T) {
 		t.Errorf("it reaches back to %v, want %v", got.Reach, got.windows())
 	}
 	l.expire = 2
-	l.guard(t.Fatalf)
+	l.guard(t.Errorf)
 	l.days(t, 36*60, 50*60, 60)
 	if len(l.tags) == 0 || l.objects[key("data/", minute(0), 0)].data != "" {
 		t.Errorf("%d objects are tagged", len(l.tags))

@@ -266,8 +266,8 @@ func (s *state) fresh(prefix, layout string, listed []bucket.Object) (fresh []bu
 		case folded && o.ETag != "" && etag != o.ETag:
 			faults = append(faults, fmt.Sprintf("%s was changed after it had been counted: %s", o.Key, remedy))
 		case folded:
-		case o.Key <= s.Reach[prefix] && late && !stray(prefix, layout, o):
-			// It was counted, and has been tagged. Increments do not list it.
+		case o.Key <= s.Reach[prefix] && !stray(prefix, layout, o):
+			// It was counted, and has been tagged: it was written by the horizon, and an increment has listed it then.
 		case o.Key <= after:
 			faults = append(faults, fmt.Sprintf("%s is named for a time of before the window of %s, which does not count it: %s", o.Key, ArchiveKey, moveAway(prefix, "move it to a key of the present hour")))
 		case late && s.archived:
