@@ -21,7 +21,7 @@ type verifyCmd struct {
 	Dir      string        `help:"Judge a copy of a bucket here, as aws s3 sync makes it, and no stack." type:"existingdir" xor:"where" placeholder:"DIR"`
 	Prefix   string        `help:"Where the rows stand in the copy." default:"ingestion-kinesis/"`
 	Errors   string        `help:"Where the rejects of the analytics stand in the copy." default:"ingestion-kinesis-errors/"`
-	Full     bool          `help:"Judge the whole life of the stack again, and not only what is new."`
+	Full     bool          `help:"Judge everything again, and not only what is new."`
 	Deadline time.Duration `help:"Delivery deadline for the copy." default:"10m"`
 	HTML     string        `help:"Write the report to this file, as a page." name:"html" type:"path" placeholder:"FILE"`
 	Open     bool          `help:"Write the report as a page, and show it in the browser."`
