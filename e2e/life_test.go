@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -52,6 +53,7 @@ func TestLife(t *testing.T) {
 	produce(t, s, time.Now(), 500)
 	provenSoFar(t, s)
 
+	t.Run("change sets", func(t *testing.T) { changeSets(t, s) })
 	t.Run("deployed twice", func(t *testing.T) { deployedTwice(t, s, quiet) })
 	t.Run("new JAR", func(t *testing.T) {
 		before := job(t, s)
@@ -131,6 +133,73 @@ func TestLife(t *testing.T) {
 			t.Errorf("got %s %v, and before it was deleted %s", after.LastLine(), after.Reasons, r.LastLine())
 		}
 	})
+}
+
+// changeSets asks CloudFormation what it would do: refuse what makes no sense, and replace nothing that holds records.
+func changeSets(t *testing.T, s *local.Stack) {
+	client := cloudformation.NewFromConfig(s.AWS)
+	described, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &s.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(name string, change map[string]string) (*cloudformation.DescribeChangeSetOutput, error) {
+		var parameters []cfntypes.Parameter
+		for _, p := range described.Stacks[0].Parameters {
+			if value, ok := change[*p.ParameterKey]; ok {
+				parameters = append(parameters, cfntypes.Parameter{ParameterKey: p.ParameterKey, ParameterValue: &value})
+			} else {
+				parameters = append(parameters, cfntypes.Parameter{ParameterKey: p.ParameterKey, UsePreviousValue: aws.Bool(true)})
+			}
+		}
+		_, err := client.CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+			StackName: &s.Name, ChangeSetName: &name, UsePreviousTemplate: aws.Bool(true), Parameters: parameters,
+			Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityIam},
+		})
+		if err != nil {
+			return nil, err
+		}
+		set := &cloudformation.DescribeChangeSetInput{StackName: &s.Name, ChangeSetName: &name}
+		if err := cloudformation.NewChangeSetCreateCompleteWaiter(client).Wait(t.Context(), set, time.Minute); err != nil {
+			return nil, err
+		}
+		return client.DescribeChangeSet(t.Context(), set)
+	}
+	for want, change := range map[string]map[string]string{
+		"DataOnDelete has to be retain":          {"ExistingBucket": "a-bucket-of-mine", "DataOnDelete": "delete"},
+		"ExpireAfterDays has to be 0 with":       {"ExistingBucket": "a-bucket-of-mine", "ExpireAfterDays": "30"},
+		"ExpireAfterDays has to be 0 or at":      {"ExpireAfterDays": "1"},
+		"needs SnapshotState ENABLED":            {"AutoScalingState": "ENABLED", "SnapshotState": "DISABLED"},
+		"at most 100 with a Transform":           {"Transform": "JSON", "PackKiB": "1000"},
+		"must be folders":                        {"Prefix": "ledger/x/"},
+		"must be a rate of up to":                {"VerifySchedule": "rate(1 minutes)"},
+		"must be the ARN of a key":               {"KmsKeyArn": "alias/mine"},
+		"AllowedValues":                          {"Parallelism": "3"},
+		"must be an e-mail address":              {"AlarmEmail": "nobody"},
+		"must be the name of a bucket, or empty": {"ExistingBucket": "s3://mine"},
+	} {
+		if _, err := ask("refused", change); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got error %v, want one with %q", change, err, want)
+		}
+	}
+	for name, change := range map[string]map[string]string{
+		"shards": {"ShardCount": "4"}, "on-demand": {"StreamMode": "ON_DEMAND"}, "retention": {"RetentionHours": "48"},
+		"buffering": {"BufferSizeMB": "64", "Compression": "GZIP", "Transform": "CSV"}, "wider": {"Parallelism": "4"},
+	} {
+		set, err := ask(name, change)
+		if err != nil {
+			t.Errorf("%v: %v", change, err)
+			continue
+		}
+		for _, c := range set.Changes {
+			id, holds := aws.ToString(c.ResourceChange.LogicalResourceId), []string{"Bucket", "Stream", "Analytics", "Delivery", "RejectsDelivery"}
+			if slices.Contains(holds, id) && (c.ResourceChange.Action != cfntypes.ChangeActionModify || c.ResourceChange.Replacement == cfntypes.ReplacementTrue) {
+				t.Errorf("%v would %s %s, replacement %s", change, c.ResourceChange.Action, id, c.ResourceChange.Replacement)
+			}
+		}
+		if len(set.Changes) == 0 {
+			t.Errorf("%v would change nothing", change)
+		}
+	}
 }
 
 // deployedTwice deploys what is deployed: nothing changes.
