@@ -35,11 +35,13 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.connectors.kinesis.FlinkKinesisConsumer;
 import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConstants;
 import org.apache.flink.streaming.api.transformations.SideOutputTransformation;
+import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 import org.apache.flink.table.catalog.CatalogTable;
 import org.apache.flink.table.catalog.Column;
 import org.apache.flink.table.catalog.ObjectPath;
 import org.apache.flink.table.catalog.exceptions.TableNotExistException;
+import org.apache.flink.table.expressions.Expression;
 import org.apache.flink.table.factories.FactoryUtil;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.RowType;
@@ -164,14 +166,21 @@ public final class Job {
             DataStream<SourceRecord> records) {
         // Every record type has a serializer of Flink's own, which later versions of the type can read.
         env.configure(new Configuration().set(PipelineOptions.GENERIC_TYPES, false));
-        SingleOutputStreamOperator<Row> rows = records.process(new Parser(schema), schema.rowType())
+        // Few queries ask for it, and it is longer than many a record.
+        boolean metadata = script.contains(schema.sourceWithMetadata());
+        SingleOutputStreamOperator<Row> rows = records.process(new Parser(schema, metadata), schema.rowType(metadata))
                 .uid("parser")
                 .name("parser");
         DataStream<Reject> rejects = rows.getSideOutput(Parser.REJECTS);
 
         StreamTableEnvironment tables = StreamTableEnvironment.create(env);
         tables.getConfig().setLocalTimeZone(ZoneOffset.UTC); // the same result wherever the job runs
-        tables.createTemporaryView(schema.source, tables.fromDataStream(rows, schema.viewSchema()));
+        Table source = tables.fromDataStream(rows, schema.viewSchema(metadata));
+        if (metadata) {
+            tables.createTemporaryView(schema.sourceWithMetadata(), source);
+            source = source.dropColumns(Schema.METADATA.stream().map(name -> $(name)).toArray(Expression[]::new));
+        }
+        tables.createTemporaryView(schema.source, source);
         tables.createTemporaryView(
                 "error_stream",
                 tables.fromDataStream(rejects)

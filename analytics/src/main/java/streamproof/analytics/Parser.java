@@ -1,5 +1,7 @@
 package streamproof.analytics;
 
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.metrics.Counter;
@@ -23,10 +25,13 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
     private static final Logger LOG = LoggerFactory.getLogger(Parser.class);
 
     private final LineParser lineParser;
+    private final boolean metadata;
     private transient Counter rejectedLines;
 
-    Parser(Schema schema) {
+    /** With {@code metadata}, the fields of {@link Schema#METADATA} follow those of the line. */
+    Parser(Schema schema, boolean metadata) {
         lineParser = new LineParser(schema);
+        this.metadata = metadata;
     }
 
     @Override
@@ -50,8 +55,16 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
                 context.output(REJECTS, reject(record, line, reason, e.column));
                 continue;
             }
-            rows.collect(row);
+            rows.collect(metadata ? Row.join(row, metadataOf(record)) : row);
         }
+    }
+
+    private static Row metadataOf(SourceRecord record) {
+        return Row.of(
+                LocalDateTime.ofInstant(record.arrivalTime, ZoneOffset.UTC),
+                record.partitionKey,
+                record.sequenceNumber,
+                record.shard);
     }
 
     private Reject reject(SourceRecord record, byte[] line, String reason, String column) {

@@ -7,10 +7,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.types.Row;
 
 /** The records of the stream, as {@code schema.json} describes them: headerless CSV lines. */
@@ -20,6 +22,10 @@ final class Schema implements Serializable {
     /** Other names that SQL has for a type: the same as the Go package pipeline knows. */
     private static final Map<String, String> SYNONYMS =
             Map.of("INT", "INTEGER", "FLOAT", "REAL", "DOUBLE PRECISION", "DOUBLE", "STRING", "VARCHAR");
+
+    /** What the service says of a record, by the names that Kinesis Data Analytics for SQL had for it; the time is in UTC. */
+    static final List<String> METADATA =
+            List.of("APPROXIMATE_ARRIVAL_TIME", "PARTITION_KEY", "SEQUENCE_NUMBER", "SHARD_ID");
 
     /** The name of the view that the query reads. */
     final String source;
@@ -74,17 +80,30 @@ final class Schema implements Serializable {
         return new Schema(root.required("source").asText(), columns);
     }
 
+    /** The name of the view with the columns of {@link #METADATA}, too: the same as the Go package dialect knows. */
+    String sourceWithMetadata() {
+        return source + "_WITH_METADATA";
+    }
+
     /** The type of a parsed line: its fields have the names that the query uses. */
-    TypeInformation<Row> rowType() {
-        return Types.ROW_NAMED(
-                columns.stream().map(column -> column.alias).toArray(String[]::new),
-                columns.stream().map(column -> column.type.rowType).toArray(TypeInformation[]::new));
+    TypeInformation<Row> rowType(boolean metadata) {
+        List<String> names = columns.stream().map(column -> column.alias).collect(Collectors.toList());
+        List<TypeInformation<?>> types = columns.stream().map(column -> column.type.rowType).collect(Collectors.toList());
+        if (metadata) {
+            names.addAll(METADATA);
+            types.addAll(List.of(Types.LOCAL_DATE_TIME, Types.STRING, Types.STRING, Types.STRING));
+        }
+        return Types.ROW_NAMED(names.toArray(String[]::new), types.toArray(TypeInformation[]::new));
     }
 
     /** The columns of the view that the query reads. */
-    org.apache.flink.table.api.Schema viewSchema() {
+    org.apache.flink.table.api.Schema viewSchema(boolean metadata) {
         org.apache.flink.table.api.Schema.Builder view = org.apache.flink.table.api.Schema.newBuilder();
         columns.forEach(column -> view.column(column.alias, column.type.dataType(column.length)));
+        if (metadata) {
+            view.column(METADATA.get(0), DataTypes.TIMESTAMP(3));
+            METADATA.subList(1, METADATA.size()).forEach(name -> view.column(name, DataTypes.STRING()));
+        }
         return view.build();
     }
 }

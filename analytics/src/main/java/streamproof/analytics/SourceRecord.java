@@ -7,6 +7,7 @@ import org.apache.flink.streaming.connectors.kinesis.serialization.KinesisDeseri
 /** A record of the stream as Kinesis gives it, taken out of its KPL aggregate if it came in one. A Flink POJO. */
 public class SourceRecord {
     public byte[] data;
+    public String partitionKey;
     public String shard;
     /** The sequence number, which all records of an aggregate share. */
     public String sequenceNumber;
@@ -27,6 +28,7 @@ public class SourceRecord {
                 String shard) {
             SourceRecord record = new SourceRecord();
             record.data = data;
+            record.partitionKey = partitionKey;
             record.shard = shard;
             record.sequenceNumber = sequenceNumber;
             record.arrivalTime = Instant.ofEpochMilli(arrivalMillis);

@@ -121,6 +121,24 @@ class JobTest {
                 accepted());
     }
 
+    /** What is asked of a record beside its line, and the plain source in the same script. */
+    @Test
+    void metadata() throws Exception {
+        run(
+                "CSV",
+                SCHEMA,
+                "CREATE TABLE T (A INT, B TIMESTAMP(3), C STRING, D STRING, E STRING); INSERT INTO T SELECT C0,"
+                        + " APPROXIMATE_ARRIVAL_TIME, PARTITION_KEY, SEQUENCE_NUMBER, SHARD_ID FROM S_WITH_METADATA"
+                        + " UNION ALL SELECT C0, TRY_CAST(NULL AS TIMESTAMP(3)), 'plain', '', '' FROM (SELECT * FROM S) WHERE C0 > 8",
+                record("8,8,1,1,2024-01-01 00:00:00,ab,,true\n9,8,1,1,2024-01-01 00:00:00,ab,,true\n"));
+        assertEquals(
+                List.of(
+                        "8,\"2024-01-01 00:00:00.12\",4,49,shardId-000000000001\n",
+                        "9,\"2024-01-01 00:00:00.12\",4,49,shardId-000000000001\n",
+                        "9,,plain,,\n"),
+                accepted());
+    }
+
     /** The time is in UTC, whatever the zone of the machine (the build sets another one). */
     @Test
     void rejectsAreATable() throws Exception {
@@ -441,6 +459,7 @@ class JobTest {
 
     private static SourceRecord record(String data) {
         SourceRecord record = new SourceRecord();
+        record.partitionKey = "4";
         record.data = data.getBytes(StandardCharsets.UTF_8);
         record.shard = "shardId-000000000001";
         record.sequenceNumber = "49";

@@ -268,7 +268,7 @@ class ParserTest {
         List<Row> rows = new ArrayList<>();
         List<Reject> rejects = new ArrayList<>();
         try (OneInputStreamOperatorTestHarness<SourceRecord, Row> harness = ProcessFunctionTestHarnesses
-                .forProcessFunction(new Parser(SchemaTest.schema("INTEGER", "CHAR(1)")))) {
+                .forProcessFunction(new Parser(SchemaTest.schema("INTEGER", "CHAR(1)"), false))) {
             harness.processElement(record, 0);
             SourceRecord empty = new SourceRecord();
             empty.data = new byte[0];

@@ -45,7 +45,7 @@ class SchemaTest {
             DataType type = (DataType) row[1];
             assertEquals(
                     org.apache.flink.table.api.Schema.newBuilder().column("C0", type).build(),
-                    schema((String) row[0]).viewSchema(),
+                    schema((String) row[0]).viewSchema(false),
                     (String) row[0]);
         }
     }

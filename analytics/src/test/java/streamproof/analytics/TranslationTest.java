@@ -85,8 +85,8 @@ class TranslationTest {
                                 List.of(
                                         Row.of(0, 0.1, "GOOD", before, true, "abc123", 2.5f),
                                         Row.of(2, 1e300, "FAIL", after, false, "x", -2.5f)),
-                                schema.rowType()),
-                        schema.viewSchema()));
+                                schema.rowType(false)),
+                        schema.viewSchema(false)));
         String insert = Script.statements(Files.readString(PROGRAMS.resolve("iot/values.flink.sql")))
                 .get(1);
         List<Row> rows = new ArrayList<>();
@@ -109,13 +109,8 @@ class TranslationTest {
     private static StreamTableEnvironment environment(StreamExecutionEnvironment env, Schema schema) {
         StreamTableEnvironment tables = StreamTableEnvironment.create(env);
         tables.getConfig().setLocalTimeZone(ZoneOffset.UTC);
-        Builder metadata = org.apache.flink.table.api.Schema.newBuilder().fromSchema(schema.viewSchema());
-        metadata.column("APPROXIMATE_ARRIVAL_TIME", "TIMESTAMP(3)");
-        metadata.column("PARTITION_KEY", "STRING");
-        metadata.column("SEQUENCE_NUMBER", "STRING");
-        metadata.column("SHARD_ID", "STRING");
-        create(tables, schema.source, schema.viewSchema());
-        create(tables, schema.source + "_WITH_METADATA", metadata.build());
+        create(tables, schema.source, schema.viewSchema(false));
+        create(tables, schema.sourceWithMetadata(), schema.viewSchema(true));
         create(
                 tables,
                 "error_stream",
