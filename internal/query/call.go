@@ -94,6 +94,17 @@ func (q *Query) coalesce(c *dialect.Call, args []operand) (operand, error) {
 	if len(args) < 2 {
 		return operand{}, refuse(c.Pos, "%s of one value", c.Name)
 	}
+	// Flink finds the common type by other rules than that of CASE.
+	for i, kind := 1, args[0].kind(); i < len(args); i++ {
+		next := args[i].kind()
+		if kind == next || next == null {
+			continue
+		}
+		if _, err := q.use(args[i].at, fmt.Sprintf("%s(%s, %s)", c.Name, kind, next)); err != nil {
+			return operand{}, err
+		}
+		kind, _ = widest(kind, next)
+	}
 	typ, err := q.common(args)
 	if err != nil {
 		return operand{}, err

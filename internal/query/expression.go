@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"streamproof/internal/dialect"
 	"streamproof/pipeline"
@@ -19,6 +20,7 @@ type operand struct {
 	// literal is a number as it is written, with its sign, or what a text says. It means nothing where isLiteral is not.
 	literal   string
 	isLiteral bool
+	isColumn  bool
 }
 
 // kind is the operand's name in forms.
@@ -129,7 +131,7 @@ func (q *Query) column(n *dialect.Name) (operand, error) {
 		if c.Alias != last.Name {
 			continue
 		}
-		o := operand{sqlite: Quote(c.Alias), typ: c.Type, at: n.Pos}
+		o := operand{sqlite: Quote(c.Alias), typ: c.Type, at: n.Pos, isColumn: true}
 		_, err := q.use(n.Pos, string(o.kind())+" column")
 		return o, err
 	}
@@ -315,7 +317,30 @@ func (q *Query) compare(at dialect.Position, op string, left, right operand) (op
 	if err := q.comparable(at, op, left, right); err != nil {
 		return operand{}, err
 	}
+	if isOrder(op) {
+		left, right = ordered(left), ordered(right)
+	}
 	return q.use(at, op, left, right)
+}
+
+// isOrder says whether an operator tells which of two is less.
+func isOrder(op string) bool { return strings.ContainsAny(op, "<>") && op != "<>" }
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// ordered is an operand where texts are put in order: the engine sees that Flink has the same order for it.
+func ordered(o operand) operand {
+	if o.kind() == text && (!o.isLiteral || !isASCII(o.literal)) {
+		o.sqlite = "f_ordered(" + o.sqlite + ")"
+	}
+	return o
 }
 
 func (q *Query) comparable(at dialect.Position, op string, left, right operand) error {
@@ -326,26 +351,30 @@ func (q *Query) comparable(at dialect.Position, op string, left, right operand) 
 	case a.isLiteral || !b.isLiteral && a.kind() > b.kind():
 		a, b = b, a
 	}
-	name := fmt.Sprintf("compare %s with %s", a.kind(), b.kind())
+	how := "equal"
+	if isOrder(op) {
+		how = "order"
+	}
+	name := fmt.Sprintf("%s %s with %s", how, a.kind(), b.kind())
 	isFloat := a.kind() == pipeline.Real || a.kind() == pipeline.Double
 	switch {
 	case b.isLiteral && b.kind() == text && a.kind() == pipeline.Timestamp:
 		if !isRecent(b.literal) {
 			return refuse(b.at, "a TIMESTAMP compared with %s: the judge knows 'yyyy-MM-dd HH:mm:ss' from 1970 on", b.sqlite)
 		}
-		name = "compare TIMESTAMP with a TEXT literal"
+		name = how + " TIMESTAMP with a TEXT literal"
 	case b.isLiteral && b.kind() == pipeline.Decimal && isFloat && strings.Trim(b.literal, "-0.") == "":
 		return refuse(b.at, "a float compared with %s, of which Flink says that -0 is less: write 0", b.literal)
 	case b.isLiteral && b.kind() == pipeline.Decimal:
-		name = fmt.Sprintf("compare %s with a DECIMAL literal", a.kind())
+		name = fmt.Sprintf("%s %s with a DECIMAL literal", how, a.kind())
 	case b.isLiteral && b.kind() == pipeline.Integer && isFloat:
 		const exactInReal = 1 << 24 // integers that a REAL holds exactly
 		if n, _ := strconv.Atoi(b.literal); n > exactInReal || n < -exactInReal {
 			return refuse(at, "a float compared with %s, which no REAL may be", b.literal)
 		}
-		name = fmt.Sprintf("compare %s with an INTEGER literal", a.kind())
+		name = fmt.Sprintf("%s %s with an INTEGER literal", how, a.kind())
 	case a.kind() > b.kind():
-		name = fmt.Sprintf("compare %s with %s", b.kind(), a.kind())
+		name = fmt.Sprintf("%s %s with %s", how, b.kind(), a.kind())
 	}
 	if a.kind() == pipeline.Boolean && op != "=" && op != "<>" {
 		return refuse(at, "%s of BOOLEANs", op)
@@ -392,6 +421,9 @@ func (q *Query) between(x *dialect.Between) (operand, error) {
 		if err := q.comparable(x.OpPos, "<=", operands[0], limit); err != nil {
 			return operand{}, err
 		}
+	}
+	for i, o := range operands {
+		operands[i] = ordered(o)
 	}
 	name := "BETWEEN"
 	if x.Symmetric {
@@ -550,6 +582,8 @@ func (q *Query) cast(x *dialect.Cast) (operand, error) {
 	target := operand{typ: to}.kind()
 	name := fmt.Sprintf("TRY_CAST(%s AS %s)", o.kind(), target)
 	switch {
+	case o.kind() == pipeline.Timestamp && !o.isColumn:
+		return o, refuse(x.Pos, "%s of what is no column: it may have digits behind the seconds", name)
 	case !x.Try:
 		return o, refuse(x.Pos, "CAST, which the job does not take: use TRY_CAST")
 	case to.Kind == pipeline.Char, to.Length > 0 && o.kind() != text:
