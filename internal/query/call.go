@@ -97,7 +97,7 @@ func (q *Query) coalesce(c *dialect.Call, args []operand) (operand, error) {
 	// Flink finds the common type by other rules than that of CASE.
 	for i, kind := 1, args[0].kind(); i < len(args); i++ {
 		next := args[i].kind()
-		if kind == next || next == null {
+		if kind == next && kind != null {
 			continue
 		}
 		if _, err := q.use(args[i].at, fmt.Sprintf("%s(%s, %s)", c.Name, kind, next)); err != nil {

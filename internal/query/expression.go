@@ -305,7 +305,7 @@ func (q *Query) arithmetic(b *dialect.Binary, left, right operand) (operand, err
 func (q *Query) shift(b *dialect.Binary, left operand, i *dialect.Interval) (operand, error) {
 	unit := map[string]int64{"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}[i.Unit.From]
 	n, err := strconv.ParseInt(i.Value, 10, 16)
-	if err != nil || unit == 0 || i.Unit.To != "" || i.Unit.FromArgs != "" {
+	if err != nil || n < 0 || unit == 0 || i.Unit.To != "" || i.Unit.FromArgs != "" {
 		return operand{}, refuse(i.Pos, "%s: the judge knows whole SECONDs, MINUTEs, HOURs and DAYs", dialect.Print(i))
 	}
 	by := operand{sqlite: strconv.FormatInt(n*unit, 10), typ: pipeline.Type{Kind: interval}}
