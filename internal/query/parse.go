@@ -2,8 +2,7 @@ package query
 
 import (
 	"fmt"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 
 	"streamproof/internal/dialect"
@@ -17,8 +16,22 @@ type Query struct {
 	Output row.Schema
 	// Source are the records that it reads.
 	Source pipeline.Schema
-	// Filtered is the SELECT as it stands in what Flink runs, Unfiltered the same without its WHERE.
+	// Filtered is what SQLite is told of the SELECT, Unfiltered the same without its WHERE.
 	Filtered, Unfiltered string
+
+	text string          // what Flink runs
+	from string          // what the source is called before a column's name
+	used map[string]bool // the forms
+}
+
+// Forms are the names of all forms that the query is made of.
+func (q *Query) Forms() []string {
+	var names []string
+	for name := range q.used {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Compile checks a pipeline's query against its schema and against what the judge knows to compute as Flink does: all that
@@ -69,14 +82,9 @@ func Compile(p *pipeline.Pipeline) (*Query, error) {
 	case len(into.Columns) > 0:
 		return nil, unexpected(into.Columns[0].Pos, into.Columns[0].Name)
 	}
-	q := &Query{Output: output, Source: p.Schema}
-	if err := q.check(s); err != nil {
+	q := &Query{Output: output, Source: p.Schema, text: text, used: map[string]bool{}}
+	if err := q.compile(s); err != nil {
 		return nil, err
-	}
-	from, to := s.Pos.Offset, s.EndPos.Offset
-	q.Filtered, q.Unfiltered = text[from:to], text[from:to]
-	if s.Where != nil {
-		q.Unfiltered = text[from:s.WherePos.Offset]
 	}
 	return q, nil
 }
@@ -90,187 +98,77 @@ func unexpected(at dialect.Position, token string) error {
 	return notKnown(fault(at, "unexpected token %q", token))
 }
 
-func (q *Query) check(s *dialect.Select) error {
+// compile makes of the SELECT what SQLite runs: the same tree, where each part is one of the forms.
+func (q *Query) compile(s *dialect.Select) error {
 	from := s.From
 	switch {
 	case s.Distinct:
-		return unexpected(s.DistinctPos, "DISTINCT")
+		return refuse(s.DistinctPos, "DISTINCT, which is computed over several rows")
 	case len(s.GroupBy) > 0:
-		return unexpected(s.GroupPos, "GROUP")
+		return refuse(s.GroupPos, "GROUP BY, which is computed over several rows")
 	case s.Having != nil:
-		return unexpected(s.Having.Start(), "HAVING")
+		return refuse(s.Having.Start(), "HAVING, which is computed over several rows")
 	case from.Query != nil:
 		return unexpected(from.Pos, "(")
 	case from.Tumble != nil:
-		return unexpected(from.Pos, "TABLE")
-	case from.Alias != nil:
-		return unexpected(from.Alias.Pos, from.Alias.Name)
-	case from.Table.Quoted:
+		return refuse(from.Pos, "a window, which is computed over several rows")
+	case q.isQuoted(*from.Table):
 		return unexpected(from.Table.Pos, from.Table.Name)
 	case from.Table.Name != q.Source.Source:
 		return fault(s.Pos, "it reads %s, and the schema's source is %s", from.Table.Name, q.Source.Source)
-	case len(s.Items) != len(q.Output):
-		return fault(s.Pos, "%d columns are selected for %d of the destination", len(s.Items), len(q.Output))
 	}
-	for i, item := range s.Items {
-		name, from, err := q.column(item.X)
-		if err != nil {
-			return err
+	q.from = from.Table.Name
+	if from.Alias != nil {
+		if q.isQuoted(*from.Alias) {
+			return unexpected(from.Alias.Pos, from.Alias.Name)
 		}
-		if item.Alias != nil && item.Alias.Quoted {
+		q.from = from.Alias.Name
+	}
+	var xs []dialect.Expr
+	for _, item := range s.Items {
+		if item.Alias != nil && q.isQuoted(*item.Alias) {
 			return unexpected(item.Alias.Pos, item.Alias.Name)
 		}
-		if to := q.Output[i].Type; !assignable(from, to) {
-			return fault(item.X.Start(), "the judge does not know how Flink turns %s %s into %s %s", name, from, q.Output[i].Alias, to)
-		}
-	}
-	if s.Where == nil {
-		return nil
-	}
-	return q.checkCondition(s.Where)
-}
-
-func (q *Query) checkCondition(x dialect.Expr) error {
-	switch x := x.(type) {
-	case *dialect.Unary:
-		if x.Op == "NOT" {
-			return q.checkCondition(x.X)
-		}
-	case *dialect.Binary:
-		switch x.Op {
-		case "AND", "OR":
-			if err := q.checkCondition(x.Left); err != nil {
-				return err
+		if star, ok := item.X.(*dialect.Star); ok && star.Of == nil {
+			for _, c := range q.Source.Columns {
+				column := &dialect.Name{Parts: []dialect.Ident{{Name: c.Alias, Pos: star.Pos}}}
+				column.Pos = star.Pos
+				xs = append(xs, column)
 			}
-			return q.checkCondition(x.Right)
-		case "=", "<>", "<", ">", "<=", ">=":
-			return q.checkComparison(x)
-		}
-	case *dialect.Is:
-		if x.What != "NULL" {
-			return unexpected(x.OpPos, "IS")
-		}
-		if number(x.X) != "" {
-			return fault(x.Pos, "IS NULL asks for a column")
-		}
-		_, _, err := q.column(x.X)
-		return err
-	}
-	return unknown(x)
-}
-
-// unknown refuses an expression at the token that makes it one that the judge does not know.
-func unknown(x dialect.Expr) error {
-	switch x := x.(type) {
-	case *dialect.Binary:
-		return unexpected(x.OpPos, x.Op)
-	case *dialect.Is:
-		return unexpected(x.OpPos, "IS")
-	case *dialect.Like:
-		return unexpected(x.OpPos, x.Op)
-	case *dialect.In:
-		return unexpected(x.OpPos, "IN")
-	case *dialect.Between:
-		return unexpected(x.OpPos, "BETWEEN")
-	case *dialect.Call:
-		return unexpected(x.ParenPos, "(")
-	default:
-		return unexpected(x.Start(), dialect.Print(x))
-	}
-}
-
-// checkComparison lets through what Flink and SQLite were seen to agree on: numbers of one family with each other, and
-// numbers with literals that both read as the same value. Text and timestamps are compared by other rules in each.
-func (q *Query) checkComparison(c *dialect.Binary) error {
-	var families [2]pipeline.Kind
-	var numbers [2]string
-	for i, x := range []dialect.Expr{c.Left, c.Right} {
-		if numbers[i] = number(x); numbers[i] != "" {
 			continue
 		}
-		name, t, err := q.column(x)
+		xs = append(xs, item.X)
+	}
+	if len(xs) != len(q.Output) {
+		return fault(s.Pos, "%d columns are selected for %d of the destination", len(xs), len(q.Output))
+	}
+	items := make([]string, len(xs))
+	for i, x := range xs {
+		o, err := q.expression(x)
 		if err != nil {
 			return err
 		}
-		switch t.Kind {
-		case pipeline.Integer, pipeline.BigInt:
-			families[i] = pipeline.BigInt
-		case pipeline.Real, pipeline.Double:
-			families[i] = pipeline.Double
-		default:
-			return fault(c.Pos, "the judge does not know to compare %s %s as Flink does", name, t)
+		to := operand{typ: q.Output[i].Type}.kind()
+		converted, err := q.convert(o, to)
+		if err != nil || o.kind() == null {
+			return fault(x.Start(), "the judge does not know how Flink turns %s %s into %s %s", dialect.Print(x), o.kind(), q.Output[i].Alias, to)
 		}
+		items[i] = converted.sqlite
 	}
-	switch {
-	case families[0] == "" && families[1] == "":
-		return fault(c.Pos, "a comparison of two literals")
-	case families[0] == "":
-		return checkLiteral(numbers[0], families[1], c.Pos)
-	case families[1] == "":
-		return checkLiteral(numbers[1], families[0], c.Pos)
-	case families[0] != families[1]:
-		return fault(c.Pos, "the judge does not know to compare an integer with a float as Flink does")
+	q.Unfiltered = fmt.Sprintf("SELECT %s FROM %s", strings.Join(items, ", "), Quote(q.Source.Source))
+	q.Filtered = q.Unfiltered
+	if s.Where != nil {
+		where, err := q.condition(s.Where)
+		if err != nil {
+			return err
+		}
+		q.Filtered += " WHERE " + where.sqlite
 	}
 	return nil
 }
 
-var plainNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
+// isQuoted says whether a name is in other quotes than Flink's.
+func (q *Query) isQuoted(id dialect.Ident) bool { return id.Quoted && q.text[id.Pos.Offset] != '`' }
 
-// number is a literal with its sign, in the one form that the judge knows; empty for anything else.
-func number(x dialect.Expr) string {
-	sign := ""
-	if u, ok := x.(*dialect.Unary); ok && u.Op == "-" {
-		sign, x = "-", u.X
-	}
-	l, ok := x.(*dialect.Literal)
-	if !ok || l.Kind != dialect.NumberLiteral || !plainNumber.MatchString(l.Text) {
-		return ""
-	}
-	return sign + l.Text
-}
-
-// checkLiteral keeps literals to those that a 32-bit integer, or a double, holds exactly as written.
-func checkLiteral(number string, against pipeline.Kind, at dialect.Position) error {
-	const exactInFloat = 1 << 24 // integers that a REAL holds exactly
-	if n, err := strconv.ParseInt(number, 10, 32); err == nil {
-		if against == pipeline.Double && (n > exactInFloat || n < -exactInFloat) {
-			return fault(at, "the judge does not know to compare a float with %s as Flink does", number)
-		}
-		return nil
-	}
-	if digits := strings.Trim(strings.ReplaceAll(number, ".", ""), "-0"); !strings.Contains(number, ".") || len(digits) > 15 {
-		return fault(at, "the number %s is longer than the judge knows to compare as Flink does", number)
-	}
-	return nil
-}
-
-// column finds a column by its alias, in the alias's own case, as Flink does; SQLite would take any case, and an unknown name in quotes for text.
-func (q *Query) column(x dialect.Expr) (string, pipeline.Type, error) {
-	n, ok := x.(*dialect.Name)
-	if !ok || len(n.Parts) > 1 || n.Parts[0].Quoted {
-		return "", pipeline.Type{}, unknown(x)
-	}
-	name := n.Parts[0].Name
-	for _, c := range q.Source.Columns {
-		if c.Alias == name {
-			return name, c.Type, nil
-		}
-	}
-	return "", pipeline.Type{}, fault(n.Pos, "%s has no column %s", q.Source.Source, name)
-}
-
-// assignable says whether a value of one type is the same value in the other, in both engines.
-func assignable(from, to pipeline.Type) bool {
-	switch to.Kind {
-	case pipeline.BigInt:
-		return from.Kind == pipeline.Integer || from.Kind == pipeline.BigInt
-	case pipeline.Double:
-		return from.Kind == pipeline.Real || from.Kind == pipeline.Double
-	case pipeline.VarChar:
-		return from.Kind == pipeline.VarChar && (to.Length == 0 || from.Length != 0 && from.Length <= to.Length)
-	case pipeline.Boolean:
-		return false // SQLite has no such type
-	default:
-		return from == to
-	}
-}
+// Quote gives a name as SQLite has it, whatever word it is.
+func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

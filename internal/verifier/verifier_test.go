@@ -395,7 +395,7 @@ func TestUndecided(t *testing.T) {
 		}, "it was changed after it was published"},
 		"a query that the judge does not know": {func(t *testing.T, m *memory) {
 			other := *embedded(t)
-			other.SQL = bytes.Replace(other.SQL, []byte("COL0 < 3"), []byte("COL8 LIKE 'N'"), 1)
+			other.SQL = bytes.Replace(other.SQL, []byte("COL0 < 3"), []byte("COL8 SIMILAR TO 'N'"), 1)
 			m.publish(t, &other)
 			tick := tickAt(&other, 0)
 			m.keep(t, tick)

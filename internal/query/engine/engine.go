@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"modernc.org/sqlite"
 	"modernc.org/sqlite/vtab"
@@ -31,6 +33,8 @@ type Engine struct {
 	table *table
 	// The statements, prepared once: [0] unfiltered, [1] filtered.
 	statements [2]driver.Stmt
+	// fault says what of the row could not be computed as Flink does.
+	fault error
 }
 
 // Open makes an engine for the query. Close frees it.
@@ -38,15 +42,15 @@ func Open(q *query.Query) (*Engine, error) {
 	e := &Engine{query: q, table: &table{schema: q.Source}}
 	// A driver of its own, so that no module is registered for the whole process.
 	d := &sqlite.Driver{}
-	if err := d.RegisterModule("records", module{e.table}); err != nil {
-		return nil, fmt.Errorf("register the records in SQLite: %w", err)
+	if err := errors.Join(d.RegisterModule("records", module{e.table}), e.register(d)); err != nil {
+		return nil, fmt.Errorf("register the records and the functions in SQLite: %w", err)
 	}
 	conn, err := d.Open(":memory:")
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	e.conn = conn
-	create, err := conn.Prepare(fmt.Sprintf("CREATE VIRTUAL TABLE %s USING records", q.Source.Source))
+	create, err := conn.Prepare(fmt.Sprintf("CREATE VIRTUAL TABLE %s USING records", query.Quote(q.Source.Source)))
 	if err == nil {
 		_, err = create.(driver.StmtExecContext).ExecContext(context.Background(), nil)
 		err = errors.Join(err, create.Close())
@@ -74,13 +78,16 @@ func (e *Engine) Close() error {
 }
 
 // Rows runs the query over the records and hands the key (see package row) of every resulting row to emit; the key is
-// valid only during the call. Where filtered is false, the query runs without its WHERE.
+// valid only during the call. Where filtered is false, the query runs without its WHERE, and leaves out the rows that it
+// cannot give then: Flink, which has the WHERE, may never have computed them.
+//
+// An error says that one of the rows cannot be known: Flink's job would stop, or reject it, or it is not certain what it gives.
 func (e *Engine) Rows(records Records, filtered bool, emit func(key []byte)) (err error) {
 	statement := e.statements[0]
 	if filtered {
 		statement = e.statements[1]
 	}
-	e.table.records = records
+	e.table.records, e.fault = records, nil
 	defer func() { e.table.records = nil }()
 	rows, err := statement.(driver.StmtQueryContext).QueryContext(context.Background(), nil)
 	if err != nil {
@@ -91,19 +98,48 @@ func (e *Engine) Rows(records Records, filtered bool, emit func(key []byte)) (er
 	anys := make([]any, len(values))
 	var key []byte
 	for {
-		if err := rows.Next(values); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
+		err := rows.Next(values)
+		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("run the query: %w", err)
 		}
-		for i, v := range values {
-			anys[i] = v
+		fault := e.fault
+		e.fault = nil
+		if fault != nil && filtered {
+			return fmt.Errorf("the judge does not know to compute this as Flink does: %w", fault)
 		}
-		if key, err = e.query.Output.AppendValues(key[:0], anys); err != nil {
-			return fmt.Errorf("result of the query: %w", err)
+		if err != nil {
+			return nil
 		}
-		emit(key)
+		if fault == nil {
+			key, fault = e.appendKey(key[:0], values, anys)
+		}
+		switch {
+		case fault == nil:
+			emit(key)
+		case filtered:
+			return fmt.Errorf("result of the query: %w", fault)
+		}
 	}
+}
+
+// appendKey gives the row's key, or says why no line can be it for certain.
+func (e *Engine) appendKey(key []byte, values []driver.Value, anys []any) ([]byte, error) {
+	for i, v := range values {
+		anys[i] = v
+		switch kind := e.query.Output[i].Type.Kind; {
+		case v == nil && (kind == pipeline.Char || kind == pipeline.VarChar || len(values) == 1):
+			// The same query may write JSON, where it reads as NULL.
+			return key, fmt.Errorf("column %s: a NULL that reads as empty text in CSV", e.query.Output[i].Name)
+		case v == nil:
+		case kind == pipeline.Boolean:
+			anys[i] = strconv.FormatBool(v == int64(1))
+		case kind == pipeline.Char:
+			if text, ok := v.(string); ok && utf8.RuneCountInString(text) != e.query.Output[i].Type.Length {
+				return key, fmt.Errorf("column %s: %q is not of %s, and becomes a reject", e.query.Output[i].Name, text, e.query.Output[i].Type)
+			}
+		}
+	}
+	return e.query.Output.AppendValues(key, anys)
 }
 
 // module, table and cursor show the records to SQLite as a virtual table. A table is read by one statement at a time.
@@ -116,14 +152,14 @@ func (m module) Create(ctx vtab.Context, args []string) (vtab.Table, error) {
 func (m module) Connect(ctx vtab.Context, _ []string) (vtab.Table, error) {
 	var columns []string
 	for _, c := range m.table.schema.Columns {
-		columns = append(columns, c.Alias+" "+affinity(c.Type.Kind))
+		columns = append(columns, query.Quote(c.Alias)+" "+affinity(c.Type.Kind))
 	}
 	return m.table, ctx.Declare("CREATE TABLE t (" + strings.Join(columns, ", ") + ")")
 }
 
 func affinity(kind pipeline.Kind) string {
 	switch kind {
-	case pipeline.Integer, pipeline.BigInt:
+	case pipeline.Integer, pipeline.BigInt, pipeline.Boolean:
 		return "INTEGER"
 	case pipeline.Real, pipeline.Double:
 		return "REAL"
@@ -171,6 +207,11 @@ func (c *cursor) Column(i int) (vtab.Value, error) {
 		return strconv.ParseFloat(string(text), 32)
 	case pipeline.Double:
 		return strconv.ParseFloat(string(text), 64)
+	case pipeline.Boolean:
+		if bytes.EqualFold(text, []byte("true")) {
+			return int64(1), nil
+		}
+		return int64(0), nil
 	default:
 		return string(text), nil
 	}

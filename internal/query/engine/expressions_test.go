@@ -1,0 +1,146 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"streamproof/internal/query"
+	"streamproof/internal/query/engine"
+	"streamproof/internal/row"
+	"streamproof/pipeline"
+)
+
+// An expression is an entry of the table that the Flink job's ExpressionsTest computes, too.
+type expression struct {
+	SQL  string `json:"sql"`
+	Type string `json:"type"`
+	// Form is what of the judge's list it stands for; empty where the judge refuses it.
+	Form string `json:"form,omitempty"`
+	// Refused is why the judge does not compute it.
+	Refused string `json:"refused,omitempty"`
+	// Unknown are the numbers of the rows of which the judge says that it does not know them.
+	Unknown []int `json:"unknown,omitempty"`
+}
+
+const table = "../testdata/"
+
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(table + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func expressions(t *testing.T) []expression {
+	t.Helper()
+	var all []expression
+	if err := json.Unmarshal(read(t, "expressions.json"), &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// flinkLines gives what Flink's job writes for each row, by the expression.
+func flinkLines(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	for block := range strings.SplitSeq(strings.TrimSuffix(string(read(t, "flink.golden")), "\n\n"), "\n\n") {
+		lines := strings.Split(block, "\n")
+		all[lines[0]] = lines[1:]
+	}
+	return all
+}
+
+func compileExpression(t *testing.T, x expression) (*query.Query, error) {
+	t.Helper()
+	typ := strings.Replace(x.Type, "REAL", "FLOAT", 1)
+	p, err := pipeline.Parse(read(t, "schema.json"), fmt.Appendf(nil, "CREATE TABLE R (N INTEGER, X %s); INSERT INTO R SELECT N, %s FROM S", typ, x.SQL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return query.Compile(p)
+}
+
+// The judge gives what Flink's job writes, value by value, for all that it says it knows; and it knows no form of which
+// the table has no expression. The rows are read as the verifier reads those of S3.
+func TestExpressionsAreComputedAsFlinkDoes(t *testing.T) {
+	t.Parallel()
+	flink := flinkLines(t)
+	used := map[string]bool{}
+	computed, refused := 0, 0
+	records := strings.Split(strings.TrimSuffix(string(read(t, "rows.csv")), "\n"), "\n")
+	for _, x := range expressions(t) {
+		lines := flink[x.SQL+": "+x.Type]
+		q, err := compileExpression(t, x)
+		switch {
+		case err != nil:
+			refused++
+			if x.Refused == "" || !strings.Contains(err.Error(), x.Refused) || x.Form != "" {
+				t.Errorf("%s: got error %v, want one with %q", x.SQL, err, x.Refused)
+			}
+			continue
+		case x.Refused != "":
+			t.Errorf("%s: it is taken, and was to be refused: %s", x.SQL, x.Refused)
+			continue
+		case !slices.Contains(q.Forms(), x.Form):
+			t.Errorf("%s is made of %q, and not of %q", x.SQL, q.Forms(), x.Form)
+		case len(lines) != len(records):
+			t.Errorf("%s: Flink gives %d rows of %d", x.SQL, len(lines), len(records))
+			continue
+		}
+		computed++
+		for _, form := range q.Forms() {
+			used[form] = true
+		}
+		if got := compareRows(t, x, q, records, lines); !slices.Equal(got, x.Unknown) {
+			t.Errorf("%s: the judge does not know rows %v, want %v", x.SQL, got, x.Unknown)
+		}
+	}
+	for _, form := range query.Forms() {
+		if !used[form] {
+			t.Errorf("the judge knows %s, and the table has no expression of it", form)
+		}
+	}
+	if computed < 45 || computed+refused < 60 {
+		t.Errorf("the table has %d expressions that are computed, and %d that are refused", computed, refused)
+	}
+	t.Logf("%d computed, %d refused, %d forms", computed, refused, len(query.Forms()))
+}
+
+// compareRows gives the numbers of the rows that the judge does not know.
+func compareRows(t *testing.T, x expression, q *query.Query, given, lines []string) []int {
+	t.Helper()
+	sql, err := engine.Open(q)
+	if err != nil {
+		t.Fatalf("%s: %v", x.SQL, err)
+	}
+	defer sql.Close()
+	var unknown []int
+	for i, record := range given {
+		var got [][]byte
+		err := sql.Rows(&records{lines: []string{record}}, true, func(key []byte) { got = append(got, slices.Clone(key)) })
+		if err != nil {
+			unknown = append(unknown, i+1)
+			continue
+		}
+		want, err := q.Output.Append(nil, []byte(lines[i]))
+		if err != nil || len(got) != 1 || !slices.Equal(got[0], want) {
+			t.Errorf("%s: of %s the judge makes %s, and Flink %s (%v)", x.SQL, record, formats(q.Output, got), lines[i], err)
+		}
+	}
+	return unknown
+}
+
+func formats(output row.Schema, keys [][]byte) string {
+	var all []string
+	for _, key := range keys {
+		all = append(all, output.Format(key))
+	}
+	return strings.Join(all, " and ")
+}
