@@ -449,7 +449,7 @@ func faultsInFlow(t *testing.T, r *rig) {
 			}
 			return "ServiceUnavailableException"
 		},
-		Answer: func(string) bool { return lost.Add(1) == 4 },
+		Answer: func(stream string) bool { return stream == r.Outputs.DeliveryStreamName && lost.Add(1) == 1 },
 		Write: func(ctx context.Context, o firehose.Object, put func(firehose.Object) error) error {
 			if late.Add(1)%3 == 0 {
 				select {
