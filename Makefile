@@ -52,9 +52,11 @@ lint: setup bin/golangci-lint ## check Go code, the template and the shell scrip
 	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet ./...
 	bin/golangci-lint run ./...
-	sam validate
+	sam validate --lint
 	cfn-lint template.yaml
 	@tools/venv .checkov tools/checkov.txt
+	@mkdir -p .aws-sam
+	sed '/^    Condition: /d' template.yaml >.aws-sam/unconditional.yaml
 	.checkov/bin/checkov --config-file tools/checkov.yaml
 	sh -n tools/check && sh -n tools/venv && bash -n .ci/run
 
