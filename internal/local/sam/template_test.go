@@ -1,0 +1,219 @@
+package sam_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+type template struct {
+	Metadata struct {
+		Interface struct {
+			ParameterGroups []struct {
+				Parameters []string `yaml:"Parameters"`
+			} `yaml:"ParameterGroups"`
+		} `yaml:"AWS::CloudFormation::Interface"`
+	} `yaml:"Metadata"`
+	Parameters map[string]map[string]any `yaml:"Parameters"`
+	Resources  map[string]struct {
+		Type       string         `yaml:"Type"`
+		Properties map[string]any `yaml:"Properties"`
+	} `yaml:"Resources"`
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// parse reads the template; of a function, as !Ref, its argument is left.
+func parse(t *testing.T, text string) (parsed template) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(text), &parsed); err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// TestParameters: each is in one group, described, held to something that it says, used, and in the runbook's table of changes.
+func TestParameters(t *testing.T) {
+	text := read(t, "template.yaml")
+	parsed := parse(t, text)
+	_, uses, _ := strings.Cut(text, "\nRules:\n")
+	_, table, _ := strings.Cut(read(t, "docs/operations.md"), "### What a change of a parameter does")
+	table, _, _ = strings.Cut(table, "\n\n**")
+	groups := map[string]int{}
+	for _, group := range parsed.Metadata.Interface.ParameterGroups {
+		for _, name := range group.Parameters {
+			groups[name]++
+		}
+	}
+	for name, p := range parsed.Parameters {
+		if groups[name] != 1 {
+			t.Errorf("%s is in %d groups", name, groups[name])
+		}
+		if description, _ := p["Description"].(string); description == "" {
+			t.Errorf("%s has no description", name)
+		}
+		if p["AllowedValues"] == nil && p["AllowedPattern"] == nil && p["MinValue"] == nil {
+			t.Errorf("%s takes anything", name)
+		}
+		if constraint, _ := p["ConstraintDescription"].(string); !strings.HasPrefix(constraint, "must be ") {
+			t.Errorf("%s does not say what it must be", name) // CloudFormation puts its name before this
+		}
+		if !regexp.MustCompile(`(!Ref ` + name + `\b|\$\{` + name + `\})`).MatchString(uses) {
+			t.Errorf("%s is not used", name)
+		}
+		if !regexp.MustCompile("(?m)^\\|[^|]*`" + name + "`[^|]*\\|").MatchString(table) {
+			t.Errorf("docs/operations.md does not say what a change of %s does", name)
+		}
+	}
+	for name := range groups {
+		if parsed.Parameters[name] == nil {
+			t.Errorf("group of %s, which is no parameter", name)
+		}
+	}
+	for _, override := range regexp.MustCompile(`"([A-Z]\w+)=[^"]*"`).FindAllStringSubmatch(read(t, "samconfig.toml"), -1) {
+		if parsed.Parameters[override[1]] == nil {
+			t.Errorf("samconfig.toml sets %s, which is no parameter", override[1])
+		}
+	}
+}
+
+// TestAlarms: each goes to the topic, says what no data is, is on the dashboard, and stands in the runbook.
+func TestAlarms(t *testing.T) {
+	parsed := parse(t, read(t, "template.yaml"))
+	docs := read(t, "docs/operations.md")
+	dashboard := fmt.Sprint(parsed.Resources["Dashboard"].Properties["DashboardBody"])
+	alarms := map[string]bool{}
+	for name, resource := range parsed.Resources {
+		if resource.Type != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		alarms[name] = true
+		p := resource.Properties
+		for _, key := range []string{"AlarmActions", "OKActions"} {
+			if got, want := fmt.Sprint(p[key]), "[AlarmTopic]"; got != want {
+				t.Errorf("%s of %s are %s, want %s", key, name, got, want)
+			}
+		}
+		if p["TreatMissingData"] == nil {
+			t.Errorf("%s does not say what no data is", name)
+		}
+		if description := fmt.Sprint(p["AlarmDescription"]); !strings.HasSuffix(description, " Runbook: docs/operations.md, "+name+".") {
+			t.Errorf("%s does not name its part of the runbook: %s", name, description)
+		}
+		if !strings.Contains(dashboard, "${"+name+".Arn}") {
+			t.Errorf("%s is not on the dashboard", name)
+		}
+		_, part, _ := strings.Cut(docs, "\n### "+name+"\n")
+		part, _, _ = strings.Cut(part, "\n### ")
+		for _, word := range []string{"means.", "look", "do", "ends", "data."} {
+			if !regexp.MustCompile(`(?i)\*\*[^*]*\b` + word).MatchString(part) {
+				t.Errorf("docs/operations.md does not say %q of %s", word, name)
+			}
+		}
+	}
+	if len(alarms) < 17 {
+		t.Errorf("only %d alarms", len(alarms))
+	}
+	for _, heading := range regexp.MustCompile(`(?m)^### (\w+Alarm)$`).FindAllStringSubmatch(docs, -1) {
+		if !alarms[heading[1]] {
+			t.Errorf("docs/operations.md has %s, which is no alarm", heading[1])
+		}
+	}
+}
+
+// TestPermissions: no role may do all of anything, or anything to all, and none can be had by a service for another account.
+func TestPermissions(t *testing.T) {
+	parsed := parse(t, read(t, "template.yaml"))
+	roles := 0
+	for name, resource := range parsed.Resources {
+		if resource.Type != "AWS::IAM::Role" {
+			continue
+		}
+		roles++
+		for _, s := range statements(resource.Properties["AssumeRolePolicyDocument"]) {
+			// Lambda's own trust policy takes none.
+			if trust := fmt.Sprint(s["Principal"]); s["Condition"] == nil && !strings.Contains(trust, "lambda.amazonaws.com") {
+				t.Errorf("%s is had by %s for whomever it asks", name, trust)
+			}
+		}
+		for _, s := range statements(resource.Properties["Policies"]) {
+			for _, action := range strung(s["Action"]) {
+				if strings.ContainsAny(action, "*?") {
+					t.Errorf("%s may do %s", name, action)
+				}
+				for _, to := range strung(s["Resource"]) {
+					onEmulator := action == "kinesis:GetRecords" && name == "AnalyticsRole" // which stream an iterator is of, it does not know
+					if strings.Trim(to, "*:/") == "" && !onEmulator {
+						t.Errorf("%s may do %s to %s", name, action, to)
+					}
+				}
+			}
+			if s["Effect"] != "Allow" || s["NotAction"] != nil || s["NotResource"] != nil {
+				t.Errorf("%s has %v", name, s)
+			}
+		}
+	}
+	if roles != 8 {
+		t.Errorf("%d roles, want 8: e2e/roles_test.go has a table of what each may", roles)
+	}
+}
+
+// TestNames: no resource has a name of its own, but for those that begin with the stack's; so two stacks can stand side by side.
+func TestNames(t *testing.T) {
+	for name, resource := range parse(t, read(t, "template.yaml")).Resources {
+		for _, key := range []string{
+			"Name", "AlarmName", "ApplicationName", "BucketName", "DashboardName", "DeliveryStreamName", "FunctionName", "GroupName", "LogStreamName",
+			"QueueName", "RoleName", "TopicName",
+		} {
+			named := fmt.Sprint(resource.Properties[key])
+			if resource.Properties[key] != nil && !strings.HasPrefix(named, "${AWS::StackName}-") && named != "Analytics" {
+				t.Errorf("%s %s is named %s", resource.Type, name, named)
+			}
+		}
+	}
+}
+
+// statements finds the statements of all policies in a value, in all branches of a condition.
+func statements(value any) (found []map[string]any) {
+	switch value := value.(type) {
+	case map[string]any:
+		if value["Effect"] != nil {
+			return []map[string]any{value}
+		}
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			found = append(found, statements(value[key])...)
+		}
+	case []any:
+		for _, each := range value {
+			found = append(found, statements(each)...)
+		}
+	}
+	return found
+}
+
+// strung is a text, or all those in a list, in all branches of a condition.
+func strung(value any) (all []string) {
+	switch value := value.(type) {
+	case string:
+		return []string{value}
+	case []any:
+		for _, each := range value {
+			all = append(all, strung(each)...)
+		}
+	}
+	return all
+}
