@@ -30,6 +30,8 @@ type Spec struct {
 	Restore               types.ApplicationRestoreType `json:"restore"`
 	Snapshot              string                       `json:"snapshot,omitempty"`
 	AllowNonRestoredState bool                         `json:"allowNonRestoredState"`
+	// NoSnapshots is whether the application is stopped without a snapshot.
+	NoSnapshots bool `json:"noSnapshots,omitempty"`
 }
 
 type describer interface {
@@ -87,6 +89,9 @@ func specOf(app *types.ApplicationDetail) (*Spec, error) {
 			spec.CheckpointInterval = time.Duration(aws.ToInt64(c.CheckpointInterval)) * time.Millisecond
 			spec.CheckpointMinPause = time.Duration(aws.ToInt64(c.MinPauseBetweenCheckpoints)) * time.Millisecond
 		}
+	}
+	if s := conf.ApplicationSnapshotConfigurationDescription; s != nil {
+		spec.NoSnapshots = !aws.ToBool(s.SnapshotsEnabled)
 	}
 	if run := conf.RunConfigurationDescription; run != nil {
 		if r := run.ApplicationRestoreConfigurationDescription; r != nil && r.ApplicationRestoreType != "" {

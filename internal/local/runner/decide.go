@@ -13,7 +13,7 @@ type Action string
 const (
 	Nothing Action = "nothing"
 	Start   Action = "start"
-	Stop    Action = "stop" // with a savepoint
+	Stop    Action = "stop" // with a savepoint, unless snapshots are off
 )
 
 // Last is what ran last, kept on disk so that a new runner goes on where another one ended.
@@ -39,8 +39,10 @@ func Decide(want *Spec, last *Last, alive bool, now, retryAt time.Time) Action {
 }
 
 // startsAnew tells whether the job starts without state. The run configuration stays with the application after it was
-// honoured, so it asks for that only at a start that somebody asked for, or in the version that first says it.
+// honoured, so it asks for that only at a start that somebody asked for, or in the version that first says it. And there is
+// none after a job that was stopped without a snapshot; one that died goes on from its checkpoint.
 func startsAnew(want Spec, last *Last) bool {
 	return last == nil ||
+		last.Spec.NoSnapshots && (last.Stopped || !reflect.DeepEqual(want, last.Spec)) ||
 		want.Restore == types.ApplicationRestoreTypeSkipRestoreFromSnapshot && (last.Stopped || last.Spec.Restore != want.Restore)
 }

@@ -51,12 +51,18 @@ func TestStartsAnew(t *testing.T) {
 	t.Parallel()
 	latest := Spec{Version: 1, Restore: types.ApplicationRestoreTypeRestoreFromLatestSnapshot}
 	skip := Spec{Version: 2, Restore: types.ApplicationRestoreTypeSkipRestoreFromSnapshot}
+	none := Spec{Version: 4, NoSnapshots: true, Restore: latest.Restore}
 	tests := []struct {
 		name string
 		want Spec
 		last *Last
 		anew bool
 	}{
+		{"snapshots are switched off", none, &Last{Spec: latest}, false},
+		{"new version, without snapshots", Spec{Version: 5, NoSnapshots: true, Restore: latest.Restore}, &Last{Spec: none}, true},
+		{"stopped without a snapshot", none, &Last{Spec: none, Stopped: true}, true},
+		{"died, without snapshots", none, &Last{Spec: none}, false},
+		{"snapshots are switched on again", Spec{Version: 5, Restore: latest.Restore}, &Last{Spec: none}, true},
 		{"first start", latest, nil, true},
 		{"from the latest snapshot", latest, &Last{Spec: latest, Stopped: true}, false},
 		{"new version", latest, &Last{Spec: latest}, false},

@@ -256,18 +256,21 @@ func (r *Runner) start(ctx context.Context, spec Spec) error {
 	return nil
 }
 
-// stop stops the job with a savepoint. Where none can be had, the next start is from the last checkpoint.
+// stop stops the job, with a savepoint unless snapshots are off. Where none can be had, the next start is from the last checkpoint.
 func (r *Runner) stop(ctx context.Context, stopped bool) error {
 	r.status.State = Stopping
 	if err := r.publish(ctx); err != nil {
 		return err
 	}
-	savepoint, err := r.savepoint(ctx)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		r.fail(fmt.Errorf("no savepoint of version %d, the next start is from its last checkpoint: %w", r.last.Spec.Version, err))
+	savepoint := ""
+	if !r.last.Spec.NoSnapshots {
+		var err error
+		if savepoint, err = r.savepoint(ctx); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			r.fail(fmt.Errorf("no savepoint of version %d, the next start is from its last checkpoint: %w", r.last.Spec.Version, err))
+		}
 	}
 	r.Log.Info("stopped", "version", r.last.Spec.Version, "savepoint", savepoint)
 	r.last.Stopped = stopped

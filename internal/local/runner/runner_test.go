@@ -79,6 +79,12 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 
+	without := detail()
+	without.ApplicationConfigurationDescription.ApplicationSnapshotConfigurationDescription = &types.ApplicationSnapshotConfigurationDescription{SnapshotsEnabled: aws.Bool(false)}
+	if got, err := describe(t.Context(), client(without, nil), "app"); err != nil || !got.NoSnapshots {
+		t.Errorf("got %+v, %v, want it without snapshots", got, err)
+	}
+
 	stopped := detail()
 	stopped.ApplicationStatus = types.ApplicationStatusReady
 	for name, c := range map[string]fakeApplications{
