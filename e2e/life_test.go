@@ -24,12 +24,15 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	analyticstypes "github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -86,7 +89,18 @@ func TestLife(t *testing.T) {
 			provenSoFar(t, s)
 		})
 	}
-	update("transform on, another format, compressed", map[string]string{"Transform": "CSV", "OutputFormat": "JSON", "Compression": "GZIP"})
+	update("transform on, another format, compressed, keyed as in the exercise", map[string]string{
+		"Transform": "CSV", "TransformDelimiter": "tab", "OutputFormat": "JSON", "Compression": "GZIP", "PartitionKey": "VendorID",
+	})
+	t.Run("one shard stays empty", func(t *testing.T) {
+		answer, raw, err := s.Produce(t.Context(), time.Now(), 100, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shard := answer.Shards["shardId-000000000001"]; len(answer.Shards) != 1 || shard.Records != 100 {
+			t.Errorf("all four keys hash into the second shard, and got %s", raw)
+		}
+	})
 	update("transform off, logs on, wider", map[string]string{
 		"AnalyticsLogLevel": "INFO", "DeliveryLogState": "ENABLED", "Parallelism": "2", "BufferIntervalSeconds": "2", "RetentionHours": "48",
 	})
@@ -115,6 +129,8 @@ func TestLife(t *testing.T) {
 		}
 	})
 	t.Run("side by side", func(t *testing.T) { sideBySide(t, s, built, quiet) })
+	t.Run("as in production", func(t *testing.T) { asInProduction(t, s, built) })
+	t.Run("in a bucket of one's own", func(t *testing.T) { inExistingBucket(t, s, built, quiet) })
 
 	r := provenSoFar(t, s)
 	t.Run("deleted", func(t *testing.T) {
@@ -175,6 +191,7 @@ func changeSets(t *testing.T, s *local.Stack) {
 		"must be the ARN of a key":               {"KmsKeyArn": "alias/mine"},
 		"AllowedValues":                          {"Parallelism": "3"},
 		"must be an e-mail address":              {"AlarmEmail": "nobody"},
+		"must be 1 to 200 shards":                {"ShardCount": "201"},
 		"must be the name of a bucket, or empty": {"ExistingBucket": "s3://mine"},
 	} {
 		if _, err := ask("refused", change); err == nil || !strings.Contains(err.Error(), want) {
@@ -268,6 +285,158 @@ func sideBySide(t *testing.T, s *local.Stack, built string, quiet map[string]str
 	}
 	if after := provenSoFar(t, s); after.Counts != before.Counts {
 		t.Errorf("the stack beside it was deleted, and the first one's verdict went from %s to %s", before.LastLine(), after.LastLine())
+	}
+}
+
+// asInProduction deploys a stack with what samconfig.toml has for production, and a key: the parameters reach what they are for.
+func asInProduction(t *testing.T, s *local.Stack, built string) {
+	const key = "arn:aws:kms:eu-west-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+	config, err := os.ReadFile(filepath.Join("..", "samconfig.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(config), "[production.deploy.parameters]")
+	section, _, _ = strings.Cut(section, "\n[")
+	parameters := map[string]string{"KmsKeyArn": key, "ScheduleState": "DISABLED", "DataOnDelete": "delete"}
+	for _, set := range regexp.MustCompile(`"([A-Z]\w+)=([^"]*)"`).FindAllStringSubmatch(section, -1) {
+		parameters[set[1]] = set[2]
+	}
+	if len(parameters) < 10 || parameters["StreamMode"] != "ON_DEMAND" || parameters["ExpireAfterDays"] == "" {
+		t.Fatalf("production is %v", parameters)
+	}
+	deploy(t, s, built, "production", parameters)
+	id, ctx := resources(t, s, "production"), t.Context()
+
+	stream := id["Stream"]
+	described, err := kinesis.NewFromConfig(s.AWS).DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &stream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := described.StreamDescriptionSummary; d.StreamModeDetails.StreamMode != kinesistypes.StreamModeOnDemand ||
+		aws.ToInt32(d.RetentionPeriodHours) != 72 || d.EncryptionType != kinesistypes.EncryptionTypeKms || aws.ToString(d.KeyId) != key {
+		t.Errorf("the stream is %+v", d)
+	}
+	for _, logicalID := range []string{"Delivery", "RejectsDelivery"} {
+		name := id[logicalID]
+		delivery, err := firehose.NewFromConfig(s.AWS).DescribeDeliveryStream(ctx, &firehose.DescribeDeliveryStreamInput{DeliveryStreamName: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := delivery.DeliveryStreamDescription.Destinations[0].ExtendedS3DestinationDescription
+		if to.CompressionFormat != firehosetypes.CompressionFormatGzip || aws.ToInt32(to.BufferingHints.SizeInMBs) != 64 ||
+			aws.ToInt32(to.BufferingHints.IntervalInSeconds) != 300 || !aws.ToBool(to.CloudWatchLoggingOptions.Enabled) {
+			t.Errorf("%s is %+v", logicalID, to)
+		}
+	}
+	name := id["Bucket"]
+	lifecycle, err := s.S3.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := map[string]int32{}
+	for _, rule := range lifecycle.Rules {
+		if rule.Expiration != nil && rule.Expiration.Days != nil {
+			expires[aws.ToString(rule.ID)] = *rule.Expiration.Days
+		}
+	}
+	if !maps.Equal(expires, map[string]int32{"settled": 90, "reports": 90}) {
+		t.Errorf("what expires is %v, want what is settled, and reports, after 90 days", expires)
+	}
+	encrypted, err := s.S3.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if by := encrypted.ServerSideEncryptionConfiguration.Rules[0].ApplyServerSideEncryptionByDefault; aws.ToString(by.KMSMasterKeyID) != key {
+		t.Errorf("the bucket is encrypted by %+v", by)
+	}
+	subscribed, err := sns.NewFromConfig(s.AWS).ListSubscriptionsByTopic(ctx, &sns.ListSubscriptionsByTopicInput{TopicArn: aws.String(id["AlarmTopic"])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := subscribed.Subscriptions; len(all) != 1 || aws.ToString(all[0].Endpoint) != parameters["AlarmEmail"] {
+		t.Errorf("the alarms are sent to %+v", all)
+	}
+	tags := func(role string) string {
+		out, err := iam.NewFromConfig(s.AWS).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
+			PolicySourceArn: aws.String("arn:aws:iam::000000000000:role/" + id[role]), ActionNames: []string{"s3:PutObjectTagging"},
+			ResourceArns: []string{"arn:aws:s3:::" + name + "/ledger/ticks/any"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out.EvaluationResults[0].EvalDecision)
+	}
+	for _, role := range everyRole {
+		if got, want := tags(role) == "allowed", role == verifierRole; got != want {
+			t.Errorf("%s may have ticks expire: %t, want %t", role, got, want)
+		}
+	}
+
+	other, err := stack.Open(ctx, s.AWS, "production")
+	if err != nil {
+		t.Fatal(err)
+	}
+	produceInto(t, other)
+	if _, raw, err := other.Verify(ctx); err != nil { // no local job runs for it, so nothing is delivered
+		t.Errorf("the verifier: %v: %s", err, raw)
+	}
+	if err := samOf(s, built, "production", nil).Delete(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left := named(t, s, "production"); len(left) > 0 {
+		t.Errorf("left of a stack that was deleted with its data: %s", left)
+	}
+}
+
+// inExistingBucket deploys a stack into a bucket that was there before, and deletes it: what is not the stack's stays as it is, and
+// so do the rows and the ledger.
+func inExistingBucket(t *testing.T, s *local.Stack, built string, quiet map[string]string) {
+	const name = "a-bucket-of-mine"
+	ctx := t.Context()
+	if _, err := s.S3.CreateBucket(ctx, &s3.CreateBucketInput{
+		Bucket: aws.String(name), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(s.Region)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(name), Key: aws.String("mine/photo"), Body: strings.NewReader("x")}); err != nil {
+		t.Fatal(err)
+	}
+	parameters := maps.Clone(quiet)
+	parameters["ExistingBucket"] = name
+	deploy(t, s, built, "guest", parameters)
+	if id := resources(t, s, "guest"); id["Bucket"] != "" || id["BucketPolicy"] != "" || id["DataBucket"] != name {
+		t.Errorf("the stack has made a bucket or a policy beside the one that it was given: %v", id)
+	}
+	guest, err := stack.Open(ctx, s.AWS, "guest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	produceInto(t, guest)
+	if err := samOf(s, built, "guest", nil).Delete(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left := named(t, s, "guest"); len(left) > 0 {
+		t.Errorf("left of a stack that was a guest in a bucket: %s", left)
+	}
+	out, err := s.S3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String(name)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tops := map[string]int{}
+	for _, object := range out.Contents {
+		top, _, _ := strings.Cut(*object.Key, "/")
+		tops[top]++
+	}
+	if tops["mine"] != 1 || tops["ledger"] < 3 || tops["code"] != 0 { // the owner, the pipeline and the tick
+		t.Errorf("left in the bucket by folder: %v", tops)
+	}
+}
+
+// produceInto has a stack that no local job runs for put a tick into its stream.
+func produceInto(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	if answer, raw, err := s.Produce(t.Context(), time.Now(), 100, 0); err != nil || answer.Acknowledged != 100 {
+		t.Errorf("the producer of %s: %v: %s", s.Name, err, raw)
 	}
 }
 

@@ -45,6 +45,8 @@ const (
 	verifierRole  = "VerifierRole"
 )
 
+var everyRole = []string{producerRole, scheduleRole, analyticsRole, deployerRole, deliveryRole, rejectsRole, transformRole, verifierRole}
+
 // A call is one of AWS, and who may make it: every other role is refused. It is made so that it does no harm where it is
 // allowed: what is there is written on condition that it is not, or the call lacks something that is looked at after
 // the permission.
@@ -60,9 +62,8 @@ type call struct {
 // roles has every role make every call: a role can do what is its own, and nothing else. That the emulator enforces IAM is
 // seen on the way, without which the other tests would prove nothing about permissions.
 func roles(t *testing.T, s *local.Stack) {
-	all := []string{producerRole, scheduleRole, analyticsRole, deployerRole, deliveryRole, rejectsRole, transformRole, verifierRole}
 	calls := callsOf(t, s)
-	for _, role := range all {
+	for _, role := range everyRole {
 		t.Run(role, func(t *testing.T) {
 			config := assume(t, s, role)
 			for _, c := range calls {
@@ -93,7 +94,7 @@ func roles(t *testing.T, s *local.Stack) {
 	}
 	for _, c := range calls {
 		for _, role := range c.allowed {
-			if !slices.Contains(all, role) {
+			if !slices.Contains(everyRole, role) {
 				t.Errorf("%s is allowed to %s, which is no role", c.name, role)
 			}
 		}
