@@ -36,6 +36,7 @@ bench: setup $(FLINK_PIPELINE)/pipeline.sql ## measure the parts and their peers
 	go test -run '^$$' -bench . -benchmem -timeout 30m $(UNIT)
 	go run ./bench
 	go run ./bench/transform
+	go run ./bench/start
 	$(MVN) --quiet test-compile exec:exec
 	go run ./bench/cost
 	go run ./bench/cost --set Transform=JSON
