@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
@@ -38,6 +39,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
 	"streamproof/internal/local"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/local/sam"
@@ -297,7 +299,7 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	}
 	_, section, _ := strings.Cut(string(config), "[production.deploy.parameters]")
 	section, _, _ = strings.Cut(section, "\n[")
-	parameters := map[string]string{"KmsKeyArn": key, "ScheduleState": "DISABLED", "DataOnDelete": "delete"}
+	parameters := map[string]string{"KmsKeyArn": key, "ScheduleState": "DISABLED", "DataOnDelete": "delete", "Prefix": "rides/all/"}
 	for _, set := range regexp.MustCompile(`"([A-Z]\w+)=([^"]*)"`).FindAllStringSubmatch(section, -1) {
 		parameters[set[1]] = set[2]
 	}
@@ -356,19 +358,32 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	if all := subscribed.Subscriptions; len(all) != 1 || aws.ToString(all[0].Endpoint) != parameters["AlarmEmail"] {
 		t.Errorf("the alarms are sent to %+v", all)
 	}
-	tags := func(role string) string {
-		out, err := iam.NewFromConfig(s.AWS).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
-			PolicySourceArn: aws.String("arn:aws:iam::000000000000:role/" + id[role]), ActionNames: []string{"s3:PutObjectTagging"},
-			ResourceArns: []string{"arn:aws:s3:::" + name + "/ledger/ticks/any"},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(out.EvaluationResults[0].EvalDecision)
-	}
-	for _, role := range everyRole {
-		if got, want := tags(role) == "allowed", role == verifierRole; got != want {
-			t.Errorf("%s may have ticks expire: %t, want %t", role, got, want)
+	// What a role may only with these parameters, and what none may with the key but through Kinesis and S3.
+	object, logGroup := "arn:aws:s3:::"+name+"/", "arn:aws:logs:"+s.Region+":000000000000:log-group:"
+	for _, question := range []struct{ action, resource, allowed string }{
+		{"s3:PutObjectTagging", object + parameters["Prefix"] + "2026/11/28/00/rows", verifierRole},
+		{"s3:PutObjectTagging", object + ledger.TicksPrefix + "any", verifierRole},
+		{"s3:PutObjectTagging", object + verifier.StateKey, ""},
+		{"s3:PutObject", object + "ledger/archive.json.gz", verifierRole},
+		{"s3:DeleteObject", object + ledger.TicksPrefix + "any", deployerRole},
+		{"s3:DeleteBucket", "arn:aws:s3:::" + name, deployerRole},
+		{"logs:PutLogEvents", logGroup + id["AnalyticsLogs"] + ":log-stream:" + id["AnalyticsLogStream"], analyticsRole},
+		{"logs:PutLogEvents", logGroup + id["DeliveryLogs"] + ":log-stream:" + id["DeliveryLogStream"], deliveryRole},
+		{"logs:PutLogEvents", logGroup + id["DeliveryLogs"] + ":log-stream:" + id["RejectsDeliveryLogStream"], rejectsRole},
+		{"kms:Decrypt", key, ""},
+		{"kms:CreateGrant", key, ""},
+	} {
+		for _, role := range everyRole {
+			out, err := iam.NewFromConfig(s.AWS).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
+				PolicySourceArn: aws.String("arn:aws:iam::000000000000:role/" + id[role]),
+				ActionNames:     []string{question.action}, ResourceArns: []string{question.resource},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := out.EvaluationResults[0].EvalDecision == iamtypes.PolicyEvaluationDecisionTypeAllowed, role == question.allowed; got != want {
+				t.Errorf("%s: %s on %s is allowed: %t, want %t", role, question.action, question.resource, got, want)
+			}
 		}
 	}
 
