@@ -1,6 +1,7 @@
 package sam_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -132,6 +133,36 @@ func TestAlarms(t *testing.T) {
 		if !alarms[heading[1]] {
 			t.Errorf("docs/operations.md has %s, which is no alarm", heading[1])
 		}
+	}
+}
+
+// TestDashboard: what CloudWatch is given is JSON, and no widget lies upon another.
+func TestDashboard(t *testing.T) {
+	body, _ := parse(t, read(t, "template.yaml")).Resources["Dashboard"].Properties["DashboardBody"].([]any)
+	if len(body) != 2 {
+		t.Fatalf("the dashboard has %d parts, want a text and what is put into it", len(body))
+	}
+	text := regexp.MustCompile(`\$\{(WhereScheduled|WhereComputed)\}`).ReplaceAllString(body[0].(string), "")
+	text = regexp.MustCompile(`\$\{[^}]*\}`).ReplaceAllString(text, "600")
+	var dashboard struct {
+		Widgets []struct{ X, Y, Width, Height int }
+	}
+	if err := json.Unmarshal([]byte(text), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	taken := map[[2]int]int{}
+	for i, w := range dashboard.Widgets {
+		for x := w.X; x < w.X+w.Width; x++ {
+			for y := w.Y; y < w.Y+w.Height; y++ {
+				if other, ok := taken[[2]int{x, y}]; ok || x >= 24 {
+					t.Fatalf("widget %d is at column %d and row %d, where widget %d or no column is", i, x, y, other)
+				}
+				taken[[2]int{x, y}] = i
+			}
+		}
+	}
+	if got, want := len(taken), 24*23; got != want {
+		t.Errorf("the widgets fill %d cells, want %d", got, want)
 	}
 }
 
