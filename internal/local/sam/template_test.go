@@ -11,7 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"streamproof/internal/verifier"
 )
 
 type template struct {
@@ -200,6 +203,49 @@ func TestPermissions(t *testing.T) {
 	}
 	if roles != 8 {
 		t.Errorf("%d roles, want 8: e2e/roles_test.go has a table of what each may", roles)
+	}
+}
+
+// TestAtRest: what holds records is encrypted, by the key where there is one; and in the bucket nothing expires but old versions, uploads
+// that broke off, reports, and what the verifier has tagged. The emulator would not tell: it leaves all of this out.
+func TestAtRest(t *testing.T) {
+	resources := parse(t, read(t, "template.yaml")).Resources
+	for name, want := range map[string]string{
+		"Stream":          "StreamEncryption:map[EncryptionType:KMS KeyId:[WithKey KmsKeyArn alias/aws/kinesis]]",
+		"Delivery":        "KeyARN:[WithKey KmsKeyArn AWS::NoValue] KeyType:[WithKey CUSTOMER_MANAGED_CMK AWS_OWNED_CMK]",
+		"RejectsDelivery": "KeyARN:[WithKey KmsKeyArn AWS::NoValue] KeyType:[WithKey CUSTOMER_MANAGED_CMK AWS_OWNED_CMK]",
+		"Bucket":          "KMSMasterKeyID:[WithKey KmsKeyArn AWS::NoValue] SSEAlgorithm:aws:kms",
+		"BucketPolicy":    "Action:s3:* Condition:map[Bool:map[aws:SecureTransport:false]] Effect:Deny Principal:*",
+	} {
+		if got := fmt.Sprint(resources[name].Properties); !strings.Contains(got, want) {
+			t.Errorf("%s has %s, want %s in it", name, got, want)
+		}
+	}
+	bucket := resources["Bucket"].Properties
+	if got, want := fmt.Sprint(bucket["PublicAccessBlockConfiguration"]), "map[BlockPublicAcls:true BlockPublicPolicy:true IgnorePublicAcls:true RestrictPublicBuckets:true]"; got != want {
+		t.Errorf("public access is %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(bucket["VersioningConfiguration"]), "map[Status:Enabled]"; got != want {
+		t.Errorf("versioning is %s, want %s", got, want)
+	}
+	lifecycle, _ := bucket["LifecycleConfiguration"].(map[string]any)
+	rules, _ := lifecycle["Rules"].([]any)
+	var got []string
+	for _, rule := range rules {
+		on := ""
+		if condition, ok := rule.([]any); ok {
+			on, rule = fmt.Sprint(condition[0])+": ", condition[1]
+		}
+		got = append(got, on+fmt.Sprint(rule))
+	}
+	want := []string{
+		"map[AbortIncompleteMultipartUpload:map[DaysAfterInitiation:1] Id:broken-uploads Status:Enabled]",
+		"map[ExpiredObjectDeleteMarker:true Id:former-versions NoncurrentVersionExpiration:map[NoncurrentDays:7] Status:Enabled]",
+		"WithExpiry: map[ExpirationInDays:ExpireAfterDays Id:settled Status:Enabled TagFilters:[map[Key:" + verifier.SettledTag + " Value:" + verifier.SettledValue + "]]]",
+		"WithExpiry: map[ExpirationInDays:ExpireAfterDays Id:reports Prefix:reports/ Status:Enabled]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
