@@ -238,7 +238,7 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r record, s *sc
 			if len(answer)+base64.StdEncoding.EncodedLen(whole) > limit {
 				return answer[:start], &fault{reason: "the answer has no room for its rows"}
 			}
-			answer = base64.StdEncoding.AppendEncode(answer, s.rows[:whole])
+			answer = appendBase64(answer, s.rows[:whole])
 			s.rows = append(s.rows[:0], s.rows[whole:]...)
 		}
 	}
