@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -39,24 +40,17 @@ func poison(t *testing.T, s *local.Stack) {
 	r := settle(t, s)
 	t.Log(r.LastLine())
 	c := r.Counts
-	if r.Verdict != proof.Proven || !c.AllFound() || c.Rejects < poisoned || c.Foreign != 0 {
+	if r.Verdict != proof.Proven || !c.AllFound() || c.Rejects != poisoned || c.Foreign != 0 {
 		t.Errorf("got %s %v", r.LastLine(), r.Reasons)
 	}
 
-	p, err := pipeline.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := generator.New(p.Schema, 1) // the template's seed
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := trips(t)
 	want := map[string]int{}
 	of := generator.Tick{Time: tick, Records: records, Poison: poisoned, Spread: 5 * time.Second} // local.yaml's spread
 	for _, line := range g.Rejects(of, 0, records-1) {
 		want[string(line)]++
 	}
-	got, reasons := map[string]int{}, map[string]int{}
+	got, reasons := map[string]int{}, map[string]int64{}
 	for _, one := range rejects(t, s)[len(before):] {
 		got[string(one.Data)]++
 		reasons[one.Reason]++
@@ -69,13 +63,37 @@ func poison(t *testing.T, s *local.Stack) {
 	}
 	t.Log(reasons)
 	for _, reason := range []string{
-		"wrong number of columns", "not an integer", "out of range", "unclosed quote", "invalid UTF-8", "empty record",
-		"blank line", "misplaced quote", "carriage return", "not a timestamp",
+		"wrong number of columns", "not an integer", "not a number", "out of range", "wrong length", "unclosed quote",
+		"invalid UTF-8", "empty record", "blank line", "misplaced quote", "carriage return", "not a timestamp",
 	} {
 		if reasons[reason] == 0 {
 			t.Errorf("no line was rejected for %q", reason)
 		}
 	}
+	counted := map[string]int64{}
+	for _, one := range r.Rejects {
+		if one.Prefix != s.Outputs.ErrorsPrefix {
+			t.Errorf("the report has %d failed records under %s for %q, want none", one.Count, one.Prefix, one.Reason)
+		}
+		counted[one.Reason] = one.Count
+	}
+	if diff := cmp.Diff(reasons, counted); diff != "" {
+		t.Errorf("the report's reasons (-found +counted):\n%s", diff)
+	}
+}
+
+// trips is the generator of the stack's records.
+func trips(t *testing.T) *generator.Generator {
+	t.Helper()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := generator.New(p.Schema, 1) // the template's seed
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 // rejectLine is a line of the errors' prefix, read here without the verifier's code.
@@ -135,24 +153,80 @@ func errorLines(t *testing.T, s *local.Stack, prefix string) func(yield func([]b
 	}
 }
 
-// shapes are combinations of what may be set, in which every two values of two parameters meet.
+var everyCombination = flag.Bool("every-shape", false, "run all combinations of what may be set, and not only enough for every pair")
+
+// values are what may be set of each parameter; the first is the template's default.
+var values = map[string][]string{
+	"OutputFormat": {"CSV", "JSON"},
+	"Compression":  {"none", "GZIP"},
+	"Transform":    {"none", "JSON", "CSV"},
+	"Aggregation":  {"none", "kpl"},
+}
+
+// shapes are combinations in which, together with the default, every two values of two parameters meet. The last one has a
+// transform, for the tests that follow.
 var shapes = []map[string]string{
-	{"OutputFormat": "JSON", "Compression": "GZIP", "Transform": "JSON", "Aggregation": "kpl"},
+	{"OutputFormat": "JSON", "Compression": "GZIP", "Transform": "none", "Aggregation": "kpl"},
+	{"OutputFormat": "JSON", "Compression": "none", "Transform": "JSON", "Aggregation": "none"},
 	{"OutputFormat": "CSV", "Compression": "GZIP", "Transform": "CSV", "Aggregation": "none"},
-	{"OutputFormat": "JSON", "Compression": "none", "Transform": "none", "Aggregation": "none"},
-	{"OutputFormat": "CSV", "Compression": "none", "Transform": "JSON", "Aggregation": "kpl"},
+	{"OutputFormat": "JSON", "Compression": "none", "Transform": "CSV", "Aggregation": "kpl"},
+	{"OutputFormat": "CSV", "Compression": "GZIP", "Transform": "JSON", "Aggregation": "kpl"},
+}
+
+func TestEveryTwoValuesMeet(t *testing.T) {
+	t.Parallel()
+	standard := map[string]string{}
+	for parameter, of := range values {
+		standard[parameter] = of[0]
+	}
+	for one, ofOne := range values {
+		for other, ofOther := range values {
+			if one >= other {
+				continue
+			}
+			for _, a := range ofOne {
+				for _, b := range ofOther {
+					if !slices.ContainsFunc(append(shapes, standard), func(s map[string]string) bool { return s[one] == a && s[other] == b }) {
+						t.Errorf("no shape has %s %s with %s %s", one, a, other, b)
+					}
+				}
+			}
+		}
+	}
+}
+
+// combinations are all of what may be set, 24, the last of which has a transform.
+func combinations() []map[string]string {
+	all := []map[string]string{{}}
+	for _, parameter := range []string{"Transform", "Compression", "OutputFormat", "Aggregation"} {
+		var more []map[string]string
+		for _, shape := range all {
+			for _, value := range values[parameter] {
+				with := maps.Clone(shape)
+				with[parameter] = value
+				more = append(more, with)
+			}
+		}
+		all = more
+	}
+	return all
 }
 
 // everyShape changes the running stack from one shape to the next: the objects of all of them stand under one prefix, and
 // the verifier judges them together.
 func everyShape(t *testing.T, s *local.Stack) {
-	for _, shape := range shapes {
+	run := shapes
+	if *everyCombination {
+		run = combinations()
+	}
+	faults := len(trips(t).Faults())
+	for _, shape := range run {
 		t.Run(fmt.Sprint(shape), func(t *testing.T) {
 			before := objectsOf(t, s)
 			if err := s.Update(t.Context(), shape); err != nil {
 				t.Fatal(err)
 			}
-			producePoisoned(t, s, time.Now(), 400, 13)
+			producePoisoned(t, s, time.Now(), 400, faults)
 			r := settle(t, s)
 			t.Log(r.LastLine())
 			if r.Verdict != proof.Proven || !r.Counts.AllFound() || r.Counts.Foreign != 0 {
@@ -237,25 +311,61 @@ func transformFails(t *testing.T, s *local.Stack) {
 	}
 
 	client := awsfirehose.NewFromConfig(s.AWS, func(o *awsfirehose.Options) { o.BaseEndpoint = aws.String(s.Deliveries().URL()) })
-	for line := range errorLines(t, s, s.Outputs.FailedPrefix) {
-		var envelope struct {
-			RawData []byte `json:"rawData"`
-		}
-		if err := json.Unmarshal(line, &envelope); err != nil {
-			t.Fatal(err)
-		}
+	put := func(data []byte) {
+		t.Helper()
 		_, err := client.PutRecord(t.Context(), &awsfirehose.PutRecordInput{
-			DeliveryStreamName: &s.Outputs.DeliveryStreamName, Record: &types.Record{Data: envelope.RawData},
+			DeliveryStreamName: &s.Outputs.DeliveryStreamName, Record: &types.Record{Data: data},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, one := range failures(t, s) {
+		if one.ErrorCode != "Lambda.FunctionError" || one.AttemptsMade != 4 {
+			t.Errorf("a record is kept with %s after %d attempts, want the function's error after 4", one.ErrorCode, one.AttemptsMade)
+		}
+		put(one.RawData)
 	}
 	r = settle(t, s)
 	t.Log(r.LastLine())
 	if r.Verdict != proof.Proven || !r.Counts.AllFound() || r.Counts.Foreign != failed {
 		t.Errorf("got %s %v, want the %d failed rows delivered", r.LastLine(), r.Reasons, failed)
 	}
+
+	// The function itself gives back a record with a bad row: it is kept whole, and its good row is delivered nowhere.
+	mixed := []byte("1,1,1.0,1.0\nnot a row\n") // no trip costs less than 1.3
+	kept := func(one failure) bool { return bytes.Equal(one.RawData, mixed) }
+	put(mixed)
+	await(t, "the record with a bad row is kept", func() bool { return slices.ContainsFunc(failures(t, s), kept) })
+	if all := failures(t, s); !slices.ContainsFunc(all, func(one failure) bool {
+		return kept(one) && one.ErrorCode == "Lambda.ProcessingFailedStatus" && one.AttemptsMade == 1
+	}) {
+		t.Errorf("the record with a bad row is not kept as ProcessingFailed after one attempt: %+v", all)
+	}
+	r = settle(t, s)
+	t.Log(r.LastLine())
+	if r.Verdict != proof.Proven || !r.Counts.AllFound() || r.Counts.Foreign != failed+2 {
+		t.Errorf("got %s %v, want two foreign lines more, and no row", r.LastLine(), r.Reasons)
+	}
+}
+
+// failure is a line of Firehose's processing-failed prefix, read here without the verifier's code.
+type failure struct {
+	AttemptsMade int    `json:"attemptsMade"`
+	ErrorCode    string `json:"errorCode"`
+	RawData      []byte `json:"rawData"`
+}
+
+func failures(t *testing.T, s *local.Stack) (all []failure) {
+	t.Helper()
+	for line := range errorLines(t, s, s.Outputs.FailedPrefix) {
+		var one failure
+		if err := json.Unmarshal(line, &one); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // writtenTwice has an object written twice, under two keys: each of its rows is a double.

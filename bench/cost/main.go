@@ -39,7 +39,7 @@ func run(ctx context.Context, f flags) (err error) {
 	// As on AWS, but for the interval of the checkpoints: they let packs go early.
 	parameters := map[string]string{
 		"ScheduleState": "DISABLED", "SpreadSeconds": fmt.Sprint(f.Seconds), "PackDelaySeconds": "5", "CheckpointIntervalSeconds": "60",
-		"BufferIntervalSeconds": "10",
+		"BufferIntervalSeconds": "10", "DeliveryDeadlineSeconds": "180", // the verifier refuses one that is shorter than all of these
 	}
 	for name, value := range f.Set {
 		parameters[name] = value

@@ -112,10 +112,10 @@ func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	s.transformed = 0
 	processingFailed := 0
 	answer := append(make([]byte, 0, min(MaxAnswer, max(size, s.answer+s.answer/8))), head...)
+	var bad *fault // here, because errors.As has it allocated
 	for _, r := range records {
 		start := len(answer)
 		answer, err = h.append(answer, start+r.unchanged()+room, event, r, s)
-		var bad *fault
 		switch {
 		case errors.As(err, &bad):
 			h.report(ctx, event, r, bad)
@@ -238,7 +238,7 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r record, s *sc
 			if len(answer)+base64.StdEncoding.EncodedLen(whole) > limit {
 				return answer[:start], &fault{reason: "the answer has no room for its rows"}
 			}
-			answer = base64.StdEncoding.AppendEncode(answer, s.rows[:whole])
+			answer = appendBase64(answer, s.rows[:whole])
 			s.rows = append(s.rows[:0], s.rows[whole:]...)
 		}
 	}

@@ -413,6 +413,11 @@ func TestTheBufferFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// KiB of a pack where there is a transform, by itself and at most.
+	packs := regexp.MustCompile(`(?s)!Contains \[\[auto, .*"([0-9]+)"\], !Ref PackKiB\].*pack\.kib: !If \[WithAutoPack, !If \[WithTransform, "([0-9]+)"`).FindSubmatch(template)
+	if packs == nil {
+		t.Fatal("the template has no PackKiB for a transform")
+	}
 	// The shortest values; longer numbers and text grow less than names do. Where text has to be escaped, one byte
 	// becomes six, which is less than a row of short values grows, or counts here.
 	shortest := map[pipeline.Kind]string{pipeline.Timestamp: "2026-11-23 20:00:00", pipeline.Boolean: "true", pipeline.Char: "\x01", pipeline.VarChar: ""}
@@ -442,6 +447,18 @@ func TestTheBufferFits(t *testing.T) {
 			t.Logf("%s, %d rows a record: %d bytes for %v MB; 0.25 MB would be %d, 0.5 MB %d", what, rows, size(megabytes), megabytes, size(0.25), size(0.5))
 			if size(megabytes) > MaxAnswer {
 				t.Errorf("%s, %d rows a record: the answer to %v MB has %d bytes, and %d is the most", what, rows, megabytes, size(megabytes), MaxAnswer)
+			}
+			// The record that reaches the hint may be a whole pack.
+			for i, pack := range packs[1:] {
+				kib, err := strconv.Atoi(string(pack))
+				if err != nil {
+					t.Fatal(err)
+				}
+				over := size(megabytes) + overhead + base64.StdEncoding.EncodedLen(kib<<10/len(in)*len(out))
+				t.Logf("%s, %d rows a record, and a pack of %d KiB: %d bytes", what, rows, kib, over)
+				if largest := i == 0; over > MaxAnswer && (!largest || rows > 1) {
+					t.Errorf("%s, %d rows a record: the answer to %v MB and a pack of %d KiB has %d bytes, and %d is the most", what, rows, megabytes, kib, over, MaxAnswer)
+				}
 			}
 		}
 	}

@@ -343,6 +343,48 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestEveryShape: rows in any format that the template can set, compressed or not, are the same rows, whichever stand side by
+// side. Nothing tells the verifier what to expect.
+func TestEveryShape(t *testing.T) {
+	t.Parallel()
+	p := embedded(t)
+	first, second := int64(len(rows(t, p, tickAt(p, 0)))), int64(len(rows(t, p, tickAt(p, 1))))
+	want := proof.Counts{Owed: first + second, Delivered: first + second}
+	formats := map[string]string{ // of a row, by its four values
+		"CSV":                         "%s,%s,%s,%s\n",
+		"CSV by semicolons":           "%s;%s;%s;%s\n",
+		"CSV by bars":                 "%s|%s|%s|%s\n",
+		"CSV by tabs":                 "%s\t%s\t%s\t%s\n",
+		"JSON with the query's names": `{"COL0":%s,"COL3":%s,"COL4":%s,"COL18":%s}` + "\n",
+		"JSON with the schema's":      `{"VendorID":%s,"passenger_count":%s,"trip_distance":%s,"total_amount":%s}` + "\n",
+	}
+	shaped := func(m *memory, i int, format string, zip bool) {
+		var lines strings.Builder
+		for _, l := range m.lines(i) {
+			f := strings.Split(strings.TrimSuffix(l, "\n"), ",")
+			fmt.Fprintf(&lines, format, f[0], f[1], f[2], f[3])
+		}
+		data := []byte(lines.String())
+		if zip {
+			data = zipped(t, data)
+		}
+		m.objects[objectKey(i)] = object{data, m.objects[objectKey(i)].written}
+	}
+	for one, format := range formats {
+		for other, otherFormat := range formats {
+			for _, zip := range []bool{false, true} {
+				m := history(t)
+				shaped(m, 0, format, zip)
+				shaped(m, 1, otherFormat, false)
+				got := judge(t, m)
+				if diff := gocmp.Diff(got.Counts, want); diff != "" || got.Verdict != proof.Proven {
+					t.Errorf("%s (gzip %t) beside %s: got %s %v; counts (-got +want):\n%s", one, zip, other, got.LastLine(), got.Reasons, diff)
+				}
+			}
+		}
+	}
+}
+
 func TestSamplesSayWhere(t *testing.T) {
 	m := history(t)
 	lines := terminated(m.lines(0))

@@ -166,6 +166,7 @@ func (s *stream) deliver(records []record, failed bool) {
 
 // object names an object: https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html
 // Its compression and its extension are the destination's, for failed records too: the pages make no exception.
+// They say nothing of Content-Encoding, which GZIP objects of Firehose are seen to have.
 func (s *stream) object(d *definition, records []record, failed bool) (Object, error) {
 	oldest, prefix, extension := records[0].arrived, d.ok, ""
 	var body bytes.Buffer
