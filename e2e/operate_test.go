@@ -172,7 +172,7 @@ func explainLost(t *testing.T, s *local.Stack) {
 		explained += f.Count
 		left[f.Row] -= int(f.Count)
 		const want = "in the stream, not among the rejects, not under processing-failed, not in the data: lost in the application or after Firehose took it"
-		if f.Class != proof.Missing || f.Hop != explain.InStream || !strings.HasPrefix(f.Text, want) || left[f.Row] < 0 {
+		if f.Class != proof.Missing || f.Hop != report.InStream || !strings.HasPrefix(f.Text, want) || left[f.Row] < 0 {
 			t.Errorf("got %+v, want a row of the lost object that is in the stream", f)
 		}
 		if f.Candidates < int(f.Count) || len(f.Records) == 0 {

@@ -27,6 +27,8 @@ type Report struct {
 	Covers  Coverage                       `json:"covers"`
 	Counts  proof.Counts                   `json:"counts"`
 	Samples map[proof.Class][]proof.Sample `json:"samples,omitempty"`
+	// LastSeen says where the missing and failed rows of Samples were last, as far as somebody has looked.
+	LastSeen []Finding `json:"lastSeen,omitempty"`
 	// Rejects are all lines under the error prefixes, expected or not, by where they stand and why.
 	Rejects []Rejects `json:"rejects,omitempty"`
 	// Ticks are the last MaxTicks, in the order of their claims.
