@@ -310,9 +310,11 @@ func accepted(t *testing.T, s *local.Stack) {
 	}
 	for _, class := range proof.Classes {
 		if n := r.Counts.Of(class); n > 0 {
-			err := s.Accept(t.Context(), &ledger.Acceptance{
-				Class: string(class), Count: n, Until: r.JudgedAt, Reason: "this test has made them", Who: "the test", At: time.Now(),
-			})
+			acceptance, err := r.Accept(class, n, "this test has made them", "the test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.Accept(t.Context(), acceptance)
 			if err != nil {
 				t.Fatal(err)
 			}

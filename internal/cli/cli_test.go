@@ -378,3 +378,13 @@ func TestNeeds(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestAcceptedText(t *testing.T) {
+	t.Parallel()
+	r := notProven()
+	a, err := r.Accept(proof.Missing, 1, "deleted by hand.", "ada", tick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "accepted.txt", acceptedText(a, r))
+}

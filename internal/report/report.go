@@ -85,6 +85,8 @@ type Accepted struct {
 	Reason string      `json:"reason"`
 	Who    string      `json:"who"`
 	At     time.Time   `json:"at"`
+	// Rows are samples of what the person had before them.
+	Rows []ledger.AcceptedRow `json:"rows,omitempty"`
 	// Used is how many findings it covers in this report.
 	Used int64 `json:"used"`
 }

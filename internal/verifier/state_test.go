@@ -428,6 +428,39 @@ func TestAcceptances(t *testing.T) {
 	}
 }
 
+// TestWhatIsInFlightIsNotAccepted: a person accepts what is missing. What is on its way just then, and is lost later, is held
+// against the verdict even where the accepted rows have come meanwhile.
+func TestWhatIsInFlightIsNotAccepted(t *testing.T) {
+	t.Parallel()
+	l := hours(embeddedPipeline(), 30)
+	lost := key("data/", minute(3), 3)
+	object := l.objects[lost]
+	delete(l.objects, lost)
+	delete(l.objects, key("data/", minute(25), 25)) // of a tick that is in flight at minute 30
+	first := Judge(t.Context(), l.at(minute(30)), lifeOpts)
+	if first.Counts.Missing == 0 || first.Counts.InFlight == 0 {
+		t.Fatalf("got %s", first.LastLine())
+	}
+	a, err := first.Accept(proof.Missing, first.Counts.Missing, "deleted by hand", "me", minute(30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := a.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.objects[a.Key()] = lifeObject{data: string(data), written: minute(30)}
+	second := Judge(t.Context(), l.at(minute(31)), lifeOpts)
+	if second.Verdict != proof.Proven || second.Accepted[0].Used != a.Count || len(second.Accepted[0].Rows) == 0 {
+		t.Errorf("accepted: got %s %+v", second.LastLine(), second.Accepted)
+	}
+	object.written = minute(32)
+	l.objects[lost] = object
+	if third := Judge(t.Context(), l.at(minute(60)), lifeOpts); third.Verdict != proof.NotProven || third.Counts.Missing == 0 || third.Accepted[0].Used != 0 {
+		t.Errorf("another loss: got %s %+v", third.LastLine(), third.Accepted)
+	}
+}
+
 func (l *life) at(now time.Time) *life {
 	l.now = now
 	return l
