@@ -204,6 +204,16 @@ func explainLost(t *testing.T, s *local.Stack) {
 	if len(got.Findings) > 0 {
 		t.Logf("%+v", got.Findings[0])
 	}
+
+	// The verifier has said so by itself, in its report, and with its own role.
+	r, err := s.LatestReport(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	byRow := cmpopts.SortSlices(func(a, b report.Finding) bool { return a.Row < b.Row })
+	if diff := cmp.Diff(got.Findings, r.LastSeen, byRow, cmpopts.IgnoreFields(report.Finding{}, "Text")); diff != "" {
+		t.Errorf("what the report says of where rows were last (-explain +report):\n%s", diff)
+	}
 }
 
 // deliveredRows gives the rows of an object, as reports show them: JSON lines with names, as the last shape writes them.

@@ -222,7 +222,7 @@ type step struct {
 var steps = []step{
 	{
 		Class: "missing", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
-		Text: "See which part of the pipeline had these rows last. The stream keeps records for 24 hours: as long as the application runs and reads on, they may still come.",
+		Text: "See which part of the pipeline had these rows last. The stream keeps records for 24 hours, or RetentionHours: as long as the application runs and reads on, they may still come.",
 	},
 	{
 		Class: "failed", Commands: []string{"streamproof explain"}, See: "docs/proof.md",

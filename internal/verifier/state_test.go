@@ -57,6 +57,12 @@ type lifeObject struct {
 	seen time.Time
 }
 
+func (o lifeObject) etag() string {
+	hash := fnv.New64()
+	hash.Write([]byte(o.data))
+	return fmt.Sprint(hash.Sum64())
+}
+
 func (l *life) Name() string { return "life" }
 
 func (l *life) List(ctx context.Context, prefix string) ([]bucket.Object, time.Time, error) {
@@ -78,9 +84,7 @@ func (l *life) ListAfter(_ context.Context, prefix, after string) ([]bucket.Obje
 	var listed []bucket.Object
 	for key, o := range l.objects {
 		if strings.HasPrefix(key, prefix) && key > after && !o.written.After(l.now) && !o.seen.After(l.now) {
-			hash := fnv.New64()
-			hash.Write([]byte(o.data))
-			listed = append(listed, bucket.Object{Key: key, ETag: fmt.Sprint(hash.Sum64()), Size: int64(len(o.data)), LastModified: o.written})
+			listed = append(listed, bucket.Object{Key: key, ETag: o.etag(), Size: int64(len(o.data)), LastModified: o.written})
 		}
 	}
 	slices.SortFunc(listed, func(a, b bucket.Object) int { return cmp.Compare(a.Key, b.Key) })
@@ -91,10 +95,14 @@ func (l *life) Read(_ context.Context, o bucket.Object) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reads++
-	if _, there := l.objects[o.Key]; !there {
+	stands, there := l.objects[o.Key]
+	switch {
+	case !there:
 		return nil, &smithy.GenericAPIError{Code: "NoSuchKey"}
+	case stands.etag() != o.ETag:
+		return nil, bucket.ErrRewritten
 	}
-	return []byte(l.objects[o.Key].data), nil
+	return []byte(stands.data), nil
 }
 
 var (
