@@ -185,6 +185,7 @@ func notProven() *report.Report {
 			DeliveryDeadlineSeconds: 600, ArchivedUntil: tick.Add(-9 * time.Hour),
 		},
 		Counts: proof.Counts{Owed: 1505, Delivered: 1490, Rejects: 2, Missing: 1, Failed: 2, Duplicated: 7, Corrupt: 2, Leaked: 1, InFlight: 10, Late: 3, Foreign: 1},
+		Delay:  report.Delay{Rows: 1490, P50: 20, P95: 30, Max: 640, LateMax: 40},
 		Samples: map[proof.Class][]proof.Sample{
 			proof.Missing:    {{Row: "1,2,3.0,4.5", Count: 1, Tick: &tick}},
 			proof.Duplicated: {{Row: "a", Count: 1, Object: "o", Line: 1}, {Row: "b", Count: 1}, {Row: "c", Count: 1}, {Row: "d", Count: 1}, {Row: "e", Count: 1}, {Row: "f", Count: 1}, {Row: "g", Count: 1}},

@@ -113,6 +113,9 @@ func reportText(r *report.Report) string {
 	w.AppendRow(table.Row{"late", r.Counts.Late})
 	w.AppendRow(table.Row{"foreign", r.Counts.Foreign})
 	b.WriteString(w.Render() + "\n")
+	if r.Delay.LateMax > 0 {
+		fmt.Fprintf(&b, "The latest row came %d s after its deadline.\n", r.Delay.LateMax)
+	}
 
 	if len(r.Rejects) > 0 {
 		w := newTable()
