@@ -27,7 +27,8 @@ type Report struct {
 	Covers  Coverage                       `json:"covers"`
 	Counts  proof.Counts                   `json:"counts"`
 	Samples map[proof.Class][]proof.Sample `json:"samples,omitempty"`
-	// LastSeen says where the missing and failed rows of Samples were last, as far as somebody has looked.
+	// LastSeen says where the missing and failed rows of Samples were last, as far as somebody has looked; in a report that is
+	// UNDECIDED, what the one before said.
 	LastSeen []Finding `json:"lastSeen,omitempty"`
 	// Rejects are all lines under the error prefixes, expected or not, by where they stand and why.
 	Rejects []Rejects `json:"rejects,omitempty"`

@@ -28,8 +28,12 @@ func (h *Handler) lookBack(ctx context.Context, r *report.Report) {
 			return cmp.Or(a.Tick.Compare(b.Tick), cmp.Compare(b.Class, a.Class), cmp.Compare(a.Row, b.Row)) // missing before failed
 		})
 	}()
-	unseen := map[proof.Class][]proof.Sample{}
 	before := h.lastReport(ctx, r)
+	if r.Verdict == proof.Undecided && before != nil {
+		r.LastSeen = before.LastSeen // for the next one, whose stream may not keep it any more
+		return
+	}
+	unseen := map[proof.Class][]proof.Sample{}
 	for _, class := range []proof.Class{proof.Missing, proof.Failed} {
 		for _, s := range r.Samples[class] {
 			if known := seenBefore(before, class, s); len(known) > 0 {
@@ -63,7 +67,7 @@ func (h *Handler) lookBack(ctx context.Context, r *report.Report) {
 
 // lastReport is the report of the verification before, nil where there is none that can be read: it spares work, and no more.
 func (h *Handler) lastReport(ctx context.Context, r *report.Report) *report.Report {
-	if len(r.Samples[proof.Missing])+len(r.Samples[proof.Failed]) == 0 {
+	if r.Verdict != proof.Undecided && len(r.Samples[proof.Missing])+len(r.Samples[proof.Failed]) == 0 {
 		return nil
 	}
 	data, etag, err := load(ctx, h.bucket, LatestReport)

@@ -125,6 +125,12 @@ func TestAReportSaysWhereMissingRowsWereLast(t *testing.T) {
 			t.Errorf("%s: the stream is read %d times more (-before +now):\n%s", event, stream.reads-reads, diff)
 		}
 	}
+	tick := l.objects[ledger.TickKey(minute(4))]
+	l.objects[ledger.TickKey(minute(4))] = lifeObject{data: "{", written: tick.written}
+	if r := l.at(minute(60)).lookedAt(t, stream, `{"full": true}`); r.Verdict != proof.Undecided {
+		t.Fatalf("got %s", r.LastLine())
+	}
+	l.objects[ledger.TickKey(minute(4))] = tick
 	if later := l.at(minute(40+25*60)).lookedAt(t, stream, `{}`); later.LastSeen[0].Hop != report.InStream {
 		t.Errorf("a day later: got %+v", later.LastSeen[0])
 	}
