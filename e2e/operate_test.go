@@ -172,7 +172,7 @@ func explainLost(t *testing.T, s *local.Stack) {
 		explained += f.Count
 		left[f.Row] -= int(f.Count)
 		const want = "in the stream, not among the rejects, not under processing-failed, not in the data: lost in the application or after Firehose took it"
-		if f.Class != proof.Missing || f.Hop != explain.InStream || !strings.HasPrefix(f.Text, want) || left[f.Row] < 0 {
+		if f.Class != proof.Missing || f.Hop != report.InStream || !strings.HasPrefix(f.Text, want) || left[f.Row] < 0 {
 			t.Errorf("got %+v, want a row of the lost object that is in the stream", f)
 		}
 		if f.Candidates < int(f.Count) || len(f.Records) == 0 {
@@ -203,6 +203,16 @@ func explainLost(t *testing.T, s *local.Stack) {
 	}
 	if len(got.Findings) > 0 {
 		t.Logf("%+v", got.Findings[0])
+	}
+
+	// The verifier has said so by itself, in its report, and with its own role.
+	r, err := s.LatestReport(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	byRow := cmpopts.SortSlices(func(a, b report.Finding) bool { return a.Row < b.Row })
+	if diff := cmp.Diff(got.Findings, r.LastSeen, byRow, cmpopts.IgnoreFields(report.Finding{}, "Text")); diff != "" {
+		t.Errorf("what the report says of where rows were last (-explain +report):\n%s", diff)
 	}
 }
 
@@ -310,9 +320,11 @@ func accepted(t *testing.T, s *local.Stack) {
 	}
 	for _, class := range proof.Classes {
 		if n := r.Counts.Of(class); n > 0 {
-			err := s.Accept(t.Context(), &ledger.Acceptance{
-				Class: string(class), Count: n, Until: r.JudgedAt, Reason: "this test has made them", Who: "the test", At: time.Now(),
-			})
+			acceptance, err := r.Accept(class, n, "this test has made them", "the test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.Accept(t.Context(), acceptance)
 			if err != nil {
 				t.Fatal(err)
 			}

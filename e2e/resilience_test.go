@@ -52,6 +52,7 @@ func TestFaults(t *testing.T) {
 	t.Run("ledger and stream", func(t *testing.T) { ledgerIsRight(t, r) })
 	t.Run("in flow", func(t *testing.T) { faultsInFlow(t, r) })
 	t.Run("verifier killed in the middle of a write", func(t *testing.T) { verifierKilled(t, r) })
+	t.Run("verifiers at once", func(t *testing.T) { verifiersAtOnce(t, r) })
 	t.Run("an object is lost", func(t *testing.T) { objectLost(t, r) })
 	t.Run("verdict", func(t *testing.T) { verdictIsRight(t, r) })
 }
@@ -540,6 +541,27 @@ func verifierKilled(t *testing.T, r *rig) {
 	}
 }
 
+// verifiersAtOnce has several verifiers judge at once, while rows arrive: one replaces the state, all are right, and what they leave
+// behind counts nothing twice, which the verdict in the end tells.
+func verifiersAtOnce(t *testing.T, r *rig) {
+	produce(t, r.Stack, time.Now(), 400)
+	for range 3 {
+		time.Sleep(1100 * time.Millisecond) // for the bucket's clock to go on
+		var judging sync.WaitGroup
+		for range 4 {
+			judging.Go(func() {
+				judged, _, err := r.Verify(t.Context())
+				if err != nil {
+					t.Error(err)
+				} else if c := judged.Counts; judged.Verdict == proof.Undecided || c.Failed+c.Corrupt+c.Leaked+c.Unexpected > 0 {
+					t.Errorf("got %s %v", judged.LastLine(), judged.Reasons)
+				}
+			})
+		}
+		judging.Wait()
+	}
+}
+
 // objectLost has an object lost that Firehose has answered for: nothing but the verdict can tell.
 func objectLost(t *testing.T, r *rig) {
 	r.Deliveries().SetHooks(firehose.Hooks{Write: func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
@@ -568,6 +590,9 @@ func verdictIsRight(t *testing.T, r *rig) {
 		t.Fatal(err)
 	}
 	t.Log(judged.LastLine())
+	if full, _, err := r.VerifyFull(t.Context()); err != nil || full.Counts != judged.Counts || full.Verdict != judged.Verdict {
+		t.Errorf("in full: got %v, %v, and in increments %s", full, err, judged.LastLine())
+	}
 	ticks, stream := r.read(t)
 	objects, err := referee.ReadRows(t.Context(), r.S3, r.Outputs.BucketName, r.Outputs.DataPrefix)
 	if err != nil {

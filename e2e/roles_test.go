@@ -212,21 +212,21 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	add("kinesis:ListShards", func(ctx context.Context, c aws.Config) error {
 		_, err := kinesis.NewFromConfig(c).ListShards(ctx, &kinesis.ListShardsInput{StreamName: &o.StreamName})
 		return err
-	}, analyticsRole)
+	}, analyticsRole, verifierRole)
 	add("kinesis:DescribeStreamSummary", func(ctx context.Context, c aws.Config) error {
 		_, err := kinesis.NewFromConfig(c).DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &o.StreamName})
 		return err
-	}, analyticsRole)
+	}, analyticsRole, verifierRole)
 	add("kinesis:GetShardIterator", func(ctx context.Context, c aws.Config) error {
 		_, err := kinesis.NewFromConfig(c).GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
 			StreamName: &o.StreamName, ShardId: aws.String("shardId-000000000000"), ShardIteratorType: kinesistypes.ShardIteratorTypeLatest,
 		})
 		return err
-	}, analyticsRole)
+	}, analyticsRole, verifierRole)
 	add("kinesis:GetRecords", func(ctx context.Context, c aws.Config) error {
 		_, err := kinesis.NewFromConfig(c).GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: aws.String("none")})
 		return err
-	}, analyticsRole)
+	}, analyticsRole, verifierRole)
 	addReal("kinesis:UpdateShardCount", func(ctx context.Context, c aws.Config) error {
 		_, err := kinesis.NewFromConfig(c).UpdateShardCount(ctx, &kinesis.UpdateShardCountInput{
 			StreamName: &o.StreamName, TargetShardCount: aws.Int32(1), ScalingType: kinesistypes.ScalingTypeUniformScaling,
@@ -272,7 +272,7 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	get("of a tick", tick, producerRole, verifierRole)
 	get("of a pipeline", query, verifierRole)
 	get("of the JAR", code, analyticsRole)
-	get("of a report", verifier.LatestReport)
+	get("of a report", verifier.LatestReport, verifierRole)
 	put := func(what, key string, allowed ...string) {
 		add("s3:PutObject "+what, func(ctx context.Context, c aws.Config) error {
 			_, err := s3.NewFromConfig(c).PutObject(ctx, &s3.PutObjectInput{Bucket: &o.BucketName, Key: &key, Body: bytes.NewReader(nil), IfNoneMatch: aws.String("*")})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"streamproof/internal/verifier"
@@ -29,6 +30,6 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}
-	lambda.Start(verifier.NewHandler(settings, s3.NewFromConfig(aws), os.Stdout).Handle)
+	lambda.Start(verifier.NewHandler(settings, s3.NewFromConfig(aws), kinesis.NewFromConfig(aws), os.Stdout).Handle)
 	return nil
 }

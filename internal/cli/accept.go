@@ -10,6 +10,7 @@ import (
 
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
+	"streamproof/internal/report"
 )
 
 type acceptCmd struct {
@@ -56,17 +57,9 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	class := proof.Class(c.Class)
-	left := before.Counts.Of(class)
-	for _, a := range before.Accepted {
-		if a.Class == class {
-			left -= a.Used
-		}
-	}
-	if c.Count > left {
-		return &usageError{fmt.Sprintf("cannot accept %d %s rows: there are %d that are not accepted yet", c.Count, class, left)}
-	}
-	acceptance := &ledger.Acceptance{
-		Class: c.Class, Count: c.Count, Until: before.JudgedAt, Reason: c.Reason, Who: c.Who, At: time.Now().UTC().Truncate(time.Millisecond),
+	acceptance, err := before.Accept(class, c.Count, c.Reason, c.Who, time.Now())
+	if err != nil {
+		return &usageError{err.Error()}
 	}
 	if err := s.Accept(ctx, acceptance); err != nil {
 		return err
@@ -78,8 +71,16 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	if c.JSON {
 		err = e.printJSON(raw)
 	} else {
-		_, err = fmt.Fprintf(e.stdout, "%d %s rows until %s are accepted by %s: %s.\n%s\n",
-			c.Count, class, acceptance.Until.UTC().Format(timeFormat), c.Who, c.Reason, after.LastLine())
+		_, err = fmt.Fprintln(e.stdout, acceptedText(acceptance, after))
 	}
 	return err
+}
+
+// acceptedText says what was accepted, and what the verdict is now.
+func acceptedText(a *ledger.Acceptance, after *report.Report) string {
+	text := fmt.Sprintf("%d %s rows until %s are accepted by %s: %s.\n", a.Count, a.Class, a.Until.UTC().Format(timeFormat), a.Who, strings.TrimSuffix(a.Reason, "."))
+	if seen := (report.Accepted{Rows: a.Rows}).Seen(); seen != "" {
+		text += fmt.Sprintf("As the report had them: %s\n", seen)
+	}
+	return text + after.LastLine()
 }

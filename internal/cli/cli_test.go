@@ -185,13 +185,15 @@ func notProven() *report.Report {
 			DeliveryDeadlineSeconds: 600, ArchivedUntil: tick.Add(-9 * time.Hour),
 		},
 		Counts: proof.Counts{Owed: 1505, Delivered: 1490, Rejects: 2, Missing: 1, Failed: 2, Duplicated: 7, Corrupt: 2, Leaked: 1, InFlight: 10, Late: 3, Foreign: 1},
+		Delay:  report.Delay{Rows: 1490, P50: 20, P95: 30, Max: 640, LateMax: 40},
 		Samples: map[proof.Class][]proof.Sample{
 			proof.Missing:    {{Row: "1,2,3.0,4.5", Count: 1, Tick: &tick}},
 			proof.Duplicated: {{Row: "a", Count: 1, Object: "o", Line: 1}, {Row: "b", Count: 1}, {Row: "c", Count: 1}, {Row: "d", Count: 1}, {Row: "e", Count: 1}, {Row: "f", Count: 1}, {Row: "g", Count: 1}},
 			proof.Foreign:    {{Row: `"x"`, Count: 1, Object: "ingestion-kinesis-errors/2026/01/02/03/y", Line: 2, Reason: "wrong number of columns"}},
 			proof.Corrupt:    {{Row: "1,2,3.01,2,3.0", Count: 1, Object: "ingestion-kinesis/2026/01/02/03/x", Line: 17, Reason: "5 columns, want 4"}},
 		},
-		Rejects: []report.Rejects{{Prefix: "ingestion-kinesis-errors/", Reason: "wrong number of columns", Count: 3}},
+		LastSeen: []report.Finding{{Class: proof.Missing, Row: "1,2,3.0,4.5", Count: 1, Tick: tick, Hop: report.InStream, Text: "in the stream, and nowhere else"}},
+		Rejects:  []report.Rejects{{Prefix: "ingestion-kinesis-errors/", Reason: "wrong number of columns", Count: 3}},
 	}
 }
 
@@ -319,19 +321,19 @@ func TestProgressLines(t *testing.T) {
 func TestExplainText(t *testing.T) {
 	t.Parallel()
 	r := notProven()
-	place := explain.Place{Shard: "shardId-000000000001", SequenceNumber: "49650000000000000000000000000000000000000000000000000007"}
+	place := report.Place{Shard: "shardId-000000000001", SequenceNumber: "49650000000000000000000000000000000000000000000000000007"}
 	packed := place
-	packed.Aggregate = &explain.Aggregate{PartitionKey: "5ca1ab1e00000000", ExplicitHashKey: "42", Position: 3, Records: 120}
-	out := &explain.Explanation{Beyond: 7, Findings: []explain.Finding{
+	packed.Aggregate = &report.Aggregate{PartitionKey: "5ca1ab1e00000000", ExplicitHashKey: "42", Position: 3, Records: 120}
+	out := &explain.Explanation{Beyond: 7, Findings: []report.Finding{
 		{
-			Class: proof.Missing, Row: "1,5,3,9.8", Count: 1, Tick: tick, Hop: explain.InStream, Candidates: 7,
+			Class: proof.Missing, Row: "1,5,3,9.8", Count: 1, Tick: tick, Hop: report.InStream, Candidates: 7,
 			Text: "in the stream, not among the rejects, not under processing-failed, not in the data: lost in the application or after Firehose took it; 1 of these 7 records, which give equal rows",
-			Records: []explain.Record{
-				{Index: 17, PartitionKey: "0123456789abcdef", Outcome: ledger.Acknowledged, Places: []explain.Place{place}},
-				{Index: 18, PartitionKey: "fedcba9876543210", Outcome: ledger.AcknowledgedAfterUnknown, Places: []explain.Place{place, packed}},
+			Records: []report.Record{
+				{Index: 17, PartitionKey: "0123456789abcdef", Outcome: ledger.Acknowledged, Places: []report.Place{place}},
+				{Index: 18, PartitionKey: "fedcba9876543210", Outcome: ledger.AcknowledgedAfterUnknown, Places: []report.Place{place, packed}},
 			},
 		},
-		{Class: proof.Failed, Row: `"a\xff"`, Count: 2, Hop: explain.Unknown, Text: "the report does not say which tick owes it"},
+		{Class: proof.Failed, Row: `"a\xff"`, Count: 2, Hop: report.NotFound, Text: "the report does not say which tick owes it"},
 	}}
 	golden(t, "explain.txt", explainText(out, r)+"\n")
 	golden(t, "explain-nothing.txt", explainText(&explain.Explanation{}, &report.Report{Verdict: proof.Proven})+"\n")
@@ -376,4 +378,14 @@ func TestNeeds(t *testing.T) {
 	if got := needs(other, "a and b"); got != other { //nolint:errorlint // it is to be the very same
 		t.Errorf("got %v", got)
 	}
+}
+
+func TestAcceptedText(t *testing.T) {
+	t.Parallel()
+	r := notProven()
+	a, err := r.Accept(proof.Missing, 1, "deleted by hand.", "ada", tick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "accepted.txt", acceptedText(a, r))
 }

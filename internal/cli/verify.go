@@ -113,6 +113,9 @@ func reportText(r *report.Report) string {
 	w.AppendRow(table.Row{"late", r.Counts.Late})
 	w.AppendRow(table.Row{"foreign", r.Counts.Foreign})
 	b.WriteString(w.Render() + "\n")
+	if r.Delay.LateMax > 0 {
+		fmt.Fprintf(&b, "The latest row came %d s after its deadline.\n", r.Delay.LateMax)
+	}
 
 	if len(r.Rejects) > 0 {
 		w := newTable()
@@ -129,7 +132,7 @@ func reportText(r *report.Report) string {
 		for _, class := range append(slices.Clone(proof.Classes), proof.Foreign) {
 			samples := r.Samples[class]
 			for _, s := range samples[:min(len(samples), shownSamples)] {
-				w.AppendRow(table.Row{class, s.Row, s.Count, where(s)})
+				w.AppendRow(table.Row{class, s.Row, s.Count, where(r, class, s)})
 			}
 			if more := len(samples) - shownSamples; more > 0 {
 				w.AppendRow(table.Row{class, fmt.Sprintf("and %d more samples: see --json", more)})
@@ -146,7 +149,7 @@ func reportText(r *report.Report) string {
 	return b.String() + r.LastLine()
 }
 
-func where(s proof.Sample) string {
+func where(r *report.Report, class proof.Class, s proof.Sample) string {
 	var parts []string
 	if s.Tick != nil {
 		parts = append(parts, "tick "+s.Tick.UTC().Format(timeFormat))
@@ -154,7 +157,16 @@ func where(s proof.Sample) string {
 	if s.Object != "" {
 		parts = append(parts, fmt.Sprintf("%s:%d", s.Object, s.Line))
 	}
-	if s.Reason != "" {
+	var hops []string
+	if class == proof.Missing {
+		for _, f := range r.LastSeenOf(class, s) {
+			hops = append(hops, fmt.Sprintf("%d %s", f.Count, f.Hop))
+		}
+	}
+	switch {
+	case len(hops) > 0:
+		parts = append(parts, strings.Join(hops, ", ")+": see streamproof explain")
+	case s.Reason != "":
 		parts = append(parts, s.Reason)
 	}
 	return strings.Join(parts, " ")

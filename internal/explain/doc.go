@@ -6,6 +6,6 @@
 //
 // Rows carry no id: where several records of a tick give the same row, and not all of them are missing, it names them all.
 //
-// It reads, and changes nothing. It needs the stream and the bucket as they are now: what the stream's retention is over for
-// cannot be told any more.
+// The verifier asks it for its report, and so does streamproof explain. It reads, and changes nothing. It needs the stream and the
+// bucket as they are now: what the stream's retention is over for cannot be told any more.
 package explain

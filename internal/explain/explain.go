@@ -11,23 +11,8 @@ import (
 	"time"
 
 	"streamproof/internal/bucket"
-	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
-)
-
-// A Hop is where a row was last.
-type Hop string
-
-// The hops, in a row's own order.
-const (
-	NotInStream      Hop = "not in the stream"
-	RetentionOver    Hop = "retention over"
-	InStream         Hop = "in the stream"
-	Rejected         Hop = "among the rejects"
-	ProcessingFailed Hop = "under processing-failed"
-	Delivered        Hop = "in the data"
-	Unknown          Hop = "unknown"
 )
 
 // Version is the version of the JSON form.
@@ -38,61 +23,18 @@ const MaxRecords = 5
 
 // An Explanation is what became of the missing and failed rows of a report.
 type Explanation struct {
-	Version  int           `json:"version"`
-	Verdict  proof.Verdict `json:"verdict"`
-	JudgedAt time.Time     `json:"judgedAt"` // of the report
-	Findings []Finding     `json:"findings"`
+	Version  int              `json:"version"`
+	Verdict  proof.Verdict    `json:"verdict"`
+	JudgedAt time.Time        `json:"judgedAt"` // of the report
+	Findings []report.Finding `json:"findings"`
 	// Beyond is how many missing and failed rows the report counts and has no samples of.
 	Beyond int64 `json:"beyond"`
 }
 
-// A Finding is one row, or several equal ones, of one tick that were last seen in the same place.
-type Finding struct {
-	Class proof.Class `json:"class"`
-	// Row is as in the report: a row as CSV, or a quoted line that was malformed on purpose.
-	Row   string    `json:"row"`
-	Count int64     `json:"count"`
-	Tick  time.Time `json:"tick"`
-	Hop   Hop       `json:"hop"`
-	// Text says it in a sentence.
-	Text string `json:"text"`
-	// Candidates is how many records of the tick give this row, and Records are the first MaxRecords of them. Where there are
-	// more than Count, any of them may be the ones.
-	Candidates int      `json:"candidates"`
-	Records    []Record `json:"records,omitempty"`
-	// Object, Line (from 1) and Reason say where the row stands under an error prefix, or in the data.
-	Object string `json:"object,omitempty"`
-	Line   int64  `json:"line,omitempty"`
-	Reason string `json:"reason,omitempty"`
-}
-
-// A Record is one record of a tick.
-type Record struct {
-	Index        int            `json:"index"` // from 0
-	PartitionKey string         `json:"partitionKey"`
-	Outcome      ledger.Outcome `json:"outcome"`
-	// Places are the copies that the stream holds; several only where an attempt of unknown outcome was stored, too.
-	Places []Place `json:"places,omitempty"`
-
+// A record is one of a tick that may be the lost one.
+type record struct {
+	report.Record
 	data []byte
-}
-
-// A Place is one copy in the stream.
-type Place struct {
-	Shard          string `json:"shard"`
-	SequenceNumber string `json:"sequenceNumber"`
-	// Aggregate is set where the copy is packed with others.
-	Aggregate *Aggregate `json:"aggregate,omitempty"`
-}
-
-// An Aggregate is a record of the stream that was packed as the Kinesis Producer Library does.
-type Aggregate struct {
-	PartitionKey    string `json:"partitionKey"` // of the whole
-	ExplicitHashKey string `json:"explicitHashKey,omitempty"`
-	Position        int    `json:"position"` // from 1, of Records
-	Records         int    `json:"records"`
-	// Outside says that the hash key of some record in it is not one of the shard's: consumers then drop the whole of it.
-	Outside bool `json:"outside,omitempty"`
 }
 
 // Options say where things are, and how.
@@ -100,9 +42,10 @@ type Options struct {
 	DataPrefix   string // where rows are delivered
 	ErrorsPrefix string // where the application's rejects are
 	FailedPrefix string // where Firehose's failed records are
-	// Idle is what the application is where it does not run, as READY; empty where it does.
-	Idle string
-	Now  time.Time
+	// Idle is what the application is where it does not run, as READY; empty where it does. Unasked says that nobody has asked.
+	Idle    string
+	Unasked bool
+	Now     time.Time
 }
 
 // A Stream is the source stream, as it can be read back.
@@ -157,7 +100,7 @@ type loss struct {
 
 	key     []byte // the row's, see package row; nil of a malformed line
 	line    []byte // the malformed line; nil of a row
-	records []*Record
+	records []*record
 	trimmed bool // the stream does not hold all of them any more
 
 	found []find // since the report
@@ -165,11 +108,11 @@ type loss struct {
 
 // A find is a copy of a lost row in the bucket.
 type find struct {
-	hop    Hop
+	hop    report.Hop
 	object string
 	line   int64
 	reason string
-	place  *Place // of its record, where that is known
+	place  *report.Place // of its record, where that is known
 }
 
 // Explain says of each missing and each failed row that the report has a sample of where it was last. Its error is that of a
@@ -226,7 +169,7 @@ func Explain(ctx context.Context, b bucket.Bucket, s Stream, r *report.Report, o
 // draw makes findings of what was found.
 func (e *explanation) draw() *Explanation {
 	out := &Explanation{
-		Version: Version, Verdict: e.report.Verdict, JudgedAt: e.report.JudgedAt, Findings: []Finding{},
+		Version: Version, Verdict: e.report.Verdict, JudgedAt: e.report.JudgedAt, Findings: []report.Finding{},
 		Beyond: e.report.Counts.Missing + e.report.Counts.Failed,
 	}
 	for _, l := range e.losses {
@@ -234,7 +177,7 @@ func (e *explanation) draw() *Explanation {
 		out.Findings = append(out.Findings, e.findings(l)...)
 	}
 	out.Beyond = max(out.Beyond, 0) // where a person has accepted some
-	slices.SortStableFunc(out.Findings, func(a, b Finding) int {
+	slices.SortStableFunc(out.Findings, func(a, b report.Finding) int {
 		return cmp.Or(a.Tick.Compare(b.Tick), cmp.Compare(b.Class, a.Class)) // missing before failed
 	})
 	return out
@@ -242,21 +185,21 @@ func (e *explanation) draw() *Explanation {
 
 // findings splits a loss by where its rows were last: what was found since, what is known to be under an error prefix, what
 // never reached the stream, and the rest.
-func (e *explanation) findings(l *loss) (all []Finding) {
-	finding := func(count int64, hop Hop, records []*Record, text string) *Finding {
-		f := Finding{Class: l.class, Row: l.Row, Count: count, Hop: hop, Text: text, Candidates: len(records)}
+func (e *explanation) findings(l *loss) (all []report.Finding) {
+	finding := func(count int64, hop report.Hop, records []*record, text string) *report.Finding {
+		f := report.Finding{Class: l.class, Row: l.Row, Count: count, Hop: hop, Text: text, Candidates: len(records)}
 		if l.Tick != nil {
 			f.Tick = l.Tick.UTC()
 		}
 		for _, r := range records[:min(len(records), MaxRecords)] {
-			f.Records = append(f.Records, *r)
+			f.Records = append(f.Records, r.Record)
 		}
 		all = append(all, f)
 		return &all[len(all)-1]
 	}
 	left := l.Count
 	if l.problem != "" {
-		finding(left, Unknown, nil, l.problem)
+		finding(left, report.NotFound, nil, l.problem)
 		return all
 	}
 	records := l.records
@@ -268,10 +211,10 @@ func (e *explanation) findings(l *loss) (all []Finding) {
 		text += fmt.Sprintf(" by now: %s, line %d", found.object, found.line)
 		of := records
 		if found.place != nil {
-			of = slices.DeleteFunc(slices.Clone(records), func(r *Record) bool { return !r.at(*found.place) })
+			of = slices.DeleteFunc(slices.Clone(records), func(r *record) bool { return !r.at(*found.place) })
 			if len(of) > 0 {
 				of = of[:1]
-				records = slices.DeleteFunc(slices.Clone(records), func(r *Record) bool { return r == of[0] })
+				records = slices.DeleteFunc(slices.Clone(records), func(r *record) bool { return r == of[0] })
 			}
 		}
 		f := finding(1, found.hop, of, text)
@@ -282,16 +225,16 @@ func (e *explanation) findings(l *loss) (all []Finding) {
 		return all
 	}
 	if l.class == proof.Failed {
-		hop := ProcessingFailed
+		hop := report.ProcessingFailed
 		if e.isReject(l.Object) {
-			hop = Rejected
+			hop = report.Rejected
 		}
 		f := finding(left, hop, records, fmt.Sprintf("%s (%s): %s, line %d; it can be brought back from there", hop, l.Reason, l.Object, l.Line))
 		f.Object, f.Line, f.Reason = l.Object, l.Line, l.Reason
 		return all
 	}
 	if len(records) == 0 {
-		finding(left, Unknown, nil, "no acknowledged record of the tick gives this row: the ledger was changed since the report, or the row is of another program's version")
+		finding(left, report.NotFound, nil, "no acknowledged record of the tick gives this row: the ledger was changed since the report, or the row is of another program's version")
 		return all
 	}
 	if l.trimmed {
@@ -299,10 +242,10 @@ func (e *explanation) findings(l *loss) (all []Finding) {
 		if !l.tick.expired {
 			why = "it no longer holds the first sequence number of this tick, although its retention is not over: it was made anew"
 		}
-		finding(left, RetentionOver, records, "not among the rejects, not under processing-failed, not in the data; whether it was in the stream cannot be told: "+why)
+		finding(left, report.RetentionOver, records, "not among the rejects, not under processing-failed, not in the data; whether it was in the stream cannot be told: "+why)
 		return all
 	}
-	var absent, present []*Record
+	var absent, present []*record
 	for _, r := range records {
 		if len(r.Places) == 0 {
 			absent = append(absent, r)
@@ -311,20 +254,20 @@ func (e *explanation) findings(l *loss) (all []Finding) {
 		}
 	}
 	if n := min(int64(len(absent)), left); n > 0 {
-		finding(n, NotInStream, absent, "not in the stream although acknowledged"+oneOf(n, absent))
+		finding(n, report.NotInStream, absent, "not in the stream although acknowledged"+oneOf(n, absent))
 		left -= n
 	}
 	if left > 0 {
-		finding(left, InStream, present, e.lostAfter(present)+oneOf(left, present))
+		finding(left, report.InStream, present, e.lostAfter(present)+oneOf(left, present))
 	}
 	return all
 }
 
 // lostAfter says what can be said of records that the stream holds.
-func (e *explanation) lostAfter(records []*Record) string {
+func (e *explanation) lostAfter(records []*record) string {
 	const nowhere = "in the stream, not among the rejects, not under processing-failed, not in the data: "
-	outside := slices.ContainsFunc(records, func(r *Record) bool {
-		return slices.ContainsFunc(r.Places, func(p Place) bool { return p.Aggregate != nil && p.Aggregate.Outside })
+	outside := slices.ContainsFunc(records, func(r *record) bool {
+		return slices.ContainsFunc(r.Places, func(p report.Place) bool { return p.Aggregate != nil && p.Aggregate.Outside })
 	})
 	switch {
 	case outside:
@@ -333,13 +276,16 @@ func (e *explanation) lostAfter(records []*Record) string {
 		return nowhere + fmt.Sprintf("the application is %s and may not have read it yet; start it (streamproof resume) and verify again", e.opts.Idle)
 	}
 	text := nowhere + "lost in the application or after Firehose took it"
+	if e.opts.Unasked {
+		text = nowhere + "the application has not read it yet, or it was lost there or after Firehose took it"
+	}
 	if len(e.report.Covers.Pipelines) > 1 {
 		text += "; or read by the query of another pipeline, where that was changed without a pause"
 	}
 	return text
 }
 
-func oneOf(n int64, records []*Record) string {
+func oneOf(n int64, records []*record) string {
 	if int64(len(records)) <= n {
 		return ""
 	}
@@ -347,8 +293,8 @@ func oneOf(n int64, records []*Record) string {
 }
 
 // at tells whether the stream holds a copy of the record there.
-func (r *Record) at(p Place) bool {
-	return slices.ContainsFunc(r.Places, func(own Place) bool { return own.Shard == p.Shard && own.SequenceNumber == p.SequenceNumber })
+func (r *record) at(p report.Place) bool {
+	return slices.ContainsFunc(r.Places, func(own report.Place) bool { return own.Shard == p.Shard && own.SequenceNumber == p.SequenceNumber })
 }
 
 // quoted is how a report shows a malformed line.

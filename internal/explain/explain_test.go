@@ -214,7 +214,7 @@ func (w *world) lose(class proof.Class, row string, count int64) *proof.Sample {
 	return &w.report.Samples[class][len(w.report.Samples[class])-1]
 }
 
-func (w *world) explain() []explain.Finding {
+func (w *world) explain() []report.Finding {
 	w.t.Helper()
 	got, err := explain.Explain(w.t.Context(), w, w.stream, w.report, w.opts)
 	if err != nil {
@@ -224,7 +224,7 @@ func (w *world) explain() []explain.Finding {
 }
 
 // one is the only finding.
-func (w *world) one(hop explain.Hop, text string) explain.Finding {
+func (w *world) one(hop report.Hop, text string) report.Finding {
 	w.t.Helper()
 	got := w.explain()
 	if len(got) != 1 || got[0].Hop != hop || !strings.Contains(got[0].Text, text) {
@@ -233,11 +233,11 @@ func (w *world) one(hop explain.Hop, text string) explain.Finding {
 	return got[0]
 }
 
-func (w *world) place(i int) []explain.Place {
-	return []explain.Place{{Shard: shards[i%2], SequenceNumber: number(i)}}
+func (w *world) place(i int) []report.Place {
+	return []report.Place{{Shard: shards[i%2], SequenceNumber: number(i)}}
 }
 
-func (w *world) is(f explain.Finding, indexes ...int) {
+func (w *world) is(f report.Finding, indexes ...int) {
 	w.t.Helper()
 	var got []int
 	for _, r := range f.Records {
@@ -256,7 +256,7 @@ func TestInTheStream(t *testing.T) {
 	w := newWorld(t, 0, "", start)
 	i, row := w.unique()
 	w.lose(proof.Missing, row, 1)
-	f := w.one(explain.InStream, "in the stream, not among the rejects, not under processing-failed, not in the data: lost in the application or after Firehose took it")
+	f := w.one(report.InStream, "in the stream, not among the rejects, not under processing-failed, not in the data: lost in the application or after Firehose took it")
 	w.is(f, i)
 	if diff := gocmp.Diff(w.place(i), f.Records[0].Places); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
@@ -265,9 +265,9 @@ func TestInTheStream(t *testing.T) {
 		t.Errorf("got %+v", f)
 	}
 	w.report.Covers.Pipelines = []string{"one", "another"}
-	w.one(explain.InStream, "or read by the query of another pipeline")
+	w.one(report.InStream, "or read by the query of another pipeline")
 	w.opts.Idle = "READY"
-	w.one(explain.InStream, "the application is READY and may not have read it yet")
+	w.one(report.InStream, "the application is READY and may not have read it yet")
 }
 
 func TestNotInTheStream(t *testing.T) {
@@ -276,7 +276,7 @@ func TestNotInTheStream(t *testing.T) {
 	i, row := w.unique()
 	w.drop(i)
 	w.lose(proof.Missing, row, 1)
-	w.is(w.one(explain.NotInStream, "not in the stream although acknowledged"), i)
+	w.is(w.one(report.NotInStream, "not in the stream although acknowledged"), i)
 }
 
 // TestArrivedSince: the row stands in an object that was written after the report, in whatever shape.
@@ -286,7 +286,7 @@ func TestArrivedSince(t *testing.T) {
 	_, row := w.unique()
 	w.lose(proof.Missing, row, 1)
 	w.objects[dataPrefix+"before"] = object{[]byte(row + "\n"), judgedAt}
-	w.one(explain.InStream, "") // what is older has been counted
+	w.one(report.InStream, "") // what is older has been counted
 	f := strings.Split(row, ",")
 	var zipped bytes.Buffer
 	zip := gzip.NewWriter(&zipped)
@@ -295,7 +295,7 @@ func TestArrivedSince(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.objects[dataPrefix+"after"] = object{zipped.Bytes(), judgedAt.Add(time.Second)}
-	got := w.one(explain.Delivered, "in the data by now: data/after, line 2")
+	got := w.one(report.Delivered, "in the data by now: data/after, line 2")
 	if got.Object != "data/after" || got.Line != 2 {
 		t.Errorf("got %+v", got)
 	}
@@ -329,7 +329,7 @@ func TestMalformedLines(t *testing.T) {
 	w.objects[errorsPrefix+"before"] = object{rejectOf("blank line", shards[blank[1]%2], number(blank[1]), ""), judgedAt}
 	w.objects[errorsPrefix+"after"] = object{rejectOf("blank line", shards[blank[2]%2], number(blank[2]), ""), judgedAt.Add(time.Second)}
 	got := w.explain()
-	if len(got) != 2 || got[0].Hop != explain.Rejected || got[1].Hop != explain.NotInStream {
+	if len(got) != 2 || got[0].Hop != report.Rejected || got[1].Hop != report.NotInStream {
 		t.Fatalf("got %+v, want one among the rejects and one that is not in the stream", got)
 	}
 	if want := "among the rejects (blank line) by now: rejects/after, line 1"; got[0].Text != want || got[0].Reason != "blank line" {
@@ -346,7 +346,7 @@ func TestBadLines(t *testing.T) {
 	for i, line := range w.make.Rejects(w.of, 0, records-1) {
 		if len(line) > 0 {
 			w.lose(proof.Missing, strconv.Quote(string(line)), 1)
-			w.is(w.one(explain.InStream, "lost in the application"), i)
+			w.is(w.one(report.InStream, "lost in the application"), i)
 			return
 		}
 	}
@@ -360,7 +360,7 @@ func TestRejectedLine(t *testing.T) {
 	w.lose(proof.Missing, row, 1)
 	line := strings.TrimSuffix(w.records[i], "\n")
 	w.objects[errorsPrefix+"after"] = object{rejectOf("not an integer", shards[i%2], number(i), line), judgedAt.Add(time.Second)}
-	w.is(w.one(explain.Rejected, "among the rejects (not an integer)"), i)
+	w.is(w.one(report.Rejected, "among the rejects (not an integer)"), i)
 }
 
 // TestRowThatDoesNotFit: such a reject pays for nothing, so it is looked for among those that the report has counted, too.
@@ -370,9 +370,9 @@ func TestRowThatDoesNotFit(t *testing.T) {
 	_, row := w.unique()
 	w.lose(proof.Missing, row, 1)
 	w.objects[errorsPrefix+"before the claim"] = object{rejectOf("row too long", "", "", row), start.Add(-time.Hour)}
-	w.one(explain.InStream, "")
+	w.one(report.InStream, "")
 	w.objects[errorsPrefix+"before"] = object{rejectOf("row too long", "", "", row), start.Add(time.Minute)}
-	w.one(explain.Rejected, "row too long")
+	w.one(report.Rejected, "row too long")
 }
 
 func TestFailed(t *testing.T) {
@@ -381,15 +381,15 @@ func TestFailed(t *testing.T) {
 	i, row := w.unique()
 	sample := w.lose(proof.Failed, row, 1)
 	sample.Object, sample.Line, sample.Reason = failedPrefix+"x", 3, "Lambda.FunctionError: it failed"
-	f := w.one(explain.ProcessingFailed, "under processing-failed (Lambda.FunctionError: it failed): "+failedPrefix+"x, line 3; it can be brought back")
+	f := w.one(report.ProcessingFailed, "under processing-failed (Lambda.FunctionError: it failed): "+failedPrefix+"x, line 3; it can be brought back")
 	w.is(f, i)
 	if f.Object != failedPrefix+"x" || f.Line != 3 || f.Class != proof.Failed || len(f.Records[0].Places) != 1 {
 		t.Errorf("got %+v", f)
 	}
 	sample.Object, sample.Reason = errorsPrefix+"y", "not an integer"
-	w.one(explain.Rejected, "among the rejects (not an integer): rejects/y, line 3")
+	w.one(report.Rejected, "among the rejects (not an integer): rejects/y, line 3")
 	w.objects[dataPrefix+"after"] = object{[]byte(row + "\n"), judgedAt.Add(time.Second)}
-	w.one(explain.Delivered, "")
+	w.one(report.Delivered, "")
 }
 
 func TestFailedSince(t *testing.T) {
@@ -402,7 +402,7 @@ func TestFailedSince(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.objects[failedPrefix+"after"] = object{append(line, '\n'), judgedAt.Add(time.Second)}
-	w.one(explain.ProcessingFailed, "under processing-failed (Lambda.Timeout: late) by now: "+failedPrefix+"after, line 1")
+	w.one(report.ProcessingFailed, "under processing-failed (Lambda.Timeout: late) by now: "+failedPrefix+"after, line 1")
 }
 
 // equal makes a world whose tick has a row that several records give.
@@ -425,22 +425,22 @@ func TestEqualRows(t *testing.T) {
 	t.Parallel()
 	w, of, indexes := equal(t)
 	w.lose(proof.Missing, of, 1)
-	w.is(w.one(explain.InStream, "; 1 of these 2 records, which give equal rows"), indexes...)
+	w.is(w.one(report.InStream, "; 1 of these 2 records, which give equal rows"), indexes...)
 	// The same row may be missing and failed.
 	sample := w.lose(proof.Failed, of, 1)
 	sample.Object, sample.Line, sample.Reason = failedPrefix+"x", 3, "why"
 	got := w.explain()
-	if len(got) != 2 || got[0].Class != proof.Missing || got[0].Hop != explain.InStream || got[1].Hop != explain.ProcessingFailed || len(got[1].Records) != 2 {
+	if len(got) != 2 || got[0].Class != proof.Missing || got[0].Hop != report.InStream || got[1].Hop != report.ProcessingFailed || len(got[1].Records) != 2 {
 		t.Fatalf("got %+v", got)
 	}
 	// One of them is not in the stream, so it is the one.
 	w.report.Samples[proof.Failed] = nil
 	w.drop(indexes[1])
-	w.is(w.one(explain.NotInStream, ""), indexes[1])
+	w.is(w.one(report.NotInStream, ""), indexes[1])
 	// Both are missing, each for its own reason.
 	w.report.Samples[proof.Missing][0].Count = 2
 	got = w.explain()
-	if len(got) != 2 || got[0].Hop != explain.NotInStream || got[1].Hop != explain.InStream {
+	if len(got) != 2 || got[0].Hop != report.NotInStream || got[1].Hop != report.InStream {
 		t.Fatalf("got %+v", got)
 	}
 	w.is(got[0], indexes[1])
@@ -464,7 +464,7 @@ func TestEqualRowsOfTwoTicks(t *testing.T) {
 	w.objects[dataPrefix+"after"] = object{[]byte(row + "\n"), judgedAt.Add(time.Second)}
 	got := w.explain()
 	// What the older tick's records are does not matter here: it gives other rows.
-	if len(got) != 2 || !got[0].Tick.Equal(old.Tick) || got[0].Hop != explain.Unknown || got[1].Hop != explain.Delivered {
+	if len(got) != 2 || !got[0].Tick.Equal(old.Tick) || got[0].Hop != report.NotFound || got[1].Hop != report.Delivered {
 		t.Fatalf("got %+v", got)
 	}
 }
@@ -501,20 +501,20 @@ func TestAggregates(t *testing.T) {
 	w.stream.description.Shards = map[string]explain.HashRange{shards[1]: {First: big.NewInt(100), Last: big.NewInt(200)}}
 	w.lose(proof.Missing, row, 1)
 	put("100")
-	f := w.one(explain.InStream, "lost in the application or after Firehose took it")
+	f := w.one(report.InStream, "lost in the application or after Firehose took it")
 	w.is(f, i)
-	want := []explain.Place{{Shard: shards[1], SequenceNumber: number(1), Aggregate: &explain.Aggregate{
+	want := []report.Place{{Shard: shards[1], SequenceNumber: number(1), Aggregate: &report.Aggregate{
 		PartitionKey: w.key(others[0]), ExplicitHashKey: "100", Position: 2, Records: 3,
 	}}}
 	if diff := gocmp.Diff(want, f.Records[0].Places); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
 	put("200", "201")
-	if f := w.one(explain.InStream, "drops the whole aggregate"); !f.Records[0].Places[0].Aggregate.Outside {
+	if f := w.one(report.InStream, "drops the whole aggregate"); !f.Records[0].Places[0].Aggregate.Outside {
 		t.Errorf("got %+v, want an aggregate with a key outside", f)
 	}
 	w.stream.shards = nil
-	w.one(explain.NotInStream, "")
+	w.one(report.NotInStream, "")
 }
 
 func TestRetention(t *testing.T) {
@@ -523,13 +523,13 @@ func TestRetention(t *testing.T) {
 	_, row := w.unique()
 	w.lose(proof.Missing, row, 1)
 	w.opts.Now = start.Add(25 * time.Hour)
-	w.one(explain.RetentionOver, "its retention of 24 hours is over for this tick")
+	w.one(report.RetentionOver, "its retention of 24 hours is over for this tick")
 	w.objects[dataPrefix+"after"] = object{[]byte(row + "\n"), judgedAt.Add(time.Second)}
-	w.one(explain.Delivered, "")
+	w.one(report.Delivered, "")
 	delete(w.objects, dataPrefix+"after")
 	w.opts.Now = start.Add(time.Hour)
 	w.stream.err = fmt.Errorf("read: %w", explain.ErrTrimmed)
-	w.one(explain.RetentionOver, "although its retention is not over: it was made anew")
+	w.one(report.RetentionOver, "although its retention is not over: it was made anew")
 }
 
 // TestUnknownOutcomes: only what is owed can be missing, and a record may stand in the stream twice.
@@ -542,12 +542,12 @@ func TestUnknownOutcomes(t *testing.T) {
 	}
 	w.keep()
 	w.lose(proof.Missing, of, 1)
-	w.is(w.one(explain.InStream, "lost in the application"), indexes[0])
+	w.is(w.one(report.InStream, "lost in the application"), indexes[0])
 	// The shard is read no further than to the last record that is looked for, so a double before it is seen.
 	i := indexes[0]
 	shard := w.stream.shards[shards[i%2]]
 	w.stream.shards[shards[i%2]] = append([]explain.StreamRecord{{SequenceNumber: number(0), PartitionKey: w.key(i), Data: []byte(w.records[i])}}, shard...)
-	w.one(explain.InStream, "")
+	w.one(report.InStream, "")
 }
 
 func TestWhatCannotBeExplained(t *testing.T) {
@@ -566,7 +566,7 @@ func TestWhatCannotBeExplained(t *testing.T) {
 		w := newWorld(t, 0, "", start)
 		w.lose(proof.Missing, row, 1)
 		spoil(w)
-		w.one(explain.Unknown, want)
+		w.one(report.NotFound, want)
 	}
 }
 
@@ -617,9 +617,9 @@ func TestATickThatHasExpired(t *testing.T) {
 	_, row := w.unique()
 	w.lose(proof.Missing, row, 1)
 	w.report.Covers.ArchivedUntil = start.Add(time.Hour)
-	w.one(explain.InStream, "") // it stands there still
+	w.one(report.InStream, "") // it stands there still
 	delete(w.objects, ledger.TickKey(start))
-	w.one(explain.Unknown, "any more: history is archived until 2026-11-23T21:00:00Z, and the tick has expired")
+	w.one(report.NotFound, "any more: history is archived until 2026-11-23T21:00:00Z, and the tick has expired")
 	w.report.Covers.ArchivedUntil = start.Add(-time.Hour)
-	w.one(explain.Unknown, "the tick was deleted")
+	w.one(report.NotFound, "the tick was deleted")
 }

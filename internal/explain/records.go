@@ -14,6 +14,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
+	"streamproof/internal/report"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
 )
@@ -28,7 +29,7 @@ type tick struct {
 	key      generator.Key
 	of       generator.Tick
 	losses   []*loss
-	records  map[int]*Record // those that give a lost row, by index
+	records  map[int]*record // those that give a lost row, by index
 	expired  bool            // the stream's retention is over for it
 }
 
@@ -151,7 +152,7 @@ func (e *explanation) findRecords(t *tick) error {
 			}
 		})
 	}
-	t.records = map[int]*Record{}
+	t.records = map[int]*record{}
 	for _, owed := range t.Outcomes {
 		if owed.Lo == 0 {
 			continue
@@ -187,12 +188,8 @@ func (t *tick) add(l *loss, index int, outcome ledger.Outcome) {
 	}
 	r := t.records[index]
 	if r == nil {
-		r = &Record{
-			Index:        index,
-			PartitionKey: string(t.make.AppendKey(nil, t.of, index, t.key)),
-			Outcome:      outcome,
-			data:         t.make.Append([]byte{}, t.of, index),
-		}
+		r = &record{data: t.make.Append([]byte{}, t.of, index)}
+		r.Index, r.PartitionKey, r.Outcome = index, string(t.make.AppendKey(nil, t.of, index, t.key)), outcome
 		t.records[index] = r
 	}
 	l.records = append(l.records, r)
@@ -201,7 +198,7 @@ func (t *tick) add(l *loss, index int, outcome ledger.Outcome) {
 // readBack finds the records in the stream, shard by shard between the tick's own first and last sequence number.
 func (e *explanation) readBack(ctx context.Context, t *tick) error {
 	// Records of equal bytes give equal rows: the copies that are found go to one after the other.
-	wanted := map[string][]*Record{}
+	wanted := map[string][]*record{}
 	for _, index := range slices.Sorted(maps.Keys(t.records)) {
 		r := t.records[index]
 		identity := t.identity(r.PartitionKey, r.data)
@@ -220,19 +217,19 @@ func (e *explanation) readBack(ctx context.Context, t *tick) error {
 	}
 	trim := func() {
 		for _, l := range t.losses {
-			l.trimmed = slices.ContainsFunc(l.records, func(r *Record) bool { return len(r.Places) == 0 })
+			l.trimmed = slices.ContainsFunc(l.records, func(r *record) bool { return len(r.Places) == 0 })
 		}
 	}
 	if t.expired = !t.claimed.Add(e.described.Retention).After(e.opts.Now); t.expired {
 		trim()
 		return nil
 	}
-	take := func(identity string, p Place) {
+	take := func(identity string, p report.Place) {
 		records := wanted[identity]
 		if len(records) == 0 {
 			return
 		}
-		next := slices.IndexFunc(records, func(r *Record) bool { return len(r.Places) == 0 })
+		next := slices.IndexFunc(records, func(r *record) bool { return len(r.Places) == 0 })
 		if next < 0 {
 			next = 0 // one copy more than there are records
 		} else {
@@ -244,7 +241,7 @@ func (e *explanation) readBack(ctx context.Context, t *tick) error {
 	for _, id := range slices.Sorted(maps.Keys(t.Shards)) {
 		part := t.Shards[id]
 		err := e.stream.Read(ctx, id, part.FirstSequenceNumber, part.LastSequenceNumber, func(record StreamRecord) bool {
-			place := Place{Shard: id, SequenceNumber: record.SequenceNumber}
+			place := report.Place{Shard: id, SequenceNumber: record.SequenceNumber}
 			inner, ok := unpack(record)
 			if !ok {
 				take(t.identity(record.PartitionKey, record.Data), place)
@@ -252,7 +249,7 @@ func (e *explanation) readBack(ctx context.Context, t *tick) error {
 			}
 			outside := e.outside(id, inner)
 			for i, one := range inner {
-				place.Aggregate = &Aggregate{
+				place.Aggregate = &report.Aggregate{
 					PartitionKey: record.PartitionKey, ExplicitHashKey: one.ExplicitHashKey,
 					Position: i + 1, Records: len(inner), Outside: outside,
 				}

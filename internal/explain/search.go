@@ -14,12 +14,20 @@ import (
 
 	"streamproof/internal/bucket"
 	"streamproof/internal/reject"
+	"streamproof/internal/report"
 )
 
 // longestLine is more than any line has that Firehose writes: a record of 1,000 KiB, in base64.
 const longestLine = 2 << 20
 
 func (e *explanation) isReject(key string) bool { return strings.HasPrefix(key, e.opts.ErrorsPrefix) }
+
+// Keys name the hour in which the oldest row of an object came to Firehose, and what a tick gave came after its claim. What was put
+// there by hand may have an older name: it is looked for as far back as a verification lists.
+const (
+	hourLayout = "2006/01/02/15"
+	window     = 26 * time.Hour
+)
 
 // search looks for the lost rows in what was written since the report was. What was there before has been counted, all but
 // rejects that carry a row and not a line of a record, which pay for nothing: those are looked for from the claim on.
@@ -34,7 +42,7 @@ func (e *explanation) search(ctx context.Context) error {
 		return nil
 	}
 	for _, prefix := range []string{e.opts.DataPrefix, e.opts.ErrorsPrefix, e.opts.FailedPrefix} {
-		objects, _, err := e.bucket.List(ctx, prefix)
+		objects, _, err := e.bucket.ListAfter(ctx, prefix, prefix+since.UTC().Add(-window).Format(hourLayout))
 		if err != nil {
 			return err
 		}
@@ -52,7 +60,7 @@ func (e *explanation) search(ctx context.Context) error {
 				at := find{object: object.Key, line: number}
 				switch prefix {
 				case e.opts.DataPrefix:
-					at.hop = Delivered
+					at.hop = report.Delivered
 					e.findRow(line, at)
 				case e.opts.ErrorsPrefix:
 					e.findReject(line, at, counted)
@@ -94,7 +102,7 @@ func (e *explanation) findReject(line []byte, at find, counted bool) {
 	if err != nil || r.Parts > 0 {
 		return // not the producer's
 	}
-	at.hop, at.reason = Rejected, r.Reason
+	at.hop, at.reason = report.Rejected, r.Reason
 	if r.Column != "" {
 		at.reason += ", column " + r.Column
 	}
@@ -105,7 +113,7 @@ func (e *explanation) findReject(line []byte, at find, counted bool) {
 	if counted {
 		return
 	}
-	at.place = &Place{Shard: r.Shard, SequenceNumber: r.SequenceNumber}
+	at.place = &report.Place{Shard: r.Shard, SequenceNumber: r.SequenceNumber}
 	for _, l := range e.losses {
 		if int64(len(l.found)) < l.Count && l.carries(r.Data) {
 			l.found = append(l.found, at)
@@ -125,7 +133,7 @@ func (l *loss) carries(line []byte) bool {
 	if _, err := l.tick.compiled.records.Append(nil, line); err != nil {
 		return false
 	}
-	return slices.ContainsFunc(l.records, func(r *Record) bool {
+	return slices.ContainsFunc(l.records, func(r *record) bool {
 		return slices.ContainsFunc(bytes.Split(r.data, []byte("\n")), func(own []byte) bool { return bytes.Equal(own, line) })
 	})
 }
@@ -136,7 +144,7 @@ func (e *explanation) findFailure(line []byte, at find) {
 	if err != nil {
 		return
 	}
-	at.hop, at.reason = ProcessingFailed, f.ErrorCode+": "+f.ErrorMessage
+	at.hop, at.reason = report.ProcessingFailed, f.ErrorCode+": "+f.ErrorMessage
 	for row := range bytes.Lines(f.RawData) {
 		e.findRow(bytes.TrimSuffix(row, []byte("\n")), at)
 	}

@@ -106,3 +106,54 @@ func FuzzDecodePipeline(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDecodeAcceptance: what is read as an acceptance is whole, and is the same when it is written again.
+func FuzzDecodeAcceptance(f *testing.F) {
+	for _, file := range []string{"testdata/acceptance.json", "testdata/v2-acceptance.json"} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		f.Add(data[:len(data)/2])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, err := ledger.DecodeAcceptance(data)
+		if err != nil {
+			return
+		}
+		if a.Class == "" || a.Count < 1 || a.Reason == "" || a.Who == "" {
+			t.Fatalf("%s was read as an acceptance", data)
+		}
+		first, err := a.Encode()
+		if err != nil {
+			return // a moment that JSON cannot hold
+		}
+		again, err := ledger.DecodeAcceptance(first)
+		if err != nil {
+			t.Fatalf("%s was written and cannot be read: %v", first, err)
+		}
+		if second, err := again.Encode(); err != nil || !bytes.Equal(first, second) {
+			t.Fatalf("written twice (%v):\n%s\n%s", err, first, second)
+		}
+	})
+}
+
+// FuzzDecodeStack: what is read as a stack names one, and is the same stack when it is written again.
+func FuzzDecodeStack(f *testing.F) {
+	f.Add([]byte(`{"version":2,"stack":"a","region":"eu-west-1","account":"000000000000"}`))
+	f.Add([]byte(`{"version":1,"stack":""}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		stack, err := ledger.DecodeStack(data)
+		if err != nil {
+			return
+		}
+		written, err := stack.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := ledger.DecodeStack(written); err != nil || stack.Name == "" || !again.Same(*stack) {
+			t.Fatalf("%s was read as %+v, and again as %+v, %v", data, stack, again, err)
+		}
+	})
+}

@@ -171,15 +171,18 @@ func (t *Tick) check() error {
 }
 
 // decode reads an object that carries a version; fields that it does not know are an error, a newer version is a clear one.
-func decode(data []byte, into any) error {
+func decode(data []byte, into any) error { return decodeUpTo(Version, data, into) }
+
+// decodeUpTo is decode of an object whose versions are its own.
+func decodeUpTo(newest int, data []byte, into any) error {
 	var head struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
 		return err
 	}
-	if head.Version > Version {
-		return fmt.Errorf("version %d is newer than this program knows (%d); use a newer streamproof", head.Version, Version)
+	if head.Version > newest {
+		return fmt.Errorf("version %d is newer than this program knows (%d); use a newer streamproof", head.Version, newest)
 	}
 	if head.Version < 1 {
 		return fmt.Errorf("version %d is not one that was ever written", head.Version)

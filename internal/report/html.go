@@ -222,7 +222,7 @@ type step struct {
 var steps = []step{
 	{
 		Class: "missing", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
-		Text: "See which part of the pipeline had these rows last. The stream keeps records for 24 hours: as long as the application runs and reads on, they may still come.",
+		Text: "See which part of the pipeline had these rows last. The stream keeps records for 24 hours, or RetentionHours: as long as the application runs and reads on, they may still come.",
 	},
 	{
 		Class: "failed", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
@@ -280,6 +280,11 @@ func (p page) Next() []step {
 		if s.Count = counts[s.Class]; s.Count == 0 {
 			continue
 		}
+		if hops, of := p.hops(proof.Class(s.Class)); of >= s.Count {
+			s.Text = fmt.Sprintf("Last seen: %s. %s", hops, s.Text)
+		} else if of > 0 {
+			s.Text = fmt.Sprintf("Last seen, of the %s of the samples: %s. %s", many(of, "row"), hops, s.Text)
+		}
 		s.Commands = slices.Clone(s.Commands)
 		for i := range s.Commands {
 			s.Commands[i] = strings.ReplaceAll(s.Commands[i], "COUNT", fmt.Sprint(s.Count))
@@ -295,8 +300,14 @@ const shownOnPage = 10
 // A sampled class is a class with some of its samples.
 type sampled struct {
 	Class proof.Class
-	Shown []proof.Sample
+	Shown []shown
 	More  int
+}
+
+// shown is a sample, and where its rows were last.
+type shown struct {
+	proof.Sample
+	LastSeen []Finding
 }
 
 // Sampled are the samples that the page shows.
@@ -304,8 +315,11 @@ func (p page) Sampled() []sampled {
 	var all []sampled
 	for _, class := range append(slices.Clone(proof.Classes), proof.Foreign) {
 		if s := p.Samples[class]; len(s) > 0 {
-			n := min(len(s), shownOnPage)
-			all = append(all, sampled{class, s[:n], len(s) - n})
+			one := sampled{Class: class, More: max(len(s)-shownOnPage, 0)}
+			for _, sample := range s[:len(s)-one.More] {
+				one.Shown = append(one.Shown, shown{sample, p.LastSeenOf(class, sample)})
+			}
+			all = append(all, one)
 		}
 	}
 	return all

@@ -62,6 +62,23 @@ func broken() *report.Report {
 			proof.Unexpected: {{Row: "9,9,9,9", Count: 1, Object: "ingestion-kinesis/2026/01/02/02/z", Line: 19}},
 			proof.Foreign:    {{Row: `"x"`, Count: 1, Object: "ingestion-kinesis-errors/2026/01/02/02/e", Line: 2, Reason: "wrong number of columns"}},
 		},
+		LastSeen: []report.Finding{
+			{
+				Class: proof.Missing, Row: "1,2025-12-31 23:59:59,2026-01-01 00:09:01,3.0,4.5", Count: 2, Tick: at, Hop: report.InStream, Candidates: 3,
+				Text: "in the stream, not among the rejects, not under processing-failed, not in the data: the application has not read it yet, or it was lost there or after Firehose took it; 2 of these 3 records, which give equal rows",
+				Records: []report.Record{
+					{Index: 17, PartitionKey: "0123456789abcdef", Outcome: ledger.Acknowledged, Places: []report.Place{{Shard: "shardId-000000000001", SequenceNumber: "49650000000000000000000000000000000000000000000000000007"}}},
+					{Index: 18, PartitionKey: "fedcba9876543210", Outcome: ledger.Acknowledged, Places: []report.Place{{
+						Shard: "shardId-000000000000", SequenceNumber: "49650000000000000000000000000000000000000000000000000008",
+						Aggregate: &report.Aggregate{PartitionKey: "5ca1ab1e00000000", Position: 3, Records: 120},
+					}}},
+				},
+			},
+			{
+				Class: proof.Missing, Row: "1,2025-12-31 23:59:59,2026-01-01 00:09:01,3.0,4.5", Count: 1, Tick: at, Hop: report.NotInStream, Candidates: 1,
+				Text: "not in the stream although acknowledged", Records: []report.Record{{Index: 40, PartitionKey: "89abcdef01234567", Outcome: ledger.Acknowledged}},
+			},
+		},
 		Rejects: []report.Rejects{
 			{Prefix: "ingestion-kinesis-errors/", Reason: "wrong number of columns", Count: 21},
 			{Prefix: "ingestion-kinesis-errors/", Reason: "not an integer", Count: 10},
@@ -73,7 +90,7 @@ func broken() *report.Report {
 			Histogram: []report.Bucket{{10, 12}, {20, 700}, {30, 2600}, {40, 4200}, {60, 5900}, {90, 1800}, {120, 20}, {300, 3}, {600, 0}, {900, 12}},
 		},
 		Shards:   map[string]int64{"shardId-000000000001": 14890, "shardId-000000000000": 15110},
-		Accepted: []report.Accepted{{Class: proof.Duplicated, Count: 5, Used: 5, Until: judged.Add(-time.Hour), At: judged.Add(-30 * time.Minute), Who: "ada", Reason: "restart for version 4"}},
+		Accepted: []report.Accepted{{Class: proof.Duplicated, Count: 5, Used: 5, Until: judged.Add(-time.Hour), At: judged.Add(-30 * time.Minute), Who: "ada", Reason: "restart for version 4", Rows: []ledger.AcceptedRow{{Row: "1,5,3,9.8", Count: 5}}}},
 
 		DuplicatesAllowed: 1,
 	}

@@ -27,6 +27,9 @@ type Report struct {
 	Covers  Coverage                       `json:"covers"`
 	Counts  proof.Counts                   `json:"counts"`
 	Samples map[proof.Class][]proof.Sample `json:"samples,omitempty"`
+	// LastSeen says where the missing and failed rows of Samples were last, as far as somebody has looked; in a report that is
+	// UNDECIDED, what the one before said.
+	LastSeen []Finding `json:"lastSeen,omitempty"`
 	// Rejects are all lines under the error prefixes, expected or not, by where they stand and why.
 	Rejects []Rejects `json:"rejects,omitempty"`
 	// Ticks are the last MaxTicks, in the order of their claims.
@@ -83,6 +86,8 @@ type Accepted struct {
 	Reason string      `json:"reason"`
 	Who    string      `json:"who"`
 	At     time.Time   `json:"at"`
+	// Rows are samples of what the person had before them.
+	Rows []ledger.AcceptedRow `json:"rows,omitempty"`
 	// Used is how many findings it covers in this report.
 	Used int64 `json:"used"`
 }

@@ -41,7 +41,7 @@ func accept(acceptances []*ledger.Acceptance, result *proof.Result, excused map[
 		covered[class] += used
 		excused[class] += used
 		accepted = append(accepted, report.Accepted{
-			Class: class, Count: a.Count, Until: a.Until, Reason: a.Reason, Who: a.Who, At: a.At, Used: used,
+			Class: class, Count: a.Count, Until: a.Until, Reason: a.Reason, Who: a.Who, At: a.At, Rows: a.Rows, Used: used,
 		})
 	}
 	return accepted

@@ -11,10 +11,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/caarlos0/env/v11"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/explain"
 	"streamproof/internal/report"
 )
 
@@ -43,6 +45,8 @@ type Config struct {
 	Buffers int `env:"BUFFERS" envDefault:"1"`
 	// StackName is the dimension of the metrics.
 	StackName string `env:"STACK_NAME,required,notEmpty"`
+	// StreamName is the stream that is read back for rows that are missing.
+	StreamName string `env:"STREAM_NAME,required,notEmpty"`
 }
 
 // ReadConfig reads the environment; the error names every fault in it.
@@ -88,16 +92,18 @@ type Handler struct {
 	bucket bucket.Bucket
 	put    putter
 	tag    tagger
-	out    io.Writer // the function's log
+	stream explain.Stream // nil where it is not to be read
+	out    io.Writer      // the function's log
 	log    *slog.Logger
 
 	mostTags int
 }
 
 // NewHandler makes the handler of a verifier function that logs to out.
-func NewHandler(config Config, client *s3.Client, out io.Writer) *Handler {
+func NewHandler(config Config, client *s3.Client, stream *kinesis.Client, out io.Writer) *Handler {
 	return &Handler{
-		config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, tag: client, out: out, log: slog.New(slog.NewJSONHandler(out, nil)),
+		config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, tag: client, stream: explain.NewKinesis(stream, config.StreamName),
+		out: out, log: slog.New(slog.NewJSONHandler(out, nil)),
 		mostTags: mostTags,
 	}
 }
@@ -127,6 +133,7 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 		return nil, fmt.Errorf(`event of the verifier: %w; it takes {}, {"full": true} or a scheduled event`, err)
 	}
 	r, kept, saved := h.judge(ctx, order.Full)
+	h.lookBack(ctx, r)
 	r.Key = ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z") + ".json"
 	h.log.InfoContext(ctx, r.LastLine(), "verdict", r.Verdict, "counts", r.Counts, "covers", r.Covers, "reasons", r.Reasons, "report", r.Key)
 	metrics, err := report.Metrics(r, h.config.StackName, time.Now())

@@ -123,7 +123,7 @@ func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 
 func TestReadConfig(t *testing.T) {
 	_, err := ReadConfig()
-	for _, name := range []string{"BUCKET", "DATA_PREFIX", "ERRORS_PREFIX", "STACK_NAME", "DELIVERY_DEADLINE_SECONDS"} {
+	for _, name := range []string{"BUCKET", "DATA_PREFIX", "ERRORS_PREFIX", "STACK_NAME", "STREAM_NAME", "DELIVERY_DEADLINE_SECONDS"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("nothing is set: got error %v, want one that names %s", err, name)
 		}
@@ -132,6 +132,7 @@ func TestReadConfig(t *testing.T) {
 	t.Setenv("DATA_PREFIX", "data/")
 	t.Setenv("ERRORS_PREFIX", "rejects/")
 	t.Setenv("STACK_NAME", "stack")
+	t.Setenv("STREAM_NAME", "stream")
 	t.Setenv("DELIVERY_DEADLINE_SECONDS", "0")
 	if _, err := ReadConfig(); err == nil || !strings.Contains(err.Error(), "has to be above 0") {
 		t.Errorf("a deadline of 0: got error %v", err)
@@ -148,7 +149,7 @@ func TestReadConfig(t *testing.T) {
 	t.Setenv("CHECKPOINT_INTERVAL_SECONDS", "5")
 	t.Setenv("BUFFER_INTERVAL_SECONDS", "17")
 	t.Setenv("BUFFERS", "2")
-	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 2, 1, 5, 17, 2, "stack"}) {
+	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 2, 1, 5, 17, 2, "stack", "stream"}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	t.Setenv("BUFFER_INTERVAL_SECONDS", "18")

@@ -57,6 +57,12 @@ type lifeObject struct {
 	seen time.Time
 }
 
+func (o lifeObject) etag() string {
+	hash := fnv.New64()
+	hash.Write([]byte(o.data))
+	return fmt.Sprint(hash.Sum64())
+}
+
 func (l *life) Name() string { return "life" }
 
 func (l *life) List(ctx context.Context, prefix string) ([]bucket.Object, time.Time, error) {
@@ -78,9 +84,7 @@ func (l *life) ListAfter(_ context.Context, prefix, after string) ([]bucket.Obje
 	var listed []bucket.Object
 	for key, o := range l.objects {
 		if strings.HasPrefix(key, prefix) && key > after && !o.written.After(l.now) && !o.seen.After(l.now) {
-			hash := fnv.New64()
-			hash.Write([]byte(o.data))
-			listed = append(listed, bucket.Object{Key: key, ETag: fmt.Sprint(hash.Sum64()), Size: int64(len(o.data)), LastModified: o.written})
+			listed = append(listed, bucket.Object{Key: key, ETag: o.etag(), Size: int64(len(o.data)), LastModified: o.written})
 		}
 	}
 	slices.SortFunc(listed, func(a, b bucket.Object) int { return cmp.Compare(a.Key, b.Key) })
@@ -91,10 +95,14 @@ func (l *life) Read(_ context.Context, o bucket.Object) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reads++
-	if _, there := l.objects[o.Key]; !there {
+	stands, there := l.objects[o.Key]
+	switch {
+	case !there:
 		return nil, &smithy.GenericAPIError{Code: "NoSuchKey"}
+	case stands.etag() != o.ETag:
+		return nil, bucket.ErrRewritten
 	}
-	return []byte(l.objects[o.Key].data), nil
+	return []byte(stands.data), nil
 }
 
 var (
@@ -425,6 +433,39 @@ func TestAcceptances(t *testing.T) {
 		if got := Judge(t.Context(), l.at(minute(60)), allowed); got.Verdict != want {
 			t.Errorf("%d duplicates of 3 allowed: got %s", i+1, got.LastLine())
 		}
+	}
+}
+
+// TestWhatIsInFlightIsNotAccepted: a person accepts what is missing. What is on its way just then, and is lost later, is held
+// against the verdict even where the accepted rows have come meanwhile.
+func TestWhatIsInFlightIsNotAccepted(t *testing.T) {
+	t.Parallel()
+	l := hours(embeddedPipeline(), 30)
+	lost := key("data/", minute(3), 3)
+	object := l.objects[lost]
+	delete(l.objects, lost)
+	delete(l.objects, key("data/", minute(25), 25)) // of a tick that is in flight at minute 30
+	first := Judge(t.Context(), l.at(minute(30)), lifeOpts)
+	if first.Counts.Missing == 0 || first.Counts.InFlight == 0 {
+		t.Fatalf("got %s", first.LastLine())
+	}
+	a, err := first.Accept(proof.Missing, first.Counts.Missing, "deleted by hand", "me", minute(30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := a.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.objects[a.Key()] = lifeObject{data: string(data), written: minute(30)}
+	second := Judge(t.Context(), l.at(minute(31)), lifeOpts)
+	if second.Verdict != proof.Proven || second.Accepted[0].Used != a.Count || len(second.Accepted[0].Rows) == 0 {
+		t.Errorf("accepted: got %s %+v", second.LastLine(), second.Accepted)
+	}
+	object.written = minute(32)
+	l.objects[lost] = object
+	if third := Judge(t.Context(), l.at(minute(60)), lifeOpts); third.Verdict != proof.NotProven || third.Counts.Missing == 0 || third.Accepted[0].Used != 0 {
+		t.Errorf("another loss: got %s %+v", third.LastLine(), third.Accepted)
 	}
 }
 

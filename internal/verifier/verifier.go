@@ -449,7 +449,7 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	excused := map[proof.Class]int64{proof.Duplicated: v.opts.DuplicatesAllowed}
 	r.Accepted = accept(acceptances, result, excused)
 	r.Verdict = r.Counts.Verdict(excused)
-	r.Reasons = explain(r, excused)
+	r.Reasons = reasonsOf(r, excused)
 	v.concluded = true
 }
 
@@ -791,8 +791,8 @@ func eachLine(in io.Reader, longest int, take func(line []byte, number int64), c
 // whereMissing is what a verification knows of a missing row. The stream is read back by package explain.
 const whereMissing = "the stream took it, and it is neither in the data, nor among the rejects, nor under processing-failed: see streamproof explain"
 
-// explain says in sentences what keeps a verdict from PROVEN.
-func explain(r *report.Report, excused map[proof.Class]int64) []string {
+// reasonsOf says in sentences what keeps a verdict from PROVEN.
+func reasonsOf(r *report.Report, excused map[proof.Class]int64) []string {
 	if r.Verdict == proof.Undecided {
 		return []string{"nothing is owed: the ledger's ticks acknowledge no record that gives a row"}
 	}

@@ -8,11 +8,13 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"streamproof/internal/bucket"
 	"streamproof/internal/generator"
@@ -383,6 +385,88 @@ func TestEveryShape(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAnyDamageIsReported: whatever is done to one byte or one line of the objects, the verdict says exactly what it comes to.
+// What is not the row of before is missing, and what stands in its place is surplus or corrupt.
+func TestAnyDamageIsReported(t *testing.T) {
+	t.Parallel()
+	whole := history(t)
+	owed := judge(t, whole).Counts.Owed
+	// values are a row's numbers, so that "3.0" may become "3.00" and is the same.
+	values := func(line string) (numbers [4]float32, ok bool) {
+		fields := strings.Split(line, ",")
+		for i, field := range fields {
+			number, err := strconv.ParseFloat(field, 32)
+			if err != nil || len(fields) != len(numbers) {
+				return numbers, false
+			}
+			numbers[i] = float32(number)
+		}
+		return numbers, true
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		m := history(t)
+		i := rapid.IntRange(0, 1).Draw(rt, "object")
+		data := slices.Clone(m.objects[objectKey(i)].data)
+		lines := strings.SplitAfter(string(data), "\n")
+		lines = lines[:len(lines)-1]
+		at := rapid.IntRange(0, len(lines)-1).Draw(rt, "line")
+		damage := rapid.SampledFrom([]string{"lost", "doubled", "moved", "a byte changed", "a byte lost", "a byte more"}).Draw(rt, "damage")
+		begins := len(strings.Join(lines[:at], ""))
+		place := begins + rapid.IntRange(0, len(lines[at])-1).Draw(rt, "byte")
+		other := rapid.SampledFrom([]byte("0123456789,.-\n\x00 e{")).Draw(rt, "other byte")
+		switch damage {
+		case "lost":
+			data = slices.Delete(data, begins, begins+len(lines[at]))
+		case "doubled":
+			data = append(data, lines[at]...)
+		case "moved":
+			data = append(slices.Delete(data, begins, begins+len(lines[at])), lines[at]...)
+		case "a byte changed":
+			data[place] = other
+		case "a byte lost":
+			data = slices.Delete(data, place, place+1)
+		case "a byte more":
+			data = slices.Insert(data, place, other)
+		}
+		m.objects[objectKey(i)] = object{data, m.objects[objectKey(i)].written}
+		r := judge(t, m)
+		c := r.Counts
+		surplus := c.Duplicated + c.Leaked + c.Unexpected
+		if c.Owed != owed || c.Owed != c.Delivered+c.Missing || c.Failed+c.InFlight+c.Late+c.Unknown+c.Foreign > 0 {
+			rt.Fatalf("%s: %s", damage, r.LastLine())
+		}
+		same := false
+		if after := strings.Split(string(data), "\n"); len(after) == len(lines)+1 {
+			was, _ := values(strings.TrimSuffix(lines[at], "\n"))
+			is, ok := values(after[at])
+			same = ok && was == is
+		}
+		switch proven := r.Verdict == proof.Proven; {
+		case damage == "moved":
+			if !proven {
+				rt.Fatalf("a line moved: %s", r.LastLine())
+			}
+		case damage == "lost":
+			if proven || c.Missing != 1 || surplus+c.Corrupt != 0 {
+				rt.Fatalf("a line lost: %s", r.LastLine())
+			}
+		case damage == "doubled":
+			if proven || c.Missing != 0 || c.Duplicated != 1 || surplus+c.Corrupt != 1 {
+				rt.Fatalf("a line doubled: %s", r.LastLine())
+			}
+		case damage == "a byte more" && other == '\n' && (place == begins || place == begins+len(lines[at])-1):
+			if c.Missing != 0 || surplus != 0 || c.Corrupt != 1 {
+				rt.Fatalf("a blank line: %s", r.LastLine())
+			}
+		case proven && !same:
+			rt.Fatalf("%q at byte %d of %q went unseen", other, place-begins, lines[at])
+		case !proven && !same && (c.Missing < 1 || c.Missing > 2 || surplus+c.Corrupt < 1 || surplus+c.Corrupt > 2),
+			!proven && same && (c.Missing != 1 || surplus != 0 || c.Corrupt != 1): // numbers are written in one way only
+			rt.Fatalf("%s (%q at byte %d of %q): %s", damage, other, place-begins, lines[at], r.LastLine())
+		}
+	})
 }
 
 func TestSamplesSayWhere(t *testing.T) {

@@ -1,0 +1,125 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"streamproof/internal/ledger"
+	"streamproof/internal/proof"
+)
+
+// A Hop is where a row was last.
+type Hop string
+
+// The hops, in a row's own order.
+const (
+	NotInStream      Hop = "not in the stream"
+	RetentionOver    Hop = "retention over"
+	InStream         Hop = "in the stream"
+	Rejected         Hop = "among the rejects"
+	ProcessingFailed Hop = "under processing-failed"
+	Delivered        Hop = "in the data"
+	NotFound         Hop = "unknown"
+)
+
+// A Finding says where one missing or failed row, or several equal ones, of one tick were last. Package explain makes them.
+type Finding struct {
+	Class proof.Class `json:"class"`
+	// Row is as in the samples: a row as CSV, or a quoted line that was malformed on purpose.
+	Row   string    `json:"row"`
+	Count int64     `json:"count"`
+	Tick  time.Time `json:"tick"`
+	Hop   Hop       `json:"hop"`
+	// Text says it in a sentence.
+	Text string `json:"text"`
+	// Candidates is how many records of the tick give this row, and Records are the first of them. Where there are more than
+	// Count, any of them may be the ones.
+	Candidates int      `json:"candidates"`
+	Records    []Record `json:"records,omitempty"`
+	// Object, Line (from 1) and Reason say where the row stands under an error prefix, or in the data.
+	Object string `json:"object,omitempty"`
+	Line   int64  `json:"line,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// A Record is one record of a tick.
+type Record struct {
+	Index        int            `json:"index"` // from 0
+	PartitionKey string         `json:"partitionKey"`
+	Outcome      ledger.Outcome `json:"outcome"`
+	// Places are the copies that the stream holds; several only where an attempt of unknown outcome was stored, too.
+	Places []Place `json:"places,omitempty"`
+}
+
+// A Place is one copy in the stream.
+type Place struct {
+	Shard          string `json:"shard"`
+	SequenceNumber string `json:"sequenceNumber"`
+	// Aggregate is set where the copy is packed with others.
+	Aggregate *Aggregate `json:"aggregate,omitempty"`
+}
+
+// An Aggregate is a record of the stream that was packed as the Kinesis Producer Library does.
+type Aggregate struct {
+	PartitionKey    string `json:"partitionKey"` // of the whole
+	ExplicitHashKey string `json:"explicitHashKey,omitempty"`
+	Position        int    `json:"position"` // from 1, of Records
+	Records         int    `json:"records"`
+	// Outside says that the hash key of some record in it is not one of the shard's: consumers then drop the whole of it.
+	Outside bool `json:"outside,omitempty"`
+}
+
+// LastSeenOf are the findings of one sample, none where nobody has looked for its rows.
+func (r *Report) LastSeenOf(class proof.Class, s proof.Sample) (found []Finding) {
+	for _, f := range r.LastSeen {
+		same := f.Class == class && f.Row == s.Row && s.Tick != nil && f.Tick.Equal(*s.Tick)
+		if same && (class == proof.Missing || f.Object == s.Object && f.Line == s.Line) {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// hops sums up where the rows of a class were last, as "3 in the stream, 1 among the rejects", and of how many that is said.
+func (r *Report) hops(class proof.Class) (text string, of int64) {
+	counts := map[Hop]int64{}
+	for _, f := range r.LastSeen {
+		if f.Class == class {
+			counts[f.Hop] += f.Count
+			of += f.Count
+		}
+	}
+	var parts []string
+	for _, hop := range []Hop{InStream, NotInStream, Rejected, ProcessingFailed, Delivered, RetentionOver, NotFound} {
+		text := string(hop)
+		switch hop {
+		case RetentionOver:
+			text = "older than what the stream keeps"
+		case NotFound:
+			text = "of which nothing can be told"
+		}
+		if counts[hop] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", comma(counts[hop]), text))
+		}
+	}
+	return strings.Join(parts, ", "), of
+}
+
+// Lines say of a finding's records what they are and where the stream holds them.
+func (f Finding) Lines() (lines []string) {
+	for _, r := range f.Records {
+		line := fmt.Sprintf("record %d, partition key %s", r.Index, r.PartitionKey)
+		for _, p := range r.Places {
+			line += fmt.Sprintf(", %s, sequence number %s", p.Shard, p.SequenceNumber)
+			if a := p.Aggregate; a != nil {
+				line += fmt.Sprintf(" (%d of %d in an aggregate)", a.Position, a.Records)
+			}
+		}
+		lines = append(lines, line)
+	}
+	if more := f.Candidates - len(f.Records); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %s that give this row", many(int64(more), "more record")))
+	}
+	return lines
+}
