@@ -275,7 +275,7 @@ func refusals(schema pipeline.Schema) []string {
 	for _, err := range schema.Limits() {
 		all = append(all, err.Error())
 	}
-	if _, err := generator.New(schema, 0); err != nil {
+	if _, err := generator.New(&pipeline.Pipeline{Schema: schema}, 0); err != nil {
 		all = append(all, strings.Split(err.Error(), "\n")...)
 	}
 	return all

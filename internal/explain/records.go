@@ -78,7 +78,7 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 		return nil, err
 	}
 	if err = t.compiled.err; err == nil {
-		t.make, err = generator.New(t.compiled.pipeline.Schema, t.Seed)
+		t.make, err = generator.New(t.compiled.pipeline, t.Seed)
 	}
 	if err == nil {
 		t.key, err = t.make.KeyOf(t.PartitionKey)

@@ -35,7 +35,7 @@ func embedded(t testing.TB) pipeline.Schema {
 
 func newGenerator(t testing.TB, seed uint64) *generator.Generator {
 	t.Helper()
-	g, err := generator.New(embedded(t), seed)
+	g, err := generator.New(&pipeline.Pipeline{Schema: embedded(t)}, seed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestRecord(t *testing.T) {
 	t.Parallel()
 	schema := embedded(t)
 	rapid.Check(t, func(t *rapid.T) {
-		g, err := generator.New(schema, rapid.Uint64().Draw(t, "seed"))
+		g, err := generator.New(&pipeline.Pipeline{Schema: schema}, rapid.Uint64().Draw(t, "seed"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,12 +250,12 @@ func TestOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed, tick := rapid.Uint64().Draw(t, "seed"), drawTick(t)
 		indexes := rapid.SliceOfN(rapid.IntRange(0, tick.Records-1), 1, 20).Draw(t, "indexes")
-		one, _ := generator.New(schema, seed)
+		one, _ := generator.New(&pipeline.Pipeline{Schema: schema}, seed)
 		first := map[int]string{}
 		for _, i := range indexes {
 			first[i] = string(one.Append(nil, tick, i))
 		}
-		other, _ := generator.New(schema, seed)
+		other, _ := generator.New(&pipeline.Pipeline{Schema: schema}, seed)
 		tick.Time = tick.Time.In(time.FixedZone("elsewhere", 5*3600+1800)).Add(999 * time.Microsecond)
 		var batch []byte
 		slices.Reverse(indexes)
@@ -356,7 +356,7 @@ func TestSpecs(t *testing.T) {
 			if err := json.Unmarshal([]byte("["+tc.columns+"]"), &schema.Columns); err != nil {
 				t.Fatal(err)
 			}
-			g, err := generator.New(schema, 1)
+			g, err := generator.New(&pipeline.Pipeline{Schema: schema}, 1)
 			if tc.faults == nil {
 				if err != nil {
 					t.Fatal(err)

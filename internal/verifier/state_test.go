@@ -134,7 +134,7 @@ func newLife(p *pipeline.Pipeline) *life {
 
 // output is what a tick's records give: the rows of vendors below 3, as the exercise's query has them, and the bad lines.
 func output(p *pipeline.Pipeline, tick *ledger.Tick) (rows, bad []string) {
-	g, err := generator.New(p.Schema, tick.Seed)
+	g, err := generator.New(p, tick.Seed)
 	if err != nil {
 		panic(err)
 	}

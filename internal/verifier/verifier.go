@@ -499,7 +499,7 @@ func (v *verification) compile(ctx context.Context, c *claim) error {
 		return err
 	}
 	if c.make = c.compiled.generators[c.Seed]; c.make == nil {
-		c.make, err = generator.New(c.compiled.pipeline.Schema, c.Seed)
+		c.make, err = generator.New(c.compiled.pipeline, c.Seed)
 		c.compiled.generators[c.Seed] = c.make
 	}
 	return err
