@@ -21,6 +21,9 @@ func (s Schema) Limits() []error {
 		if f.Newline != standard.Newline {
 			limit("format: the job does not take rows that end with %q yet, only with %q", f.Newline, standard.Newline)
 		}
+		if f.Decimal != standard.Decimal {
+			limit("format: the job does not take the decimal %q yet, only %q", f.Decimal, standard.Decimal)
+		}
 		if f.Multiline {
 			limit("format: the job does not take rows of several lines yet")
 		}

@@ -35,6 +35,8 @@ type Format struct {
 	// Newline ends a row: "\n", or "\r\n", of which the "\r" may be missing. With Multiline, one between quotes does not.
 	Newline   string `json:"newline,omitempty"`
 	Multiline bool   `json:"multiline,omitzero"`
+	// Decimal stands before the fraction of a REAL, DOUBLE or DECIMAL: "." or ",".
+	Decimal string `json:"decimal,omitempty"`
 	// Header says that a line with exactly the paths of the columns is not a row, wherever it stands.
 	Header bool `json:"header,omitzero"`
 	// Nulls are the texts that mean NULL where they are not quoted.
@@ -43,7 +45,7 @@ type Format struct {
 
 // DefaultFormat is that of a schema that names none: lines of CSV without a header, whose values are never NULL.
 func DefaultFormat() Format {
-	return Format{Type: CSV, Delimiter: ",", Quote: `"`, Newline: "\n"}
+	return Format{Type: CSV, Delimiter: ",", Quote: `"`, Newline: "\n", Decimal: "."}
 }
 
 // JSONFormat is that of JSON.
@@ -62,7 +64,7 @@ func (f Format) IsDefault() bool { return f.OrDefault().equal(DefaultFormat()) }
 
 func (f Format) equal(g Format) bool {
 	return f.Type == g.Type && f.Delimiter == g.Delimiter && f.Quote == g.Quote && f.Newline == g.Newline &&
-		f.Multiline == g.Multiline && f.Header == g.Header && slices.Equal(f.Nulls, g.Nulls)
+		f.Decimal == g.Decimal && f.Multiline == g.Multiline && f.Header == g.Header && slices.Equal(f.Nulls, g.Nulls)
 }
 
 // plainFormat is Format without its methods.
@@ -98,6 +100,7 @@ func (f Format) MarshalJSON() ([]byte, error) {
 		Quote     *string  `json:"quote,omitempty"`
 		Newline   string   `json:"newline,omitempty"`
 		Multiline bool     `json:"multiline,omitzero"`
+		Decimal   string   `json:"decimal,omitempty"`
 		Header    bool     `json:"header,omitzero"`
 		Nulls     []string `json:"nulls,omitempty"`
 	}{Type: f.Type, Multiline: f.Multiline, Header: f.Header, Nulls: f.Nulls}
@@ -107,6 +110,9 @@ func (f Format) MarshalJSON() ([]byte, error) {
 		}
 		if f.Newline != standard.Newline {
 			out.Newline = f.Newline
+		}
+		if f.Decimal != standard.Decimal {
+			out.Decimal = f.Decimal
 		}
 		if f.Quote != standard.Quote {
 			out.Quote = &f.Quote
@@ -123,7 +129,7 @@ func (f Format) faults() []error {
 	case CSV:
 	case JSON:
 		if !f.equal(JSONFormat()) {
-			fault("format: delimiter, quote, newline, multiline, header and nulls go with csv only")
+			fault("format: delimiter, quote, newline, multiline, decimal, header and nulls go with csv only")
 		}
 		return faults
 	default:
@@ -138,6 +144,12 @@ func (f Format) faults() []error {
 	}
 	if f.Newline != "\n" && f.Newline != "\r\n" {
 		fault(`format: newline is %q, want "\n" or "\r\n"`, f.Newline)
+	}
+	switch {
+	case f.Decimal != "." && f.Decimal != ",":
+		fault(`format: decimal is %q, want "." or ","`, f.Decimal)
+	case f.Decimal == f.Delimiter:
+		fault("format: decimal and delimiter are both %q", f.Decimal)
 	}
 	if f.Multiline && f.Quote == "" {
 		fault("format: multiline needs a quote")
@@ -212,8 +224,11 @@ func (s Schema) faults() []error {
 			}
 			seen[strings.ToUpper(name)] = i
 		}
-		if c.Type.Kind == "" {
+		switch {
+		case c.Type.Kind == "":
 			fault("columns[%d]: type is missing", i)
+		case c.Type.Kind == Char && c.Type.Length == 0:
+			fault("columns[%d]: CHAR needs a length", i)
 		}
 		if err := c.checkPattern(); err != nil {
 			fault("columns[%d]: %w", i, err)

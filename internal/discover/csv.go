@@ -52,7 +52,7 @@ func (d *discovery) csv() error {
 		}
 		return d.undecided("the %d lines are of several forms, and none has three quarters of them", len(lines))
 	}
-	d.Format = pipeline.Format{Type: pipeline.CSV, Delimiter: string(dialect.delimiter), Newline: "\n", Multiline: multis > 0}
+	d.Format = pipeline.Format{Type: pipeline.CSV, Delimiter: string(dialect.delimiter), Newline: "\n", Decimal: ".", Multiline: multis > 0}
 	if dialect.quote != 0 {
 		d.Format.Quote = string(dialect.quote)
 	}
