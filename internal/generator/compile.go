@@ -121,6 +121,9 @@ func (c *compiler) time(i int, fake pipeline.Fake, into *column) error {
 		if spec.Type.Kind == pipeline.Timestamp && !into.pattern.HasSeconds() {
 			into.make = makeMinutes
 		}
+		if !readsItself(into.pattern) {
+			return fmt.Errorf("what the pattern %q writes, it does not always read as the same time", spec.Pattern)
+		}
 	}
 	if fake.Time != pipeline.PlannedTime {
 		from, err := c.earlier(i, fake.Time)
@@ -140,6 +143,23 @@ func (c *compiler) time(i int, fake pipeline.Fake, into *column) error {
 		into.draws = append(into.draws, d)
 	}
 	return nil
+}
+
+// readsItself says whether a pattern reads what it has written: in one that is "dMyyyy", it is not said where the day ends.
+func readsItself(p *pipeline.Pattern) bool {
+	at := time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)
+	for range 365 { // on each day of a year, at one hour after the other
+		at = at.Add(25 * time.Hour)
+		want := at
+		read, ok := p.Parse(string(p.Append(nil, at)))
+		if !p.HasTime() {
+			want = at.Truncate(24 * time.Hour)
+		}
+		if !ok || !read.Equal(want) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *compiler) sum(i int, fake pipeline.Fake, into *column) error {

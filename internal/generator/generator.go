@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"strconv"
@@ -79,10 +80,9 @@ func New(p *pipeline.Pipeline, seed uint64) (*Generator, error) {
 		}
 	} else {
 		g.columns, err = compile(p.Schema)
-		if err == nil {
-			g.layout, err = layOut(p.Schema, g.columns)
-		}
-		if err != nil {
+		layout, unwritten := layOut(p.Schema, g.columns)
+		g.layout = layout
+		if err = errors.Join(err, unwritten); err != nil {
 			return nil, fmt.Errorf("fake values of the schema: %w", err)
 		}
 	}

@@ -73,7 +73,8 @@ func (l *layout) appendBare(dst []byte, column int, state uint64, planned int64)
 	return append(dst, strings.TrimRight(l.end, "\r\n")...), from, to
 }
 
-// layOut says how rows of these columns are written. The error names every value that the format cannot have.
+// layOut says how rows of these columns are written, of which those at fault have nothing that makes them. The error names every
+// value that the format cannot have.
 func layOut(schema pipeline.Schema, columns []column) (layout, error) {
 	if schema.Format.OrDefault().Type == pipeline.JSON {
 		return layOutJSON(schema, columns)
@@ -88,6 +89,10 @@ func layOutCSV(schema pipeline.Schema, columns []column) (layout, error) {
 	header := format.Header
 	for i, c := range columns {
 		spec := schema.Columns[i]
+		if c.make == nil {
+			header = false
+			continue
+		}
 		w := writer{column: c}
 		err := w.write(spec)
 		if err == nil {
@@ -106,7 +111,7 @@ func layOutCSV(schema pipeline.Schema, columns []column) (layout, error) {
 		place, _ := spec.Place(format) // the schema was checked
 		header = header && spec.Fake.Text == place
 	}
-	if header && len(faults) == 0 {
+	if header && len(faults) == 0 && len(columns) > 0 {
 		faults = append(faults, errors.New("all columns are constants, by which each row would be the header"))
 	}
 	return l, errors.Join(faults...)
@@ -212,6 +217,9 @@ func layOutJSON(schema pipeline.Schema, columns []column) (layout, error) {
 	root := &member{column: -1}
 	writers := make([]writer, len(columns))
 	for i, c := range columns {
+		if c.make == nil {
+			continue
+		}
 		spec := schema.Columns[i]
 		writers[i] = writer{column: c}
 		err := writers[i].json(spec)

@@ -130,8 +130,8 @@ func (g *Generator) appendPoisoned(dst []byte, s *spoiler, state uint64, planned
 		dst = g.appendRow(dst, mix(state+lineBefore), planned)
 	}
 	dst = g.appendBad(dst, s, state, planned)
-	if s.toEnd {
-		return dst
+	if g.schema.Format.Newline == "\r\n" {
+		dst = append(dst, '\r') // a row may end with one of its own
 	}
 	dst = append(dst, '\n')
 	if after {

@@ -161,7 +161,7 @@ func rowsOf(g *generator.Generator, schema pipeline.Schema, tick generator.Tick,
 	for records.Next() {
 		fields := make([]string, len(schema.Columns))
 		for c := range fields {
-			fields[c] = string(records.Field(c))
+			fields[c] = field(records, c)
 		}
 		rows = append(rows, strings.Join(fields, ","))
 	}

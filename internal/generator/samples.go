@@ -21,6 +21,9 @@ type sample struct {
 	spans []span
 }
 
+// maxSample is how many bytes a sample may have: a record, of which Kinesis takes 1 MiB with its key, may have three of them.
+const maxSample = 256 << 10
+
 type value struct {
 	text []byte
 	null bool
@@ -64,6 +67,9 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 		}
 		if r.Err != nil {
 			return nil, at(r.Err)
+		}
+		if len(r.Raw) > maxSample {
+			return nil, at(fmt.Errorf("the row has %d bytes, which is more than the %d that a sample may have", len(r.Raw), maxSample))
 		}
 		s := sample{row: append(bytes.Clone(r.Raw), newline...)}
 		for _, f := range r.Fields {

@@ -20,7 +20,7 @@ type spoiler struct {
 	columns []int
 	// spoil gives the row spoiled, behind what stood before it.
 	spoil func(badRow) []byte
-	// toEnd says that the bad row takes all that stands behind it in the record.
+	// toEnd says that the bad row would take a good one behind it into itself.
 	toEnd bool
 }
 
@@ -116,7 +116,12 @@ func (g *Generator) spoilersOfCSV(format pipeline.Format) []spoiler {
 	if format.Quote == "" {
 		unclosed = nil
 	}
-	misplaced := all
+	// Behind what is wrong with a quote, a newline ends the row, be it between quotes or not.
+	behind := all
+	if format.Multiline {
+		behind = last
+	}
+	misplaced := behind
 	if format.Quote == "" || letter == "" {
 		misplaced = nil
 	}
@@ -179,7 +184,7 @@ func (g *Generator) spoilersOfCSV(format pipeline.Format) []spoiler {
 			return splice(b.dst, b.to, b.to, format.Quote)
 		}},
 		{fault: CarriageReturn, columns: returned, spoil: func(b badRow) []byte { return append(b.dst, '\r') }},
-		{fault: InvalidUTF8, columns: all, spoil: func(b badRow) []byte { return splice(b.dst, b.to, b.to, "\xff") }},
+		{fault: InvalidUTF8, columns: behind, spoil: func(b badRow) []byte { return splice(b.dst, b.to, b.to, "\xff") }},
 	}
 }
 

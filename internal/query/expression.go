@@ -135,13 +135,18 @@ func (q *Query) column(n *dialect.Name) (operand, error) {
 		switch {
 		case c.Type.Kind == pipeline.Decimal:
 			o.typ.Kind = exact
-		case c.Type.Kind == pipeline.Timestamp && strings.Contains(c.Pattern, "S"):
+		case c.Type.Kind == pipeline.Timestamp && hasFraction(c.Pattern):
 			o.typ.Kind = fine
 		}
 		_, err := q.use(n.Pos, string(o.kind())+" column")
 		return o, err
 	}
 	return operand{}, fault(n.Pos, "%s has no column %s", q.Source.Source, last.Name)
+}
+
+func hasFraction(pattern string) bool {
+	p, err := pipeline.ParsePattern(pattern) // the schema was checked
+	return err == nil && p.Digits() > 0
 }
 
 var (

@@ -27,7 +27,7 @@ func (r *records) Next() bool {
 	return true
 }
 
-func (r *records) Field(i int) []byte { return r.fields[i] }
+func (r *records) Field(i int) ([]byte, bool) { return r.fields[i], false }
 
 const schema = `{"source": "S", "columns": [
 	{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}},
