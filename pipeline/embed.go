@@ -38,8 +38,8 @@ const (
 	SQLFile    = "pipeline.sql"
 )
 
-// ReadSamples reads the samples that a schema of this folder names. They are nil where it names none, or the file is not there,
-// of which ParseWithSamples tells the one from the other.
+// ReadSamples reads the samples that a schema of this folder names. They are nil where it names none, and where the file is not
+// there, which ParseWithSamples says.
 func ReadSamples(folder fs.FS, schemaJSON []byte) ([]byte, error) {
 	schema, err := ParseSchema(schemaJSON)
 	if err != nil || schema.Samples == "" {

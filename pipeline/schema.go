@@ -201,6 +201,9 @@ func ParseSchema(schemaJSON []byte) (Schema, error) {
 // samplesName are the names that embed.go finds.
 var samplesName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*\.(?:csv|tsv|txt|json|jsonl)$`)
 
+// IsSamplesName says whether a file of samples may be called so.
+func IsSamplesName(name string) bool { return samplesName.MatchString(name) && name != SchemaFile }
+
 func (s Schema) faults() []error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -210,7 +213,7 @@ func (s Schema) faults() []error {
 	if len(s.Columns) == 0 {
 		fault("columns is empty")
 	}
-	if s.Samples != "" && !samplesName.MatchString(s.Samples) {
+	if s.Samples != "" && !IsSamplesName(s.Samples) {
 		fault("samples is %q, want the plain name of a file beside schema.json that ends with .csv, .tsv, .txt, .json or .jsonl", s.Samples)
 	}
 	format := s.Format.OrDefault()

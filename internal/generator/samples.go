@@ -46,6 +46,9 @@ func (s *sample) appendBare(dst []byte, column int) (row []byte, from, to int) {
 
 // readSamples takes the file of samples apart. What is no row of the schema is an error: a record made of it would be a reject.
 func readSamples(p *pipeline.Pipeline) ([]sample, error) {
+	if p.Samples == nil {
+		return nil, errors.New("the file is not there")
+	}
 	reader, err := record.NewReader(p.Schema)
 	if err != nil {
 		return nil, err
