@@ -403,7 +403,7 @@ func (q *Query) comparable(at dialect.Position, op string, left, right operand) 
 			return refuse(b.at, "a DATE compared with %s: the judge knows 'yyyy-MM-dd' from 1970 on", b.sqlite)
 		}
 		name = how + " DATE with a TEXT literal"
-	case b.isLiteral && b.kind() == pipeline.Integer && a.kind() == exact:
+	case b.isLiteral && (b.kind() == pipeline.Integer || b.kind() == pipeline.BigInt) && a.kind() == exact:
 		name = fmt.Sprintf("%s %s with an INTEGER literal", how, a.kind())
 	case b.isLiteral && b.kind() == pipeline.Decimal && isFloat && strings.Trim(b.literal, "-0.") == "":
 		return refuse(b.at, "a float compared with %s, of which Flink says that -0 is less: write 0", b.literal)
