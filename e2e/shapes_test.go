@@ -47,7 +47,7 @@ func poison(t *testing.T, s *local.Stack) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, 1) // the template's seed
+	g, err := generator.New(p, 1) // the template's seed
 	if err != nil {
 		t.Fatal(err)
 	}

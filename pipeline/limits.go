@@ -51,7 +51,7 @@ func (s Schema) Limits() []error {
 // Limit is the part of Limits that is about a type: nil for one that the job, the judge and the transform know.
 func (t Type) Limit() error {
 	switch t.Kind {
-	case Decimal, Date:
+	case Decimal:
 		return fmt.Errorf("the job does not take %s yet", t.Kind)
 	}
 	return nil

@@ -152,6 +152,9 @@ func (p *Pattern) String() string { return p.text }
 // HasTime says whether the pattern has a time of the day.
 func (p *Pattern) HasTime() bool { return p.clock }
 
+// HasSeconds says whether a time of the day has seconds.
+func (p *Pattern) HasSeconds() bool { return p.has("ss") }
+
 // Digits is how many digits of a second's fraction a value has at most: the n of SQL's TIMESTAMP(n).
 func (p *Pattern) Digits() int { return p.digits }
 
@@ -324,6 +327,21 @@ func (p *Pattern) Append(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	for i := range p.parts {
 		dst = p.parts[i].append(dst, t)
+	}
+	return dst
+}
+
+// AppendNoSuchDay is Append with the 30th of February in place of the day.
+func (p *Pattern) AppendNoSuchDay(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	february := time.Date(t.Year(), time.February, 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	for i := range p.parts {
+		switch p.parts[i].letters {
+		case "dd", "d":
+			dst = append(dst, "30"...)
+		default:
+			dst = p.parts[i].append(dst, february)
+		}
 	}
 	return dst
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -197,6 +198,12 @@ func ParseSchema(schemaJSON []byte) (Schema, error) {
 	return s, nil
 }
 
+// samplesName are the names that embed.go finds.
+var samplesName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*\.(?:csv|tsv|txt|json|jsonl)$`)
+
+// IsSamplesName says whether a file of samples may be called so.
+func IsSamplesName(name string) bool { return samplesName.MatchString(name) && name != SchemaFile }
+
 func (s Schema) faults() []error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -205,6 +212,9 @@ func (s Schema) faults() []error {
 	}
 	if len(s.Columns) == 0 {
 		fault("columns is empty")
+	}
+	if s.Samples != "" && !IsSamplesName(s.Samples) {
+		fault("samples is %q, want the plain name of a file beside schema.json that ends with .csv, .tsv, .txt, .json or .jsonl", s.Samples)
 	}
 	format := s.Format.OrDefault()
 	faults = append(faults, format.faults()...)
@@ -327,6 +337,9 @@ func (s Schema) Encode() ([]byte, error) {
 	fmt.Fprintf(&b, "{\n  \"source\": %s,\n", value(s.Source))
 	if !s.Format.IsDefault() {
 		fmt.Fprintf(&b, "  \"format\": %s,\n", value(s.Format))
+	}
+	if s.Samples != "" {
+		fmt.Fprintf(&b, "  \"samples\": %s,\n", value(s.Samples))
 	}
 	b.WriteString("  \"columns\": [\n")
 	for i, c := range s.Columns {

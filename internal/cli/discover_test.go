@@ -23,7 +23,7 @@ func tripLines(t *testing.T, poison int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, 1)
+	g, err := generator.New(p, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

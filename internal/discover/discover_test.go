@@ -52,7 +52,7 @@ func trips(t *testing.T, n, poison int) []discover.Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, 1)
+	g, err := generator.New(p, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

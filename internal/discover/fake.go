@@ -39,9 +39,9 @@ func (c *collector) fake(out *Column, agrees func(v value) bool) pipeline.Fake {
 		}
 	}
 	switch out.Type.Kind {
-	case pipeline.Timestamp:
+	case pipeline.Timestamp, pipeline.Date:
 		return pipeline.Fake{Time: pipeline.PlannedTime}
-	case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double:
+	case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double, pipeline.Decimal:
 		if low < high && low > -fakeLimit && high < fakeLimit {
 			return fakeNumbers(low, high, scale)
 		}

@@ -54,7 +54,7 @@ func Merge(current pipeline.Schema, p *Proposal) (*Merged, error) {
 		return nil, &OtherDataError{fmt.Sprintf("the schema describes other data: of its %d columns, %d are in the sample, and of these %d hold other values",
 			len(current.Columns), known, strange)}
 	}
-	m.Schema = pipeline.Schema{Source: current.Source, Format: current.Format}
+	m.Schema = pipeline.Schema{Source: current.Source, Format: current.Format, Samples: current.Samples}
 	m.columns(current, p, taken)
 	m.format(was, p)
 	m.Changed = !reflect.DeepEqual(normal(current), normal(m.Schema))

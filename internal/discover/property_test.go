@@ -163,7 +163,7 @@ func TestObjectsAreOfWhatIsProposed(t *testing.T) {
 
 // made has the producer make a few records of a schema that the job takes, each a row of it.
 func made(s pipeline.Schema) error {
-	g, err := generator.New(s, 1)
+	g, err := generator.New(&pipeline.Pipeline{Schema: s}, 1)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
-	"streamproof/internal/row"
+	"streamproof/internal/record"
 	"streamproof/pipeline"
 )
 
@@ -36,7 +36,7 @@ type tick struct {
 type compiled struct {
 	pipeline *pipeline.Pipeline
 	query    *query.Query
-	records  row.Schema // of the records' lines
+	records  *record.Reader
 	engine   *engine.Engine
 	err      error
 }
@@ -78,7 +78,7 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 		return nil, err
 	}
 	if err = t.compiled.err; err == nil {
-		t.make, err = generator.New(t.compiled.pipeline.Schema, t.Seed)
+		t.make, err = generator.New(t.compiled.pipeline, t.Seed)
 	}
 	if err == nil {
 		t.key, err = t.make.KeyOf(t.PartitionKey)
@@ -108,7 +108,9 @@ func (e *explanation) compile(ctx context.Context, hash string) (*compiled, erro
 	}
 	if c.pipeline, c.err = ledger.DecodePipeline(data, hash); c.err == nil {
 		c.query, c.err = query.Compile(c.pipeline)
-		c.records = row.Of(c.pipeline.Schema)
+	}
+	if c.err == nil {
+		c.records, c.err = record.NewReader(c.pipeline.Schema)
 	}
 	if c.err == nil {
 		c.engine, c.err = engine.Open(c.query)

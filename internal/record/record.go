@@ -98,6 +98,17 @@ func (r *Reader) Rows(record []byte) iter.Seq[Row] {
 	}
 }
 
+// IsRow says whether all of the text is one row.
+func (r *Reader) IsRow(text []byte) bool {
+	rows := 0
+	for one := range r.Rows(text) {
+		if rows++; rows > 1 || one.Err != nil || len(one.Raw) != len(text) {
+			return false
+		}
+	}
+	return rows == 1
+}
+
 func fault(raw []byte, reason, column string) Row {
 	return Row{Raw: raw, Err: &Fault{Reason: reason, Column: column}}
 }
