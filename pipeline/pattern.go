@@ -169,8 +169,8 @@ type moment struct {
 // Parse reads a value. All of it has to be as the pattern says, and a day and a time that exist, of the years 0 to 9999 in UTC.
 func (p *Pattern) Parse(value string) (time.Time, bool) {
 	m := moment{weekday: -1}
-	ok := true
 	for i := range p.parts {
+		var ok bool
 		if value, ok = p.parts[i].read(value, &m); !ok {
 			return time.Time{}, false
 		}

@@ -150,7 +150,7 @@ func (d *discovery) decimal(rows []line, width int) {
 	var shown [2]bool // a column with points, one with commas
 	for i := range width {
 		total, whole := 0, 0
-		var fractions, clear [2]int
+		var fractions, certain [2]int
 		for _, row := range rows {
 			text := row.fields[i].text
 			if text == "" || slices.Contains(nulls[:], text) {
@@ -166,13 +166,13 @@ func (d *discovery) decimal(rows []line, width int) {
 				case shape == isNumber:
 					fractions[comma]++
 					if !thousands.MatchString(text) {
-						clear[comma]++
+						certain[comma]++
 					}
 				}
 			}
 		}
 		for comma, n := range fractions {
-			shown[comma] = shown[comma] || clear[comma] > 0 && rare(total-n-whole, total)
+			shown[comma] = shown[comma] || certain[comma] > 0 && rare(total-n-whole, total)
 		}
 	}
 	d.fractions = shown[0] || shown[1]

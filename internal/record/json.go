@@ -288,42 +288,28 @@ func (o *objects) read(at *place) error {
 			}
 			continue
 		}
-		switch {
-		case kind != '{' && kind != 'n':
+		if kind != '{' && kind != 'n' {
 			for _, i := range member.below {
 				o.found[i].astray = true
 			}
-			fallthrough
-		case len(member.members) == 0:
-			err = o.keep(member, kind, o.skip)
-		default:
-			err = o.keep(member, kind, func() error {
-				if kind == 'n' {
-					return o.skip()
-				}
-				return o.read(member)
-			})
+		}
+		start := int(o.decoder.InputOffset())
+		if kind == '{' && len(member.members) > 0 {
+			err = o.read(member)
+		} else {
+			err = o.skip()
 		}
 		if err != nil {
 			return err
 		}
+		if member.column >= 0 && kind != 'n' {
+			start = skipSpace(o.text, start)
+			start = skipSpace(o.text, start+1) // the colon
+			o.found[member.column].value = o.text[start:o.decoder.InputOffset()]
+		}
 	}
 	_, err := o.decoder.ReadToken()
 	return err
-}
-
-// keep reads a value, and keeps it for the column that stands there.
-func (o *objects) keep(at *place, kind jsontext.Kind, read func() error) error {
-	start := int(o.decoder.InputOffset())
-	if err := read(); err != nil {
-		return err
-	}
-	if at.column >= 0 && kind != 'n' {
-		start = skipSpace(o.text, start)
-		start = skipSpace(o.text, start+1) // the colon
-		o.found[at.column].value = o.text[start:o.decoder.InputOffset()]
-	}
-	return nil
 }
 
 // hasLoneSurrogate says whether an escape in JSON is the half of a character.

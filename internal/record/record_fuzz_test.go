@@ -69,24 +69,42 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// BenchmarkReader reads records of one row of the project's own schema.
+// BenchmarkReader reads records of one row: of the project's own schema, and of JSON.
 func BenchmarkReader(b *testing.B) {
 	p, err := pipeline.Embedded()
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, err := record.NewReader(p.Schema)
+	clicks, err := pipeline.ParseSchema([]byte(`{"source":"S","format":{"type":"json"},"columns":[
+		{"name":"event","alias":"A","type":"VARCHAR(16)"},{"name":"at","alias":"B","type":"TIMESTAMP","pattern":"yyyy-MM-dd'T'HH:mm:ss[.SSS]XXX"},
+		{"name":"user","alias":"C","path":"$.user.id","type":"VARCHAR(16)"},{"name":"age","alias":"D","path":"$.user.age","type":"INTEGER","nullable":true},
+		{"name":"ok","alias":"E","type":"BOOLEAN"},{"name":"price","alias":"F","type":"DECIMAL(8,2)"}]}`))
 	if err != nil {
 		b.Fatal(err)
 	}
-	line := []byte("2,2016-01-01 00:00:00,2016-01-01 00:12:00,2,1.10,-73.990371704101563,40.734695434570313,1,N,-73.981842041015625," +
-		"40.732406616210937,2,7.5,0.5,0.5,0,0,0.3,8.8\n")
-	b.SetBytes(int64(len(line)))
-	for b.Loop() {
-		for row := range r.Rows(line) {
-			if row.Err != nil {
-				b.Fatal(row.Err)
+	for name, bench := range map[string]struct {
+		schema pipeline.Schema
+		record string
+	}{
+		"csv": {p.Schema, "2,2016-01-01 00:00:00,2016-01-01 00:12:00,2,1.10,-73.990371704101563,40.734695434570313,1,N,-73.981842041015625," +
+			"40.732406616210937,2,7.5,0.5,0.5,0,0,0.3,8.8\n"},
+		"json": {clicks, `{"event":"click","at":"2026-11-23T20:00:00.123Z","user":{"id":"u-1","age":31,"geo":{"lat":40.4168,"lon":-3.7038}},` +
+			`"tags":["a","b"],"ok":true,"price":3.5}` + "\n"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			r, err := record.NewReader(bench.schema)
+			if err != nil {
+				b.Fatal(err)
 			}
-		}
+			data := []byte(bench.record)
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				for row := range r.Rows(data) {
+					if row.Err != nil {
+						b.Fatal(row.Err)
+					}
+				}
+			}
+		})
 	}
 }

@@ -40,7 +40,7 @@ func newColumn(c *pipeline.Column, format pipeline.Format) (column, error) {
 	if format.Decimal != "" {
 		out.point = format.Decimal[0]
 	}
-	standard := ""
+	var standard string
 	switch c.Type.Kind {
 	case pipeline.Timestamp:
 		standard = pipeline.TimestampPattern

@@ -238,13 +238,9 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r incoming, s *
 	const end = `"` + after
 	limit -= len(end)
 	rows, count, err := h.lines(answer, limit, s)
-	var bad *fault
-	if h.foreign && errors.As(err, &bad) && bad.row > 0 {
-		if rows, count, err = h.records(answer, limit, s); count == 0 && err == nil { // a header alone
+	if err != nil && h.foreign {
+		if rows, count, err = h.orRecords(answer, limit, s, err); err == nil && count == 0 { // a header alone
 			return append(append(append(answer[:start], before...), r.id.of(event)...), dropped+after...), nil
-		}
-		if errors.As(err, &bad) && bad.row > 0 {
-			bad.reason = "no row of the output, and as one of the source: " + bad.reason
 		}
 	}
 	if err != nil {
@@ -273,6 +269,19 @@ func (h *Handler) lines(answer []byte, limit int, s *scratch) (_ []byte, count i
 		}
 	}
 	return answer, count, nil
+}
+
+// orRecords is records for data that is no rows of the output because of an error.
+func (h *Handler) orRecords(answer []byte, limit int, s *scratch, err error) ([]byte, int, error) {
+	var bad *fault
+	if !errors.As(err, &bad) || bad.row == 0 {
+		return nil, 0, err
+	}
+	rows, count, err := h.records(answer, limit, s)
+	if errors.As(err, &bad) && bad.row > 0 {
+		bad.reason = "no row of the output, and as one of the source: " + bad.reason
+	}
+	return rows, count, err
 }
 
 // records adds what becomes of the rows of s.data as a record of the source.
