@@ -111,7 +111,7 @@ $(JAR): analytics/pom.xml $(shell find analytics/src/main -type f) $(FLINK_PIPEL
 	@touch $@
 
 # For this machine, whatever `sam build` builds for.
-$(FLINK_PIPELINE)/pipeline.sql: pipeline/schema.json pipeline/pipeline.sql $(wildcard internal/dialect/*.go)
+$(FLINK_PIPELINE)/pipeline.sql: $(filter-out %.go,$(wildcard pipeline/*.*)) $(wildcard internal/dialect/*.go)
 	@mkdir -p $(@D)
 	GOOS= GOARCH= go run ./cmd/streamproof sql translate pipeline/pipeline.sql >$@.new
 	cp pipeline/schema.json $(@D)/

@@ -121,7 +121,7 @@ print(duckdb.execute(f"SELECT count(*) FROM ({read(sys.argv[1])} EXCEPT ALL {rea
 
 // makeFiles writes the rows of a tick of so many records, and the same in another order less one. It gives their number.
 func makeFiles(p *pipeline.Pipeline, q *query.Query, records int, owed, delivered string) (rows int, err error) {
-	g, err := generator.New(p.Schema, 1)
+	g, err := generator.New(p, 1)
 	if err != nil {
 		return 0, err
 	}

@@ -68,9 +68,15 @@ func start(t *testing.T) *local.Stack {
 
 func startWith(t *testing.T, parameters map[string]string) *local.Stack {
 	t.Helper()
+	return startIn(t, "..", parameters)
+}
+
+// startIn brings up the stack of a project.
+func startIn(t *testing.T, root string, parameters map[string]string) *local.Stack {
+	t.Helper()
 	began := time.Now()
 	s, err := local.Start(t.Context(), local.Options{
-		Root:       "..",
+		Root:       root,
 		StateDir:   filepath.Join(t.TempDir(), "stack"),
 		Port:       local.AnyPort,
 		Parameters: parameters,

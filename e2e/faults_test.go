@@ -256,7 +256,7 @@ func readLedger(t *testing.T, dir string) ([]*ledger.Tick, *query.Query, *genera
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, ticks[0].Seed)
+	g, err := generator.New(p, ticks[0].Seed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +341,7 @@ func tickWithAnEqualRow(t *testing.T, tick time.Time, n int) time.Time {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, 1) // the template's seed
+	g, err := generator.New(p, 1) // the template's seed
 	if err != nil {
 		t.Fatal(err)
 	}

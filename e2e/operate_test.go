@@ -252,7 +252,7 @@ func recordOf(t *testing.T, s *local.Stack, at time.Time, index int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, tick.Seed)
+	g, err := generator.New(p, tick.Seed)
 	if err != nil {
 		t.Fatal(err)
 	}

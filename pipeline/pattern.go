@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,39 +30,32 @@ const (
 //	'T'                text: T, Z, at, of, blanks and marks
 //
 // All other letters are refused; what is no letter stands for itself. A time with an offset is the instant that it names,
-// one without is taken as UTC.
+// one without is taken as UTC. A value is read from left to right, and each part takes all the digits that it may. The Flink
+// job's TimePattern is the same.
 type Pattern struct {
-	text                     string
-	form                     *regexp.Regexp // what time.Parse would take is more than the pattern says
-	layout                   string
-	day, clock, zone, weekly bool
+	text  string
+	parts []part
+	clock bool
+	// digits is how many a fraction of a second has at most.
+	digits int
 }
 
-// parts are the letters of a pattern, longest first, with what they look like and what package time calls them.
-var parts = []struct{ letters, form, layout string }{
-	{"yyyy", `\d{4}`, "2006"},
-	{"MMM", `(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)`, "Jan"},
-	{"MM", `\d{2}`, "01"},
-	{"M", `[1-9]\d?`, "1"},
-	{"dd", `\d{2}`, "02"},
-	{"d", `[1-9]\d?`, "2"},
-	{"EEE", `(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)`, "Mon"},
-	{"HH", `\d{2}`, "15"},
-	{"H", `\d{1,2}`, "15"},
-	{"hh", `\d{2}`, "03"},
-	{"h", `[1-9]\d?`, "3"},
-	{"a", `(?:AM|PM)`, "PM"},
-	{"mm", `\d{2}`, "04"},
-	{"ss", `\d{2}`, "05"},
-	{"XXX", `(?:Z|[+-]\d{2}:\d{2})`, "Z07:00"},
-	{"XX", `(?:Z|[+-]\d{4})`, "Z0700"},
-	{"X", `(?:Z|[+-]\d{2})`, "Z07"},
-	{"xxx", `[+-]\d{2}:\d{2}`, "-07:00"},
-	{"xx", `[+-]\d{4}`, "-0700"},
+// A part is one of a pattern's.
+type part struct {
+	// letters are as in the pattern; "S" is a fraction of a second, "'" text.
+	letters  string
+	literal  string // the text; of a fraction the mark before it
+	digits   int    // of a fraction
+	optional bool   // of a fraction
+}
+
+// known are the letters of a pattern.
+var known = []string{
+	"yyyy", "MMM", "MM", "M", "dd", "d", "EEE", "HH", "H", "hh", "h", "a", "mm", "ss", "XXX", "XX", "X", "xxx", "xx",
 }
 
 var (
-	fraction         = regexp.MustCompile(`^[.,](S{1,9})`)
+	fraction         = regexp.MustCompile(`^([.,])(S{1,9})`)
 	optionalFraction = regexp.MustCompile(`^\[\.(S{1,9})\]`)
 )
 
@@ -71,61 +65,47 @@ func ParsePattern(text string) (*Pattern, error) {
 	fail := func(problem string, args ...any) (*Pattern, error) {
 		return nil, fmt.Errorf("pattern %q: %s", text, fmt.Sprintf(problem, args...))
 	}
-	var form, layout strings.Builder
-	has := map[string]bool{}
-	add := func(f, l string) { form.WriteString(f); layout.WriteString(l) }
-	form.WriteString(`^`)
 	for at := 0; at < len(text); {
 		rest := text[at:]
-		if m := fraction.FindStringSubmatch(rest); m != nil && has["ss"] && !strings.HasPrefix(rest[len(m[0]):], "S") {
-			add(fmt.Sprintf(`[%s]\d{%d}`, m[0][:1], len(m[1])), m[0][:1]+strings.Repeat("0", len(m[1])))
-			at += len(m[0])
-			continue
-		}
-		if m := optionalFraction.FindStringSubmatch(rest); m != nil && strings.HasSuffix(text[:at], "ss") {
-			add(fmt.Sprintf(`(?:\.\d{1,%d})?`, len(m[1])), "") // time.Parse takes a fraction after the seconds by itself
-			at += len(m[0])
-			continue
-		}
+		add := part{letters: "'"}
+		size := 1
 		switch c := rest[0]; {
+		case p.has("ss") && isFraction(rest):
+			m := fraction.FindStringSubmatch(rest)
+			add, size = part{letters: "S", literal: m[1], digits: len(m[2])}, len(m[0])
+		case strings.HasSuffix(text[:at], "ss") && optionalFraction.MatchString(rest):
+			m := optionalFraction.FindStringSubmatch(rest)
+			add, size = part{letters: "S", literal: ".", digits: len(m[1]), optional: true}, len(m[0])
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
-			run := len(rest) - len(strings.TrimLeft(rest, string(c)))
-			known := false
-			for _, part := range parts {
-				if part.letters == rest[:run] {
-					if has[part.letters] {
-						return fail("%s is there twice", part.letters)
-					}
-					has[part.letters], known = true, true
-					add(part.form, part.layout)
-				}
+			size = len(rest) - len(strings.TrimLeft(rest, string(c)))
+			add = part{letters: rest[:size]}
+			if !slices.Contains(known, add.letters) {
+				return fail("%s is not one of the letters that are known", add.letters)
 			}
-			if !known {
-				return fail("%s is not one of the letters that are known", rest[:run])
-			}
-			at += run
 		case c == '\'':
-			literal, size := quotedLiteral(rest)
+			add.literal, size = quotedLiteral(rest)
 			if size == 0 {
 				return fail("a quote is not closed")
 			}
-			if strings.Trim(literal, "TZ :-,./atof") != "" { // other text could mean something in a layout
+			if strings.Trim(add.literal, "TZ :-,./atof") != "" {
 				return fail("text in quotes may be of T, Z, at, of, blanks and :-,./ only")
 			}
-			add(regexp.QuoteMeta(literal), literal)
-			at += size
 		case strings.ContainsRune(" -/:,.", rune(c)):
-			add(regexp.QuoteMeta(string(c)), string(c))
-			at++
+			add.literal = rest[:1]
 		default:
 			return fail("%q has to stand in quotes", c)
 		}
+		if add.letters != "'" && p.has(add.letters) {
+			return fail("%s is there twice", add.letters)
+		}
+		p.parts = append(p.parts, add)
+		p.digits = max(p.digits, add.digits)
+		at += size
 	}
-	form.WriteString(`$`)
 	either := func(letters ...string) int {
 		n := 0
 		for _, l := range letters {
-			if has[l] {
+			if p.has(l) {
 				n++
 			}
 		}
@@ -134,18 +114,27 @@ func ParsePattern(text string) (*Pattern, error) {
 	months, days, hours, zones := either("MMM", "MM", "M"), either("dd", "d"), either("HH", "H", "hh", "h"), either("XXX", "XX", "X", "xxx", "xx")
 	half := either("hh", "h")
 	switch {
-	case !has["yyyy"] || months != 1 || days != 1:
+	case !p.has("yyyy") || months != 1 || days != 1:
 		return fail("it has to have year, month and day, each once")
 	case hours > 1 || zones > 1:
 		return fail("hour and offset may be there once")
-	case hours == 0 && (has["mm"] || has["ss"] || has["a"] || zones > 0), hours == 1 && !has["mm"]:
+	case hours == 0 && (p.has("mm") || p.has("ss") || p.has("a") || zones > 0), hours == 1 && !p.has("mm"):
 		return fail("a time has hour and minutes")
-	case (half == 1) != has["a"]:
+	case (half == 1) != p.has("a"):
 		return fail("hh and h go with a")
 	}
-	p.form, p.layout = regexp.MustCompile(form.String()), layout.String()
-	p.day, p.clock, p.zone, p.weekly = true, hours == 1, zones == 1, has["EEE"]
+	p.clock = hours == 1
 	return p, nil
+}
+
+func (p *Pattern) has(letters string) bool {
+	return slices.ContainsFunc(p.parts, func(part part) bool { return part.letters == letters })
+}
+
+// isFraction says whether a fraction of at most nine digits stands here.
+func isFraction(text string) bool {
+	m := fraction.FindString(text)
+	return m != "" && !strings.HasPrefix(text[len(m):], "S")
 }
 
 // quotedLiteral reads text in quotes, and gives how much of the pattern it is, 0 where the quote is not closed.
@@ -163,14 +152,248 @@ func (p *Pattern) String() string { return p.text }
 // HasTime says whether the pattern has a time of the day.
 func (p *Pattern) HasTime() bool { return p.clock }
 
-// Parse reads a value. All of it has to be as the pattern says, and a day and a time that exist.
-func (p *Pattern) Parse(value string) (time.Time, bool) {
-	if !p.form.MatchString(value) {
-		return time.Time{}, false
-	}
-	t, err := time.Parse(p.layout, value)
-	if err != nil || p.weekly && !strings.Contains(value, t.Format("Mon")) {
-		return time.Time{}, false
-	}
-	return t.UTC(), true
+// HasSeconds says whether a time of the day has seconds.
+func (p *Pattern) HasSeconds() bool { return p.has("ss") }
+
+// Digits is how many digits of a second's fraction a value has at most: the n of SQL's TIMESTAMP(n).
+func (p *Pattern) Digits() int { return p.digits }
+
+// moment is what the parts of a value say.
+type moment struct {
+	year, month, day, hour, minute, second, nanos int
+	offset                                        int // minutes
+	weekday                                       int // -1: not said
+	half, afternoon                               bool
 }
+
+// Parse reads a value. All of it has to be as the pattern says, and a day and a time that exist, of the years 0 to 9999 in UTC.
+func (p *Pattern) Parse(value string) (time.Time, bool) {
+	m := moment{weekday: -1}
+	for i := range p.parts {
+		var ok bool
+		if value, ok = p.parts[i].read(value, &m); !ok {
+			return time.Time{}, false
+		}
+	}
+	if m.half {
+		if m.hour < 1 || m.hour > 12 {
+			return time.Time{}, false
+		}
+		m.hour %= 12
+		if m.afternoon {
+			m.hour += 12
+		}
+	}
+	if value != "" || m.month < 1 || m.month > 12 || m.day < 1 || m.hour > 23 || m.minute > 59 || m.second > 59 {
+		return time.Time{}, false
+	}
+	t := time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, m.nanos, time.UTC)
+	if t.Day() != m.day || m.weekday >= 0 && int(t.Weekday()) != m.weekday {
+		return time.Time{}, false
+	}
+	t = t.Add(-time.Duration(m.offset) * time.Minute)
+	return t, t.Year() >= 0 && t.Year() <= 9999
+}
+
+// names of months and days of the week, three letters each.
+const (
+	monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
+	dayNames   = "SunMonTueWedThuFriSat"
+)
+
+// read takes the part off the front of a value.
+func (p *part) read(value string, m *moment) (rest string, ok bool) {
+	switch p.letters {
+	case "'":
+		return strings.CutPrefix(value, p.literal)
+	case "yyyy":
+		m.year, rest, ok = number(value, 4, 4)
+	case "MM":
+		m.month, rest, ok = number(value, 2, 2)
+	case "M":
+		m.month, rest, ok = shortNumber(value)
+	case "MMM":
+		m.month, rest, ok = name(value, monthNames)
+		m.month++
+	case "dd":
+		m.day, rest, ok = number(value, 2, 2)
+	case "d":
+		m.day, rest, ok = shortNumber(value)
+	case "EEE":
+		m.weekday, rest, ok = name(value, dayNames)
+	case "HH":
+		m.hour, rest, ok = number(value, 2, 2)
+	case "H":
+		m.hour, rest, ok = number(value, 1, 2)
+	case "hh":
+		m.half = true
+		m.hour, rest, ok = number(value, 2, 2)
+	case "h":
+		m.half = true
+		m.hour, rest, ok = shortNumber(value)
+	case "a":
+		if rest, ok = strings.CutPrefix(value, "PM"); ok {
+			m.afternoon = true
+			return rest, true
+		}
+		return strings.CutPrefix(value, "AM")
+	case "mm":
+		m.minute, rest, ok = number(value, 2, 2)
+	case "ss":
+		m.second, rest, ok = number(value, 2, 2)
+	case "S":
+		return p.readFraction(value, m)
+	default:
+		return p.readOffset(value, m)
+	}
+	return rest, ok
+}
+
+// number reads digits, as many as there are of those that may be.
+func number(value string, least, most int) (n int, rest string, ok bool) {
+	size := 0
+	for size < len(value) && size < most && value[size] >= '0' && value[size] <= '9' {
+		n = n*10 + int(value[size]-'0')
+		size++
+	}
+	return n, value[size:], size >= least
+}
+
+// shortNumber reads one digit or two, without a zero before them.
+func shortNumber(value string) (n int, rest string, ok bool) {
+	if value == "" || value[0] == '0' {
+		return 0, value, false
+	}
+	return number(value, 1, 2)
+}
+
+// name reads one of the names, and gives its number from 0 on.
+func name(value, names string) (n int, rest string, ok bool) {
+	for n = 0; n*3 < len(names); n++ {
+		if rest, ok = strings.CutPrefix(value, names[n*3:n*3+3]); ok {
+			return n, rest, true
+		}
+	}
+	return 0, value, false
+}
+
+func (p *part) readFraction(value string, m *moment) (rest string, ok bool) {
+	digits, ok := strings.CutPrefix(value, p.literal)
+	if !ok {
+		return value, p.optional
+	}
+	least := p.digits
+	if p.optional {
+		least = 1
+	}
+	n, rest, ok := number(digits, least, p.digits)
+	for range 9 - (len(digits) - len(rest)) {
+		n *= 10
+	}
+	m.nanos = n
+	return rest, ok
+}
+
+// readOffset reads an offset of up to 23 hours and 59 minutes.
+func (p *part) readOffset(value string, m *moment) (rest string, ok bool) {
+	if value == "" {
+		return value, false
+	}
+	sign := 1
+	switch value[0] {
+	case 'Z':
+		return value[1:], p.letters[0] == 'X'
+	case '-':
+		sign = -1
+	case '+':
+	default:
+		return value, false
+	}
+	hours, rest, ok := number(value[1:], 2, 2)
+	minutes := 0
+	if ok && len(p.letters) == 3 {
+		rest, ok = strings.CutPrefix(rest, ":")
+	}
+	if ok && len(p.letters) > 1 {
+		minutes, rest, ok = number(rest, 2, 2)
+	}
+	m.offset = sign * (hours*60 + minutes)
+	return rest, ok && hours <= 23 && minutes <= 59
+}
+
+// Append writes a time, in UTC, as the pattern has it: what Parse reads as the same time, as far as the pattern has its parts.
+// A fraction that may be missing is written without zeros at its end.
+func (p *Pattern) Append(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	for i := range p.parts {
+		dst = p.parts[i].append(dst, t)
+	}
+	return dst
+}
+
+// AppendNoSuchDay is Append with the 30th of February in place of the day.
+func (p *Pattern) AppendNoSuchDay(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	february := time.Date(t.Year(), time.February, 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	for i := range p.parts {
+		switch p.parts[i].letters {
+		case "dd", "d":
+			dst = append(dst, "30"...)
+		default:
+			dst = p.parts[i].append(dst, february)
+		}
+	}
+	return dst
+}
+
+func (p *part) append(dst []byte, t time.Time) []byte {
+	hour := (t.Hour()+11)%12 + 1
+	switch p.letters {
+	case "'":
+		return append(dst, p.literal...)
+	case "yyyy":
+		return fmt.Appendf(dst, "%04d", t.Year())
+	case "MMM":
+		return append(dst, monthNames[3*t.Month()-3:3*t.Month()]...)
+	case "MM":
+		return appendTwo(dst, int(t.Month()))
+	case "M":
+		return fmt.Append(dst, int(t.Month()))
+	case "dd":
+		return appendTwo(dst, t.Day())
+	case "d":
+		return fmt.Append(dst, t.Day())
+	case "EEE":
+		return append(dst, dayNames[3*t.Weekday():3*t.Weekday()+3]...)
+	case "HH":
+		return appendTwo(dst, t.Hour())
+	case "H":
+		return fmt.Append(dst, t.Hour())
+	case "hh":
+		return appendTwo(dst, hour)
+	case "h":
+		return fmt.Append(dst, hour)
+	case "a":
+		return append(dst, "AMPM"[t.Hour()/12*2:t.Hour()/12*2+2]...)
+	case "mm":
+		return appendTwo(dst, t.Minute())
+	case "ss":
+		return appendTwo(dst, t.Second())
+	case "S":
+		digits := fmt.Sprintf("%09d", t.Nanosecond())[:p.digits]
+		if p.optional {
+			if digits = strings.TrimRight(digits, "0"); digits == "" {
+				return dst
+			}
+		}
+		return append(append(dst, p.literal...), digits...)
+	case "xxx":
+		return append(dst, "+00:00"...)
+	case "xx":
+		return append(dst, "+0000"...)
+	default:
+		return append(dst, 'Z')
+	}
+}
+
+func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }

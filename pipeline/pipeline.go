@@ -1,8 +1,8 @@
 // Package pipeline says what the data is and what the analytics do with it.
 //
-// schema.json names the columns of a record (name, COLn alias, SQL type) and how a fake value of each is made;
-// pipeline.sql is the query. The Flink job, the producer, the verifier and the tests read these two files, and
-// nothing else in the project repeats a column's name, type or position.
+// schema.json names the columns of a record (name, COLn alias, SQL type) and how a fake value of each is made, or the file of
+// samples that records are taken from; pipeline.sql is the query. The Flink job, the producer, the verifier and the tests read
+// these files, and nothing else in the project repeats a column's name, type or position.
 package pipeline
 
 import (
@@ -19,8 +19,8 @@ import (
 // A Pipeline is one schema with one query over it.
 type Pipeline struct {
 	Schema Schema
-	// SchemaJSON and SQL are the two files, byte by byte.
-	SchemaJSON, SQL []byte
+	// SchemaJSON and SQL are the two files, byte by byte. Samples is the third one, nil where the schema names none.
+	SchemaJSON, SQL, Samples []byte
 }
 
 // A Schema describes the records of the source stream.
@@ -28,9 +28,15 @@ type Schema struct {
 	// Source is the name of the in-application stream that the query reads.
 	Source string `json:"source"`
 	// Format is how a row is written: the zero value is DefaultFormat.
-	Format  Format   `json:"format,omitzero"`
+	Format Format `json:"format,omitzero"`
+	// Samples names a file beside schema.json, of rows in this format: each record that is produced is one of them. Where it is
+	// empty, the records are made of the columns' fake values.
+	Samples string   `json:"samples,omitempty"`
 	Columns []Column `json:"columns"`
 }
+
+// MaxSamples is how many bytes a file of samples may have: it is published in the ledger with each pipeline.
+const MaxSamples = 1 << 20
 
 // A Column is one field of a row: of CSV in the row's order, of JSON by its path.
 type Column struct {
@@ -44,10 +50,12 @@ type Column struct {
 	Pattern string `json:"pattern,omitempty"`
 	// Nullable columns may be NULL: one of the format's nulls in CSV, null or nothing in JSON.
 	Nullable bool `json:"nullable,omitzero"`
-	Fake     Fake `json:"fake"`
+	// Fake is not looked at where the schema has Samples.
+	Fake Fake `json:"fake,omitzero"`
 }
 
-// Fake says how the producer makes a value: exactly one of Text, Integers, Time and Sum is set.
+// Fake says how the producer makes a value: exactly one of Text, Integers, Time and Sum is set. The value is that in SQL; a
+// record has it as its format and the column's pattern say.
 type Fake struct {
 	// Text is a constant.
 	Text string `json:"text,omitempty"`
@@ -55,7 +63,7 @@ type Fake struct {
 	Prefix   string     `json:"prefix,omitempty"`
 	Integers [][2]int64 `json:"integers,omitempty"`
 	Width    int        `json:"width,omitzero"`
-	// Time is "planned", the moment at which the record is planned to be sent, or an earlier TIMESTAMP column;
+	// Time is "planned", the moment at which the record is planned to be sent, or an earlier column made of a Time;
 	// a whole number of minutes out of the inclusive range PlusMinutes is added to it.
 	Time        string   `json:"time,omitempty"`
 	PlusMinutes [2]int64 `json:"plusMinutes,omitzero"`
@@ -72,8 +80,8 @@ const TimestampLayout = "2006-01-02 15:04:05"
 // A Kind is a SQL type without its length.
 type Kind string
 
-// The kinds that a record or a result may have. Real is a 32-bit float, Double a 64-bit one. Decimal and Date are
-// read in schema.json, and are among the Limits.
+// The kinds that a record or a result may have. Real is a 32-bit float, Double a 64-bit one. A result has no
+// Decimal: see docs/decisions/0010.
 const (
 	Integer   Kind = "INTEGER"
 	BigInt    Kind = "BIGINT"
@@ -167,9 +175,12 @@ func (t *Type) UnmarshalText(text []byte) (err error) {
 // MarshalText writes the type as SQL.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// Parse reads a schema and a query; the error names every fault of the schema, and what of it the rest of the system does not
-// take. The query is parsed by those who run it.
-func Parse(schemaJSON, sql []byte) (*Pipeline, error) {
+// Parse reads a schema that names no samples, and a query; the error names every fault of the schema. The
+// query is parsed by those who run it.
+func Parse(schemaJSON, sql []byte) (*Pipeline, error) { return ParseWithSamples(schemaJSON, sql, nil) }
+
+// ParseWithSamples is Parse with the file of samples, nil where there is none. Its rows are read by those who make records of them.
+func ParseWithSamples(schemaJSON, sql, samples []byte) (*Pipeline, error) {
 	if !utf8.Valid(sql) {
 		return nil, notUTF8("pipeline.sql")
 	}
@@ -177,19 +188,37 @@ func Parse(schemaJSON, sql []byte) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(schema.Limits()...); err != nil {
-		return nil, fmt.Errorf("schema.json: %w", err)
+	if err := schema.checkSamples(samples); err != nil {
+		return nil, err
 	}
-	return &Pipeline{Schema: schema, SchemaJSON: schemaJSON, SQL: sql}, nil
+	return &Pipeline{Schema: schema, SchemaJSON: schemaJSON, SQL: sql, Samples: samples}, nil
+}
+
+func (s Schema) checkSamples(samples []byte) error {
+	switch {
+	case s.Samples == "" && samples != nil:
+		return errors.New("there are samples, and schema.json names none")
+	case s.Samples != "" && samples == nil:
+		return fmt.Errorf("schema.json names the samples %s, which are not there: put that file beside it", s.Samples)
+	case len(samples) > MaxSamples:
+		return fmt.Errorf("%s has %d bytes, which is more than the %d that samples may have: leave out rows", s.Samples, len(samples), MaxSamples)
+	case !utf8.Valid(samples):
+		return notUTF8(s.Samples)
+	}
+	return nil
 }
 
 // notUTF8 is the error of a file that the ledger's JSON could not hold as it is.
 func notUTF8(name string) error { return fmt.Errorf("%s is not UTF-8: save it as that", name) }
 
-// Hash identifies the pipeline: the hexadecimal SHA-256 of both files, each preceded by its length.
+// Hash identifies the pipeline: the hexadecimal SHA-256 of its two or three files, each preceded by its length.
 func (p *Pipeline) Hash() string {
+	files := [][]byte{p.SchemaJSON, p.SQL}
+	if p.Samples != nil {
+		files = append(files, p.Samples)
+	}
 	h := sha256.New()
-	for _, file := range [][]byte{p.SchemaJSON, p.SQL} {
+	for _, file := range files {
 		fmt.Fprintf(h, "%d\n", len(file))
 		h.Write(file)
 	}

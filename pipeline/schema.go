@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -34,6 +35,8 @@ type Format struct {
 	// Newline ends a row: "\n", or "\r\n", of which the "\r" may be missing. With Multiline, one between quotes does not.
 	Newline   string `json:"newline,omitempty"`
 	Multiline bool   `json:"multiline,omitzero"`
+	// Decimal stands before the fraction of a REAL, DOUBLE or DECIMAL: "." or ",".
+	Decimal string `json:"decimal,omitempty"`
 	// Header says that a line with exactly the paths of the columns is not a row, wherever it stands.
 	Header bool `json:"header,omitzero"`
 	// Nulls are the texts that mean NULL where they are not quoted.
@@ -42,7 +45,7 @@ type Format struct {
 
 // DefaultFormat is that of a schema that names none: lines of CSV without a header, whose values are never NULL.
 func DefaultFormat() Format {
-	return Format{Type: CSV, Delimiter: ",", Quote: `"`, Newline: "\n"}
+	return Format{Type: CSV, Delimiter: ",", Quote: `"`, Newline: "\n", Decimal: "."}
 }
 
 // JSONFormat is that of JSON.
@@ -61,7 +64,7 @@ func (f Format) IsDefault() bool { return f.OrDefault().equal(DefaultFormat()) }
 
 func (f Format) equal(g Format) bool {
 	return f.Type == g.Type && f.Delimiter == g.Delimiter && f.Quote == g.Quote && f.Newline == g.Newline &&
-		f.Multiline == g.Multiline && f.Header == g.Header && slices.Equal(f.Nulls, g.Nulls)
+		f.Decimal == g.Decimal && f.Multiline == g.Multiline && f.Header == g.Header && slices.Equal(f.Nulls, g.Nulls)
 }
 
 // plainFormat is Format without its methods.
@@ -97,6 +100,7 @@ func (f Format) MarshalJSON() ([]byte, error) {
 		Quote     *string  `json:"quote,omitempty"`
 		Newline   string   `json:"newline,omitempty"`
 		Multiline bool     `json:"multiline,omitzero"`
+		Decimal   string   `json:"decimal,omitempty"`
 		Header    bool     `json:"header,omitzero"`
 		Nulls     []string `json:"nulls,omitempty"`
 	}{Type: f.Type, Multiline: f.Multiline, Header: f.Header, Nulls: f.Nulls}
@@ -106,6 +110,9 @@ func (f Format) MarshalJSON() ([]byte, error) {
 		}
 		if f.Newline != standard.Newline {
 			out.Newline = f.Newline
+		}
+		if f.Decimal != standard.Decimal {
+			out.Decimal = f.Decimal
 		}
 		if f.Quote != standard.Quote {
 			out.Quote = &f.Quote
@@ -122,7 +129,7 @@ func (f Format) faults() []error {
 	case CSV:
 	case JSON:
 		if !f.equal(JSONFormat()) {
-			fault("format: delimiter, quote, newline, multiline, header and nulls go with csv only")
+			fault("format: delimiter, quote, newline, multiline, decimal, header and nulls go with csv only")
 		}
 		return faults
 	default:
@@ -137,6 +144,12 @@ func (f Format) faults() []error {
 	}
 	if f.Newline != "\n" && f.Newline != "\r\n" {
 		fault(`format: newline is %q, want "\n" or "\r\n"`, f.Newline)
+	}
+	switch {
+	case f.Decimal != "." && f.Decimal != ",":
+		fault(`format: decimal is %q, want "." or ","`, f.Decimal)
+	case f.Decimal == f.Delimiter:
+		fault("format: decimal and delimiter are both %q", f.Decimal)
 	}
 	if f.Multiline && f.Quote == "" {
 		fault("format: multiline needs a quote")
@@ -165,7 +178,7 @@ func isMark(text string) bool {
 	return c != 0 && c != '\r' && c != '\n' && c != '"' && c != '\'' && c != '-' && c != '+' && c != '.'
 }
 
-// ParseSchema reads schema.json, whether the rest of the system takes it or not: see Limits. The error names every fault.
+// ParseSchema reads schema.json. The error names every fault.
 func ParseSchema(schemaJSON []byte) (Schema, error) {
 	var s Schema
 	if !utf8.Valid(schemaJSON) {
@@ -185,6 +198,12 @@ func ParseSchema(schemaJSON []byte) (Schema, error) {
 	return s, nil
 }
 
+// samplesName are the names that embed.go finds.
+var samplesName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*\.(?:csv|tsv|txt|json|jsonl)$`)
+
+// IsSamplesName says whether a file of samples may be called so.
+func IsSamplesName(name string) bool { return samplesName.MatchString(name) && name != SchemaFile }
+
 func (s Schema) faults() []error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -193,6 +212,9 @@ func (s Schema) faults() []error {
 	}
 	if len(s.Columns) == 0 {
 		fault("columns is empty")
+	}
+	if s.Samples != "" && !IsSamplesName(s.Samples) {
+		fault("samples is %q, want the plain name of a file beside schema.json that ends with .csv, .tsv, .txt, .json or .jsonl", s.Samples)
 	}
 	format := s.Format.OrDefault()
 	faults = append(faults, format.faults()...)
@@ -205,8 +227,11 @@ func (s Schema) faults() []error {
 			}
 			seen[strings.ToUpper(name)] = i
 		}
-		if c.Type.Kind == "" {
+		switch {
+		case c.Type.Kind == "":
 			fault("columns[%d]: type is missing", i)
+		case c.Type.Kind == Char && c.Type.Length == 0:
+			fault("columns[%d]: CHAR needs a length", i)
 		}
 		if err := c.checkPattern(); err != nil {
 			fault("columns[%d]: %w", i, err)
@@ -263,11 +288,17 @@ func (c Column) Place(format Format) (string, error) {
 	return PathOf(steps...), nil
 }
 
+// oddEscape is one of a byte, or of the half of a character, which not every reader takes for the same.
+var oddEscape = regexp.MustCompile(`(?:^|[^\\])(?:\\\\)*\\(?:x|[uU][dD][89a-fA-F])`)
+
 // ParsePath reads a JSONPath (RFC 9535) that leads from the row to one value through the names of members. It gives the names.
 func ParsePath(path string) ([]string, error) {
 	expression, err := jp.ParseString(path)
 	if err != nil {
 		return nil, fmt.Errorf("path %q is not a JSONPath: %w", path, err)
+	}
+	if oddEscape.MatchString(path) {
+		return nil, fmt.Errorf(`path %q has an escape of a byte or of half a character: write the character itself`, path)
 	}
 	var names []string
 	for i, fragment := range expression {
@@ -312,6 +343,9 @@ func (s Schema) Encode() ([]byte, error) {
 	fmt.Fprintf(&b, "{\n  \"source\": %s,\n", value(s.Source))
 	if !s.Format.IsDefault() {
 		fmt.Fprintf(&b, "  \"format\": %s,\n", value(s.Format))
+	}
+	if s.Samples != "" {
+		fmt.Fprintf(&b, "  \"samples\": %s,\n", value(s.Samples))
 	}
 	b.WriteString("  \"columns\": [\n")
 	for i, c := range s.Columns {

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,6 @@ func TestSchema(t *testing.T) {
 	tests := map[string]struct {
 		file   string
 		faults []string // parts of the error
-		limits []string
 	}{
 		"plain":             {file: `{"source":"S","columns":[` + column + `]}`},
 		"the default named": {file: `{"source":"S","format":{"type":"csv"},"columns":[` + column + `]}`},
@@ -55,21 +55,21 @@ func TestSchema(t *testing.T) {
 				{"name":"a","alias":"COL0","path":"A b","type":"DECIMAL(10,2)","nullable":true,"fake":{}},
 				{"name":"d","alias":"COL1","type":"DATE","pattern":"dd/MM/yyyy","fake":{}},
 				{"name":"t","alias":"COL2","type":"TIMESTAMP","pattern":"yyyy-MM-dd'T'HH:mm:ss[.SSS]XXX","fake":{}}]}`,
-			limits: []string{
-				`the delimiter ";"`, `the quote ""`, `end with "\r\n"`, "a header", "nulls", "column a: the job does not take DECIMAL",
-				"column a: the job does not take NULL", "column d: the job does not take DATE", "column t: the job does not take the pattern",
-			},
 		},
-		"multiline": {file: `{"source":"S","format":{"multiline":true},"columns":[` + column + `]}`, limits: []string{"several lines"}},
+		"multiline": {file: `{"source":"S","format":{"multiline":true},"columns":[` + column + `]}`},
 		"json": {
-			file:   `{"source":"S","format":{"type":"json"},"columns":[{"name":"a","alias":"COL0","path":"$.u['a b'].c","type":"BIGINT","fake":{}},{"name":"b","alias":"COL1","type":"REAL","fake":{}}]}`,
-			limits: []string{"JSON"},
+			file: `{"source":"S","format":{"type":"json"},"columns":[{"name":"a","alias":"COL0","path":"$.u['a b'].c","type":"BIGINT","fake":{}},{"name":"b","alias":"COL1","type":"REAL","fake":{}}]}`,
 		},
 		"faults of a format": {
 			file:   `{"source":"S","format":{"delimiter":"ab","quote":"x","newline":"\r","nulls":["a","a","\n"]},"columns":[` + column + `]}`,
 			faults: []string{"delimiter", "quote", "newline", "nulls[1]", "nulls[2]"},
 		},
 		"multiline without a quote": {file: `{"source":"S","format":{"multiline":true,"quote":""},"columns":[` + column + `]}`, faults: []string{"multiline needs a quote"}},
+		"decimal":                   {file: `{"source":"S","format":{"delimiter":";","decimal":","},"columns":[` + column + `]}`},
+		"decimal is the delimiter":  {file: `{"source":"S","format":{"decimal":","},"columns":[` + column + `]}`, faults: []string{`decimal and delimiter are both ","`}},
+		"another decimal":           {file: `{"source":"S","format":{"decimal":"'"},"columns":[` + column + `]}`, faults: []string{"format: decimal"}},
+		"json with a decimal":       {file: `{"source":"S","format":{"type":"json","decimal":","},"columns":[` + column + `]}`, faults: []string{"csv only"}},
+		"CHAR":                      {file: `{"source":"S","columns":[{"name":"a","alias":"A","type":"CHAR","fake":{}}]}`, faults: []string{"columns[0]: CHAR needs a length"}},
 		"another type":              {file: `{"source":"S","format":{"type":"xml"},"columns":[` + column + `]}`, faults: []string{`type is "xml"`}},
 		"json with a delimiter":     {file: `{"source":"S","format":{"type":"json","delimiter":";"},"columns":[` + column + `]}`, faults: []string{"csv only"}},
 		"a path without a header":   {file: `{"source":"S","columns":[{"name":"a","alias":"COL0","path":"A","type":"REAL","fake":{}}]}`, faults: []string{"path is for json"}},
@@ -77,8 +77,10 @@ func TestSchema(t *testing.T) {
 			file: `{"source":"S","format":{"type":"json"},"columns":[
 				{"name":"a","alias":"A","path":"$.x","type":"REAL","fake":{}}, {"name":"b","alias":"B","path":"$['x']","type":"REAL","fake":{}},
 				{"name":"c","alias":"C","path":"$.x[*]","type":"REAL","fake":{}}, {"name":"d","alias":"D","path":"$","type":"REAL","fake":{}},
+				{"name":"g","alias":"G","path":"$['\\ud83d\\ude00']","type":"REAL","fake":{}}, {"name":"h","alias":"H","path":"$['\\\\\\xff']","type":"REAL","fake":{}},
+				{"name":"i","alias":"I","path":"$['\\\\ud83d']","type":"REAL","fake":{}},
 				{"name":"e","alias":"E","path":"a.b","type":"REAL","fake":{}}, {"name":"f","alias":"F","path":"$[","type":"REAL","fake":{}}]}`,
-			faults: []string{"columns[1]: path $.x is taken", "columns[2]: path", "columns[3]: path", "columns[4]: path", "columns[5]: path"},
+			faults: []string{"columns[1]: path $.x is taken", "columns[2]: path", "columns[3]: path", "columns[4]: path", "columns[5]: path", "columns[7]: path", "columns[8]: path"},
 		},
 		"patterns": {
 			file: `{"source":"S","columns":[
@@ -90,7 +92,7 @@ func TestSchema(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := pipeline.ParseSchema([]byte(test.file))
+			_, err := pipeline.ParseSchema([]byte(test.file))
 			if (err != nil) != (len(test.faults) > 0) {
 				t.Fatalf("got %v, want faults %q", err, test.faults)
 			}
@@ -99,21 +101,8 @@ func TestSchema(t *testing.T) {
 					t.Errorf("got %v, want %q in it", err, part)
 				}
 			}
-			if err != nil {
-				return
-			}
-			limits := s.Limits()
-			if len(limits) != len(test.limits) {
-				t.Errorf("got limits %v, want %q", limits, test.limits)
-			}
-			_, err = pipeline.Parse([]byte(test.file), nil)
-			if (err != nil) != (len(limits) > 0) {
-				t.Errorf("Parse gave %v with the limits %v", err, limits)
-			}
-			for _, part := range test.limits {
-				if err == nil || !strings.Contains(err.Error(), part) {
-					t.Errorf("Parse gave %v, want %q in it", err, part)
-				}
+			if _, err := pipeline.Parse([]byte(test.file), nil); (err != nil) != (len(test.faults) > 0) {
+				t.Errorf("Parse gave %v", err)
 			}
 		})
 	}
@@ -167,6 +156,22 @@ func TestPattern(t *testing.T) {
 		{"EEE, dd MMM yyyy HH:mm:ss xx", "Mon, 23 Nov 2026 20:00:00 +0000", "2026-11-23T20:00:00Z"},
 		{"EEE, dd MMM yyyy HH:mm:ss xx", "Tue, 23 Nov 2026 20:00:00 +0000", ""},
 		{"yyyyMMdd", "20261123", "2026-11-23T00:00:00Z"},
+		{"yyyyMMdd", "2026112", ""},
+		{"dMMyyyy", "1122026", ""}, // the day takes two digits
+		{"dd/MM/yyyy hh:mm a", "23/11/2026 12:05 AM", "2026-11-23T00:05:00Z"},
+		{"dd/MM/yyyy hh:mm a", "23/11/2026 12:05 PM", "2026-11-23T12:05:00Z"},
+		{"dd/MM/yyyy hh:mm a", "23/11/2026 00:05 PM", ""},
+		{"dd/MM/yyyy hh:mm a", "23/11/2026 13:05 PM", ""},
+		{"dd/MM/yyyy hh:mm a", "23/11/2026 11:05 pm", ""},
+		{"yyyy-MM-dd HH:mmXX", "2026-11-23 20:00+2359", "2026-11-22T20:01:00Z"},
+		{"yyyy-MM-dd HH:mmXX", "2026-11-23 20:00+2400", ""},
+		{"yyyy-MM-dd HH:mmXX", "2026-11-23 20:00+0160", ""},
+		{"yyyy-MM-dd HH:mmX", "2026-11-23 20:00-05", "2026-11-24T01:00:00Z"},
+		{"yyyy-MM-dd HH:mmxx", "2026-11-23 20:00Z", ""},
+		{"yyyy-MM-dd HH:mmXXX", "0000-01-01 00:00+00:01", ""},
+		{"yyyy-MM-dd HH:mmXXX", "9999-12-31 23:59-00:01", ""},
+		{"yyyy-MM-dd HH:mm:ss[.SSS]", "2026-11-23 20:00:09.", ""},
+		{"yyyy-MM-dd HH:mm:ss[.SSS]", "2026-11-23 20:00:09", "2026-11-23T20:00:09Z"},
 	}
 	for _, test := range tests {
 		p, err := pipeline.ParsePattern(test.pattern)
@@ -181,7 +186,7 @@ func TestPattern(t *testing.T) {
 	}
 	for _, pattern := range []string{
 		"", "yyyy", "yyyy-MM", "HH:mm", "YYYY-MM-dd", "yyyy-MM-dd HH", "yyyy-MM-dd mm:ss", "yyyy-MM-dd hh:mm", "yyyy-MM-dd HH:mm a", "yyyy-MM-MM",
-		"yyyy-MM-dd HH:mm:ssSSS", "yyyy-MM-dd HH:mm:ss.SSSSSSSSSS", "yyyy-MM-dd'T", "yyyy-MM-dd'20'", "yyyy-MM-ddTHH:mm", "yyyy_MM_dd", "yyyy-MM-dd yyyy", "yy-MM-dd", "yyyy-MM-dd XXX",
+		"yyyy-MM-dd HH:mm:ssSSS", "yyyy-MM-dd HH:mm:ss.SSSSSSSSSS", "yyyy-MM-dd'T", "yyyy-MM-dd'20'", "yyyy-MM-ddTHH:mm", "yyyy_MM_dd", "yyyy-MM-dd yyyy", "yy-MM-dd", "yyyy-MM-dd HH:mm:ss.SSS.SSS", "yyyy-MM-dd XXX",
 	} {
 		if p, err := pipeline.ParsePattern(pattern); err == nil {
 			t.Errorf("%q is read as %s, want an error", pattern, p)
@@ -189,8 +194,7 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-// FuzzPattern: a pattern is refused, or reads values without a panic; so does each value that it takes mean the same day and
-// time to package time by the layout alone.
+// FuzzPattern: a pattern is refused, or reads values without a panic; what it writes of a time that it has read is read as the same.
 func FuzzPattern(f *testing.F) {
 	f.Add("yyyy-MM-dd HH:mm:ss", "2026-11-23 20:00:09")
 	f.Add("d/M/yyyy h:mm a", "1/2/2026 1:05 PM")
@@ -206,8 +210,18 @@ func FuzzPattern(f *testing.F) {
 		}
 		if at, ok := p.Parse(value); ok && at.Location() != time.UTC {
 			t.Errorf("%q: %q is %s, want UTC", pattern, value, at)
+		} else if ok {
+			written := p.Append(nil, at)
+			if again, ok := p.Parse(string(written)); !ok && !greedy(pattern) || ok && !again.Equal(at) {
+				t.Errorf("%q: %s is written as %q, which is %s, %t", pattern, at, written, again, ok)
+			}
 		}
 	})
+}
+
+// greedy says whether a part of a pattern may take digits of the one behind it.
+func greedy(pattern string) bool {
+	return regexp.MustCompile(`(^|[^M])M[yhHmsd]|(^|[^d])d[yhHmsM]|(^|[^hH])[hH][yMdms]|S\][yMdhHms]`).MatchString(pattern)
 }
 
 // TestEncode: what is encoded is read again as it was.
@@ -242,7 +256,10 @@ func anySchema(t *rapid.T) pipeline.Schema {
 		s.Format = pipeline.Format{
 			Type: pipeline.CSV, Delimiter: rapid.SampledFrom([]string{",", ";", "\t", "|", "\x01"}).Draw(t, "delimiter"),
 			Quote: rapid.SampledFrom([]string{`"`, "'", ""}).Draw(t, "quote"), Newline: rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "newline"),
-			Header: rapid.Bool().Draw(t, "header"),
+			Header: rapid.Bool().Draw(t, "header"), Decimal: ".",
+		}
+		if s.Format.Delimiter != "," {
+			s.Format.Decimal = rapid.SampledFrom([]string{",", "."}).Draw(t, "decimal")
 		}
 		s.Format.Multiline = s.Format.Quote != "" && rapid.Bool().Draw(t, "multiline")
 		if rapid.Bool().Draw(t, "nulls") {

@@ -76,7 +76,7 @@ func fill(dir string, f flags) error {
 		return err
 	}
 	defer func() { _ = sql.Close() }()
-	g, err := generator.New(p.Schema, 1)
+	g, err := generator.New(p, 1)
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func newBench(dir, python string, seconds float64) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := generator.New(p.Schema, 1)
+	g, err := generator.New(p, 1)
 	if err != nil {
 		return nil, err
 	}

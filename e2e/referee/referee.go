@@ -109,7 +109,7 @@ func (t *Tick) All() ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := generator.New(p.Schema, t.Seed)
+	g, err := generator.New(p, t.Seed)
 	if err != nil {
 		return nil, err
 	}

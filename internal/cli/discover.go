@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type discoverCmd struct {
 	Schema    string `help:"The schema to compare with, and to write (pipeline/schema.json in the project's directory)." type:"path" placeholder:"FILE"`
 	Write     bool   `help:"Write the schema. What a person has written there stays."`
 	Replace   bool   `help:"With --write, keep nothing of the schema that is there."`
+	Samples   bool   `help:"With --write, have the producer take its records from this --file: it is copied beside the schema, which names it."`
 	target    `embed:""`
 }
 
@@ -59,6 +61,8 @@ func (c *discoverCmd) Validate() error {
 		return fmt.Errorf("--seconds is %d: give a number above 0", c.Seconds)
 	case c.Replace && !c.Write:
 		return errors.New("--replace goes with --write")
+	case c.Samples && (!c.Write || c.File == ""):
+		return errors.New("--samples goes with --write and --file")
 	case c.Stack != "" && c.Stream+c.File+c.S3 != "":
 		return errors.New("--stack samples the stack's own stream: leave it out, or --stream, --file and --s3")
 	case c.File != "" && c.Region+c.StateDir != "":
@@ -108,7 +112,8 @@ type discovered struct {
 	Refused []string        `json:"refused"` // why it cannot be written
 	Written bool            `json:"written"`
 
-	hint string // what a person may do next
+	hint    string // what a person may do next
+	samples []byte // what the schema's samples are
 }
 
 func (c *discoverCmd) Run(ctx context.Context, e *env) error {
@@ -133,6 +138,9 @@ func (c *discoverCmd) Run(ctx context.Context, e *env) error {
 	}
 	out := &discovered{Source: source, Proposal: proposal, File: file, Refused: []string{}}
 	if err := c.merge(out, current); err != nil {
+		return err
+	}
+	if err := c.findSamples(out); err != nil {
 		return err
 	}
 	if err := c.finish(out, e); err != nil {
@@ -269,23 +277,63 @@ func (c *discoverCmd) merge(out *discovered, current *pipeline.Schema) error {
 	return nil
 }
 
-// refusals is why a schema must not be written: what of it the rest of the system does not take.
-func refusals(schema pipeline.Schema) []string {
+// refusals is why a schema must not be written: what of it the producer cannot make.
+func refusals(schema pipeline.Schema, samples []byte) []string {
 	var all []string
-	for _, err := range schema.Limits() {
-		all = append(all, err.Error())
-	}
-	if _, err := generator.New(schema, 0); err != nil {
+	if _, err := generator.New(&pipeline.Pipeline{Schema: schema, Samples: samples}, 0); err != nil {
 		all = append(all, strings.Split(err.Error(), "\n")...)
 	}
 	return all
 }
 
+// findSamples reads what the schema's records are to be taken from: the file that was sampled, or that which the schema that is
+// there names.
+func (c *discoverCmd) findSamples(out *discovered) (err error) {
+	if !c.Samples {
+		if out.Schema.Samples != "" {
+			out.samples, err = os.ReadFile(filepath.Join(filepath.Dir(out.File), out.Schema.Samples))
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // which is why it is refused then
+		}
+		return err
+	}
+	if out.samples, err = sample.Whole(c.File, pipeline.MaxSamples); err != nil {
+		return err
+	}
+	out.Schema.Samples = samplesName(c.File, out.Schema.Format.OrDefault())
+	if out.Merge == nil {
+		for i := range out.Schema.Columns {
+			out.Schema.Columns[i].Fake = pipeline.Fake{} // nothing looks at it
+		}
+	}
+	return nil
+}
+
+// samplesName is what a file of samples is called beside the schema: its own name, where that may be.
+func samplesName(file string, format pipeline.Format) string {
+	name := strings.TrimSuffix(filepath.Base(file), ".gz")
+	switch {
+	case pipeline.IsSamplesName(name):
+		return name
+	case format.Type == pipeline.JSON:
+		return "samples.jsonl"
+	default:
+		return "samples.csv"
+	}
+}
+
 // finish writes the schema, where that was asked for and is wise.
 func (c *discoverCmd) finish(out *discovered, e *env) error {
-	out.Refused = append(out.Refused, refusals(out.Schema)...)
+	out.Refused = append(out.Refused, refusals(out.Schema, out.samples)...)
+	samples := filepath.Join(filepath.Dir(out.File), out.Schema.Samples)
+	same := !c.Samples
+	if c.Samples {
+		there, err := os.ReadFile(samples)
+		same = err == nil && bytes.Equal(there, out.samples)
+	}
 	switch {
-	case out.Merge != nil && !out.Merge.Changed:
+	case out.Merge != nil && !out.Merge.Changed && same:
 		out.hint = fmt.Sprintf("%s says this already.", out.File)
 		return nil
 	case len(out.Refused) > 0:
@@ -301,11 +349,19 @@ func (c *discoverCmd) finish(out *discovered, e *env) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", out.File, err)
 	}
+	if !same { // before the schema that names them
+		if err := renameio.WriteFile(samples, out.samples, 0o644, renameio.WithExistingPermissions()); err != nil {
+			return fmt.Errorf("write %s: %w", samples, err)
+		}
+	}
 	if err := renameio.WriteFile(out.File, data, 0o644, renameio.WithExistingPermissions()); err != nil {
 		return fmt.Errorf("write %s: %w", out.File, err)
 	}
 	out.Written = true
 	out.hint = fmt.Sprintf("%s is written.", out.File)
+	if !same {
+		out.hint = fmt.Sprintf("%s is written, and its samples %s.", out.File, samples)
+	}
 	sql, err := os.ReadFile(filepath.Join(filepath.Dir(out.File), "pipeline.sql"))
 	if err != nil {
 		return nil //nolint:nilerr // there is no query beside this schema
@@ -440,6 +496,9 @@ func formatText(f pipeline.Format) string {
 	}
 	if f.Newline != "\n" {
 		words = append(words, fmt.Sprintf("rows end with %q", f.Newline))
+	}
+	if f.Decimal != "." {
+		words = append(words, fmt.Sprintf("decimal %q", f.Decimal))
 	}
 	if f.Multiline {
 		words = append(words, "newlines within quotes")

@@ -3,10 +3,12 @@ package cli
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"streamproof/internal/dialect"
+	"streamproof/internal/generator"
 	"streamproof/pipeline"
 )
 
@@ -28,13 +30,23 @@ func (c *translateCmd) Run(e *env) error {
 	if err != nil {
 		return &usageError{err.Error()}
 	}
-	schema, err := c.schema(e)
+	schema, folder, err := c.schema(e)
 	if err != nil {
 		return err
 	}
-	p, err := pipeline.Parse(schema, text)
+	samples, err := pipeline.ReadSamples(folder, schema)
 	if err != nil {
 		return &usageError{err.Error()}
+	}
+	p, err := pipeline.ParseWithSamples(schema, text, samples)
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	if samples != nil {
+		// Every build comes by here, and none is to end in a producer that cannot start.
+		if _, err := generator.New(p, 0); err != nil {
+			return &usageError{err.Error()}
+		}
 	}
 	flink, err := dialect.Translate(string(text), p.Schema)
 	if err != nil {
@@ -66,19 +78,19 @@ func (c *translateCmd) read() (name string, text []byte, err error) {
 	return c.File, text, err
 }
 
-// schema reads the schema. The default is the project's, from wherever in it.
-func (c *translateCmd) schema(e *env) ([]byte, error) {
+// schema reads the schema, and gives its folder. The default is the project's, from wherever in it.
+func (c *translateCmd) schema(e *env) ([]byte, fs.FS, error) {
 	file := c.Schema
 	if file == defaultSchema {
 		root, err := e.root()
 		if err != nil {
-			return nil, &usageError{fmt.Sprintf("%v; or name a schema with --schema", err)}
+			return nil, nil, &usageError{fmt.Sprintf("%v; or name a schema with --schema", err)}
 		}
 		file = filepath.Join(root, file)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &usageError{err.Error()}
+		return nil, nil, &usageError{err.Error()}
 	}
-	return data, nil
+	return data, os.DirFS(filepath.Dir(file)), nil
 }

@@ -29,19 +29,22 @@ func (c *collector) fake(out *Column, agrees func(v value) bool) pipeline.Fake {
 		if !agrees(v) {
 			continue
 		}
+		if !out.isText() {
+			v.text = v.number // as SQL has it
+		}
 		if v.text != "" && utf8.ValidString(v.text) && unquoted.Replace(v.text) == v.text {
 			texts = append(texts, v)
 		}
 		if v.shape == isInteger || v.shape == isNumber {
-			f, _ := strconv.ParseFloat(v.text, 64) // its shape says that it is one
+			f, _ := strconv.ParseFloat(v.number, 64) // its shape says that it is one
 			low, high = min(low, f), max(high, f)
-			scale = max(scale, decimalOf(v.text).scale())
+			scale = max(scale, decimalOf(v.number).scale())
 		}
 	}
 	switch out.Type.Kind {
-	case pipeline.Timestamp:
+	case pipeline.Timestamp, pipeline.Date:
 		return pipeline.Fake{Time: pipeline.PlannedTime}
-	case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double:
+	case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double, pipeline.Decimal:
 		if low < high && low > -fakeLimit && high < fakeLimit {
 			return fakeNumbers(low, high, scale)
 		}

@@ -31,8 +31,8 @@ type Explanation struct {
 	Beyond int64 `json:"beyond"`
 }
 
-// A record is one of a tick that may be the lost one.
-type record struct {
+// A suspect is a record of a tick that may be the lost one.
+type suspect struct {
 	report.Record
 	data []byte
 }
@@ -100,7 +100,7 @@ type loss struct {
 
 	key     []byte // the row's, see package row; nil of a malformed line
 	line    []byte // the malformed line; nil of a row
-	records []*record
+	records []*suspect
 	trimmed bool // the stream does not hold all of them any more
 
 	found []find // since the report
@@ -186,7 +186,7 @@ func (e *explanation) draw() *Explanation {
 // findings splits a loss by where its rows were last: what was found since, what is known to be under an error prefix, what
 // never reached the stream, and the rest.
 func (e *explanation) findings(l *loss) (all []report.Finding) {
-	finding := func(count int64, hop report.Hop, records []*record, text string) *report.Finding {
+	finding := func(count int64, hop report.Hop, records []*suspect, text string) *report.Finding {
 		f := report.Finding{Class: l.class, Row: l.Row, Count: count, Hop: hop, Text: text, Candidates: len(records)}
 		if l.Tick != nil {
 			f.Tick = l.Tick.UTC()
@@ -211,10 +211,10 @@ func (e *explanation) findings(l *loss) (all []report.Finding) {
 		text += fmt.Sprintf(" by now: %s, line %d", found.object, found.line)
 		of := records
 		if found.place != nil {
-			of = slices.DeleteFunc(slices.Clone(records), func(r *record) bool { return !r.at(*found.place) })
+			of = slices.DeleteFunc(slices.Clone(records), func(r *suspect) bool { return !r.at(*found.place) })
 			if len(of) > 0 {
 				of = of[:1]
-				records = slices.DeleteFunc(slices.Clone(records), func(r *record) bool { return r == of[0] })
+				records = slices.DeleteFunc(slices.Clone(records), func(r *suspect) bool { return r == of[0] })
 			}
 		}
 		f := finding(1, found.hop, of, text)
@@ -245,7 +245,7 @@ func (e *explanation) findings(l *loss) (all []report.Finding) {
 		finding(left, report.RetentionOver, records, "not among the rejects, not under processing-failed, not in the data; whether it was in the stream cannot be told: "+why)
 		return all
 	}
-	var absent, present []*record
+	var absent, present []*suspect
 	for _, r := range records {
 		if len(r.Places) == 0 {
 			absent = append(absent, r)
@@ -264,9 +264,9 @@ func (e *explanation) findings(l *loss) (all []report.Finding) {
 }
 
 // lostAfter says what can be said of records that the stream holds.
-func (e *explanation) lostAfter(records []*record) string {
+func (e *explanation) lostAfter(records []*suspect) string {
 	const nowhere = "in the stream, not among the rejects, not under processing-failed, not in the data: "
-	outside := slices.ContainsFunc(records, func(r *record) bool {
+	outside := slices.ContainsFunc(records, func(r *suspect) bool {
 		return slices.ContainsFunc(r.Places, func(p report.Place) bool { return p.Aggregate != nil && p.Aggregate.Outside })
 	})
 	switch {
@@ -285,7 +285,7 @@ func (e *explanation) lostAfter(records []*record) string {
 	return text
 }
 
-func oneOf(n int64, records []*record) string {
+func oneOf(n int64, records []*suspect) string {
 	if int64(len(records)) <= n {
 		return ""
 	}
@@ -293,7 +293,7 @@ func oneOf(n int64, records []*record) string {
 }
 
 // at tells whether the stream holds a copy of the record there.
-func (r *record) at(p report.Place) bool {
+func (r *suspect) at(p report.Place) bool {
 	return slices.ContainsFunc(r.Places, func(own report.Place) bool { return own.Shard == p.Shard && own.SequenceNumber == p.SequenceNumber })
 }
 

@@ -117,7 +117,7 @@ func newWorld(t *testing.T, poison int, aggregation string, at time.Time) *world
 		opts:   explain.Options{DataPrefix: dataPrefix, ErrorsPrefix: errorsPrefix, FailedPrefix: failedPrefix, Now: start.Add(time.Hour)},
 		of:     generator.Tick{Time: at, Records: records, Spread: 5 * time.Second, Poison: poison},
 	}
-	if w.make, err = generator.New(p.Schema, 1); err != nil {
+	if w.make, err = generator.New(p, 1); err != nil {
 		t.Fatal(err)
 	}
 	w.tick = &ledger.Tick{

@@ -14,8 +14,8 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
+	"streamproof/internal/record"
 	"streamproof/internal/report"
-	"streamproof/internal/row"
 	"streamproof/pipeline"
 )
 
@@ -29,15 +29,15 @@ type tick struct {
 	key      generator.Key
 	of       generator.Tick
 	losses   []*loss
-	records  map[int]*record // those that give a lost row, by index
-	expired  bool            // the stream's retention is over for it
+	records  map[int]*suspect // those that give a lost row, by index
+	expired  bool             // the stream's retention is over for it
 }
 
 // compiled is a pipeline of the ledger.
 type compiled struct {
 	pipeline *pipeline.Pipeline
 	query    *query.Query
-	records  row.Schema // of the records' lines
+	records  *record.Reader
 	engine   *engine.Engine
 	err      error
 }
@@ -79,7 +79,7 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 		return nil, err
 	}
 	if err = t.compiled.err; err == nil {
-		t.make, err = generator.New(t.compiled.pipeline.Schema, t.Seed)
+		t.make, err = generator.New(t.compiled.pipeline, t.Seed)
 	}
 	if err == nil {
 		t.key, err = t.make.KeyOf(t.PartitionKey)
@@ -109,7 +109,9 @@ func (e *explanation) compile(ctx context.Context, hash string) (*compiled, erro
 	}
 	if c.pipeline, c.err = ledger.DecodePipeline(data, hash); c.err == nil {
 		c.query, c.err = query.Compile(c.pipeline)
-		c.records = row.Of(c.pipeline.Schema)
+	}
+	if c.err == nil {
+		c.records, c.err = record.NewReader(c.pipeline.Schema)
 	}
 	if c.err == nil {
 		c.engine, c.err = engine.Open(c.query)
@@ -152,7 +154,7 @@ func (e *explanation) findRecords(t *tick) error {
 			}
 		})
 	}
-	t.records = map[int]*record{}
+	t.records = map[int]*suspect{}
 	for _, owed := range t.Outcomes {
 		if owed.Lo == 0 {
 			continue
@@ -188,7 +190,7 @@ func (t *tick) add(l *loss, index int, outcome ledger.Outcome) {
 	}
 	r := t.records[index]
 	if r == nil {
-		r = &record{data: t.make.Append([]byte{}, t.of, index)}
+		r = &suspect{data: t.make.Append([]byte{}, t.of, index)}
 		r.Index, r.PartitionKey, r.Outcome = index, string(t.make.AppendKey(nil, t.of, index, t.key)), outcome
 		t.records[index] = r
 	}
@@ -198,7 +200,7 @@ func (t *tick) add(l *loss, index int, outcome ledger.Outcome) {
 // readBack finds the records in the stream, shard by shard between the tick's own first and last sequence number.
 func (e *explanation) readBack(ctx context.Context, t *tick) error {
 	// Records of equal bytes give equal rows: the copies that are found go to one after the other.
-	wanted := map[string][]*record{}
+	wanted := map[string][]*suspect{}
 	for _, index := range slices.Sorted(maps.Keys(t.records)) {
 		r := t.records[index]
 		identity := t.identity(r.PartitionKey, r.data)
@@ -217,7 +219,7 @@ func (e *explanation) readBack(ctx context.Context, t *tick) error {
 	}
 	trim := func() {
 		for _, l := range t.losses {
-			l.trimmed = slices.ContainsFunc(l.records, func(r *record) bool { return len(r.Places) == 0 })
+			l.trimmed = slices.ContainsFunc(l.records, func(r *suspect) bool { return len(r.Places) == 0 })
 		}
 	}
 	if t.expired = !t.claimed.Add(e.described.Retention).After(e.opts.Now); t.expired {
@@ -229,7 +231,7 @@ func (e *explanation) readBack(ctx context.Context, t *tick) error {
 		if len(records) == 0 {
 			return
 		}
-		next := slices.IndexFunc(records, func(r *record) bool { return len(r.Places) == 0 })
+		next := slices.IndexFunc(records, func(r *suspect) bool { return len(r.Places) == 0 })
 		if next < 0 {
 			next = 0 // one copy more than there are records
 		} else {

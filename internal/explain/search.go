@@ -130,11 +130,17 @@ func (l *loss) carries(line []byte) bool {
 	if l.tick == nil {
 		return false
 	}
-	if _, err := l.tick.compiled.records.Append(nil, line); err != nil {
+	reader := l.tick.compiled.records
+	if !reader.IsRow(line) {
 		return false
 	}
-	return slices.ContainsFunc(l.records, func(r *record) bool {
-		return slices.ContainsFunc(bytes.Split(r.data, []byte("\n")), func(own []byte) bool { return bytes.Equal(own, line) })
+	return slices.ContainsFunc(l.records, func(r *suspect) bool {
+		for own := range reader.Rows(r.data) {
+			if own.Err == nil && bytes.Equal(own.Raw, line) {
+				return true
+			}
+		}
+		return false
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -59,8 +60,6 @@ func (c *compiler) compile(i int) error {
 		return errors.New("prefix and width go with integers only")
 	case fake.Time == "" && fake.PlusMinutes != [2]int64{}:
 		return errors.New("plusMinutes goes with time only")
-	case strings.ContainsAny(fake.Text+fake.Prefix, ",\"\r\n"):
-		return errors.New("a comma, quote or line break would need quoting in CSV")
 	}
 	switch kinds[0] {
 	case "text":
@@ -105,9 +104,26 @@ func (c *compiler) integers(fake pipeline.Fake, into *column) error {
 }
 
 func (c *compiler) time(i int, fake pipeline.Fake, into *column) error {
-	*into = column{make: makeTime}
-	if kind := c.schema.Columns[i].Type.Kind; kind != pipeline.Timestamp {
-		return fmt.Errorf("a time does not go into a column of type %s", kind)
+	spec := c.schema.Columns[i]
+	switch spec.Type.Kind {
+	case pipeline.Timestamp:
+		*into = column{make: makeTime}
+	case pipeline.Date:
+		*into = column{make: makeDate}
+	default:
+		return fmt.Errorf("a time does not go into a column of type %s", spec.Type.Kind)
+	}
+	if spec.Pattern != "" {
+		var err error
+		if into.pattern, err = pipeline.ParsePattern(spec.Pattern); err != nil {
+			return err
+		}
+		if spec.Type.Kind == pipeline.Timestamp && !into.pattern.HasSeconds() {
+			into.make = makeMinutes
+		}
+		if !readsItself(into.pattern) {
+			return fmt.Errorf("what the pattern %q writes, it does not always read as the same time", spec.Pattern)
+		}
 	}
 	if fake.Time != pipeline.PlannedTime {
 		from, err := c.earlier(i, fake.Time)
@@ -127,6 +143,23 @@ func (c *compiler) time(i int, fake pipeline.Fake, into *column) error {
 		into.draws = append(into.draws, d)
 	}
 	return nil
+}
+
+// readsItself says whether a pattern reads what it has written: in one that is "dMyyyy", it is not said where the day ends.
+func readsItself(p *pipeline.Pattern) bool {
+	at := time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)
+	for range 365 { // on each day of a year, at one hour after the other
+		at = at.Add(25 * time.Hour)
+		want := at
+		read, ok := p.Parse(string(p.Append(nil, at)))
+		if !p.HasTime() {
+			want = at.Truncate(24 * time.Hour)
+		}
+		if !ok || !read.Equal(want) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *compiler) sum(i int, fake pipeline.Fake, into *column) error {
@@ -221,21 +254,27 @@ func digits(n int64) int { return len(strconv.FormatInt(n, 10)) }
 func (c *compiler) tryValues(i int) error {
 	typ := c.schema.Columns[i].Type
 	for _, highest := range []bool{false, true} {
-		edge := c.columns[i]
-		edge.draws = make([]draw, len(edge.draws))
-		for j, d := range c.columns[i].draws {
-			// A range of the one value at its edge: whatever the state, that is the number.
-			if highest != (d.unit < 0) {
-				d.low += int64(d.span - 1)
-			}
-			d.span = 1
-			edge.draws[j] = d
-		}
+		edge := c.columns[i].edge(highest)
 		if value := string(edge.make(&edge, nil, 0, 0)); !isOfType(value, typ) {
 			return fmt.Errorf("%q is not of type %s", value, typ)
 		}
 	}
 	return nil
+}
+
+// edge is the column with its lowest or highest value alone.
+func (c *column) edge(highest bool) column {
+	edge := *c
+	edge.draws = make([]draw, len(c.draws))
+	for j, d := range c.draws {
+		// A range of the one value at its edge: whatever the state, that is the number.
+		if highest != (d.unit < 0) {
+			d.low += int64(d.span - 1)
+		}
+		d.span = 1
+		edge.draws[j] = d
+	}
+	return edge
 }
 
 func isOfType(value string, typ pipeline.Type) bool {
@@ -249,8 +288,13 @@ func isOfType(value string, typ pipeline.Type) bool {
 		err = isFinite(value, 32)
 	case pipeline.Double:
 		err = isFinite(value, 64)
+	case pipeline.Decimal:
+		m := decimalForm.FindStringSubmatch(value)
+		return m != nil && len(strings.TrimLeft(m[1], "0")) <= typ.Length-typ.Scale && len(m[2]) <= typ.Scale
 	case pipeline.Timestamp:
 		_, err = time.Parse(pipeline.TimestampLayout, value)
+	case pipeline.Date:
+		_, err = time.Parse(time.DateOnly, value)
 	case pipeline.Boolean:
 		return strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
 	case pipeline.Char:
@@ -260,6 +304,9 @@ func isOfType(value string, typ pipeline.Type) bool {
 	}
 	return err == nil
 }
+
+// decimalForm is how the value of a DECIMAL is given.
+var decimalForm = regexp.MustCompile(`^-?([0-9]+)(?:\.([0-9]+))?$`)
 
 func isFinite(value string, bitSize int) error {
 	f, err := strconv.ParseFloat(value, bitSize)

@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"strconv"
@@ -39,6 +40,9 @@ type Generator struct {
 	seed    uint64 // mixed
 	columns []column
 	schema  pipeline.Schema
+	layout  layout
+	// samples are the rows that records are, where the schema has samples: then there are neither columns nor a layout.
+	samples []sample
 	// spoilers are the faults of poisoned records, at least two.
 	spoilers []spoiler
 }
@@ -54,6 +58,8 @@ type column struct {
 	width int
 	// base is the constant part of a sum, in hundredths.
 	base int64
+	// pattern is how a time is written, nil where that is pipeline.TimestampLayout.
+	pattern *pipeline.Pattern
 }
 
 // A draw is one number of a record.
@@ -64,17 +70,28 @@ type draw struct {
 	unit    int64  // what 1 is worth in a sum, in hundredths
 }
 
-// New compiles the schema's fake specs. The error names every fault in them.
-func New(schema pipeline.Schema, seed uint64) (*Generator, error) {
-	columns, err := compile(schema)
-	if err != nil {
-		return nil, fmt.Errorf("fake values of the schema: %w", err)
+// New compiles the schema's fake specs, or reads the pipeline's samples. The error names every fault in them.
+func New(p *pipeline.Pipeline, seed uint64) (*Generator, error) {
+	g := &Generator{seed: mix(seed + gamma), schema: p.Schema}
+	var err error
+	if p.Schema.Samples != "" {
+		if g.samples, err = readSamples(p); err != nil {
+			return nil, fmt.Errorf("samples %s: %w", p.Schema.Samples, err)
+		}
+	} else {
+		g.columns, err = compile(p.Schema)
+		layout, unwritten := layOut(p.Schema, g.columns)
+		g.layout = layout
+		if err = errors.Join(err, unwritten); err != nil {
+			return nil, fmt.Errorf("fake values of the schema: %w", err)
+		}
 	}
-	return &Generator{seed: mix(seed + gamma), columns: columns, schema: schema, spoilers: spoilers(schema)}, nil
+	g.spoilers = g.listSpoilers()
+	return g, nil
 }
 
-// Append appends the record with this index, 0 to tick.Records−1: one line of CSV without quotes, ended by '\n'. A
-// poisoned record is a malformed line with 0 to 2 good ones beside it, or nothing at all.
+// Append appends the record with this index, 0 to tick.Records−1: one row in the schema's format, ended by a newline. A
+// poisoned record is a malformed row with 0 to 2 good ones beside it, or nothing at all.
 func (g *Generator) Append(dst []byte, tick Tick, index int) []byte {
 	state, planned := g.at(tick, index)
 	if tick.Poison > 0 {
@@ -82,22 +99,31 @@ func (g *Generator) Append(dst []byte, tick Tick, index int) []byte {
 			return g.appendPoisoned(dst, s, state, planned)
 		}
 	}
-	return g.appendLine(dst, state, planned)
+	return g.appendRow(dst, state, planned)
 }
 
-func (g *Generator) appendLine(dst []byte, state uint64, planned int64) []byte {
+func (g *Generator) appendRow(dst []byte, state uint64, planned int64) []byte {
+	if g.samples != nil {
+		return append(dst, g.sample(state).row...)
+	}
+	if !g.layout.plain {
+		return g.layout.append(dst, state, planned)
+	}
 	for i := range g.columns {
 		c := &g.columns[i]
-		dst = append(c.make(c, dst, state, planned), ',')
+		dst = append(c.make(c, dst, state, planned), g.layout.delimiter)
 	}
 	dst[len(dst)-1] = '\n'
 	return dst
 }
 
-// AppendColumn appends the value of one column of a record, without a separator. It costs that column alone. That of a
-// poisoned record is the value before it was spoiled.
+// AppendColumn appends the value of one column of a record, as text in SQL's form: nothing where it is NULL. It costs that
+// column alone. That of a poisoned record is the value before it was spoiled.
 func (g *Generator) AppendColumn(dst []byte, tick Tick, index, column int) []byte {
 	state, planned := g.at(tick, index)
+	if g.samples != nil {
+		return append(dst, g.sample(state).values[column].text...)
+	}
 	c := &g.columns[column]
 	return c.make(c, dst, state, planned)
 }
@@ -133,12 +159,32 @@ func (g *Generator) NameOf(key Key) string {
 	return g.schema.Columns[key.column].Name
 }
 
-// AppendKey appends the partition key of a record, which is never empty: poison does not change it. The record's bytes
-// do not depend on which key is used.
+// maxKey is how many characters a partition key may have.
+const maxKey = 256
+
+// AppendKey appends the partition key of a record: poison does not change it. The record's bytes do not depend on which key
+// is used. Of a value that is too long for a key it is the beginning, and where there is none, NULL or an empty text, it is
+// the uniform key: Kinesis takes no empty one.
 func (g *Generator) AppendKey(dst []byte, tick Tick, index int, key Key) []byte {
 	if key.column >= 0 {
-		return g.AppendColumn(dst, tick, index, key.column)
+		start := len(dst)
+		dst = g.AppendColumn(dst, tick, index, key.column)
+		if value := dst[start:]; len(value) > maxKey {
+			characters := 0
+			for at := range string(value) {
+				if characters++; characters > maxKey {
+					return dst[:start+at]
+				}
+			}
+		}
+		if len(dst) > start {
+			return dst
+		}
 	}
+	return g.appendUniform(dst, tick, index)
+}
+
+func (g *Generator) appendUniform(dst []byte, tick Tick, index int) []byte {
 	const hexDigits = "0123456789abcdef"
 	state, _ := g.at(tick, index)
 	random := mix(state)
@@ -203,10 +249,16 @@ func makeSum(c *column, dst []byte, state uint64, _ int64) []byte {
 	return append(dst, '.', byte('0'+sum/10%10), byte('0'+sum%10))
 }
 
-func makeTime(c *column, dst []byte, state uint64, planned int64) []byte {
+// seconds is the time of a column, in seconds since 1970.
+func (c *column) seconds(state uint64, planned int64) int64 {
 	for i := range c.draws {
 		planned += 60 * c.draws[i].number(state)
 	}
+	return planned
+}
+
+func makeTime(c *column, dst []byte, state uint64, planned int64) []byte {
+	planned = c.seconds(state, planned)
 	// pipeline.TimestampLayout by hand: time.AppendFormat takes as long as the rest of the record.
 	t := time.Unix(planned, 0).UTC()
 	year, month, day := t.Date()
@@ -214,6 +266,22 @@ func makeTime(c *column, dst []byte, state uint64, planned int64) []byte {
 	return append(appendPadded(dst, uint64(year), 4), '-',
 		tens(int(month)), ones(int(month)), '-', tens(day), ones(day), ' ',
 		tens(hour), ones(hour), ':', tens(minute), ones(minute), ':', tens(second), ones(second))
+}
+
+// makeMinutes is makeTime where the column's pattern has no seconds.
+func makeMinutes(c *column, dst []byte, state uint64, planned int64) []byte {
+	planned -= (planned%60 + 60) % 60
+	return makeTime(c, dst, state, planned)
+}
+
+func makeDate(c *column, dst []byte, state uint64, planned int64) []byte {
+	year, month, day := time.Unix(c.seconds(state, planned), 0).UTC().Date()
+	return append(appendPadded(dst, uint64(year), 4), '-', tens(int(month)), ones(int(month)), '-', tens(day), ones(day))
+}
+
+// makePattern writes a time, or the day of one, as its column's pattern says.
+func makePattern(c *column, dst []byte, state uint64, planned int64) []byte {
+	return c.pattern.Append(dst, time.Unix(c.seconds(state, planned), 0))
 }
 
 func tens(n int) byte { return byte('0' + n/10) }

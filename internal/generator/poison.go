@@ -3,10 +3,6 @@ package generator
 import (
 	"iter"
 	"math/bits"
-	"slices"
-	"unicode/utf8"
-
-	"streamproof/pipeline"
 )
 
 // A Fault is what is wrong with a record that is malformed on purpose.
@@ -21,7 +17,9 @@ const (
 	LetterInNumber  Fault = "letter in a number"
 	IntegerOverflow Fault = "integer overflow"
 	FloatOverflow   Fault = "float overflow"
+	DecimalOverflow Fault = "decimal overflow"
 	NoSuchTime      Fault = "time that does not exist"
+	NoSuchDay       Fault = "day that does not exist"
 	TextTooLong     Fault = "text too long"
 	NotABoolean     Fault = "letter in a boolean"
 	UnclosedQuote   Fault = "unclosed quote"
@@ -32,9 +30,16 @@ const (
 	BlankLine Fault = "blank line"
 	// EmptyRecord is a record of 0 bytes: it has no newline either.
 	EmptyRecord Fault = "empty record"
+
+	// Those of JSON alone. A letter in an integer is a string there.
+	MissingValue  Fault = "null that may not be"
+	DuplicateName Fault = "duplicate name"
+	HalfSurrogate Fault = "half a surrogate pair"
+	NotAnObject   Fault = "not an object"
+	NotJSON       Fault = "not JSON"
 )
 
-// Reason is why the analytics application rejects a line with this fault, in its own words.
+// Reason is why the analytics application rejects a row with this fault, in its own words.
 func (f Fault) Reason() string {
 	switch f {
 	case TooFewColumns, TooManyColumns:
@@ -43,14 +48,20 @@ func (f Fault) Reason() string {
 		return "not an integer"
 	case LetterInNumber:
 		return "not a number"
-	case IntegerOverflow, FloatOverflow:
+	case IntegerOverflow, FloatOverflow, DecimalOverflow:
 		return "out of range"
 	case NoSuchTime:
 		return "not a timestamp"
+	case NoSuchDay:
+		return "not a date"
 	case TextTooLong:
 		return "wrong length"
 	case NotABoolean:
 		return "not a boolean"
+	case MissingValue:
+		return "missing value"
+	case HalfSurrogate:
+		return "invalid UTF-8"
 	default:
 		return string(f)
 	}
@@ -62,88 +73,6 @@ const (
 	lineBefore = -2 * gamma & (1<<64 - 1) // the state of the good line before the bad one
 	lineAfter  = -3 * gamma & (1<<64 - 1)
 )
-
-// maxSpoiledText is the longest text, in characters, that is made too long.
-const maxSpoiledText = 1000
-
-// A spoiler is how a record with a fault is made out of its own well-formed line.
-type spoiler struct {
-	fault Fault
-	// columns are those of which one is spoiled; none: the bad line has 0 bytes.
-	columns []int
-	// spoil changes the value of the column, which is dst[start:].
-	spoil func(dst []byte, start int, typ pipeline.Type) []byte
-}
-
-// spoilers are those of the faults that the schema has columns for.
-func spoilers(schema pipeline.Schema) []spoiler {
-	ofKind := func(kinds ...pipeline.Kind) (columns []int) {
-		for i, c := range schema.Columns {
-			if slices.Contains(kinds, c.Type.Kind) {
-				columns = append(columns, i)
-			}
-		}
-		return columns
-	}
-	all := make([]int, len(schema.Columns))
-	var sized []int
-	for i, c := range schema.Columns {
-		all[i] = i
-		if c.Type.Length > 0 && c.Type.Length <= maxSpoiledText {
-			sized = append(sized, i)
-		}
-	}
-	last := all[max(len(all)-1, 0):]
-	var notTheOnly []int
-	if len(all) > 1 {
-		notTheOnly = last
-	}
-	add := func(suffix string) func([]byte, int, pipeline.Type) []byte {
-		return func(dst []byte, _ int, _ pipeline.Type) []byte { return append(dst, suffix...) }
-	}
-
-	list := []spoiler{
-		// With its comma.
-		{TooFewColumns, notTheOnly, func(dst []byte, start int, _ pipeline.Type) []byte { return dst[:start-1] }},
-		{TooManyColumns, last, add(",0")},
-		{LetterInInteger, ofKind(pipeline.Integer, pipeline.BigInt), add("x")},
-		{LetterInNumber, ofKind(pipeline.Real, pipeline.Double), add("x")},
-		{IntegerOverflow, ofKind(pipeline.Integer, pipeline.BigInt), overflow},
-		{FloatOverflow, ofKind(pipeline.Real, pipeline.Double), overflow},
-		{NoSuchTime, ofKind(pipeline.Timestamp), func(dst []byte, start int, _ pipeline.Type) []byte {
-			copy(dst[start+len("2006-"):], "02-30")
-			return dst
-		}},
-		{TextTooLong, sized, func(dst []byte, start int, typ pipeline.Type) []byte {
-			for missing := typ.Length + 1 - utf8.RuneCount(dst[start:]); missing > 0; missing-- {
-				dst = append(dst, 'x')
-			}
-			return dst
-		}},
-		{NotABoolean, ofKind(pipeline.Boolean), add("x")},
-		{UnclosedQuote, all, func(dst []byte, start int, _ pipeline.Type) []byte { return slices.Insert(dst, start, '"') }},
-		{MisplacedQuote, all, add(`"`)},
-		{CarriageReturn, last, add("\r")},
-		{InvalidUTF8, all, add("\xff")},
-	}
-	list = slices.DeleteFunc(list, func(s spoiler) bool { return len(s.columns) == 0 })
-	return append(list, spoiler{fault: BlankLine}, spoiler{fault: EmptyRecord})
-}
-
-// overflow writes the least positive integer, or power of ten, that the type cannot hold.
-func overflow(dst []byte, start int, typ pipeline.Type) []byte {
-	dst = dst[:start]
-	switch typ.Kind {
-	case pipeline.Integer:
-		return append(dst, "2147483648"...)
-	case pipeline.BigInt:
-		return append(dst, "9223372036854775808"...)
-	case pipeline.Real:
-		return append(dst, "1e39"...)
-	default:
-		return append(dst, "1e309"...)
-	}
-}
 
 // poisonedBefore is how many records before this index are poisoned: ⌊index·Poison/Records⌋.
 func (t Tick) poisonedBefore(index int) int {
@@ -191,25 +120,29 @@ func (g *Generator) spoilerOf(tick Tick, index int) *spoiler {
 	return &g.spoilers[ordinal%len(g.spoilers)]
 }
 
-// appendPoisoned appends a poisoned record whole: its bad line, with a good one before it, after it, both or neither.
+// appendPoisoned appends a poisoned record whole: its bad row, with a good one before it, after it, both or neither.
 func (g *Generator) appendPoisoned(dst []byte, s *spoiler, state uint64, planned int64) []byte {
 	if s.fault == EmptyRecord {
 		return dst
 	}
-	before, after := s.goodLines(state)
+	before, after := s.goodRows(state)
 	if before {
-		dst = g.appendLine(dst, mix(state+lineBefore), planned)
+		dst = g.appendRow(dst, mix(state+lineBefore), planned)
 	}
-	dst = append(g.appendBad(dst, s, state, planned), '\n')
+	dst = g.appendBad(dst, s, state, planned)
+	if g.schema.Format.Newline == "\r\n" {
+		dst = append(dst, '\r') // a row may end with one of its own
+	}
+	dst = append(dst, '\n')
 	if after {
-		dst = g.appendLine(dst, mix(state+lineAfter), planned)
+		dst = g.appendRow(dst, mix(state+lineAfter), planned)
 	}
 	return dst
 }
 
-// goodLines says which good lines stand beside the bad one. A blank line has both, or it would be no more than a newline
+// goodRows says which good rows stand beside the bad one. A blank line has both, or it would be no more than a newline
 // too many at an end of the record.
-func (s *spoiler) goodLines(state uint64) (before, after bool) {
+func (s *spoiler) goodRows(state uint64) (before, after bool) {
 	switch s.fault {
 	case BlankLine:
 		return true, true
@@ -217,30 +150,28 @@ func (s *spoiler) goodLines(state uint64) (before, after bool) {
 		return false, false
 	}
 	random := mix(state + damage)
-	return random&1 != 0, random&2 != 0
+	return random&1 != 0, random&2 != 0 && !s.toEnd
 }
 
-// appendBad appends the bad line of a poisoned record, without a newline.
+// appendBad appends the bad row of a poisoned record, without a newline.
 func (g *Generator) appendBad(dst []byte, s *spoiler, state uint64, planned int64) []byte {
 	if len(s.columns) == 0 {
 		return dst
 	}
-	// The high bits choose the column; goodLines has the two lowest ones.
-	choice, _ := bits.Mul64(mix(state+damage), uint64(len(s.columns)))
-	spoiled := s.columns[choice]
-	for i := range g.columns {
-		c := &g.columns[i]
-		start := len(dst)
-		dst = c.make(c, dst, state, planned)
-		if i == spoiled {
-			dst = s.spoil(dst, start, g.schema.Columns[i].Type)
-		}
-		dst = append(dst, ',')
+	// The high bits choose the column; goodRows has the two lowest ones.
+	random := mix(state + damage)
+	choice, _ := bits.Mul64(random, uint64(len(s.columns)))
+	column := s.columns[choice]
+	b := badRow{row: len(dst), column: &g.schema.Columns[column], planned: planned, random: random}
+	if g.samples != nil {
+		b.dst, b.from, b.to = g.sample(state).appendBare(dst, column)
+	} else {
+		b.dst, b.from, b.to = g.layout.appendBare(dst, column, state, planned)
 	}
-	return dst[:len(dst)-1]
+	return s.spoil(b)
 }
 
-// Rejects gives, of the records first to last (both included) of a tick, the bad line of each that is poisoned: its
+// Rejects gives, of the records first to last (both included) of a tick, the bad row of each that is poisoned: its
 // record's index and its bytes, without a newline, valid until the next one. Each is owed as one reject; a blank line
 // and an empty record are one of 0 bytes. It costs the poisoned records alone.
 func (g *Generator) Rejects(tick Tick, first, last int) iter.Seq2[int, []byte] {

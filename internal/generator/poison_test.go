@@ -71,7 +71,7 @@ func TestPoison(t *testing.T) {
 	t.Parallel()
 	schema := embedded(t)
 	rapid.Check(t, func(t *rapid.T) {
-		g, err := generator.New(schema, rapid.Uint64().Draw(t, "seed"))
+		g, err := generator.New(&pipeline.Pipeline{Schema: schema}, rapid.Uint64().Draw(t, "seed"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +161,7 @@ func rowsOf(g *generator.Generator, schema pipeline.Schema, tick generator.Tick,
 	for records.Next() {
 		fields := make([]string, len(schema.Columns))
 		for c := range fields {
-			fields[c] = string(records.Field(c))
+			fields[c] = field(records, c)
 		}
 		rows = append(rows, strings.Join(fields, ","))
 	}
@@ -325,7 +325,7 @@ func TestFaults(t *testing.T) {
 		if err := json.Unmarshal([]byte("["+columns+"]"), &schema.Columns); err != nil {
 			t.Fatal(err)
 		}
-		g, err := generator.New(schema, 1)
+		g, err := generator.New(&pipeline.Pipeline{Schema: schema}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

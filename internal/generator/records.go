@@ -43,7 +43,7 @@ func (r *Records) Next() bool {
 		spoiler := &r.generator.spoilers[r.ordinal%len(r.generator.spoilers)]
 		r.ordinal++
 		r.poisoned = r.tick.poisoned(r.ordinal)
-		before, after := spoiler.goodLines(r.own)
+		before, after := spoiler.goodRows(r.own)
 		if before {
 			r.state, r.after = mix(r.own+lineBefore), after
 			return true
@@ -56,9 +56,14 @@ func (r *Records) Next() bool {
 	return false
 }
 
-// Field gives the value of a column (from 0) of the row; valid until the next call.
-func (r *Records) Field(column int) []byte {
+// Field gives the value of a column (from 0) of the row, as text in SQL's form, or says that it is NULL; valid until the next
+// call.
+func (r *Records) Field(column int) (text []byte, null bool) {
+	if r.generator.samples != nil {
+		v := &r.generator.sample(r.state).values[column]
+		return v.text, v.null
+	}
 	c := &r.generator.columns[column]
 	r.value = c.make(c, r.value[:0], r.state, r.planned)
-	return r.value
+	return r.value, false
 }

@@ -12,6 +12,9 @@ type publication struct {
 	Version int    `json:"version"`
 	Schema  string `json:"schema"`
 	SQL     string `json:"sql"`
+	// Samples is left out where the pipeline has none, so that older programs read what they have always read. They refuse
+	// one that has them.
+	Samples *string `json:"samples,omitempty"`
 }
 
 // PipelineKey is the key under which the pipeline with this hash is published.
@@ -19,7 +22,12 @@ func PipelineKey(hash string) string { return PipelinesPrefix + hash + ".json" }
 
 // EncodePipeline gives the bytes under which a pipeline is published.
 func EncodePipeline(p *pipeline.Pipeline) ([]byte, error) {
-	return json.Marshal(publication{Version: Version, Schema: string(p.SchemaJSON), SQL: string(p.SQL)})
+	pub := publication{Version: Version, Schema: string(p.SchemaJSON), SQL: string(p.SQL)}
+	if p.Samples != nil {
+		samples := string(p.Samples)
+		pub.Samples = &samples
+	}
+	return json.Marshal(pub)
 }
 
 // DecodePipeline reads a published pipeline and checks that it is the one with this hash.
@@ -28,7 +36,11 @@ func DecodePipeline(data []byte, hash string) (*pipeline.Pipeline, error) {
 	if err := decode(data, &pub); err != nil {
 		return nil, err
 	}
-	p, err := pipeline.Parse([]byte(pub.Schema), []byte(pub.SQL))
+	var samples []byte
+	if pub.Samples != nil {
+		samples = []byte(*pub.Samples)
+	}
+	p, err := pipeline.ParseWithSamples([]byte(pub.Schema), []byte(pub.SQL), samples)
 	if err != nil {
 		return nil, err
 	}

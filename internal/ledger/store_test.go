@@ -166,6 +166,35 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// TestPublishedSamples: the samples of a pipeline are published with it, and a pipeline without any is published as it always was.
+func TestPublishedSamples(t *testing.T) {
+	t.Parallel()
+	const with = `{"source":"S","samples":"s.csv","columns":[{"name":"a","alias":"A","type":"VARCHAR"}]}`
+	for schema, samples := range map[string][]byte{
+		with: []byte("\"é\\\"\n\r\n\x00\n"), strings.Replace(with, "s.csv", "t.csv", 1): {}, strings.Replace(with, `"samples":"s.csv",`, "", 1): nil,
+	} {
+		p, err := pipeline.ParseWithSamples([]byte(schema), []byte("SELECT"), samples)
+		if err != nil {
+			t.Fatal(err)
+		}
+		published, err := ledger.EncodePipeline(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(published), `,"samples":`) != (samples != nil) {
+			t.Errorf("published as %s", published)
+		}
+		got, err := ledger.DecodePipeline(published, p.Hash())
+		if err != nil || string(got.Samples) != string(samples) || (got.Samples == nil) != (samples == nil) {
+			t.Errorf("got samples %q, %v, want %q", got.Samples, err, samples)
+		}
+		changed := strings.Replace(string(published), `é`, `e`, 1)
+		if _, err := ledger.DecodePipeline([]byte(changed), p.Hash()); (err == nil) != (changed == string(published)) {
+			t.Errorf("changed samples: error is %v", err)
+		}
+	}
+}
+
 // TestFaults: whatever S3 does to a tick's three writes, the attempt that is told that it has the claim has it, what
 // stands is its last write that succeeded or a later one that was said to have failed, and nobody else's is touched.
 func TestFaults(t *testing.T) {

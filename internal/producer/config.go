@@ -73,7 +73,7 @@ func ReadConfig(environment map[string]string, p *pipeline.Pipeline) (Config, er
 	if c.Aggregation != NoAggregation && c.Aggregation != ledger.KPL {
 		faults = append(faults, fmt.Errorf("AGGREGATION is %q, want %s or %s", c.Aggregation, NoAggregation, ledger.KPL))
 	}
-	g, err := generator.New(p.Schema, c.Seed)
+	g, err := generator.New(p, c.Seed)
 	if err == nil {
 		_, err = g.KeyOf(c.PartitionKey)
 	}

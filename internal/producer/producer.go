@@ -54,7 +54,7 @@ type Producer struct {
 // New makes a producer. The Kinesis client is to be one of stream.NewClient, and metrics where the function's log goes, which
 // CloudWatch reads them from.
 func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger, metrics io.Writer) (*Producer, error) {
-	g, err := generator.New(p.Schema, config.Seed)
+	g, err := generator.New(p, config.Seed)
 	if err != nil {
 		return nil, err
 	}

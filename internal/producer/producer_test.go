@@ -479,7 +479,7 @@ func TestPoison(t *testing.T) {
 				if want := strings.TrimPrefix(aggregation, "none"); tick.Poison != 30 || tick.Aggregation != want {
 					t.Errorf("the tick has poison %d and aggregation %q, want 30 and %q", tick.Poison, tick.Aggregation, want)
 				}
-				g, err := generator.New(embedded(t).Schema, tick.Seed)
+				g, err := generator.New(embedded(t), tick.Seed)
 				if err != nil {
 					t.Fatal(err)
 				}

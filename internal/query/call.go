@@ -76,6 +76,10 @@ func (q *Query) call(c *dialect.Call) (operand, error) {
 		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s)", c.Unit), args...)
 	case parts[name] != "" && len(args) == 1 && args[0].kind() == pipeline.Timestamp:
 		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s)", parts[name]), args...)
+	case name == "EXTRACT" && len(args) == 1:
+		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s FROM %s)", c.Unit, kinds[0]), args...)
+	case parts[name] != "" && len(args) == 1:
+		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s FROM %s)", parts[name], kinds[0]), args...)
 	case name == "FLOOR" && c.Unit != "", name == "CEIL" && c.Unit != "":
 		return q.use(c.Pos, fmt.Sprintf("%s(%s TO %s)", name, strings.Join(kinds, ", "), c.Unit), args...)
 	case signature == "TIMESTAMPDIFF(TIMESTAMP, TIMESTAMP)", signature == "TIMESTAMPADD(INTEGER, TIMESTAMP)":

@@ -132,10 +132,21 @@ func (q *Query) column(n *dialect.Name) (operand, error) {
 			continue
 		}
 		o := operand{sqlite: Quote(c.Alias), typ: c.Type, at: n.Pos, isColumn: true}
+		switch {
+		case c.Type.Kind == pipeline.Decimal:
+			o.typ.Kind = exact
+		case c.Type.Kind == pipeline.Timestamp && hasFraction(c.Pattern):
+			o.typ.Kind = fine
+		}
 		_, err := q.use(n.Pos, string(o.kind())+" column")
 		return o, err
 	}
 	return operand{}, fault(n.Pos, "%s has no column %s", q.Source.Source, last.Name)
+}
+
+func hasFraction(pattern string) bool {
+	p, err := pipeline.ParsePattern(pattern) // the schema was checked
+	return err == nil && p.Digits() > 0
 }
 
 var (
@@ -168,6 +179,12 @@ func (q *Query) literal(l *dialect.Literal) (operand, error) {
 		o.typ.Kind, name = pipeline.Boolean, "BOOLEAN"
 	case dialect.NullLiteral:
 		o.typ.Kind, name = null, "NULL"
+	case dialect.DateLiteral:
+		if !isRecentDay(l.Value) {
+			return o, refuse(l.Pos, "%s: the judge knows DATE 'yyyy-MM-dd' from 1970 on", l.Text)
+		}
+		o.sqlite = "'" + l.Value + "'"
+		o.typ.Kind, name = pipeline.Date, "DATE"
 	case dialect.TimestampLiteral:
 		if !isRecent(l.Value) {
 			return o, refuse(l.Pos, "%s: the judge knows TIMESTAMP 'yyyy-MM-dd HH:mm:ss' from 1970 on", l.Text)
@@ -185,6 +202,12 @@ func (q *Query) literal(l *dialect.Literal) (operand, error) {
 func isRecent(text string) bool {
 	t, err := time.Parse(pipeline.TimestampLayout, text)
 	return err == nil && t.Year() >= 1970 && len(text) == len(pipeline.TimestampLayout)
+}
+
+// isRecentDay is isRecent for a day.
+func isRecentDay(text string) bool {
+	t, err := time.Parse(time.DateOnly, text)
+	return err == nil && t.Year() >= 1970
 }
 
 // number is a literal with its sign.
@@ -320,6 +343,9 @@ func (q *Query) compare(at dialect.Position, op string, left, right operand) (op
 	if isOrder(op) {
 		left, right = ordered(left), ordered(right)
 	}
+	if left.kind() == exact || right.kind() == exact {
+		left, right = decimalKey(left), decimalKey(right)
+	}
 	return q.use(at, op, left, right)
 }
 
@@ -343,6 +369,15 @@ func ordered(o operand) operand {
 	return o
 }
 
+// decimalKey is an operand that is compared with a DECIMAL column: SQLite would make a DOUBLE of either.
+func decimalKey(o operand) operand {
+	if o.isLiteral {
+		o.sqlite = "'" + o.literal + "'"
+	}
+	o.sqlite = "f_decimal(" + o.sqlite + ")"
+	return o
+}
+
 func (q *Query) comparable(at dialect.Position, op string, left, right operand) error {
 	a, b := left, right
 	switch {
@@ -358,11 +393,18 @@ func (q *Query) comparable(at dialect.Position, op string, left, right operand) 
 	name := fmt.Sprintf("%s %s with %s", how, a.kind(), b.kind())
 	isFloat := a.kind() == pipeline.Real || a.kind() == pipeline.Double
 	switch {
-	case b.isLiteral && b.kind() == text && a.kind() == pipeline.Timestamp:
+	case b.isLiteral && b.kind() == text && (a.kind() == pipeline.Timestamp || a.kind() == fine):
 		if !isRecent(b.literal) {
 			return refuse(b.at, "a TIMESTAMP compared with %s: the judge knows 'yyyy-MM-dd HH:mm:ss' from 1970 on", b.sqlite)
 		}
-		name = how + " TIMESTAMP with a TEXT literal"
+		name = fmt.Sprintf("%s %s with a TEXT literal", how, a.kind())
+	case b.isLiteral && b.kind() == text && a.kind() == pipeline.Date:
+		if !isRecentDay(b.literal) {
+			return refuse(b.at, "a DATE compared with %s: the judge knows 'yyyy-MM-dd' from 1970 on", b.sqlite)
+		}
+		name = how + " DATE with a TEXT literal"
+	case b.isLiteral && (b.kind() == pipeline.Integer || b.kind() == pipeline.BigInt) && a.kind() == exact:
+		name = fmt.Sprintf("%s %s with an INTEGER literal", how, a.kind())
 	case b.isLiteral && b.kind() == pipeline.Decimal && isFloat && strings.Trim(b.literal, "-0.") == "":
 		return refuse(b.at, "a float compared with %s, of which Flink says that -0 is less: write 0", b.literal)
 	case b.isLiteral && b.kind() == pipeline.Decimal:
@@ -424,6 +466,11 @@ func (q *Query) between(x *dialect.Between) (operand, error) {
 	}
 	for i, o := range operands {
 		operands[i] = ordered(o)
+	}
+	if operands[0].kind() == exact {
+		for i, o := range operands {
+			operands[i] = decimalKey(o)
+		}
 	}
 	name := "BETWEEN"
 	if x.Symmetric {

@@ -53,7 +53,7 @@ func dataEvent(b *testing.B, h *Handler, perRecord int, trips bool) (event []byt
 	if err != nil {
 		b.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, 1)
+	g, err := generator.New(p, 1)
 	if err != nil {
 		b.Fatal(err)
 	}

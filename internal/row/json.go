@@ -103,7 +103,7 @@ func (c *Column) takes(kind jsontext.Kind) bool {
 		}
 	case '"':
 		switch c.Type.Kind {
-		case pipeline.Timestamp, pipeline.Char, pipeline.VarChar:
+		case pipeline.Timestamp, pipeline.Date, pipeline.Char, pipeline.VarChar:
 			return true
 		}
 	case 't', 'f':

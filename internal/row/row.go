@@ -143,6 +143,9 @@ func (s Schema) Format(key []byte) string {
 			nanos := int64(binary.BigEndian.Uint32(key[8:]))
 			out = time.Unix(seconds, nanos).UTC().AppendFormat(out, pipeline.TimestampLayout+".999999999")
 			key = key[12:]
+		case pipeline.Date:
+			out = fmt.Appendf(out, "%04d-%02d-%02d", binary.BigEndian.Uint16(key), key[2], key[3])
+			key = key[4:]
 		case pipeline.Boolean:
 			out = strconv.AppendBool(out, key[0] == 1)
 			key = key[1:]

@@ -418,3 +418,40 @@ func FuzzAppend(f *testing.F) {
 		}
 	})
 }
+
+// TestDates: a day is one in either format, whether it comes from a line or from the engine, and is written as it was read.
+func TestDates(t *testing.T) {
+	t.Parallel()
+	days := row.Schema{{Name: "d", Type: pipeline.Type{Kind: pipeline.Date}}, {Name: "i", Type: pipeline.Type{Kind: pipeline.Integer}}}
+	seen := map[string]bool{}
+	for _, day := range []string{"0000-01-01", "0001-01-01", "1969-12-31", "2024-02-29", "2026-02-28", "2026-03-01", "9999-12-31"} {
+		want, err := days.AppendValues(nil, []any{day, int64(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[string(want)] {
+			t.Errorf("%s is another day, too", day)
+		}
+		seen[string(want)] = true
+		for _, line := range []string{day + ",1", `"` + day + `";1`, `{"i":1,"d":"` + day + `"}`} {
+			if got, err := days.Append(nil, []byte(line)); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: got %x, %v, want %x", line, got, err, want)
+			}
+		}
+		if got := days.Format(want); got != day+",1" {
+			t.Errorf("%s is formatted as %s", day, got)
+		}
+		checkWriters(t, days, want, []row.Field{{Text: []byte(day)}, {Text: []byte("1")}})
+	}
+	for _, line := range []string{
+		"2026-02-29,1", "2026-13-01,1", "2026-00-01,1", "2026-01-00,1", "2026-1-1,1", "2026-01-01 ,1", "2026-01-01 00:00:00,1", "20260101,1",
+		`"",1`, "2026/01/01,1", "-026-01-01,1", `{"i":1,"d":20260101}`, `{"i":1,"d":true}`,
+	} {
+		if _, err := days.Append(nil, []byte(line)); err == nil || !strings.Contains(err.Error(), "of type DATE") {
+			t.Errorf("%s: got error %v", line, err)
+		}
+	}
+	if got, err := days.Append(nil, []byte(`,1`)); err != nil || days.Format(got) != ",1" {
+		t.Errorf("NULL: got %x, %v", got, err)
+	}
+}

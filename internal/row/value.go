@@ -52,6 +52,12 @@ func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, *Error) {
 		}
 		dst = binary.BigEndian.AppendUint64(dst, uint64(seconds))
 		return binary.BigEndian.AppendUint32(dst, nanos), nil
+	case pipeline.Date:
+		year, month, day, ok := parseDate(text)
+		if !ok {
+			break
+		}
+		return append(binary.BigEndian.AppendUint16(dst, uint16(year)), byte(month), byte(day)), nil
 	case pipeline.Boolean:
 		switch s {
 		case "true":
@@ -194,6 +200,31 @@ func parseTimestamp(text []byte) (seconds int64, nanos uint32, ok bool) {
 		}
 	}
 	return time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC).Unix(), nanos, true
+}
+
+// parseDate reads yyyy-MM-dd.
+func parseDate(text []byte) (year, month, day int, ok bool) {
+	const layout = "2006-01-02"
+	if len(text) != len(layout) {
+		return 0, 0, 0, false
+	}
+	var parts [3]int
+	part := 0
+	for i := range len(layout) {
+		switch digit := text[i] - '0'; {
+		case layout[i] == '-':
+			if text[i] != '-' {
+				return 0, 0, 0, false
+			}
+			part++
+		case digit > 9:
+			return 0, 0, 0, false
+		default:
+			parts[part] = parts[part]*10 + int(digit)
+		}
+	}
+	year, month, day = parts[0], parts[1], parts[2]
+	return year, month, day, month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month)
 }
 
 func daysOf(year, month int) int {

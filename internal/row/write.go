@@ -15,7 +15,7 @@ import (
 type Writer func(dst []byte, fields []Field) ([]byte, error)
 
 // JSON gives the writer of JSON lines: an object of all columns, in order, by the names of the schema. Numbers are
-// numbers, as they were written where JSON has them so; text and timestamps are strings, booleans true or false, and
+// numbers, as they were written where JSON has them so; text, timestamps and dates are strings, booleans true or false, and
 // NULL is null. It never fails.
 func (s Schema) JSON() Writer {
 	members := make([][]byte, len(s)) // each is a column's name, and what stands around it
@@ -91,8 +91,8 @@ func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
 			f, _ := parseFloat(string(field.Text), bits)
 			return strconv.AppendFloat(dst, f, 'g', -1, bits)
 		}
-	case pipeline.Boolean:
-	case pipeline.Timestamp:
+	case pipeline.Boolean, pipeline.Decimal: // a DECIMAL is only of a record of the source, which has it so
+	case pipeline.Timestamp, pipeline.Date:
 		return append(append(append(dst, '"'), field.Text...), '"')
 	default:
 		return appendString(dst, field.Text)

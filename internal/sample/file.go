@@ -34,6 +34,25 @@ func File(path string, lines int) (discover.Record, error) {
 	return discover.Record{Data: data, Name: path, Cut: cut}, nil
 }
 
+// Whole reads all of a file, which may be compressed by gzip, and has at most so many bytes then.
+func Whole(path string, most int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, cut, err := head(f, most+1, most+1) // a line has a byte at least
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	case cut || len(data) > most:
+		return nil, fmt.Errorf("%s has more than the %d bytes that samples may have: make a shorter file of it", path, most)
+	case data == nil:
+		data = []byte{}
+	}
+	return data, nil
+}
+
 // head reads the first lines, and says whether there are more.
 func head(r io.Reader, lines, most int) (data []byte, cut bool, err error) {
 	reader := bufio.NewReader(r)

@@ -35,7 +35,7 @@ func newTick(tb testing.TB, records int, keyName string) (*generator.Generator, 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, 1)
+	g, err := generator.New(p, 1)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -367,7 +367,7 @@ func TestPacked(t *testing.T) {
 			{Name: "n", Alias: "C0", Type: pipeline.Type{Kind: pipeline.Integer}, Fake: pipeline.Fake{Integers: [][2]int64{{0, 99}}}},
 			{Name: "text", Alias: "C1", Type: pipeline.Type{Kind: pipeline.VarChar}, Fake: pipeline.Fake{Text: strings.Repeat("x", size)}},
 		}}
-		g, err := generator.New(schema, 1)
+		g, err := generator.New(&pipeline.Pipeline{Schema: schema}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -488,7 +488,7 @@ func TestLargeRecords(t *testing.T) {
 	schema := pipeline.Schema{Source: "s", Columns: []pipeline.Column{
 		{Name: "blob", Alias: "b", Type: pipeline.Type{Kind: pipeline.VarChar}, Fake: pipeline.Fake{Text: strings.Repeat("x", 60_000)}},
 	}}
-	g, err := generator.New(schema, 1)
+	g, err := generator.New(&pipeline.Pipeline{Schema: schema}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func FuzzAnswer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, 1)
+	g, err := generator.New(p, 1)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func compiled(b *testing.B) (*query.Query, *generator.Generator) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, 1)
+	g, err := generator.New(p, 1)
 	if err != nil {
 		b.Fatal(err)
 	}

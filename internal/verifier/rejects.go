@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/record"
 	"streamproof/internal/reject"
 	"streamproof/internal/report"
+	"streamproof/internal/row"
 )
 
 // FailedPrefix is where Firehose puts the records that it could not have transformed: the template sets it so.
@@ -96,7 +98,7 @@ func (v *verification) eachErrorLine(data []byte, take func(line []byte, number 
 	return err
 }
 
-// rowsOf gives the lines of a record, without their newlines.
+// rowsOf gives the lines of what Firehose was given, without their newlines.
 func rowsOf(record []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		for line := range bytes.Lines(record) {
@@ -123,7 +125,7 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 	suspects := map[string]bool{}
 	suspect := func(line []byte) {
 		for _, c := range v.compiled {
-			if _, err := c.records.Append(nil, line); err == nil {
+			if c.records.IsRow(line) {
 				suspects[string(line)] = true
 			}
 		}
@@ -148,14 +150,14 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 	if len(suspects) == 0 {
 		return
 	}
-	var record []byte
+	var data []byte
 	for c := range v.newestFirst(ctx) {
 		for s := range c.spans {
 			for i := s.first; i <= s.last; i++ {
-				record = c.make.Append(record[:0], c.records, i)
-				for line := range rowsOf(record) {
-					if suspects[string(line)] {
-						v.sentLine(c, line)
+				data = c.make.Append(data[:0], c.records, i)
+				for r := range c.compiled.records.Rows(data) {
+					if r.Err == nil && suspects[string(r.Raw)] {
+						v.sentLine(c, r)
 					}
 				}
 			}
@@ -167,29 +169,30 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 }
 
 // sentLine keeps the rows that a line owes. Equal lines of several ticks owe equal rows.
-func (v *verification) sentLine(c *claim, line []byte) {
-	if _, ok := v.sentLines[string(line)]; ok {
+func (v *verification) sentLine(c *claim, r record.Row) {
+	line := string(r.Raw)
+	if _, ok := v.sentLines[line]; ok {
 		return
 	}
-	v.sentLines[string(line)] = nil
-	err := c.compiled.engine.Rows(&oneLine{fields: bytes.Split(line, []byte(","))}, true, func(key []byte) {
-		v.sentLines[string(line)] = append(v.sentLines[string(line)], bytes.Clone(key))
+	v.sentLines[line] = nil
+	err := c.compiled.engine.Rows(&oneRow{fields: r.Fields}, true, func(key []byte) {
+		v.sentLines[line] = append(v.sentLines[line], bytes.Clone(key))
 	})
 	if err != nil {
 		v.undecided("tick %s cannot be judged: %v", c.Tick.Tick, err)
 	}
 }
 
-// oneLine is one line of the generator's as the engine reads it; the generator quotes nothing.
-type oneLine struct {
-	fields [][]byte
+// oneRow is one row of a record as the engine reads it.
+type oneRow struct {
+	fields []row.Field
 	read   bool
 }
 
-func (l *oneLine) Next() bool {
+func (l *oneRow) Next() bool {
 	first := !l.read
 	l.read = true
 	return first
 }
 
-func (l *oneLine) Field(i int) []byte { return l.fields[i] }
+func (l *oneRow) Field(i int) (text []byte, null bool) { return l.fields[i].Text, l.fields[i].Null }

@@ -31,7 +31,7 @@ func poison(t *testing.T) poisoned {
 	one := poisoned{tick: tickAt(p, 2)}
 	one.tick.Records, one.tick.Poison = 40, 20
 	one.tick.Outcomes[0].Last = 39
-	g, err := generator.New(p.Schema, one.tick.Seed)
+	g, err := generator.New(p, one.tick.Seed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,13 +142,17 @@ func newLife(p *pipeline.Pipeline) *life {
 
 // output is what a tick's records give: the rows of vendors below 3, as the exercise's query has them, and the bad lines.
 func output(p *pipeline.Pipeline, tick *ledger.Tick) (rows, bad []string) {
-	g, err := generator.New(p.Schema, tick.Seed)
+	g, err := generator.New(p, tick.Seed)
 	if err != nil {
 		panic(err)
 	}
 	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Poison: tick.Poison, Spread: 5 * time.Second}
 	for records := g.Records(of, 0, tick.Records-1); records.Next(); {
-		if field := func(i int) string { return string(records.Field(i)) }; field(0) < "3" {
+		field := func(i int) string {
+			text, _ := records.Field(i)
+			return string(text)
+		}
+		if field(0) < "3" {
 			rows = append(rows, fmt.Sprintf("%s,%s,%s.0,%s\n", field(0), field(3), field(4), field(18)))
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
+	"streamproof/internal/record"
 	"streamproof/internal/report"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
@@ -162,7 +163,7 @@ type compiled struct {
 	err        error
 	pipeline   *pipeline.Pipeline
 	query      *query.Query
-	records    row.Schema // of the records' lines
+	records    *record.Reader
 	engine     *engine.Engine
 	generators map[uint64]*generator.Generator // by seed
 }
@@ -499,7 +500,7 @@ func (v *verification) compile(ctx context.Context, c *claim) error {
 		return err
 	}
 	if c.make = c.compiled.generators[c.Seed]; c.make == nil {
-		c.make, err = generator.New(c.compiled.pipeline.Schema, c.Seed)
+		c.make, err = generator.New(c.compiled.pipeline, c.Seed)
 		c.compiled.generators[c.Seed] = c.make
 	}
 	return err
@@ -509,7 +510,9 @@ func (v *verification) compilePipeline(ctx context.Context, hash string) *compil
 	c := &compiled{generators: map[uint64]*generator.Generator{}}
 	if c.pipeline, c.err = v.readPipeline(ctx, hash); c.err == nil {
 		c.query, c.err = query.Compile(c.pipeline)
-		c.records = row.Of(c.pipeline.Schema)
+	}
+	if c.err == nil {
+		c.records, c.err = record.NewReader(c.pipeline.Schema)
 	}
 	if c.err == nil {
 		c.engine, c.err = engine.Open(c.query)

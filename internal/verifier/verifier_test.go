@@ -147,7 +147,7 @@ func rows(t *testing.T, p *pipeline.Pipeline, tick *ledger.Tick) []string {
 
 func project(t *testing.T, p *pipeline.Pipeline, tick *ledger.Tick, keep func(vendor string) bool) []string {
 	t.Helper()
-	g, err := generator.New(p.Schema, tick.Seed)
+	g, err := generator.New(p, tick.Seed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,8 @@ import (
 type Records interface {
 	// Next moves to the next record, at first to the first one, and says whether there is one.
 	Next() bool
-	// Field gives column i (from 0) of the record as it stands in it; valid until the next call.
-	Field(i int) []byte
+	// Field gives column i (from 0) of the record, as text in SQL's form, or says that it is NULL; valid until the next call.
+	Field(i int) (text []byte, null bool)
 }
 
 // An Engine runs one query. It is not safe for concurrent use.
@@ -197,7 +197,10 @@ func (c *cursor) Next() error {
 
 // Column gives a value as SQLite sees it: a REAL is the double of its 32-bit float, as it is in Flink when it meets a literal.
 func (c *cursor) Column(i int) (vtab.Value, error) {
-	text := c.table.records.Field(i)
+	text, null := c.table.records.Field(i)
+	if null {
+		return nil, nil
+	}
 	switch kind := c.table.schema.Columns[i].Type.Kind; kind {
 	case pipeline.Integer:
 		return strconv.ParseInt(string(text), 10, 32)

@@ -27,7 +27,7 @@ func (r *records) Next() bool {
 	return true
 }
 
-func (r *records) Field(i int) []byte { return r.fields[i] }
+func (r *records) Field(i int) ([]byte, bool) { return r.fields[i], false }
 
 const schema = `{"source": "S", "columns": [
 	{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}},
@@ -138,6 +138,107 @@ func TestRowsThatCannotBeKnown(t *testing.T) {
 				if err != nil || !cmp.Equal(got, test.unfiltered) {
 					t.Errorf("without its WHERE, got %q, %v, want %q", got, err, test.unfiltered)
 				}
+			}
+		})
+	}
+}
+
+// nullable are records whose values are NULL where they are nil.
+type nullable struct {
+	rows [][]any
+	row  []any
+}
+
+func (r *nullable) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	r.row, r.rows = r.rows[0], r.rows[1:]
+	return true
+}
+
+func (r *nullable) Field(i int) ([]byte, bool) {
+	text, ok := r.row[i].(string)
+	return []byte(text), !ok
+}
+
+// TestNullsDaysAndDecimals: NULL is NULL in SQLite, days and decimal numbers are compared by value, exactly, and what the judge
+// does not know of them it refuses.
+func TestNullsDaysAndDecimals(t *testing.T) {
+	t.Parallel()
+	const schema = `{"source": "S", "format": {"nulls": [""]}, "columns": [
+		{"name": "n", "alias": "N", "type": "INTEGER"}, {"name": "d", "alias": "D", "type": "DATE", "nullable": true},
+		{"name": "m", "alias": "M", "type": "DECIMAL(38,10)", "nullable": true}, {"name": "t", "alias": "T", "type": "TIMESTAMP", "pattern": "yyyy-MM-dd HH:mm:ss[.SSSSSSSSS]", "nullable": true},
+		{"name": "v", "alias": "V", "type": "VARCHAR", "nullable": true}]}`
+	rows := [][]any{
+		{"1", "2026-01-31", "12345678901234567890.0000000001", "2026-01-31 00:00:00", "a"},
+		{"2", "2026-02-01", "-12345678901234567890.0000000001", "2026-01-31 00:00:00.000001", nil},
+		{"3", nil, "0.0000000000", "2026-01-31 23:59:59.123456789", ""},
+		{"4", "1969-12-31", nil, nil, "b"},
+		{"5", "9999-12-31", "-0.5", "2027-01-01 00:00:00", "c"},
+	}
+	tests := map[string]struct {
+		sql, want string // the rows' numbers and values, or
+		refused   string
+		unknown   string
+	}{
+		"WHERE D IS NULL":                           {want: "3"},
+		"WHERE D > DATE '2026-01-31'":               {want: "2 5"},
+		"WHERE D = '2026-01-31'":                    {want: "1"},
+		"WHERE D < DATE '2026-02-01'":               {want: "1 4"},
+		"WHERE M = 0":                               {want: "3"},
+		"WHERE M < -0.4":                            {want: "2 5"},
+		"WHERE M > 12345678901234567":               {want: "1"},
+		"WHERE M BETWEEN -1 AND 0.0":                {want: "3 5"},
+		"WHERE NOT M > 0":                           {want: "2 3 5"},
+		"WHERE M IS NOT NULL AND V IS NOT NULL":     {want: "1 3 5"},
+		"WHERE T > '2026-01-31 00:00:00'":           {want: "2 3 5"},
+		"WHERE T = TIMESTAMP '2026-01-31 00:00:00'": {want: "1"},
+		"WHERE COALESCE(V, 'z') = 'z'":              {want: "2"},
+		"WHERE M + 1 > 0":                           {refused: "DECIMAL(p,s) + INTEGER"},
+		"WHERE M IN (1, 2)":                         {refused: "DECIMAL(p,s) IN a list"},
+		"WHERE D = DATE '1960-01-01'":               {refused: "the judge knows DATE 'yyyy-MM-dd' from 1970 on"},
+		"WHERE D = T":                               {refused: "DATE with TIMESTAMP(n)"},
+		"WHERE M = V":                               {refused: "DECIMAL(p,s) with TEXT"},
+		"WHERE TIMESTAMPDIFF(DAY, T, T) = 0":        {refused: "TIMESTAMPDIFF(DAY, T, T)"},
+		"WHERE EXTRACT(YEAR FROM D) = 1969":         {unknown: "before 1970"},
+	}
+	for where, test := range tests {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			p := &pipeline.Pipeline{SQL: []byte("CREATE TABLE R (N INTEGER, D DATE); INSERT INTO R SELECT N, D FROM S " + where)}
+			var err error
+			if p.Schema, err = pipeline.ParseSchema([]byte(schema)); err != nil {
+				t.Fatal(err)
+			}
+			q, err := query.Compile(p)
+			if test.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), test.refused) {
+					t.Errorf("got error %v, want one with %q", err, test.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			sql, err := engine.Open(q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sql.Close()
+			var got []string
+			err = sql.Rows(&nullable{rows: rows}, true, func(key []byte) {
+				n, _, _ := strings.Cut(q.Output.Format(key), ",")
+				got = append(got, n)
+			})
+			if test.unknown != "" {
+				if err == nil || !strings.Contains(err.Error(), test.unknown) {
+					t.Errorf("got error %v, want one with %q", err, test.unknown)
+				}
+				return
+			}
+			if err != nil || strings.Join(got, " ") != test.want {
+				t.Errorf("got rows %v, %v, want %s", got, err, test.want)
 			}
 		})
 	}

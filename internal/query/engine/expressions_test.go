@@ -10,6 +10,7 @@ import (
 
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
+	"streamproof/internal/record"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
 )
@@ -57,6 +58,34 @@ func flinkLines(t *testing.T) map[string][]string {
 	return all
 }
 
+// tableRows gives the rows that the expressions are of, as the judge has the records that it makes again.
+func tableRows(t *testing.T) (rows [][]any) {
+	t.Helper()
+	schema, err := pipeline.ParseSchema(read(t, "schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := record.NewReader(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := range reader.Rows(read(t, "rows.csv")) {
+		if r.Err != nil {
+			t.Fatalf("%s: %v", r.Raw, r.Err)
+		}
+		var values []any
+		for _, f := range r.Fields {
+			if f.Null {
+				values = append(values, nil)
+			} else {
+				values = append(values, string(f.Text))
+			}
+		}
+		rows = append(rows, values)
+	}
+	return rows
+}
+
 func compileExpression(t *testing.T, x expression) (*query.Query, error) {
 	t.Helper()
 	typ := strings.Replace(x.Type, "REAL", "FLOAT", 1)
@@ -74,7 +103,7 @@ func TestExpressionsAreComputedAsFlinkDoes(t *testing.T) {
 	flink := flinkLines(t)
 	used := map[string]bool{}
 	computed, refused := 0, 0
-	records := strings.Split(strings.TrimSuffix(string(read(t, "rows.csv")), "\n"), "\n")
+	records := tableRows(t)
 	for _, x := range expressions(t) {
 		lines := flink[x.SQL+": "+x.Type]
 		q, err := compileExpression(t, x)
@@ -114,7 +143,7 @@ func TestExpressionsAreComputedAsFlinkDoes(t *testing.T) {
 }
 
 // compareRows gives the numbers of the rows that the judge does not know.
-func compareRows(t *testing.T, x expression, q *query.Query, given, lines []string) []int {
+func compareRows(t *testing.T, x expression, q *query.Query, given [][]any, lines []string) []int {
 	t.Helper()
 	sql, err := engine.Open(q)
 	if err != nil {
@@ -124,14 +153,14 @@ func compareRows(t *testing.T, x expression, q *query.Query, given, lines []stri
 	var unknown []int
 	for i, record := range given {
 		var got [][]byte
-		err := sql.Rows(&records{lines: []string{record}}, true, func(key []byte) { got = append(got, slices.Clone(key)) })
+		err := sql.Rows(&nullable{rows: [][]any{record}}, true, func(key []byte) { got = append(got, slices.Clone(key)) })
 		if err != nil {
 			unknown = append(unknown, i+1)
 			continue
 		}
 		want, err := q.Output.Append(nil, []byte(lines[i]))
 		if err != nil || len(got) != 1 || !slices.Equal(got[0], want) {
-			t.Errorf("%s: of %s the judge makes %s, and Flink %s (%v)", x.SQL, record, formats(q.Output, got), lines[i], err)
+			t.Errorf("%s: of %v the judge makes %s, and Flink %s (%v)", x.SQL, record, formats(q.Output, got), lines[i], err)
 		}
 	}
 	return unknown

@@ -188,14 +188,41 @@ var functions = []function{
 		}
 		return t.Format(pipeline.TimestampLayout), nil
 	}},
+	one("f_date", func(a string) (driver.Value, error) { return a[:len("2006-01-02")], recent(a) }),
+	one("f_micro", func(a string) (driver.Value, error) {
+		if len(a) > len("2006-01-02 15:04:05.123456") {
+			return nil, fmt.Errorf("%s, which has more digits than the column, and becomes a reject", a)
+		}
+		return a, nil
+	}),
+	one("f_decimal", func(a string) (driver.Value, error) { return decimalKey(a), nil }),
 	{"f_format", 2, func(a []driver.Value) (driver.Value, error) {
 		time := a[0].(string)
 		if err := recent(time); err != nil {
 			return nil, err
 		}
 		return strings.NewReplacer("yyyy", time[:4], "MM", time[5:7], "dd", time[8:10], "HH", time[11:13], "mm", time[14:16],
-			"ss", time[17:]).Replace(a[1].(string)), nil
+			"ss", time[17:19]).Replace(a[1].(string)), nil
 	}},
+}
+
+// decimalKey is a text of a decimal number by which texts are in the order of the numbers, and equal where these are.
+func decimalKey(number string) string {
+	negative := strings.HasPrefix(number, "-")
+	whole, fraction, _ := strings.Cut(strings.TrimLeft(number, "+-"), ".")
+	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
+	if whole+fraction == "" {
+		negative = false
+	}
+	const digits = pipeline.MaxPrecision
+	key := []byte("1" + strings.Repeat("0", max(digits-len(whole), 0)) + whole + fraction + strings.Repeat("0", max(digits-len(fraction), 0)))
+	if negative {
+		key[0] = '0'
+		for i, c := range key[1:] {
+			key[i+1] = '0' + '9' - c
+		}
+	}
+	return string(key)
 }
 
 // one is a function of one argument of a type.

@@ -1,0 +1,313 @@
+package generator
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"streamproof/pipeline"
+)
+
+// A layout is how the values of a row stand in it, in the schema's format.
+type layout struct {
+	parts []part // in the order of the row
+	end   string // what stands behind the last one, with the newline
+	// plain is a row of CSV whose values all stand in it as they are made, with a delimiter behind each and "\n" behind the last.
+	plain     bool
+	delimiter byte
+}
+
+// A part is a value of a row, with what stands before it.
+type part struct {
+	before string
+	column int
+	writer writer
+}
+
+// A writer writes a column's values as the format has them.
+type writer struct {
+	column
+	around string // quotes on both sides
+	comma  bool   // stands for a point
+}
+
+func (w *writer) append(dst []byte, state uint64, planned int64) []byte {
+	dst = append(dst, w.around...)
+	start := len(dst)
+	dst = w.make(&w.column, dst, state, planned)
+	if w.comma {
+		for i, c := range dst[start:] {
+			if c == '.' {
+				dst[start+i] = ','
+			}
+		}
+	}
+	return append(dst, w.around...)
+}
+
+// append appends a row.
+func (l *layout) append(dst []byte, state uint64, planned int64) []byte {
+	for i := range l.parts {
+		p := &l.parts[i]
+		dst = append(dst, p.before...)
+		dst = p.writer.append(dst, state, planned)
+	}
+	return append(dst, l.end...)
+}
+
+// appendBare appends a row without its newline, and says where in it the value of a column is.
+func (l *layout) appendBare(dst []byte, column int, state uint64, planned int64) (row []byte, from, to int) {
+	for i := range l.parts {
+		p := &l.parts[i]
+		dst = append(dst, p.before...)
+		start := len(dst)
+		dst = p.writer.append(dst, state, planned)
+		if p.column == column {
+			from, to = start, len(dst)
+		}
+	}
+	return append(dst, strings.TrimRight(l.end, "\r\n")...), from, to
+}
+
+// layOut says how rows of these columns are written, of which those at fault have nothing that makes them. The error names every
+// value that the format cannot have.
+func layOut(schema pipeline.Schema, columns []column) (layout, error) {
+	if schema.Format.OrDefault().Type == pipeline.JSON {
+		return layOutJSON(schema, columns)
+	}
+	return layOutCSV(schema, columns)
+}
+
+func layOutCSV(schema pipeline.Schema, columns []column) (layout, error) {
+	format := schema.Format.OrDefault()
+	l := layout{end: format.Newline, delimiter: format.Delimiter[0], plain: format.Newline == "\n"}
+	var faults []error
+	header := format.Header
+	for i, c := range columns {
+		spec := schema.Columns[i]
+		if c.make == nil {
+			header = false
+			continue
+		}
+		w := writer{column: c}
+		err := w.write(spec)
+		if err == nil {
+			w.comma = isNumber(spec.Type.Kind) && format.Decimal == ","
+			err = w.quote(spec, format)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("column %s: %w", spec.Name, err))
+		}
+		l.plain = l.plain && w.around == "" && !w.comma && c.pattern == nil
+		p := part{column: i, writer: w}
+		if i > 0 {
+			p.before = format.Delimiter
+		}
+		l.parts = append(l.parts, p)
+		place, _ := spec.Place(format) // the schema was checked
+		header = header && spec.Fake.Text == place
+	}
+	if header && len(faults) == 0 && len(columns) > 0 {
+		faults = append(faults, errors.New("all columns are constants, by which each row would be the header"))
+	}
+	return l, errors.Join(faults...)
+}
+
+func isNumber(kind pipeline.Kind) bool {
+	switch kind {
+	case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double, pipeline.Decimal:
+		return true
+	}
+	return false
+}
+
+// write has the values of a time written by its column's pattern.
+func (w *writer) write(spec pipeline.Column) error {
+	if w.pattern != nil {
+		w.make = makePattern
+		return nil
+	}
+	isTime := spec.Type.Kind == pipeline.Timestamp || spec.Type.Kind == pipeline.Date
+	if !isTime || spec.Fake.Text == "" {
+		return nil
+	}
+	pattern, layout := pipeline.TimestampPattern, pipeline.TimestampLayout+".999999999"
+	if spec.Type.Kind == pipeline.Date {
+		pattern, layout = pipeline.DatePattern, time.DateOnly
+	}
+	if spec.Pattern != "" {
+		pattern = spec.Pattern
+	}
+	p, err := pipeline.ParsePattern(pattern)
+	if err != nil {
+		return err
+	}
+	at, err := time.Parse(layout, spec.Fake.Text)
+	if err != nil {
+		return err
+	}
+	w.text = string(p.Append(nil, at))
+	if read, ok := p.Parse(w.text); !ok || read.Format(layout) != spec.Fake.Text {
+		return fmt.Errorf("%q cannot be written as %s", spec.Fake.Text, pattern)
+	}
+	return nil
+}
+
+// quote puts the column's values into quotes, where they need them.
+func (w *writer) quote(spec pipeline.Column, format pipeline.Format) error {
+	special := format.Delimiter + format.Quote + "\r\n"
+	needs := strings.ContainsAny(w.text, special)
+	for _, value := range w.edges() {
+		needs = needs || strings.ContainsAny(value, special)
+	}
+	for _, null := range format.Nulls {
+		needs = needs || spec.Nullable && w.mayBe(null, spec)
+	}
+	switch {
+	case !needs:
+		return nil
+	case format.Quote == "":
+		return fmt.Errorf("%q would need quotes, which the format has not", w.edges()[0])
+	case strings.Contains(w.text, "\n") && !format.Multiline:
+		return errors.New("a newline in a value needs a format that is multiline")
+	}
+	w.around = format.Quote
+	w.text = strings.ReplaceAll(w.text, format.Quote, format.Quote+format.Quote)
+	return nil
+}
+
+// mayBe says whether a text that means NULL may be one of the values.
+func (w *writer) mayBe(null string, spec pipeline.Column) bool {
+	switch {
+	case spec.Fake.Text != "":
+		return w.text == null
+	case w.pattern != nil:
+		_, is := w.pattern.Parse(null)
+		return is
+	case w.comma:
+		null = strings.Replace(null, ",", ".", 1)
+	}
+	return isOfType(null, spec.Type)
+}
+
+// edges are the lowest and the highest value, as they are written but for quotes.
+func (w *writer) edges() []string {
+	var values []string
+	for _, highest := range []bool{false, true} {
+		edge := writer{column: w.edge(highest), comma: w.comma}
+		values = append(values, string(edge.append(nil, 0, 0)))
+	}
+	return values
+}
+
+// A member is one of an object: an object itself, or the value of a column.
+type member struct {
+	name    string
+	column  int
+	members []*member // of an object, nil of a value
+}
+
+func layOutJSON(schema pipeline.Schema, columns []column) (layout, error) {
+	l := layout{}
+	var faults []error
+	root := &member{column: -1}
+	writers := make([]writer, len(columns))
+	for i, c := range columns {
+		if c.make == nil {
+			continue
+		}
+		spec := schema.Columns[i]
+		writers[i] = writer{column: c}
+		err := writers[i].json(spec)
+		if err == nil {
+			err = root.add(spec, i)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("column %s: %w", spec.Name, err))
+		}
+	}
+	var literal strings.Builder
+	root.each(&literal, func(column int) {
+		l.parts = append(l.parts, part{before: literal.String(), column: column, writer: writers[column]})
+		literal.Reset()
+	})
+	l.end = literal.String() + "\n"
+	return l, errors.Join(faults...)
+}
+
+// add finds the place of a column.
+func (m *member) add(spec pipeline.Column, column int) error {
+	place, err := spec.Place(pipeline.JSONFormat())
+	if err != nil {
+		return err
+	}
+	names, err := pipeline.ParsePath(place)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		last := i == len(names)-1
+		at := slices.IndexFunc(m.members, func(n *member) bool { return n.name == name })
+		if at < 0 {
+			next := &member{name: name, column: -1}
+			if last {
+				next.column = column
+			}
+			m.members = append(m.members, next)
+			m = next
+			continue
+		}
+		if m = m.members[at]; last || m.column >= 0 {
+			return fmt.Errorf("path %s is that of a value and of an object, so one row cannot have both", pipeline.PathOf(names[:i+1]...))
+		}
+	}
+	return nil
+}
+
+// each writes what stands between the values of an object, and calls value where each of them stands.
+func (m *member) each(literal *strings.Builder, value func(column int)) {
+	literal.WriteByte('{')
+	for i, n := range m.members {
+		if i > 0 {
+			literal.WriteByte(',')
+		}
+		literal.Write(jsonString(n.name))
+		literal.WriteByte(':')
+		if n.column >= 0 {
+			value(n.column)
+		} else {
+			n.each(literal, value)
+		}
+	}
+	literal.WriteByte('}')
+}
+
+func jsonString(text string) []byte {
+	quoted, _ := jsontext.AppendQuote(nil, text) // it is valid UTF-8, as schema.json is
+	return quoted
+}
+
+// json has the values written as JSON has them.
+func (w *writer) json(spec pipeline.Column) error {
+	if err := w.write(spec); err != nil {
+		return err
+	}
+	switch kind := spec.Type.Kind; {
+	case isNumber(kind):
+		for _, value := range w.edges() {
+			if v := jsontext.Value(value); !v.IsValid() || v.Kind() != '0' {
+				return fmt.Errorf("%q is not how JSON has a number", value)
+			}
+		}
+	case kind == pipeline.Boolean:
+		w.text = strings.ToLower(w.text)
+	default:
+		quoted := jsonString(w.text)
+		w.text, w.around = string(quoted[1:len(quoted)-1]), `"`
+	}
+	return nil
+}

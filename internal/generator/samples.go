@@ -1,0 +1,178 @@
+package generator
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"streamproof/internal/record"
+	"streamproof/pipeline"
+)
+
+// A sample is a row of the samples.
+type sample struct {
+	row    []byte // as it stands there, with a newline
+	values []value
+	// bare is the row without its newline, in JSON without blanks, and spans say where in it the columns' values are.
+	bare  []byte
+	spans []span
+}
+
+// maxSample is how many bytes a sample may have: a record, of which Kinesis takes 1 MiB with its key, may have three of them.
+const maxSample = 256 << 10
+
+type value struct {
+	text []byte
+	null bool
+}
+
+// A span is a part of a row, with its quotes; one that ends at 0 is not there.
+type span struct{ from, to int }
+
+// sample is the row that a record with this state is.
+func (g *Generator) sample(state uint64) *sample {
+	i, _ := bits.Mul64(mix(state+gamma), uint64(len(g.samples)))
+	return &g.samples[i]
+}
+
+// appendBare appends the row as it is spoiled, and says where in it the value of a column is.
+func (s *sample) appendBare(dst []byte, column int) (row []byte, from, to int) {
+	at, span := len(dst), s.spans[column]
+	return append(dst, s.bare...), at + span.from, at + span.to
+}
+
+// readSamples takes the file of samples apart. What is no row of the schema is an error: a record made of it would be a reject.
+func readSamples(p *pipeline.Pipeline) ([]sample, error) {
+	if p.Samples == nil {
+		return nil, errors.New("the file is not there")
+	}
+	reader, err := record.NewReader(p.Schema)
+	if err != nil {
+		return nil, err
+	}
+	format := p.Schema.Format.OrDefault()
+	newline := "\n"
+	if format.Type != pipeline.JSON {
+		newline = format.Newline
+	}
+	places, err := memberPlaces(p.Schema)
+	if err != nil {
+		return nil, err
+	}
+	var samples []sample
+	for r := range reader.Rows(p.Samples) {
+		start := cap(p.Samples) - cap(r.Raw) // it is a part of them
+		at := func(err error) error {
+			return fmt.Errorf("line %d: %w", 1+bytes.Count(p.Samples[:start], []byte("\n")), err)
+		}
+		if r.Err != nil {
+			return nil, at(r.Err)
+		}
+		if len(r.Raw) > maxSample {
+			return nil, at(fmt.Errorf("the row has %d bytes, which is more than the %d that a sample may have", len(r.Raw), maxSample))
+		}
+		s := sample{row: append(bytes.Clone(r.Raw), newline...)}
+		for _, f := range r.Fields {
+			s.values = append(s.values, value{bytes.Clone(f.Text), f.Null})
+		}
+		if format.Type != pipeline.JSON {
+			s.bare = s.row[:len(r.Raw)]
+			s.findFields(format, len(p.Schema.Columns))
+		} else if err := s.findMembers(r.Raw, places); err != nil {
+			return nil, at(err)
+		}
+		samples = append(samples, s)
+	}
+	if len(samples) == 0 {
+		return nil, errors.New("there is no row in it")
+	}
+	return samples, nil
+}
+
+// findFields finds the values of a row of CSV, which has been read: what is not in quotes ends with a delimiter.
+func (s *sample) findFields(format pipeline.Format, columns int) {
+	at := 0
+	for range columns {
+		end := at
+		if format.Quote != "" && at < len(s.bare) && s.bare[at] == format.Quote[0] {
+			for quoted := false; end < len(s.bare) && (quoted || s.bare[end] != format.Delimiter[0] || end == at); end++ {
+				quoted = quoted != (s.bare[end] == format.Quote[0])
+			}
+		} else {
+			for end < len(s.bare) && s.bare[end] != format.Delimiter[0] {
+				end++
+			}
+		}
+		s.spans = append(s.spans, span{at, end})
+		at = end + 1
+	}
+}
+
+// memberPlaces are the paths of the columns in JSON, each as path has it.
+func memberPlaces(schema pipeline.Schema) ([]string, error) {
+	if schema.Format.OrDefault().Type != pipeline.JSON {
+		return nil, nil
+	}
+	var places []string
+	for _, c := range schema.Columns {
+		place, err := c.Place(pipeline.JSONFormat())
+		if err != nil {
+			return nil, err
+		}
+		names, err := pipeline.ParsePath(place)
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, path(names))
+	}
+	return places, nil
+}
+
+// path is a key for the names that lead to a member.
+func path(names []string) string { return fmt.Sprintf("%q", names) }
+
+// findMembers finds the values of an object.
+func (s *sample) findMembers(object []byte, places []string) error {
+	bare := jsontext.Value(bytes.Clone(object))
+	if err := bare.Compact(); err != nil {
+		return err
+	}
+	s.bare = bare
+	found := map[string]span{}
+	if err := members(jsontext.NewDecoder(bytes.NewBuffer(s.bare)), nil, found); err != nil {
+		return err
+	}
+	for _, place := range places {
+		s.spans = append(s.spans, found[place])
+	}
+	return nil
+}
+
+// members finds the members of the object that the decoder is at, and those of objects in it.
+func members(decoder *jsontext.Decoder, names []string, found map[string]span) error {
+	if _, err := decoder.ReadToken(); err != nil {
+		return err
+	}
+	for decoder.PeekKind() != '}' {
+		token, err := decoder.ReadToken()
+		if err != nil {
+			return err
+		}
+		to := append(names, token.String())
+		start := int(decoder.InputOffset()) + 1 // the colon
+		if decoder.PeekKind() == '{' {
+			err = members(decoder, to, found)
+		} else {
+			err = decoder.SkipValue()
+		}
+		if err != nil {
+			return err
+		}
+		found[path(to)] = span{start, int(decoder.InputOffset())}
+	}
+	_, err := decoder.ReadToken()
+	return err
+}

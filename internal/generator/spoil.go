@@ -1,0 +1,276 @@
+package generator
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"streamproof/pipeline"
+)
+
+// maxSpoiledText is the longest text, in characters, that is made too long.
+const maxSpoiledText = 1000
+
+// A spoiler is how a record with a fault is made out of its own well-formed row.
+type spoiler struct {
+	fault Fault
+	// columns are those of which one is spoiled; none: the bad row has 0 bytes.
+	columns []int
+	// spoil gives the row spoiled, behind what stood before it.
+	spoil func(badRow) []byte
+	// toEnd says that the bad row would take a good one behind it into itself.
+	toEnd bool
+}
+
+// A badRow is one that is being spoiled: dst[row:], without its newline. The value of the column is dst[from:to], with its quotes.
+type badRow struct {
+	dst           []byte
+	row, from, to int
+	column        *pipeline.Column
+	planned       int64
+	random        uint64
+}
+
+// replace puts a text in the place of the value.
+func (b badRow) replace(value string) []byte { return splice(b.dst, b.from, b.to, value) }
+
+// splice is slices.Replace of a text, which costs no memory.
+func splice(dst []byte, from, to int, text string) []byte {
+	tail := len(dst) - to
+	dst = append(dst, text...)
+	copy(dst[from+len(text):], dst[to:to+tail])
+	copy(dst[from:], text)
+	return dst[:from+len(text)+tail]
+}
+
+// begins says whether the value is in these quotes.
+func (b badRow) begins(quote string) bool {
+	return quote != "" && b.from < b.to && b.dst[b.from] == quote[0]
+}
+
+// listSpoilers gives those of the faults that the schema has columns for.
+func (g *Generator) listSpoilers() []spoiler {
+	var list []spoiler
+	format := g.schema.Format.OrDefault()
+	if format.Type == pipeline.JSON {
+		list = g.spoilersOfJSON()
+	} else {
+		list = g.spoilersOfCSV(format)
+	}
+	list = slices.DeleteFunc(list, func(s spoiler) bool { return len(s.columns) == 0 })
+	if format.Type != pipeline.JSON {
+		list = append(list, spoiler{fault: BlankLine})
+	}
+	return append(list, spoiler{fault: EmptyRecord})
+}
+
+// where gives the columns of a kind.
+func (g *Generator) where(is func(c pipeline.Column) bool) (columns []int) {
+	for i, c := range g.schema.Columns {
+		if is(c) {
+			columns = append(columns, i)
+		}
+	}
+	return columns
+}
+
+func ofKind(kinds ...pipeline.Kind) func(pipeline.Column) bool {
+	return func(c pipeline.Column) bool { return slices.Contains(kinds, c.Type.Kind) }
+}
+
+// isSized says whether a text of the column may be too long.
+func isSized(c pipeline.Column) bool {
+	return (c.Type.Kind == pipeline.Char || c.Type.Kind == pipeline.VarChar) && c.Type.Length > 0 && c.Type.Length <= maxSpoiledText
+}
+
+func every(pipeline.Column) bool { return true }
+
+func (g *Generator) spoilersOfCSV(format pipeline.Format) []spoiler {
+	letter := noNull(format.Nulls)
+	all := g.where(every)
+	last := all[max(len(all)-1, 0):]
+	var notTheOnly []int
+	if len(all) > 1 {
+		notTheOnly = last
+	}
+	// With a letter, a value is nothing that means NULL.
+	lettered := func(is func(pipeline.Column) bool) []int {
+		if letter == "" {
+			return nil
+		}
+		return g.where(is)
+	}
+	overflowing := func(kinds ...pipeline.Kind) []int {
+		is := ofKind(kinds...)
+		return g.where(func(c pipeline.Column) bool {
+			return is(c) && !slices.Contains(format.Nulls, overflow(c.Type))
+		})
+	}
+	// A quote that is not closed lasts until the next one.
+	unclosed := last
+	if g.layout.plain {
+		unclosed = all
+	}
+	if format.Quote == "" {
+		unclosed = nil
+	}
+	// Behind what is wrong with a quote, a newline ends the row, be it between quotes or not.
+	behind := all
+	if format.Multiline {
+		behind = last
+	}
+	misplaced := behind
+	if format.Quote == "" || letter == "" {
+		misplaced = nil
+	}
+	// Before "\n", one may be a part of the newline.
+	var returned []int
+	if format.Newline == "\n" {
+		returned = last
+	}
+	addLetter := func(b badRow) []byte {
+		if b.begins(format.Quote) {
+			return splice(b.dst, b.to-1, b.to-1, letter)
+		}
+		return splice(b.dst, b.to, b.to, letter)
+	}
+	letters := strings.Repeat(letter, maxSpoiledText+1)
+	replace := func(b badRow) []byte { return b.replace(overflow(b.column.Type)) }
+	noSuchDay := func(b badRow) []byte {
+		if !b.begins(format.Quote) && b.to-b.from == len(pipeline.TimestampLayout) && isDefault(b.column.Pattern) {
+			copy(b.dst[b.from+len("2006-"):], "02-30")
+			return b.dst
+		}
+		text := noSuchDayOf(b)
+		if strings.ContainsAny(text, format.Delimiter+format.Quote) {
+			text = format.Quote + text + format.Quote
+		}
+		return b.replace(text)
+	}
+	return []spoiler{
+		// With its delimiter.
+		{fault: TooFewColumns, columns: notTheOnly, spoil: func(b badRow) []byte { return b.dst[:b.from-1] }},
+		{fault: TooManyColumns, columns: last, spoil: func(b badRow) []byte { return append(b.dst, format.Delimiter[0], '0') }},
+		{fault: LetterInInteger, columns: lettered(ofKind(pipeline.Integer, pipeline.BigInt)), spoil: addLetter},
+		{fault: LetterInNumber, columns: lettered(ofKind(pipeline.Real, pipeline.Double, pipeline.Decimal)), spoil: addLetter},
+		{fault: IntegerOverflow, columns: overflowing(pipeline.Integer, pipeline.BigInt), spoil: replace},
+		{fault: FloatOverflow, columns: overflowing(pipeline.Real, pipeline.Double), spoil: replace},
+		{fault: DecimalOverflow, columns: overflowing(pipeline.Decimal), spoil: replace},
+		{fault: NoSuchTime, columns: g.where(ofKind(pipeline.Timestamp)), spoil: noSuchDay},
+		{fault: NoSuchDay, columns: g.where(ofKind(pipeline.Date)), spoil: noSuchDay},
+		{fault: TextTooLong, columns: lettered(isSized), spoil: func(b badRow) []byte {
+			if b.begins(format.Quote) {
+				return b.replace(letters[:b.column.Type.Length+1])
+			}
+			missing := b.column.Type.Length + 1 - utf8.RuneCount(b.dst[b.from:b.to])
+			return splice(b.dst, b.to, b.to, letters[:max(missing, 0)])
+		}},
+		{fault: NotABoolean, columns: lettered(ofKind(pipeline.Boolean)), spoil: addLetter},
+		{fault: UnclosedQuote, columns: unclosed, toEnd: format.Multiline, spoil: func(b badRow) []byte {
+			if b.begins(format.Quote) {
+				return b.dst[:b.to-1] // it is the last column
+			}
+			return splice(b.dst, b.from, b.from, format.Quote)
+		}},
+		{fault: MisplacedQuote, columns: misplaced, spoil: func(b badRow) []byte {
+			if b.begins(format.Quote) {
+				return splice(b.dst, b.to, b.to, letter)
+			}
+			if b.from == b.to {
+				return b.replace(letter + format.Quote)
+			}
+			return splice(b.dst, b.to, b.to, format.Quote)
+		}},
+		{fault: CarriageReturn, columns: returned, spoil: func(b badRow) []byte { return append(b.dst, '\r') }},
+		{fault: InvalidUTF8, columns: behind, spoil: func(b badRow) []byte { return splice(b.dst, b.to, b.to, "\xff") }},
+	}
+}
+
+// noNull is a letter that no text which means NULL ends with, nothing where there is none left.
+func noNull(nulls []string) string {
+	for _, letter := range []string{"x", "y", "z", "w", "q", "v"} {
+		if !slices.ContainsFunc(nulls, func(null string) bool { return strings.HasSuffix(null, letter) }) {
+			return letter
+		}
+	}
+	return ""
+}
+
+func isDefault(pattern string) bool { return pattern == "" || pattern == pipeline.TimestampPattern }
+
+// noSuchDayOf is a day that does not exist, at the time of the record, as the column's pattern has it.
+func noSuchDayOf(b badRow) string {
+	pattern := b.column.Pattern
+	switch {
+	case pattern != "":
+	case b.column.Type.Kind == pipeline.Date:
+		pattern = pipeline.DatePattern
+	default:
+		pattern = pipeline.TimestampPattern
+	}
+	p, _ := pipeline.ParsePattern(pattern) // the schema was checked
+	return string(p.AppendNoSuchDay(nil, time.Unix(b.planned, 0)))
+}
+
+// overflow is the least positive integer, or power of ten, that the type cannot hold.
+func overflow(typ pipeline.Type) string {
+	switch typ.Kind {
+	case pipeline.Integer:
+		return "2147483648"
+	case pipeline.BigInt:
+		return "9223372036854775808"
+	case pipeline.Real:
+		return "1e39"
+	case pipeline.Decimal:
+		return "1" + strings.Repeat("0", typ.Length-typ.Scale)
+	default:
+		return "1e309"
+	}
+}
+
+func (g *Generator) spoilersOfJSON() []spoiler {
+	// Only what stands in each row can be spoiled in each.
+	there := func(is func(pipeline.Column) bool) []int {
+		return slices.DeleteFunc(g.where(is), func(i int) bool {
+			return slices.ContainsFunc(g.samples, func(s sample) bool { return s.spans[i].to == 0 })
+		})
+	}
+	text := func(value string) func(b badRow) []byte {
+		return func(b badRow) []byte { return b.replace(value) }
+	}
+	// A first member that is at fault.
+	first := func(members string) func(b badRow) []byte {
+		return func(b badRow) []byte {
+			if b.dst[b.row+1] != '}' {
+				return splice(b.dst, b.row+1, b.row+1, members+",")
+			}
+			return splice(b.dst, b.row+1, b.row+1, members)
+		}
+	}
+	replace := func(b badRow) []byte { return b.replace(overflow(b.column.Type)) }
+	noSuchDay := func(b badRow) []byte { return b.replace(string(jsonString(noSuchDayOf(b)))) }
+	whole := []int{0} // which column does not matter
+	return []spoiler{
+		{fault: LetterInInteger, columns: there(ofKind(pipeline.Integer, pipeline.BigInt)), spoil: text(`"1x"`)},
+		{fault: LetterInNumber, columns: there(ofKind(pipeline.Real, pipeline.Double, pipeline.Decimal)), spoil: text(`"1x"`)},
+		{fault: IntegerOverflow, columns: there(ofKind(pipeline.Integer, pipeline.BigInt)), spoil: replace},
+		{fault: FloatOverflow, columns: there(ofKind(pipeline.Real, pipeline.Double)), spoil: replace},
+		{fault: DecimalOverflow, columns: there(ofKind(pipeline.Decimal)), spoil: replace},
+		{fault: NoSuchTime, columns: there(ofKind(pipeline.Timestamp)), spoil: noSuchDay},
+		{fault: NoSuchDay, columns: there(ofKind(pipeline.Date)), spoil: noSuchDay},
+		{fault: TextTooLong, columns: there(isSized), spoil: func(b badRow) []byte {
+			return b.replace(`"` + strings.Repeat("x", b.column.Type.Length+1) + `"`)
+		}},
+		{fault: NotABoolean, columns: there(ofKind(pipeline.Boolean)), spoil: text(`"true"`)},
+		{fault: MissingValue, columns: there(func(c pipeline.Column) bool { return !c.Nullable }), spoil: text("null")},
+		{fault: DuplicateName, columns: whole, spoil: first(`"x":0,"x":0`)},
+		{fault: InvalidUTF8, columns: whole, spoil: first("\"x\":\"\xff\"")},
+		{fault: HalfSurrogate, columns: whole, spoil: first(`"x":"\ud800"`)},
+		{fault: NotAnObject, columns: whole, spoil: func(b badRow) []byte {
+			return strconv.AppendUint(b.dst[:b.row], b.random>>40, 10)
+		}},
+		{fault: NotJSON, columns: whole, spoil: func(b badRow) []byte { return splice(b.dst, len(b.dst)-1, len(b.dst)-1, "x") }},
+	}
+}

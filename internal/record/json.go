@@ -1,0 +1,419 @@
+package record
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"streamproof/internal/row"
+	"streamproof/pipeline"
+)
+
+// deepest is how many objects and arrays may stand in each other.
+const deepest = 200
+
+var errTooDeep = errors.New("too deep")
+
+// A place is a name in the rows, and those below it.
+type place struct {
+	members map[string]*place
+	column  int   // the one that stands here, or -1
+	below   []int // those that stand below
+}
+
+// found is what a row has for a column.
+type found struct {
+	value  []byte // as it stands there; nil where it is missing or null
+	astray bool   // something on the way to it is no object
+}
+
+// objects reads objects of JSON.
+type objects struct {
+	root    *place
+	found   []found
+	text    []byte // what the decoder reads
+	buffer  bytes.Buffer
+	decoder jsontext.Decoder
+	name    []byte
+}
+
+func newObjects(schema pipeline.Schema) (*objects, error) {
+	o := &objects{root: &place{column: -1}, found: make([]found, len(schema.Columns))}
+	for i := range schema.Columns {
+		path, err := schema.Columns[i].Place(schema.Format)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", schema.Columns[i].Name, err)
+		}
+		names, err := pipeline.ParsePath(path)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", schema.Columns[i].Name, err)
+		}
+		at := o.root
+		for _, name := range names {
+			at.below = append(at.below, i)
+			if at.members == nil {
+				at.members = map[string]*place{}
+			}
+			if at.members[name] == nil {
+				at.members[name] = &place{column: -1}
+			}
+			at = at.members[name]
+		}
+		at.column = i
+	}
+	return o, nil
+}
+
+// json reads values one after the other, or the elements of arrays. Where one is broken, all to the end of its line is, and
+// reading goes on behind that: what is broken spoils no other line.
+func (r *Reader) json(record []byte, yield func(Row) bool) {
+	if skipSpace(record, 0) == len(record) {
+		yield(fault(record, EmptyRecord, ""))
+		return
+	}
+	var array, element bool // in an array, behind an element
+	mark := 0               // of the array's last bracket or comma
+	readable := -1          // what stands before this is UTF-8
+	for at := 0; ; {
+		at = skipSpace(record, at)
+		broken := -1
+		switch {
+		case at == len(record) && !array:
+			return
+		case at == len(record) && element:
+			broken = at
+		case at == len(record):
+			broken = mark
+		case !array && record[at] == '[':
+			array, element, mark = true, false, at
+			at++
+			continue
+		case array && record[at] == ']' && (element || record[mark] == '['):
+			array = false
+			at++
+			continue
+		case array && record[at] == ',' && element:
+			element, mark = false, at
+			at++
+			continue
+		case array && element:
+			broken = at
+		}
+		if broken < 0 {
+			if at > readable {
+				readable = at + readablePart(record[at:])
+			}
+			out, size := r.value(record[at:readable], readable < len(record))
+			if size > 0 {
+				if !yield(out) {
+					return
+				}
+				element = true
+				at += size
+				continue
+			}
+			broken = at
+		}
+		end := indexFrom(record, broken, '\n')
+		if end < 0 {
+			end = len(record)
+		}
+		reason := NotJSON
+		if !utf8.Valid(record[broken:end]) {
+			reason = InvalidUTF8
+		}
+		if !yield(fault(record[broken:end], reason, "")) {
+			return
+		}
+		array, at = false, end
+	}
+}
+
+func skipSpace(text []byte, at int) int {
+	for at < len(text) && isSpace(text[at]) {
+		at++
+	}
+	return at
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// readablePart is how much of a text is UTF-8 before its first NUL, which JSON never has.
+func readablePart(text []byte) int {
+	if end := bytes.IndexByte(text, 0); end >= 0 {
+		text = text[:end]
+	}
+	if utf8.Valid(text) {
+		return len(text)
+	}
+	for at := 0; ; {
+		c, size := utf8.DecodeRune(text[at:])
+		if c == utf8.RuneError && size == 1 {
+			return at
+		}
+		at += size
+	}
+}
+
+// value reads the value that a text begins with, and gives its size, or 0 where it is broken. Cut says that the text goes on with
+// something that is not readable.
+func (r *Reader) value(text []byte, cut bool) (out Row, size int) {
+	if len(text) == 0 {
+		return out, 0
+	}
+	switch text[0] {
+	case '{':
+		return r.object(text)
+	case '[':
+		if size = r.objects.extent(text); size > 0 {
+			return fault(text[:size], NotAnObject, ""), size
+		}
+		return out, 0
+	case '"':
+		size = closingJSON(text)
+	default:
+		for size < len(text) && !isSpace(text[size]) && bytes.IndexByte([]byte(`,:[]{}"`), text[size]) < 0 {
+			size++
+		}
+		if cut && size == len(text) {
+			return out, 0
+		}
+	}
+	if !jsontext.Value(text[:size]).IsValid(jsontext.AllowInvalidUTF8(true)) {
+		return out, 0
+	}
+	return fault(text[:size], NotAnObject, ""), size
+}
+
+// closingJSON is the size of the string that a text begins with, 0 where it is not closed.
+func closingJSON(text []byte) int {
+	for at := 1; at < len(text); at++ {
+		switch text[at] {
+		case '"':
+			return at + 1
+		case '\\':
+			at++
+		}
+	}
+	return 0
+}
+
+// object reads the object that a text begins with.
+func (r *Reader) object(text []byte) (out Row, size int) {
+	o := r.objects
+	r.scratch = r.scratch[:0]
+	clear(o.found)
+	o.reset(text, false)
+	err := o.read(o.root)
+	if err == nil {
+		size = int(o.decoder.InputOffset())
+	} else if size = o.extent(text); size == 0 { // it was not only for a name that is there twice
+		return out, 0
+	}
+	raw := text[:size]
+	switch {
+	case hasLoneSurrogate(raw):
+		return fault(raw, InvalidUTF8, ""), size
+	case err != nil:
+		return fault(raw, DuplicateName, ""), size
+	}
+	for i := range r.columns {
+		field, reason := r.field(&r.columns[i], &o.found[i])
+		if reason != "" {
+			return fault(raw, reason, r.columns[i].name), size
+		}
+		r.fields[i] = field
+	}
+	return Row{Raw: raw, Fields: r.fields}, size
+}
+
+// reset makes the decoder read a text. It is all UTF-8, but the escapes in it may be of halves of a character.
+func (o *objects) reset(text []byte, duplicates bool) {
+	o.text = text
+	o.buffer = *bytes.NewBuffer(text) // the decoder reads the bytes where they are
+	o.decoder.Reset(&o.buffer, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(duplicates))
+}
+
+// extent is the size of the object or array that a text begins with, 0 where it is broken. A name may be there twice.
+func (o *objects) extent(text []byte) int {
+	o.reset(text, true)
+	if o.skip() != nil {
+		return 0
+	}
+	return int(o.decoder.InputOffset())
+}
+
+// skip reads a value.
+func (o *objects) skip() error {
+	before := o.decoder.StackDepth()
+	for {
+		if _, err := o.decoder.ReadToken(); err != nil {
+			return err
+		}
+		switch depth := o.decoder.StackDepth(); {
+		case depth > deepest:
+			return errTooDeep
+		case depth <= before:
+			return nil
+		}
+	}
+}
+
+// read reads an object, and keeps what stands at the places of columns.
+func (o *objects) read(at *place) error {
+	if _, err := o.decoder.ReadToken(); err != nil {
+		return err
+	}
+	if o.decoder.StackDepth() > deepest {
+		return errTooDeep
+	}
+	for o.decoder.PeekKind() != '}' {
+		quoted, err := o.decoder.ReadValue()
+		if err != nil {
+			return err
+		}
+		name := quoted[1 : len(quoted)-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			o.name, _ = jsontext.AppendUnquote(o.name[:0], quoted)
+			name = o.name
+		}
+		member := at.members[string(name)]
+		kind := o.decoder.PeekKind()
+		if member == nil {
+			if err := o.skip(); err != nil {
+				return err
+			}
+			continue
+		}
+		if kind != '{' && kind != 'n' {
+			for _, i := range member.below {
+				o.found[i].astray = true
+			}
+		}
+		start := int(o.decoder.InputOffset())
+		if kind == '{' && len(member.members) > 0 {
+			err = o.read(member)
+		} else {
+			err = o.skip()
+		}
+		if err != nil {
+			return err
+		}
+		if member.column >= 0 && kind != 'n' {
+			start = skipSpace(o.text, start)
+			start = skipSpace(o.text, start+1) // the colon
+			o.found[member.column].value = o.text[start:o.decoder.InputOffset()]
+		}
+	}
+	_, err := o.decoder.ReadToken()
+	return err
+}
+
+// hasLoneSurrogate says whether an escape in JSON is the half of a character.
+func hasLoneSurrogate(text []byte) bool {
+	at := bytes.IndexByte(text, '\\')
+	if at < 0 {
+		return false
+	}
+	high := false // the escape just before is the first half
+	for at < len(text) {
+		if text[at] != '\\' {
+			if high {
+				return true
+			}
+			at++
+			continue
+		}
+		low := false
+		if text[at+1] != 'u' {
+			at += 2
+		} else {
+			d := text[at+2 : at+6]
+			at += 6
+			if d[0]|0x20 == 'd' {
+				low = bytes.IndexByte([]byte("cdefCDEF"), d[1]) >= 0
+				if !low && bytes.IndexByte([]byte("89abAB"), d[1]) >= 0 {
+					if high {
+						return true
+					}
+					high = true
+					continue
+				}
+			}
+		}
+		if low != high {
+			return true
+		}
+		high = false
+	}
+	return false
+}
+
+// field makes a value of what a row has for a column.
+func (r *Reader) field(c *column, f *found) (value row.Field, reason string) {
+	switch {
+	case f.astray:
+		return value, NotAnObject
+	case f.value == nil && c.nullable:
+		return row.Field{Null: true}, ""
+	case f.value == nil:
+		return value, missingValue
+	}
+	kind := jsontext.Value(f.value).Kind()
+	text := f.value
+	switch c.typ.Kind {
+	case pipeline.Integer, pipeline.BigInt:
+		if kind != '0' {
+			return value, notAnInteger
+		}
+	case pipeline.Real, pipeline.Double, pipeline.Decimal:
+		if kind != '0' {
+			return value, notANumber
+		}
+	case pipeline.Boolean:
+		if kind != 't' && kind != 'f' {
+			return value, notABoolean
+		}
+	case pipeline.Timestamp:
+		if kind != '"' {
+			return value, notATimestamp
+		}
+	case pipeline.Date:
+		if kind != '"' {
+			return value, notADate
+		}
+	}
+	switch kind {
+	case '"':
+		text = text[1 : len(text)-1]
+		if bytes.IndexByte(text, '\\') >= 0 {
+			start := len(r.scratch)
+			r.scratch, _ = jsontext.AppendUnquote(r.scratch, f.value)
+			text = r.scratch[start:]
+		}
+	case '{', '[':
+		text = r.compact(text)
+	}
+	canonical, scratch, reason := c.read(r.scratch, text)
+	r.scratch = scratch
+	return row.Field{Text: canonical}, reason
+}
+
+// compact leaves out what is blank outside strings.
+func (r *Reader) compact(text []byte) []byte {
+	start := len(r.scratch)
+	for at := 0; at < len(text); {
+		size := 1
+		if text[at] == '"' {
+			size = closingJSON(text[at:])
+		}
+		if !isSpace(text[at]) {
+			r.scratch = append(r.scratch, text[at:at+size]...)
+		}
+		at += size
+	}
+	return r.scratch[start:]
+}

@@ -1,0 +1,114 @@
+package record
+
+import (
+	"fmt"
+	"iter"
+
+	"streamproof/internal/row"
+	"streamproof/pipeline"
+)
+
+// The reasons that a row has as a whole, beside those of a column. They are the Flink job's own words.
+const (
+	EmptyRecord    = "empty record"
+	BlankLine      = "blank line"
+	InvalidUTF8    = "invalid UTF-8"
+	WrongColumns   = "wrong number of columns"
+	UnclosedQuote  = "unclosed quote"
+	MisplacedQuote = "misplaced quote"
+	CarriageReturn = "carriage return"
+	NotJSON        = "not JSON"
+	NotAnObject    = "not an object"
+	DuplicateName  = "duplicate name"
+)
+
+// A Fault says why bytes are not a row. The job's rejects say the same.
+type Fault struct {
+	// Reason is one of a small set of phrases, and has no byte of the row in it.
+	Reason string
+	// Column is the name of the first column at fault, empty where the row as a whole is.
+	Column string
+}
+
+// Error gives the reason, with its column.
+func (f *Fault) Error() string {
+	if f.Column != "" {
+		return "column " + f.Column + ": " + f.Reason
+	}
+	return f.Reason
+}
+
+// A Row is a part of a record.
+type Row struct {
+	// Raw is the row's own bytes: a line of CSV without its newline, an object of JSON. Where it is no row, they are those that
+	// the job's reject has.
+	Raw []byte
+	// Fields has one canonical value for each column. It is nil where Err is not.
+	Fields []row.Field
+	Err    *Fault
+}
+
+// A Reader reads records of one schema. It is for one goroutine at a time.
+type Reader struct {
+	format  pipeline.Format
+	columns []column
+	// header is what a line of CSV has to be for it to be none.
+	header []string
+
+	fields  []row.Field
+	raw     []csvField // of CSV
+	scratch []byte     // what fields point to, where the record has the value in another form
+	objects *objects   // of JSON
+}
+
+// NewReader makes a reader. The error is that of a schema that pipeline.ParseSchema would not give.
+func NewReader(schema pipeline.Schema) (*Reader, error) {
+	r := &Reader{format: schema.Format.OrDefault(), fields: make([]row.Field, len(schema.Columns))}
+	for i := range schema.Columns {
+		c, err := newColumn(&schema.Columns[i], r.format)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", schema.Columns[i].Name, err)
+		}
+		r.columns = append(r.columns, c)
+		place, err := schema.Columns[i].Place(r.format)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", c.name, err)
+		}
+		if r.format.Header {
+			r.header = append(r.header, place)
+		}
+	}
+	if r.format.Type == pipeline.JSON {
+		var err error
+		if r.objects, err = newObjects(schema); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// Rows gives the rows of a record, in order, and what of it is none. A row is valid until the next one.
+func (r *Reader) Rows(record []byte) iter.Seq[Row] {
+	return func(yield func(Row) bool) {
+		if r.format.Type == pipeline.JSON {
+			r.json(record, yield)
+		} else {
+			r.csv(record, yield)
+		}
+	}
+}
+
+// IsRow says whether all of the text is one row.
+func (r *Reader) IsRow(text []byte) bool {
+	rows := 0
+	for one := range r.Rows(text) {
+		if rows++; rows > 1 || one.Err != nil || len(one.Raw) != len(text) {
+			return false
+		}
+	}
+	return rows == 1
+}
+
+func fault(raw []byte, reason, column string) Row {
+	return Row{Raw: raw, Err: &Fault{Reason: reason, Column: column}}
+}
