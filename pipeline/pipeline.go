@@ -80,8 +80,8 @@ const TimestampLayout = "2006-01-02 15:04:05"
 // A Kind is a SQL type without its length.
 type Kind string
 
-// The kinds that a record or a result may have. Real is a 32-bit float, Double a 64-bit one. Decimal and Date are
-// read in schema.json, and are among the Limits.
+// The kinds that a record or a result may have. Real is a 32-bit float, Double a 64-bit one. A result has no
+// Decimal: see docs/decisions/0010.
 const (
 	Integer   Kind = "INTEGER"
 	BigInt    Kind = "BIGINT"
@@ -175,8 +175,8 @@ func (t *Type) UnmarshalText(text []byte) (err error) {
 // MarshalText writes the type as SQL.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// Parse reads a schema that names no samples, and a query; the error names every fault of the schema, and what of it the rest of
-// the system does not take. The query is parsed by those who run it.
+// Parse reads a schema that names no samples, and a query; the error names every fault of the schema. The
+// query is parsed by those who run it.
 func Parse(schemaJSON, sql []byte) (*Pipeline, error) { return ParseWithSamples(schemaJSON, sql, nil) }
 
 // ParseWithSamples is Parse with the file of samples, nil where there is none. Its rows are read by those who make records of them.
@@ -187,9 +187,6 @@ func ParseWithSamples(schemaJSON, sql, samples []byte) (*Pipeline, error) {
 	schema, err := ParseSchema(schemaJSON)
 	if err != nil {
 		return nil, err
-	}
-	if err := errors.Join(schema.Limits()...); err != nil {
-		return nil, fmt.Errorf("schema.json: %w", err)
 	}
 	if err := schema.checkSamples(samples); err != nil {
 		return nil, err

@@ -178,7 +178,7 @@ func isMark(text string) bool {
 	return c != 0 && c != '\r' && c != '\n' && c != '"' && c != '\'' && c != '-' && c != '+' && c != '.'
 }
 
-// ParseSchema reads schema.json, whether the rest of the system takes it or not: see Limits. The error names every fault.
+// ParseSchema reads schema.json. The error names every fault.
 func ParseSchema(schemaJSON []byte) (Schema, error) {
 	var s Schema
 	if !utf8.Valid(schemaJSON) {

@@ -277,12 +277,9 @@ func (c *discoverCmd) merge(out *discovered, current *pipeline.Schema) error {
 	return nil
 }
 
-// refusals is why a schema must not be written: what of it the rest of the system does not take.
+// refusals is why a schema must not be written: what of it the producer cannot make.
 func refusals(schema pipeline.Schema, samples []byte) []string {
 	var all []string
-	for _, err := range schema.Limits() {
-		all = append(all, err.Error())
-	}
 	if _, err := generator.New(&pipeline.Pipeline{Schema: schema, Samples: samples}, 0); err != nil {
 		all = append(all, strings.Split(err.Error(), "\n")...)
 	}

@@ -140,8 +140,32 @@ func TestDiscoverWrite(t *testing.T) {
 	}{
 		{name: "other data", input: orders[strings.Index(orders, "\n")+1:], args: []string{"--write"}, status: exitFault, stderr: "describes other data"},
 		{name: "JSON", input: visits[:strings.LastIndex(visits, "{")], args: []string{"--write"}, status: exitFault, stderr: "the schema is of CSV, and the sample of JSON"},
-		{name: "what the job does not take", input: orders, args: []string{"--write", "--replace"}, status: exitFault, stderr: "  - format: the job does not take a header yet\n"},
-		{name: "a day that cannot be made", input: "1,\"Jan 2, 2026\"\n2,\"Jan 3, 2026\"\n", args: []string{"--write", "--replace"}, status: exitFault, stderr: "column COL1: 0 of text, integers, time and sum are set"},
+		{
+			name: "another format", input: orders, args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit it, so change that, too: ",
+			want: `{
+  "source": "SOURCE_SQL_STREAM_001",
+  "format": {"type": "csv", "delimiter": ";", "header": true, "nulls": [""]},
+  "columns": [
+    {"name": "id", "alias": "COL0", "type": "INTEGER", "fake": {"integers": [[1, 3]]}},
+    {"name": "customer", "alias": "COL1", "type": "VARCHAR(16)", "fake": {"text": "Smith; Sons"}},
+    {"name": "amount", "alias": "COL2", "type": "REAL", "nullable": true, "fake": {"integers": [[7, 12]]}},
+    {"name": "placed", "alias": "COL3", "type": "TIMESTAMP", "fake": {"time": "planned"}},
+    {"name": "express", "alias": "COL4", "type": "BOOLEAN", "fake": {"text": "true"}}
+  ]
+}
+`,
+		},
+		{
+			name: "a day", input: "1,\"Jan 2, 2026\"\n2,\"Jan 3, 2026\"\n", args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit it, so change that, too: ",
+			want: `{
+  "source": "SOURCE_SQL_STREAM_001",
+  "columns": [
+    {"name": "COL0", "alias": "COL0", "type": "INTEGER", "fake": {"integers": [[1, 2]]}},
+    {"name": "COL1", "alias": "COL1", "type": "DATE", "pattern": "MMM d, yyyy", "fake": {"time": "planned"}}
+  ]
+}
+`,
+		},
 		{name: "an empty file", args: []string{"--write"}, status: exitFault, stderr: "input: all of the 1 records are empty"},
 		{name: "another file", input: "1,a\n2,b\n", args: []string{"--write", "--schema", "other.json"}},
 		{

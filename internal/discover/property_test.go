@@ -1,7 +1,6 @@
 package discover_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/generator"
-	"streamproof/internal/row"
+	"streamproof/internal/record"
 	"streamproof/pipeline"
 )
 
@@ -95,13 +94,18 @@ func TestRowsAreOfWhatIsProposed(t *testing.T) {
 			t.Fatalf("got format %+v", f)
 		}
 		check(t, p, columns, rows)
-		schema := row.Of(p.Schema("S"))
-		if p.Format.IsDefault() && len(p.Schema("S").Limits()) == 0 {
-			for _, line := range lines {
-				if _, err := schema.Append(nil, []byte(strings.TrimSuffix(line, "\n"))); err != nil {
-					t.Fatalf("%q: %v", line, err)
-				}
+		r, err := record.NewReader(p.Schema("S"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		for one := range r.Rows([]byte(strings.Join(lines, ""))) {
+			if got++; one.Err != nil {
+				t.Fatalf("%q: %v", one.Raw, one.Err)
 			}
+		}
+		if got != len(rows) {
+			t.Fatalf("got %d rows, want %d", got, len(rows))
 		}
 	})
 }
@@ -161,16 +165,26 @@ func TestObjectsAreOfWhatIsProposed(t *testing.T) {
 	})
 }
 
-// made has the producer make a few records of a schema that the job takes, each a row of it.
+// made has the producer make a few records of a schema, each a row of it.
 func made(s pipeline.Schema) error {
 	g, err := generator.New(&pipeline.Pipeline{Schema: s}, 1)
 	if err != nil {
 		return err
 	}
+	r, err := record.NewReader(s)
+	if err != nil {
+		return err
+	}
 	for i := range 5 {
-		line := g.Append(nil, generator.Tick{Time: time.Unix(1767225600, 0), Records: 5}, i)
-		if _, err := row.Of(s).Append(nil, bytes.TrimSuffix(line, []byte("\n"))); err != nil {
-			return fmt.Errorf("%q: %w", line, err)
+		data := g.Append(nil, generator.Tick{Time: time.Unix(1767225600, 0), Records: 5}, i)
+		rows := 0
+		for one := range r.Rows(data) {
+			if rows++; one.Err != nil {
+				return fmt.Errorf("%q: %w", data, one.Err)
+			}
+		}
+		if rows != 1 {
+			return fmt.Errorf("%q is %d rows", data, rows)
 		}
 	}
 	return nil
@@ -181,10 +195,8 @@ func check(t *rapid.T, p *discover.Proposal, columns []string, rows [][]string) 
 		t.Fatalf("got %d columns and %+v, want %d columns and %d rows", len(p.Columns), p.Sample, len(columns), len(rows))
 	}
 	s := p.Schema("S")
-	if p.Format.IsDefault() && len(s.Limits()) == 0 {
-		if err := made(s); err != nil {
-			t.Fatal(err)
-		}
+	if err := made(s); err != nil {
+		t.Fatal(err)
 	}
 	for i, c := range p.Columns {
 		if c.Values != len(rows) || c.Agree != len(rows) || c.Nullable || len(c.Disagreeing) > 0 || c.Widest != nil {
@@ -270,10 +282,8 @@ func FuzzDiscover(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(s.Limits()) == 0 {
-			if err := made(s); err != nil {
-				t.Errorf("%v\n%s", err, file)
-			}
+		if err := made(s); err != nil {
+			t.Errorf("%v\n%s", err, file)
 		}
 		m, err := discover.Merge(again, p)
 		if err != nil || m.Changed {

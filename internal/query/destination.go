@@ -52,6 +52,14 @@ func flinkSQL(p *pipeline.Pipeline) (string, *dialect.Script, error) {
 	return text, script, nil
 }
 
+// deliverable says why a column of the table cannot be of a type.
+func deliverable(t pipeline.Type) error {
+	if t.Kind == pipeline.Decimal {
+		return errors.New("DECIMAL cannot be delivered, since Flink makes NULL of what it cannot hold: use DOUBLE, or VARCHAR and TRY_CAST")
+	}
+	return nil
+}
+
 // output gives the columns of the table, with the names that the schema has for them.
 func output(t *dialect.CreateTable, schema pipeline.Schema) (row.Schema, error) {
 	var output row.Schema
@@ -59,7 +67,7 @@ func output(t *dialect.CreateTable, schema pipeline.Schema) (row.Schema, error) 
 	for i, c := range t.Columns {
 		typ, err := pipeline.ParseType(c.Type.String())
 		if err == nil {
-			err = typ.Limit()
+			err = deliverable(typ)
 		}
 		if err != nil {
 			return nil, fault(c.Name.Pos, "%w", err)

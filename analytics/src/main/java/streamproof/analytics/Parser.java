@@ -13,7 +13,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Parses each line of each record on its own: rows go on, what is not a row leaves by the side output.
+ * Parses each row of each record on its own: rows go on, what is not a row leaves by the side output.
  *
  * <p>Rejects are counted by {@value #REJECTED_LINES}, in the metric group that the service sends to CloudWatch, and
  * logged without their bytes, which may be anybody's data.
@@ -24,13 +24,13 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
     private static final long serialVersionUID = 1;
     private static final Logger LOG = LoggerFactory.getLogger(Parser.class);
 
-    private final LineParser lineParser;
+    private final RecordParser parser;
     private final boolean metadata;
     private transient Counter rejectedLines;
 
-    /** With {@code metadata}, the fields of {@link Schema#METADATA} follow those of the line. */
+    /** With {@code metadata}, the fields of {@link Schema#METADATA} follow those of the row. */
     Parser(Schema schema, boolean metadata) {
-        lineParser = new LineParser(schema);
+        parser = schema.parser();
         this.metadata = metadata;
     }
 
@@ -46,17 +46,17 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
 
     @Override
     public void processElement(SourceRecord record, Context context, Collector<Row> rows) {
-        for (byte[] line : LineParser.lines(record.data)) {
-            Row row;
-            try {
-                row = lineParser.parse(line);
-            } catch (RejectedException e) {
-                String reason = record.data.length == 0 ? "empty record" : e.getMessage();
-                context.output(REJECTS, reject(record, line, reason, e.column));
-                continue;
+        parser.parse(record.data, new RecordParser.Sink() {
+            @Override
+            public void row(Row row) {
+                rows.collect(metadata ? Row.join(row, metadataOf(record)) : row);
             }
-            rows.collect(metadata ? Row.join(row, metadataOf(record)) : row);
-        }
+
+            @Override
+            public void reject(byte[] data, String reason, String column) {
+                context.output(REJECTS, rejectOf(record, data, reason, column));
+            }
+        });
     }
 
     private static Row metadataOf(SourceRecord record) {
@@ -67,7 +67,7 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
                 record.shard);
     }
 
-    private Reject reject(SourceRecord record, byte[] line, String reason, String column) {
+    private Reject rejectOf(SourceRecord record, byte[] data, String reason, String column) {
         rejectedLines.inc();
         LOG.warn(
                 "Rejected line: reason={} column={} shard={} sequenceNumber={} bytes={}",
@@ -75,11 +75,11 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
                 column,
                 record.shard,
                 record.sequenceNumber,
-                line.length);
+                data.length);
         Reject reject = new Reject();
         reject.reason = reason;
         reject.column = column;
-        reject.data = line;
+        reject.data = data;
         reject.shard = record.shard;
         reject.sequenceNumber = record.sequenceNumber;
         reject.arrivalTime = record.arrivalTime;

@@ -121,6 +121,63 @@ class JobTest {
                 accepted());
     }
 
+    /**
+     * Objects of JSON with all that a column may be, NULL among it, through the query's own operators: a DECIMAL is
+     * computed with, and no column of the result. What is rejected is the object, not the line.
+     */
+    @Test
+    void jsonRecords() throws Exception {
+        Schema clicks = Schema.parse("{\"source\":\"S\",\"format\":{\"type\":\"json\"},\"columns\":["
+                + "{\"name\":\"at\",\"alias\":\"C\",\"type\":\"TIMESTAMP\",\"pattern\":\"yyyy-MM-dd'T'HH:mm:ss[.SSS]XXX\"},"
+                + "{\"name\":\"user\",\"alias\":\"U\",\"path\":\"$.user.id\",\"type\":\"BIGINT\",\"nullable\":true},"
+                + "{\"name\":\"price\",\"alias\":\"P\",\"type\":\"DECIMAL(10,2)\",\"nullable\":true},"
+                + "{\"name\":\"born\",\"alias\":\"D\",\"type\":\"DATE\",\"nullable\":true},"
+                + "{\"name\":\"tags\",\"alias\":\"T\",\"type\":\"VARCHAR\",\"nullable\":true},"
+                + "{\"name\":\"ok\",\"alias\":\"OK\",\"type\":\"BOOLEAN\",\"nullable\":true}]}");
+        JobID job = run(
+                "JSON",
+                clicks,
+                "CREATE TABLE O (C TIMESTAMP(3), U BIGINT, P DOUBLE, M BOOLEAN, D DATE, Y BIGINT, T STRING, OK BOOLEAN);"
+                        + " INSERT INTO O SELECT C, U, TRY_CAST(P * 2 AS DOUBLE), P > 12.49, D, EXTRACT(YEAR FROM D), T, OK"
+                        + " FROM S WHERE U IS NULL OR P IS NOT NULL",
+                record("{\"at\":\"2026-11-23T20:00:09.25+01:00\",\"user\":{\"id\":7},\"price\":12.5,\"born\":\"1969-07-20\","
+                        + "\"tags\":[ 1, \"é\" ],\"ok\":true}{\"at\":\"2026-11-23T20:00:10Z\"}\n"
+                        + "{\"at\":\"2026-11-23T20:00:11Z\",\"user\":{\"id\":8}}"
+                        + "{\"at\":null} {\"at\":\"2026-11-23T20:00:12Z\",\"price\":0.01}"));
+        assertEquals(
+                List.of(
+                        "{\"C\":\"2026-11-23 19:00:09.25\",\"U\":7,\"P\":25.0,\"M\":true,\"D\":\"1969-07-20\",\"Y\":1969,"
+                                + "\"T\":\"[1,\\\"é\\\"]\",\"OK\":true}\n",
+                        "{\"C\":\"2026-11-23 20:00:10\",\"U\":null,\"P\":null,\"M\":null,\"D\":null,\"Y\":null,\"T\":null,"
+                                + "\"OK\":null}\n",
+                        "{\"C\":\"2026-11-23 20:00:12\",\"U\":null,\"P\":0.02,\"M\":false,\"D\":null,\"Y\":null,\"T\":null,"
+                                + "\"OK\":null}\n"),
+                accepted());
+        assertEquals(1, rejectedLines(job));
+        assertTrue(
+                firehose.lines("rejected").get(0).startsWith("{\"reason\":\"missing value\",\"column\":\"at\",\"data\":\""
+                        + Base64.getEncoder().encodeToString("{\"at\":null}".getBytes(StandardCharsets.UTF_8)) + "\""),
+                firehose.lines("rejected").get(0));
+    }
+
+    /** Semicolons, a decimal comma, a header and a newline within a value, as spreadsheets write them. */
+    @Test
+    void csvRecordsOfAnotherFormat() throws Exception {
+        Schema sales = Schema.parse("{\"source\":\"S\",\"format\":{\"delimiter\":\";\",\"decimal\":\",\",\"newline\":\"\\r\\n\","
+                + "\"multiline\":true,\"header\":true,\"nulls\":[\"\"]},\"columns\":["
+                + "{\"name\":\"id\",\"alias\":\"ID\",\"path\":\"Nº\",\"type\":\"INTEGER\"},"
+                + "{\"name\":\"day\",\"alias\":\"D\",\"type\":\"DATE\",\"pattern\":\"dd/MM/yyyy\",\"nullable\":true},"
+                + "{\"name\":\"what\",\"alias\":\"W\",\"type\":\"VARCHAR(20)\",\"nullable\":true},"
+                + "{\"name\":\"price\",\"alias\":\"P\",\"type\":\"REAL\"}]}");
+        JobID job = run(
+                "CSV",
+                sales,
+                "CREATE TABLE O (ID INT, D DATE, W STRING, P FLOAT); INSERT INTO O SELECT ID, D, REPLACE(W, '\n', '/'), P FROM S",
+                record("Nº;day;what;price\r\n1;23/11/2026;\"a;\n\"\"b\"\"\";12,50\r\n2;;;-3,1\r\n3;24/11/2026;\"\";1.5\r\n"));
+        assertEquals(List.of("1,2026-11-23,\"a;/\"\"b\"\"\",12.5\n", "2,,,-3.1\n"), accepted());
+        assertEquals(1, rejectedLines(job));
+    }
+
     /** What is asked of a record beside its line, and the plain source in the same script. */
     @Test
     void metadata() throws Exception {

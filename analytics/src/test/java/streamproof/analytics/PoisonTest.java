@@ -31,7 +31,7 @@ class PoisonTest {
         LineParser parser = new LineParser(Schema.parse(Files.readString(Path.of("../pipeline/schema.json"))));
 
         List<String> reasons = new ArrayList<>();
-        List<byte[]> lines = LineParser.lines(record);
+        List<byte[]> lines = parser.lines(record);
         for (byte[] line : lines) {
             try {
                 parser.parse(line);

@@ -40,6 +40,10 @@ class SchemaTest {
             {"VARCHAR", DataTypes.STRING()},
             {"STRING", DataTypes.STRING()},
             {"BOOLEAN", DataTypes.BOOLEAN()},
+            {"DATE", DataTypes.DATE()},
+            {"DECIMAL", DataTypes.DECIMAL(10, 0)},
+            {"NUMERIC(5)", DataTypes.DECIMAL(5, 0)},
+            {"DECIMAL(10, 2)", DataTypes.DECIMAL(10, 2)},
         };
         for (Object[] row : want) {
             DataType type = (DataType) row[1];
@@ -50,11 +54,33 @@ class SchemaTest {
         }
     }
 
+    /** A TIMESTAMP has the digits of its pattern. */
+    @Test
+    void patternsInSql() throws IOException {
+        Object[][] want = {
+            {"yyyy-MM-dd HH:mm", DataTypes.TIMESTAMP(0)},
+            {"yyyy-MM-dd HH:mm:ss.SSS", DataTypes.TIMESTAMP(3)},
+            {"yyyy-MM-dd HH:mm:ss[.SSSSSS]XXX", DataTypes.TIMESTAMP(6)},
+            {"yyyy-MM-dd'T'HH:mm:ss,SSSSSSSSS", DataTypes.TIMESTAMP(9)},
+        };
+        for (Object[] row : want) {
+            String schema = "{\"source\":\"S\",\"columns\":[{\"name\":\"n\",\"alias\":\"C\",\"type\":\"TIMESTAMP\",\"pattern\":\""
+                    + row[0] + "\"}]}";
+            assertEquals(
+                    org.apache.flink.table.api.Schema.newBuilder().column("C", (DataType) row[1]).build(),
+                    Schema.parse(schema).viewSchema(false),
+                    (String) row[0]);
+        }
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
-                "DECIMAL(5)  | column n0: SQL type DECIMAL(5) is not supported",
+                "MONEY       | column n0: SQL type MONEY is not supported",
+                "DECIMAL(39) | column n0: SQL type DECIMAL(39) has too many digits",
+                "DECIMAL(2,3)| column n0: SQL type DECIMAL(2,3) has too many digits",
+                "VARCHAR(2,1)| column n0: SQL type VARCHAR(2,1) takes no scale",
                 "char(1)     | column n0: char(1) is not a SQL type",
                 "CHAR        | column n0: SQL type CHAR needs a length",
                 "CHAR(0)     | column n0: CHAR(0) is not a SQL type",

@@ -1,0 +1,104 @@
+package streamproof.analytics;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeFormatterBuilder;
+import java.time.temporal.ChronoField;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.InstantiationUtil;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What the Go package record makes of a record, the job does. */
+class RecordsTest {
+    private static final Path TABLE = Path.of("../pipeline/testdata/records.json");
+    private static final DateTimeFormatter TIME = new DateTimeFormatterBuilder()
+            .appendPattern("uuuu-MM-dd HH:mm:ss")
+            .appendFraction(ChronoField.NANO_OF_SECOND, 0, 9, true)
+            .toFormatter();
+
+    static Stream<Arguments> cases() throws IOException {
+        JsonNode table = new ObjectMapper().readTree(Files.readString(TABLE));
+        List<Arguments> cases = new ArrayList<>();
+        for (JsonNode test : table.required("cases")) {
+            JsonNode schema = table.required("schemas").required(test.required("schema").asText());
+            cases.add(Arguments.of(test.required("name").asText(), schema, test));
+        }
+        return cases.stream();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("cases")
+    void table(String name, JsonNode schemaJson, JsonNode test) throws Exception {
+        Schema schema = Schema.parse(schemaJson.toString());
+        // As the job has it, on another machine than the one that made it.
+        RecordParser parser = InstantiationUtil.clone(schema.parser());
+        byte[] record = bytes(test.required("record"));
+        for (int turn = 0; turn < 2; turn++) { // nothing of a record is left for the next one
+            List<String> got = new ArrayList<>();
+            List<String> want = new ArrayList<>();
+            parser.parse(record, new RecordParser.Sink() {
+                @Override
+                public void row(Row row) {
+                    JsonNode values = test.required("want").path(got.size());
+                    List<String> texts = new ArrayList<>();
+                    for (int i = 0; i < row.getArity(); i++) {
+                        texts.add(canonical(row.getField(i), values.path(i).asText()));
+                    }
+                    got.add("row " + texts);
+                }
+
+                @Override
+                public void reject(byte[] data, String reason, String column) {
+                    got.add("reject " + reason + " " + column + " " + Base64.getEncoder().encodeToString(data));
+                }
+            });
+            for (JsonNode part : test.required("want")) {
+                if (part.isArray()) {
+                    List<String> texts = new ArrayList<>();
+                    part.forEach(value -> texts.add(value.isNull() ? null : value.asText()));
+                    want.add("row " + texts);
+                } else {
+                    want.add("reject " + part.required("reason").asText() + " " + part.path("column").asText("null") + " "
+                            + Base64.getEncoder().encodeToString(bytes(part.required("data"))));
+                }
+            }
+            assertEquals(want, got);
+        }
+    }
+
+    private static byte[] bytes(JsonNode text) {
+        return text.isTextual()
+                ? text.asText().getBytes(UTF_8)
+                : Base64.getDecoder().decode(text.required("base64").asText());
+    }
+
+    /** The value as the table has it. A float is written in many ways: as {@code want}, where it is that. */
+    private static String canonical(Object value, String want) {
+        if (value instanceof Float || value instanceof Double) {
+            Object wanted = value instanceof Float ? (Object) Float.valueOf(want) : Double.valueOf(want);
+            return value.equals(wanted) ? want : value.toString();
+        }
+        if (value instanceof LocalDateTime) {
+            return TIME.format((LocalDateTime) value);
+        }
+        if (value instanceof BigDecimal) {
+            return ((BigDecimal) value).toPlainString();
+        }
+        return value == null ? null : value.toString();
+    }
+}
