@@ -497,6 +497,9 @@ func formatText(f pipeline.Format) string {
 	if f.Newline != "\n" {
 		words = append(words, fmt.Sprintf("rows end with %q", f.Newline))
 	}
+	if f.Decimal != "." {
+		words = append(words, fmt.Sprintf("decimal %q", f.Decimal))
+	}
 	if f.Multiline {
 		words = append(words, "newlines within quotes")
 	}

@@ -13,15 +13,17 @@ import (
 
 // A value is one of a column, with how often it was there.
 type value struct {
-	text  string
-	kind  kind
-	shape shape
-	count int
+	text   string
+	number string // the text with a point for the decimal comma, of a shape that is a number
+	kind   kind
+	shape  shape
+	count  int
 }
 
 // A collector counts the values of a column.
 type collector struct {
 	json   bool
+	comma  bool    // the numbers have a decimal comma
 	values []value // in the order in which they came first
 	places map[valueKey]int
 	total  int
@@ -52,7 +54,12 @@ func (c *collector) addMany(text string, kind kind, count int) {
 		return
 	}
 	c.places[key] = len(c.values)
-	c.values = append(c.values, value{text, kind, shapeOf(text), count})
+	number, ok := withPoint(text, c.comma)
+	shape := isText
+	if ok {
+		shape = shapeOf(number)
+	}
+	c.values = append(c.values, value{text, number, kind, shape, count})
 }
 
 // count counts the values of which something is true.
@@ -141,7 +148,7 @@ func (c *collector) number(numeric func(v value) bool) (pipeline.Type, bool) {
 		if !numeric(v) {
 			continue
 		}
-		d := decimalOf(v.text)
+		d := decimalOf(v.number)
 		whole, scale = max(whole, d.whole()), max(scale, d.scale())
 		integers = integers && v.shape == isInteger
 		if v.shape == isInteger {
@@ -150,8 +157,8 @@ func (c *collector) number(numeric func(v value) bool) (pipeline.Type, bool) {
 			_, err = strconv.ParseInt(v.text, 10, 64)
 			fits[pipeline.BigInt] = fits[pipeline.BigInt] && err == nil
 		}
-		fits[pipeline.Real] = fits[pipeline.Real] && survives(v.text, 32)
-		fits[pipeline.Double] = fits[pipeline.Double] && isDouble(v.text)
+		fits[pipeline.Real] = fits[pipeline.Real] && survives(v.number, 32)
+		fits[pipeline.Double] = fits[pipeline.Double] && isDouble(v.number)
 	}
 	order := []pipeline.Kind{pipeline.Real, pipeline.Double}
 	if integers {
@@ -238,8 +245,10 @@ func (c *collector) noteText(out *Column, numbers, codes int) {
 	if codes > 0 && c.most(codes+numbers) {
 		note("%d of these numbers begin with a zero, which an INTEGER would lose", codes)
 	}
-	if n := c.count(func(v value) bool { return decimalComma.MatchString(v.text) }); c.most(n) {
-		note("these are numbers with a decimal comma, which no type of number reads")
+	if n := c.count(func(v value) bool { return grouped.MatchString(v.text) }); n > 0 && c.most(n+numbers) {
+		note("these are numbers with points between thousands, which no type of number reads")
+	} else if n := c.count(func(v value) bool { return decimalComma.MatchString(v.text) }); !c.comma && n > 0 && c.most(n+numbers) {
+		note("these are numbers with a comma; only where it is the format's `decimal` does a type of number read them")
 	}
 	if n := c.count(func(v value) bool {
 		s := strings.TrimSpace(v.text)

@@ -88,6 +88,7 @@ func (d *discovery) csv() error {
 			return &UndecidedError{Reason: "there is a header, and no row"}
 		}
 	}
+	d.decimal(rows, width)
 	d.countRows(len(rows), func(i int) int { return rows[i].at.number })
 	d.csvColumns(rows, header, width)
 	texts := !slices.ContainsFunc(d.Columns, func(c Column) bool { return !c.isText() })
@@ -140,6 +141,50 @@ func place(r *Record, number int) string {
 	return fmt.Sprintf("%s, line %d", r.Name, number)
 }
 
+// isTyped says whether a text looks like something else than text, whatever the decimal.
+func isTyped(s string) bool { return shapeOf(s) != isText || decimalComma.MatchString(s) }
+
+// decimal finds out what stands before fractions: a comma where it does so in a column of numbers, and no column of numbers has a
+// point there. What could be a mark between thousands says nothing.
+func (d *discovery) decimal(rows []line, width int) {
+	var shown [2]bool // a column with points, one with commas
+	for i := range width {
+		total, whole := 0, 0
+		var fractions, clear [2]int
+		for _, row := range rows {
+			text := row.fields[i].text
+			if text == "" || slices.Contains(nulls[:], text) {
+				continue
+			}
+			total++
+			for comma := range fractions {
+				number, ok := withPoint(text, comma == 1)
+				switch shape := shapeOf(number); {
+				case !ok:
+				case shape == isInteger && comma == 0:
+					whole++
+				case shape == isNumber:
+					fractions[comma]++
+					if !thousands.MatchString(text) {
+						clear[comma]++
+					}
+				}
+			}
+		}
+		for comma, n := range fractions {
+			shown[comma] = shown[comma] || clear[comma] > 0 && rare(total-n-whole, total)
+		}
+	}
+	d.fractions = shown[0] || shown[1]
+	switch {
+	case !shown[1] || d.Format.Delimiter == ",":
+	case shown[0]:
+		d.note("some columns have numbers with a decimal comma, and some with a point: the format has one of them, here the point")
+	default:
+		d.Format.Decimal = ","
+	}
+}
+
 func (d *discovery) isNull(f field, c *Column) bool {
 	return !f.quoted && c.Nullable && slices.Contains(d.Format.Nulls, f.text)
 }
@@ -164,6 +209,7 @@ func (d *discovery) csvColumns(rows []line, header []string, width int) {
 	columns := make([]*collector, width)
 	for i := range width {
 		columns[i] = newCollector(false)
+		columns[i].comma = d.Format.Decimal == ","
 		for _, row := range rows {
 			f := row.fields[i]
 			if !f.quoted && slices.Contains(nulls[:], f.text) {
@@ -244,7 +290,7 @@ func findHeader(rows []line, width int, asked *bool) []string {
 					continue
 				}
 				filled[i]++
-				if shapeOf(f.text) != isText || isTime(f.text) {
+				if isTyped(f.text) || isTime(f.text) {
 					typed[i]++
 				}
 			}
@@ -284,7 +330,7 @@ func mayBeHeader(l line) bool {
 	seen := map[string]bool{}
 	for _, f := range l.fields {
 		name := strings.ToUpper(strings.TrimSpace(f.text))
-		if name == "" || len(name) > 128 || seen[name] || shapeOf(f.text) != isText || isTime(f.text) || strings.ContainsFunc(name, unicode.IsControl) {
+		if name == "" || len(name) > 128 || seen[name] || isTyped(f.text) || isTime(f.text) || strings.ContainsFunc(name, unicode.IsControl) {
 			return false
 		}
 		seen[name] = true

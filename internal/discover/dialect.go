@@ -230,7 +230,7 @@ func (d dialect) score(texts []text) (score float64, faulty bool) {
 
 // looksLikeValue says whether a field without quotes is something that people write into one field.
 func (d dialect) looksLikeValue(s string) bool {
-	if shapeOf(s) != isText || s == "" || decimalComma.MatchString(s) {
+	if s == "" || isTyped(s) {
 		return true
 	}
 	if !utf8.ValidString(s) {

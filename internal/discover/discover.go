@@ -42,7 +42,8 @@ type Proposal struct {
 	// Notes are what a person should know beyond that.
 	Notes []string `json:"notes,omitempty"`
 
-	quoted bool // a field is in quotes
+	quoted    bool // a field is in quotes
+	fractions bool // a number shows what the decimal is
 }
 
 // Counts are of the sample.

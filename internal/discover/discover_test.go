@@ -114,9 +114,15 @@ func dataSets(t *testing.T) map[string]struct {
 		"semicolon-decimal-comma": {records: file(repeat(20, func(i int) string {
 			return fmt.Sprintf("%d;%d,5;\"a;b \"\"%d\"\"\";%02d.%02d.2026\n", i, i*1000, i, i%12+1, i%12+1)
 		}))},
-		"tab":          {records: file(repeat(20, func(i int) string { return fmt.Sprintf("%05d\tN\t1,2,%d\tfree text, with commas\n", i*7, i) }))},
-		"pipe":         {records: file("1|a, b|NULL\n2|c|2.5\n3|\\N|3.5\n")},
-		"single-quote": {records: file("'a,b',1\n'it''s',2\n'c',3\n")},
+		"decimal-comma": {records: file("precio;peso;igual;total\n" + repeat(20, func(i int) string {
+			return fmt.Sprintf("%d,%d;-0,%03d;3,1;1.%03d,50\n", i, i%10, i, i)
+		}))},
+		"decimal-comma-or-thousands": {records: file(repeat(20, func(i int) string { return fmt.Sprintf("%d;%d,%03d;x\n", i, i+1, i*7) }))},
+		"decimal-comma-and-point":    {records: file(repeat(20, func(i int) string { return fmt.Sprintf("%d;%d,5;%d.25\n", i, i, i) }))},
+		"decimal-comma-in-quotes":    {records: file(repeat(20, func(i int) string { return fmt.Sprintf("%d,\"%d,5\"\n", i, i) }))},
+		"tab":                        {records: file(repeat(20, func(i int) string { return fmt.Sprintf("%05d\tN\t1,2,%d\tfree text, with commas\n", i*7, i) }))},
+		"pipe":                       {records: file("1|a, b|NULL\n2|c|2.5\n3|\\N|3.5\n")},
+		"single-quote":               {records: file("'a,b',1\n'it''s',2\n'c',3\n")},
 		"quoted-newlines": {records: file(repeat(10, func(i int) string { return fmt.Sprintf("%d,\"line one\nline %d\"\n", i, i) }) +
 			"11,\"open\n12,fine\n")},
 		"numbers": {records: file(repeat(25, func(i int) string {

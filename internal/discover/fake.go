@@ -29,13 +29,16 @@ func (c *collector) fake(out *Column, agrees func(v value) bool) pipeline.Fake {
 		if !agrees(v) {
 			continue
 		}
+		if !out.isText() {
+			v.text = v.number // as SQL has it
+		}
 		if v.text != "" && utf8.ValidString(v.text) && unquoted.Replace(v.text) == v.text {
 			texts = append(texts, v)
 		}
 		if v.shape == isInteger || v.shape == isNumber {
-			f, _ := strconv.ParseFloat(v.text, 64) // its shape says that it is one
+			f, _ := strconv.ParseFloat(v.number, 64) // its shape says that it is one
 			low, high = min(low, f), max(high, f)
-			scale = max(scale, decimalOf(v.text).scale())
+			scale = max(scale, decimalOf(v.number).scale())
 		}
 	}
 	switch out.Type.Kind {

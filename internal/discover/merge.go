@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"streamproof/internal/record"
 	"streamproof/pipeline"
 )
 
@@ -21,6 +22,8 @@ type Merged struct {
 	Now []pipeline.Column `json:"-"`
 	// Misfits is how many of its values each of them does not read.
 	Misfits []int `json:"-"`
+
+	read pipeline.Format // that values are read by
 }
 
 // An OtherDataError says that a schema describes other data than were sampled.
@@ -40,13 +43,15 @@ func Merge(current pipeline.Schema, p *Proposal) (*Merged, error) {
 		return nil, &OtherDataError{fmt.Sprintf("the schema is of %s, and the sample of %s", strings.ToUpper(was.Type), strings.ToUpper(is.Type))}
 	}
 	taken := match(current, p)
+	m.read = p.Format
+	m.read.Decimal = keptDecimal(was, p)
 	known, strange := 0, 0
 	for i, at := range taken {
 		if at < 0 {
 			continue
 		}
 		known++
-		if misfits := p.Columns[i].misfits(&current.Columns[at]); misfits*2 > p.Columns[i].Values {
+		if misfits := p.Columns[i].misfits(&current.Columns[at], m.read); misfits*2 > p.Columns[i].Values {
 			strange++
 		}
 	}
@@ -143,9 +148,9 @@ func (m *Merged) add(c pipeline.Column, misfits int) {
 
 // keep keeps a column as a person has it, and says what the sample has against it.
 func (m *Merged) keep(kept pipeline.Column, c *Column, p *Proposal) {
-	misfits := c.misfits(&kept)
+	misfits := c.misfits(&kept, m.read)
 	if misfits > 0 {
-		text := fmt.Sprintf("column %s is kept as %s, which %d of %d values are not, as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(c.firstMisfit(&kept)))
+		text := fmt.Sprintf("column %s is kept as %s, which %d of %d values are not, as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(c.firstMisfit(&kept, m.read)))
 		if c.Type != kept.Type || c.Pattern != kept.Pattern {
 			text += fmt.Sprintf("; %s would hold %d", typeText(c.Type, c.Pattern), c.Agree)
 		}
@@ -178,6 +183,9 @@ func (m *Merged) format(was pipeline.Format, p *Proposal) {
 		now.Quote = was.Quote
 	}
 	now.Multiline = (is.Multiline || was.Multiline) && now.Quote != ""
+	if now.Decimal = keptDecimal(was, p); now.Decimal == now.Delimiter {
+		now.Decimal = "."
+	}
 	now.Header = is.Header || was.Header
 	if was.Newline == "\r\n" {
 		now.Newline = was.Newline
@@ -190,7 +198,7 @@ func (m *Merged) format(was pipeline.Format, p *Proposal) {
 		}
 	}
 	for _, change := range []struct{ what, was, is string }{
-		{"delimiter", was.Delimiter, now.Delimiter}, {"quote", was.Quote, now.Quote}, {"newline", was.Newline, now.Newline},
+		{"delimiter", was.Delimiter, now.Delimiter}, {"quote", was.Quote, now.Quote}, {"newline", was.Newline, now.Newline}, {"decimal", was.Decimal, now.Decimal},
 		{"multiline", fmt.Sprint(was.Multiline), fmt.Sprint(now.Multiline)}, {"header", fmt.Sprint(was.Header), fmt.Sprint(now.Header)},
 		{"nulls", fmt.Sprintf("%q", was.Nulls), fmt.Sprintf("%q", now.Nulls)},
 	} {
@@ -203,20 +211,28 @@ func (m *Merged) format(was pipeline.Format, p *Proposal) {
 	}
 }
 
+// keptDecimal is that of the sample, or else what it was, where the sample does not show it.
+func keptDecimal(was pipeline.Format, p *Proposal) string {
+	if !p.fractions && was.Decimal != p.Format.Delimiter {
+		return was.Decimal
+	}
+	return p.Format.Decimal
+}
+
 // misfits counts the values that a column does not read.
-func (c *Column) misfits(kept *pipeline.Column) int {
+func (c *Column) misfits(kept *pipeline.Column, format pipeline.Format) int {
 	n := 0
 	for _, v := range c.values {
-		if !Reads(kept, v.text) {
+		if !record.Reads(kept, format, v.text) {
 			n += v.count
 		}
 	}
 	return n
 }
 
-func (c *Column) firstMisfit(kept *pipeline.Column) string {
+func (c *Column) firstMisfit(kept *pipeline.Column, format pipeline.Format) string {
 	for _, v := range c.values {
-		if !Reads(kept, v.text) {
+		if !record.Reads(kept, format, v.text) {
 			return v.text
 		}
 	}

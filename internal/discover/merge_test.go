@@ -62,6 +62,11 @@ func TestMerge(t *testing.T) {
 	header.Header = true
 	odd := pipeline.DefaultFormat()
 	odd.Newline, odd.Quote, odd.Multiline, odd.Nulls = "\r\n", "'", true, []string{"NA"}
+	semicolons := func(decimal string) pipeline.Format {
+		f := pipeline.DefaultFormat()
+		f.Delimiter, f.Decimal = ";", decimal
+		return f
+	}
 	tests := map[string]struct {
 		current  pipeline.Schema
 		records  []discover.Record
@@ -129,6 +134,26 @@ func TestMerge(t *testing.T) {
 			current: schema(odd, column("key", "COL0", "REAL"), with(column("id", "COL1", "BIGINT"), "", "", true)),
 			records: file("1;2\n2;\n"), want: "key COL0 REAL; id COL1 BIGINT",
 			format: func(f *pipeline.Format) { *f = odd; f.Delimiter = ";"; f.Nulls = []string{"NA", ""} }, changes: []string{"delimiter", "nulls"},
+		},
+		"a decimal comma": {
+			current: schema(semicolons("."), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
+			records: file("1,5;2\n2,5;3\n"), want: "key COL0 REAL; id COL1 REAL",
+			format: func(f *pipeline.Format) { *f = semicolons(",") }, changes: []string{`format: decimal is ",", and was "."`},
+		},
+		"a decimal comma that the sample does not show": {
+			current: schema(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
+			records: file("1;2\n2;3\n"), want: "key COL0 REAL; id COL1 REAL",
+			format: func(f *pipeline.Format) { *f = semicolons(",") },
+		},
+		"a decimal comma that is none": {
+			current: schema(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
+			records: file("1.5;2\n2.5;3\n"), want: "key COL0 REAL; id COL1 REAL",
+			format: func(f *pipeline.Format) { *f = semicolons(".") }, changes: []string{`format: decimal is ".", and was ","`},
+		},
+		"a decimal comma where commas come to stand between values": {
+			current: schema(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
+			records: file("1,2\n2,3\n"), want: "key COL0 REAL; id COL1 REAL",
+			format: func(f *pipeline.Format) { *f = semicolons("."); f.Delimiter = "," }, changes: []string{"delimiter", "decimal"},
 		},
 		"another pattern": {
 			current: schema(standard, with(column("at", "COL0", "TIMESTAMP"), "", "dd/MM/yyyy HH:mm", false), column("n", "COL1", "REAL"), column("m", "COL2", "REAL")),

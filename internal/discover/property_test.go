@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,15 @@ func TestRowsAreOfWhatIsProposed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		columns, rows := table(t)
 		delimiter := rapid.SampledFrom([]string{",", ";", "|", "\t"}).Draw(t, "delimiter")
+		if delimiter != "," && rapid.Bool().Draw(t, "decimal comma") {
+			for _, values := range rows {
+				for i, name := range columns {
+					if slices.Contains([]string{"money", "REAL", "DOUBLE", "place"}, name) {
+						values[i] = strings.Replace(values[i], ".", ",", 1)
+					}
+				}
+			}
+		}
 		newline := rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "newline")
 		header, oneEach, all := rapid.Bool().Draw(t, "header"), rapid.Bool().Draw(t, "a record each"), rapid.Bool().Draw(t, "all quoted")
 		var lines []string
@@ -203,7 +213,7 @@ func check(t *rapid.T, p *discover.Proposal, columns []string, rows [][]string) 
 			t.Fatalf("%s: %+v", columns[i], c)
 		}
 		for _, values := range rows {
-			if !discover.Reads(&s.Columns[i], values[i]) {
+			if !record.Reads(&s.Columns[i], p.Format, values[i]) {
 				t.Fatalf("%s: %q is not of type %s %s", columns[i], values[i], c.Type, c.Pattern)
 			}
 		}

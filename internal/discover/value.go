@@ -5,9 +5,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"streamproof/pipeline"
 )
 
 // A kind is what the format itself says of a value. CSV says nothing: all of its values are strings.
@@ -34,8 +31,13 @@ const (
 )
 
 var (
-	decimalComma = regexp.MustCompile(`^-?\d{1,3}(?:\.?\d{3})*,\d+$`)
-	numberForm   = regexp.MustCompile(`^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$`)
+	// A number with a comma in it, perhaps with points between thousands.
+	decimalComma = regexp.MustCompile(`^-?(?:\d{1,3}(?:\.\d{3})*|\d+)?,\d+(?:[eE][+-]?\d+)?$`)
+	// A number with points between thousands.
+	grouped = regexp.MustCompile(`^-?\d{1,3}(?:\.\d{3})+(?:,\d+)?$`)
+	// What could stand between thousands as well: 1,234 and 12.500.
+	thousands  = regexp.MustCompile(`^-?[1-9]\d{0,2}[.,]\d{3}$`)
+	numberForm = regexp.MustCompile(`^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$`)
 )
 
 func shapeOf(s string) shape {
@@ -113,55 +115,11 @@ func isDouble(s string) bool {
 	return err == nil && len(d.digits) <= doubleDigits && f != 0 || d.digits == ""
 }
 
-// Reads says whether a text is a value of a column, as the job reads it.
-func Reads(c *pipeline.Column, s string) bool {
-	switch c.Type.Kind {
-	case pipeline.Integer, pipeline.BigInt:
-		bits := 64
-		if c.Type.Kind == pipeline.Integer {
-			bits = 32
-		}
-		digits := strings.TrimLeft(s, "+-")
-		if len(s)-len(digits) > 1 || strings.Trim(digits, "0123456789") != "" {
-			return false
-		}
-		_, err := strconv.ParseInt(s, 10, bits)
-		return err == nil
-	case pipeline.Real, pipeline.Double:
-		bits := 64
-		if c.Type.Kind == pipeline.Real {
-			bits = 32
-		}
-		if !numberForm.MatchString(strings.TrimPrefix(s, "+")) {
-			return false
-		}
-		_, err := strconv.ParseFloat(s, bits)
-		return err == nil
-	case pipeline.Decimal:
-		if !numberForm.MatchString(strings.TrimPrefix(s, "+")) {
-			return false
-		}
-		d := decimalOf(strings.TrimPrefix(s, "+"))
-		return d.whole() <= c.Type.Length-c.Type.Scale && d.scale() <= c.Type.Scale
-	case pipeline.Boolean:
-		return strings.EqualFold(s, "true") || strings.EqualFold(s, "false")
-	case pipeline.Timestamp, pipeline.Date:
-		text := c.Pattern
-		if text == "" {
-			text = pipeline.TimestampPattern
-			if c.Type.Kind == pipeline.Date {
-				text = pipeline.DatePattern
-			}
-		}
-		p, err := pipeline.ParsePattern(text)
-		if err != nil {
-			return false
-		}
-		_, ok := p.Parse(s)
-		return ok
-	case pipeline.Char:
-		return utf8.RuneCountInString(s) == max(c.Type.Length, 1)
-	default:
-		return c.Type.Length == 0 || utf8.RuneCountInString(s) <= c.Type.Length
+// withPoint gives a number as it is written with a point, where comma says that it has a comma in its place. What has a point then
+// is no number, and comes back as it is, with false.
+func withPoint(s string, comma bool) (number string, ok bool) {
+	if !comma {
+		return s, true
 	}
+	return strings.Replace(s, ",", ".", 1), !strings.Contains(s, ".")
 }
