@@ -288,11 +288,17 @@ func (c Column) Place(format Format) (string, error) {
 	return PathOf(steps...), nil
 }
 
+// oddEscape is one of a byte, or of the half of a character, which not every reader takes for the same.
+var oddEscape = regexp.MustCompile(`(?:^|[^\\])(?:\\\\)*\\(?:x|[uU][dD][89a-fA-F])`)
+
 // ParsePath reads a JSONPath (RFC 9535) that leads from the row to one value through the names of members. It gives the names.
 func ParsePath(path string) ([]string, error) {
 	expression, err := jp.ParseString(path)
 	if err != nil {
 		return nil, fmt.Errorf("path %q is not a JSONPath: %w", path, err)
+	}
+	if oddEscape.MatchString(path) {
+		return nil, fmt.Errorf(`path %q has an escape of a byte or of half a character: write the character itself`, path)
 	}
 	var names []string
 	for i, fragment := range expression {

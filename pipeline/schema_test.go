@@ -77,8 +77,10 @@ func TestSchema(t *testing.T) {
 			file: `{"source":"S","format":{"type":"json"},"columns":[
 				{"name":"a","alias":"A","path":"$.x","type":"REAL","fake":{}}, {"name":"b","alias":"B","path":"$['x']","type":"REAL","fake":{}},
 				{"name":"c","alias":"C","path":"$.x[*]","type":"REAL","fake":{}}, {"name":"d","alias":"D","path":"$","type":"REAL","fake":{}},
+				{"name":"g","alias":"G","path":"$['\\ud83d\\ude00']","type":"REAL","fake":{}}, {"name":"h","alias":"H","path":"$['\\\\\\xff']","type":"REAL","fake":{}},
+				{"name":"i","alias":"I","path":"$['\\\\ud83d']","type":"REAL","fake":{}},
 				{"name":"e","alias":"E","path":"a.b","type":"REAL","fake":{}}, {"name":"f","alias":"F","path":"$[","type":"REAL","fake":{}}]}`,
-			faults: []string{"columns[1]: path $.x is taken", "columns[2]: path", "columns[3]: path", "columns[4]: path", "columns[5]: path"},
+			faults: []string{"columns[1]: path $.x is taken", "columns[2]: path", "columns[3]: path", "columns[4]: path", "columns[5]: path", "columns[7]: path", "columns[8]: path"},
 		},
 		"patterns": {
 			file: `{"source":"S","columns":[

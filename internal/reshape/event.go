@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// A record of an event. Both are JSON strings as they stand in the event, with quotes and escapes.
-type record struct {
+// An incoming record of an event. Both are JSON strings as they stand in the event, with quotes and escapes.
+type incoming struct {
 	id, data span
 }
 
@@ -23,12 +23,12 @@ func (s span) of(event []byte) []byte { return event[s.from:s.to] }
 // decode gives the records of an event. It is written by hand because most records hold one short row,
 // and a library takes several times as long over the members around it as all the rest does. Lambda hands over JSON and
 // nothing else: what is not read here is passed over without a look at whether it is.
-func decode(event []byte) ([]record, error) {
+func decode(event []byte) ([]incoming, error) {
 	if len(event) > math.MaxInt32 {
 		return nil, fmt.Errorf("an event of %d bytes", len(event))
 	}
 	s := scanner{text: event}
-	var records []record
+	var records []incoming
 	found := false
 	err := s.members(func(name []byte) error {
 		if found || string(name) != `"records"` {
@@ -56,8 +56,8 @@ func decode(event []byte) ([]record, error) {
 	return records, nil
 }
 
-func (s *scanner) record() (record, error) {
-	var r record
+func (s *scanner) record() (incoming, error) {
+	var r incoming
 	err := s.members(func(name []byte) error {
 		var into *span
 		switch string(name) {

@@ -31,7 +31,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 // slowDecode is decode by a library that checks all of the event, which takes ten times as long as the rows do.
-func slowDecode(event []byte) ([]record, error) {
+func slowDecode(event []byte) ([]incoming, error) {
 	// Of a *bytes.Buffer the decoder reads the bytes where they are.
 	e := slowDecoder{event: event, json: jsontext.NewDecoder(bytes.NewBuffer(event))}
 	if err := e.members(e.member); err != nil {
@@ -50,7 +50,7 @@ type slowDecoder struct {
 	event   []byte
 	json    *jsontext.Decoder
 	found   bool
-	records []record
+	records []incoming
 }
 
 // members reads an object, and hands over each name when its value is to be read.
@@ -84,7 +84,7 @@ func (e *slowDecoder) member(name string) error {
 		return errors.New("its records are no array")
 	}
 	for e.json.PeekKind() != ']' {
-		var r record
+		var r incoming
 		err := e.members(func(name string) error {
 			switch name {
 			case "recordId":

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -16,6 +17,7 @@ import (
 
 	"streamproof/internal/metrics"
 	"streamproof/internal/query"
+	"streamproof/internal/record"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
 )
@@ -28,6 +30,8 @@ const MaxAnswer = 6 << 20
 // A Handler answers the events of a Firehose transformation. It may be used from many goroutines at once.
 type Handler struct {
 	output, trips shape
+	// foreign says that trips are not written as a line of package row is: package record reads them.
+	foreign bool
 	// apart says that no line of CSV is both a row of the output and a trip, so that either may be tried first. They have
 	// different numbers of columns, and more than one: a single column of text would take a trip whole.
 	apart   bool
@@ -47,9 +51,10 @@ type shape struct {
 type scratch struct {
 	data, key, rows []byte
 	fields          []row.Field
-	trips           bool // the last line of CSV was a trip
-	answer          int  // size of the last answer: the next one is about as large
-	transformed     int  // rows of this event's answer
+	reader          *record.Reader // of foreign trips
+	trips           bool           // the last line of CSV was a trip
+	answer          int            // size of the last answer: the next one is about as large
+	transformed     int            // rows of this event's answer
 }
 
 // New makes a handler for the rows of a pipeline. Its metrics are written where the function's log goes, which CloudWatch reads
@@ -67,10 +72,25 @@ func New(config Config, p *pipeline.Pipeline, log *slog.Logger, metrics io.Write
 			s.write = s.schema.CSV(config.Delimiter[0])
 		}
 	}
+	if _, err := record.NewReader(p.Schema); err != nil {
+		return nil, err
+	}
+	h.foreign = !isPlain(p.Schema)
 	h.scratch.New = func() any {
-		return &scratch{fields: make([]row.Field, max(len(h.output.schema), len(h.trips.schema)))}
+		s := &scratch{fields: make([]row.Field, max(len(h.output.schema), len(h.trips.schema)))}
+		if h.foreign {
+			s.reader, _ = record.NewReader(p.Schema) // as above
+		}
+		return s
 	}
 	return h, nil
+}
+
+// isPlain says whether package row reads the records themselves.
+func isPlain(s pipeline.Schema) bool {
+	return s.Format.IsDefault() && !slices.ContainsFunc(s.Columns, func(c pipeline.Column) bool {
+		return c.Pattern != "" || c.Type.Kind == pipeline.Decimal
+	})
 }
 
 // What stands around the recordId and the data of an answer's record. The two come with their quotes.
@@ -85,7 +105,7 @@ const (
 )
 
 // unchanged is the size of a record that goes back with its own data.
-func (r record) unchanged() int {
+func (r incoming) unchanged() int {
 	return len(before) + r.id.size() + len(failed) + r.data.size() + len(after)
 }
 
@@ -161,7 +181,7 @@ func (h *Handler) measure(ctx context.Context, transformed, processingFailed int
 
 // distinct checks that no recordId is there twice, so that none is answered twice. Firehose's own are mostly in order, and
 // then each has to be compared with one other only.
-func distinct(event []byte, records []record) error {
+func distinct(event []byte, records []incoming) error {
 	ordered := 1
 	for ordered < len(records) && bytes.Compare(records[ordered-1].id.of(event), records[ordered].id.of(event)) < 0 {
 		ordered++
@@ -190,7 +210,7 @@ type fault struct {
 func (f *fault) Error() string { return f.reason }
 
 // report says why a record failed, without any of its data.
-func (h *Handler) report(ctx context.Context, event []byte, r record, f *fault) {
+func (h *Handler) report(ctx context.Context, event []byte, r incoming, f *fault) {
 	attributes := []slog.Attr{slog.String("recordId", string(bytes.Trim(r.id.of(event), `"`)))}
 	if f.row > 0 {
 		attributes = append(attributes, slog.Int("row", f.row))
@@ -202,7 +222,7 @@ func (h *Handler) report(ctx context.Context, event []byte, r record, f *fault) 
 var kplMagic = []byte{0xF3, 0x89, 0x9A, 0xC2}
 
 // append adds the answer to one record, which may end at limit at most. On a *fault the answer is as it was.
-func (h *Handler) append(answer []byte, limit int, event []byte, r record, s *scratch) ([]byte, error) {
+func (h *Handler) append(answer []byte, limit int, event []byte, r incoming, s *scratch) ([]byte, error) {
 	if err := s.decode(r.data.of(event)); err != nil {
 		return nil, err
 	}
@@ -217,33 +237,78 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r record, s *sc
 	answer = append(answer, passed...)
 	const end = `"` + after
 	limit -= len(end)
+	rows, count, err := h.lines(answer, limit, s)
+	var bad *fault
+	if h.foreign && errors.As(err, &bad) && bad.row > 0 {
+		if rows, count, err = h.records(answer, limit, s); count == 0 && err == nil { // a header alone
+			return append(append(append(answer[:start], before...), r.id.of(event)...), dropped+after...), nil
+		}
+		if errors.As(err, &bad) && bad.row > 0 {
+			bad.reason = "no row of the output, and as one of the source: " + bad.reason
+		}
+	}
+	if err != nil {
+		return answer[:start], err
+	}
+	s.transformed += count
+	return append(rows, end...), nil
+}
+
+// lines adds what becomes of the lines of s.data.
+func (h *Handler) lines(answer []byte, limit int, s *scratch) (_ []byte, count int, err error) {
 	s.rows = s.rows[:0]
-	number := 1
-	for rest := s.data; len(rest) > 0; number++ {
+	for rest := s.data; len(rest) > 0; {
 		line := rest
 		if newline := bytes.IndexByte(rest, '\n'); newline >= 0 {
 			line, rest = rest[:newline], rest[newline+1:]
 		} else {
 			rest = nil
 		}
+		count++
 		if err := h.row(s, line); err != nil {
-			return answer[:start], &fault{row: number, reason: cause(err)}
+			return nil, 0, &fault{row: count, reason: cause(err)}
 		}
-		// Encoded while they are in the processor's cache; three bytes at a time, which need no padding.
-		if len(s.rows) >= batch || len(rest) == 0 {
-			whole := len(s.rows)
-			if len(rest) > 0 {
-				whole -= whole % 3
-			}
-			if len(answer)+base64.StdEncoding.EncodedLen(whole) > limit {
-				return answer[:start], &fault{reason: "the answer has no room for its rows"}
-			}
-			answer = base64.StdEncoding.AppendEncode(answer, s.rows[:whole])
-			s.rows = append(s.rows[:0], s.rows[whole:]...)
+		if answer, err = s.encode(answer, limit, len(rest) == 0); err != nil {
+			return nil, 0, err
 		}
 	}
-	s.transformed += number - 1
-	return append(answer, end...), nil
+	return answer, count, nil
+}
+
+// records adds what becomes of the rows of s.data as a record of the source.
+func (h *Handler) records(answer []byte, limit int, s *scratch) (_ []byte, count int, err error) {
+	s.rows = s.rows[:0]
+	for one := range s.reader.Rows(s.data) {
+		count++
+		if one.Err != nil {
+			return nil, 0, &fault{row: count, reason: one.Err.Error()}
+		}
+		if s.rows, err = h.trips.write(s.rows, one.Fields); err != nil {
+			return nil, 0, &fault{row: count, reason: cause(err)}
+		}
+		if answer, err = s.encode(answer, limit, false); err != nil {
+			return nil, 0, err
+		}
+	}
+	answer, err = s.encode(answer, limit, true)
+	return answer, count, err
+}
+
+// encode adds s.rows to the answer while they are in the processor's cache; three bytes at a time, which need no padding.
+func (s *scratch) encode(answer []byte, limit int, last bool) ([]byte, error) {
+	if len(s.rows) < batch && !last {
+		return answer, nil
+	}
+	whole := len(s.rows)
+	if !last {
+		whole -= whole % 3
+	}
+	if len(answer)+base64.StdEncoding.EncodedLen(whole) > limit {
+		return nil, &fault{reason: "the answer has no room for its rows"}
+	}
+	answer = base64.StdEncoding.AppendEncode(answer, s.rows[:whole])
+	s.rows = append(s.rows[:0], s.rows[whole:]...)
+	return answer, nil
 }
 
 const batch = 4096
@@ -267,7 +332,7 @@ func (s *scratch) decode(quoted []byte) (err error) {
 
 // row appends what becomes of a line to s.rows.
 func (h *Handler) row(s *scratch, line []byte) error {
-	if len(line) == 0 || line[0] == '{' {
+	if len(line) == 0 || line[0] == '{' || h.foreign {
 		return h.output.reshape(s, line)
 	}
 	if s.trips && h.trips.reshape(s, line) == nil {

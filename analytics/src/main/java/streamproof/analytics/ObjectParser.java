@@ -210,8 +210,10 @@ final class ObjectParser implements RecordParser {
                 while (close < end && !isSpace(record[close]) && ",:[]{}\"".indexOf(record[close]) < 0) {
                     close++;
                 }
-                if (close == end && end < record.length || !isScalar(record, start, close)) {
-                    close = start; // it goes on with what is not readable, or is none
+                if (record[start] < 0 // the parser would take no notice of a byte order mark
+                        || close == end && end < record.length // it goes on with what is not readable
+                        || !isScalar(record, start, close)) {
+                    close = start;
                 }
         }
         if (close > start) {
