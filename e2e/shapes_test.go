@@ -89,7 +89,7 @@ func trips(t *testing.T) *generator.Generator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := generator.New(p.Schema, 1) // the template's seed
+	g, err := generator.New(p, 1) // the template's seed
 	if err != nil {
 		t.Fatal(err)
 	}

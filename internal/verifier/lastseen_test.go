@@ -46,7 +46,7 @@ func (r *river) Read(ctx context.Context, _, _, _ string, take func(explain.Stre
 // streamOf holds all records of a tick.
 func streamOf(t *testing.T, tick *ledger.Tick) *river {
 	t.Helper()
-	g, err := generator.New(embeddedPipeline().Schema, tick.Seed)
+	g, err := generator.New(embeddedPipeline(), tick.Seed)
 	if err != nil {
 		t.Fatal(err)
 	}
