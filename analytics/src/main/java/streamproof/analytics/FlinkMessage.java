@@ -9,7 +9,7 @@ final class FlinkMessage {
             "(?:From line (\\d+), column (\\d+) to line \\d+, column \\d+: | ?[Aa]t line (\\d+), column (\\d+)[:.]? *)");
 
     /** Where its messages begin, before what they say. */
-    private static final Pattern PREAMBLE = Pattern.compile("^(?:SQL parse failed\\.|SQL validation failed\\.) *");
+    private static final Pattern PREAMBLE = Pattern.compile("^(?:SQL (?:parse|validation) failed\\. *)+");
 
     private final String text;
     /** The place, from 1; 0 where Flink names none. */
@@ -31,7 +31,7 @@ final class FlinkMessage {
                 int group = place.group(1) == null ? 3 : 1;
                 // After the place of a syntax error comes, on lines of its own, all that could have stood there.
                 String text = String.valueOf(cause.getMessage());
-                text = text.substring(0, place.start()) + text.substring(place.end());
+                text = text.substring(0, place.start()) + " " + text.substring(place.end());
                 text = PREAMBLE.matcher(text).replaceFirst("");
                 return new FlinkMessage(
                         firstLine(text), Integer.parseInt(place.group(group)), Integer.parseInt(place.group(group + 1)));

@@ -97,7 +97,7 @@ final class Script {
             } else if (token.group("comment") == null || token.group().startsWith("/*+")) {
                 statement.append(token.group());
             } else {
-                statement.append(token.group().replaceAll("[^\n\r]", " "));
+                token.group().chars().forEach(c -> statement.append(c == '\n' || c == '\r' ? (char) c : ' '));
             }
         }
         add(statement, start, statements);
