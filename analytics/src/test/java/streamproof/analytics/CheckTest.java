@@ -26,7 +26,7 @@ class CheckTest {
                 "#CREATE TABLE T (A INT); INSERT INTO T SELECT C0 / FROM S#               | #1:49: Encountered \"/ FROM\"#",
                 "#CREATE TABLE T (A INT); INSERT INTO T SELECT NOSUCH(C0) FROM S#         | #1:46: No match found for function signature NOSUCH(<NUMERIC>)#",
                 "#CREATE TABLE T (A INT); INSERT INTO T SELECT C0 FROM NOSUCH#            | #1:54: Object 'NOSUCH' not found#",
-                "#CREATE TABLE T (A INT); INSERT INTO T SELECT ? FROM S WHERE @ = 1#      | #1:62: Lexical error …#",
+                "#CREATE TABLE T (A INT); INSERT INTO T SELECT ? FROM S WHERE @ = 1#      | #1:61: Lexical error …#",
                 "#CREATE TABLE T (A BIGINT); INSERT INTO T SELECT COUNT(*) FROM S#        | #1:28: Table sink … doesn't support consuming update changes …#",
             })
     void faults(String script, String want) {
