@@ -105,6 +105,8 @@ type change struct {
 	output             row.Schema
 	oldJudged          bool
 	result             *queryChange
+	// plan has Flink plan a query, and stands in for it in tests.
+	plan func(ctx context.Context, e *env, schema []byte, sql string) ([]flink.Fault, error)
 
 	// What was so before, and what has been done since.
 	produced bool   // the schedule was enabled
@@ -149,7 +151,7 @@ func (c *sqlRunCmd) Run(ctx context.Context, e *env) error {
 
 // beginChange reads what runs now.
 func beginChange(ctx context.Context, s *stack.Stack, here *local.Stack, name string, text []byte) (*change, error) {
-	ch := &change{stack: s, here: here, book: s.Book(), result: &queryChange{Stack: s.Name, Did: []string{}}}
+	ch := &change{stack: s, here: here, book: s.Book(), result: &queryChange{Stack: s.Name, Did: []string{}}, plan: planByFlink}
 	var err error
 	if ch.current, ch.old, err = currentPipeline(ctx, s); err != nil {
 		return nil, err
@@ -214,7 +216,7 @@ func (c *change) check(ctx context.Context, e *env, p *progress, name string) (r
 	if _, err := analytics.Properties(c.newFlink); err != nil {
 		return false, &usageError{fmt.Sprintf("%s: %v", name, err)}
 	}
-	faults, err := flinkFaults(ctx, e, c.new.SchemaJSON, c.newFlink)
+	faults, err := c.plan(ctx, e, c.new.SchemaJSON, c.newFlink)
 	if err != nil {
 		return false, err
 	}
@@ -236,8 +238,8 @@ func (c *change) check(ctx context.Context, e *env, p *progress, name string) (r
 	return c.runsAlready(ctx)
 }
 
-// flinkFaults has Flink plan the query, here.
-func flinkFaults(ctx context.Context, e *env, schema []byte, sql string) ([]flink.Fault, error) {
+// planByFlink has Flink plan the query, here.
+func planByFlink(ctx context.Context, e *env, schema []byte, sql string) ([]flink.Fault, error) {
 	root, err := e.root()
 	if err != nil {
 		return nil, err
@@ -557,13 +559,13 @@ func (c *change) awaitRows(ctx context.Context, st *step, tick, claimed time.Tim
 			switch {
 			case t.State == ledger.Complete && t.InFlight == 0 && t.Missing == 0 && t.Failed == 0:
 				if t.Owed == 0 {
-					c.result.did("The tick of %s owes no row: its records give none by this query.", stamp(tick))
+					c.result.did("The tick of %s owes no row: its records give none by this query.", tick.Format(timeFormat))
 				} else {
-					c.result.did("The tick of %s owes %d rows, and all of them are delivered.", stamp(tick), t.Owed)
+					c.result.did("The tick of %s owes %d rows, and all of them are delivered.", tick.Format(timeFormat), t.Owed)
 				}
 				return t.Owed > 0, nil
 			case over:
-				return false, fmt.Errorf("of the %d rows that the tick of %s owes, %d are not delivered after %s", t.Owed, stamp(tick), left+t.Failed, limit)
+				return false, fmt.Errorf("of the %d rows that the tick of %s owes, %d are not delivered after %s", t.Owed, tick.Format(timeFormat), left+t.Failed, limit)
 			}
 			st.update(fmt.Sprintf("%d of %d", t.Delivered, t.Owed))
 		} else {
@@ -586,8 +588,6 @@ func (c *change) awaitRows(ctx context.Context, st *step, tick, claimed time.Tim
 		}
 	}
 }
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
 
 func (c *change) show(ctx context.Context, since time.Time) error {
 	rows, err := c.stack.FirstRows(ctx, c.output, since, firstRows)
