@@ -124,7 +124,8 @@ final class Config {
                 + fault + ". Set the query again with `streamproof sql run`, or remove the group");
     }
 
-    private static String sha256(String text) {
+    /** In hexadecimal digits. */
+    static String sha256(String text) {
         try {
             byte[] hash = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
             return String.format("%064x", new BigInteger(1, hash));
