@@ -40,8 +40,8 @@ type world struct {
 	calls    []string
 	// refuses is a part of the SQL that the application does not start with, silences of one that gives no row.
 	refuses, silences string
-	// before, where set, is called before a call is carried out, by its name; its error is AWS's answer.
-	before func(call string) error
+	// before, where set, is called before a call is carried out, by its name, and says whether it is refused.
+	before func(call string) (refused bool)
 	rows   map[string]bool // by the tick's key, where they are delivered
 }
 
@@ -127,12 +127,10 @@ func (w *world) Do(r *http.Request) (*http.Response, error) {
 		}
 	}
 	name, answer := w.route(r, body)
-	if w.before != nil {
-		if err := w.before(name); err != nil {
-			out.WriteHeader(http.StatusBadRequest)
-			w.write(out, map[string]any{"__type": "AccessDeniedException", "message": err.Error()})
-			return out.Result(), nil
-		}
+	if w.before != nil && w.before(name) {
+		out.WriteHeader(http.StatusBadRequest)
+		w.write(out, map[string]any{"__type": "AccessDeniedException", "message": "not allowed"})
+		return out.Result(), nil
 	}
 	answer(out)
 	return out.Result(), nil
@@ -443,14 +441,14 @@ func TestSQLRunIsRolledBack(t *testing.T) {
 }
 
 // denies refuses a call once.
-func denies(call string) func(string) error {
+func denies(call string) func(string) bool {
 	denied := false
-	return func(name string) error {
-		if name == call && !denied {
-			denied = true
-			return errors.New("not allowed")
+	return func(name string) bool {
+		if name != call || denied {
+			return false
 		}
-		return nil
+		denied = true
+		return true
 	}
 }
 
@@ -462,11 +460,11 @@ func TestSQLRunIsInterrupted(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world, sql string) {
 				before := w.current()
 				ctx, cancel := context.WithCancel(t.Context())
-				w.before = func(call string) error {
+				w.before = func(call string) bool {
 					if call == at {
 						cancel()
 					}
-					return nil
+					return false
 				}
 				_, err := w.sqlRun(ctx, sql, 200)
 				w.before = nil

@@ -36,7 +36,7 @@ func (c Checker) Check(ctx context.Context, schema []byte, sql string) ([]Fault,
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	schemaFile, sqlFile := filepath.Join(dir, "schema.json"), filepath.Join(dir, "pipeline.sql")
 	for file, text := range map[string][]byte{schemaFile: schema, sqlFile: []byte(sql)} {
 		if err := os.WriteFile(file, text, 0o600); err != nil {

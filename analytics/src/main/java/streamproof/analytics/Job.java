@@ -38,7 +38,6 @@ import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConsta
 import org.apache.flink.streaming.api.transformations.SideOutputTransformation;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
-import org.apache.flink.table.api.config.ExecutionConfigOptions;
 import org.apache.flink.table.catalog.CatalogTable;
 import org.apache.flink.table.catalog.Column;
 import org.apache.flink.table.catalog.ObjectPath;
@@ -223,11 +222,6 @@ public final class Job {
 
         StreamTableEnvironment tables = StreamTableEnvironment.create(env);
         tables.getConfig().setLocalTimeZone(ZoneOffset.UTC); // the same result wherever the job runs
-        // The planner names its operators by their place in the graph: two queries of the same form would take each other's
-        // state for their own. With the query's hash in the name, a snapshot gives each query what is its own.
-        config.scriptHash.ifPresent(hash -> tables.getConfig()
-                .set(ExecutionConfigOptions.TABLE_EXEC_UID_GENERATION, ExecutionConfigOptions.UidGeneration.ALWAYS)
-                .set(ExecutionConfigOptions.TABLE_EXEC_UID_FORMAT, "<id>_<transformation>_" + hash.substring(0, 16)));
         Table source = tables.fromDataStream(rows, schema.viewSchema(metadata));
         if (metadata) {
             tables.createTemporaryView(schema.sourceWithMetadata(), source);
@@ -247,6 +241,7 @@ public final class Job {
         runScript(script, tables, config.format);
 
         Transformation<byte[]> lines = lines(env);
+        config.scriptHash.ifPresent(hash -> nameOperators(lines, hash));
         DataStream<Reject> unfit = new DataStream<>(env, new SideOutputTransformation<>(lines, RowLines.UNFIT));
         Delivery delivery =
                 new Delivery(config.region, config.firehoseEndpoint, config.packBytes, config.packDelayMillis);
@@ -267,6 +262,20 @@ public final class Job {
                 .filter(end -> LineTableFactory.UID.equals(end.getUid()))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    /**
+     * Names what the planner has made of a query that was set by hand. By itself Flink knows such operators by their place in
+     * the graph, and two queries of the same form would take each other's state for their own: with the query's hash in the
+     * name, a snapshot gives each query what is its own.
+     */
+    private static void nameOperators(Transformation<?> end, String hash) {
+        int number = 0;
+        for (Transformation<?> operator : end.getTransitivePredecessors()) {
+            if (operator.getUid() == null) {
+                operator.setUid("query-" + hash.substring(0, 16) + "-" + number++);
+            }
+        }
     }
 
     /**
