@@ -528,11 +528,14 @@ func (c *change) try(ctx context.Context, p *progress, records int) error {
 	c.result.Tick = &tick
 	st := p.begin("wait for its rows")
 	came, err := c.awaitRows(ctx, st, tick, claimed)
-	if err == nil && came {
-		err = c.show(ctx, claimed)
-	}
 	st.end(err)
-	return err
+	if err != nil || !came {
+		return err
+	}
+	if err := c.show(ctx, claimed); err != nil { // they are there, whoever may read them
+		c.result.did("The first rows cannot be shown: %v.", err)
+	}
+	return nil
 }
 
 // awaitRows returns when the rows of a tick are there, or, with false, when none is owed or none has come though the job runs.
