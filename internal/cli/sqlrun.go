@@ -547,7 +547,7 @@ func (c *change) awaitRows(ctx context.Context, st *step, tick, claimed time.Tim
 		return false, err
 	}
 	for {
-		if err := watch.again(); err != nil {
+		if err := watch.again(ctx); err != nil {
 			return false, err
 		}
 		over := time.Now().After(deadline)
@@ -615,8 +615,10 @@ func (c *change) show(ctx context.Context, since time.Time) error {
 	return nil
 }
 
-// A jobWatch sees the job of a local stack fail. On AWS nothing of it can be seen from here but that no row comes.
+// A jobWatch sees the job of a local stack fail. On AWS nothing of it can be seen from here but that the application stops, or
+// that no row comes.
 type jobWatch struct {
+	stack    *stack.Stack
 	here     *local.Stack
 	failures int       // deaths of a JVM, before
 	lastAt   time.Time // of the last failure that was seen
@@ -627,7 +629,7 @@ type jobWatch struct {
 const mostFailures = 2
 
 func (c *change) watch() (*jobWatch, error) {
-	w := &jobWatch{here: c.here}
+	w := &jobWatch{stack: c.stack, here: c.here}
 	if c.here == nil {
 		return w, nil
 	}
@@ -640,9 +642,13 @@ func (c *change) watch() (*jobWatch, error) {
 }
 
 // again is an error that says why the job fails, once it has done so again.
-func (w *jobWatch) again() error {
+func (w *jobWatch) again(ctx context.Context) error {
 	if w.here == nil {
-		return nil
+		app, err := w.stack.Application(ctx)
+		if err == nil && app.Status == "READY" {
+			err = fmt.Errorf("application %s has stopped: look at its operations and its log group", w.stack.Outputs.ApplicationName)
+		}
+		return err
 	}
 	job, _, err := w.here.Job()
 	if err != nil {
@@ -676,7 +682,7 @@ func (c *change) awaitSteady(ctx context.Context) error {
 	for {
 		runs, err := c.here.Runs(app.Version)
 		if err == nil && !runs {
-			err = watch.again()
+			err = watch.again(ctx)
 		}
 		if err != nil || runs {
 			return err

@@ -151,7 +151,7 @@ func (w *world) route(r *http.Request, body []byte) (call string, answer func(*h
 		return call, func(out *httptest.ResponseRecorder) {
 			w.calls = append(w.calls, call)
 			do()
-			w.write(out, map[string]any{})
+			w.write(out, map[string]any{"OperationId": "1"})
 		}
 	}
 	switch path := r.URL.Path; {
@@ -175,6 +175,11 @@ func (w *world) route(r *http.Request, body []byte) (call string, answer func(*h
 	case target == "ListApplicationSnapshots":
 		return target, func(out *httptest.ResponseRecorder) {
 			w.write(out, map[string]any{"SnapshotSummaries": []any{map[string]any{"SnapshotName": stopped, "SnapshotStatus": "READY", "SnapshotCreationTimestamp": 1, "ApplicationVersionId": 1}}})
+		}
+	case target == "DescribeApplicationOperation":
+		return target, func(out *httptest.ResponseRecorder) {
+			w.write(out, map[string]any{"ApplicationOperationInfoDetails": map[string]any{"Operation": "StartApplication", "OperationStatus": "FAILED", "StartTime": 1, "EndTime": 2,
+				"OperationFailureDetails": map[string]any{"ErrorInfo": map[string]any{"ErrorString": "no such function"}}}})
 		}
 	case target == "StopApplication":
 		call := "stop"
@@ -383,8 +388,16 @@ func TestSQLRunIsRolledBack(t *testing.T) {
 		told  bool
 		trial bool // ticks were made for it
 	}{
-		"it does not start":    {func(w *world) { w.refuses = "COL0 < 2" }, "is READY again", true, false},
-		"it gives no row":      {func(w *world) { w.silences = "COL0 < 2" }, "of the 2 rows that the tick of", true, true},
+		"it does not start": {func(w *world) { w.refuses = "COL0 < 2" }, "is READY again after it was told to become RUNNING: look at its operations and its log group: no such function", true, false},
+		"it gives no row":   {func(w *world) { w.silences = "COL0 < 2" }, "of the 2 rows that the tick of", true, true},
+		"it stops by itself": {func(w *world) {
+			w.silences, w.before = "COL0 < 2", func(call string) bool {
+				if call == "verify" && len(w.rows) == 0 && slices.Contains(w.calls, "tick") && !slices.Contains(w.calls, "force stop") {
+					w.status = "READY"
+				}
+				return false
+			}
+		}, "application app has stopped", true, true},
 		"the tick is not sent": {func(w *world) { w.before = denies("produce") }, "invoke producer", true, true},
 		"it cannot be told":    {func(w *world) { w.before = denies("update") }, "tell application app its query", true, false},
 		"it cannot be stopped": {func(w *world) { w.before = denies("stop") }, "from RUNNING to READY", false, false},

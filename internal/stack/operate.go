@@ -180,16 +180,39 @@ func (s *Stack) StartApplicationFrom(ctx context.Context, snapshot string, leave
 	if snapshot != "" {
 		restore = &types.ApplicationRestoreConfiguration{ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromCustomSnapshot, SnapshotName: &snapshot}
 	}
-	return s.drive(ctx, types.ApplicationStatusRunning, func(ctx context.Context) error {
-		_, err := s.application.StartApplication(ctx, &kinesisanalyticsv2.StartApplicationInput{
+	var operation *string
+	asked, err = s.drive(ctx, types.ApplicationStatusRunning, func(ctx context.Context) error {
+		out, err := s.application.StartApplication(ctx, &kinesisanalyticsv2.StartApplicationInput{
 			ApplicationName: &s.Outputs.ApplicationName,
 			RunConfiguration: &types.RunConfiguration{
 				ApplicationRestoreConfiguration: restore,
 				FlinkRunConfiguration:           &types.FlinkRunConfiguration{AllowNonRestoredState: aws.Bool(leaveState)},
 			},
 		})
+		if err == nil {
+			operation = out.OperationId
+		}
 		return err
 	}, types.ApplicationStatusReady)
+	if err != nil && operation != nil {
+		err = fmt.Errorf("%w%s", err, s.whyFailed(ctx, *operation))
+	}
+	return asked, err
+}
+
+// whyFailed is what the service says of an operation that failed, as a part of a sentence; empty where it says nothing, or not
+// to the caller. It needs kinesisanalytics:DescribeApplicationOperation.
+func (s *Stack) whyFailed(ctx context.Context, operation string) string {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := s.application.DescribeApplicationOperation(ctx, &kinesisanalyticsv2.DescribeApplicationOperationInput{ApplicationName: &s.Outputs.ApplicationName, OperationId: &operation})
+	if err != nil || out.ApplicationOperationInfoDetails == nil {
+		return ""
+	}
+	if d := out.ApplicationOperationInfoDetails.OperationFailureDetails; d != nil && d.ErrorInfo != nil && aws.ToString(d.ErrorInfo.ErrorString) != "" {
+		return ": " + *d.ErrorInfo.ErrorString
+	}
+	return ""
 }
 
 // drive brings the application from one of some statuses to another. What it is doing by itself is waited for.
