@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ import (
 	"streamproof/internal/local/flink"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/row"
 	"streamproof/internal/stack"
 	"streamproof/pipeline"
 )
@@ -43,6 +45,8 @@ type world struct {
 	// before, where set, is called before a call is carried out, by its name, and says whether it is refused.
 	before func(call string) (refused bool)
 	rows   map[string]bool // by the tick's key, where they are delivered
+	// delivers is an object of rows.
+	delivers []byte
 }
 
 type stored struct {
@@ -62,7 +66,7 @@ func newWorld(t *testing.T) (*world, *pipeline.Pipeline) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, objects: map[string]stored{}, schedule: "ENABLED", status: "RUNNING", rows: map[string]bool{},
+	w := &world{t: t, objects: map[string]stored{}, schedule: "ENABLED", status: "RUNNING", rows: map[string]bool{}, delivers: []byte("1,2,3.5,4.25\n1,,5.0,6.5\n"),
 		groups: []any{map[string]any{"PropertyGroupId": "streamproof", "PropertyMap": map[string]string{"a": "b"}}}}
 	book := w.open().Book()
 	if err := book.PublishPipeline(t.Context(), p); err != nil {
@@ -277,7 +281,7 @@ func (w *world) produce(out io.Writer, in map[string]any) {
 	w.put(ledger.TickKey(at), data)
 	if w.status == "RUNNING" && (w.silences == "" || !strings.Contains(w.sql(), w.silences)) {
 		w.rows[ledger.TickKey(at)] = true
-		w.put("data/"+time.Now().UTC().Format("2006/01/02/15")+"/rows", []byte("1,2,3.5,4.25\n1,,5.0,6.5\n"))
+		w.put("data/"+time.Now().UTC().Format("2006/01/02/15")+"/rows", w.delivers)
 	}
 	w.write(out, map[string]any{"tick": at, "state": "complete"})
 }
@@ -364,6 +368,65 @@ func TestSQLRun(t *testing.T) {
 			t.Errorf("back: %v, the ledger says %+v", err, w.current())
 		}
 	})
+}
+
+// TestSQLRunShowsRows of whatever shape, the first ten of them; that they cannot be read undoes nothing.
+func TestSQLRunShowsRows(t *testing.T) {
+	t.Parallel()
+	zipped := func(text string) []byte {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		if _, err := io.WriteString(z, text); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	names := `{"VendorID":1,"passenger_count":null,"trip_distance":3.5,"total_amount":4.25}` + "\n"
+	for name, test := range map[string]struct {
+		delivers []byte
+		rows     int
+		first    string
+	}{
+		"CSV":           {[]byte("1,,3.5,4.25\n"), 1, "1 NULL 3.5 4.25"},
+		"semicolons":    {[]byte("1;2;3.5;4.25\n"), 1, "1 2 3.5 4.25"},
+		"names, zipped": {zipped(strings.Repeat(names, 25)), 10, "1 NULL 3.5 4.25"},
+		"broken":        {[]byte("what is this\n"), 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world, sql string) {
+				w.delivers = test.delivers
+				r, err := w.sqlRun(t.Context(), sql, 200)
+				if err != nil || len(r.Rows) != test.rows || w.sql() != sql {
+					t.Fatalf("got %d rows, %v, want %d", len(r.Rows), err, test.rows)
+				}
+				var first []string
+				for _, row := range r.Rows[:min(1, test.rows)] {
+					for _, v := range row {
+						if v == nil {
+							first = append(first, "NULL")
+						} else {
+							first = append(first, *v)
+						}
+					}
+				}
+				if got := strings.Join(first, " "); got != test.first {
+					t.Errorf("got %s, want %s", got, test.first)
+				}
+				if said := strings.Contains(strings.Join(r.Did, " "), "The first rows cannot be shown: read s3://"); said != (test.rows == 0) {
+					t.Errorf("got %q", r.Did)
+				}
+			})
+		})
+	}
+}
+
+func TestRowsText(t *testing.T) {
+	t.Parallel()
+	one, none := "1", (*string)(nil)
+	golden(t, "sqlrows.golden", rowsText(row.Schema{{Name: "VendorID", Alias: "COL0"}, {Name: "LABEL", Alias: "LABEL"}}, [][]*string{{&one, none}})+"\n")
 }
 
 func TestSQLRunWhilePaused(t *testing.T) {
