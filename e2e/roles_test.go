@@ -114,9 +114,9 @@ func decided(t *testing.T, s *local.Stack, role string, id map[string]string) {
 		refused  []string
 	}{
 		{application + s.Outputs.ApplicationName, deployerRole,
-			[]string{"kinesisanalytics:DescribeApplication", "kinesisanalytics:StartApplication", "kinesisanalytics:StopApplication"},
-			[]string{"kinesisanalytics:UpdateApplication", "kinesisanalytics:DeleteApplication", "kinesisanalytics:CreateApplicationPresignedUrl"}},
-		{application + "of-somebody-else", "", nil, []string{"kinesisanalytics:DescribeApplication", "kinesisanalytics:StopApplication"}},
+			[]string{"kinesisanalytics:DescribeApplication", "kinesisanalytics:StartApplication", "kinesisanalytics:StopApplication", "kinesisanalytics:UpdateApplication"},
+			[]string{"kinesisanalytics:DeleteApplication", "kinesisanalytics:CreateApplicationPresignedUrl"}},
+		{application + "of-somebody-else", "", nil, []string{"kinesisanalytics:DescribeApplication", "kinesisanalytics:StopApplication", "kinesisanalytics:UpdateApplication"}},
 		{logGroup + id["ProducerLogs"] + ":log-stream:any", producerRole, []string{"logs:PutLogEvents", "logs:CreateLogStream"}, []string{"logs:DeleteLogStream"}},
 		{logGroup + id["VerifierLogs"] + ":log-stream:any", verifierRole, []string{"logs:PutLogEvents", "logs:CreateLogStream"}, []string{"logs:DeleteLogStream"}},
 		{logGroup + id["TransformLogs"] + ":log-stream:any", transformRole, []string{"logs:PutLogEvents", "logs:CreateLogStream"}, []string{"logs:DeleteLogStream"}},
@@ -270,7 +270,8 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	get("of a row", row, deliveryRole, verifierRole)
 	get("of a reject", reject, rejectsRole, verifierRole)
 	get("of a tick", tick, producerRole, verifierRole)
-	get("of a pipeline", query, verifierRole)
+	get("of a pipeline", query, producerRole, verifierRole)
+	get("of what is current", ledger.CurrentKey, deployerRole, producerRole, verifierRole)
 	get("of the JAR", code, analyticsRole)
 	get("of a report", verifier.LatestReport, verifierRole)
 	put := func(what, key string, allowed ...string) {
@@ -286,6 +287,7 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	put("of a tick", tick, producerRole)
 	put("of a pipeline", query, producerRole, deployerRole)
 	put("of the ledger's owner", ledger.StackKey, deployerRole)
+	put("of what is current", ledger.CurrentKey, deployerRole)
 	put("of the state", verifier.StateKey, verifierRole)
 	put("of the archive", "ledger/archive.json.gz")
 	put("of an acceptance", "ledger/acceptances/2000/01/01/none.json")

@@ -129,8 +129,7 @@ func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *l
 		return nil, fmt.Errorf("%s, and application %s is %s: it was stopped before they were through. Run `streamproof resume`, and pause again; `streamproof pause --force` takes it as it is",
 			left, s.Outputs.ApplicationName, app.Status)
 	default:
-		return nil, fmt.Errorf("%s after %s: schedule %s is disabled and application %s runs on. Run `streamproof pause` again to wait longer, `streamproof explain` to see where missing rows are, "+
-			"`streamproof resume` to produce again, or `streamproof pause --force` to stop it as it is", left, limit, name, s.Outputs.ApplicationName)
+		return nil, &notQuietError{left: left, limit: limit, schedule: name, application: s.Outputs.ApplicationName}
 	}
 
 	st = p.begin("stop the application " + s.Outputs.ApplicationName)
@@ -148,6 +147,18 @@ func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *l
 		o.did("Application %s was stopped before.", s.Outputs.ApplicationName)
 	}
 	return o, nil
+}
+
+// A notQuietError says that something was still on its way when the time was over.
+type notQuietError struct {
+	left                  string
+	limit                 time.Duration
+	schedule, application string
+}
+
+func (e *notQuietError) Error() string {
+	return fmt.Sprintf("%s after %s: schedule %s is disabled and application %s runs on. Run `streamproof pause` again to wait longer, `streamproof explain` to see where missing rows are, "+
+		"`streamproof resume` to produce again, or `streamproof pause --force` to stop it as it is", e.left, e.limit, e.schedule, e.application)
 }
 
 // awaitQuiet has the verifier judge until nothing is on its way and the schedule's last tick cannot come any more, or the

@@ -78,6 +78,15 @@ func (p *progress) begin(name string) *step {
 // step is begin for package local.
 func (p *progress) step(name string) func(error) { return p.begin(name).end }
 
+// note says something that stays to be read.
+func (s *step) note(text string) {
+	if s.tracker != nil {
+		s.p.display.Log("%s", text)
+		return
+	}
+	fmt.Fprintln(s.p.out, text)
+}
+
 // update tells how far the step is. Plain lines leave it out.
 func (s *step) update(how string) {
 	if s.tracker != nil {

@@ -13,6 +13,8 @@ import (
 )
 
 type sqlCmd struct {
+	Run       sqlRunCmd    `cmd:"" help:"Save and run: have the application run another query, without a deploy, and show its first rows."`
+	Show      sqlShowCmd   `cmd:"" help:"Show the query that the application runs."`
 	Translate translateCmd `cmd:"" help:"Print a query as the Flink SQL that runs: Flink SQL as it is, that of Kinesis Data Analytics for SQL rewritten."`
 }
 
@@ -26,7 +28,7 @@ type translateCmd struct {
 }
 
 func (c *translateCmd) Run(e *env) error {
-	name, text, err := c.read()
+	name, text, err := readQuery(c.File, c.stdin)
 	if err != nil {
 		return &usageError{err.Error()}
 	}
@@ -64,18 +66,17 @@ func (c *translateCmd) Run(e *env) error {
 	return err
 }
 
-// read gives the text and what errors call it.
-func (c *translateCmd) read() (name string, text []byte, err error) {
-	if c.File == "-" {
-		in := c.stdin
-		if in == nil {
-			in = os.Stdin
+// readQuery gives the text of a file, or of standard input where it is called -, and what errors call it.
+func readQuery(file string, stdin io.Reader) (name string, text []byte, err error) {
+	if file == "-" {
+		if stdin == nil {
+			stdin = os.Stdin
 		}
-		text, err = io.ReadAll(in)
+		text, err = io.ReadAll(stdin)
 		return "standard input", text, err
 	}
-	text, err = os.ReadFile(c.File)
-	return c.File, text, err
+	text, err = os.ReadFile(file)
+	return file, text, err
 }
 
 // schema reads the schema, and gives its folder. The default is the project's, from wherever in it.

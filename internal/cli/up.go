@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 
+	"streamproof/internal/ledger"
 	"streamproof/internal/local"
 )
 
@@ -33,6 +34,7 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	before := setByHand(ctx, dir)
 	p := newProgress(e.stderr)
 	s, err := local.Start(ctx, local.Options{
 		Root:       root,
@@ -46,8 +48,30 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	if before != nil {
+		now, err := s.Book().Current(ctx)
+		if err != nil {
+			return err
+		}
+		if now != nil && now.Pipeline != before.Pipeline {
+			fmt.Fprintf(e.stdout, "The application runs %s.\n", s.Outputs.Query)
+		}
+	}
 	_, err = fmt.Fprintf(e.stdout, "Stack %s runs at %s. Next: streamproof produce, streamproof verify, streamproof status, streamproof down.\n", s.Name, s.Endpoint())
 	return err
+}
+
+// setByHand gives the query that the local stack runs where a person has set it, nil where not, or where it cannot be told: then
+// the deploy that follows says more.
+func setByHand(ctx context.Context, dir string) *ledger.Current {
+	s, err := local.Open(ctx, dir)
+	if err != nil {
+		return nil
+	}
+	if current, err := s.Book().Current(ctx); err == nil && current != nil && current.By == ledger.BySQLRun {
+		return current
+	}
+	return nil
 }
 
 // followCmd is what the background process of `up` runs.

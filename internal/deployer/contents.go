@@ -184,7 +184,7 @@ func (c *contents) retain(ctx context.Context) error {
 	}
 	var data string
 	bookkeeping := func(key string) bool {
-		return key == ledger.StackKey || strings.HasPrefix(key, ledger.PipelinesPrefix)
+		return key == ledger.StackKey || key == ledger.CurrentKey || strings.HasPrefix(key, ledger.PipelinesPrefix)
 	}
 	err := c.versions(ctx, "", func(page []version) (more bool, err error) {
 		for _, v := range page {
@@ -203,8 +203,10 @@ func (c *contents) retain(ctx context.Context) error {
 		return nil
 	}
 	// The claim is the last to go, so that a deletion that broke off is told from another stack's bucket.
-	if err := c.purge(ctx, ledger.PipelinesPrefix, bookkeeping); err != nil {
-		return err
+	for _, key := range []string{ledger.CurrentKey, ledger.PipelinesPrefix} {
+		if err := c.purge(ctx, key, bookkeeping); err != nil {
+			return err
+		}
 	}
 	return c.purge(ctx, ledger.StackKey, bookkeeping)
 }

@@ -41,7 +41,7 @@ const (
 
 // used is what a stack's bucket holds that has lived.
 func used(claim string) *bucket {
-	b := newBucket(codes[0], codes[1], codes[1], "code/notes.txt", "ingestion-kinesis/1", "ledger/pipelines/1.json", "ledger/ticks/1.json", "ledger/ticks/1.json", "reports/latest.json")
+	b := newBucket(codes[0], codes[1], codes[1], "code/notes.txt", "ingestion-kinesis/1", "ledger/pipeline.json", "ledger/pipelines/1.json", "ledger/ticks/1.json", "ledger/ticks/1.json", "reports/latest.json")
 	b.hide("ingestion-kinesis/2")
 	if claim != "" {
 		b.put(ledger.StackKey, claim)
@@ -53,7 +53,7 @@ var codes = []string{"code/" + strings.Repeat("0a", 32) + ".jar", "code/" + stri
 
 // young is what it holds before the first tick.
 func young(claim string) *bucket {
-	b := newBucket(codes[0], codes[0], "ledger/pipelines/1.json")
+	b := newBucket(codes[0], codes[0], "ledger/pipelines/1.json", "ledger/pipeline.json")
 	b.hide(codes[1])
 	if claim != "" {
 		b.put(ledger.StackKey, claim)
@@ -62,7 +62,7 @@ func young(claim string) *bucket {
 }
 
 const (
-	data      = "code/notes.txt ingestion-kinesis/1 ingestion-kinesis/2 ledger/pipelines/1.json"
+	data      = "code/notes.txt ingestion-kinesis/1 ingestion-kinesis/2 ledger/pipeline.json ledger/pipelines/1.json"
 	ticks     = "ledger/ticks/1.json ledger/ticks/1.json reports/latest.json"
 	untouched = "all"
 )
@@ -84,7 +84,7 @@ func TestContentsAreDeletedAsTheStackSays(t *testing.T) {
 		{"retain, and the stack never came to be, after its first rows", used(ours), "retain", "false", "ROLLBACK_IN_PROGRESS", data + " ledger/stack.json " + ticks, false},
 		{"retain, and it was broken off at the claim", young(""), "retain", "false", "ROLLBACK_IN_PROGRESS", "", false},
 		{"retain, and it is empty", newBucket(), "retain", "false", "DELETE_IN_PROGRESS", "", false},
-		{"retain, and the only row was deleted by hand", func() *bucket { b := young(ours); b.hide("ingestion-kinesis/1"); return b }(), "retain", "false", "DELETE_IN_PROGRESS", "ingestion-kinesis/1 ledger/pipelines/1.json ledger/stack.json", false},
+		{"retain, and the only row was deleted by hand", func() *bucket { b := young(ours); b.hide("ingestion-kinesis/1"); return b }(), "retain", "false", "DELETE_IN_PROGRESS", "ingestion-kinesis/1 ledger/pipeline.json ledger/pipelines/1.json ledger/stack.json", false},
 		{"neither word", used(ours), "keep", "false", "DELETE_IN_PROGRESS", data + " ledger/stack.json " + ticks, false},
 
 		{"delete", used(ours), "delete", "false", "DELETE_IN_PROGRESS", "", true},
@@ -105,7 +105,7 @@ func TestContentsAreDeletedAsTheStackSays(t *testing.T) {
 		{"another stack's by now", used(theirs), "delete", "false", "DELETE_IN_PROGRESS", untouched, false},
 
 		{"existing", used(ours), "retain", "true", "DELETE_IN_PROGRESS", data + " ledger/stack.json " + ticks, false},
-		{"existing, without data", young(ours), "retain", "true", "DELETE_IN_PROGRESS", "ledger/pipelines/1.json ledger/stack.json", false},
+		{"existing, without data", young(ours), "retain", "true", "DELETE_IN_PROGRESS", "ledger/pipeline.json ledger/pipelines/1.json ledger/stack.json", false},
 		{"existing, and not claimed", used(""), "retain", "true", "ROLLBACK_IN_PROGRESS", untouched, false},
 		{"existing, and delete, which the template refuses", used(ours), "delete", "true", "DELETE_IN_PROGRESS", data + " ledger/stack.json " + ticks, false},
 		{"neither true nor false", used(ours), "delete", "no", "DELETE_IN_PROGRESS", data + " ledger/stack.json " + ticks, false},
@@ -197,10 +197,10 @@ func TestContentsThatAreRefused(t *testing.T) {
 			return map[bool]string{true: "AccessDenied"}[v.key == "ingestion-kinesis/1"]
 		},
 			"BucketContents: S3 refused to delete 1 object versions of s3://a-bucket: ingestion-kinesis/1 (version 5): AccessDenied: as asked"},
-		{"all for ever", func(int, stored) string { return "AccessDenied" }, "S3 refused to delete 10 object versions"},
+		{"all for ever", func(int, stored) string { return "AccessDenied" }, "S3 refused to delete 11 object versions"},
 		{"all for now", func(asked int, _ stored) string { return map[bool]string{true: "SlowDown"}[asked <= 40] }, ""},
 		{"some for now", func(asked int, _ stored) string { return map[bool]string{true: "InternalError"}[asked%2 == 0] }, ""},
-		{"all are throttled for ever", func(int, stored) string { return "SlowDown" }, "and 11 object versions are left in s3://a-bucket: delete the stack again, which goes on from here"},
+		{"all are throttled for ever", func(int, stored) string { return "SlowDown" }, "and 12 object versions are left in s3://a-bucket: delete the stack again, which goes on from here"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -55,6 +55,10 @@ type objects interface {
 type Ledger interface {
 	// PublishPipeline writes the pipeline under its hash, and succeeds where it stands already.
 	PublishPipeline(ctx context.Context, p *pipeline.Pipeline) error
+	// Current says which pipeline is current, nil where nobody has said.
+	Current(ctx context.Context) (*ledger.Current, error)
+	// SetCurrent says it anew, unless somebody else has since it was read.
+	SetCurrent(ctx context.Context, next, over *ledger.Current) (time.Time, error)
 	// ClaimFor claims the bucket for a stack, and succeeds where it is claimed for the same one already.
 	ClaimFor(ctx context.Context, stack ledger.Stack) error
 	// ClaimedFor is the stack that the bucket is claimed for; nil where it is for none.
@@ -86,7 +90,7 @@ func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[str
 	case CodeType:
 		id, data, err = d.code(ctx, log, event)
 	case RunType:
-		id, err = d.run(ctx, log, event)
+		id, data, err = d.run(ctx, log, event)
 	default:
 		err = fmt.Errorf("the deployer knows %s, %s and %s, not %s", ContentsType, CodeType, RunType, event.ResourceType)
 	}

@@ -29,6 +29,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
+	"streamproof/internal/analytics"
 	"streamproof/internal/deployer"
 	"streamproof/internal/ledger"
 	"streamproof/pipeline"
@@ -227,7 +228,21 @@ func (b *bucket) DeleteBucket(ctx context.Context, _ *s3.DeleteBucketInput, _ ..
 type book struct {
 	*bucket
 	published int
+	current   *ledger.Current
 	err       error
+}
+
+func (l *book) Current(context.Context) (*ledger.Current, error) { return l.current, nil }
+
+func (l *book) SetCurrent(_ context.Context, next, over *ledger.Current) (time.Time, error) {
+	if over != l.current {
+		return time.Time{}, errors.New("somebody else has changed it")
+	}
+	if _, err := next.Encode(); err != nil {
+		return time.Time{}, err
+	}
+	l.current = next
+	return time.Now(), l.err
 }
 
 func (l *book) PublishPipeline(context.Context, *pipeline.Pipeline) error {
@@ -273,6 +288,21 @@ type flink struct {
 	why        string
 	calls      []string
 	start      *kinesisanalyticsv2.StartApplicationInput
+	groups     []types.PropertyGroup
+	updateErr  error
+}
+
+func (f *flink) UpdateApplication(_ context.Context, in *kinesisanalyticsv2.UpdateApplicationInput, _ ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.UpdateApplicationOutput, error) {
+	f.calls = append(f.calls, "update")
+	if f.updateErr != nil {
+		return nil, f.updateErr
+	}
+	if aws.ToInt64(in.CurrentApplicationVersionId) != 7 {
+		return nil, &types.ConcurrentModificationException{Message: aws.String("another version")}
+	}
+	f.groups = in.ApplicationConfigurationUpdate.EnvironmentPropertyUpdates.PropertyGroups
+	f.next = []types.ApplicationStatus{updating, running}
+	return &kinesisanalyticsv2.UpdateApplicationOutput{}, nil
 }
 
 func (f *flink) DescribeApplication(ctx context.Context, in *kinesisanalyticsv2.DescribeApplicationInput, _ ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOutput, error) {
@@ -286,7 +316,12 @@ func (f *flink) DescribeApplication(ctx context.Context, in *kinesisanalyticsv2.
 	if status == "" {
 		return nil, &types.ResourceNotFoundException{Message: aws.String("no " + *in.ApplicationName)}
 	}
-	return &kinesisanalyticsv2.DescribeApplicationOutput{ApplicationDetail: &types.ApplicationDetail{ApplicationStatus: status}}, nil
+	return &kinesisanalyticsv2.DescribeApplicationOutput{ApplicationDetail: &types.ApplicationDetail{
+		ApplicationStatus: status, ApplicationVersionId: aws.Int64(7),
+		ApplicationConfigurationDescription: &types.ApplicationConfigurationDescription{
+			EnvironmentPropertyDescriptions: &types.EnvironmentPropertyDescriptions{PropertyGroupDescriptions: f.groups},
+		},
+	}}, nil
 }
 
 func (f *flink) DescribeApplicationOperation(context.Context, *kinesisanalyticsv2.DescribeApplicationOperationInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOperationOutput, error) {
@@ -636,4 +671,88 @@ func TestRunWithoutLogs(t *testing.T) {
 
 func runner(app *flink, l *book) *deployer.Deployer {
 	return &deployer.Deployer{Applications: app, Ledger: func(string) deployer.Ledger { return l }}
+}
+
+// TestRunSettlesTheQuery: whatever stood before, application and ledger agree afterwards, and a sentence says on what.
+func TestRunSettlesTheQuery(t *testing.T) {
+	t.Parallel()
+	const theirs = "cccccccccccccccc"
+	embedded, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := embedded.Hash()
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	own, err := analytics.Properties("SELECT 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := types.PropertyGroup{PropertyGroupId: aws.String("streamproof")}
+	byHand := func(pipeline, deployed string) *ledger.Current {
+		return &ledger.Current{Pipeline: pipeline, Since: since, By: ledger.BySQLRun, Deployed: deployed, Rollbacks: []ledger.Rollback{{Failed: "x", From: since, Until: since, JudgedBy: "y"}}}
+	}
+	byDeploy := func(pipeline string) *ledger.Current {
+		return &ledger.Current{Pipeline: pipeline, Since: since, By: ledger.ByDeploy, Deployed: pipeline}
+	}
+	const byHandOn = "the query set by hand on 2026-01-02 03:04:05 UTC"
+	tests := []struct {
+		name    string
+		current *ledger.Current
+		groups  []types.PropertyGroup
+		want    string // of the sentence
+		stands  *ledger.Current
+		calls   []string
+	}{
+		{"nobody has said", nil, nil, "of the deploy of 2000-01-01 00:00:00 UTC", byDeploy(hash), nil},
+		{"the same again", byDeploy(hash), nil, "of the deploy of 2026-01-02 03:04:05 UTC", byDeploy(hash), nil},
+		{"another one", byDeploy("old"), nil, "of the deploy of 2000-01-01 00:00:00 UTC", byDeploy(hash), nil},
+		{"set by hand, and CloudFormation has taken the group", byHand(theirs, hash), nil, "2000-01-01 00:00:00 UTC: it replaces " + byHandOn + " (ledger/pipelines/" + theirs + ".json)", byDeploy(hash), nil},
+		{"set by hand, and nothing of the application was deployed", byHand(theirs, hash), []types.PropertyGroup{own}, byHandOn + " stays: pipeline cccccccccccc (ledger/pipelines/" + theirs + ".json)", byHand(theirs, hash), nil},
+		{"set by hand, and another pipeline.sql is deployed", byHand(theirs, "old"), []types.PropertyGroup{own}, "it replaces " + byHandOn, byDeploy(hash), []string{"update"}},
+		{"set by hand, and deployed", byHand(hash, "old"), []types.PropertyGroup{own}, ", which is " + byHandOn, byDeploy(hash), []string{"update"}},
+		{"a change by hand has broken off", byDeploy(hash), []types.PropertyGroup{own}, "of the deploy of 2026-01-02", byDeploy(hash), []string{"update"}},
+		{"nobody has said, and there is a group", nil, []types.PropertyGroup{own}, "of the deploy of 2000-01-01", byDeploy(hash), []string{"update"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l, app := &book{current: test.current}, &flink{next: statuses(running), groups: append([]types.PropertyGroup{settings}, test.groups...)}
+				_, data, err := handle(t, runner(app, l), "run-update", nil)
+				check(t, err, "")
+				if got, _ := data["Query"].(string); !strings.Contains(got, test.want) {
+					t.Errorf("got %q, want %q in it", got, test.want)
+				}
+				if l.current.Pipeline != test.stands.Pipeline || l.current.By != test.stands.By || l.current.Deployed != test.stands.Deployed {
+					t.Errorf("the ledger says %+v, want %+v", l.current, test.stands)
+				}
+				if test.current != nil && len(l.current.Rollbacks) != len(test.current.Rollbacks) {
+					t.Errorf("rollbacks are forgotten: %+v", l.current)
+				}
+				if set := analytics.Hash(app.groups) != ""; set != (l.current.By == ledger.BySQLRun) {
+					t.Errorf("the application has a query set by hand: %t, and the ledger says %q", set, l.current.By)
+				}
+				if *app.groups[0].PropertyGroupId != "streamproof" {
+					t.Errorf("the application's own group is gone: %+v", app.groups)
+				}
+				if !slices.Equal(app.calls, test.calls) {
+					t.Errorf("got calls %q, want %q", app.calls, test.calls)
+				}
+			})
+		})
+	}
+}
+
+// Windows of a query that was set by hand keep no other one from starting.
+func TestRunStartsBesideTheStateOfAQuerySetByHand(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		app := &flink{next: statuses(ready), afterStart: statuses(running)}
+		l := &book{current: &ledger.Current{Pipeline: "x", Since: time.Now(), By: ledger.BySQLRun, Deployed: "old"}}
+		_, _, err := handle(t, runner(app, l), "run-update", nil)
+		check(t, err, "")
+		if !*app.start.RunConfiguration.FlinkRunConfiguration.AllowNonRestoredState {
+			t.Error("what is left of a window keeps the application from starting")
+		}
+	})
 }

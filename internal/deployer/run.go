@@ -11,6 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+
+	"streamproof/internal/analytics"
+	"streamproof/internal/ledger"
 )
 
 const (
@@ -25,15 +28,16 @@ type applications interface {
 	DescribeApplicationOperation(ctx context.Context, in *kinesisanalyticsv2.DescribeApplicationOperationInput, opts ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOperationOutput, error)
 	StartApplication(ctx context.Context, in *kinesisanalyticsv2.StartApplicationInput, opts ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.StartApplicationOutput, error)
 	StopApplication(ctx context.Context, in *kinesisanalyticsv2.StopApplicationInput, opts ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.StopApplicationOutput, error)
+	UpdateApplication(ctx context.Context, in *kinesisanalyticsv2.UpdateApplicationInput, opts ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.UpdateApplicationOutput, error)
 }
 
 var _ applications = (*kinesisanalyticsv2.Client)(nil)
 
-// run answers for Custom::AnalyticsRun. The physical id is the application's name.
-func (d *Deployer) run(ctx context.Context, log *slog.Logger, event cfn.Event) (string, error) {
+// run answers for Custom::AnalyticsRun. The physical id is the application's name, and Query says which query it runs.
+func (d *Deployer) run(ctx context.Context, log *slog.Logger, event cfn.Event) (string, map[string]any, error) {
 	props, err := properties(event, "Application", "Bucket")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	app := application{name: props["Application"], calls: d.Applications, log: log}
 	// The application writes logs only where the template's parameter asks for them.
@@ -43,13 +47,70 @@ func (d *Deployer) run(ctx context.Context, log *slog.Logger, event cfn.Event) (
 		if event.PhysicalResourceID != "" {
 			app.name = event.PhysicalResourceID
 		}
-		return app.name, app.stop(ctx)
+		return app.name, nil, app.stop(ctx)
 	}
+	book := d.Ledger(props["Bucket"])
+	current, err := book.Current(ctx)
+	if err != nil {
+		return app.name, nil, err
+	}
+	// The state of a query that was set by hand, windows that are open, is nothing to another one.
+	app.leaveState = current != nil && current.By == ledger.BySQLRun
 	if err := app.start(ctx); err != nil {
-		return app.name, err
+		return app.name, nil, err
 	}
-	return app.name, d.Ledger(props["Bucket"]).PublishPipeline(ctx, d.Pipeline)
+	if err := book.PublishPipeline(ctx, d.Pipeline); err != nil {
+		return app.name, nil, err
+	}
+	query, err := d.settleQuery(ctx, &app, book, current)
+	return app.name, map[string]any{"Query": query}, err
 }
+
+// settleQuery has the application and the ledger agree on the query that runs, and says in a sentence which it is.
+//
+// A query that was set by hand stands in a property group that the template does not name, and CloudFormation's update of the
+// application takes it away; what leaves the application as it is leaves it the query, too. So where the group is gone, the query
+// that was deployed runs. Where it is still there, a deploy with another pipeline.sql replaces it.
+func (d *Deployer) settleQuery(ctx context.Context, app *application, book Ledger, current *ledger.Current) (string, error) {
+	detail, err := app.describe(ctx)
+	if err != nil {
+		return "", err
+	}
+	ours := d.Pipeline.Hash()
+	next := &ledger.Current{Pipeline: ours, Since: time.Now().UTC().Truncate(time.Second), By: ledger.ByDeploy, Deployed: ours}
+	set := analytics.Hash(analytics.Described(detail)) != ""
+	byHand := ""
+	if current != nil {
+		next.Rollbacks = current.Rollbacks
+		if current.By == ledger.BySQLRun {
+			byHand = fmt.Sprintf("the query set by hand on %s", moment(current.Since))
+		}
+		if set && byHand != "" && current.Deployed == ours {
+			return fmt.Sprintf("%s stays: pipeline %.12s (%s)", byHand, current.Pipeline, ledger.PipelineKey(current.Pipeline)), nil
+		}
+	}
+	if set {
+		if err := app.removeQuery(ctx, detail); err != nil {
+			return "", err
+		}
+	}
+	if current != nil && current.By == ledger.ByDeploy && current.Pipeline == ours {
+		next.Since = current.Since
+	} else if _, err := book.SetCurrent(ctx, next, current); err != nil {
+		return "", err
+	}
+	sentence := fmt.Sprintf("pipeline %.12s of the deploy of %s", ours, moment(next.Since))
+	switch {
+	case byHand == "":
+	case current.Pipeline == ours:
+		sentence += ", which is " + byHand
+	default:
+		sentence += fmt.Sprintf(": it replaces %s (%s)", byHand, ledger.PipelineKey(current.Pipeline))
+	}
+	return sentence, nil
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // application is one Managed Flink application.
 type application struct {
@@ -57,6 +118,9 @@ type application struct {
 	logGroup string // empty where it writes no logs
 	calls    applications
 	log      *slog.Logger
+	// leaveState starts it without what of its snapshot belongs to no operator. All of the job's own have fixed names, so this is
+	// what the planner has made of another query.
+	leaveState bool
 }
 
 // look says where a person sees more, as a part of a sentence.
@@ -162,11 +226,39 @@ func (a *application) stop(ctx context.Context) error {
 }
 
 func (a *application) status(ctx context.Context) (types.ApplicationStatus, error) {
+	detail, err := a.describe(ctx)
+	if err != nil {
+		return "", err
+	}
+	return detail.ApplicationStatus, nil
+}
+
+func (a *application) describe(ctx context.Context) (*types.ApplicationDetail, error) {
 	out, err := a.calls.DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &a.name})
 	if err != nil {
-		return "", fmt.Errorf("describe application %s: %w", a.name, err)
+		return nil, fmt.Errorf("describe application %s: %w", a.name, err)
 	}
-	return out.ApplicationDetail.ApplicationStatus, nil
+	return out.ApplicationDetail, nil
+}
+
+// removeQuery takes away the query that was set by hand, and returns when the application runs its own.
+func (a *application) removeQuery(ctx context.Context, detail *types.ApplicationDetail) error {
+	_, err := a.calls.UpdateApplication(ctx, &kinesisanalyticsv2.UpdateApplicationInput{
+		ApplicationName:             &a.name,
+		CurrentApplicationVersionId: detail.ApplicationVersionId,
+		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{
+			EnvironmentPropertyUpdates: &types.EnvironmentPropertyUpdates{PropertyGroups: analytics.Groups(analytics.Described(detail), nil)},
+		},
+		RunConfigurationUpdate: &types.RunConfigurationUpdate{
+			FlinkRunConfiguration: &types.FlinkRunConfiguration{AllowNonRestoredState: aws.Bool(true)}, // as for leaveState
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("take the query set by hand from application %s: %w", a.name, err)
+	}
+	a.log.InfoContext(ctx, "query set by hand removed", "name", a.name)
+	a.leaveState = true
+	return a.start(ctx)
 }
 
 // askStart asks for a start and returns the operation's id. A start is not accepted where the application's status has
@@ -179,8 +271,8 @@ func (a *application) askStart(ctx context.Context) (operation string, accepted 
 			ApplicationRestoreConfiguration: &types.ApplicationRestoreConfiguration{
 				ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromLatestSnapshot,
 			},
-			// The sink keeps rows that are not yet delivered in the state: leaving any of it behind would lose them.
-			FlinkRunConfiguration: &types.FlinkRunConfiguration{AllowNonRestoredState: aws.Bool(false)},
+			// The sink keeps rows that are not yet delivered in the state: leaving any of that behind would lose them.
+			FlinkRunConfiguration: &types.FlinkRunConfiguration{AllowNonRestoredState: aws.Bool(a.leaveState)},
 		},
 	})
 	if errors.As(err, new(*types.ResourceInUseException)) {

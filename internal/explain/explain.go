@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 )
@@ -87,6 +88,7 @@ type explanation struct {
 	report *report.Report
 
 	described *Description
+	current   *ledger.Current      // which says what was rolled back
 	pipelines map[string]*compiled // by hash
 	losses    []*loss              // in the order of the claims
 }
@@ -131,6 +133,11 @@ func Explain(ctx context.Context, b bucket.Bucket, s Stream, r *report.Report, o
 			}
 			t := ticks[sample.Tick.UTC()]
 			if t == nil {
+				if len(ticks) == 0 {
+					if err := e.readCurrent(ctx); err != nil {
+						return nil, err
+					}
+				}
 				var err error
 				if t, err = e.readTick(ctx, *sample.Tick); err != nil {
 					return nil, err

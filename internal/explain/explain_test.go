@@ -577,6 +577,30 @@ func (w *world) other() string {
 	return hash
 }
 
+// TestRolledBack: the rows of a tick are looked for by the query that has read its records, and not by the one that failed.
+func TestRolledBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0, "", start)
+	_, row := w.unique()
+	w.lose(proof.Missing, row, 1)
+	ours, failed := w.tick.Pipeline, w.other()
+	w.tick.Pipeline = failed
+	w.keep()
+	current := ledger.Current{Pipeline: ours, Since: start, By: ledger.ByDeploy, Deployed: ours, Rollbacks: []ledger.Rollback{
+		{Failed: failed, From: start.Add(-time.Hour), Until: start.Add(time.Hour), JudgedBy: ours},
+	}}
+	data, err := current.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.objects[ledger.CurrentKey] = object{data: data}
+	w.one(report.InStream, "lost in the application")
+	w.objects[ledger.CurrentKey] = object{data: []byte("{")}
+	if _, err := explain.Explain(t.Context(), w, w.stream, w.report, w.opts); err == nil || !strings.Contains(err.Error(), "read ledger/pipeline.json") {
+		t.Errorf("got error %v, want that it cannot be read", err)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0, "", start)

@@ -24,6 +24,7 @@ type tick struct {
 	*ledger.Tick
 	problem  string // why they cannot be made
 	claimed  time.Time
+	judgedBy string // the pipeline that has read its records
 	compiled *compiled
 	make     *generator.Generator
 	key      generator.Key
@@ -48,6 +49,18 @@ func (e *explanation) close() {
 			_ = c.engine.Close() // nothing is written with it
 		}
 	}
+}
+
+// readCurrent reads which queries were rolled back.
+func (e *explanation) readCurrent(ctx context.Context) error {
+	object, data, err := e.readOne(ctx, ledger.CurrentKey)
+	if err != nil || object == nil {
+		return err
+	}
+	if e.current, err = ledger.DecodeCurrent(data); err != nil {
+		return fmt.Errorf("read %s: %w", ledger.CurrentKey, err)
+	}
+	return nil
 }
 
 // readTick reads a tick. Its error is that of a bucket that cannot be read; what the tick itself lacks is its problem.
@@ -75,7 +88,11 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 	if t.claimed = t.ClaimedAt; t.State == ledger.Claimed {
 		t.claimed = object.LastModified
 	}
-	if t.compiled, err = e.compile(ctx, t.Pipeline); err != nil {
+	t.judgedBy = t.Pipeline
+	if by, ok := e.current.RolledBack(t.Pipeline, t.claimed); ok {
+		t.judgedBy = by
+	}
+	if t.compiled, err = e.compile(ctx, t.judgedBy); err != nil {
 		return nil, err
 	}
 	if err = t.compiled.err; err == nil {
@@ -85,7 +102,7 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 		t.key, err = t.make.KeyOf(t.PartitionKey)
 	}
 	if err != nil {
-		t.problem = fmt.Sprintf("its pipeline %s cannot be run: %v", t.Pipeline, err)
+		t.problem = fmt.Sprintf("its pipeline %s cannot be run: %v", t.judgedBy, err)
 		return t, nil
 	}
 	t.of = generator.Tick{Time: t.Tick.Tick, Records: t.Records, Spread: time.Duration(t.SpreadSeconds) * time.Second, Poison: t.Poison}

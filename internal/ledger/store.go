@@ -28,7 +28,8 @@ type objects interface {
 var _ objects = (*s3.Client)(nil)
 
 // A Store is the ledger in a bucket. It needs s3:PutObject on TicksPrefix and PipelinesPrefix, and s3:GetObject on TicksPrefix;
-// for the stack that the bucket is claimed for, both on StackKey, and s3:ListBucket, without which a missing key answers 403.
+// for the pipeline that is current, s3:GetObject on CurrentKey and PipelinesPrefix, and s3:PutObject on CurrentKey to set it; for
+// the stack that the bucket is claimed for, both on StackKey, and s3:ListBucket, without which a missing key answers 403.
 type Store struct {
 	client objects
 	bucket string

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"streamproof/internal/deployer"
+	"streamproof/internal/local/flink"
 )
 
 // tools are the programs that a local stack needs.
@@ -31,19 +34,46 @@ func findTools(root string) (tools, error) {
 			missing = append(missing, program)
 		}
 	}
-	t.java = "java"
-	if home := os.Getenv("JAVA_HOME"); home != "" {
-		t.java = filepath.Join(home, "bin", "java")
-	}
-	path, err := exec.LookPath(t.java)
+	java, err := findJava()
 	if err != nil {
-		missing = append(missing, t.java)
+		missing = append(missing, java)
 	}
-	t.java = path
+	t.java = java
 	if len(missing) > 0 {
 		return t, &SetupError{fmt.Sprintf("missing: %s: run `make build`", strings.Join(missing, ", "))}
 	}
 	return t, nil
+}
+
+// findJava gives the program's path, or, with an error, what it was looked for as.
+func findJava() (string, error) {
+	java := "java"
+	if home := os.Getenv("JAVA_HOME"); home != "" {
+		java = filepath.Join(home, "bin", "java")
+	}
+	path, err := exec.LookPath(java)
+	if err != nil {
+		return java, err
+	}
+	return path, nil
+}
+
+// Checker finds what it takes to have Flink plan a query, on this machine, as the project in this directory has built it: for
+// a stack on AWS, too. A SetupError names what is missing.
+func Checker(root string) (*flink.Checker, error) {
+	java, err := findJava()
+	if err != nil {
+		return nil, &SetupError{fmt.Sprintf("missing: %s, which has Flink check the query: install a JDK 17", java)}
+	}
+	t := tools{libraries: filepath.Join(root, "analytics", "target", "local")}
+	if err := t.checkLibraries(); err != nil {
+		return nil, err
+	}
+	jar := filepath.Join(root, "analytics", "target", deployer.JARName)
+	if _, err := os.Stat(jar); err != nil {
+		return nil, &SetupError{fmt.Sprintf("missing: %s, which has Flink check the query: run `make build`", jar)}
+	}
+	return &flink.Checker{Java: java, JAR: jar, Libraries: t.libraries}, nil
 }
 
 // checkLibraries finds the JARs that the service gives to a job and a plain JVM does not.

@@ -40,20 +40,26 @@ var _ putter = (*kinesis.Client)(nil)
 
 // A Producer answers events. It is made once a process.
 type Producer struct {
-	config    Config
-	pipeline  *pipeline.Pipeline
-	generator *generator.Generator
-	key       generator.Key
-	client    putter
-	ledger    *ledger.Store
-	log       *slog.Logger
-	metrics   io.Writer
-	published atomic.Bool // whether this process has published the pipeline
+	config   Config
+	embedded *source
+	client   putter
+	ledger   *ledger.Store
+	log      *slog.Logger
+	metrics  io.Writer
+
+	published atomic.Bool            // whether this process has published the embedded pipeline
+	set       atomic.Pointer[source] // of the last tick that was made for another pipeline
 }
 
-// New makes a producer. The Kinesis client is to be one of stream.NewClient, and metrics where the function's log goes, which
-// CloudWatch reads them from.
-func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger, metrics io.Writer) (*Producer, error) {
+// A source makes the records of ticks for one pipeline.
+type source struct {
+	pipeline  *pipeline.Pipeline
+	hash      string
+	generator *generator.Generator
+	key       generator.Key
+}
+
+func newSource(config Config, p *pipeline.Pipeline) (*source, error) {
 	g, err := generator.New(p, config.Seed)
 	if err != nil {
 		return nil, err
@@ -62,7 +68,17 @@ func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store
 	if err != nil {
 		return nil, err
 	}
-	return &Producer{config: config, pipeline: p, generator: g, key: key, client: client, ledger: store, log: log, metrics: metrics}, nil
+	return &source{pipeline: p, hash: p.Hash(), generator: g, key: key}, nil
+}
+
+// New makes a producer of ticks for the current pipeline, which is the given one where the ledger names none. The Kinesis client is to be one of stream.NewClient, and metrics where the function's log goes, which
+// CloudWatch reads them from.
+func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger, metrics io.Writer) (*Producer, error) {
+	embedded, err := newSource(config, p)
+	if err != nil {
+		return nil, err
+	}
+	return &Producer{config: config, embedded: embedded, client: client, ledger: store, log: log, metrics: metrics}, nil
 }
 
 // Crashed is the state in an Answer of a tick whose attempt is over and has left no manifest.
@@ -132,8 +148,12 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 			stamp(order.tick), deadline.Sub(now).Round(time.Millisecond), spread, need)
 	}
 
-	if !p.published.Load() {
-		if err := p.ledger.PublishPipeline(ctx, p.pipeline); err != nil {
+	from, err := p.current(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("tick %s: nothing was sent, for it cannot be told for which pipeline: %w", stamp(order.tick), p.explain(err))
+	}
+	if from == p.embedded && !p.published.Load() {
+		if err := p.ledger.PublishPipeline(ctx, from.pipeline); err != nil {
 			return nil, fmt.Errorf("tick %s: nothing was sent, for its ledger cannot be written: %w", stamp(order.tick), p.explain(err))
 		}
 		p.published.Store(true)
@@ -149,10 +169,10 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 		LeaseEnd:      deadline.UTC().Truncate(time.Millisecond).Add(time.Millisecond),
 		Seed:          p.config.Seed,
 		Generator:     generator.Version,
-		Pipeline:      p.pipeline.Hash(),
+		Pipeline:      from.hash,
 		Records:       order.records,
 		SpreadSeconds: p.config.SpreadSeconds,
-		PartitionKey:  p.generator.NameOf(p.key),
+		PartitionKey:  from.generator.NameOf(from.key),
 		Poison:        order.poison,
 		Aggregation:   aggregation,
 	})
@@ -163,15 +183,39 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 	if err != nil {
 		return nil, fmt.Errorf("tick %s: nothing was sent, for it cannot be claimed: %w", stamp(order.tick), p.explain(err))
 	}
-	return p.send(ctx, claim, deadline.Add(-manifestMargin))
+	return p.send(ctx, claim, from, deadline.Add(-manifestMargin))
+}
+
+// current is what ticks are made from now: the embedded pipeline, unless the ledger names another one, which a person has set.
+func (p *Producer) current(ctx context.Context) (*source, error) {
+	current, err := p.ledger.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if current == nil || current.Pipeline == p.embedded.hash {
+		return p.embedded, nil
+	}
+	if set := p.set.Load(); set != nil && set.hash == current.Pipeline {
+		return set, nil
+	}
+	published, err := p.ledger.Pipeline(ctx, current.Pipeline)
+	if err != nil {
+		return nil, err
+	}
+	set, err := newSource(p.config, published)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ledger.PipelineKey(current.Pipeline), err)
+	}
+	p.set.Store(set)
+	return set, nil
 }
 
 // send sends a claimed tick's records until the given time, and writes its progress, its manifest and its metrics.
-func (p *Producer) send(ctx context.Context, claim *ledger.Claim, until time.Time) (answer *Answer, err error) {
+func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, until time.Time) (answer *Answer, err error) {
 	tick := claim.Tick()
-	delivery := stream.NewDelivery(p.client, p.config.StreamName, p.generator, generator.Tick{
+	delivery := stream.NewDelivery(p.client, p.config.StreamName, from.generator, generator.Tick{
 		Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison,
-	}, p.key, tick.Aggregation)
+	}, from.key, tick.Aggregation)
 
 	sending, cancel := context.WithDeadline(ctx, until)
 	defer cancel()

@@ -362,7 +362,7 @@ func TestMetrics(t *testing.T) {
 			map[string]float64{"RecordsAcknowledged": 0, "RecordsRejected": 3, "RecordsUnknown": 0, "EntriesThrottled": 0, "TicksFailed": 1},
 		},
 		"without a manifest": { // what Kinesis answered is true all the same
-			`{"records":3}`, "none", nil, 2,
+			`{"records":3}`, "none", nil, 3,
 			map[string]float64{"RecordsAcknowledged": 3, "RecordsRejected": 0, "RecordsUnknown": 0, "EntriesThrottled": 0, "TicksFailed": 1, "RecordsAcknowledged of s": 3},
 		},
 		"a shard without a name": { // is none that a dimension can have
@@ -373,8 +373,9 @@ func TestMetrics(t *testing.T) {
 			}, none,
 			map[string]float64{"RecordsAcknowledged": 3, "RecordsRejected": 0, "RecordsUnknown": 0, "EntriesThrottled": 0, "TicksFailed": 0, "RecordsAcknowledged of s": 2},
 		},
-		"not claimed":   {`{"records":3}`, "none", nil, 1, map[string]float64{}},
-		"not published": {`{"records":3}`, "none", nil, 0, map[string]float64{}},
+		"not claimed":   {`{"records":3}`, "none", nil, 2, map[string]float64{}},
+		"not published": {`{"records":3}`, "none", nil, 1, map[string]float64{}},
+		"not current":   {`{"records":3}`, "none", nil, 0, map[string]float64{}},
 		"a bad event":   {`{"records":0}`, "none", nil, none, map[string]float64{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -680,7 +681,7 @@ func TestRefusedBucket(t *testing.T) {
 		s3test.NoBucket: "there is no bucket bucket: create it, or correct BUCKET",
 		s3test.Failure:  "InternalError",
 	} {
-		for _, from := range []int{0, 1} { // the pipeline, or the claim
+		for _, from := range []int{0, 1, 2} { // what is current, the pipeline, or the claim
 			t.Run(fmt.Sprint(want, from), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					w := newWorld(t, nil)
@@ -741,7 +742,7 @@ func TestManifestLost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, map[string]string{"SPREAD_SECONDS": "0"})
 		w.s3.Fault = func(request int, _ string) s3test.Fault {
-			if request >= 2 {
+			if request >= 3 { // after what is current, the pipeline and the claim
 				return s3test.Failure
 			}
 			return s3test.None
@@ -779,6 +780,56 @@ func TestClaimLost(t *testing.T) {
 		}
 		if got := w.measured(); got["TicksFailed"] != 1 || got["RecordsAcknowledged"] != float64(w.calls*500) || got["RecordsRejected"] != float64(2000-w.calls*500) {
 			t.Errorf("after %d calls of 500 records, measured %v", w.calls, got)
+		}
+	})
+}
+
+// TestCurrentPipeline: a tick is made for the pipeline that the ledger says is current, from the next tick on.
+func TestCurrentPipeline(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, map[string]string{"SPREAD_SECONDS": "0"})
+		ours := embedded(t)
+		other, err := pipeline.Parse(ours.SchemaJSON, []byte(strings.Replace(string(ours.SQL), "COL0 < 3", "COL0 < 2", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := ledger.NewStore(w.s3.Client(), "bucket")
+		var stands *ledger.Current
+		set := func(p *pipeline.Pipeline, by string) {
+			t.Helper()
+			next := &ledger.Current{Pipeline: p.Hash(), Since: time.Now(), By: by, Deployed: ours.Hash()}
+			if _, err := store.SetCurrent(t.Context(), next, stands); err != nil {
+				t.Fatal(err)
+			}
+			stands = next
+		}
+		madeFor := func() string {
+			t.Helper()
+			time.Sleep(time.Second)
+			answer, err := w.invoke(`{}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return w.tick(answer.Tick).Pipeline
+		}
+		if got := madeFor(); got != ours.Hash() {
+			t.Errorf("nothing is said: got %s, want the embedded pipeline", got)
+		}
+		set(other, ledger.BySQLRun)
+		if _, err := w.invoke(`{}`); err == nil || !strings.Contains(err.Error(), "it cannot be told for which pipeline") {
+			t.Errorf("the pipeline is not published: got error %v", err)
+		}
+		if err := store.PublishPipeline(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if got := madeFor(); got != other.Hash() {
+				t.Errorf("got %s, want the pipeline that was set", got)
+			}
+		}
+		set(ours, ledger.ByDeploy)
+		if got := madeFor(); got != ours.Hash() {
+			t.Errorf("deployed again: got %s, want the embedded pipeline", got)
 		}
 	})
 }

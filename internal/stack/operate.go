@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -151,32 +152,71 @@ func (s *Stack) OpenTicks(ctx context.Context) (open int, err error) {
 // StopApplication stops the application with a snapshot, and returns when it has stopped; asked is false where it did not run.
 // It needs kinesisanalytics:DescribeApplication and kinesisanalytics:StopApplication.
 func (s *Stack) StopApplication(ctx context.Context) (asked bool, err error) {
-	return s.drive(ctx, types.ApplicationStatusRunning, types.ApplicationStatusReady, func(ctx context.Context) error {
+	return s.drive(ctx, types.ApplicationStatusReady, func(ctx context.Context) error {
 		_, err := s.application.StopApplication(ctx, &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
 		return err
-	})
+	}, types.ApplicationStatusRunning)
+}
+
+// ForceStopApplication stops the application without a snapshot, even while it starts, and returns when it has stopped.
+func (s *Stack) ForceStopApplication(ctx context.Context) (asked bool, err error) {
+	return s.drive(ctx, types.ApplicationStatusReady, func(ctx context.Context) error {
+		_, err := s.application.StopApplication(ctx, &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName, Force: aws.Bool(true)})
+		return err
+	}, types.ApplicationStatusRunning, types.ApplicationStatusStarting, types.ApplicationStatusUpdating)
 }
 
 // StartApplication starts the application from its latest snapshot, and returns when it runs; asked is false where it did. It
 // needs kinesisanalytics:DescribeApplication and kinesisanalytics:StartApplication.
 func (s *Stack) StartApplication(ctx context.Context) (asked bool, err error) {
-	return s.drive(ctx, types.ApplicationStatusReady, types.ApplicationStatusRunning, func(ctx context.Context) error {
-		_, err := s.application.StartApplication(ctx, &kinesisanalyticsv2.StartApplicationInput{
-			ApplicationName: &s.Outputs.ApplicationName,
-			RunConfiguration: &types.RunConfiguration{
-				ApplicationRestoreConfiguration: &types.ApplicationRestoreConfiguration{
-					ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromLatestSnapshot,
-				},
-				// The sink keeps rows that are not yet delivered in the state: leaving any of it behind would lose them.
-				FlinkRunConfiguration: &types.FlinkRunConfiguration{AllowNonRestoredState: aws.Bool(false)},
-			},
-		})
-		return err
-	})
+	return s.StartApplicationFrom(ctx, "", false)
 }
 
-// drive brings the application from one status to another. What it is doing by itself is waited for.
-func (s *Stack) drive(ctx context.Context, from, to types.ApplicationStatus, ask func(context.Context) error) (asked bool, err error) {
+// StartApplicationFrom is StartApplication from a snapshot by its name, empty for the latest one. Where leaveState is set, it
+// starts without what of the snapshot belongs to none of its operators. The job's own have fixed names, so that is what the
+// planner has made of another query: the windows that it had open. Never of the sink, which keeps rows that are not yet delivered.
+func (s *Stack) StartApplicationFrom(ctx context.Context, snapshot string, leaveState bool) (asked bool, err error) {
+	restore := &types.ApplicationRestoreConfiguration{ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromLatestSnapshot}
+	if snapshot != "" {
+		restore = &types.ApplicationRestoreConfiguration{ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromCustomSnapshot, SnapshotName: &snapshot}
+	}
+	var operation *string
+	asked, err = s.drive(ctx, types.ApplicationStatusRunning, func(ctx context.Context) error {
+		out, err := s.application.StartApplication(ctx, &kinesisanalyticsv2.StartApplicationInput{
+			ApplicationName: &s.Outputs.ApplicationName,
+			RunConfiguration: &types.RunConfiguration{
+				ApplicationRestoreConfiguration: restore,
+				FlinkRunConfiguration:           &types.FlinkRunConfiguration{AllowNonRestoredState: aws.Bool(leaveState)},
+			},
+		})
+		if err == nil {
+			operation = out.OperationId
+		}
+		return err
+	}, types.ApplicationStatusReady)
+	if err != nil && operation != nil {
+		err = fmt.Errorf("%w%s", err, s.whyFailed(ctx, *operation))
+	}
+	return asked, err
+}
+
+// whyFailed is what the service says of an operation that failed, as a part of a sentence; empty where it says nothing, or not
+// to the caller. It needs kinesisanalytics:DescribeApplicationOperation.
+func (s *Stack) whyFailed(ctx context.Context, operation string) string {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := s.application.DescribeApplicationOperation(ctx, &kinesisanalyticsv2.DescribeApplicationOperationInput{ApplicationName: &s.Outputs.ApplicationName, OperationId: &operation})
+	if err != nil || out.ApplicationOperationInfoDetails == nil {
+		return ""
+	}
+	if d := out.ApplicationOperationInfoDetails.OperationFailureDetails; d != nil && d.ErrorInfo != nil && aws.ToString(d.ErrorInfo.ErrorString) != "" {
+		return ": " + *d.ErrorInfo.ErrorString
+	}
+	return ""
+}
+
+// drive brings the application from one of some statuses to another. What it is doing by itself is waited for.
+func (s *Stack) drive(ctx context.Context, to types.ApplicationStatus, ask func(context.Context) error, from ...types.ApplicationStatus) (asked bool, err error) {
 	name, began := s.Outputs.ApplicationName, time.Now()
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
@@ -195,21 +235,22 @@ func (s *Stack) drive(ctx context.Context, from, to types.ApplicationStatus, ask
 		if err != nil {
 			return asked, overdue(err)
 		}
-		switch last = types.ApplicationStatus(app.Status); last {
-		case to:
+		last = types.ApplicationStatus(app.Status)
+		switch {
+		case last == to:
 			return asked, nil
-		case from:
+		case slices.Contains(from, last):
 			if asked && (left || time.Since(askedAt) > startGrace) {
-				return asked, fmt.Errorf("application %s is %s again after it was told to become %s: look at its operations and its log group", name, from, to)
+				return asked, fmt.Errorf("application %s is %s again after it was told to become %s: look at its operations and its log group", name, last, to)
 			}
 			if !asked {
 				err := ask(ctx)
 				if err != nil && !errors.As(err, new(*types.ResourceInUseException)) { // its status has just changed
-					return asked, overdue(fmt.Errorf("bring application %s from %s to %s: %w", name, from, to, err))
+					return asked, overdue(fmt.Errorf("bring application %s from %s to %s: %w", name, last, to, err))
 				}
 				asked, askedAt = err == nil, time.Now()
 			}
-		case types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
+		case last == types.ApplicationStatusDeleting, last == types.ApplicationStatusRolledBack:
 			return asked, fmt.Errorf("application %s is %s and cannot become %s: look at its operations", name, last, to)
 		default: // STARTING, STOPPING, UPDATING, AUTOSCALING, …: they end by themselves
 			left = asked

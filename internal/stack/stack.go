@@ -47,6 +47,8 @@ type Outputs struct {
 	ErrorsPrefix       string        `json:"errorsPrefix"`
 	FailedPrefix       string        `json:"failedPrefix"`
 	DeliveryDeadline   time.Duration `json:"-"`
+	// Query says which query the last deploy of the application has left running; a stack of before has no such output.
+	Query string `json:"query,omitempty"`
 }
 
 // A Stack is one that is deployed.
@@ -132,6 +134,7 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 	if len(missing) > 0 {
 		return o, fmt.Errorf("lacks the outputs %s", strings.Join(missing, ", "))
 	}
+	o.Query = values["Query"]
 	seconds, err := strconv.Atoi(deadline)
 	if err != nil {
 		return o, fmt.Errorf("its output DeliveryDeadlineSeconds is %q", deadline)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -79,13 +78,11 @@ func (s *Stack) Status(ctx context.Context) (*Status, error) {
 
 // Application describes the analytics application.
 func (s *Stack) Application(ctx context.Context) (Application, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	out, err := s.application.DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
+	app, err := s.describe(ctx)
 	if err != nil {
-		return Application{}, fmt.Errorf("describe application %s: %w", s.Outputs.ApplicationName, err)
+		return Application{}, err
 	}
-	return Application{Status: string(out.ApplicationDetail.ApplicationStatus), Version: aws.ToInt64(out.ApplicationDetail.ApplicationVersionId)}, nil
+	return Application{Status: string(app.ApplicationStatus), Version: aws.ToInt64(app.ApplicationVersionId)}, nil
 }
 
 func (s *Stack) stream(ctx context.Context) (Stream, error) {

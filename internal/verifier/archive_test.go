@@ -481,8 +481,8 @@ func (d denied) PutObject(ctx context.Context, in *s3.PutObjectInput, options ..
 func TestCallsOfAVerification(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ expire, lists, reads int }{
-		{0, 8, 4}, // the state, the archive, three prefixes, the ledger, the pipeline, the acceptances; state, pipeline, tick, object
-		{2, 9, 5}, // the archive once more, in the end
+		{0, 9, 4},  // the state, the archive, what is current, three prefixes, the ledger, the pipeline, the acceptances; state, pipeline, tick, object
+		{2, 10, 5}, // the archive once more, in the end
 	} {
 		l := expiring(80 * 60)
 		l.expire = test.expire
@@ -685,7 +685,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 			"the archive cannot be read: " + ArchiveKey, "the archive cannot be read: " + ArchiveKey, "the archive cannot be read: " + ArchiveKey,
 		},
 		"a newer archive": {
-			func() { l.objects[ArchiveKey] = lifeObject{data: string(zip(`{"version": 3}`))} },
+			func() { l.objects[ArchiveKey] = lifeObject{data: string(zip(`{"version": 4}`))} },
 			"use a newer streamproof", "use a newer streamproof", "use a newer streamproof",
 		},
 		"the state cut": {
@@ -836,7 +836,7 @@ func TestAStateOfTheFirstVersion(t *testing.T) {
 func TestArchivesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"version": 3, "unknown": 1}`:  "use a newer streamproof",
+		`{"version": 4, "unknown": 1}`:  "use a newer streamproof",
 		`{"version": 2}`:                "it holds nothing",
 		`{"version": 1}`:                "never was one of an archive",
 		`{"version": 2, "base": {}}`:    "no horizon",

@@ -29,7 +29,8 @@ const StateKey = "ledger/verification.json.gz"
 //
 //	1  the first
 //	2  a state has an origin and a reach
-const stateVersion = 2
+//	3  a state knows how many queries had been rolled back, without which ticks would be judged by one that has failed
+const stateVersion = 3
 
 const (
 	// margin is how old something is before it is folded into the state: long enough for S3 to have listed it.
@@ -66,6 +67,8 @@ type state struct {
 	Shards  map[string]int64     `json:"shards,omitempty"`
 	Ticks   map[string]tickState `json:"ticks,omitempty"` // what a report says of those that the judge has, by time
 	Judge   *proof.State         `json:"judge"`
+	// Rollbacks is how many of the ledger's rollbacks its ticks were judged with. The ledger only adds to them.
+	Rollbacks int `json:"rollbacks,omitempty"`
 
 	archived bool // it is the archive's base: what it has folded in may be gone
 }
@@ -192,6 +195,21 @@ func (s *state) goesOn(o Options) bool {
 // judges says whether the state is of these prefixes.
 func (s *state) judges(o Options) bool {
 	return s.DataPrefix == o.DataPrefix && s.ErrorsPrefix == o.ErrorsPrefix
+}
+
+// knows says whether what the state has folded in was judged with all rollbacks that concern it; nil has folded in nothing.
+func (s *state) knows(current *ledger.Current) bool {
+	if s == nil {
+		return true
+	}
+	var all []ledger.Rollback
+	if current != nil {
+		all = current.Rollbacks
+	}
+	if s.Rollbacks > len(all) {
+		return false
+	}
+	return !slices.ContainsFunc(all[s.Rollbacks:], func(r ledger.Rollback) bool { return !r.From.After(s.Horizon) })
 }
 
 // layouts are how keys go on after a prefix, for the hours and days of which they are listed.

@@ -398,7 +398,7 @@ func TestStatesThatAreRefused(t *testing.T) {
 	if _, err := decodeState(flipped); err == nil {
 		t.Error("a state with another bit was taken")
 	}
-	if _, err := decodeState(zip(`{"version": 3, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
+	if _, err := decodeState(zip(`{"version": 4, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
 		t.Errorf("a newer version: got %v", err)
 	}
 }

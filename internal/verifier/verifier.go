@@ -71,14 +71,24 @@ func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state, 
 	if base != nil && (!base.goesOn(opts) || begin != nil && base.Horizon.Before(begin.Horizon)) {
 		base = nil
 	}
+	current, err := loadCurrent(ctx, b)
+	if err != nil {
+		return undecided(b, opts, "%s cannot be read: %v", ledger.CurrentKey, err), nil
+	}
+	if !base.knows(current) {
+		base = nil
+	}
 	known := base
 	if base == nil {
 		if kept.gap() != "" {
 			return undecided(b, opts, "%s", kept.gap()), nil
 		}
-		base = begin
+		if base = begin; !base.knows(current) {
+			return undecided(b, opts, "%s goes until %s, and a query of before was rolled back after that: %s", ArchiveKey, base.Horizon.UTC().Format(time.RFC3339), base.anew()), nil
+		}
 	}
 	v := newVerification(b, opts, base, kept)
+	v.current = current
 	v.run(ctx)
 	v.close()
 	overtaken, err := v.overtaken(ctx)
@@ -127,6 +137,7 @@ type verification struct {
 	bucket    bucket.Bucket
 	opts      Options
 	base      *state // what is folded in, nil for nothing
+	current   *ledger.Current
 	kept      *archive
 	next      *state
 	belated   bool
@@ -155,8 +166,14 @@ type claim struct {
 	settled  time.Time
 	records  generator.Tick
 	make     *generator.Generator
+	judgedBy string // the pipeline that has read its records: the one that it names, unless that was rolled back
 	compiled *compiled
+	// failed is the pipeline that was rolled back, which may have given rows, too. It is nil where the judge does not know it.
+	failed *compiled
 }
+
+// rolledBack says whether another pipeline has read the claim's records than the one that it names.
+func (c *claim) rolledBack() bool { return c.judgedBy != c.Pipeline }
 
 // compiled is a pipeline that some tick was made for, or why there is none.
 type compiled struct {
@@ -402,6 +419,9 @@ func (v *verification) fold(horizon time.Time) *state {
 		Judge:   v.judge.State(report.MaxTicks),
 	}
 	s.Covers.Pipelines = slices.Clone(v.report.Covers.Pipelines)
+	if v.current != nil {
+		s.Rollbacks = len(v.current.Rollbacks)
+	}
 	for _, t := range s.Judge.Ticks {
 		s.Ticks[tickName(t.Time)] = v.ticks[tickName(t.Time)]
 	}
@@ -489,12 +509,22 @@ func (c *claim) place(entry bucket.Object, deadline time.Duration) {
 	}
 }
 
-// compile finds the pipeline that the claim names, once for all its ticks, and the generator of its records.
+// compile finds the pipeline that the claim is judged by, once for all its ticks, and the generator of its records.
 func (v *verification) compile(ctx context.Context, c *claim) error {
-	if v.compiled[c.Pipeline] == nil {
-		v.compiled[c.Pipeline] = v.compilePipeline(ctx, c.Pipeline)
+	find := func(hash string) *compiled {
+		if v.compiled[hash] == nil {
+			v.compiled[hash] = v.compilePipeline(ctx, hash)
+		}
+		return v.compiled[hash]
 	}
-	c.compiled = v.compiled[c.Pipeline]
+	c.judgedBy = c.Pipeline
+	if by, ok := v.current.RolledBack(c.Pipeline, c.claimed); ok {
+		c.judgedBy = by
+		if failed := find(c.Pipeline); failed.err == nil {
+			c.failed = failed
+		}
+	}
+	c.compiled = find(c.judgedBy)
 	err := c.compiled.err
 	if err != nil {
 		return err
@@ -518,6 +548,18 @@ func (v *verification) compilePipeline(ctx context.Context, hash string) *compil
 		c.engine, c.err = engine.Open(c.query)
 	}
 	return c
+}
+
+// loadCurrent reads which pipeline is current, and which were rolled back; nil where nobody has said.
+func loadCurrent(ctx context.Context, b bucket.Bucket) (*ledger.Current, error) {
+	data, etag, err := load(ctx, b, ledger.CurrentKey)
+	if errors.Is(err, bucket.ErrRewritten) {
+		data, etag, err = load(ctx, b, ledger.CurrentKey)
+	}
+	if err != nil || etag == nil {
+		return nil, err
+	}
+	return ledger.DecodeCurrent(data)
 }
 
 func (v *verification) readPipeline(ctx context.Context, hash string) (*pipeline.Pipeline, error) {
@@ -553,10 +595,10 @@ func (v *verification) findOutput() {
 	}
 	for _, c := range v.claims {
 		if v.output == nil {
-			v.output, first = c.compiled.query.Output, c.Pipeline
+			v.output, first = c.compiled.query.Output, c.judgedBy
 		}
 		if !slices.Equal(c.compiled.query.Output, v.output) {
-			v.undecided("pipelines %s and %s write rows of different columns under one prefix, which the judge cannot tell apart", first, c.Pipeline)
+			v.undecided("pipelines %s and %s write rows of different columns under one prefix, which the judge cannot tell apart", first, c.judgedBy)
 			return
 		}
 	}
@@ -594,12 +636,44 @@ func (v *verification) owe(c *claim) {
 			v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
 			return
 		}
+		hi := s.hi
+		if c.rolledBack() {
+			hi = proof.Infinite // the job of the query that failed may have rejected it, each time that it was started
+		}
 		for _, line := range c.make.Rejects(c.records, s.first, s.last) {
 			key = rejectKey(key[:0], line)
-			v.judge.Owe(key, s.lo, s.hi)
+			v.judge.Owe(key, s.lo, hi)
+		}
+		if c.failed != nil {
+			v.mayHaveGiven(c, s)
 		}
 	}
 	v.cover(c)
+}
+
+// failedChunk is how many records are given at once to a query that fails at some of them.
+const failedChunk = 1000
+
+// mayHaveGiven opens the rows of a query that was rolled back: it has run until it failed, and was started again and again, so
+// that what it gives of a record may have been delivered any number of times, or never.
+func (v *verification) mayHaveGiven(c *claim, s span) {
+	give := func(first, last int, emit func(key []byte)) error {
+		return c.failed.engine.Rows(c.rows(span{first: first, last: last}), true, emit)
+	}
+	open := func(key []byte) { v.judge.Owe(key, 0, proof.Infinite) }
+	for first := s.first; first <= s.last; first += failedChunk {
+		last := min(first+failedChunk-1, s.last)
+		var rows [][]byte
+		if err := give(first, last, func(key []byte) { rows = append(rows, bytes.Clone(key)) }); err == nil {
+			for _, key := range rows {
+				open(key)
+			}
+			continue
+		}
+		for i := first; i <= last; i++ {
+			_ = give(i, i, open) // the record that it fails at gives nothing
+		}
+	}
 }
 
 // cover takes the claim into what the report speaks of.
@@ -621,8 +695,8 @@ func (v *verification) cover(c *claim) {
 	if c.Tick.Tick.After(covers.To) {
 		covers.To = c.Tick.Tick
 	}
-	if at, found := slices.BinarySearch(covers.Pipelines, c.Pipeline); !found {
-		covers.Pipelines = slices.Insert(covers.Pipelines, at, c.Pipeline)
+	if at, found := slices.BinarySearch(covers.Pipelines, c.judgedBy); !found {
+		covers.Pipelines = slices.Insert(covers.Pipelines, at, c.judgedBy)
 	}
 }
 

@@ -33,6 +33,9 @@ type Conf struct {
 	AllowNonRestoredState bool
 }
 
+// MainClass is the job's entry point.
+const MainClass = "streamproof.analytics.Job"
+
 // The files of a job's directory.
 const (
 	PropertiesFile = "application_properties.json"

@@ -36,6 +36,7 @@ type Spec struct {
 
 type describer interface {
 	DescribeApplication(context.Context, *kinesisanalyticsv2.DescribeApplicationInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOutput, error)
+	DescribeApplicationSnapshot(context.Context, *kinesisanalyticsv2.DescribeApplicationSnapshotInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationSnapshotOutput, error)
 }
 
 var _ describer = (*kinesisanalyticsv2.Client)(nil)

@@ -21,8 +21,10 @@ type Last struct {
 	Spec Spec `json:"spec"`
 	// Stopped says that the application was stopped after it, so that the next start is one that somebody asked for.
 	Stopped bool `json:"stopped"`
-	// Lineage is when a job was last started without state: older states do not belong to it.
+	// Lineage is when a job was last started without state or from a snapshot by name: older states do not belong to it.
 	Lineage time.Time `json:"lineage"`
+	// Origin is the state that the lineage began from, empty for none.
+	Origin string `json:"origin,omitempty"`
 }
 
 // Decide says what to do, given what should run (nil for nothing), what ran last (nil for nothing yet), whether its JVM
@@ -45,4 +47,10 @@ func startsAnew(want Spec, last *Last) bool {
 	return last == nil ||
 		last.Spec.NoSnapshots && (last.Stopped || !reflect.DeepEqual(want, last.Spec)) ||
 		want.Restore == types.ApplicationRestoreTypeSkipRestoreFromSnapshot && (last.Stopped || last.Spec.Restore != want.Restore)
+}
+
+// startsFromSnapshot tells whether the job starts from the snapshot that the run configuration names, in the same way.
+func startsFromSnapshot(want Spec, last *Last) bool {
+	return want.Restore == types.ApplicationRestoreTypeRestoreFromCustomSnapshot &&
+		(last == nil || last.Stopped || last.Spec.Restore != want.Restore || last.Spec.Snapshot != want.Snapshot)
 }

@@ -1,6 +1,10 @@
 package runner
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,5 +81,55 @@ func TestStartsAnew(t *testing.T) {
 		if got := startsAnew(test.want, test.last); got != test.anew {
 			t.Errorf("%s: got %t, want %t", test.name, got, test.anew)
 		}
+	}
+}
+
+func TestStartsFromSnapshot(t *testing.T) {
+	t.Parallel()
+	named := func(snapshot string) Spec {
+		return Spec{Version: 2, Restore: types.ApplicationRestoreTypeRestoreFromCustomSnapshot, Snapshot: snapshot}
+	}
+	for name, test := range map[string]struct {
+		want Spec
+		last *Last
+		from bool
+	}{
+		"asked for, after another version": {named("a"), &Last{Spec: Spec{Version: 1}}, true},
+		"asked for again":                  {named("a"), &Last{Spec: named("a"), Stopped: true}, true},
+		"another snapshot":                 {named("b"), &Last{Spec: named("a")}, true},
+		"it died":                          {named("a"), &Last{Spec: named("a")}, false},
+		"the latest":                       {Spec{Version: 2, Restore: types.ApplicationRestoreTypeRestoreFromLatestSnapshot}, &Last{Spec: named("a"), Stopped: true}, false},
+		"the first start":                  {named("a"), nil, true},
+	} {
+		if got := startsFromSnapshot(test.want, test.last); got != test.from {
+			t.Errorf("%s: got %t", name, got)
+		}
+	}
+}
+
+// TestSavepointAt: a snapshot has the savepoint that was begun when it was asked for, and no later one.
+func TestSavepointAt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at := time.Unix(1_700_000_000, 0)
+	begun := func(after time.Duration) string {
+		path := filepath.Join(dir, strconv.FormatInt(at.Add(after).UnixNano(), 10), "savepoint-x")
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(path, "_metadata"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	begun(-time.Second)
+	begun(time.Minute)
+	if _, err := savepointAt(dir, "STOP-1", at); err == nil || !strings.Contains(err.Error(), "start from snapshot STOP-1, of which there is no savepoint") {
+		t.Errorf("got error %v, want that there is none", err)
+	}
+	begun(9 * time.Second)
+	want := begun(400 * time.Millisecond)
+	if got, err := savepointAt(dir, "STOP-1", at); got != want || err != nil {
+		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"streamproof/internal/local/emulator"
@@ -24,7 +23,6 @@ import (
 )
 
 const (
-	mainClass = "streamproof.analytics.Job"
 	// propertyGroup is the application's group that is told where AWS is.
 	propertyGroup   = "streamproof"
 	downloadTimeout = 2 * time.Minute
@@ -39,9 +37,6 @@ type jvm struct {
 
 // startJVM starts a JVM that runs the spec's job from the given state, empty for none.
 func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, error) {
-	if spec.Restore == types.ApplicationRestoreTypeRestoreFromCustomSnapshot {
-		return nil, fmt.Errorf("the application is to start from snapshot %q, and the local stack keeps none by name: start it with %s", spec.Snapshot, types.ApplicationRestoreTypeRestoreFromLatestSnapshot)
-	}
 	jar, err := r.download(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -86,7 +81,7 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, er
 		"-Xmx"+r.MaxHeap, "-Duser.home="+r.path("home"), "-Djava.io.tmpdir="+r.path("tmp"),
 		"--add-opens", "java.base/java.util=ALL-UNNAMED", // Flink's own scripts do so; its checkpoints need it
 		"-cp", strings.Join([]string{jar, filepath.Join(r.Libraries, "*"), r.Libraries}, string(os.PathListSeparator)),
-		mainClass, "--local", r.path("conf"))
+		flink.MainClass, "--local", r.path("conf"))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.Dir, log, log
 	// From scratch, and with no file of the user's to read credentials from: the role's own are the only ones.
 	cmd.Env = []string{

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/cenkalti/backoff/v5"
@@ -225,13 +226,9 @@ func (r *Runner) start(ctx context.Context, spec Spec) error {
 	if r.last != nil && !reflect.DeepEqual(r.last.Spec, spec) {
 		r.backOff.Reset()
 	}
-	from := ""
-	if !startsAnew(spec, r.last) {
-		next.Lineage = r.last.Lineage
-		var err error
-		if from, err = flink.LatestState(next.Lineage, r.path("checkpoints"), r.path("savepoints")); err != nil {
-			return err
-		}
+	from, err := r.stateFor(ctx, spec, &next)
+	if err != nil {
+		return err
 	}
 	r.status.Version, r.status.RestoredFrom = spec.Version, from
 	j, err := r.startJVM(ctx, spec, from)
@@ -254,6 +251,58 @@ func (r *Runner) start(ctx context.Context, spec Spec) error {
 	r.status.State, r.status.PID, r.status.Address = Starting, j.PID, j.Address
 	r.Log.Info("started", "version", spec.Version, "pid", j.PID, "from", from)
 	return nil
+}
+
+// stateFor gives the state that the spec starts from, empty for none, and sets the lineage that it belongs to.
+func (r *Runner) stateFor(ctx context.Context, spec Spec, next *Last) (from string, err error) {
+	switch {
+	case startsFromSnapshot(spec, r.last):
+		next.Origin, err = r.savepointOf(ctx, spec.Snapshot)
+		return next.Origin, err
+	case startsAnew(spec, r.last):
+		return "", nil
+	}
+	next.Lineage, next.Origin = r.last.Lineage, r.last.Origin
+	from, err = flink.LatestState(next.Lineage, r.path("checkpoints"), r.path("savepoints"))
+	if from == "" {
+		from = next.Origin // it died before its first checkpoint
+	}
+	return from, err
+}
+
+// snapshotWithin is how long after a snapshot was asked for its savepoint is begun: the next look at the application does.
+const snapshotWithin = 20 * time.Second
+
+// savepointOf finds the savepoint of a snapshot, which the emulator has by name and time, and nothing more.
+func (r *Runner) savepointOf(ctx context.Context, snapshot string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := r.applications.DescribeApplicationSnapshot(ctx, &kinesisanalyticsv2.DescribeApplicationSnapshotInput{
+		ApplicationName: &r.Application, SnapshotName: &snapshot,
+	})
+	if err != nil {
+		return "", fmt.Errorf("describe snapshot %s of application %s: %w", snapshot, r.Application, err)
+	}
+	return savepointAt(r.path("savepoints"), snapshot, aws.ToTime(out.SnapshotDetails.SnapshotCreationTimestamp))
+}
+
+// savepointAt finds the first savepoint that was begun at a time, in whole seconds, or soon after it.
+func savepointAt(dir, snapshot string, at time.Time) (string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "_metadata"))
+	if err != nil {
+		return "", err
+	}
+	found, first := "", at.Add(snapshotWithin)
+	for _, file := range files {
+		nanos, err := strconv.ParseInt(filepath.Base(filepath.Dir(filepath.Dir(file))), 10, 64)
+		if begun := time.Unix(0, nanos); err == nil && !begun.Before(at) && begun.Before(first) {
+			found, first = filepath.Dir(file), begun
+		}
+	}
+	if found == "" {
+		return "", fmt.Errorf("the application is to start from snapshot %s, of which there is no savepoint in %s: start it with %s", snapshot, dir, types.ApplicationRestoreTypeRestoreFromLatestSnapshot)
+	}
+	return found, nil
 }
 
 // stop stops the job, with a savepoint unless snapshots are off. Where none can be had, the next start is from the last checkpoint.

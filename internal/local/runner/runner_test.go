@@ -28,6 +28,10 @@ func (f fakeApplications) DescribeApplication(context.Context, *kinesisanalytics
 	return &kinesisanalyticsv2.DescribeApplicationOutput{ApplicationDetail: detail}, err
 }
 
+func (f fakeApplications) DescribeApplicationSnapshot(context.Context, *kinesisanalyticsv2.DescribeApplicationSnapshotInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationSnapshotOutput, error) {
+	return nil, errors.New("there are no snapshots here")
+}
+
 func detail() *types.ApplicationDetail {
 	return &types.ApplicationDetail{
 		ApplicationName:      aws.String("app"),

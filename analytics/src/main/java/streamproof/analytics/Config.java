@@ -1,6 +1,9 @@
 package streamproof.analytics;
 
-import java.net.URI;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -13,9 +16,16 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConstants.InitialPosition;
 
-/** What an application is told by its environment properties: the property group {@value #GROUP}. */
+/**
+ * What an application is told by its environment properties: the property group {@value #GROUP}, and, where somebody has set
+ * a query by hand, the group {@value #SQL_GROUP}. A property holds at most 2,048 characters, so the query stands there in
+ * parts, under 000, 001, …, with the hash of the whole.
+ */
 final class Config {
     static final String GROUP = "streamproof";
+    static final String SQL_GROUP = "streamproof.sql";
+
+    private static final String SQL_HASH = "sha256";
 
     private static final String STREAM_ARN = "stream.arn";
     private static final String DELIVERY_STREAM = "delivery.stream";
@@ -61,8 +71,12 @@ final class Config {
     final Optional<String> kinesisEndpoint;
 
     final Optional<String> firehoseEndpoint;
+    /** The query that stands in place of the JAR's own. */
+    final Optional<String> script;
+    /** Its SHA-256, in hexadecimal digits. */
+    final Optional<String> scriptHash;
 
-    private Config(Reader reader) {
+    private Config(Reader reader, Map<String, Properties> groups) {
         Matcher arn = reader.required(STREAM_ARN, STREAM_ARN_SYNTAX, "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
         stream = arn == null ? null : arn.group("name");
         region = arn == null ? null : arn.group("region");
@@ -81,6 +95,43 @@ final class Config {
         kinesisEndpoint = reader.endpoint(KINESIS_ENDPOINT);
         firehoseEndpoint = reader.endpoint(FIREHOSE_ENDPOINT);
         reader.failIfFaulty();
+        script = Optional.ofNullable(groups.get(SQL_GROUP)).map(Config::script);
+        scriptHash = script.map(Config::sha256);
+    }
+
+    /** Joins the parts. */
+    private static String script(Properties group) {
+        Set<String> keys = new TreeSet<>(group.stringPropertyNames());
+        String want = group.getProperty(SQL_HASH);
+        keys.remove(SQL_HASH);
+        StringBuilder whole = new StringBuilder();
+        int parts = 0;
+        for (String key : keys) {
+            if (!key.equals(String.format("%03d", parts++))) {
+                throw faultySQL(key + " is not the part that comes next: the parts are 000, 001, … without a gap");
+            }
+            whole.append(group.getProperty(key));
+        }
+        String hash = sha256(whole.toString());
+        if (!hash.equals(want)) {
+            throw faultySQL("the " + parts + " parts have the hash " + hash + ", and " + SQL_HASH + " is " + want);
+        }
+        return whole.toString();
+    }
+
+    private static IllegalArgumentException faultySQL(String fault) {
+        return new IllegalArgumentException("The property group \"" + SQL_GROUP + "\" of the application is not right: "
+                + fault + ". Set the query again with `streamproof sql run`, or remove the group");
+    }
+
+    /** In hexadecimal digits. */
+    static String sha256(String text) {
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+            return String.format("%064x", new BigInteger(1, hash));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e); // every Java has it
+        }
     }
 
     /**
@@ -89,7 +140,7 @@ final class Config {
      * @throws IllegalArgumentException if they are not right; its message names every fault, and what to do about it
      */
     static Config of(Map<String, Properties> groups) {
-        return new Config(new Reader(groups));
+        return new Config(new Reader(groups), groups);
     }
 
     /** Takes values out of the group and keeps the faults that it finds. */

@@ -29,6 +29,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.GlobalConfiguration;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.connector.aws.config.AWSConfigConstants;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -76,6 +77,10 @@ import org.slf4j.LoggerFactory;
  * <p>Credentials come from the AWS SDKs' default chains: environment, system properties, profile, then container
  * credentials. The job runs until it is stopped with a savepoint over REST; then the JVM exits with status 0. If the
  * job fails for good, the JVM prints the cause to standard error and exits with status 1.
+ *
+ * <p>With {@code --check SCHEMA SQL} it plans the script in a file over the schema in another, as the job would, and runs
+ * nothing. It prints each fault as a line of JSON, {@code {"line": 3, "column": 8, "message": "…"}}, and exits with status
+ * 0; with 2 where it could not look.
  */
 public final class Job {
     private static final Logger LOG = LoggerFactory.getLogger(Job.class);
@@ -89,9 +94,11 @@ public final class Job {
             run(StreamExecutionEnvironment.getExecutionEnvironment(), KinesisAnalyticsRuntime.getApplicationProperties());
         } else if (args.length == 2 && args[0].equals("--local")) {
             System.exit(runLocally(Path.of(args[1]))); // the connectors leave threads that would keep the JVM alive
+        } else if (args.length == 3 && args[0].equals("--check")) {
+            System.exit(check(Path.of(args[1]), Path.of(args[2])));
         } else {
-            throw new IllegalArgumentException(
-                    "arguments are " + Arrays.toString(args) + ": give none, or --local DIR");
+            throw new IllegalArgumentException("arguments are " + Arrays.toString(args)
+                    + ": give none, or --local DIR, or --check SCHEMA SQL");
         }
     }
 
@@ -112,12 +119,51 @@ public final class Job {
             return 0;
         } catch (Throwable failure) {
             LOG.error("The job failed", failure);
-            System.err.println("streamproof analytics failed: "
-                    + Stream.iterate(failure, Objects::nonNull, Throwable::getCause)
-                            .map(Throwable::toString)
-                            .collect(Collectors.joining("\n  caused by ")));
+            printCauses(failure);
             return 1;
         }
+    }
+
+    private static void printCauses(Throwable failure) {
+        System.err.println("streamproof analytics failed: "
+                + Stream.iterate(failure, Objects::nonNull, Throwable::getCause)
+                        .map(Throwable::toString)
+                        .collect(Collectors.joining("\n  caused by ")));
+    }
+
+    private static int check(Path schema, Path sql) {
+        try {
+            for (Script.Fault fault : faults(Schema.parse(Files.readString(schema)), Files.readString(sql))) {
+                System.out.println(new ObjectMapper()
+                        .createObjectNode()
+                        .put("line", fault.line)
+                        .put("column", fault.column)
+                        .put("message", fault.message));
+            }
+            return 0;
+        } catch (Throwable failure) {
+            printCauses(failure);
+            return 2;
+        }
+    }
+
+    /** What keeps the job from running this script over records of this schema. */
+    static List<Script.Fault> faults(Schema schema, String script) {
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        Properties properties = new Properties();
+        properties.putAll(Map.of( // it calls none of them
+                "stream.arn", "arn:aws:kinesis:eu-west-1:000000000000:stream/none",
+                "delivery.stream", "none",
+                "rejects.delivery.stream", "none",
+                "output.format", "CSV"));
+        Config config = Config.of(Map.of(Config.GROUP, properties));
+        try {
+            define(env, config, schema, script, source(env, config));
+        } catch (Script.FaultyException e) {
+            return e.faults;
+        }
+        env.getStreamGraph();
+        return List.of();
     }
 
     /** Reads the file by the service's own library, which takes a missing one for an empty one. */
@@ -136,7 +182,8 @@ public final class Job {
     private static void run(StreamExecutionEnvironment env, Map<String, Properties> properties) throws Exception {
         Config config = Config.of(properties);
         Schema schema = Schema.parse(resource("schema.json"));
-        define(env, config, schema, resource("pipeline.sql"), source(env, config));
+        String script = config.script.isPresent() ? config.script.get() : resource("pipeline.sql");
+        define(env, config, schema, script, source(env, config));
         env.execute(NAME);
     }
 
@@ -194,6 +241,7 @@ public final class Job {
         runScript(script, tables, config.format);
 
         Transformation<byte[]> lines = lines(env);
+        config.scriptHash.ifPresent(hash -> nameOperators(lines, hash));
         DataStream<Reject> unfit = new DataStream<>(env, new SideOutputTransformation<>(lines, RowLines.UNFIT));
         Delivery delivery =
                 new Delivery(config.region, config.firehoseEndpoint, config.packBytes, config.packDelayMillis);
@@ -217,38 +265,75 @@ public final class Job {
     }
 
     /**
+     * Names what the planner has made of a query that was set by hand. By itself Flink knows such operators by their place in
+     * the graph, and two queries of the same form would take each other's state for their own: with the query's hash in the
+     * name, a snapshot gives each query what is its own.
+     */
+    private static void nameOperators(Transformation<?> end, String hash) {
+        int number = 0;
+        for (Transformation<?> operator : end.getTransitivePredecessors()) {
+            if (operator.getUid() == null) {
+                operator.setUid("query-" + hash.substring(0, 16) + "-" + number++);
+            }
+        }
+    }
+
+    /**
      * Runs the script. There is one table and one INSERT: each INSERT would make a sink of its own, and a snapshot knows
      * the sink by its one uid.
      */
-    private static void runScript(String script, StreamTableEnvironment tables, String format) {
-        List<String> inserts = new ArrayList<>();
-        int created = 0;
-        for (String statement : Script.statements(script)) {
-            if (Script.casts(statement)) {
-                throw new IllegalArgumentException("pipeline.sql: CAST would stop the job at a value that it cannot"
-                        + " convert, again after each restart: use TRY_CAST, which gives NULL, in: " + statement);
+    private static void runScript(String text, StreamTableEnvironment tables, String format) {
+        Script script = new Script(text);
+        List<Script.Statement> statements = script.statements();
+        List<Script.Fault> faults = new ArrayList<>();
+        List<Script.Statement> creates = new ArrayList<>();
+        List<Script.Statement> inserts = new ArrayList<>();
+        for (Script.Statement statement : statements) {
+            for (int cast : statement.casts()) {
+                faults.add(script.fault(
+                        statement.offset + cast,
+                        "CAST would stop the job at a value that it cannot convert, again after each restart: use"
+                                + " TRY_CAST, which gives NULL"));
             }
-            String words = statement.toUpperCase(Locale.ROOT).replaceAll("\\s+", " ");
-            if (words.startsWith("INSERT ")) {
+            if (begins(statement, "INSERT ")) {
                 inserts.add(statement);
-            } else if (words.startsWith("CREATE TABLE ")) {
-                tables.executeSql(statement + " WITH ('connector' = '" + LineTableFactory.IDENTIFIER + "')");
-                created++;
-            } else if (words.startsWith("CREATE ")) {
-                tables.executeSql(statement);
-            } else {
-                throw new IllegalArgumentException(
-                        "pipeline.sql: only CREATE and INSERT can stand here, not: " + statement);
+            } else if (begins(statement, "CREATE TABLE ")) {
+                creates.add(statement);
+            } else if (!begins(statement, "CREATE ")) {
+                faults.add(script.fault(statement.offset, "only CREATE and INSERT can stand here, not: " + statement.text));
             }
         }
-        if (created != 1 || inserts.size() != 1) {
-            throw new IllegalArgumentException(String.format(
-                    "pipeline.sql: there must be one CREATE TABLE and one INSERT (UNION ALL makes one of several),"
-                            + " not %d and %d",
-                    created, inserts.size()));
+        if (faults.isEmpty() && (creates.size() != 1 || inserts.size() != 1)) {
+            faults.add(script.fault(
+                    0,
+                    String.format(
+                            "there must be one CREATE TABLE and one INSERT (UNION ALL makes one of several), not %d and %d",
+                            creates.size(), inserts.size())));
         }
-        widen(tables, format);
-        tables.createStatementSet().addInsertSql(inserts.get(0)).attachAsDataStream();
+        if (!faults.isEmpty()) {
+            throw new Script.FaultyException(faults, null);
+        }
+        for (Script.Statement statement : statements) {
+            try {
+                if (statement == creates.get(0)) {
+                    tables.executeSql(statement.text + " WITH ('connector' = '" + LineTableFactory.IDENTIFIER + "')");
+                    widen(tables, format);
+                } else if (statement != inserts.get(0)) {
+                    tables.executeSql(statement.text);
+                }
+            } catch (RuntimeException e) {
+                throw new Script.FaultyException(List.of(script.fault(statement, e)), e);
+            }
+        }
+        try {
+            tables.createStatementSet().addInsertSql(inserts.get(0).text).attachAsDataStream();
+        } catch (RuntimeException e) {
+            throw new Script.FaultyException(List.of(script.fault(inserts.get(0), e)), e);
+        }
+    }
+
+    private static boolean begins(Script.Statement statement, String words) {
+        return (statement.text.toUpperCase(Locale.ROOT).replaceAll("\\s+", " ") + " ").startsWith(words);
     }
 
     /** Replaces the table that the script has made by one that takes every value: see {@link OutputType}. */
@@ -264,8 +349,7 @@ public final class Job {
             try {
                 widened.column(column.getName(), OutputType.widened(type));
             } catch (IllegalArgumentException e) {
-                throw new IllegalArgumentException(
-                        "pipeline.sql: column " + column.getName() + ": " + e.getMessage(), e);
+                throw new IllegalArgumentException("column " + column.getName() + ": " + e.getMessage(), e);
             }
         }
         CatalogTable table = CatalogTable.newBuilder()

@@ -4,9 +4,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
-/** Takes a SQL script apart. */
+/** Takes a SQL script apart, and knows where in it everything stands. */
 final class Script {
+    /** What messages call it. */
+    static final String NAME = "pipeline.sql";
+
     /** A semicolon between quotes or in a comment ends nothing; a doubled quote reads as two literals side by side. */
     private static final Pattern TOKEN = Pattern.compile(
             "(?<comment>--[^\n]*|/\\*(?s:.*?)\\*/)"
@@ -18,42 +22,105 @@ final class Script {
     private static final Pattern CAST =
             Pattern.compile("'[^']*'|\"[^\"]*\"|`[^`]*`|(?<cast>\\bCAST\\s*\\()", Pattern.CASE_INSENSITIVE);
 
-    private Script() {}
+    private final String text;
+
+    Script(String text) {
+        this.text = text;
+    }
+
+    /** One statement: its text, without comments, each character where it stands in the script, from the offset on. */
+    static final class Statement {
+        final String text;
+        final int offset;
+
+        private Statement(String text, int offset) {
+            this.text = text;
+            this.offset = offset;
+        }
+
+        /** Where the statement calls CAST (and not TRY_CAST), from its start. */
+        List<Integer> casts() {
+            return CAST.matcher(text)
+                    .results()
+                    .filter(match -> match.group(1) != null)
+                    .map(match -> match.start(1))
+                    .collect(Collectors.toList());
+        }
+    }
+
+    /** One fault of a script; line and column count characters from 1. */
+    static final class Fault {
+        final int line;
+        final int column;
+        final String message;
+
+        private Fault(int line, int column, String message) {
+            this.line = line;
+            this.column = column;
+            this.message = message;
+        }
+
+        @Override
+        public String toString() {
+            return NAME + ":" + line + ":" + column + ": " + message;
+        }
+    }
+
+    /** Says what keeps a script from being run. */
+    static final class FaultyException extends IllegalArgumentException {
+        private static final long serialVersionUID = 1;
+
+        final transient List<Fault> faults;
+
+        FaultyException(List<Fault> faults, Throwable cause) {
+            super(faults.stream().map(Fault::toString).collect(Collectors.joining("\n")), cause);
+            this.faults = faults;
+        }
+    }
 
     /**
-     * The statements of a script, without their semicolons, without comments (optimizer hints are kept), none of them
-     * blank; the last one needs no semicolon.
+     * The statements, without their semicolons, none of them blank; the last one needs no semicolon. Comments are blanks
+     * (optimizer hints are kept).
      */
-    static List<String> statements(String script) {
-        List<String> statements = new ArrayList<>();
+    List<Statement> statements() {
+        List<Statement> statements = new ArrayList<>();
         StringBuilder statement = new StringBuilder();
-        Matcher token = TOKEN.matcher(script);
+        int start = 0;
+        Matcher token = TOKEN.matcher(text);
         while (token.find()) {
             if (token.group("open") != null) {
-                long line = 1 + script.substring(0, token.start()).chars().filter(c -> c == '\n').count();
-                throw new IllegalArgumentException("line " + line + ": " + token.group() + " is never closed");
+                throw new FaultyException(List.of(fault(token.start(), token.group() + " is never closed")), null);
             }
             if (token.group("end") != null) {
-                add(statement, statements);
+                add(statement, start, statements);
+                start = token.end();
             } else if (token.group("comment") == null || token.group().startsWith("/*+")) {
                 statement.append(token.group());
             } else {
-                statement.append(' ');
+                token.group().chars().forEach(c -> statement.append(c == '\n' || c == '\r' ? (char) c : ' '));
             }
         }
-        add(statement, statements);
+        add(statement, start, statements);
         return statements;
     }
 
-    /** Whether a statement calls CAST (and not TRY_CAST). */
-    static boolean casts(String statement) {
-        return CAST.matcher(statement).results().anyMatch(match -> match.group(1) != null);
-    }
-
-    private static void add(StringBuilder statement, List<String> statements) {
-        if (!statement.toString().isBlank()) {
-            statements.add(statement.toString().strip());
+    private static void add(StringBuilder statement, int start, List<Statement> statements) {
+        String text = statement.toString();
+        if (!text.isBlank()) {
+            statements.add(new Statement(text.strip(), start + text.length() - text.stripLeading().length()));
         }
         statement.setLength(0);
+    }
+
+    /** A fault at an offset of the script. */
+    Fault fault(int offset, String message) {
+        int line = 1 + (int) text.substring(0, offset).chars().filter(c -> c == '\n').count();
+        int begin = text.lastIndexOf('\n', offset - 1) + 1;
+        return new Fault(line, 1 + text.codePointCount(begin, offset), message);
+    }
+
+    /** The fault that made Flink refuse a statement, where it says that it is. */
+    Fault fault(Statement statement, Throwable refusal) {
+        return FlinkMessage.of(refusal).in(this, statement);
     }
 }

@@ -2,6 +2,7 @@ package streamproof.analytics;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Map;
 import java.util.Optional;
@@ -41,6 +42,7 @@ class ConfigTest {
         assertEquals(InitialPosition.TRIM_HORIZON, config.initialPosition);
         assertEquals(Optional.empty(), config.kinesisEndpoint);
         assertEquals(Optional.empty(), config.firehoseEndpoint);
+        assertEquals(Optional.empty(), config.script);
     }
 
     @Test
@@ -120,5 +122,42 @@ class ConfigTest {
                         "delivery.stream", "analysed",
                         "rejects.delivery.stream", "rejected",
                         "output.format", "csv"));
+    }
+
+    /** As `streamproof sql run` sets it: the parts of one text, and its hash. */
+    @Test
+    void sqlInParts() {
+        Properties sql = new Properties();
+        sql.setProperty("001", "é; -- ü\n");
+        sql.setProperty("000", "SELECT ");
+        sql.setProperty("sha256", "71ab69cc6b2a9a4d12e1cc36c3bd8bc3de2f0a7e1e8ab2d83a2cb2bd9cfd2e5a");
+        String fault = sqlFault(sql);
+        assertTrue(fault.startsWith("The property group \"streamproof.sql\" of the application is not right: the 2 parts"
+                + " have the hash "), fault);
+        assertTrue(fault.contains(", and sha256 is 71ab69cc"), fault);
+
+        sql.setProperty("sha256", Config.sha256("SELECT é; -- ü\n"));
+        assertTrue(fault.contains(" have the hash " + sql.getProperty("sha256")), fault);
+        Config config = withSQL(sql);
+        assertEquals(Optional.of("SELECT é; -- ü\n"), config.script);
+        assertEquals(Optional.of(sql.getProperty("sha256")), config.scriptHash);
+
+        sql.setProperty("003", "x");
+        assertEquals(
+                "The property group \"streamproof.sql\" of the application is not right: 003 is not the part that comes"
+                        + " next: the parts are 000, 001, … without a gap. Set the query again with `streamproof sql run`,"
+                        + " or remove the group",
+                sqlFault(sql));
+    }
+
+    private static Config withSQL(Properties sql) {
+        Properties properties = new Properties();
+        properties.putAll(Map.of(
+                "stream.arn", ARN, "delivery.stream", "a", "rejects.delivery.stream", "b", "output.format", "CSV"));
+        return Config.of(Map.of("streamproof", properties, "streamproof.sql", sql));
+    }
+
+    private static String sqlFault(Properties sql) {
+        return assertThrows(IllegalArgumentException.class, () -> withSQL(sql)).getMessage();
     }
 }

@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -459,6 +460,40 @@ class JobTest {
                 uids);
         assertEquals(Set.of("*anonymous_datastream_source$*", "Calc"), without, "only what the planner makes of the script");
         assertFalse(env.getConfiguration().get(PipelineOptions.GENERIC_TYPES));
+    }
+
+    /** Two queries of the same form, set by hand one after the other, do not take each other's state for their own. */
+    @Test
+    void uidsOfAQuerySetByHand() {
+        Set<String> first = uidsOf("CREATE TABLE T (A INT); INSERT INTO T SELECT C0 FROM S WHERE C0 > 1");
+        Set<String> second = uidsOf("CREATE TABLE T (A INT); INSERT INTO T SELECT C0 FROM S WHERE C0 > 2");
+        assertEquals(first, uidsOf("CREATE TABLE T (A INT); INSERT INTO T SELECT C0 FROM S WHERE C0 > 1"));
+        first.retainAll(second);
+        assertEquals(
+                Set.of(
+                        "source", "parser", "lines", "packer", "sink", "rejects-lines", "rejects-packer",
+                        "rejects-sink"),
+                first,
+                "the job's own");
+        assertFalse(second.contains(null), "an operator has no uid: " + second);
+    }
+
+    private Set<String> uidsOf(String script) {
+        StreamExecutionEnvironment env = environment();
+        Properties group = new Properties();
+        group.setProperty("000", script);
+        group.setProperty("sha256", Config.sha256(script));
+        Properties properties = new Properties();
+        properties.putAll(Map.of(
+                "stream.arn", "arn:aws:kinesis:eu-west-1:000000000000:stream/trips",
+                "delivery.stream", "analysed",
+                "rejects.delivery.stream", "rejected",
+                "output.format", "CSV"));
+        Config config = Config.of(Map.of(Config.GROUP, properties, Config.SQL_GROUP, group));
+        Job.define(env, config, SchemaTest.schema("INTEGER"), config.script.orElseThrow(), Job.source(env, config));
+        return env.getStreamGraph().getStreamNodes().stream()
+                .map(StreamNode::getTransformationUID)
+                .collect(Collectors.toCollection(HashSet::new));
     }
 
     private JobID run(String format, Schema schema, String script, SourceRecord... records) throws Exception {

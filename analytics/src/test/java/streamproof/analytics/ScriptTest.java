@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -14,7 +15,12 @@ class ScriptTest {
     @ParameterizedTest
     @MethodSource
     void statements(String script, List<String> want) {
-        assertEquals(want, Script.statements(script));
+        List<Script.Statement> statements = new Script(script).statements();
+        assertEquals(want, statements.stream().map(statement -> statement.text).collect(Collectors.toList()));
+        for (Script.Statement statement : statements) {
+            assertEquals(
+                    statement.text.charAt(0), script.charAt(statement.offset), "the offset of " + statement.text);
+        }
     }
 
     static Stream<Arguments> statements() {
@@ -24,7 +30,7 @@ class ScriptTest {
                 Arguments.of("A;B", List.of("A", "B")),
                 Arguments.of("A\n x;\n\nB;\n", List.of("A\n x", "B")),
                 Arguments.of("-- a; b\nA -- it's\n;B", List.of("A", "B")),
-                Arguments.of("A /* ; ' \n */ x;B", List.of("A   x", "B")),
+                Arguments.of("A /* ; ' \n */ x;B", List.of("A        \n    x", "B")),
                 Arguments.of("A /*+ HINT('a;b') */;B", List.of("A /*+ HINT('a;b') */", "B")),
                 Arguments.of("A ';' 'it''s; -- no comment' x;B", List.of("A ';' 'it''s; -- no comment' x", "B")),
                 Arguments.of("A `;` \"x;\"\"y;\";B", List.of("A `;` \"x;\"\"y;\"", "B")),
@@ -37,15 +43,16 @@ class ScriptTest {
             delimiter = '|',
             quoteCharacter = '#',
             value = {
-                "A 'x          | line 1: ' is never closed",
-                "A 'it''s; B   | line 1: ' is never closed",
-                "#A;\n\n\"B#   | line 3: \" is never closed",
-                "#A\n `B;#     | line 2: ` is never closed",
-                "A /* B; C     | line 1: /* is never closed",
+                "A 'x          | pipeline.sql:1:3: ' is never closed",
+                "A 'it''s; B   | pipeline.sql:1:7: ' is never closed",
+                "#A;\n\n\"B#   | pipeline.sql:3:1: \" is never closed",
+                "#A\n `B;#     | pipeline.sql:2:2: ` is never closed",
+                "A /* B; C     | pipeline.sql:1:3: /* is never closed",
             })
     void unclosed(String script, String want) {
         assertEquals(
-                want, assertThrows(IllegalArgumentException.class, () -> Script.statements(script)).getMessage());
+                want, assertThrows(IllegalArgumentException.class, () -> new Script(script).statements())
+                        .getMessage());
     }
 
     @ParameterizedTest
@@ -53,12 +60,15 @@ class ScriptTest {
             delimiter = '|',
             quoteCharacter = '#',
             value = {
-                "SELECT CAST(A AS INT) FROM S             | true",
-                "SELECT 'x', cast (A AS STRING) FROM S    | true",
-                "SELECT TRY_CAST(A AS INT) FROM S         | false",
-                "SELECT 'CAST(', \"CAST(\", `CAST(`, CASTS | false",
+                "SELECT CAST(A AS INT) FROM S             | 7",
+                "SELECT 'x', cast (CAST(A)) FROM S        | 12 18",
+                "SELECT TRY_CAST(A AS INT) FROM S         | ##",
+                "SELECT 'CAST(', \"CAST(\", `CAST(`, CASTS | ##",
             })
-    void casts(String statement, boolean want) {
-        assertEquals(want, Script.casts(statement));
+    void casts(String statement, String want) {
+        assertEquals(
+                want,
+                new Script(statement)
+                        .statements().get(0).casts().stream().map(String::valueOf).collect(Collectors.joining(" ")));
     }
 }

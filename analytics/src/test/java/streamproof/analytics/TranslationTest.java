@@ -53,8 +53,9 @@ class TranslationTest {
         StreamTableEnvironment tables = environment(
                 env, Schema.parse(Files.readString(Files.exists(schema) ? schema : PROJECT_SCHEMA)));
         StreamStatementSet inserts = tables.createStatementSet();
-        for (String statement : Script.statements(Files.readString(file))) {
-            assertFalse(Script.casts(statement), "the job takes no CAST: " + statement);
+        for (Script.Statement parsed : new Script(Files.readString(file)).statements()) {
+            String statement = parsed.text;
+            assertEquals(List.of(), parsed.casts(), "the job takes no CAST: " + statement);
             if (statement.startsWith("INSERT ")) {
                 inserts.addInsertSql(statement);
             } else if (statement.startsWith("CREATE TABLE ")) {
@@ -87,8 +88,10 @@ class TranslationTest {
                                         Row.of(2, 1e300, "FAIL", after, false, "x", -2.5f)),
                                 schema.rowType(false)),
                         schema.viewSchema(false)));
-        String insert = Script.statements(Files.readString(PROGRAMS.resolve("iot/values.flink.sql")))
-                .get(1);
+        String insert = new Script(Files.readString(PROGRAMS.resolve("iot/values.flink.sql")))
+                .statements()
+                .get(1)
+                .text;
         List<Row> rows = new ArrayList<>();
         try (CloseableIterator<Row> results =
                 tables.executeSql(insert.substring(insert.indexOf("SELECT"))).collect()) {

@@ -1,0 +1,42 @@
+package streamproof.analytics;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.stream.Collectors;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What Flink refuses is told with its place in the script, as a person counts. */
+class CheckTest {
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '#',
+            value = {
+                "#CREATE TABLE T (A INT); INSERT INTO T SELECT C0 FROM S#                 | ##",
+                "#CREATE TABLE T (A INT);\n\nINSERT INTO T\n  SELECT B FROM S#            | #4:10: Column 'B' not found in any table#",
+                "#/* é\n */ CREATE TABLE T (A INT);/* 😀 */ INSERT INTO T SELECT B FROM S# | #2:57: Column 'B' not found in any table#",
+                "#CREATE TABLE T (A INT);\nINSERT INTO T SELECT '😀', B FROM S#           | #2:27: Column 'B' not found in any table#",
+                "#CREATE TABLE T (A INT); INSERT INTO T SELECT FROM S#                    | #1:46: Incorrect syntax near the keyword 'FROM'#",
+                "#CREATE TABLE T (A INTT); INSERT INTO T SELECT 1 FROM S#                 | #1:19: Unknown identifier 'INTT'#",
+                "#CREATE TABLE T (A INT);\n  INSERT INTO T SELECT CAST('1' AS INT), CAST(1 AS INT)# | #2:24: CAST would stop … 2:42: CAST would stop …#",
+                "#CREATE TABLE T (A DECIMAL(3, 1));\nINSERT INTO T SELECT 1#             | #1:1: column A: type DECIMAL(3, 1) …#",
+                "#CREATE TABLE T (A INT);\n INSERT INTO T SELECT 'x' FROM S#          | #2:2: Column types of query result and sink …#",
+                "#CREATE TABLE T (A INT)#                                                 | #1:1: there must be one CREATE TABLE and one INSERT …#",
+                "#CREATE TABLE T (A INT); INSERT INTO T SELECT C0 / FROM S#               | #1:49: Encountered \"/ FROM\"#",
+                "#CREATE TABLE T (A INT); INSERT INTO T SELECT NOSUCH(C0) FROM S#         | #1:46: No match found for function signature NOSUCH(<NUMERIC>)#",
+                "#CREATE TABLE T (A INT); INSERT INTO T SELECT C0 FROM NOSUCH#            | #1:54: Object 'NOSUCH' not found#",
+                "#CREATE TABLE T (A INT); INSERT INTO T SELECT ? FROM S WHERE @ = 1#      | #1:61: Lexical error …#",
+                "#CREATE TABLE T (A BIGINT); INSERT INTO T SELECT COUNT(*) FROM S#        | #1:28: Table sink … doesn't support consuming update changes …#",
+            })
+    void faults(String script, String want) {
+        String got = Job.faults(SchemaTest.schema("INTEGER"), script).stream()
+                .map(fault -> fault.line + ":" + fault.column + ": " + fault.message)
+                .collect(Collectors.joining(" "));
+        StringBuilder pattern = new StringBuilder();
+        for (String part : want.split("…", -1)) {
+            pattern.append(pattern.length() == 0 ? "" : ".*").append(java.util.regex.Pattern.quote(part));
+        }
+        assertEquals(true, got.matches(pattern.toString()), got);
+    }
+}

@@ -1,0 +1,754 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"streamproof/internal/analytics"
+	"streamproof/internal/dialect"
+	"streamproof/internal/ledger"
+	"streamproof/internal/local"
+	"streamproof/internal/local/flink"
+	"streamproof/internal/proof"
+	"streamproof/internal/query"
+	"streamproof/internal/report"
+	"streamproof/internal/row"
+	"streamproof/internal/stack"
+	"streamproof/pipeline"
+)
+
+// firstRows is how many of the first rows are shown.
+const firstRows = 10
+
+// sqlRunPermissions are what sql run needs on AWS, beyond those of pause and resume.
+const sqlRunPermissions = pausePermissions + "; kinesisanalytics:UpdateApplication and kinesisanalytics:ListApplicationSnapshots on the application; " +
+	"lambda:InvokeFunction on the producer's function; s3:GetObject and s3:PutObject on ledger/pipeline.json and ledger/pipelines/* of the stack's bucket, " +
+	"and s3:ListBucket and s3:GetObject on its rows"
+
+type sqlRunCmd struct {
+	File    string `arg:"" help:"The query's file, or - for standard input: Flink SQL, or that of Kinesis Data Analytics for SQL."`
+	Records int    `help:"How many records the tick has that is sent to see the first rows; 0 sends none." default:"200" placeholder:"N"`
+	Force   bool   `help:"Change the query even where rows are missing, or are still on their way when the time is over."`
+	target  `embed:""`
+
+	stdin io.Reader // stands in for standard input in tests
+}
+
+// Validate is called by kong.
+func (c *sqlRunCmd) Validate() error {
+	if c.Records < 0 {
+		return fmt.Errorf("--records is %d: give 0, for none, or more", c.Records)
+	}
+	return c.target.Validate()
+}
+
+// queryChange is what sql run prints as JSON.
+type queryChange struct {
+	Stack string `json:"stack"`
+	// Pipeline is the hash of the pipeline that runs in the end, and Previous of the one that ran before.
+	Pipeline string `json:"pipeline"`
+	Previous string `json:"previous"`
+	// Judged tells whether the verifier judges the file's query, and NotJudged why it does not.
+	Judged    bool   `json:"judged"`
+	NotJudged string `json:"notJudged,omitempty"`
+	// Faults are what is wrong with the file. Nothing is touched then.
+	Faults []sqlFault `json:"faults,omitempty"`
+	// Did says in sentences what was done, and what was so before.
+	Did []string `json:"did"`
+	// Tick is the one that was sent to see the first rows; Columns are as the query calls them, and a NULL is null.
+	Tick    *time.Time  `json:"tick,omitempty"`
+	Columns []string    `json:"columns,omitempty"`
+	Rows    [][]*string `json:"rows,omitempty"`
+	// RolledBack says that the file's query did not run, and the one before runs again; Error is why.
+	RolledBack bool   `json:"rolledBack"`
+	Error      string `json:"error,omitempty"`
+
+	Schedule    *stack.Schedule    `json:"schedule,omitempty"`
+	Application *stack.Application `json:"application,omitempty"`
+}
+
+// A sqlFault is one fault of a query, in its file; or in the translation, where only Flink has found it there.
+type sqlFault struct {
+	Line       int    `json:"line"`
+	Column     int    `json:"column"`
+	Message    string `json:"message"`
+	Translated string `json:"translated,omitempty"` // the line of the translation
+}
+
+func (f sqlFault) in(name string) string {
+	if f.Translated == "" {
+		return fmt.Sprintf("%s:%d:%d: %s", name, f.Line, f.Column, f.Message)
+	}
+	return fmt.Sprintf("%s: Flink refuses its translation at %d:%d: %s\n  %s", name, f.Line, f.Column, f.Message, f.Translated)
+}
+
+func (q *queryChange) did(format string, args ...any) {
+	q.Did = append(q.Did, fmt.Sprintf(format, args...))
+}
+
+// change is a change of the query under way.
+type change struct {
+	stack *stack.Stack
+	here  *local.Stack // nil on AWS
+	book  *ledger.Store
+
+	current            *ledger.Current
+	old, new           *pipeline.Pipeline
+	oldFlink, newFlink string // what the application is told; empty for its JAR's own
+	output             row.Schema
+	oldJudged          bool
+	result             *queryChange
+	// plan has Flink plan a query, and stands in for it in tests.
+	plan func(ctx context.Context, e *env, schema []byte, sql string) ([]flink.Fault, error)
+
+	// What was so before, and what has been done since.
+	produced bool   // the schedule was enabled
+	idle     bool   // the application was stopped
+	snapshot string // of the old query
+	told     bool   // the application may have been told the new query
+	set      *ledger.Current
+	setAt    time.Time     // by S3's clock
+	ahead    time.Duration // of S3's clock before this machine's
+}
+
+func (c *sqlRunCmd) Run(ctx context.Context, e *env) error {
+	name, text, err := readQuery(c.File, c.stdin)
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	s, here, err := c.open(ctx, e)
+	if err != nil {
+		return err
+	}
+	ch, err := beginChange(ctx, s, here, name, text)
+	if err != nil {
+		return needs(err, sqlRunPermissions)
+	}
+	p := newProgress(e.stderr)
+	runs, err := ch.check(ctx, e, p, name)
+	if err == nil && !runs {
+		err = ch.run(ctx, p, c)
+	}
+	p.stop()
+	var faulty *faultyError
+	if errors.As(err, &faulty) {
+		for _, fault := range ch.result.Faults {
+			fmt.Fprintln(e.stderr, fault.in(name))
+		}
+	}
+	if printErr := ch.print(ctx, e, c.JSON, err); err == nil {
+		err = printErr
+	}
+	return needs(err, sqlRunPermissions)
+}
+
+// beginChange reads what runs now.
+func beginChange(ctx context.Context, s *stack.Stack, here *local.Stack, name string, text []byte) (*change, error) {
+	ch := &change{stack: s, here: here, book: s.Book(), result: &queryChange{Stack: s.Name, Did: []string{}}, plan: planByFlink}
+	var err error
+	if ch.current, ch.old, err = currentPipeline(ctx, s); err != nil {
+		return nil, err
+	}
+	if ch.new, err = pipeline.Parse(ch.old.SchemaJSON, text); err != nil {
+		return nil, &usageError{strings.ReplaceAll(err.Error(), dialect.FileName, name)}
+	}
+	ch.result.Pipeline, ch.result.Previous = ch.current.Pipeline, ch.current.Pipeline
+	return ch, nil
+}
+
+// currentPipeline reads what the ledger says that the application runs.
+func currentPipeline(ctx context.Context, s *stack.Stack) (*ledger.Current, *pipeline.Pipeline, error) {
+	current, err := s.Book().Current(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if current == nil {
+		return nil, nil, fmt.Errorf("%w: stack %s does not say in s3://%s/%s which query it runs: deploy this version of the template", stack.ErrNotUsable, s.Name, s.Outputs.BucketName, ledger.CurrentKey)
+	}
+	p, err := s.Book().Pipeline(ctx, current.Pipeline)
+	return current, p, err
+}
+
+// told gives the Flink SQL that the application has to be told to run a pipeline, empty for the one that was deployed.
+func told(current *ledger.Current, p *pipeline.Pipeline) (string, error) {
+	if p.Hash() == current.Deployed {
+		return "", nil
+	}
+	return dialect.Translate(string(p.SQL), p.Schema)
+}
+
+// A faultyError says that the file has faults.
+type faultyError struct{ usageError }
+
+func (e *faultyError) Unwrap() error { return &e.usageError }
+
+// check sees whether the new query can run, before anything is touched. It tells whether it runs already.
+func (c *change) check(ctx context.Context, e *env, p *progress, name string) (runs bool, err error) {
+	st := p.begin("check " + name)
+	defer func() { st.end(err) }()
+	script, err := dialect.Parse(string(c.new.SQL))
+	if err == nil {
+		c.newFlink, err = script.Translate(string(c.new.SQL), c.new.Schema)
+	}
+	if err != nil {
+		for _, fault := range dialect.Faults(err) {
+			c.result.Faults = append(c.result.Faults, sqlFault{Line: fault.Pos.Line, Column: fault.Pos.Column, Message: fault.Problem})
+		}
+		return false, c.faulty(name, err)
+	}
+	_, err = query.Compile(c.new)
+	if c.result.Judged = err == nil; err != nil {
+		c.result.NotJudged = strings.ReplaceAll(err.Error(), dialect.FileName, name)
+		st.note("the verifier does not judge this query, ticks will be UNDECIDED: " + c.result.NotJudged)
+	}
+	_, err = query.Compile(c.old)
+	c.oldJudged = err == nil
+	if c.oldFlink, err = told(c.current, c.old); err != nil {
+		return false, fmt.Errorf("the query that runs now, %s: %w", ledger.PipelineKey(c.current.Pipeline), err)
+	}
+	if _, err := analytics.Properties(c.newFlink); err != nil {
+		return false, &usageError{fmt.Sprintf("%s: %v", name, err)}
+	}
+	faults, err := c.plan(ctx, e, c.new.SchemaJSON, c.newFlink)
+	if err != nil {
+		return false, err
+	}
+	for _, fault := range faults {
+		c.result.Faults = append(c.result.Faults, faultOfFlink(fault, script.Dialect, c.newFlink))
+	}
+	if len(faults) > 0 {
+		return false, c.faulty(name, nil)
+	}
+	if err := c.sameColumns(name); err != nil {
+		return false, err
+	}
+	if !c.stack.KeepsSnapshots() {
+		return false, &usageError{"the stack's parameter SnapshotState is DISABLED: a start would read all that the stream still holds again, by the new query. Deploy it ENABLED first"}
+	}
+	if c.new.Hash() == c.current.Deployed {
+		c.newFlink = "" // it is the JAR's own
+	}
+	return c.runsAlready(ctx)
+}
+
+// planByFlink has Flink plan the query, here.
+func planByFlink(ctx context.Context, e *env, schema []byte, sql string) ([]flink.Fault, error) {
+	root, err := e.root()
+	if err != nil {
+		return nil, err
+	}
+	checker, err := local.Checker(root)
+	if err != nil {
+		return nil, err
+	}
+	return checker.Check(ctx, schema, sql)
+}
+
+// faultOfFlink places a fault in the file, which is what Flink has read where it is in Flink SQL.
+func faultOfFlink(fault flink.Fault, in dialect.Dialect, sql string) sqlFault {
+	f := sqlFault{Line: fault.Line, Column: fault.Column, Message: fault.Message}
+	if lines := strings.Split(sql, "\n"); in != dialect.Flink && fault.Line <= len(lines) {
+		f.Translated = lines[fault.Line-1]
+	}
+	return f
+}
+
+func (c *change) faulty(name string, err error) error {
+	if len(c.result.Faults) == 0 {
+		return &usageError{fmt.Sprintf("%s: %v", name, err)}
+	}
+	return &faultyError{usageError{fmt.Sprintf("%s has %s: nothing was touched", name, count(len(c.result.Faults), "fault"))}}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// sameColumns refuses rows of other columns: the judge could not tell them from those that stand there.
+func (c *change) sameColumns(name string) error {
+	old, err := query.Destination(c.old)
+	if err != nil {
+		return fmt.Errorf("the columns of the query that runs now, %s: %w", ledger.PipelineKey(c.current.Pipeline), err)
+	}
+	if c.output, err = query.Destination(c.new); err != nil {
+		return &usageError{strings.ReplaceAll(err.Error(), dialect.FileName, name)}
+	}
+	if slices.Equal(old, c.output) {
+		return nil
+	}
+	return &usageError{fmt.Sprintf("%s: its rows have the columns (%s), and those of the query that runs now (%s): under one prefix they could not be told apart. "+
+		"Give its destination the columns that there are, or make another stack for it", name, columnsText(c.output), columnsText(old))}
+}
+
+func columnsText(columns row.Schema) string {
+	var all []string
+	for _, c := range columns {
+		all = append(all, c.Alias+" "+c.Type.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// runsAlready tells whether ledger and application both have the new query.
+func (c *change) runsAlready(ctx context.Context) (bool, error) {
+	if c.new.Hash() != c.current.Pipeline {
+		return false, nil
+	}
+	set, err := c.stack.QuerySet(ctx)
+	if err != nil {
+		return false, err
+	}
+	app, err := c.stack.Application(ctx)
+	if err != nil || app.Status != "RUNNING" || set != hashTold(c.newFlink) {
+		return false, err
+	}
+	c.result.did("Pipeline %.12s runs already, since %s: nothing was done.", c.current.Pipeline, c.current.Since.UTC().Format(timeFormat))
+	return true, nil
+}
+
+// hashTold is the hash of what an application is told, empty for nothing.
+func hashTold(sql string) string {
+	if sql == "" {
+		return ""
+	}
+	group, err := analytics.Properties(sql)
+	if err != nil {
+		return ""
+	}
+	return analytics.Hash(analytics.Groups(nil, &group))
+}
+
+// run changes the query while nothing is on its way, and sees it run. Where that fails, all is put back as it was.
+func (c *change) run(ctx context.Context, p *progress, o *sqlRunCmd) (err error) {
+	s := c.stack
+	schedule, err := s.Schedule(ctx)
+	if err != nil {
+		return err
+	}
+	c.produced = schedule.Enabled()
+	app, err := s.Application(ctx)
+	if err != nil {
+		return err
+	}
+	c.idle = app.Status == "READY"
+	if err := step1(p, "publish the query", func() error { return c.book.PublishPipeline(ctx, c.new) }); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = c.putBack(ctx, p, err)
+		}
+	}()
+	paused, err := (&pauseCmd{Force: o.Force || !c.oldJudged}).run(ctx, p, s, c.here)
+	var notQuiet *notQuietError
+	if errors.As(err, &notQuiet) {
+		return fmt.Errorf("%s after %s: see where missing rows are with `streamproof explain`, run this again to wait longer, or change the query all the same with --force", notQuiet.left, notQuiet.limit)
+	}
+	if err != nil {
+		return err
+	}
+	c.result.Did = append(c.result.Did, paused.Did...)
+	if c.snapshot, err = s.LatestSnapshot(ctx); err != nil {
+		return err
+	}
+	name := s.Outputs.ApplicationName
+	err = step1(p, "tell the application "+name+" its query", func() error {
+		c.told = true
+		return s.SetQuery(ctx, c.newFlink)
+	})
+	if err != nil {
+		return err
+	}
+	err = step1(p, "start the application "+name, func() error {
+		// A query that the judge knows has no state of its own.
+		if _, err := s.StartApplicationFrom(ctx, "", !c.oldJudged || !c.result.Judged); err != nil {
+			return err
+		}
+		return c.awaitSteady(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.setCurrent(ctx); err != nil {
+		return err
+	}
+	c.result.Pipeline = c.new.Hash()
+	c.result.did("Application %s runs pipeline %.12s, from its latest snapshot. Ticks from now on are made for it.", name, c.new.Hash())
+	if o.Records > 0 {
+		if err := c.try(ctx, p, o.Records); err != nil {
+			return err
+		}
+	}
+	return c.produceAgain(ctx, p)
+}
+
+// step1 is one step.
+func step1(p *progress, name string, do func() error) error {
+	st := p.begin(name)
+	err := do()
+	st.end(err)
+	return err
+}
+
+// setCurrent has ticks made for the new query, and judged by it, from now on.
+func (c *change) setCurrent(ctx context.Context) error {
+	next := &ledger.Current{
+		Pipeline: c.new.Hash(), Since: time.Now().UTC().Truncate(time.Second), By: ledger.BySQLRun,
+		Deployed: c.current.Deployed, Rollbacks: c.current.Rollbacks,
+	}
+	if next.Pipeline == next.Deployed {
+		next.By = ledger.ByDeploy
+	}
+	at, err := c.book.SetCurrent(ctx, next, c.current)
+	if err != nil {
+		return err
+	}
+	c.set, c.setAt, c.ahead = next, at.Truncate(time.Second), time.Until(at)
+	return nil
+}
+
+// claimedWithin is how long after the current pipeline was changed a producer may claim a tick for the one before, which it
+// had read.
+const claimedWithin = 2 * time.Second
+
+// putBack brings back what was so before, where a change has failed or was interrupted, and says what is so now.
+func (c *change) putBack(ctx context.Context, p *progress, cause error) error {
+	if errors.Is(cause, context.Canceled) {
+		cause = errors.New("interrupted")
+	}
+	ctx = context.WithoutCancel(ctx)
+	now := fmt.Sprintf("nothing was changed, pipeline %.12s stays", c.current.Pipeline)
+	var err error
+	switch {
+	case c.told:
+		now = fmt.Sprintf("rolled back, pipeline %.12s runs again", c.current.Pipeline)
+		err = c.rollBack(ctx, p, cause)
+	case !c.idle:
+		_, err = c.stack.StartApplication(ctx) // a pause may have stopped it
+		if err == nil && c.here != nil {
+			err = awaitRunning(ctx, c.here)
+		}
+	}
+	if err == nil && c.produced {
+		_, err = c.stack.EnableSchedule(ctx, true)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; and not all of it could be put back as it was, which runs pipeline %.12s: %w: run this again, or `streamproof resume` where only that is left", cause, c.current.Pipeline, err)
+	}
+	return fmt.Errorf("%w: %s", cause, now)
+}
+
+// rollBack has the old query read again all that came since the pause: from the snapshot of then, which is its own, and not from
+// what the new one may have left. What the new one has delivered meanwhile stands in the ledger as what it may have.
+func (c *change) rollBack(ctx context.Context, p *progress, cause error) error {
+	s := c.stack
+	return step1(p, "roll back", func() error {
+		_, err := s.ForceStopApplication(ctx)
+		if err == nil && c.here != nil {
+			err = awaitStopped(ctx, c.here)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.SetQuery(ctx, c.oldFlink); err != nil {
+			return err
+		}
+		if c.set != nil {
+			next := *c.current
+			next.Rollbacks = append(slices.Clone(next.Rollbacks), ledger.Rollback{
+				Failed: c.set.Pipeline, From: c.setAt, Until: time.Now().UTC().Add(c.ahead + claimedWithin).Truncate(time.Second),
+				JudgedBy: c.current.Pipeline, Why: excerpt(cause.Error()),
+			})
+			if _, err := c.book.SetCurrent(ctx, &next, c.set); err != nil {
+				return err
+			}
+		}
+		c.result.Pipeline, c.result.RolledBack = c.current.Pipeline, true
+		if _, err := s.StartApplicationFrom(ctx, c.snapshot, false); err != nil {
+			return err
+		}
+		if c.here != nil {
+			return awaitRunning(ctx, c.here)
+		}
+		return nil
+	})
+}
+
+// excerpt is the beginning of a text.
+func excerpt(text string) string {
+	const most = 500
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+func (c *change) produceAgain(ctx context.Context, p *progress) error {
+	name := c.stack.Outputs.ProducerSchedule
+	if !c.produced {
+		c.result.did("Schedule %s stays disabled, as it was: `streamproof resume` enables it.", name)
+		return nil
+	}
+	err := step1(p, "enable the schedule "+name, func() error {
+		_, err := c.stack.EnableSchedule(ctx, true)
+		return err
+	})
+	if err == nil {
+		c.result.did("Schedule %s is enabled again.", name)
+	}
+	return err
+}
+
+// try sends a tick, and returns when its rows are delivered: where the verifier judges the query, all of them.
+func (c *change) try(ctx context.Context, p *progress, records int) error {
+	tick := time.Now().UTC().Truncate(time.Millisecond)
+	var claimed time.Time
+	err := step1(p, fmt.Sprintf("send a tick of %d records", records), func() error {
+		if _, _, err := c.stack.Produce(ctx, tick, records, 0); err != nil {
+			return err
+		}
+		sent, err := c.stack.Tick(ctx, ledger.TickKey(tick))
+		if err == nil {
+			claimed = sent.ClaimedAt
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.result.Tick = &tick
+	st := p.begin("wait for its rows")
+	came, err := c.awaitRows(ctx, st, tick, claimed)
+	st.end(err)
+	if err != nil || !came {
+		return err
+	}
+	if err := c.show(ctx, claimed); err != nil { // they are there, whoever may read them
+		c.result.did("The first rows cannot be shown: %v.", err)
+	}
+	return nil
+}
+
+// awaitRows returns when the rows of a tick are there, or, with false, when none is owed or none has come though the job runs.
+func (c *change) awaitRows(ctx context.Context, st *step, tick, claimed time.Time) (came bool, err error) {
+	limit := c.stack.Outputs.DeliveryDeadline + deliveryMargin
+	deadline := time.Now().Add(limit)
+	watch, err := c.watch()
+	if err != nil {
+		return false, err
+	}
+	for {
+		if err := watch.again(ctx); err != nil {
+			return false, err
+		}
+		over := time.Now().After(deadline)
+		r, _, err := c.stack.Verify(ctx)
+		if err != nil {
+			return false, err
+		}
+		at := slices.IndexFunc(r.Ticks, func(t report.Tick) bool { return t.Tick.Equal(tick) })
+		if c.result.Judged && r.Verdict != proof.Undecided && at >= 0 {
+			t := r.Ticks[at]
+			left := t.Owed - t.Delivered - t.Failed - t.Rejects
+			switch {
+			case t.State == ledger.Complete && t.InFlight == 0 && t.Missing == 0 && t.Failed == 0:
+				if t.Owed == 0 {
+					c.result.did("The tick of %s owes no row: its records give none by this query.", tick.Format(timeFormat))
+				} else {
+					c.result.did("The tick of %s owes %d rows, and all of them are delivered.", tick.Format(timeFormat), t.Owed)
+				}
+				return t.Owed > 0, nil
+			case over:
+				return false, fmt.Errorf("of the %d rows that the tick of %s owes, %d are not delivered after %s", t.Owed, tick.Format(timeFormat), left+t.Failed, limit)
+			}
+			st.update(fmt.Sprintf("%d of %d", t.Delivered, t.Owed))
+		} else {
+			rows, err := c.stack.FirstRows(ctx, c.output, claimed, 1)
+			switch {
+			case err != nil:
+				return false, err
+			case len(rows) > 0:
+				c.result.did("Rows are delivered; the verifier does not judge them.")
+				return true, nil
+			case over && c.here == nil:
+				return false, fmt.Errorf("no row was delivered within %s. Where the query gives its rows later, as at the end of a window, use --records 0, which waits for none", limit)
+			case over:
+				c.result.did("No row was delivered within %s, and the job runs.", limit)
+				return false, nil
+			}
+		}
+		if err := pause(ctx); err != nil {
+			return false, err
+		}
+	}
+}
+
+func (c *change) show(ctx context.Context, since time.Time) error {
+	rows, err := c.stack.FirstRows(ctx, c.output, since, firstRows)
+	if err != nil {
+		return err
+	}
+	for _, column := range c.output {
+		c.result.Columns = append(c.result.Columns, column.Alias)
+	}
+	for _, fields := range rows {
+		var values []*string
+		for _, f := range fields {
+			if f.Null {
+				values = append(values, nil)
+				continue
+			}
+			text := string(f.Text)
+			values = append(values, &text)
+		}
+		c.result.Rows = append(c.result.Rows, values)
+	}
+	return nil
+}
+
+// A jobWatch sees the job of a local stack fail. On AWS nothing of it can be seen from here but that the application stops, or
+// that no row comes.
+type jobWatch struct {
+	stack    *stack.Stack
+	here     *local.Stack
+	failures int       // deaths of a JVM, before
+	lastAt   time.Time // of the last failure that was seen
+	seen     int
+}
+
+// mostFailures is how many failures of a job are one too many: what fails once may run when Flink has started it again.
+const mostFailures = 2
+
+func (c *change) watch() (*jobWatch, error) {
+	w := &jobWatch{stack: c.stack, here: c.here}
+	if c.here == nil {
+		return w, nil
+	}
+	job, _, err := c.here.Job()
+	w.failures = job.Failures
+	if job.LastErrorAt != nil {
+		w.lastAt = *job.LastErrorAt
+	}
+	return w, err
+}
+
+// again is an error that says why the job fails, once it has done so again.
+func (w *jobWatch) again(ctx context.Context) error {
+	if w.here == nil {
+		app, err := w.stack.Application(ctx)
+		if err == nil && app.Status == "READY" {
+			err = fmt.Errorf("application %s has stopped: look at its operations and its log group", w.stack.Outputs.ApplicationName)
+		}
+		return err
+	}
+	job, _, err := w.here.Job()
+	if err != nil {
+		return err
+	}
+	if job.LastErrorAt != nil && job.LastErrorAt.After(w.lastAt) {
+		w.lastAt = *job.LastErrorAt
+		w.seen++
+	}
+	if w.seen >= mostFailures || job.Failures-w.failures >= mostFailures {
+		return fmt.Errorf("the job fails again and again: %s", strings.TrimPrefix(job.LastError, "the job is RESTARTING: "))
+	}
+	return nil
+}
+
+// awaitSteady returns when every task of the job runs.
+func (c *change) awaitSteady(ctx context.Context) error {
+	if c.here == nil {
+		return nil // StartApplication has waited for it
+	}
+	app, err := c.stack.Application(ctx)
+	if err != nil {
+		return err
+	}
+	watch, err := c.watch()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	for {
+		runs, err := c.here.Runs(app.Version)
+		if err == nil && !runs {
+			err = watch.again(ctx)
+		}
+		if err != nil || runs {
+			return err
+		}
+		if err := pause(ctx); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				return &local.LogError{Err: fmt.Errorf("the Flink job does not run within %s", jobTimeout), Log: c.here.JobLog()}
+			}
+			return err
+		}
+	}
+}
+
+// print prints what was done, also of a change that failed.
+func (c *change) print(ctx context.Context, e *env, asJSON bool, failed error) error {
+	r := c.result
+	if asJSON {
+		ctx = context.WithoutCancel(ctx)
+		if failed != nil {
+			r.Error = failed.Error()
+		}
+		if schedule, err := c.stack.Schedule(ctx); err == nil {
+			r.Schedule = &schedule
+		}
+		if app, err := c.stack.Application(ctx); err == nil {
+			r.Application = &app
+		}
+		return e.printJSON(r)
+	}
+	text := slices.Clone(r.Did)
+	if len(r.Rows) > 0 && failed == nil {
+		text = append(text, rowsText(c.output, r.Rows))
+	}
+	if failed == nil {
+		text = append(text, "Next: streamproof verify, streamproof sql show.")
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(e.stdout, strings.Join(text, "\n"))
+	return err
+}
+
+// rowsText draws the rows under what the query calls its columns, with the schema's names where those are others.
+func rowsText(columns row.Schema, rows [][]*string) string {
+	w := newTable()
+	header := table.Row{}
+	for _, c := range columns {
+		name := c.Alias
+		if c.Name != c.Alias {
+			name += "\n" + c.Name
+		}
+		header = append(header, name)
+	}
+	w.AppendHeader(header)
+	w.Style().Format.Header = 0
+	for _, values := range rows {
+		line := table.Row{}
+		for _, v := range values {
+			if v == nil {
+				line = append(line, "NULL")
+			} else {
+				line = append(line, *v)
+			}
+		}
+		w.AppendRow(line)
+	}
+	return w.Render()
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"streamproof/internal/dialect"
+	"streamproof/internal/ledger"
+	"streamproof/internal/query"
+	"streamproof/internal/stack"
+)
+
+type sqlShowCmd struct {
+	Flink  bool `help:"Show it as the Flink SQL that runs."`
+	target `embed:""`
+}
+
+// shownQuery is what sql show prints as JSON.
+type shownQuery struct {
+	Stack    string    `json:"stack"`
+	Pipeline string    `json:"pipeline"` // its hash
+	Since    time.Time `json:"since"`
+	By       string    `json:"by"` // deploy, or sql run
+	// Deployed is the hash of the pipeline of the last deploy.
+	Deployed string `json:"deployed"`
+	// Judged tells whether the verifier judges it, and NotJudged why it does not.
+	Judged    bool              `json:"judged"`
+	NotJudged string            `json:"notJudged,omitempty"`
+	Rollbacks []ledger.Rollback `json:"rollbacks,omitempty"`
+	// Agrees tells whether the application has this query; a change that was killed may have left it another.
+	Agrees      bool              `json:"agrees"`
+	Application stack.Application `json:"application"`
+	// SQL is the text as it was given, Flink what runs.
+	SQL   string `json:"sql"`
+	Flink string `json:"flink"`
+}
+
+func (c *sqlShowCmd) Run(ctx context.Context, e *env) error {
+	s, _, err := c.open(ctx, e)
+	if err != nil {
+		return err
+	}
+	shown, err := showQuery(ctx, s)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.printJSON(shown)
+	}
+	_, err = fmt.Fprint(e.stdout, showText(shown, c.Flink))
+	return err
+}
+
+func showQuery(ctx context.Context, s *stack.Stack) (*shownQuery, error) {
+	current, p, err := currentPipeline(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	q := &shownQuery{
+		Stack: s.Name, Pipeline: current.Pipeline, Since: current.Since, By: current.By, Deployed: current.Deployed,
+		Rollbacks: current.Rollbacks, SQL: string(p.SQL),
+	}
+	_, err = query.Compile(p)
+	if q.Judged = err == nil; err != nil {
+		q.NotJudged = err.Error()
+	}
+	if q.Flink, err = dialect.Translate(q.SQL, p.Schema); err != nil {
+		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, ledger.PipelineKey(current.Pipeline), err)
+	}
+	told, err := told(current, p)
+	if err != nil {
+		return nil, err
+	}
+	set, err := s.QuerySet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.Agrees = set == hashTold(told)
+	q.Application, err = s.Application(ctx)
+	return q, err
+}
+
+// showText is SQL: what is said of the query stands in comments.
+func showText(q *shownQuery, flink bool) string {
+	how := "deployed"
+	if q.By == ledger.BySQLRun {
+		how = "set by hand with `streamproof sql run`"
+	}
+	text := fmt.Sprintf("-- Pipeline %.12s, since %s: %s.\n", q.Pipeline, q.Since.UTC().Format(timeFormat), how)
+	if q.Judged {
+		text += "-- The verifier judges it.\n"
+	} else {
+		text += fmt.Sprintf("-- The verifier does not judge it, so that ticks are UNDECIDED: %s.\n", q.NotJudged)
+	}
+	if q.Application.Status != "RUNNING" {
+		text += fmt.Sprintf("-- The application is %s.\n", q.Application.Status)
+	}
+	if !q.Agrees {
+		text += "-- The application has been told another one: a change of the query has broken off. Run `streamproof sql run` again.\n"
+	}
+	text += "\n"
+	if flink {
+		return text + q.Flink
+	}
+	return text + q.SQL
+}

@@ -1,0 +1,180 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"streamproof/pipeline"
+)
+
+// CurrentKey is where the current pipeline is named in the bucket.
+const CurrentKey = "ledger/pipeline.json"
+
+// How a pipeline became the current one.
+const (
+	ByDeploy = "deploy"
+	BySQLRun = "sql run"
+)
+
+// A Current says which pipeline the application runs: the one that ticks are claimed for.
+type Current struct {
+	Version  int    `json:"version"`
+	Pipeline string `json:"pipeline"` // its hash
+	// Since is when it became the current one, By how: ByDeploy or BySQLRun.
+	Since time.Time `json:"since"`
+	By    string    `json:"by"`
+	// Deployed is the hash of the pipeline of the last deploy.
+	Deployed string `json:"deployed"`
+	// Rollbacks are all that ever were, the oldest first. None is taken away: what was judged depends on them.
+	Rollbacks []Rollback `json:"rollbacks,omitempty"`
+
+	etag string // of what was read
+}
+
+// A Rollback says that a pipeline was current for a while, and failed: the records of the ticks that were claimed for it were
+// read again by another one.
+type Rollback struct {
+	Failed string `json:"failed"` // the hash that the ticks name
+	// From and Until bound, both included and by S3's clock, when those ticks were claimed.
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+	// JudgedBy is the hash of the pipeline that has read their records in the end, and that they are judged by.
+	JudgedBy string `json:"judgedBy"`
+	// Why is what the job said.
+	Why string `json:"why,omitempty"`
+}
+
+// RolledBack gives the hash of the pipeline that a tick is judged by in place of its own, where that was rolled back.
+func (c *Current) RolledBack(hash string, claimed time.Time) (judgedBy string, ok bool) {
+	if c == nil {
+		return "", false
+	}
+	for _, r := range c.Rollbacks {
+		if r.Failed == hash && !claimed.Before(r.From) && !claimed.After(r.Until) {
+			return r.JudgedBy, true
+		}
+	}
+	return "", false
+}
+
+// Encode gives the object's bytes.
+func (c *Current) Encode() ([]byte, error) {
+	c.Version = Version
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(c)
+}
+
+// DecodeCurrent reads the object. It refuses one of a newer version and one that contradicts itself.
+func DecodeCurrent(data []byte) (*Current, error) {
+	var c Current
+	if err := decode(data, &c); err != nil {
+		return nil, err
+	}
+	return &c, c.check()
+}
+
+func (c *Current) check() error {
+	switch {
+	case c.Pipeline == "" || c.Deployed == "" || c.Since.IsZero():
+		return errors.New("pipeline, deployed or since is missing")
+	case c.By != ByDeploy && c.By != BySQLRun:
+		return fmt.Errorf("by is %q, and no pipeline becomes current in that way", c.By)
+	case c.By == ByDeploy && c.Pipeline != c.Deployed:
+		return fmt.Errorf("the pipeline %s is current by a deploy, which was one of %s", c.Pipeline, c.Deployed)
+	}
+	for i, r := range c.Rollbacks {
+		if r.Failed == "" || r.JudgedBy == "" || r.Failed == r.JudgedBy || r.From.IsZero() || r.Until.Before(r.From) {
+			return fmt.Errorf("rollbacks[%d] (%s judged by %s, from %s until %s) is none", i, r.Failed, r.JudgedBy, r.From, r.Until)
+		}
+	}
+	return nil
+}
+
+// Current reads which pipeline is current, nil where nobody has said. It needs s3:GetObject on CurrentKey, and s3:ListBucket
+// where it may be missing.
+func (s *Store) Current(ctx context.Context) (*Current, error) {
+	data, etag, _, err := s.get(ctx, CurrentKey)
+	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() == "NoSuchKey" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := DecodeCurrent(data)
+	if err != nil {
+		return nil, fmt.Errorf("read s3://%s/%s: %w", s.bucket, CurrentKey, err)
+	}
+	c.etag = etag
+	return c, nil
+}
+
+// SetCurrent writes next over what was read, nil where nothing stood, and gives S3's clock. Where somebody else has written it
+// since, it is an error and nothing is written.
+func (s *Store) SetCurrent(ctx context.Context, next, over *Current) (at time.Time, err error) {
+	body, err := next.Encode()
+	if err != nil {
+		return at, fmt.Errorf("encode the current pipeline: %w", err)
+	}
+	etag := ""
+	if over != nil {
+		etag = over.etag
+	}
+	done, err := s.write(ctx, CurrentKey, body, etag, func() (string, *written, error) {
+		stands, standsETag, at, err := s.get(ctx, CurrentKey)
+		switch {
+		case err != nil:
+			return "", nil, fmt.Errorf("read what stands there: %w", err)
+		case bytes.Equal(stands, body):
+			// An earlier try of this very write went through, and its answer was lost.
+			return "", &written{etag: standsETag, at: at}, nil
+		}
+		return "", nil, errors.New("somebody else has changed it meanwhile: look at it with `streamproof sql show`, and run this again")
+	})
+	if err != nil {
+		return at, fmt.Errorf("set the current pipeline: %w", err)
+	}
+	next.etag = done.etag
+	return done.at, nil
+}
+
+// Pipeline reads the pipeline that is published under a hash.
+func (s *Store) Pipeline(ctx context.Context, hash string) (*pipeline.Pipeline, error) {
+	data, _, _, err := s.get(ctx, PipelineKey(hash))
+	if err != nil {
+		return nil, err
+	}
+	p, err := DecodePipeline(data, hash)
+	if err != nil {
+		return nil, fmt.Errorf("read s3://%s/%s: %w", s.bucket, PipelineKey(hash), err)
+	}
+	return p, nil
+}
+
+// get reads an object, with its ETag and when it was read, by S3's clock.
+func (s *Store) get(ctx context.Context, key string) (data []byte, etag string, at time.Time, err error) {
+	fail := func(err error) ([]byte, string, time.Time, error) {
+		return nil, "", time.Time{}, fmt.Errorf("get s3://%s/%s: %w", s.bucket, key, err)
+	}
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = out.Body.Close() }()
+	if data, err = io.ReadAll(out.Body); err != nil {
+		return fail(err)
+	}
+	at, _ = middleware.GetServerTime(out.ResultMetadata)
+	return data, aws.ToString(out.ETag), at, nil
+}

@@ -1,0 +1,81 @@
+package flink
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// checkTimeout is for a JVM that starts and plans one query; it takes seconds.
+const checkTimeout = 2 * time.Minute
+
+// A Fault is what Flink refuses of a SQL script. Line and column count characters from 1.
+type Fault struct {
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+// A Checker has the job's own JAR plan queries and run none.
+type Checker struct {
+	Java      string // path of the program
+	JAR       string
+	Libraries string // directory of the JARs that the job needs and does not carry
+}
+
+// Check plans a script of Flink SQL over a schema, as schema.json has it, and gives what Flink refuses of it.
+func (c Checker) Check(ctx context.Context, schema []byte, sql string) ([]Fault, error) {
+	dir, err := os.MkdirTemp("", "streamproof-check-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	schemaFile, sqlFile := filepath.Join(dir, "schema.json"), filepath.Join(dir, "pipeline.sql")
+	for file, text := range map[string][]byte{schemaFile: schema, sqlFile: []byte(sql)} {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.Java,
+		"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir, // it is over before a better compiler pays
+		"-cp", strings.Join([]string{c.JAR, filepath.Join(c.Libraries, "*"), c.Libraries}, string(os.PathListSeparator)),
+		MainClass, "--check", schemaFile, sqlFile)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, fmt.Errorf("have Flink plan the query: %w: %s", err, lastLine(stderr.String()))
+	}
+	return parseFaults(stdout.Bytes())
+}
+
+// parseFaults reads what the job prints, among the lines that Flink logs.
+func parseFaults(out []byte) (faults []Fault, err error) {
+	for line := range bytes.Lines(out) {
+		if !bytes.HasPrefix(line, []byte("{")) {
+			continue
+		}
+		fault := Fault{}
+		if err := json.Unmarshal(line, &fault); err != nil || fault.Line < 1 || fault.Column < 1 || fault.Message == "" {
+			return nil, errors.Join(fmt.Errorf("have Flink plan the query: it answers %s", bytes.TrimSpace(line)), err)
+		}
+		faults = append(faults, fault)
+	}
+	return faults, nil
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}

@@ -1,0 +1,157 @@
+package stack
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+
+	"streamproof/internal/analytics"
+	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
+	"streamproof/internal/row"
+)
+
+// Book is the stack's ledger, written with the caller's own credentials.
+func (s *Stack) Book() *ledger.Store { return ledger.NewStore(s.S3, s.Outputs.BucketName) }
+
+// KeepsSnapshots tells whether the stack's parameter SnapshotState says that the application goes on from a snapshot.
+func (s *Stack) KeepsSnapshots() bool { return s.parameters["SnapshotState"] != "DISABLED" }
+
+// QuerySet gives the SHA-256 of the Flink SQL that the application is told to run, empty where it runs its JAR's own.
+func (s *Stack) QuerySet(ctx context.Context) (hash string, err error) {
+	app, err := s.describe(ctx)
+	if err != nil {
+		return "", err
+	}
+	return analytics.Hash(analytics.Described(app)), nil
+}
+
+func (s *Stack) describe(ctx context.Context) (*types.ApplicationDetail, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := s.application.DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
+	if err != nil {
+		return nil, fmt.Errorf("describe application %s: %w", s.Outputs.ApplicationName, err)
+	}
+	return out.ApplicationDetail, nil
+}
+
+// SetQuery tells the application, which is to be stopped, to run Flink SQL from its next start on; its JAR's own where it is
+// empty. All else that it is told stays. It needs kinesisanalytics:DescribeApplication and kinesisanalytics:UpdateApplication.
+func (s *Stack) SetQuery(ctx context.Context, sql string) error {
+	app, err := s.describe(ctx)
+	if err != nil {
+		return err
+	}
+	described := analytics.Described(app)
+	var set *types.PropertyGroup
+	want := ""
+	if sql != "" {
+		group, err := analytics.Properties(sql)
+		if err != nil {
+			return err
+		}
+		set, want = &group, analytics.Hash([]types.PropertyGroup{group})
+	}
+	if analytics.Hash(described) == want {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err = s.application.UpdateApplication(ctx, &kinesisanalyticsv2.UpdateApplicationInput{
+		ApplicationName:             &s.Outputs.ApplicationName,
+		CurrentApplicationVersionId: app.ApplicationVersionId,
+		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{
+			EnvironmentPropertyUpdates: &types.EnvironmentPropertyUpdates{PropertyGroups: analytics.Groups(described, set)},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("tell application %s its query: %w", s.Outputs.ApplicationName, err)
+	}
+	return nil
+}
+
+// LatestSnapshot gives the name of the application's newest snapshot, empty where it has none. It needs
+// kinesisanalytics:ListApplicationSnapshots.
+func (s *Stack) LatestSnapshot(ctx context.Context) (name string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var newest time.Time
+	pages := kinesisanalyticsv2.NewListApplicationSnapshotsPaginator(s.application, &kinesisanalyticsv2.ListApplicationSnapshotsInput{ApplicationName: &s.Outputs.ApplicationName})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", fmt.Errorf("list the snapshots of application %s: %w", s.Outputs.ApplicationName, err)
+		}
+		for _, snapshot := range page.SnapshotSummaries {
+			if at := aws.ToTime(snapshot.SnapshotCreationTimestamp); snapshot.SnapshotStatus == types.SnapshotStatusReady && !at.Before(newest) {
+				name, newest = aws.ToString(snapshot.SnapshotName), at
+			}
+		}
+	}
+	return name, nil
+}
+
+// FirstRows reads up to a number of the rows that were delivered from a moment on, by S3's clock, in the order of their objects.
+func (s *Stack) FirstRows(ctx context.Context, output row.Schema, since time.Time, most int) (rows [][]row.Field, err error) {
+	in := bucket.NewS3(s.S3, s.Outputs.BucketName)
+	since = since.Truncate(time.Second)
+	// Objects are named for the hour in which the first of their rows arrived, by Firehose's clock.
+	objects, _, err := in.ListAfter(ctx, s.Outputs.DataPrefix, s.Outputs.DataPrefix+since.UTC().Add(-time.Hour).Format("2006/01/02/15"))
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(objects, func(a, b bucket.Object) int { return a.LastModified.Compare(b.LastModified) })
+	for _, object := range objects {
+		if object.LastModified.Before(since) {
+			continue
+		}
+		data, err := in.Read(ctx, object)
+		if err != nil {
+			return nil, err
+		}
+		more, err := rowsOf(data, output, most-len(rows))
+		if err != nil {
+			return nil, fmt.Errorf("read %s/%s: %w", in.Name(), object.Key, err)
+		}
+		if rows = append(rows, more...); len(rows) >= most {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// rowsOf reads the first rows of an object, gzip or not as its first bytes tell.
+func rowsOf(data []byte, output row.Schema, most int) (rows [][]row.Field, err error) {
+	var in io.Reader = bytes.NewReader(data)
+	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		if in, err = gzip.NewReader(in); err != nil {
+			return nil, err
+		}
+	}
+	for reader := bufio.NewReader(in); len(rows) < most; {
+		line, err := reader.ReadBytes('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return rows, nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		fields := make([]row.Field, len(output))
+		if _, err := output.AppendFields(nil, fields, bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+			return nil, err
+		}
+		rows = append(rows, fields)
+	}
+	return rows, nil
+}
