@@ -167,10 +167,10 @@ var values = map[string][]string{
 // transform, for the tests that follow.
 var shapes = []map[string]string{
 	{"OutputFormat": "JSON", "Compression": "GZIP", "Transform": "none", "Aggregation": "kpl"},
-	{"OutputFormat": "JSON", "Compression": "none", "Transform": "JSON", "Aggregation": "none"},
+	{"OutputFormat": "JSON", "Compression": "GZIP", "Transform": "JSON", "Aggregation": "none"},
 	{"OutputFormat": "CSV", "Compression": "GZIP", "Transform": "CSV", "Aggregation": "none"},
 	{"OutputFormat": "JSON", "Compression": "none", "Transform": "CSV", "Aggregation": "kpl"},
-	{"OutputFormat": "CSV", "Compression": "GZIP", "Transform": "JSON", "Aggregation": "kpl"},
+	{"OutputFormat": "CSV", "Compression": "none", "Transform": "JSON", "Aggregation": "kpl"},
 }
 
 func TestEveryTwoValuesMeet(t *testing.T) {
