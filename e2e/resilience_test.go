@@ -541,9 +541,18 @@ func verifierKilled(t *testing.T, r *rig) {
 	}
 }
 
-// verifiersAtOnce has several verifiers judge at once, while rows arrive: one replaces the state, all are right, and what they leave
-// behind counts nothing twice, which the verdict in the end tells.
+// verifiersAtOnce has several verifiers judge at once, while rows arrive, of which some stand there twice: one replaces the state, all
+// are right, and what they leave behind counts nothing twice that stands there once, which the verdict in the end tells.
 func verifiersAtOnce(t *testing.T, r *rig) {
+	var twice atomic.Bool
+	r.Deliveries().SetHooks(firehose.Hooks{Write: func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
+		if err := put(o); err != nil || o.Stream != r.Outputs.DeliveryStreamName || twice.Swap(true) {
+			return err
+		}
+		o.Key += "-again"
+		return put(o)
+	}})
+	defer r.Deliveries().SetHooks(firehose.Hooks{})
 	produce(t, r.Stack, time.Now(), 400)
 	for range 3 {
 		time.Sleep(1100 * time.Millisecond) // for the bucket's clock to go on
@@ -560,6 +569,7 @@ func verifiersAtOnce(t *testing.T, r *rig) {
 		}
 		judging.Wait()
 	}
+	await(t, "an object is written twice", twice.Load)
 }
 
 // objectLost has an object lost that Firehose has answered for: nothing but the verdict can tell.
@@ -615,8 +625,9 @@ func verdictIsRight(t *testing.T, r *rig) {
 	if dropped := r.dropped.Load(); own.Lost > dropped || own.Lost < dropped-10 || own.Missing > dropped || own.Missing < dropped-10 || len(judged.Samples[proof.Missing]) == 0 {
 		t.Errorf("%d rows were lost on purpose, and by the own count %+v", dropped, own)
 	}
-	if own.Doubled == 0 || own.Duplicated > own.Doubled {
-		t.Errorf("the job was killed and answers were lost: want doubles, and no more duplicates in the verdict than those, got %+v", own)
+	// A double of a record of unknown outcome, or of a crashed tick, is allowed for: those of acknowledged records are the duplicates.
+	if own.Duplicated == 0 || own.Duplicated > own.Doubled {
+		t.Errorf("the job was killed, answers were lost and an object was written twice: want duplicates, and no more than doubles, got %+v", own)
 	}
 	if judged.Verdict != proof.NotProven {
 		t.Errorf("the verdict is %s", judged.Verdict)
