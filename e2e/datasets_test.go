@@ -60,7 +60,7 @@ WHERE COL6 > 1000 OR COL6 IS NULL;
 			file: "ventas.csv",
 			edit: func(schema string) string { return strings.Replace(schema, `"type": "REAL"`, `"type": "DECIMAL(8,2)"`, 1) },
 			sql: `-- Sales of some size, by shop.
-CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" ("fecha" DATE, "producto" VARCHAR(64), "importe" DOUBLE, "unidades" INTEGER);
+CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" ("fecha" DATE, "articulo" VARCHAR(64), "importe" DOUBLE, "unidades" INTEGER);
 CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"
 SELECT STREAM "COL0", "COL2", CAST("COL3" AS DOUBLE), "COL4"
 FROM "SOURCE_SQL_STREAM_001"

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -230,6 +232,74 @@ func TestDiscoverWrite(t *testing.T) {
 	}
 }
 
+// TestDiscoverSamples: the file that was sampled becomes the schema's samples, or nothing is written.
+func TestDiscoverSamples(t *testing.T) {
+	schema, _ := withPipeline(t)
+	dir := filepath.Dir(schema)
+	file := func(name string) string {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	zipped := func(text string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, err := w.Write([]byte(text))
+		if err = errors.Join(err, w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	good := strings.Repeat(visits[:strings.LastIndex(visits, "{")], 10)
+	const other = "pipeline.sql does not fit it"
+	for _, test := range []struct {
+		name, input, stdout, stderr string
+		args                        []string
+		status                      int
+		samples                     string // the file that the schema names then
+	}{
+		{name: "visits.jsonl", input: good, args: []string{"--replace"}, stderr: other, stdout: "is written, and its samples", samples: "visits.jsonl"},
+		{name: "visits.jsonl", input: good, stdout: "says this already", samples: "visits.jsonl"},
+		{name: "visits.jsonl", input: good + good, stderr: other, stdout: "is written, and its samples", samples: "visits.jsonl"},
+		{name: "visits 2.data", input: good, stderr: other, stdout: "is written, and its samples", samples: "samples.jsonl"},
+		{name: "visits.jsonl", input: visits + good, status: exitFault, stderr: "samples visits.jsonl: line 3: not JSON", samples: "samples.jsonl"},
+		{name: "large.jsonl", input: strings.Repeat(good, 1000), status: exitFault, stderr: "more than the 1048576 bytes", samples: "samples.jsonl"},
+		{name: "orders.csv.gz", input: zipped(orders), args: []string{"--replace"}, stderr: other, stdout: "is written, and its samples", samples: "orders.csv"},
+	} {
+		if err := os.WriteFile(test.name, []byte(test.input), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := discoverWith(t, append(test.args, "--write", "--samples", "--file", test.name)...)
+		if status != test.status || !strings.Contains(stdout, test.stdout) || !strings.Contains(stderr, test.stderr) {
+			t.Errorf("%s: got status %d, %q, want %d, %q\n%s", test.name, status, stderr, test.status, test.stderr, stdout)
+		}
+		p, err := pipeline.Read(os.DirFS(dir))
+		if err != nil || p.Schema.Samples != test.samples || string(p.Samples) != file(test.samples) {
+			t.Fatalf("%s: %v; the schema names %s, want %s", test.name, err, p.Schema.Samples, test.samples)
+		}
+		if want := strings.Contains(file("schema.json"), "fake"); want {
+			t.Errorf("%s: the schema has fake values, too: %s", test.name, file("schema.json"))
+		}
+	}
+	if got := file("orders.csv"); got != orders {
+		t.Errorf("the samples are %q", got)
+	}
+
+	// A build goes by `sql translate`, and finds what is at fault.
+	if err := os.WriteFile(filepath.Join(dir, "orders.csv"), []byte(orders+"4;x;y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"samples orders.csv: line 5: wrong number of columns", "schema.json names the samples orders.csv, which are not there"} {
+		var stdout, stderr bytes.Buffer
+		if status := Run(t.Context(), []string{"sql", "translate", filepath.Join(dir, "pipeline.sql")}, &stdout, &stderr); status != exitUsage || !strings.Contains(stderr.String(), want) {
+			t.Errorf("sql translate: got status %d, %q, want %q", status, stderr.String(), want)
+		}
+		_ = os.Remove(filepath.Join(dir, "orders.csv"))
+	}
+}
+
 func TestDiscoverUsage(t *testing.T) {
 	withPipeline(t)
 	for name, value := range map[string]string{
@@ -256,6 +326,8 @@ func TestDiscoverUsage(t *testing.T) {
 		"--seconds 0":                         "--seconds is 0",
 		"--from middle":                       "--from",
 		"--file input --replace":              "--replace goes with --write",
+		"--file input --samples":              "--samples goes with --write and --file",
+		"--stream s --write --samples":        "--samples goes with --write and --file",
 		"--file input --delimiter ab":         "--delimiter is",
 		"--file input --delimiter a":          "--delimiter is",
 		"--file input --schema none":          "none",

@@ -62,7 +62,7 @@ func sourceRelation(schema pipeline.Schema) *relation {
 		}
 	}
 	for _, c := range schema.Columns {
-		r.columns = append(r.columns, relColumn{c.Alias, ofSchema(c.Type)})
+		r.columns = append(r.columns, relColumn{c.Alias, ofSchema(c)})
 		delete(r.hidden, c.Alias)
 	}
 	return r

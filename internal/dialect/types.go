@@ -129,10 +129,16 @@ func (t sqlType) textLength() int {
 }
 
 // ofSchema is the type that a column of schema.json has in the source's view.
-func ofSchema(t pipeline.Type) sqlType {
+func ofSchema(c pipeline.Column) sqlType {
+	t := c.Type
 	k := map[pipeline.Kind]kind{pipeline.Integer: integer, pipeline.BigInt: bigInt, pipeline.Real: float, pipeline.Double: double,
-		pipeline.Timestamp: timestamp, pipeline.Char: char, pipeline.VarChar: varChar, pipeline.Boolean: boolean}[t.Kind]
-	return sqlType{kind: k, length: t.Length}
+		pipeline.Timestamp: timestamp, pipeline.Char: char, pipeline.VarChar: varChar, pipeline.Boolean: boolean,
+		pipeline.Decimal: decimal, pipeline.Date: date}[t.Kind]
+	typ := sqlType{k, t.Length, t.Scale}
+	if p, err := pipeline.ParsePattern(c.Pattern); err == nil && k == timestamp {
+		typ.length = p.Digits()
+	}
+	return typ
 }
 
 // legacyType is what the legacy dialect means by a type.

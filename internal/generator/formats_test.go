@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -408,6 +410,89 @@ func TestGoldenSamples(t *testing.T) {
 	const want = `["3,z\n","4,\"w\"\n5\n5,v\n","2,y\n","5,v\n3,z,0\n","2,y\n","1x,x\n","1,x\n","2147483648,x\n","2,y\n","3,zx\n1,x\n","1,x\n","2,\"y\n","5,v\n","1\",x\n4,\"w\"\n","5,v\n","1,x\n2,y\r\n","4,\"w\"\n","4,\"w\"\n3\ufffd,z\n4,\"w\"\n","3,z\n","3,z\n\n4,\"w\"\n","2,y\n","","2,y\n","5,v\n3\n5,v\n"]`
 	if string(data) != want {
 		t.Errorf("got %s, want %s", data, want)
+	}
+}
+
+// A formatGolden is a schema with records of it, good ones and poisoned. Data and rejects are in base64.
+type formatGolden struct {
+	Schema  json.RawMessage `json:"schema"`
+	Samples string          `json:"samples,omitempty"`
+	Records []formatRecord  `json:"records"`
+}
+
+type formatRecord struct {
+	Fault  generator.Fault `json:"fault,omitempty"`
+	Reason string          `json:"reason,omitempty"`
+	Record []byte          `json:"record"`
+	Reject []byte          `json:"reject,omitempty"`
+}
+
+// TestGoldenFormats pins the bytes of records in other formats. The analytics application's PoisonTest reads the file, too, and
+// finds that each has the reject that is said here, and no other. If it fails, see TestGolden.
+func TestGoldenFormats(t *testing.T) {
+	t.Parallel()
+	const columns = `{"name":"i","alias":"I","type":"INTEGER","nullable":true%[1]s},{"name":"b","alias":"B","type":"BIGINT"%[2]s},
+		{"name":"f","alias":"F","type":"REAL"%[3]s},{"name":"d","alias":"D","type":"DOUBLE"%[3]s},{"name":"m","alias":"M","type":"DECIMAL(6,2)"%[4]s},
+		{"name":"t","alias":"T","type":"TIMESTAMP","pattern":"dd/MM/yyyy HH:mm:ss"%[5]s},{"name":"day","alias":"DAY","type":"DATE"%[5]s},
+		{"name":"o","alias":"O","type":"BOOLEAN"%[6]s},{"name":"c","alias":"C","type":"CHAR(3)"%[7]s},{"name":"v","alias":"V","type":"VARCHAR(20)"%[8]s}`
+	fakes := fmt.Sprintf(columns, `,"fake":{"integers":[[0,9]]}`, `,"fake":{"integers":[[-5,5]]}`, `,"fake":{"prefix":"1.","integers":[[0,9]]}`,
+		`,"fake":{"prefix":"-12.","integers":[[0,99]],"width":2}`, `,"fake":{"time":"planned"}`, `,"fake":{"text":"true"}`, `,"fake":{"text":"née"}`, `,"fake":{"text":"a;\"b\", c"}`)
+	none := fmt.Sprintf(columns, "", "", "", "", "", "", "", "")
+	nested := strings.NewReplacer(`"alias":"B"`, `"alias":"B","path":"$.deep.b"`, `"alias":"V"`, `"alias":"V","path":"$.deep['the v']"`)
+	for name, test := range map[string]struct{ format, columns, samples string }{
+		"csv":  {format: `{"delimiter":";","decimal":",","newline":"\r\n","header":true,"nulls":["","x"]}`, columns: fakes},
+		"json": {format: `{"type":"json"}`, columns: nested.Replace(fakes)},
+		"csv-samples": {format: `{"delimiter":"|","quote":"'","multiline":true,"nulls":["\\N"]}`, columns: none,
+			samples: "\\N|7|1.5|2e3|12.50|01/02/2026 03:04:05|2026-02-01|TRUE|a b|'two\nlines, it''s'\n'1'|'-1'|0|'0'|0|'01/02/2026 03:04:05'|'2026-02-01'|'false'|'a|b'|''"},
+		"json-samples": {format: `{"type":"json"}`, columns: nested.Replace(none),
+			samples: "{\n \"b\": 1, \"f\": 1, \"d\": -0.5, \"m\": 3.25,\n \"t\": \"01/02/2026 03:04:05\", \"day\": \"2026-02-01\", \"o\": false, \"c\": 123,\n" +
+				" \"deep\": {\"b\": 9, \"the v\": [1, {\"x\": \" y\"}]}}\n" +
+				`[{"i":null,"deep":{"the v":"é\u00e9","b":-3},"f":1e2,"d":1E-3,"m":0,"t":"01/02/2026 03:04:05","day":"2026-02-01","o":true,"c":"\"\\\n"}]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			named := ""
+			if test.samples != "" {
+				named = `"samples":"samples.txt",`
+			}
+			text := fmt.Sprintf(`{"source":"S",%s"format":%s,"columns":[%s]}`, named, test.format, test.columns)
+			p := &pipeline.Pipeline{Schema: parseSchema(t, text)}
+			if named != "" {
+				p.Samples = []byte(test.samples)
+			}
+			g, err := generator.New(p, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tick := generator.Tick{Time: tickTime, Records: 4 * len(g.Faults()), Spread: 20 * time.Second, Poison: 3 * len(g.Faults())}
+			checkRecords(t, g, p.Schema, tick)
+			golden := formatGolden{Schema: json.RawMessage(text), Samples: test.samples}
+			rejects := map[int][]byte{}
+			for i, row := range g.Rejects(tick, 0, tick.Records-1) {
+				rejects[i] = slices.Clone(row)
+			}
+			for i := range tick.Records {
+				fault := g.FaultOf(tick, i)
+				golden.Records = append(golden.Records, formatRecord{fault, fault.Reason(), g.Append([]byte{}, tick, i), rejects[i]})
+			}
+			got, err := json.MarshalIndent(golden, "", " ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", fmt.Sprintf("v%d-format-%s.json", generator.Version, name))
+			if *update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", file, diff)
+			}
+		})
 	}
 }
 

@@ -74,10 +74,9 @@ func ReadConfig(environment map[string]string, p *pipeline.Pipeline) (Config, er
 		faults = append(faults, fmt.Errorf("AGGREGATION is %q, want %s or %s", c.Aggregation, NoAggregation, ledger.KPL))
 	}
 	g, err := generator.New(p, c.Seed)
-	if err == nil {
-		_, err = g.KeyOf(c.PartitionKey)
-	}
 	if err != nil {
+		faults = append(faults, err)
+	} else if _, err := g.KeyOf(c.PartitionKey); err != nil {
 		faults = append(faults, fmt.Errorf("PARTITION_KEY: %w", err))
 	}
 	if err := errors.Join(faults...); err != nil {

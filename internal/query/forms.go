@@ -205,7 +205,7 @@ var forms = map[string]form{
 	"TRY_CAST(DATE AS TEXT)":           {text, "%[1]s"},
 	"TRY_CAST(TIMESTAMP AS DATE)":      {pipeline.Date, "f_date(%[1]s)"},
 	"TRY_CAST(TIMESTAMP(n) AS DATE)":   {pipeline.Date, "f_date(%[1]s)"},
-	"TRY_CAST(DECIMAL(p,s) AS DOUBLE)": {pipeline.Double, "CAST(%[1]s AS REAL)"},
+	"TRY_CAST(DECIMAL(p,s) AS DOUBLE)": {pipeline.Double, "f_decimal_double(%[1]s)"},
 
 	"EXTRACT(YEAR)":                      {pipeline.BigInt, "f_extract(%[1]s, 0, 4)"},
 	"EXTRACT(MONTH)":                     {pipeline.BigInt, "f_extract(%[1]s, 5, 7)"},

@@ -195,6 +195,8 @@ var functions = []function{
 		}
 		return a, nil
 	}),
+	// SQLite's own CAST is not the nearest DOUBLE of so many digits.
+	one("f_decimal_double", func(a string) (driver.Value, error) { return strconv.ParseFloat(a, 64) }),
 	one("f_decimal", func(a string) (driver.Value, error) { return decimalKey(a), nil }),
 	{"f_format", 2, func(a []driver.Value) (driver.Value, error) {
 		time := a[0].(string)

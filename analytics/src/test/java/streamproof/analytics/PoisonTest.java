@@ -9,8 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.types.Row;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -42,5 +44,38 @@ class PoisonTest {
         }
         assertEquals(List.of(want.required("reason").asText()), reasons);
         assertTrue(lines.size() <= 3, "the record has more than two good lines");
+    }
+
+    static Stream<Path> formats() throws IOException {
+        return Files.list(GOLDEN.getParent()).filter(file -> file.getFileName().toString().startsWith("v1-format-"));
+    }
+
+    /** And so it is in other formats: of each record, the reject that the producer says and no other, byte for byte. */
+    @ParameterizedTest
+    @MethodSource("formats")
+    void isRejectedInItsFormat(Path file) throws Exception {
+        JsonNode golden = new ObjectMapper().readTree(file.toFile());
+        RecordParser parser = Schema.parse(golden.required("schema").toString()).parser();
+        for (JsonNode want : golden.required("records")) {
+            byte[] record = want.required("record").binaryValue();
+            List<String> rejects = new ArrayList<>();
+            parser.parse(record, new RecordParser.Sink() {
+                @Override
+                public void row(Row row) {}
+
+                @Override
+                public void reject(byte[] data, String reason, String column) {
+                    rejects.add(reason + ": " + new String(data, ISO_8859_1));
+                }
+            });
+            List<String> owed = want.has("reason")
+                    ? List.of(want.get("reason").asText() + ": " + new String(bytes(want.path("reject")), ISO_8859_1))
+                    : List.of();
+            assertEquals(owed, rejects, () -> want.path("fault").asText() + " in " + new String(record, ISO_8859_1));
+        }
+    }
+
+    private static byte[] bytes(JsonNode base64) throws IOException {
+        return base64.isMissingNode() ? new byte[0] : base64.binaryValue();
     }
 }
