@@ -58,7 +58,9 @@ WHERE COL6 > 1000 OR COL6 IS NULL;
 		},
 		"ventas": {
 			file: "ventas.csv",
-			edit: func(schema string) string { return strings.Replace(schema, `"type": "REAL"`, `"type": "DECIMAL(8,2)"`, 1) },
+			edit: func(schema string) string {
+				return strings.Replace(schema, `"type": "REAL"`, `"type": "DECIMAL(8,2)"`, 1)
+			},
 			sql: `-- Sales of some size, by shop.
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" ("fecha" DATE, "articulo" VARCHAR(64), "importe" DOUBLE, "unidades" INTEGER);
 CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"
