@@ -412,6 +412,9 @@ func (c *change) setCurrent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if at.IsZero() {
+		at = time.Now().UTC() // an answer without a Date, which S3 does not give
+	}
 	c.set, c.setAt, c.ahead = next, at.Truncate(time.Second), time.Until(at)
 	return nil
 }
