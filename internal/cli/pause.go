@@ -121,6 +121,8 @@ func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *l
 		return nil, err
 	}
 	switch {
+	case left == "" && o.Report == nil:
+		o.did("Nothing is on its way: no tick was produced yet.")
 	case left == "":
 		o.did("Nothing is on its way: %s", o.Report.LastLine())
 	case c.Force:
@@ -162,7 +164,8 @@ func (e *notQuietError) Error() string {
 }
 
 // awaitQuiet has the verifier judge until nothing is on its way and the schedule's last tick cannot come any more, or the
-// limit is over: then it says what still is. It always looks once after the schedule is quiet.
+// limit is over: then it says what still is. It always looks once after the schedule is quiet. There is no report where no
+// tick was ever produced.
 func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, quiet time.Time, limit time.Duration) (r *report.Report, left string, err error) {
 	st := p.begin("wait until nothing is on its way")
 	defer func() { st.end(err) }()
@@ -178,6 +181,15 @@ func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, 
 			return nil, "", err
 		}
 		left = onTheWay(r, open, c.Force)
+		if r.Verdict == proof.Undecided && open == 0 {
+			produced, err := s.HasTicks(ctx)
+			if err != nil {
+				return nil, "", err
+			}
+			if !produced {
+				r, left = nil, ""
+			}
+		}
 		if looked.After(quiet) && (left == "" || looked.After(deadline)) {
 			return r, left, nil
 		}
