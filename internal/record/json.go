@@ -141,21 +141,22 @@ func skipSpace(text []byte, at int) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// readablePart is how much of a text is UTF-8 before its first NUL, which JSON never has.
+// readablePart is how much of a text is UTF-8 before its first NUL, which JSON never has. It looks no further than that: many
+// broken lines must not cost a look at all the rest of the record each.
 func readablePart(text []byte) int {
-	if end := bytes.IndexByte(text, 0); end >= 0 {
-		text = text[:end]
-	}
-	if utf8.Valid(text) {
-		return len(text)
-	}
-	for at := 0; ; {
+	at := 0
+	for at < len(text) && text[at] != 0 {
+		if text[at] < utf8.RuneSelf {
+			at++
+			continue
+		}
 		c, size := utf8.DecodeRune(text[at:])
 		if c == utf8.RuneError && size == 1 {
-			return at
+			break
 		}
 		at += size
 	}
+	return at
 }
 
 // value reads the value that a text begins with, and gives its size, or 0 where it is broken. Cut says that the text goes on with

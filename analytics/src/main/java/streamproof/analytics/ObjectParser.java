@@ -2,9 +2,6 @@ package streamproof.analytics;
 
 import java.io.IOException;
 import java.io.Serializable;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -123,7 +120,7 @@ final class ObjectParser implements RecordParser {
             }
             sink.reject(
                     Arrays.copyOfRange(record, broken, end),
-                    utf8(record, broken, end) == end ? "not JSON" : "invalid UTF-8",
+                    isUtf8(record, broken, end) ? "not JSON" : "invalid UTF-8",
                     null);
             array = false;
             at = end;
@@ -158,32 +155,54 @@ final class ObjectParser implements RecordParser {
         return c == ' ' || c == '\t' || c == '\n' || c == '\r';
     }
 
-    /** Where UTF-8 ends that begins at {@code start}, or its first NUL is, which would have the parser guess another encoding. */
+    /**
+     * Where UTF-8 ends that begins at {@code start}, or its first NUL is, which would have the parser guess another encoding. It
+     * looks no further than that: many broken lines must not cost a look at all the rest of the record each.
+     */
     private static int readable(byte[] record, int start) {
-        int end = start;
-        while (end < record.length && record[end] != 0) {
-            end++;
+        int at = start;
+        while (at < record.length && record[at] != 0) {
+            int size = character(record, at, record.length);
+            if (size == 0) {
+                break;
+            }
+            at += size;
         }
-        return utf8(record, start, end);
+        return at;
     }
 
-    /** Where the bytes up to {@code end} are not UTF-8 any more. */
-    private static int utf8(byte[] record, int start, int end) {
-        int at = start;
-        while (at < end && record[at] >= 0) {
-            at++;
+    private static boolean isUtf8(byte[] record, int start, int end) {
+        for (int at = start; at < end; ) {
+            int size = character(record, at, end);
+            if (size == 0) {
+                return false;
+            }
+            at += size;
         }
-        if (at == end) {
-            return end;
+        return true;
+    }
+
+    /** How many bytes the character has that begins at {@code at}, 0 if none does: table 3-7 of the Unicode Standard. */
+    private static int character(byte[] text, int at, int end) {
+        int first = text[at] & 0xff;
+        if (first < 0x80) {
+            return 1;
         }
-        CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
-        ByteBuffer bytes = ByteBuffer.wrap(record, at, end - at);
-        try {
-            decoder.decode(bytes);
-            return end;
-        } catch (CharacterCodingException e) {
-            return bytes.position(); // of what is malformed
+        int size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+        if (size == 0 || at + size > end) {
+            return 0;
         }
+        int second = text[at + 1] & 0xff;
+        if (second < (first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80)
+                || second > (first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf)) {
+            return 0;
+        }
+        for (int i = at + 2; i < at + size; i++) {
+            if ((text[i] & 0xc0) != 0x80) {
+                return 0;
+            }
+        }
+        return size;
     }
 
     /**
