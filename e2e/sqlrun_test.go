@@ -251,15 +251,17 @@ func replaceInJAR(t *testing.T, jar, name, text string) {
 	}
 	w := zip.NewWriter(out)
 	for _, f := range in.File {
-		if f.Name != name {
-			if err := w.Copy(f); err != nil {
-				t.Fatal(err)
+		var err error
+		switch {
+		case strings.HasSuffix(f.Name, "/"):
+			_, err = w.Create(f.Name)
+		case f.Name != name:
+			err = w.Copy(f)
+		default:
+			var entry io.Writer
+			if entry, err = w.Create(name); err == nil {
+				_, err = io.WriteString(entry, text)
 			}
-			continue
-		}
-		entry, err := w.Create(name)
-		if err == nil {
-			_, err = io.WriteString(entry, text)
 		}
 		if err != nil {
 			t.Fatal(err)
