@@ -16,6 +16,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
+	"streamproof/internal/local/runner"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
 	"streamproof/internal/report"
@@ -626,10 +627,17 @@ type jobWatch struct {
 	failures int       // deaths of a JVM, before
 	lastAt   time.Time // of the last failure that was seen
 	seen     int
+	why      []string // what was said of them, each once
 }
 
-// mostFailures is how many failures of a job are one too many: what fails once may run when Flink has started it again.
-const mostFailures = 2
+const (
+	// mostFailures is how many failures of a job are one too many: what fails once may run when Flink has started it again.
+	mostFailures = 2
+	// mostPatience is how many there may be until one of them says more than echo.
+	mostPatience = 6
+	// echo is what the source says when the query has failed in the same task a moment before.
+	echo = "java.util.concurrent.RejectedExecutionException"
+)
 
 func (c *change) watch() (*jobWatch, error) {
 	w := &jobWatch{stack: c.stack, here: c.here}
@@ -657,14 +665,26 @@ func (w *jobWatch) again(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return w.look(job)
+}
+
+func (w *jobWatch) look(job runner.Status) error {
 	if job.LastErrorAt != nil && job.LastErrorAt.After(w.lastAt) {
 		w.lastAt = *job.LastErrorAt
 		w.seen++
+		why := strings.TrimPrefix(job.LastError, "the job is RESTARTING: ")
+		if !strings.HasPrefix(why, echo) && !slices.Contains(w.why, why) {
+			w.why = append(w.why, why)
+		}
 	}
-	if w.seen >= mostFailures || job.Failures-w.failures >= mostFailures {
-		return fmt.Errorf("the job fails again and again: %s", strings.TrimPrefix(job.LastError, "the job is RESTARTING: "))
+	seen := max(w.seen, job.Failures-w.failures)
+	switch {
+	case seen < mostFailures, len(w.why) == 0 && seen < mostPatience:
+		return nil
+	case len(w.why) == 0:
+		w.why = append(w.why, job.LastError)
 	}
-	return nil
+	return fmt.Errorf("the job fails again and again: %s", strings.Join(w.why, "; and: "))
 }
 
 // awaitSteady returns when every task of the job runs.
