@@ -157,7 +157,7 @@ func beginChange(ctx context.Context, s *stack.Stack, here *local.Stack, name st
 	if ch.current, ch.old, err = currentPipeline(ctx, s); err != nil {
 		return nil, err
 	}
-	if ch.new, err = pipeline.Parse(ch.old.SchemaJSON, text); err != nil {
+	if ch.new, err = pipeline.ParseWithSamples(ch.old.SchemaJSON, text, ch.old.Samples); err != nil {
 		return nil, &usageError{strings.ReplaceAll(err.Error(), dialect.FileName, name)}
 	}
 	ch.result.Pipeline, ch.result.Previous = ch.current.Pipeline, ch.current.Pipeline
