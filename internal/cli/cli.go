@@ -66,12 +66,7 @@ func (e *usageError) Error() string { return e.problem }
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	e := &env{stdout: stdout, stderr: stderr, grammar: &grammar{}}
 	helped := false
-	parser, err := kong.New(e.grammar,
-		kong.Name("streamproof"),
-		kong.Description("Produces, analyses and delivers a stream, and proves that every row arrived exactly as often as it is owed.\n\n"+
-			"Without --stack, all but up, demo and down speak to the local stack that `up` started; with it, to that stack on AWS.\n\n"+
-			"Exit status: 0 done or PROVEN, 1 NOT PROVEN, 2 wrong usage or configuration, 3 UNDECIDED or not done."),
-		kong.Vars{"defaultSchema": defaultSchema},
+	parser, err := newParser(e.grammar,
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -91,6 +86,16 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return e.report(&usageError{fmt.Sprintf("%v: see `streamproof --help`", err)})
 	}
 	return e.report(parsed.Run())
+}
+
+func newParser(g *grammar, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(g, append([]kong.Option{
+		kong.Name("streamproof"),
+		kong.Description("Produces, analyses and delivers a stream, and proves that every row arrived exactly as often as it is owed.\n\n" +
+			"Without --stack, all but up, demo and down speak to the local stack that `up` started; with it, to that stack on AWS.\n\n" +
+			"Exit status: 0 done or PROVEN, 1 NOT PROVEN, 2 wrong usage or configuration, 3 UNDECIDED or not done."),
+		kong.Vars{"defaultSchema": defaultSchema},
+	}, options...)...)
 }
 
 // report prints an error in one line, with the end of the log where there is one, and returns the exit status.

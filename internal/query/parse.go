@@ -55,6 +55,8 @@ func Compile(p *pipeline.Pipeline) (*Query, error) {
 				into = s
 				continue
 			}
+		case *dialect.CreateView:
+			return nil, fault(s.Start(), "the judge knows one CREATE TABLE and one INSERT only, and no view, which windows and streams in between need")
 		case *dialect.Opaque:
 			return nil, notKnown(s.Err)
 		}

@@ -185,3 +185,27 @@ func TestLegacyDialectIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestExercise: the SQL of the exercise, in the dialect of the closed service, is the query of pipeline.sql.
+func TestExercise(t *testing.T) {
+	t.Parallel()
+	want, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../docs/analytics.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exercise := *want
+	exercise.SQL = text
+	for _, p := range []*pipeline.Pipeline{want, &exercise} {
+		q, err := query.Compile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := q.Filtered, `SELECT "COL0", "COL3", "COL4", "COL18" FROM "SOURCE_SQL_STREAM_001" WHERE ("COL0" < 3)`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
