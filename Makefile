@@ -95,8 +95,8 @@ java: $(FLINK_PIPELINE)/pipeline.sql
 	$(MVN) package
 
 .PHONY: e2e
-e2e: cli
-	go test -v -count=1 -timeout 30m ./e2e/...
+e2e: build
+	go test -v -count=1 -timeout 45m -parallel 2 ./e2e/...
 
 .PHONY: cli
 cli:

@@ -36,6 +36,7 @@ type dataSet struct {
 // TestDataSets goes with another data set the way that a person goes: the schema is discovered, a query written, the project
 // built, records of the file produced, and what is delivered is proven, and then broken.
 func TestDataSets(t *testing.T) {
+	t.Parallel()
 	sets := map[string]dataSet{
 		"clicks": {
 			file: "clicks.jsonl",

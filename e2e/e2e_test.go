@@ -1,5 +1,8 @@
 // Package e2e tests the whole local stack: the template deployed by SAM to the emulator, which enforces IAM, the real
 // function binaries, the real Flink job, and the verdict over what is then in S3.
+//
+// The tests deploy what `make build` has built, which `make e2e` does first: each has a stack of its own, and they run beside each
+// other, since most of their time goes into waiting.
 package e2e_test
 
 import (
@@ -27,6 +30,7 @@ import (
 
 // TestPipeline is one story, since a stack takes its time to come up: each part goes on where the one before it ended.
 func TestPipeline(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	t.Run("ticks by hand", func(t *testing.T) { ticksByHand(t, s) })
 	t.Run("bad input", func(t *testing.T) { badInput(t, s) })
@@ -80,6 +84,7 @@ func startIn(t *testing.T, root string, parameters map[string]string) *local.Sta
 		StateDir:   filepath.Join(t.TempDir(), "stack"),
 		Port:       local.AnyPort,
 		Parameters: parameters,
+		Prebuilt:   true,
 		Step: func(name string) func(error) {
 			return func(error) { t.Logf("%5.1f s  %s", time.Since(began).Seconds(), name) }
 		},

@@ -51,6 +51,7 @@ import (
 // TestLife takes a stack from its creation over updates to its deletion, with trips on their way all the time: the verdict
 // over its whole life is PROVEN. Beside it others come, fail and go.
 func TestLife(t *testing.T) {
+	t.Parallel()
 	quiet := map[string]string{"ScheduleState": "DISABLED", "BufferIntervalSeconds": "4"}
 	s := startWith(t, quiet)
 	built := filepath.Join("..", ".aws-sam", "local")

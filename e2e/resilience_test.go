@@ -44,6 +44,7 @@ type rig struct {
 // with a count that shares nothing with them: no row is lost but by an object that is lost on purpose, none is accused that
 // should not be, and doubles are counted exactly.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	r := startRig(t)
 	t.Run("outcomes", func(t *testing.T) { everyOutcome(t, r) })
 	t.Run("packed", func(t *testing.T) { packed(t, r) })

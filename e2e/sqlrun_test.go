@@ -96,6 +96,7 @@ func sqlShow(t *testing.T, s *local.Stack) (q shownQuery) {
 
 // TestSQLRun changes the query of a running stack by hand, and in the end by a deploy. The verdict over all of it is PROVEN.
 func TestSQLRun(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	produce(t, s, time.Now(), 300)
 	provenSoFar(t, s)
