@@ -341,7 +341,7 @@ func (c *change) run(ctx context.Context, p *progress, o *sqlRunCmd) (err error)
 		return err
 	}
 	c.idle = app.Status == "READY"
-	if err := step1(p, "publish the query", func() error { return c.book.PublishPipeline(ctx, c.new) }); err != nil {
+	if err := doStep(p, "publish the query", func() error { return c.book.PublishPipeline(ctx, c.new) }); err != nil {
 		return err
 	}
 	defer func() {
@@ -362,14 +362,14 @@ func (c *change) run(ctx context.Context, p *progress, o *sqlRunCmd) (err error)
 		return err
 	}
 	name := s.Outputs.ApplicationName
-	err = step1(p, "tell the application "+name+" its query", func() error {
+	err = doStep(p, "tell the application "+name+" its query", func() error {
 		c.told = true
 		return s.SetQuery(ctx, c.newFlink)
 	})
 	if err != nil {
 		return err
 	}
-	err = step1(p, "start the application "+name, func() error {
+	err = doStep(p, "start the application "+name, func() error {
 		// A query that the judge knows has no state of its own.
 		if _, err := s.StartApplicationFrom(ctx, "", !c.oldJudged || !c.result.Judged); err != nil {
 			return err
@@ -392,8 +392,8 @@ func (c *change) run(ctx context.Context, p *progress, o *sqlRunCmd) (err error)
 	return c.produceAgain(ctx, p)
 }
 
-// step1 is one step.
-func step1(p *progress, name string, do func() error) error {
+// doStep shows what is done as a step.
+func doStep(p *progress, name string, do func() error) error {
 	st := p.begin(name)
 	err := do()
 	st.end(err)
@@ -455,7 +455,7 @@ func (c *change) putBack(ctx context.Context, p *progress, cause error) error {
 // what the new one may have left. What the new one has delivered meanwhile stands in the ledger as what it may have.
 func (c *change) rollBack(ctx context.Context, p *progress, cause error) error {
 	s := c.stack
-	return step1(p, "roll back", func() error {
+	return doStep(p, "roll back", func() error {
 		_, err := s.ForceStopApplication(ctx)
 		if err == nil && c.here != nil {
 			err = awaitStopped(ctx, c.here)
@@ -502,7 +502,7 @@ func (c *change) produceAgain(ctx context.Context, p *progress) error {
 		c.result.did("Schedule %s stays disabled, as it was: `streamproof resume` enables it.", name)
 		return nil
 	}
-	err := step1(p, "enable the schedule "+name, func() error {
+	err := doStep(p, "enable the schedule "+name, func() error {
 		_, err := c.stack.EnableSchedule(ctx, true)
 		return err
 	})
@@ -516,7 +516,7 @@ func (c *change) produceAgain(ctx context.Context, p *progress) error {
 func (c *change) try(ctx context.Context, p *progress, records int) error {
 	tick := time.Now().UTC().Truncate(time.Millisecond)
 	var claimed time.Time
-	err := step1(p, fmt.Sprintf("send a tick of %d records", records), func() error {
+	err := doStep(p, fmt.Sprintf("send a tick of %d records", records), func() error {
 		if _, _, err := c.stack.Produce(ctx, tick, records, 0); err != nil {
 			return err
 		}

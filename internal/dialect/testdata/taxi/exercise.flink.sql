@@ -1,4 +1,4 @@
--- The exercise's analytics: a filter and a projection in real time.
+-- kinesis/analytics.sql del ejercicio 4: un filtro y una proyección en tiempo real.
 CREATE TABLE DESTINATION_SQL_STREAM (
   COL0 INTEGER,
   COL3 INTEGER,
