@@ -526,6 +526,9 @@ func TestSQLRunIsRolledBack(t *testing.T) {
 				if now.Pipeline != before.Pipeline || now.By != before.By || w.sql() != told || w.schedule != "ENABLED" || w.status != "RUNNING" || r.Pipeline != before.Pipeline || r.RolledBack != test.told {
 					t.Errorf("after %v: the ledger says %+v, the schedule is %s, the application %s, the result %+v", w.calls, now, w.schedule, w.status, r)
 				}
+				if all := strings.Join(r.Did, " "); !strings.HasSuffix(all, "Schedule ticks is enabled again.") || test.told != strings.Contains(all, "again, from the snapshot of the pause") {
+					t.Errorf("said %q", r.Did)
+				}
 				if (len(now.Rollbacks) == 1) != test.trial {
 					t.Fatalf("rollbacks are %+v", now.Rollbacks)
 				}
