@@ -178,6 +178,15 @@ func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, 
 			return nil, "", err
 		}
 		left = onTheWay(r, open, c.Force)
+		if r.Verdict == proof.Undecided && left != "" {
+			made, err := s.AnyTick(ctx)
+			if err != nil {
+				return nil, "", err
+			}
+			if !made { // of which there is no verdict
+				left = ""
+			}
+		}
 		if looked.After(quiet) && (left == "" || looked.After(deadline)) {
 			return r, left, nil
 		}

@@ -307,6 +307,9 @@ func (w *world) verify(out *httptest.ResponseRecorder) {
 		r.Counts.Missing += t.Missing
 		r.Ticks = append(r.Ticks, t)
 	}
+	if len(r.Ticks) == 0 {
+		r.Verdict, r.Reasons = proof.Undecided, []string{"there is no ledger"}
+	}
 	w.write(out, r)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
@@ -147,6 +148,18 @@ func (s *Stack) OpenTicks(ctx context.Context) (open int, err error) {
 		}
 	}
 	return open, nil
+}
+
+// AnyTick tells whether a tick was ever claimed.
+func (s *Stack) AnyTick(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	prefix := ledger.TicksPrefix
+	out, err := s.S3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.Outputs.BucketName, Prefix: &prefix, MaxKeys: aws.Int32(1)})
+	if err != nil {
+		return false, fmt.Errorf("list s3://%s/%s: %w", s.Outputs.BucketName, prefix, err)
+	}
+	return len(out.Contents) > 0, nil
 }
 
 // StopApplication stops the application with a snapshot, and returns when it has stopped; asked is false where it did not run.
