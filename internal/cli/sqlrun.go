@@ -442,8 +442,14 @@ func (c *change) putBack(ctx context.Context, p *progress, cause error) error {
 			err = awaitRunning(ctx, c.here)
 		}
 	}
+	if err == nil && c.told {
+		c.result.did("Application %s runs pipeline %.12s again, from the snapshot of the pause.", c.stack.Outputs.ApplicationName, c.current.Pipeline)
+	}
 	if err == nil && c.produced {
-		_, err = c.stack.EnableSchedule(ctx, true)
+		var changed bool
+		if changed, err = c.stack.EnableSchedule(ctx, true); err == nil && changed {
+			c.result.did("Schedule %s is enabled again.", c.stack.Outputs.ProducerSchedule)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%w; and not all of it could be put back as it was, which runs pipeline %.12s: %w: run this again, or `streamproof resume` where only that is left", cause, c.current.Pipeline, err)

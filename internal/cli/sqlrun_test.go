@@ -307,6 +307,9 @@ func (w *world) verify(out *httptest.ResponseRecorder) {
 		r.Counts.Missing += t.Missing
 		r.Ticks = append(r.Ticks, t)
 	}
+	if len(r.Ticks) == 0 {
+		r.Verdict, r.Reasons = proof.Undecided, []string{"there is no ledger"}
+	}
 	w.write(out, r)
 }
 
@@ -525,6 +528,9 @@ func TestSQLRunIsRolledBack(t *testing.T) {
 				now := w.current()
 				if now.Pipeline != before.Pipeline || now.By != before.By || w.sql() != told || w.schedule != "ENABLED" || w.status != "RUNNING" || r.Pipeline != before.Pipeline || r.RolledBack != test.told {
 					t.Errorf("after %v: the ledger says %+v, the schedule is %s, the application %s, the result %+v", w.calls, now, w.schedule, w.status, r)
+				}
+				if all := strings.Join(r.Did, " "); !strings.HasSuffix(all, "Schedule ticks is enabled again.") || test.told != strings.Contains(all, "again, from the snapshot of the pause") {
+					t.Errorf("said %q", r.Did)
 				}
 				if (len(now.Rollbacks) == 1) != test.trial {
 					t.Fatalf("rollbacks are %+v", now.Rollbacks)
