@@ -88,6 +88,7 @@ func restoreHost(upstream, called string) (*httptest.Server, error) {
 		return nil, err
 	}
 	return httptest.NewServer(&httputil.ReverseProxy{
+		Transport: freshConnections(),
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = cmp.Or(r.In.Header.Get(signedHost), called)

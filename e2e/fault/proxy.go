@@ -75,6 +75,7 @@ func StartProxy(upstream string) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{fired: map[string]int{}, next: &httputil.ReverseProxy{
+		Transport: freshConnections(),
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host // what was signed
@@ -88,6 +89,10 @@ func StartProxy(upstream string) (*Proxy, error) {
 	p.URL = p.server.URL
 	return p, nil
 }
+
+// freshConnections takes a new connection for each call: an upstream closes one that was idle for some seconds, and a call that
+// meets that would break off, a fault that nobody ordered.
+func freshConnections() *http.Transport { return &http.Transport{DisableKeepAlives: true} }
 
 // Stop ends the proxy.
 func (p *Proxy) Stop() {
