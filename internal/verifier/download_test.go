@@ -143,7 +143,8 @@ func (s *shelf) Open(ctx context.Context, o bucket.Object) (io.ReadCloser, error
 func TestDownload(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		sizes := rapid.SliceOfN(rapid.SampledFrom([]int64{0, 1, largeObject, largeObject + 1, 1 << 30}), 0, 60).Draw(rt, "sizes")
+		size := rapid.SampledFrom([]int64{0, 1, largeObject, largeObject + 1, 1 << 30})
+		sizes := rapid.OneOf(rapid.SliceOfN(size, 0, 10), rapid.SliceOfN(size, 4*parallelObjects, 80)).Draw(rt, "sizes")
 		stop, cancelled := rapid.IntRange(0, 80).Draw(rt, "stop after"), rapid.Bool().Draw(rt, "by its context")
 		var objects []bucket.Object
 		var want, got []byte
