@@ -4,8 +4,12 @@
 package bucket
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"time"
 )
 
@@ -31,4 +35,16 @@ type Bucket interface {
 	ListAfter(ctx context.Context, prefix, after string) ([]Object, time.Time, error)
 	// Read gives a listed object's bytes. That it has changed since it was listed is an error that wraps ErrRewritten.
 	Read(ctx context.Context, object Object) ([]byte, error)
+	// Open gives them one after the other, for an object that is too large to be held. What Read has as an error may come
+	// after some bytes, in place of io.EOF. It is to be closed, also where it was not read to its end.
+	Open(ctx context.Context, object Object) (io.ReadCloser, error)
+}
+
+// Unzip reads an object's bytes, gzip or not as the first of them tell.
+func Unzip(object io.Reader) (io.Reader, error) {
+	in := bufio.NewReader(object)
+	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return gzip.NewReader(in)
+	}
+	return in, nil
 }

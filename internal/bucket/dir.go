@@ -2,7 +2,9 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -61,4 +63,28 @@ func (d Dir) Read(_ context.Context, object Object) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: got %d bytes of the %d listed", object.Key, len(data), object.Size)
 	}
 	return data, nil
+}
+
+// Open opens the file.
+func (d Dir) Open(_ context.Context, object Object) (io.ReadCloser, error) {
+	in, err := os.Open(filepath.Join(string(d), filepath.FromSlash(object.Key)))
+	if err != nil {
+		return nil, err
+	}
+	return &file{File: in, object: object}, nil
+}
+
+// A file is one that has to be as long as it was listed.
+type file struct {
+	*os.File
+	object Object
+	read   int64
+}
+
+func (f *file) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	if f.read += int64(n); errors.Is(err, io.EOF) && f.read != f.object.Size {
+		err = fmt.Errorf("read %s: got %d bytes of the %d listed", f.object.Key, f.read, f.object.Size)
+	}
+	return n, err
 }

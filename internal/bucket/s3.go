@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,12 +19,21 @@ import (
 type S3 struct {
 	client     *s3.Client
 	downloader *manager.Downloader
+	sequential *manager.Downloader
 	name       string
 }
 
+// sequentialPart is how much a request is for where one part comes after the other: enough for the time between them not to matter.
+const sequentialPart = 16 << 20
+
 // NewS3 makes a Bucket of the S3 bucket with this name.
 func NewS3(client *s3.Client, name string) *S3 {
-	return &S3{client: client, downloader: manager.NewDownloader(client), name: name}
+	return &S3{
+		client:     client,
+		downloader: manager.NewDownloader(client),
+		sequential: manager.NewDownloader(client, func(d *manager.Downloader) { d.Concurrency, d.PartSize = 1, sequentialPart }),
+		name:       name,
+	}
 }
 
 // Name is the bucket's name as a URL.
@@ -71,15 +82,69 @@ func (b *S3) Read(ctx context.Context, object Object) ([]byte, error) {
 		return nil, nil // there is no range of nothing to ask for
 	}
 	buffer := manager.NewWriteAtBuffer(make([]byte, 0, object.Size))
-	n, err := b.downloader.Download(ctx, buffer, &s3.GetObjectInput{Bucket: &b.name, Key: &object.Key, IfMatch: &object.ETag})
+	if err := b.download(ctx, b.downloader, buffer, object); err != nil {
+		return nil, err
+	}
+	return buffer.Bytes(), nil
+}
+
+// Open downloads the object part after part, on the same condition, and no faster than it is read.
+func (b *S3) Open(ctx context.Context, object Object) (io.ReadCloser, error) {
+	if object.Size == 0 {
+		return http.NoBody, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	in, out := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = out.CloseWithError(b.download(ctx, b.sequential, &sequence{out: out}, object)) // which gives no error, and io.EOF for none
+	}()
+	return &download{in, func() { cancel(); _ = in.Close(); <-done }}, nil
+}
+
+func (b *S3) download(ctx context.Context, by *manager.Downloader, to io.WriterAt, object Object) error {
+	n, err := by.Download(ctx, to, &s3.GetObjectInput{Bucket: &b.name, Key: &object.Key, IfMatch: &object.ETag})
 	var apiError smithy.APIError
 	switch {
 	case errors.As(err, &apiError) && apiError.ErrorCode() == "PreconditionFailed":
-		return nil, fmt.Errorf("read %s/%s: %w", b.Name(), object.Key, ErrRewritten)
-	case err != nil:
-		return nil, fmt.Errorf("read %s/%s: %w", b.Name(), object.Key, err)
-	case n != object.Size:
-		return nil, fmt.Errorf("read %s/%s: got %d bytes of the %d listed", b.Name(), object.Key, n, object.Size)
+		err = ErrRewritten
+	case err == nil && n != object.Size:
+		err = fmt.Errorf("got %d bytes of the %d listed", n, object.Size)
 	}
-	return buffer.Bytes(), nil
+	if err != nil {
+		return fmt.Errorf("read %s/%s: %w", b.Name(), object.Key, err)
+	}
+	return nil
+}
+
+// A download is one under way, which ends when it is closed.
+type download struct {
+	io.Reader
+	end func()
+}
+
+func (d *download) Close() error {
+	d.end()
+	return nil
+}
+
+// A sequence hands on what is written from its start to its end. A part that has broken off is written again from its own start:
+// what was handed on of it is left out.
+type sequence struct {
+	out io.Writer
+	at  int64
+}
+
+func (s *sequence) WriteAt(p []byte, at int64) (int, error) {
+	known := s.at - at
+	switch {
+	case known < 0:
+		return 0, fmt.Errorf("the bytes from %d to %d are missing", s.at, at)
+	case known >= int64(len(p)):
+		return len(p), nil // without a write of nothing, which a pipe hands on, too
+	}
+	n, err := s.out.Write(p[known:])
+	s.at += int64(n)
+	return int(known) + n, err
 }

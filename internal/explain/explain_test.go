@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"slices"
 	"strconv"
@@ -77,6 +78,11 @@ func (w *world) List(_ context.Context, prefix string) ([]bucket.Object, time.Ti
 
 func (w *world) Read(_ context.Context, o bucket.Object) ([]byte, error) {
 	return w.objects[o.Key].data, nil
+}
+
+func (w *world) Open(ctx context.Context, o bucket.Object) (io.ReadCloser, error) {
+	data, err := w.Read(ctx, o)
+	return io.NopCloser(bytes.NewReader(data)), err
 }
 
 // stream is one whose shards are filled in the order of sequence numbers.

@@ -3,7 +3,6 @@ package explain
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -52,11 +51,11 @@ func (e *explanation) search(ctx context.Context) error {
 			if counted && (prefix != e.opts.ErrorsPrefix || object.LastModified.Before(since)) {
 				continue
 			}
-			data, err := e.bucket.Read(ctx, object)
+			in, err := e.bucket.Open(ctx, object)
 			if err != nil {
 				return err
 			}
-			err = eachLine(data, func(line []byte, number int64) {
+			err = eachLine(in, func(line []byte, number int64) {
 				at := find{object: object.Key, line: number}
 				switch prefix {
 				case e.opts.DataPrefix:
@@ -68,8 +67,9 @@ func (e *explanation) search(ctx context.Context) error {
 					e.findFailure(line, at)
 				}
 			})
+			_ = in.Close() // it was only read
 			if err != nil {
-				return fmt.Errorf("read %s/%s: %w", e.bucket.Name(), object.Key, err)
+				return fmt.Errorf("search %s/%s: %w", e.bucket.Name(), object.Key, err)
 			}
 		}
 	}
@@ -157,13 +157,10 @@ func (e *explanation) findFailure(line []byte, at find) {
 }
 
 // eachLine hands on the lines of an object, gzip or not as its first bytes tell, with their numbers from 1.
-func eachLine(data []byte, take func(line []byte, number int64)) error {
-	var in io.Reader = bytes.NewReader(data)
-	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
-		var err error
-		if in, err = gzip.NewReader(in); err != nil {
-			return err
-		}
+func eachLine(object io.Reader, take func(line []byte, number int64)) error {
+	in, err := bucket.Unzip(object)
+	if err != nil {
+		return err
 	}
 	reader := bufio.NewReader(in)
 	var line []byte

@@ -19,10 +19,11 @@ func (v *verification) acceptances(ctx context.Context) ([]*ledger.Acceptance, e
 	}
 	var all []*ledger.Acceptance
 	for entry, read := range download(ctx, v.bucket, entries) {
-		if read.err != nil {
-			return nil, read.err
+		data, err := read.whole()
+		if err != nil {
+			return nil, err
 		}
-		one, err := ledger.DecodeAcceptance(read.data)
+		one, err := ledger.DecodeAcceptance(data)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", entry.Key, err)
 		}

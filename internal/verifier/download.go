@@ -1,64 +1,76 @@
 package verifier
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"iter"
-
-	"golang.org/x/sync/semaphore"
 
 	"streamproof/internal/bucket"
 )
 
-// How much is read ahead of the count: so many objects at once, and so many bytes in memory (one larger object goes alone).
 const (
+	// parallelObjects is how many objects are read ahead of the count.
 	parallelObjects = 16
-	parallelBytes   = 192 << 20
+	// largeObject is the size above which an object is not read ahead, but while it is counted, and is never held.
+	largeObject = 8 << 20
 )
 
-// A result is an object's bytes, or why it could not be read.
+// A result is an object's bytes, or why there are none.
 type result struct {
-	data []byte
-	err  error
-	held int64 // bytes of memory to give back
+	in  io.ReadCloser // nil where there is an error
+	err error
 }
 
-// download reads objects in parallel and gives them in the order in which they came.
+// whole reads all of it.
+func (r result) whole() ([]byte, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return io.ReadAll(r.in)
+}
+
+// download reads objects in parallel, but for large ones, and gives them in the order in which they came. A result is good until
+// the next one.
 func download(ctx context.Context, b bucket.Bucket, objects []bucket.Object) iter.Seq2[bucket.Object, result] {
 	return func(yield func(bucket.Object, result) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		memory := semaphore.NewWeighted(parallelBytes)
 		coming := make(chan chan result, parallelObjects)
 		go func() {
 			defer close(coming)
 			for _, object := range objects {
-				one := make(chan result, 1)
-				held := min(object.Size, parallelBytes)
-				if err := memory.Acquire(ctx, held); err != nil {
-					one <- result{err: err}
-				} else {
-					go func() {
-						data, err := b.Read(ctx, object)
-						one <- result{data, err, held}
-					}()
+				if object.Size > largeObject {
+					continue
 				}
+				one := make(chan result, 1)
+				go func() {
+					data, err := b.Read(ctx, object)
+					one <- result{io.NopCloser(bytes.NewReader(data)), err}
+				}()
 				select {
 				case coming <- one:
 				case <-ctx.Done(): // the reader may have gone
+					return
 				}
 			}
 		}()
 		for _, object := range objects {
-			one, ok := <-coming
-			if !ok {
-				yield(object, result{err: ctx.Err()})
+			var read result
+			if object.Size > largeObject {
+				read.in, read.err = b.Open(ctx, object)
+			} else if one, ok := <-coming; ok {
+				read = <-one
+			} else {
+				read.err = ctx.Err()
+			}
+			more := yield(object, read)
+			if read.err == nil {
+				_ = read.in.Close() // it was only read
+			}
+			if !more {
 				return
 			}
-			read := <-one
-			if !yield(object, read) {
-				return
-			}
-			memory.Release(read.held)
 		}
 	}
 }

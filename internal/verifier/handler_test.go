@@ -35,6 +35,10 @@ func (b emptyBucket) ListAfter(ctx context.Context, prefix, _ string) ([]bucket.
 
 func (emptyBucket) Read(context.Context, bucket.Object) ([]byte, error) { panic("nothing is listed") }
 
+func (emptyBucket) Open(context.Context, bucket.Object) (io.ReadCloser, error) {
+	panic("nothing is listed")
+}
+
 type putFunc func(*s3.PutObjectInput) error
 
 func (f putFunc) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"io"
 	"slices"
 	"strings"
 
@@ -44,10 +45,10 @@ func (v *verification) reportRejects() {
 
 // findRejects reads an object of the analytics' rejects. A reject pays for a line that was malformed on purpose; one that
 // is a well-formed line of the ledger's makes that line's rows failed; and the rest are foreign.
-func (v *verification) findRejects(object bucket.Object, data []byte) error {
+func (v *verification) findRejects(object bucket.Object, data io.Reader) error {
 	v.judge.Object(object.Key, object.LastModified)
 	var key []byte
-	return v.eachErrorLine(data, func(line []byte, number int64) {
+	return eachErrorLine(data, func(line []byte, number int64) {
 		r, err := reject.Parse(line)
 		if err != nil {
 			v.judge.Corrupt(line, number, err.Error())
@@ -65,14 +66,14 @@ func (v *verification) findRejects(object bucket.Object, data []byte) error {
 			key = rejectKey(key[:0], r.Data)
 			v.judge.Reject(key, number, reason)
 		}
-	})
+	}, v.judge.Corrupt)
 }
 
 // findFailures reads an object of records that Firehose could not have transformed: their rows failed.
-func (v *verification) findFailures(object bucket.Object, data []byte) error {
+func (v *verification) findFailures(object bucket.Object, data io.Reader) error {
 	v.judge.Object(object.Key, object.LastModified)
 	var key []byte
-	return v.eachErrorLine(data, func(line []byte, number int64) {
+	return eachErrorLine(data, func(line []byte, number int64) {
 		f, err := reject.ParseFailure(line)
 		if err != nil {
 			v.judge.Corrupt(line, number, err.Error())
@@ -87,13 +88,13 @@ func (v *verification) findFailures(object bucket.Object, data []byte) error {
 				v.judge.Foreign(text, number, reason)
 			}
 		}
-	})
+	}, v.judge.Corrupt)
 }
 
-func (v *verification) eachErrorLine(data []byte, take func(line []byte, number int64)) error {
-	in, err := unzipped(data)
+func eachErrorLine(data io.Reader, take func(line []byte, number int64), corrupt func(line []byte, number int64, reason string)) error {
+	in, err := bucket.Unzip(data)
 	if err == nil {
-		_, err = eachLine(in, maxErrorLine, take, v.judge.Corrupt)
+		_, err = eachLine(in, maxErrorLine, take, corrupt)
 	}
 	return err
 }
@@ -131,11 +132,11 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 		}
 	}
 	for object, read := range download(ctx, v.bucket, objects) {
-		in, err := unzipped(read.data)
-		if read.err != nil || err != nil {
-			continue // which is said when it is counted
+		if read.err != nil {
+			v.unreadable(object, read.err)
+			continue
 		}
-		_, _ = eachLine(in, maxErrorLine, func(line []byte, _ int64) {
+		v.unreadable(object, eachErrorLine(read.in, func(line []byte, _ int64) {
 			if strings.HasPrefix(object.Key, v.opts.ErrorsPrefix) {
 				if r, err := reject.Parse(line); err == nil {
 					suspect(r.Data)
@@ -145,7 +146,7 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 					suspect(text)
 				}
 			}
-		}, func([]byte, int64, string) {})
+		}, func([]byte, int64, string) {}))
 	}
 	if len(suspects) == 0 {
 		return

@@ -1,7 +1,9 @@
 package verifier_test
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
@@ -181,6 +184,40 @@ func TestRejects(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// hesitant is a bucket in which the first read of an object fails.
+type hesitant struct {
+	*memory
+	key   string
+	reads int
+}
+
+func (h *hesitant) Read(ctx context.Context, o bucket.Object) ([]byte, error) {
+	if o.Key == h.key {
+		if h.reads++; h.reads == 1 {
+			return nil, errors.New("connection reset by peer")
+		}
+	}
+	return h.memory.Read(ctx, o)
+}
+
+// TestRejectsThatCannotBeReadAtFirst: they are read to find whose lines they have, and again to be counted. Without the former
+// they would be somebody else's, and what they owe missing.
+func TestRejectsThatCannotBeReadAtFirst(t *testing.T) {
+	t.Parallel()
+	for name, data := range map[string]string{
+		errorsPrefix + "2026/11/23/20/r": rejectOf("a reason", poison(t).good[0]),
+		failedPrefix + "2026/11/23/20/f": envelope("x\n"),
+	} {
+		m := history(t)
+		m.objects[name] = object{[]byte(data), start.Add(time.Minute)}
+		h := &hesitant{memory: m, key: name}
+		r := verifier.Judge(t.Context(), h, verifier.Options{DataPrefix: prefix, ErrorsPrefix: errorsPrefix, DeliveryDeadline: deadline})
+		if want := "an object cannot be read: " + name + ": connection reset by peer"; r.Verdict != proof.Undecided || !slices.Contains(r.Reasons, want) {
+			t.Errorf("got %s %v after %d reads, want %q", r.LastLine(), r.Reasons, h.reads, want)
+		}
 	}
 }
 

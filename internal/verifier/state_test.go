@@ -105,6 +105,11 @@ func (l *life) Read(_ context.Context, o bucket.Object) ([]byte, error) {
 	return []byte(stands.data), nil
 }
 
+func (l *life) Open(ctx context.Context, o bucket.Object) (io.ReadCloser, error) {
+	data, err := l.Read(ctx, o)
+	return io.NopCloser(bytes.NewReader(data)), err
+}
+
 var (
 	birth    = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	lifeOpts = Options{DataPrefix: "data/", ErrorsPrefix: "data-errors/", DeliveryDeadline: 10 * time.Minute}
@@ -650,7 +655,7 @@ func FuzzObject(f *testing.F) {
 		f.Add(whole[:n])
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		in, err := unzipped(data)
+		in, err := bucket.Unzip(bytes.NewReader(data))
 		if err != nil {
 			return
 		}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -319,8 +318,11 @@ func (v *verification) readLedger(ctx context.Context) {
 // readTicks gives the ticks in the order of their claims.
 func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (claims []*claim) {
 	for entry, read := range download(ctx, v.bucket, entries) {
-		entry, read = v.readAgain(ctx, entry, read)
-		tick, err := decodeTick(read)
+		entry, data, err := v.readAgain(ctx, entry, read)
+		var tick *claim
+		if err == nil {
+			tick, err = decodeTick(data)
+		}
 		if err != nil {
 			v.undecided("the ledger cannot be read: %s: %v", entry.Key, err)
 			continue
@@ -344,20 +346,21 @@ func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (
 
 // readAgain lists and reads a tick once more that its producer has written meanwhile, which it does every few seconds. It is
 // the same claim, and everything that is counted was listed before.
-func (v *verification) readAgain(ctx context.Context, entry bucket.Object, read result) (bucket.Object, result) {
+func (v *verification) readAgain(ctx context.Context, entry bucket.Object, read result) (_ bucket.Object, data []byte, err error) {
 	const most = 5
+	data, err = read.whole()
 	for range most {
-		if !errors.Is(read.err, bucket.ErrRewritten) {
+		if !errors.Is(err, bucket.ErrRewritten) {
 			break
 		}
-		listed, _, err := v.bucket.List(ctx, entry.Key)
-		if err != nil || len(listed) == 0 {
+		listed, _, gone := v.bucket.List(ctx, entry.Key)
+		if gone != nil || len(listed) == 0 {
 			break
 		}
 		entry = listed[0]
-		read.data, read.err = v.bucket.Read(ctx, entry)
+		data, err = v.bucket.Read(ctx, entry)
 	}
-	return entry, read
+	return entry, data, err
 }
 
 // begin makes the judge, of the state where there is one.
@@ -474,11 +477,8 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	v.concluded = true
 }
 
-func decodeTick(read result) (*claim, error) {
-	if read.err != nil {
-		return nil, read.err
-	}
-	tick, err := ledger.DecodeTick(read.data)
+func decodeTick(data []byte) (*claim, error) {
+	tick, err := ledger.DecodeTick(data)
 	if err != nil {
 		return nil, err
 	}
@@ -616,11 +616,9 @@ func (v *verification) count(ctx context.Context, objects []bucket.Object, until
 	for object, read := range download(ctx, v.bucket, objects) {
 		open(object.LastModified)
 		if read.err == nil {
-			read.err = v.find(object, read.data)
+			read.err = v.find(object, read.in)
 		}
-		if read.err != nil {
-			v.undecided("an object cannot be read: %s: %v", object.Key, read.err)
-		}
+		v.unreadable(object, read.err)
 		v.folded[object.Key] = object.ETag
 	}
 	open(until)
@@ -791,8 +789,15 @@ const (
 	maxErrorLine = 1 << 21
 )
 
+// unreadable says of an object that it cannot be read, unless err is nil.
+func (v *verification) unreadable(object bucket.Object, err error) {
+	if err != nil {
+		v.undecided("an object cannot be read: %s: %v", object.Key, err)
+	}
+}
+
 // find reads what an object holds, which its prefix says.
-func (v *verification) find(object bucket.Object, data []byte) error {
+func (v *verification) find(object bucket.Object, data io.Reader) error {
 	covers := &v.report.Covers
 	switch {
 	case strings.HasPrefix(object.Key, v.opts.ErrorsPrefix):
@@ -805,22 +810,13 @@ func (v *verification) find(object bucket.Object, data []byte) error {
 	covers.Objects++
 	covers.Bytes += object.Size
 	v.judge.Object(object.Key, object.LastModified)
-	in, err := unzipped(data)
+	in, err := bucket.Unzip(data)
 	if err != nil {
 		return err
 	}
 	lines, err := Count(v.judge, v.output, in)
 	covers.Rows += lines
 	return err
-}
-
-// unzipped reads an object, gzip or not as its first bytes tell.
-func unzipped(data []byte) (io.Reader, error) {
-	in := bytes.NewReader(data)
-	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
-		return gzip.NewReader(in)
-	}
-	return in, nil
 }
 
 // Count brings every line of an object before the judge and gives their number.

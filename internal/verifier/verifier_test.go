@@ -7,10 +7,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -62,6 +64,25 @@ func (m *memory) ListAfter(_ context.Context, prefix, after string) ([]bucket.Ob
 
 func (m *memory) Read(_ context.Context, o bucket.Object) ([]byte, error) {
 	return m.objects[o.Key].data, m.unreadable[o.Key]
+}
+
+func (m *memory) Open(ctx context.Context, o bucket.Object) (io.ReadCloser, error) {
+	data, err := m.Read(ctx, o)
+	if err != nil {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(data[:len(data)/2]), iotest.ErrReader(err))), nil
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// large is a bucket whose objects are listed as if they were too large to be held.
+type large struct{ *memory }
+
+func (l large) ListAfter(ctx context.Context, prefix, after string) ([]bucket.Object, time.Time, error) {
+	listed, now, err := l.memory.ListAfter(ctx, prefix, after)
+	for i := range listed {
+		listed[i].Size += 1 << 30
+	}
+	return listed, now, err
 }
 
 const (
@@ -162,9 +183,19 @@ func project(t *testing.T, p *pipeline.Pipeline, tick *ledger.Tick, keep func(ve
 	return lines
 }
 
+// judge sees to it that the size of an object changes nothing, and that an object of which half can be read is one that cannot be read.
 func judge(t *testing.T, m *memory) *report.Report {
 	t.Helper()
-	return verifier.Judge(t.Context(), m, verifier.Options{DataPrefix: prefix, ErrorsPrefix: errorsPrefix, DeliveryDeadline: deadline})
+	opts := verifier.Options{DataPrefix: prefix, ErrorsPrefix: errorsPrefix, DeliveryDeadline: deadline}
+	r, streamed := verifier.Judge(t.Context(), m, opts), verifier.Judge(t.Context(), large{m}, opts)
+	want, got := *r, *streamed
+	if got.Covers.Bytes = want.Covers.Bytes; r.Verdict == proof.Undecided {
+		got.Covers = want.Covers
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-whole +streamed)\n%s", diff)
+	}
+	return r
 }
 
 // terminated makes sure that every line ends with a newline.

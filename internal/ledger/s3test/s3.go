@@ -1,18 +1,21 @@
-// Package s3test is a stand-in for S3, for tests: PutObject and GetObject as the SDK's own client asks for them, writes
-// on condition as S3 has them, a clock, and faults by hook. It stands where the client's connections would, so tests may run
+// Package s3test is a stand-in for S3, for tests: PutObject and GetObject as the SDK's own client asks for them, writes and
+// reads on condition and reads of a range as S3 has them, a clock, and faults by hook. It stands where the client's connections would, so tests may run
 // in the virtual time of testing/synctest, the SDK's retries included.
 package s3test
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"syscall"
+	"testing/iotest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,6 +37,7 @@ const (
 	Denied                 // 403 AccessDenied
 	NoBucket               // 404 NoSuchBucket
 	DoneWithoutADate       // the request is carried out, and the answer has no Date
+	BrokenOff              // the request is carried out, and the connection reset somewhere in the answer's body
 )
 
 // An Object is what stands under a key.
@@ -158,7 +162,12 @@ func (s *S3) Do(r *http.Request) (*http.Response, error) {
 	default:
 		s.serve(w, r, body)
 	}
-	return w.Result(), nil
+	answer := w.Result()
+	if whole := w.Body.Bytes(); fault == BrokenOff {
+		begin := whole[:rand.New(rand.NewPCG(uint64(request), 0)).IntN(len(whole)+1)]
+		answer.Body = io.NopCloser(io.MultiReader(bytes.NewReader(begin), iotest.ErrReader(lost)))
+	}
+	return answer, nil
 }
 
 func (s *S3) serve(w http.ResponseWriter, r *http.Request, body []byte) {
@@ -192,8 +201,11 @@ func (s *S3) serveGet(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("ETag", o.ETag)
-	w.Header().Set("Last-Modified", o.Modified.Format(http.TimeFormat))
-	_, _ = w.Write(o.Body) // an error is the client's to see
+	if match := r.Header.Get("If-Match"); match != "" && match != o.ETag {
+		fail(w, http.StatusPreconditionFailed, "PreconditionFailed")
+		return
+	}
+	http.ServeContent(w, r, "", o.Modified, bytes.NewReader(o.Body))
 }
 
 func fail(w http.ResponseWriter, status int, code string) {
