@@ -96,7 +96,7 @@ java: $(FLINK_PIPELINE)/pipeline.sql
 
 .PHONY: e2e
 e2e: build
-	go test -v -count=1 -timeout 45m -parallel 2 ./e2e/...
+	go test -v -count=1 -timeout 45m -parallel 3 ./e2e/...
 
 .PHONY: cli
 cli:
