@@ -25,6 +25,7 @@ type flags struct {
 	Ticks   int    `help:"Ticks." default:"200"`
 	Records int    `help:"Records of each, of which about half give a row." default:"100000"`
 	Program string `help:"The command line." default:"bin/streamproof"`
+	Fill    string `help:"Only make the copy, in this folder."`
 }
 
 func main() {
@@ -37,13 +38,21 @@ func main() {
 }
 
 func run(ctx context.Context, f flags) error {
+	if f.Fill != "" {
+		return fill(f.Fill, f)
+	}
 	dir, err := os.MkdirTemp("", "streamproof-history-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := fill(dir, f); err != nil {
+	self, err := os.Executable()
+	if err != nil {
 		return err
+	}
+	// Filled by another process: what a process needs at most is said to be no less than what its parent needed before.
+	if out, err := exec.CommandContext(ctx, self, append(os.Args[1:], "--fill", dir)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("fill %s: %w: %s", dir, err, out)
 	}
 	start := time.Now()
 	cmd := exec.CommandContext(ctx, f.Program, "verify", "--dir", dir)
