@@ -110,6 +110,12 @@ func TestErrors(t *testing.T) {
 		"a bad CAST":             {pump + "SELECT STREAM CAST(D AS INTEGER), C FROM S", "3:15: TIMESTAMP cannot be CAST to INTEGER"},
 		"a STEP":                 {pump + "SELECT STREAM A, C FROM S WHERE STEP(D BY INTERVAL '7' SECOND) > D", "3:43: a STEP has to be INTERVAL of seconds"},
 		"several":                {pump + "SELECT STREAM Z, Q FROM S", "3:15: S has no column Z\npipeline.sql:3:18: S has no column Q"},
+		"a destination of more columns": {"CREATE STREAM T (X INTEGER);\nCREATE STREAM U (X INTEGER, \"x\" INTEGER);\nCREATE PUMP P AS INSERT INTO T SELECT STREAM A FROM S;\n" +
+			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A, A FROM S", `2:15: the destination "U" has 2 columns, and "T" has 1`},
+		"one of other types": {"CREATE STREAM T (X INTEGER, Y CHAR(2));\nCREATE STREAM U (X INTEGER, Y VARCHAR(2));\nCREATE PUMP P AS INSERT INTO T SELECT STREAM A, C FROM S;\n" +
+			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A, C FROM S", `2:29: the destination "U" has the column "Y" VARCHAR(2) where "T" has "Y" CHAR(2): a stack has one delivery stream`},
+		"one of other NULLs": {"CREATE STREAM T (X INTEGER);\nCREATE STREAM U (X INTEGER NOT NULL);\nCREATE PUMP P AS INSERT INTO T SELECT STREAM A FROM S;\n" +
+			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A FROM S", `2:18: the destination "U" has the column "X" INTEGER NOT NULL where "T" has "X" INTEGER:`},
 		// of Flink SQL
 		"another statement":        {table + "DROP TABLE T", `2:1: unexpected token "DROP" (only CREATE and INSERT can stand here)`},
 		"CAST":                     {table + "INSERT INTO T SELECT CAST(C AS INT), C FROM S", "2:22: CAST would stop the job"},
