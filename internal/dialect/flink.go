@@ -137,16 +137,16 @@ func (c *flinkChecker) insert(s *Insert) {
 	case len(selected) != len(into):
 		c.faults.add(s.Query.start(), "%d columns are selected for %d of %s", len(selected), len(into), s.Into.Name)
 	default:
-		for _, q := range selects(s.Query) {
+		for _, q := range Selects(s.Query) {
 			c.types(q, into)
 		}
 	}
 }
 
-// selects are all SELECTs of a query.
-func selects(q Query) []*Select {
+// Selects are all SELECTs of a query.
+func Selects(q Query) []*Select {
 	if u, ok := q.(*Union); ok {
-		return append(selects(u.Left), selects(u.Right)...)
+		return append(Selects(u.Left), Selects(u.Right)...)
 	}
 	return []*Select{q.(*Select)}
 }

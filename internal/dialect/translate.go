@@ -125,7 +125,7 @@ func (t *translator) declare(all []Statement) {
 		}
 		for _, p := range s.pumps {
 			if s.delivered {
-				selected += len(selects(p.Insert.Query))
+				selected += len(Selects(p.Insert.Query))
 			}
 		}
 	}
