@@ -84,6 +84,7 @@ func TestCompileRefuses(t *testing.T) {
 		"a view of a decimal":      {"CREATE VIEW V AS SELECT A, 1.5 AS B FROM S; INSERT INTO T SELECT A, B FROM V", "2:28: a column of DECIMAL that is read by another SELECT"},
 		"a view of NULL":           {"CREATE VIEW V AS SELECT A, NULL AS B FROM S; INSERT INTO T SELECT A, B FROM V", "2:28: a column of NULL that is read by another SELECT"},
 		"a view of a blank":        {"CREATE VIEW V AS SELECT A, B, 'x ' AS X FROM S; INSERT INTO T SELECT A, B FROM V", "2:31: a text that ends with a blank"},
+		"one of two blanks":        {"CREATE VIEW V AS SELECT A, B, 'x' AS X FROM S UNION ALL SELECT A, B, 'y ' FROM S; INSERT INTO T SELECT A, B FROM V", "2:70: a text that ends with a blank"},
 		"a view as a pattern":      {"CREATE VIEW V AS SELECT A, B, C, 'x%' AS X FROM S; INSERT INTO T SELECT A, B FROM V WHERE C LIKE X", "LIKE with a pattern that is no literal"},
 		"a subquery's other name":  {"INSERT INTO T SELECT S.A, B FROM (SELECT A, B FROM S) AS Q", `unexpected token "S.A"`},
 		"many SELECTs":             {manyParts, "more than 64 SELECTs, with those of its views"},

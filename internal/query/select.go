@@ -119,8 +119,7 @@ func (q *Query) unite(all []*selection) error {
 		}
 		for _, s := range all {
 			c := &s.columns[i]
-			c.typ, c.isColumn, c.isLiteral = merged.typ, merged.isColumn, false
-			c.name = first.columns[i].name
+			c.typ, c.isColumn, c.name = merged.typ, merged.isColumn, first.columns[i].name
 		}
 	}
 	return nil
