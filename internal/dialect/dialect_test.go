@@ -121,6 +121,8 @@ func TestErrors(t *testing.T) {
 		"CAST":                     {table + "INSERT INTO T SELECT CAST(C AS INT), C FROM S", "2:22: CAST would stop the job"},
 		"WITH":                     {"CREATE TABLE T (X INTEGER) WITH ('connector' = 'print')", "1:28: WITH cannot stand here"},
 		"DECIMAL":                  {"CREATE TABLE T (X DECIMAL(3, 1)); INSERT INTO T SELECT A FROM S", "1:19: column X: DECIMAL cannot be delivered"},
+		"two tables":               {"CREATE TABLE T (X INTEGER);\nCREATE TABLE U (X INTEGER); INSERT INTO U SELECT A FROM S", "2:1: there is a CREATE TABLE in line 1 already"},
+		"two inserts":              {table + "INSERT INTO T SELECT A, C FROM S;\n  INSERT INTO T SELECT 1, C FROM S", "3:3: there is an INSERT in line 2 already: make one of the two, with UNION ALL"},
 		"no table":                 {table + "INSERT INTO U SELECT A, C FROM S", "2:13: there is no table U"},
 		"an unknown view":          {table + "INSERT INTO T SELECT A, C FROM V", "2:32: there is no table V (the source is S)"},
 		"its case":                 {table + "INSERT INTO T SELECT a, C FROM S", "2:22: S has no column a, but A"},
