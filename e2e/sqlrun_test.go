@@ -62,6 +62,21 @@ SELECT COL0, 10 / (COL3 - 5), COL4, COL18 FROM SOURCE_SQL_STREAM_001;
 `
 )
 
+// An application of two destinations over a stream in between: most trips give two rows, or three.
+const severalDestinations = `CREATE OR REPLACE STREAM "LONG_TRIPS" ("vendor" integer, "miles" real, "total" real);
+CREATE OR REPLACE PUMP "LONG_PUMP" AS INSERT INTO "LONG_TRIPS"
+SELECT STREAM COL0, COL4, COL18 FROM "SOURCE_SQL_STREAM_001" WHERE COL4 > 0.5;
+
+CREATE OR REPLACE STREAM "EARNINGS" (COL0 integer, COL3 integer, COL4 real, COL18 real);
+CREATE OR REPLACE PUMP "EARNINGS_PUMP" AS INSERT INTO "EARNINGS"
+SELECT STREAM "vendor", 100, "miles", "total" / "miles" FROM "LONG_TRIPS" WHERE "vendor" < 3;
+
+CREATE OR REPLACE STREAM "COPIES" (COL0 integer, COL3 integer, COL4 real, COL18 real);
+CREATE OR REPLACE PUMP "COPIES_PUMP" AS INSERT INTO "COPIES"
+SELECT STREAM "vendor", 200, "miles" / 2, "total" FROM "LONG_TRIPS"
+UNION ALL SELECT STREAM COL0, COL3, COL4, COL18 FROM "SOURCE_SQL_STREAM_001" WHERE COL3 < 4;
+`
+
 // sqlRun runs a query on the stack, as a person would.
 func sqlRun(t *testing.T, s *local.Stack, sql string, want int) (c queryChange) {
 	t.Helper()
@@ -130,6 +145,17 @@ func TestSQLRun(t *testing.T) {
 		produce(t, s, time.Now(), 300)
 		if r := provenSoFar(t, s); len(r.Covers.Pipelines) != 2 {
 			t.Errorf("judged by %d pipelines, want 2", len(r.Covers.Pipelines))
+		}
+	})
+	t.Run("of several destinations", func(t *testing.T) {
+		before := provenSoFar(t, s).Counts.Owed
+		c := sqlRun(t, s, severalDestinations, 0)
+		if !c.Judged || len(c.Rows) != 10 {
+			t.Errorf("got %+v", c)
+		}
+		produce(t, s, time.Now(), 300)
+		if r := provenSoFar(t, s); len(r.Covers.Pipelines) != 3 || r.Counts.Owed-before <= 300 || r.Counts.Missing+r.Counts.Duplicated > 0 {
+			t.Errorf("judged by %d pipelines, with %d rows more: %s", len(r.Covers.Pipelines), r.Counts.Owed-before, r.LastLine())
 		}
 	})
 	byHand := sqlShow(t, s)

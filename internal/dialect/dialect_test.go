@@ -110,11 +110,19 @@ func TestErrors(t *testing.T) {
 		"a bad CAST":             {pump + "SELECT STREAM CAST(D AS INTEGER), C FROM S", "3:15: TIMESTAMP cannot be CAST to INTEGER"},
 		"a STEP":                 {pump + "SELECT STREAM A, C FROM S WHERE STEP(D BY INTERVAL '7' SECOND) > D", "3:43: a STEP has to be INTERVAL of seconds"},
 		"several":                {pump + "SELECT STREAM Z, Q FROM S", "3:15: S has no column Z\npipeline.sql:3:18: S has no column Q"},
+		"a destination of more columns": {"CREATE STREAM T (X INTEGER);\nCREATE STREAM U (X INTEGER, \"x\" INTEGER);\nCREATE PUMP P AS INSERT INTO T SELECT STREAM A FROM S;\n" +
+			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A, A FROM S", `2:15: the destination "U" has 2 columns, and "T" has 1`},
+		"one of other types": {"CREATE STREAM T (X INTEGER, Y CHAR(2));\nCREATE STREAM U (X INTEGER, Y VARCHAR(2));\nCREATE PUMP P AS INSERT INTO T SELECT STREAM A, C FROM S;\n" +
+			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A, C FROM S", `2:29: the destination "U" has the column "Y" VARCHAR(2) where "T" has "Y" CHAR(2): a stack has one delivery stream`},
+		"one of other NULLs": {"CREATE STREAM T (X INTEGER);\nCREATE STREAM U (X INTEGER NOT NULL);\nCREATE PUMP P AS INSERT INTO T SELECT STREAM A FROM S;\n" +
+			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A FROM S", `2:18: the destination "U" has the column "X" INTEGER NOT NULL where "T" has "X" INTEGER:`},
 		// of Flink SQL
 		"another statement":        {table + "DROP TABLE T", `2:1: unexpected token "DROP" (only CREATE and INSERT can stand here)`},
 		"CAST":                     {table + "INSERT INTO T SELECT CAST(C AS INT), C FROM S", "2:22: CAST would stop the job"},
 		"WITH":                     {"CREATE TABLE T (X INTEGER) WITH ('connector' = 'print')", "1:28: WITH cannot stand here"},
 		"DECIMAL":                  {"CREATE TABLE T (X DECIMAL(3, 1)); INSERT INTO T SELECT A FROM S", "1:19: column X: DECIMAL cannot be delivered"},
+		"two tables":               {"CREATE TABLE T (X INTEGER);\nCREATE TABLE U (X INTEGER); INSERT INTO U SELECT A FROM S", "2:1: there is a CREATE TABLE in line 1 already"},
+		"two inserts":              {table + "INSERT INTO T SELECT A, C FROM S;\n  INSERT INTO T SELECT 1, C FROM S", "3:3: there is an INSERT in line 2 already: make one of the two, with UNION ALL"},
 		"no table":                 {table + "INSERT INTO U SELECT A, C FROM S", "2:13: there is no table U"},
 		"an unknown view":          {table + "INSERT INTO T SELECT A, C FROM V", "2:32: there is no table V (the source is S)"},
 		"its case":                 {table + "INSERT INTO T SELECT a, C FROM S", "2:22: S has no column a, but A"},

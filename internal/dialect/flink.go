@@ -14,6 +14,7 @@ func checkFlink(s *Script, text string, schema pipeline.Schema) error {
 	c.tables[schema.Source+MetadataSuffix] = &flinkTable{}
 	c.tables[errorStream] = &flinkTable{columns: errorColumns, whole: true}
 	c.casts(text)
+	c.onlyOne(s.Statements)
 	for _, statement := range s.Statements {
 		switch statement := statement.(type) {
 		case *CreateTable:
@@ -65,6 +66,28 @@ func (c *flinkChecker) casts(text string) {
 	for i, t := range tokens[:len(tokens)-1] {
 		if t.is("CAST") && tokens[i+1].is("(") {
 			c.faults.add(t.pos, "CAST would stop the job at a value that it cannot convert, again after each restart: use TRY_CAST, which gives NULL")
+		}
+	}
+}
+
+// onlyOne reports a second table and a second INSERT: the job takes one, since a stack has one delivery stream.
+func (c *flinkChecker) onlyOne(all []Statement) {
+	var table *CreateTable
+	var insert *Insert
+	for _, s := range all {
+		switch s := s.(type) {
+		case *CreateTable:
+			if table != nil {
+				c.faults.add(s.Pos, "there is a CREATE TABLE in line %d already, and a stack has one delivery stream: insert into that one", table.Pos.Line)
+				continue
+			}
+			table = s
+		case *Insert:
+			if insert != nil {
+				c.faults.add(s.Pos, "there is an INSERT in line %d already: make one of the two, with UNION ALL", insert.Pos.Line)
+				continue
+			}
+			insert = s
 		}
 	}
 }
@@ -137,16 +160,16 @@ func (c *flinkChecker) insert(s *Insert) {
 	case len(selected) != len(into):
 		c.faults.add(s.Query.start(), "%d columns are selected for %d of %s", len(selected), len(into), s.Into.Name)
 	default:
-		for _, q := range selects(s.Query) {
+		for _, q := range Selects(s.Query) {
 			c.types(q, into)
 		}
 	}
 }
 
-// selects are all SELECTs of a query.
-func selects(q Query) []*Select {
+// Selects are all SELECTs of a query.
+func Selects(q Query) []*Select {
 	if u, ok := q.(*Union); ok {
-		return append(selects(u.Left), selects(u.Right)...)
+		return append(Selects(u.Left), Selects(u.Right)...)
 	}
 	return []*Select{q.(*Select)}
 }

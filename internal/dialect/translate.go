@@ -11,9 +11,10 @@ import (
 // Translate gives a text as Flink SQL 1.20: Flink SQL as it stands, the legacy dialect rewritten. The error is Errors, with
 // all faults that were found.
 //
-// Of what comes out of the legacy dialect, each in-application stream that no query reads is a CREATE TABLE with one INSERT,
-// and each that some query reads is a view. One that is read and whose name begins with DESTINATION is both. It reads the
-// source by its name or, where a query has a column of Metadata, by that name with MetadataSuffix.
+// Of what comes out of the legacy dialect, the in-application streams that no query reads are one CREATE TABLE with one INSERT,
+// so they must have the same columns: a stack has one delivery stream. Each that some query reads is a view, and one that is
+// read and whose name begins with DESTINATION is both. The source is read by its name or, where a query has a column of
+// Metadata, by that name with MetadataSuffix.
 func Translate(text string, schema pipeline.Schema) (string, error) {
 	script, err := Parse(text)
 	if err != nil {
@@ -68,10 +69,12 @@ type translator struct {
 	order   []*stream
 	pumps   []*CreatePump
 	// names are those that stand for something in Flink.
-	names  map[string]bool
-	timed  map[string]Ident // the views that have processing time, by what they read
-	out    []Statement
-	faults Errors
+	names map[string]bool
+	timed map[string]Ident // the views that have processing time, by what they read
+	// several says that the rows that are delivered come from more than one SELECT.
+	several bool
+	out     []Statement
+	faults  Errors
 }
 
 // declare takes streams and pumps for what they are, whatever their order.
@@ -114,12 +117,19 @@ func (t *translator) declare(all []Statement) {
 		}
 		t.reads(p.Insert.Query)
 	}
+	selected := 0
 	for _, s := range t.order {
 		s.delivered = !s.read || strings.HasPrefix(s.created.Name.Name, destinationPrefix)
 		if len(s.pumps) == 0 && len(t.faults) == 0 {
 			t.faults.add(s.created.Name.Pos, "nothing is inserted into %q: remove it, or CREATE a PUMP", s.created.Name.Name)
 		}
+		for _, p := range s.pumps {
+			if s.delivered {
+				selected += len(Selects(p.Insert.Query))
+			}
+		}
 	}
+	t.several = selected > 1
 }
 
 func (t *translator) createStream(c *CreateStream) {
@@ -170,33 +180,51 @@ func (t *translator) noStream(id Ident) string {
 	return fmt.Sprintf("there is no stream %q (the source is %q); reference data tables are not carried over", id.Name, t.schema.Source)
 }
 
-// emit writes what has been declared: each table and each view in the order of the text, but a view before those that read it.
+// emit writes what has been declared: the table and each view in the order of the text, but a view before those that read it.
 func (t *translator) emit() {
+	var delivered []*stream
 	for _, s := range t.order {
 		if s.delivered {
-			t.table(s)
+			t.table(s, delivered)
+			delivered = append(delivered, s)
 		}
 		if s.read {
 			t.view(s)
 		}
 	}
-	for _, s := range t.order {
-		if !s.delivered || len(s.pumps) == 0 {
+	insert := &Insert{}
+	for i, s := range delivered {
+		if len(s.pumps) == 0 {
 			continue
 		}
-		insert := &Insert{Into: Ident{Name: s.created.Name.Name}}
+		if i > 0 {
+			insert.Comments = append(insert.Comments, s.created.Comments...)
+		}
+		var rows Query
 		if s.view != nil { // it is read, too
 			all := &Select{From: &From{Table: &Ident{Name: s.view.name}}}
 			for _, c := range s.columns {
 				all.Items = append(all.Items, &Item{X: column(c.name)})
 			}
-			insert.Query = all
+			rows = all
 		} else {
-			insert.Query = t.into(s)
-			insert.Comments = comments(s.pumps)
+			rows = t.into(s)
+			insert.Comments = append(insert.Comments, comments(s.pumps)...)
 		}
+		insert.Query = unionAll(insert.Query, rows)
+	}
+	if insert.Query != nil {
+		insert.Into = Ident{Name: delivered[0].created.Name.Name}
 		t.out = append(t.out, insert)
 	}
+}
+
+// unionAll gives the rows of both; those of one, where the other is nil.
+func unionAll(left, right Query) Query {
+	if left == nil {
+		return right
+	}
+	return &Union{Left: left, Right: right}
 }
 
 func comments(pumps []*CreatePump) []string {
@@ -207,8 +235,8 @@ func comments(pumps []*CreatePump) []string {
 	return all
 }
 
-// table writes the CREATE TABLE of a stream that is delivered.
-func (t *translator) table(s *stream) {
+// table writes the CREATE TABLE of the streams that are delivered: of the first one. The others come to the same table.
+func (t *translator) table(s *stream, before []*stream) {
 	c := &CreateTable{Name: s.created.Name}
 	c.Comments = s.created.Comments
 	for i, col := range s.created.Columns {
@@ -218,7 +246,42 @@ func (t *translator) table(s *stream) {
 		}
 		c.Columns = append(c.Columns, &Column{Name: col.Name, Type: TypeName{Name: typ.column()}, NotNull: col.NotNull})
 	}
+	if len(before) > 0 {
+		t.sameColumns(before[0], s)
+		return
+	}
 	t.out = append(t.out, c)
+}
+
+// sameColumns reports the first column that one destination has otherwise than the first destination.
+func (t *translator) sameColumns(first, s *stream) {
+	describe := func(s *stream, i int) string {
+		text := fmt.Sprintf("%q %s", s.columns[i].name, s.columns[i].typ.legacyName())
+		if s.created.Columns[i].NotNull {
+			text += " NOT NULL"
+		}
+		return text
+	}
+	differ := func(at Position, what string) {
+		advice := "give both the same columns, with one that tells them apart, or deploy a stack for each"
+		if first.read || s.read {
+			advice += "; where one is only to be read, its name must not begin with " + destinationPrefix
+		}
+		t.faults.add(at, "the destination %q has %s: a stack has one delivery stream, whose rows have all the same columns: %s", s.created.Name.Name, what, advice)
+	}
+	for i, c := range s.columns {
+		if i == len(first.columns) {
+			break
+		}
+		was := first.columns[i]
+		if c.name != was.name || c.typ.column() != was.typ.column() || s.created.Columns[i].NotNull != first.created.Columns[i].NotNull {
+			differ(s.created.Columns[i].Name.Pos, fmt.Sprintf("the column %s where %q has %s", describe(s, i), first.created.Name.Name, describe(first, i)))
+			return
+		}
+	}
+	if len(s.columns) != len(first.columns) {
+		differ(s.created.Name.Pos, fmt.Sprintf("%d columns, and %q has %d", len(s.columns), first.created.Name.Name, len(first.columns)))
+	}
 }
 
 // undeliverable says why the job takes no such column in its output.
@@ -274,11 +337,7 @@ func (t *translator) into(s *stream) Query {
 	for _, p := range s.pumps {
 		places := t.places(s, p.Insert)
 		q := t.branches(p.Insert.Query, func(sel *Select) Query { return t.insertion(sel, s, places) })
-		if all == nil {
-			all = q
-		} else {
-			all = &Union{Left: all, Right: q}
-		}
+		all = unionAll(all, q)
 	}
 	return all
 }
@@ -341,6 +400,10 @@ func (t *translator) insertion(q *Select, s *stream, places []int) Query {
 		to := s.columns[at]
 		item := sel.Items[i]
 		x, problem := assign(item.X, columns[i].typ, to.typ)
+		// Flink would give a view's column the type of what is selected, and one of UNION ALL a type of its own.
+		if (s.read || t.several) && isImplicit(columns[i].typ, to.typ) {
+			x = tryCast(x, to.typ.String())
+		}
 		if problem != "" {
 			t.faults.add(columns[i].pos, "column %q: %s", to.name, problem)
 		}

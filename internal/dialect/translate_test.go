@@ -80,6 +80,10 @@ func TestTranslate(t *testing.T) {
 			if diff := cmp.Diff(string(want), got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
+			// The job takes no program with more.
+			if strings.Count(got, "CREATE TABLE ") != 1 || strings.Count(got, "INSERT INTO ") != 1 {
+				t.Errorf("there has to be one CREATE TABLE and one INSERT")
+			}
 			// What comes out is Flink SQL, and so stays as it is.
 			again, err := dialect.Translate(got, schema)
 			if err != nil || again != got {
@@ -108,5 +112,22 @@ SELECT D, TRY_CAST(M AS DOUBLE), T, TRY_CAST(T AS STRING), TRY_CAST(U AS VARCHAR
 FROM S;`
 	if flat := strings.Join(strings.Fields(got), " "); !strings.HasSuffix(flat, strings.Join(strings.Fields(want), " ")) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestSeveralSelects: each of several SELECTs gives the stream's own types: Flink would find one for UNION ALL by its own rules,
+// and would give a view that of what is selected, so that a REAL that was filled with an INTEGER was divided as one.
+func TestSeveralSelects(t *testing.T) {
+	t.Parallel()
+	const stream = "CREATE STREAM R (X DOUBLE); CREATE PUMP P AS INSERT INTO R "
+	for program, want := range map[string]string{
+		stream + "SELECT STREAM A FROM S":                                  "CREATE TABLE R ( X DOUBLE ); INSERT INTO R SELECT A FROM S;",
+		stream + "SELECT STREAM A FROM S UNION ALL SELECT STREAM B FROM S": "CREATE TABLE R ( X DOUBLE ); INSERT INTO R SELECT TRY_CAST(A AS DOUBLE) FROM S UNION ALL SELECT TRY_CAST(B AS DOUBLE) FROM S;",
+		"CREATE STREAM T (Y REAL); CREATE PUMP Q AS INSERT INTO T SELECT STREAM A FROM S; " + stream + "SELECT STREAM Y / 2 FROM T": "CREATE TEMPORARY VIEW T (Y) AS SELECT TRY_CAST(A AS FLOAT) FROM S; CREATE TABLE R ( X DOUBLE ); INSERT INTO R SELECT Y / 2 FROM T;",
+	} {
+		got, err := dialect.Translate(program, small(t))
+		if got = strings.Join(strings.Fields(got), " "); err != nil || got != want {
+			t.Errorf("%s:\ngot %s, %v\nwant %s", program, got, err, want)
+		}
 	}
 }

@@ -158,6 +158,10 @@ func TestPoison(t *testing.T) {
 
 func rowsOf(g *generator.Generator, schema pipeline.Schema, tick generator.Tick, first, last int) (rows []string) {
 	records := g.Records(tick, first, last)
+	for range (last - first) / 2 {
+		records.Next()
+	}
+	records.Rewind() // from wherever it is
 	for records.Next() {
 		fields := make([]string, len(schema.Columns))
 		for c := range fields {

@@ -7,6 +7,7 @@ type Records struct {
 	generator *Generator
 	tick      Tick
 	next      int // the record after this one
+	first     int
 	last      int
 	ordinal   int // of the first poisoned record from next on,
 	poisoned  int // and its index
@@ -20,9 +21,16 @@ type Records struct {
 
 // Records gives the good rows of the records first to last (both included) of a tick.
 func (g *Generator) Records(tick Tick, first, last int) *Records {
-	r := &Records{generator: g, tick: tick, next: first, last: last, ordinal: tick.poisonedBefore(first)}
-	r.poisoned = tick.poisoned(r.ordinal)
+	r := &Records{generator: g, tick: tick, first: first, last: last}
+	r.Rewind()
 	return r
+}
+
+// Rewind moves before the first row.
+func (r *Records) Rewind() {
+	r.next, r.after = r.first, false
+	r.ordinal = r.tick.poisonedBefore(r.first)
+	r.poisoned = r.tick.poisoned(r.ordinal)
 }
 
 // Next moves to the next row, at first to the first one, and says whether there is one.

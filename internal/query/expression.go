@@ -119,7 +119,7 @@ func (q *Query) condition(x dialect.Expr) (operand, error) {
 	return o, err
 }
 
-// column finds a column by its alias, in the alias's own case, as Flink does; SQLite would take any case, and an unknown name in
+// column finds a column by its name (the source's by their aliases), in the name's own case, as Flink does; SQLite would take any case, and an unknown name in
 // quotes for text.
 func (q *Query) column(n *dialect.Name) (operand, error) {
 	last := n.Parts[len(n.Parts)-1]
@@ -127,21 +127,31 @@ func (q *Query) column(n *dialect.Name) (operand, error) {
 	case len(n.Parts) > 2, len(n.Parts) == 2 && (n.Parts[0].Name != q.from || q.isQuoted(n.Parts[0])), q.isQuoted(last):
 		return operand{}, unexpected(n.Start(), dialect.Print(n))
 	}
-	for _, c := range q.Source.Columns {
-		if c.Alias != last.Name {
-			continue
-		}
-		o := operand{sqlite: Quote(c.Alias), typ: c.Type, at: n.Pos, isColumn: true}
+	var found *column
+	for i, c := range q.scope {
 		switch {
-		case c.Type.Kind == pipeline.Decimal:
-			o.typ.Kind = exact
-		case c.Type.Kind == pipeline.Timestamp && hasFraction(c.Pattern):
-			o.typ.Kind = fine
+		case c.name != last.Name:
+		case found != nil:
+			return operand{}, fault(n.Pos, "two columns are called %s", c.name)
+		default:
+			found = &q.scope[i]
 		}
-		_, err := q.use(n.Pos, string(o.kind())+" column")
-		return o, err
 	}
-	return operand{}, fault(n.Pos, "%s has no column %s", q.Source.Source, last.Name)
+	if found == nil {
+		return operand{}, fault(n.Pos, "%s has no column %s", q.reads, last.Name)
+	}
+	return q.columnAt(*found, n.Pos)
+}
+
+// columnAt is a column where a SELECT names it.
+func (q *Query) columnAt(c column, at dialect.Position) (operand, error) {
+	o := c.operand
+	o.at = at
+	if !o.isColumn { // a view's, whose expression has been compiled
+		return o, nil
+	}
+	_, err := q.use(at, string(o.kind())+" column")
+	return o, err
 }
 
 func hasFraction(pattern string) bool {

@@ -16,12 +16,21 @@ type Query struct {
 	Output row.Schema
 	// Source are the records that it reads.
 	Source pipeline.Schema
-	// Filtered is what SQLite is told of the SELECT, Unfiltered the same without its WHERE.
-	Filtered, Unfiltered string
+	// Parts are what SQLite is told of it, one after the other: each SELECT of a UNION ALL is one.
+	Parts []Part
 
-	text string          // what Flink runs
-	from string          // what the source is called before a column's name
-	used map[string]bool // the forms
+	text  string           // what Flink runs
+	views map[string]*view // what may be read besides the source
+	reads string           // what is read,
+	from  string           // as a column's name may have it before its own,
+	scope []column         // and its columns
+	used  map[string]bool  // the forms
+}
+
+// A Part is one SELECT over the source.
+type Part struct {
+	// Filtered is the SELECT, Unfiltered the same without its WHERE, and without those of the views that it reads.
+	Filtered, Unfiltered string
 }
 
 // Forms are the names of all forms that the query is made of.
@@ -41,6 +50,7 @@ func Compile(p *pipeline.Pipeline) (*Query, error) {
 	if err != nil {
 		return nil, notKnown(err)
 	}
+	q := &Query{Source: p.Schema, text: text, views: map[string]*view{}, used: map[string]bool{}}
 	var create *dialect.CreateTable
 	var into *dialect.Insert
 	for _, s := range script.Statements {
@@ -56,7 +66,10 @@ func Compile(p *pipeline.Pipeline) (*Query, error) {
 				continue
 			}
 		case *dialect.CreateView:
-			return nil, fault(s.Start(), "the judge knows one CREATE TABLE and one INSERT only, and no view, which windows and streams in between need")
+			if err := q.createView(s); err != nil {
+				return nil, err
+			}
+			continue
 		case *dialect.Opaque:
 			return nil, notKnown(s.Err)
 		}
@@ -73,20 +86,20 @@ func Compile(p *pipeline.Pipeline) (*Query, error) {
 			return nil, unexpected(c.NotNullPos, "NOT")
 		}
 	}
-	output, err := output(create, p.Schema)
+	if q.Output, err = output(create, p.Schema); err != nil {
+		return nil, err
+	}
+	if len(into.Columns) > 0 {
+		return nil, unexpected(into.Columns[0].Pos, into.Columns[0].Name)
+	}
+	parts, err := q.query(into.Query)
 	if err != nil {
 		return nil, err
 	}
-	s, ok := into.Query.(*dialect.Select)
-	switch {
-	case !ok:
-		return nil, unexpected(into.Query.(*dialect.Union).Pos, "UNION")
-	case len(into.Columns) > 0:
-		return nil, unexpected(into.Columns[0].Pos, into.Columns[0].Name)
-	}
-	q := &Query{Output: output, Source: p.Schema, text: text, used: map[string]bool{}}
-	if err := q.compile(s); err != nil {
-		return nil, err
+	for _, part := range parts {
+		if err := q.insert(part); err != nil {
+			return nil, err
+		}
 	}
 	return q, nil
 }
@@ -100,72 +113,26 @@ func unexpected(at dialect.Position, token string) error {
 	return notKnown(fault(at, "unexpected token %q", token))
 }
 
-// compile makes of the SELECT what SQLite runs: the same tree, where each part is one of the forms.
-func (q *Query) compile(s *dialect.Select) error {
-	from := s.From
-	switch {
-	case s.Distinct:
-		return refuse(s.DistinctPos, "DISTINCT, which is computed over several rows")
-	case len(s.GroupBy) > 0:
-		return refuse(s.GroupPos, "GROUP BY, which is computed over several rows")
-	case s.Having != nil:
-		return refuse(s.Having.Start(), "HAVING, which is computed over several rows")
-	case from.Query != nil:
-		return unexpected(from.Pos, "(")
-	case from.Tumble != nil:
-		return refuse(from.Pos, "a window, which is computed over several rows")
-	case q.isQuoted(*from.Table):
-		return unexpected(from.Table.Pos, from.Table.Name)
-	case from.Table.Name != q.Source.Source:
-		return fault(s.Pos, "it reads %s, and the schema's source is %s", from.Table.Name, q.Source.Source)
+// insert makes of a SELECT what SQLite runs: the same tree, where each part is one of the forms.
+func (q *Query) insert(s *selection) error {
+	if len(s.columns) != len(q.Output) {
+		return fault(s.at, "%d columns are selected for %d of the destination", len(s.columns), len(q.Output))
 	}
-	q.from = from.Table.Name
-	if from.Alias != nil {
-		if q.isQuoted(*from.Alias) {
-			return unexpected(from.Alias.Pos, from.Alias.Name)
-		}
-		q.from = from.Alias.Name
-	}
-	var xs []dialect.Expr
-	for _, item := range s.Items {
-		if item.Alias != nil && q.isQuoted(*item.Alias) {
-			return unexpected(item.Alias.Pos, item.Alias.Name)
-		}
-		if star, ok := item.X.(*dialect.Star); ok && star.Of == nil {
-			for _, c := range q.Source.Columns {
-				column := &dialect.Name{Parts: []dialect.Ident{{Name: c.Alias, Pos: star.Pos}}}
-				column.Pos = star.Pos
-				xs = append(xs, column)
-			}
-			continue
-		}
-		xs = append(xs, item.X)
-	}
-	if len(xs) != len(q.Output) {
-		return fault(s.Pos, "%d columns are selected for %d of the destination", len(xs), len(q.Output))
-	}
-	items := make([]string, len(xs))
-	for i, x := range xs {
-		o, err := q.expression(x)
-		if err != nil {
-			return err
-		}
+	items := make([]string, len(s.columns))
+	for i, c := range s.columns {
 		to := operand{typ: q.Output[i].Type}.kind()
-		converted, err := q.convert(o, to)
-		if err != nil || o.kind() == null {
-			return fault(x.Start(), "the judge does not know how Flink turns %s %s into %s %s", dialect.Print(x), o.kind(), q.Output[i].Alias, to)
+		converted, err := q.convert(c.operand, to)
+		if err != nil || c.kind() == null {
+			return fault(c.at, "the judge does not know how Flink turns %s %s into %s %s", c.text, c.kind(), q.Output[i].Alias, to)
 		}
 		items[i] = converted.sqlite
 	}
-	q.Unfiltered = fmt.Sprintf("SELECT %s FROM %s", strings.Join(items, ", "), Quote(q.Source.Source))
-	q.Filtered = q.Unfiltered
-	if s.Where != nil {
-		where, err := q.condition(s.Where)
-		if err != nil {
-			return err
-		}
-		q.Filtered += " WHERE " + where.sqlite
+	part := Part{Unfiltered: fmt.Sprintf("SELECT %s FROM %s", strings.Join(items, ", "), Quote(q.Source.Source))}
+	part.Filtered = part.Unfiltered
+	if s.where != "" {
+		part.Filtered += " WHERE " + s.where
 	}
+	q.Parts = append(q.Parts, part)
 	return nil
 }
 

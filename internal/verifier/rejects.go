@@ -196,4 +196,6 @@ func (l *oneRow) Next() bool {
 	return first
 }
 
+func (l *oneRow) Rewind() { l.read = false }
+
 func (l *oneRow) Field(i int) (text []byte, null bool) { return l.fields[i].Text, l.fields[i].Null }

@@ -22,6 +22,8 @@ import (
 type Records interface {
 	// Next moves to the next record, at first to the first one, and says whether there is one.
 	Next() bool
+	// Rewind moves before the first record: each SELECT of a UNION ALL reads all of them.
+	Rewind()
 	// Field gives column i (from 0) of the record, as text in SQL's form, or says that it is NULL; valid until the next call.
 	Field(i int) (text []byte, null bool)
 }
@@ -31,11 +33,13 @@ type Engine struct {
 	query *query.Query
 	conn  driver.Conn
 	table *table
-	// The statements, prepared once: [0] unfiltered, [1] filtered.
-	statements [2]driver.Stmt
+	parts []part
 	// fault says what of the row could not be computed as Flink does.
 	fault error
 }
+
+// part is one SELECT of the query, prepared once.
+type part struct{ unfiltered, filtered driver.Stmt }
 
 // Open makes an engine for the query. Close frees it.
 func Open(q *query.Query) (*Engine, error) {
@@ -55,10 +59,15 @@ func Open(q *query.Query) (*Engine, error) {
 		_, err = create.(driver.StmtExecContext).ExecContext(context.Background(), nil)
 		err = errors.Join(err, create.Close())
 	}
-	for i, text := range []string{q.Unfiltered, q.Filtered} {
+	for _, p := range q.Parts {
+		var prepared part
 		if err == nil {
-			e.statements[i], err = conn.Prepare(text)
+			prepared.unfiltered, err = conn.Prepare(p.Unfiltered)
 		}
+		if err == nil {
+			prepared.filtered, err = conn.Prepare(p.Filtered)
+		}
+		e.parts = append(e.parts, prepared)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare the query in SQLite: %w", err), e.Close())
@@ -69,9 +78,11 @@ func Open(q *query.Query) (*Engine, error) {
 // Close frees the engine.
 func (e *Engine) Close() error {
 	var errs []error
-	for _, s := range e.statements {
-		if s != nil {
-			errs = append(errs, s.Close())
+	for _, p := range e.parts {
+		for _, s := range []driver.Stmt{p.unfiltered, p.filtered} {
+			if s != nil {
+				errs = append(errs, s.Close())
+			}
 		}
 	}
 	return errors.Join(append(errs, e.conn.Close())...)
@@ -82,13 +93,26 @@ func (e *Engine) Close() error {
 // cannot give then: Flink, which has the WHERE, may never have computed them.
 //
 // An error says that one of the rows cannot be known: Flink's job would stop, or reject it, or it is not certain what it gives.
-func (e *Engine) Rows(records Records, filtered bool, emit func(key []byte)) (err error) {
-	statement := e.statements[0]
-	if filtered {
-		statement = e.statements[1]
-	}
-	e.table.records, e.fault = records, nil
+// The other SELECTs of a UNION ALL have been run all the same, since Flink computes them side by side.
+func (e *Engine) Rows(records Records, filtered bool, emit func(key []byte)) error {
+	e.table.records = records
 	defer func() { e.table.records = nil }()
+	var first error
+	for _, p := range e.parts {
+		statement := p.unfiltered
+		if filtered {
+			statement = p.filtered
+		}
+		if err := e.run(statement, filtered, emit); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// run is Rows for one SELECT.
+func (e *Engine) run(statement driver.Stmt, filtered bool, emit func(key []byte)) (err error) {
+	e.fault = nil
 	rows, err := statement.(driver.StmtQueryContext).QueryContext(context.Background(), nil)
 	if err != nil {
 		return fmt.Errorf("run the query: %w", err)
@@ -184,10 +208,15 @@ type cursor struct {
 	eof   bool
 }
 
-func (c *cursor) Filter(int, string, []vtab.Value) error { return c.Next() }
-func (c *cursor) Eof() bool                              { return c.eof }
-func (c *cursor) Rowid() (int64, error)                  { return c.row, nil }
-func (c *cursor) Close() error                           { return nil }
+func (c *cursor) Filter(int, string, []vtab.Value) error {
+	if c.table.records != nil {
+		c.table.records.Rewind()
+	}
+	return c.Next()
+}
+func (c *cursor) Eof() bool             { return c.eof }
+func (c *cursor) Rowid() (int64, error) { return c.row, nil }
+func (c *cursor) Close() error          { return nil }
 
 func (c *cursor) Next() error {
 	c.row++

@@ -16,12 +16,14 @@ import (
 	"streamproof/pipeline"
 )
 
-// A function of SQLite's that computes as Flink does, for arguments none of which is NULL; with one that is, it gives NULL.
+// A function of SQLite's that computes as Flink does, for arguments none of which is NULL; with one that is, it gives NULL,
+// unless it takes NULL, too.
 // Where it is not certain what Flink gives, or where Flink's job would stop, it gives an error, and the row is not judged.
 type function struct {
 	name string
 	args int32
 	of   func(a []driver.Value) (driver.Value, error)
+	null bool
 }
 
 // register makes the functions known. SQLite must not compute them before there are rows: an error belongs to a row.
@@ -29,7 +31,7 @@ func (e *Engine) register(d *sqlite.Driver) error {
 	for _, f := range functions {
 		err := d.RegisterScalarFunction(f.name, f.args, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 			for _, a := range args {
-				if a == nil {
+				if a == nil && !f.null {
 					return nil, nil
 				}
 			}
@@ -47,6 +49,15 @@ func (e *Engine) register(d *sqlite.Driver) error {
 }
 
 var functions = []function{
+	// Functions, because SQLite computes all that one is of, and not so of AND.
+	{name: "f_both", args: 2, null: true, of: func(a []driver.Value) (driver.Value, error) {
+		if a[0] == int64(1) && a[1] == int64(1) {
+			return int64(1), nil
+		}
+		return int64(0), nil
+	}},
+	{name: "f_known", args: 1, null: true, of: func([]driver.Value) (driver.Value, error) { return int64(1), nil }},
+
 	wrapped("f_int_add", func(a, b int64) int64 { return a + b }),
 	wrapped("f_int_subtract", func(a, b int64) int64 { return a - b }),
 	wrapped("f_int_multiply", func(a, b int64) int64 { return a * b }),
@@ -79,7 +90,7 @@ var functions = []function{
 	one("f_floor", func(a float64) (driver.Value, error) { return math.Floor(a), nil }),
 	one("f_ceil", func(a float64) (driver.Value, error) { return math.Ceil(a), nil }),
 
-	{"f_real", 1, func(a []driver.Value) (driver.Value, error) {
+	{name: "f_real", args: 1, of: func(a []driver.Value) (driver.Value, error) {
 		if n, ok := a[0].(int64); ok {
 			return float64(float32(n)), nil
 		}
@@ -131,8 +142,8 @@ var functions = []function{
 		}
 		return a, nil
 	}),
-	{"f_substring", 3, substring},
-	{"f_position", 2, func(a []driver.Value) (driver.Value, error) {
+	{name: "f_substring", args: 3, of: substring},
+	{name: "f_position", args: 2, of: func(a []driver.Value) (driver.Value, error) {
 		part, all := a[0].(string), a[1].(string)
 		if part == "" {
 			return nil, fmt.Errorf("the POSITION of an empty text")
@@ -143,26 +154,26 @@ var functions = []function{
 		}
 		return int64(utf8.RuneCountInString(all[:at])) + 1, nil
 	}},
-	{"f_replace", 3, func(a []driver.Value) (driver.Value, error) {
+	{name: "f_replace", args: 3, of: func(a []driver.Value) (driver.Value, error) {
 		if a[1].(string) == "" {
 			return nil, fmt.Errorf("REPLACE of an empty text")
 		}
 		return strings.ReplaceAll(a[0].(string), a[1].(string), a[2].(string)), nil
 	}},
-	{"f_like", 2, like},
+	{name: "f_like", args: 2, of: like},
 
-	{"f_extract", 3, func(a []driver.Value) (driver.Value, error) {
+	{name: "f_extract", args: 3, of: func(a []driver.Value) (driver.Value, error) {
 		time, from, to := a[0].(string), a[1].(int64), a[2].(int64)
 		if err := recent(time); err != nil {
 			return nil, err
 		}
 		return strconv.ParseInt(time[from:to], 10, 64)
 	}},
-	{"f_begin", 2, func(a []driver.Value) (driver.Value, error) {
+	{name: "f_begin", args: 2, of: func(a []driver.Value) (driver.Value, error) {
 		time, to := a[0].(string), a[1].(int64)
 		return time[:to] + "0000-01-01 00:00:00"[to:], recent(time)
 	}},
-	{"f_difference", 3, func(a []driver.Value) (driver.Value, error) {
+	{name: "f_difference", args: 3, of: func(a []driver.Value) (driver.Value, error) {
 		from, err := time.Parse(pipeline.TimestampLayout, a[0].(string))
 		if err != nil {
 			return nil, err
@@ -177,7 +188,7 @@ var functions = []function{
 		}
 		return n, nil
 	}},
-	{"f_later", 3, func(a []driver.Value) (driver.Value, error) {
+	{name: "f_later", args: 3, of: func(a []driver.Value) (driver.Value, error) {
 		from, err := time.Parse(pipeline.TimestampLayout, a[0].(string))
 		if err != nil {
 			return nil, err
@@ -198,7 +209,7 @@ var functions = []function{
 	// SQLite's own CAST is not the nearest DOUBLE of so many digits.
 	one("f_decimal_double", func(a string) (driver.Value, error) { return strconv.ParseFloat(a, 64) }),
 	one("f_decimal", func(a string) (driver.Value, error) { return decimalKey(a), nil }),
-	{"f_format", 2, func(a []driver.Value) (driver.Value, error) {
+	{name: "f_format", args: 2, of: func(a []driver.Value) (driver.Value, error) {
 		time := a[0].(string)
 		if err := recent(time); err != nil {
 			return nil, err
@@ -229,7 +240,7 @@ func decimalKey(number string) string {
 
 // one is a function of one argument of a type.
 func one[T any](name string, of func(a T) (driver.Value, error)) function {
-	return function{name, 1, func(a []driver.Value) (driver.Value, error) {
+	return function{name: name, args: 1, of: func(a []driver.Value) (driver.Value, error) {
 		v, ok := a[0].(T)
 		if !ok {
 			return nil, fmt.Errorf("%s of %v (%[2]T)", name, a[0])
@@ -240,7 +251,7 @@ func one[T any](name string, of func(a T) (driver.Value, error)) function {
 
 // two is a function of two arguments of a type.
 func two[T any](name string, of func(a, b T) (driver.Value, error)) function {
-	return function{name, 2, func(a []driver.Value) (driver.Value, error) {
+	return function{name: name, args: 2, of: func(a []driver.Value) (driver.Value, error) {
 		left, ok := a[0].(T)
 		right, also := a[1].(T)
 		if !ok || !also {

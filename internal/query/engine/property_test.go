@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -112,6 +113,51 @@ func TestAnyExpressionHasItsType(t *testing.T) {
 	})
 	if taken*2 < all || values == 0 {
 		t.Errorf("of %d expressions %d are taken, and give %d values", all, taken, values)
+	}
+}
+
+// What a query gives by way of views and of UNION ALL is what it gives by itself, wherever the judge says that it knows it.
+func TestAViewIsItsQuery(t *testing.T) {
+	t.Parallel()
+	schema := read(t, "schema.json")
+	rows := tableRows(t)
+	compared := 0
+	rapid.Check(t, func(t *rapid.T) {
+		kind := rapid.SampledFrom([]byte("ibfdtsl")).Draw(t, "type")
+		x, inner, outer := draw(t, kind, 2), draw(t, 'l', 1), draw(t, 'l', 1)
+		given := func(row []any, sql string, args ...any) (keys []string, known bool) {
+			p, err := pipeline.Parse(schema, fmt.Appendf(nil, "CREATE TABLE R (N INTEGER, X "+destinations[kind]+"); "+sql, args...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, err := query.Compile(p)
+			if err != nil {
+				return nil, false
+			}
+			e, err := engine.Open(q)
+			if err != nil {
+				t.Fatalf("%s: %v", p.SQL, err)
+			}
+			defer e.Close()
+			err = e.Rows(&nullable{rows: [][]any{row}}, true, func(key []byte) { keys = append(keys, q.Output.Format(key)) })
+			return keys, err == nil
+		}
+		row := rapid.SampledFrom(append(rows, randomRow(t))).Draw(t, "row")
+		got, known := given(row, "CREATE VIEW V AS SELECT *, %[1]s AS X_ FROM S WHERE %[2]s; CREATE VIEW W (N, X) AS SELECT N, X_ FROM V WHERE %[3]s UNION ALL SELECT N, X_ FROM V; "+
+			"INSERT INTO R SELECT * FROM W UNION ALL SELECT N, X FROM (SELECT N, X_ AS X FROM V WHERE %[3]s) AS Q", x, inner, outer)
+		if !known {
+			return
+		}
+		compared++
+		filtered, known := given(row, "INSERT INTO R SELECT N, %s FROM S WHERE (%s) AND (%s)", x, inner, outer)
+		all, alsoKnown := given(row, "INSERT INTO R SELECT N, %s FROM S WHERE %s", x, inner)
+		want := slices.Concat(filtered, all, filtered)
+		if !known || !alsoKnown || !slices.Equal(got, want) {
+			t.Fatalf("%s where %s, and where %s, of %v: got %q by way of views, and %q without (known: %v, %v)", x, inner, outer, row, got, want, known, alsoKnown)
+		}
+	})
+	if compared < 10 {
+		t.Errorf("%d queries were compared", compared)
 	}
 }
 

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.Comparator;
@@ -20,6 +22,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.commons.lang3.exception.ExceptionUtils;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
@@ -46,6 +49,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The job between its source and Firehose, in a Flink cluster. */
 class JobTest {
@@ -61,6 +65,9 @@ class JobTest {
             "INTEGER", "BIGINT", "REAL", "DOUBLE", "TIMESTAMP", "CHAR(2)", "VARCHAR(9)", "BOOLEAN");
     private static final String SCRIPT = "CREATE TABLE T (A INT, B BIGINT, C FLOAT, D DOUBLE, E TIMESTAMP, F CHAR(2),"
             + " G VARCHAR, H BOOLEAN, I INT); INSERT INTO T SELECT *, TRY_CAST(NULL AS INT) FROM S";
+
+    /** What the judge is compared with. */
+    private static final Path JUDGED = Path.of("../internal/query/testdata");
 
     private FirehoseStandIn firehose;
 
@@ -436,6 +443,35 @@ class JobTest {
                 "CREATE VIEW V AS SELECT C0 + 1 AS A FROM S; CREATE TABLE T (A INT); INSERT INTO T SELECT A FROM V",
                 record("1"));
         assertEquals(List.of("2\n"), accepted());
+    }
+
+    static List<Path> programs() throws IOException {
+        try (Stream<Path> files = Files.list(JUDGED.resolve("programs"))) {
+            return files.filter(file -> file.toString().endsWith(".sql") && !file.toString().endsWith(".legacy.sql"))
+                    .sorted()
+                    .collect(Collectors.toList());
+        }
+    }
+
+    /**
+     * Programs of several SELECTs and of views, with which a test of {@code internal/query} compares the judge. With
+     * {@code -Dupdate} the golden files are written instead.
+     */
+    @ParameterizedTest
+    @MethodSource("programs")
+    void programsOfTheJudge(Path program) throws Exception {
+        run(
+                "CSV",
+                Schema.parse(Files.readString(JUDGED.resolve("schema.json"))),
+                Files.readString(program),
+                record(Files.readString(JUDGED.resolve("rows.csv"))));
+        assertEquals(Set.of("analysed"), firehose.deliveryStreams(), "nothing is rejected");
+        String rows = accepted().stream().sorted().collect(Collectors.joining());
+        Path golden = Path.of(program.toString().replace(".sql", ".golden"));
+        if (System.getProperty("update") != null) {
+            Files.writeString(golden, rows);
+        }
+        assertEquals(Files.readString(golden), rows, "write it anew with -Dupdate");
     }
 
     /** Snapshots know operators by these names: a change loses the position in the stream and unsent rows. */

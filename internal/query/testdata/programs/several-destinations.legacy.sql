@@ -1,0 +1,10 @@
+-- Two destinations of the same columns over a stream in between, and one pump with two SELECTs.
+CREATE STREAM "LARGE" ("N" INTEGER, "half" DOUBLE, "what" VARCHAR(9));
+CREATE PUMP "LARGE_PUMP" AS INSERT INTO "LARGE" SELECT STREAM N, I / 2, V FROM S WHERE I >= 3 OR I < -100;
+
+CREATE STREAM "ONE" ("N" INTEGER, "value" DOUBLE, "what" VARCHAR(12));
+CREATE PUMP "ONE_PUMP" AS INSERT INTO "ONE" SELECT STREAM "N", "half" / 3, 'one' FROM "LARGE" WHERE "half" <> 0;
+
+CREATE STREAM "OTHER" ("N" INTEGER, "value" DOUBLE, "what" VARCHAR(12));
+CREATE PUMP "OTHER_PUMP" AS INSERT INTO "OTHER" SELECT STREAM "N", "half", 'o-' || "what" FROM "LARGE" WHERE CHAR_LENGTH("what") < 5
+UNION ALL SELECT STREAM N, F, 'the source' FROM S WHERE F BETWEEN -3 AND 3;

@@ -1,0 +1,10 @@
+-- Literals of other lengths and types beside columns, and into columns of a wider type.
+CREATE TABLE R (N INTEGER, WHAT VARCHAR(9), C CHAR(1), T TIMESTAMP, A DATE, L BOOLEAN, B BIGINT, D DOUBLE);
+INSERT INTO R
+SELECT N, 'a', 'x', TIMESTAMP '2016-02-29 12:00:00', DATE '2016-02-29', TRUE, 1, F FROM S
+UNION ALL
+SELECT N, 'as long', C, T, A, L, I, 2 * G FROM S WHERE F < 1000 AND G < 1000
+UNION ALL
+SELECT N, CASE WHEN L THEN 'yes' ELSE 'no ' END, UPPER(C), U, TRY_CAST(U AS DATE), I > 0, CHAR_LENGTH(V), H FROM S WHERE N IN (1, 2, 3, 8, 10)
+UNION ALL
+SELECT N, '', C, T, A, FALSE, -7, G FROM S WHERE D < 0;
