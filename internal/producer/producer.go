@@ -71,8 +71,8 @@ func newSource(config Config, p *pipeline.Pipeline) (*source, error) {
 	return &source{pipeline: p, hash: p.Hash(), generator: g, key: key}, nil
 }
 
-// New makes a producer of ticks for the current pipeline, which is the given one where the ledger names none. The Kinesis client is to be one of stream.NewClient, and metrics where the function's log goes, which
-// CloudWatch reads them from.
+// New makes a producer of ticks for the current pipeline, which is the given one where the ledger names none. The Kinesis client
+// is to be one of stream.NewClient, and metrics where the function's log goes, which CloudWatch reads them from.
 func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger, metrics io.Writer) (*Producer, error) {
 	embedded, err := newSource(config, p)
 	if err != nil {
