@@ -56,6 +56,13 @@ func TestPipeline(t *testing.T) {
 	t.Run("every shape", func(t *testing.T) { everyShape(t, s) })
 	t.Run("discovered", func(t *testing.T) { discovered(t, s) }) // with records of every shape, and bad ones
 	t.Run("transform fails", func(t *testing.T) { transformFails(t, s) })
+}
+
+// TestOperations is another story, of what people and machines do to a stack that runs: its records are packed on the way in,
+// and transformed on the way out.
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	s := startWith(t, shapes[len(shapes)-1])
 	t.Run("stopped and started", func(t *testing.T) { stoppedAndStarted(t, s) })
 	t.Run("paused and resumed", func(t *testing.T) { pausedAndResumed(t, s) })
 	t.Run("killed", func(t *testing.T) { killed(t, s) })
