@@ -3,7 +3,6 @@ package stack
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -116,11 +115,12 @@ func (s *Stack) FirstRows(ctx context.Context, output row.Schema, since time.Tim
 		if object.LastModified.Before(since) {
 			continue
 		}
-		data, err := in.Read(ctx, object)
+		body, err := in.Open(ctx, object)
 		if err != nil {
 			return nil, err
 		}
-		more, err := rowsOf(data, output, most-len(rows))
+		more, err := rowsOf(body, output, most-len(rows))
+		_ = body.Close() // it was only read
 		if err != nil {
 			return nil, fmt.Errorf("read %s/%s: %w", in.Name(), object.Key, err)
 		}
@@ -131,13 +131,11 @@ func (s *Stack) FirstRows(ctx context.Context, output row.Schema, since time.Tim
 	return rows, nil
 }
 
-// rowsOf reads the first rows of an object, gzip or not as its first bytes tell.
-func rowsOf(data []byte, output row.Schema, most int) (rows [][]row.Field, err error) {
-	var in io.Reader = bytes.NewReader(data)
-	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
-		if in, err = gzip.NewReader(in); err != nil {
-			return nil, err
-		}
+// rowsOf reads the first rows of an object.
+func rowsOf(object io.Reader, output row.Schema, most int) (rows [][]row.Field, err error) {
+	in, err := bucket.Unzip(object)
+	if err != nil {
+		return nil, err
 	}
 	for reader := bufio.NewReader(in); len(rows) < most; {
 		line, err := reader.ReadBytes('\n')
