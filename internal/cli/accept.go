@@ -11,6 +11,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/terminal"
 )
 
 type acceptCmd struct {
@@ -44,7 +45,7 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	if c.Who == "" {
 		me, err := user.Current()
 		if err != nil {
-			return &usageError{fmt.Sprintf("who accepts this cannot be told (%v): say it with --who", err)}
+			return &usageError{fmt.Errorf("who accepts this cannot be told (%w): say it with --who", err)}
 		}
 		c.Who = me.Username
 	}
@@ -59,7 +60,7 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	class := proof.Class(c.Class)
 	acceptance, err := before.Accept(class, c.Count, c.Reason, c.Who, time.Now())
 	if err != nil {
-		return &usageError{err.Error()}
+		return &usageError{err}
 	}
 	if err := s.Accept(ctx, acceptance); err != nil {
 		return err
@@ -71,16 +72,18 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	if c.JSON {
 		err = e.printJSON(raw)
 	} else {
-		_, err = fmt.Fprintln(e.stdout, acceptedText(acceptance, after))
+		err = e.stdout.Println(acceptedText(acceptance, after))
 	}
 	return err
 }
 
 // acceptedText says what was accepted, and what the verdict is now.
-func acceptedText(a *ledger.Acceptance, after *report.Report) string {
-	text := fmt.Sprintf("%d %s rows until %s are accepted by %s: %s.\n", a.Count, a.Class, a.Until.UTC().Format(timeFormat), a.Who, strings.TrimSuffix(a.Reason, "."))
+func acceptedText(a *ledger.Acceptance, after *report.Report) terminal.Text {
+	var b terminal.Builder
+	b.Addf("%d %s rows until %s are accepted by %s: %s.\n", a.Count, a.Class, a.Until.UTC().Format(timeFormat), a.Who, strings.TrimSuffix(a.Reason, "."))
 	if seen := (report.Accepted{Rows: a.Rows}).Seen(); seen != "" {
-		text += fmt.Sprintf("As the report had them: %s\n", seen)
+		b.Addf("As the report had them: %s\n", seen)
 	}
-	return text + after.LastLine()
+	b.Addf("%s", after.LastLine())
+	return b.Text()
 }

@@ -16,9 +16,13 @@ import (
 	"path/filepath"
 
 	"github.com/alecthomas/kong"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/mattn/go-isatty"
 
 	"streamproof/internal/local"
 	"streamproof/internal/stack"
+	"streamproof/internal/terminal"
 )
 
 // The exit statuses that are not a verdict's.
@@ -48,8 +52,32 @@ type grammar struct {
 
 // env is what commands write to.
 type env struct {
-	stdout, stderr io.Writer
-	grammar        *grammar
+	// stdout and stderr are for people: they take no text with data in it that is not escaped.
+	stdout, stderr *terminal.Writer
+	// programs is stdout for other programs, which read JSON or SQL from it byte by byte. It is no terminal where sql says so.
+	programs io.Writer
+	// display is stderr where that is a terminal, for a moving display; nil where not.
+	display *os.File
+	grammar *grammar
+	// loadAWS reads the configuration of AWS, and is something else in tests.
+	loadAWS func(ctx context.Context, region string) (aws.Config, error)
+}
+
+func newEnv(stdout, stderr io.Writer) *env {
+	e := &env{stdout: terminal.NewWriter(stdout), stderr: terminal.NewWriter(stderr), programs: stdout, grammar: &grammar{}, loadAWS: loadAWS}
+	if isTerminal(stderr) {
+		e.display = stderr.(*os.File)
+	}
+	return e
+}
+
+func loadAWS(ctx context.Context, region string) (aws.Config, error) {
+	return config.LoadDefaultConfig(ctx, config.WithRegion(region))
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd())
 }
 
 // verdict ends a command with the exit status of a judgement.
@@ -58,16 +86,19 @@ type verdict int
 func (v verdict) Error() string { return fmt.Sprintf("exit status %d", int(v)) }
 
 // usageError is a fault of what the user typed.
-type usageError struct{ problem string }
+type usageError struct{ error }
 
-func (e *usageError) Error() string { return e.problem }
+func (e *usageError) Unwrap() error { return e.error }
 
 // Run runs the command line and returns the exit status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	e := &env{stdout: stdout, stderr: stderr, grammar: &grammar{}}
+	return newEnv(stdout, stderr).run(ctx, args)
+}
+
+func (e *env) run(ctx context.Context, args []string) int {
 	helped := false
 	parser, err := newParser(e.grammar,
-		kong.Writers(stdout, stderr),
+		kong.Writers(e.programs, io.Discard), // of its own, it writes only the help
 		kong.Exit(func(int) { helped = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(e),
@@ -83,7 +114,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	if err != nil {
-		return e.report(&usageError{fmt.Sprintf("%v: see `streamproof --help`", err)})
+		return e.report(&usageError{fmt.Errorf("%w: see `streamproof --help`", err)})
 	}
 	return e.report(parsed.Run())
 }
@@ -98,7 +129,7 @@ func newParser(g *grammar, options ...kong.Option) (*kong.Kong, error) {
 	}, options...)...)
 }
 
-// report prints an error in one line, with the end of the log where there is one, and returns the exit status.
+// report prints an error, with the end of the log where there is one, and returns the exit status.
 func (e *env) report(err error) int {
 	var judged verdict
 	var usage *usageError
@@ -110,12 +141,12 @@ func (e *env) report(err error) int {
 	case errors.As(err, &judged):
 		return int(judged)
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(e.stderr, "streamproof: interrupted")
+		_ = e.stderr.Printf("streamproof: interrupted\n")
 		return exitFault
 	case errors.As(err, &log):
 		e.tail(log.Log)
 	}
-	fmt.Fprintf(e.stderr, "streamproof: %v\n", err)
+	_ = e.stderr.Printf("streamproof: %s\n", terminal.Error(err))
 	if errors.As(err, &usage) || errors.As(err, &setup) || errors.Is(err, stack.ErrNotUsable) {
 		return exitUsage
 	}
@@ -138,9 +169,9 @@ func (e *env) tail(file string) {
 			lines = lines[1:]
 		}
 	}
-	fmt.Fprintf(e.stderr, "The end of %s:\n", file)
+	_ = e.stderr.Printf("The end of %s:\n", file)
 	for _, line := range lines {
-		fmt.Fprintln(e.stderr, "  | "+line)
+		_ = e.stderr.Printf("  | %s\n", line)
 	}
 }
 
@@ -158,7 +189,7 @@ func (e *env) root() (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", &usageError{fmt.Sprintf("%s is not in the project's directory: go there, or name it with --project", start)}
+			return "", &usageError{fmt.Errorf("%s is not in the project's directory: go there, or name it with --project", start)}
 		}
 	}
 }
@@ -182,6 +213,15 @@ func (e *env) printJSON(value any) error {
 	if err := json.Indent(&b, data, "", "  "); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(e.stdout, b.String())
+	_, err = fmt.Fprintln(e.programs, b.String())
+	return err
+}
+
+// printSQL prints SQL for a program, which reads it as it is; for a person, where stdout is a terminal, escaped.
+func (e *env) printSQL(text string) error {
+	if isTerminal(e.programs) {
+		return e.stdout.Print(terminal.Block(text))
+	}
+	_, err := io.WriteString(e.programs, text)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,7 +153,7 @@ func TestExitStatus(t *testing.T) {
 		{judged(proof.NotProven), 1, ""},
 		{judged(proof.Undecided), 3, ""},
 		{errors.Join(judged(proof.Undecided)), 3, ""},
-		{&usageError{"wrong"}, 2, "streamproof: wrong\n"},
+		{&usageError{errors.New("wrong")}, 2, "streamproof: wrong\n"},
 		{fmt.Errorf("start: %w", &local.SetupError{Problem: "not built"}), 2, "streamproof: start: not built\n"},
 		{fmt.Errorf("%w: no such stack", stack.ErrNotUsable), 2, "streamproof: not usable: no such stack\n"},
 		{errors.New("timeout"), 3, "streamproof: timeout\n"},
@@ -161,13 +162,13 @@ func TestExitStatus(t *testing.T) {
 	}
 	for _, test := range tests {
 		var stderr bytes.Buffer
-		e := &env{stderr: &stderr}
+		e := newEnv(io.Discard, &stderr)
 		if got := e.report(test.err); got != test.status || stderr.String() != test.stderr {
 			t.Errorf("%v: got status %d, %q, want %d, %q", test.err, got, stderr.String(), test.status, test.stderr)
 		}
 	}
 	var stderr bytes.Buffer
-	(&env{stderr: &stderr}).report(&local.LogError{Err: errors.New("failed"), Log: log})
+	newEnv(io.Discard, &stderr).report(&local.LogError{Err: errors.New("failed"), Log: log})
 	if got := stderr.String(); strings.Contains(got, "line 9\n") || !strings.Contains(got, "  | line 10\n") || !strings.Contains(got, "  | line 29\nstreamproof: failed") {
 		t.Errorf("got %q, want the last 20 lines of the log and then the error", got)
 	}
@@ -216,12 +217,12 @@ func TestVerifyDir(t *testing.T) {
 func TestReportText(t *testing.T) {
 	t.Parallel()
 	r := notProven()
-	text := reportText(r)
+	text := reportText(r).String()
 	golden(t, "report.txt", text+"\n")
 	if last := text[strings.LastIndexByte(text, '\n')+1:]; last != r.LastLine() || !strings.HasPrefix(last, "NOT PROVEN") {
 		t.Errorf("got last line %q, want %q", last, r.LastLine())
 	}
-	golden(t, "report-empty.txt", reportText(&report.Report{Verdict: proof.Undecided, Bucket: "s3://bucket", Prefix: "p/", Reasons: []string{"there is no ledger"}})+"\n")
+	golden(t, "report-empty.txt", reportText(&report.Report{Verdict: proof.Undecided, Bucket: "s3://bucket", Prefix: "p/", Reasons: []string{"there is no ledger"}}).String()+"\n")
 }
 
 func TestAnswerText(t *testing.T) {
@@ -233,8 +234,8 @@ func TestAnswerText(t *testing.T) {
 			"shardId-000000000000": {Records: 500, FirstSequenceNumber: "1", LastSequenceNumber: "2"},
 		},
 		Message: "7 records were rejected.",
-	})+"\n")
-	golden(t, "answer-empty.txt", answerText(&producer.Answer{Tick: tick, State: ledger.Claimed, Records: 10, Message: "It is in progress."})+"\n")
+	}).String()+"\n")
+	golden(t, "answer-empty.txt", answerText(&producer.Answer{Tick: tick, State: ledger.Claimed, Records: 10, Message: "It is in progress."}).String()+"\n")
 }
 
 func TestStatusText(t *testing.T) {
@@ -249,10 +250,10 @@ func TestStatusText(t *testing.T) {
 		Stream:      stack.Stream{Status: "ACTIVE", Shards: []string{"shardId-000000000000", "shardId-000000000001"}},
 		Ledger:      stack.Ledger{Since: tick.Truncate(24*time.Hour).AddDate(0, 0, -1)},
 	}
-	golden(t, "status-aws.txt", statusText(&status{Status: aws})+"\n")
+	golden(t, "status-aws.txt", statusText(&status{Status: aws}).String()+"\n")
 	paused := *aws
 	paused.Schedule.State, paused.Application.Status = "DISABLED", "READY"
-	golden(t, "status-paused.txt", statusText(&status{Status: &paused})+"\n")
+	golden(t, "status-paused.txt", statusText(&status{Status: &paused}).String()+"\n")
 	here := *aws
 	here.Ledger.Ticks, here.Ledger.Last = 17, &ledger.Tick{Tick: tick, State: ledger.InProgress, Records: 1000}
 	here.Last = notProven()
@@ -263,8 +264,8 @@ func TestStatusText(t *testing.T) {
 			State: runner.Starting, Version: 4, PID: 42, Address: "http://127.0.0.1:8081", Starts: 3, Failures: 1,
 			RestoredFrom: "/project/.streamproof/flink/checkpoints/a/chk-7", LastError: "the JVM ended by itself", LastErrorAt: &at,
 		},
-	}})+"\n")
-	golden(t, "status-nobody.txt", statusText(&status{Status: aws, Local: &localStatus{Endpoint: "http://127.0.0.1:4566", StateDir: "/project/.streamproof"}})+"\n")
+	}}).String()+"\n")
+	golden(t, "status-nobody.txt", statusText(&status{Status: aws, Local: &localStatus{Endpoint: "http://127.0.0.1:4566", StateDir: "/project/.streamproof"}}).String()+"\n")
 }
 
 func TestSettled(t *testing.T) {
@@ -308,7 +309,7 @@ func TestScheduleTimeout(t *testing.T) {
 func TestProgressLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	p := newProgress(&out)
+	p := newProgress(newEnv(io.Discard, &out))
 	p.step("first")(nil)
 	p.step("second")(errors.New("no"))
 	p.begin("third").update("half")
@@ -335,8 +336,8 @@ func TestExplainText(t *testing.T) {
 		},
 		{Class: proof.Failed, Row: `"a\xff"`, Count: 2, Hop: report.NotFound, Text: "the report does not say which tick owes it"},
 	}}
-	golden(t, "explain.txt", explainText(out, r)+"\n")
-	golden(t, "explain-nothing.txt", explainText(&explain.Explanation{}, &report.Report{Verdict: proof.Proven})+"\n")
+	golden(t, "explain.txt", explainText(out, r).String()+"\n")
+	golden(t, "explain-nothing.txt", explainText(&explain.Explanation{}, &report.Report{Verdict: proof.Proven}).String()+"\n")
 }
 
 func TestOnTheWay(t *testing.T) {
@@ -387,5 +388,5 @@ func TestAcceptedText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "accepted.txt", acceptedText(a, r))
+	golden(t, "accepted.txt", acceptedText(a, r).String())
 }

@@ -58,19 +58,19 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	p := newProgress(e.stderr)
+	p := newProgress(e)
 	r, err := c.run(ctx, p, root, dir)
 	p.stop()
 	var setup *local.SetupError
 	if errors.As(err, &setup) || err == nil && r.Verdict == proof.Proven && !c.Keep {
 		err = errors.Join(err, os.RemoveAll(dir))
 	} else {
-		fmt.Fprintf(e.stderr, "All logs are in %s.\n", dir)
+		_ = e.stderr.Printf("All logs are in %s.\n", dir)
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(e.stdout, reportText(r)); err != nil {
+	if err := e.stdout.Println(reportText(r)); err != nil {
 		return err
 	}
 	return verdictOf(r)

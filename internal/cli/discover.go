@@ -19,13 +19,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/google/renameio/v2"
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"streamproof/internal/discover"
 	"streamproof/internal/generator"
 	"streamproof/internal/query"
 	"streamproof/internal/sample"
+	"streamproof/internal/terminal"
 	"streamproof/pipeline"
 )
 
@@ -121,7 +121,7 @@ func (c *discoverCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	p := newProgress(e.stderr)
+	p := newProgress(e)
 	st := p.begin("sample")
 	source, records, err := c.sample(ctx, e)
 	st.end(err)
@@ -149,10 +149,14 @@ func (c *discoverCmd) Run(ctx context.Context, e *env) error {
 	if c.JSON {
 		err = e.printJSON(out)
 	} else {
-		_, err = fmt.Fprintln(e.stdout, discoveredText(out))
+		err = e.stdout.Print(discoveredText(out))
 	}
 	if err == nil && c.Write && len(out.Refused) > 0 {
-		err = fmt.Errorf("%s was not written, because the rest of the system does not take this schema:\n  - %s", file, strings.Join(out.Refused, "\n  - "))
+		var why []error
+		for _, one := range out.Refused {
+			why = append(why, errors.New(one))
+		}
+		err = fmt.Errorf("%s was not written, because the rest of the system does not take this schema: %w", file, errors.Join(why...))
 	}
 	return err
 }
@@ -179,14 +183,14 @@ func (c *discoverCmd) current(e *env) (file string, current *pipeline.Schema, er
 		return file, nil, nil
 	}
 	if err != nil {
-		return "", nil, &usageError{err.Error()}
+		return "", nil, &usageError{err}
 	}
 	if c.Replace {
 		return file, nil, nil
 	}
 	schema, err := pipeline.ParseSchema(data)
 	if err != nil {
-		return "", nil, &usageError{fmt.Sprintf("%s cannot be kept in part: %v; mend it, or write it anew with --write --replace", file, err)}
+		return "", nil, &usageError{fmt.Errorf("%s cannot be kept in part: %w; mend it, or write it anew with --write --replace", file, err)}
 	}
 	return file, &schema, nil
 }
@@ -213,7 +217,7 @@ func (c *discoverCmd) sample(ctx context.Context, e *env) (source string, record
 	if c.Stream != "" {
 		read, err := sample.Stream(ctx, kinesis.NewFromConfig(config), c.Stream, options)
 		if errors.As(err, new(*kinesistypes.ResourceNotFoundException)) {
-			err = &usageError{err.Error()}
+			err = &usageError{err}
 		}
 		return streamSource(c.Stream, read, err)
 	}
@@ -221,7 +225,7 @@ func (c *discoverCmd) sample(ctx context.Context, e *env) (source string, record
 	records, err = sample.Objects(ctx, s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = c.StateDir != "" }), bucket, prefix, c.Records)
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket" {
-		err = &usageError{err.Error()}
+		err = &usageError{err}
 	}
 	return fmt.Sprintf("%d objects under %s", len(records), c.S3), records, err
 }
@@ -229,7 +233,7 @@ func (c *discoverCmd) sample(ctx context.Context, e *env) (source string, record
 // config is that of AWS, or of the local stack that is named.
 func (c *discoverCmd) config(ctx context.Context, e *env) (aws.Config, error) {
 	if c.StateDir == "" {
-		return c.aws(ctx)
+		return c.aws(ctx, e)
 	}
 	s, err := c.local(ctx, e)
 	if err != nil {
@@ -367,7 +371,7 @@ func (c *discoverCmd) finish(out *discovered, e *env) error {
 		return nil //nolint:nilerr // there is no query beside this schema
 	}
 	if _, err := query.Compile(&pipeline.Pipeline{Schema: out.Schema, SQL: sql}); err != nil {
-		fmt.Fprintf(e.stderr, "pipeline.sql does not fit it, so change that, too: %v\n", err)
+		_ = e.stderr.Printf("pipeline.sql does not fit it, so change that, too: %v\n", err)
 	}
 	return nil
 }
@@ -379,33 +383,33 @@ const (
 )
 
 // discoveredText is the proposal for a terminal.
-func discoveredText(d *discovered) string {
-	var b strings.Builder
+func discoveredText(d *discovered) terminal.Text {
+	var b terminal.Builder
 	n := d.Sample
-	fmt.Fprintf(&b, "Sampled %s: %d records, %d bytes, %d rows", d.Source, n.Records, n.Bytes, n.Rows)
+	b.Addf("Sampled %s: %d records, %d bytes, %d rows", d.Source, n.Records, n.Bytes, n.Rows)
 	for _, count := range []struct {
 		n    int
 		what string
 	}{{n.MostRows, "in the record with the most"}, {n.Headers, "headers"}, {n.FaultyRows, "rows of another form"}, {n.Empty, "empty records"}, {n.Unreadable, "records that cannot be read"}} {
 		if count.n > 1 || count.n == 1 && count.what != "in the record with the most" {
-			fmt.Fprintf(&b, ", %d %s", count.n, count.what)
+			b.Addf(", %d %s", count.n, count.what)
 		}
 	}
-	fmt.Fprintf(&b, ".\nFormat: %s.\n", formatText(d.Format))
+	b.Addf(".\nFormat: %s.\n", formatText(d.Format))
 
-	w := newTable()
-	header := table.Row{"Column", "Type", "Null", "Agree", "Examples"}
+	w := terminal.NewTable()
+	header := []any{"Column", "Type", "Null", "Agree", "Examples"}
 	if d.Merge != nil {
 		header = append(header, filepath.Base(d.File))
 	}
-	w.AppendHeader(header)
+	w.Header(header...)
 	for i, c := range d.Columns {
-		name, typ, null := c.Name, c.Type.String(), ""
+		name, typ, null := terminal.Format("%s", c.Name), terminal.Format("%s", c.Type), ""
 		if c.Path != "" {
-			name += "\n" + c.Path
+			name = terminal.Format("%s\n%s", name, c.Path)
 		}
 		if c.Pattern != "" {
-			typ += "\n" + c.Pattern
+			typ = terminal.Format("%s\n%s", typ, c.Pattern)
 		}
 		if c.Nulls > 0 {
 			null = fmt.Sprint(c.Nulls)
@@ -414,7 +418,7 @@ func discoveredText(d *discovered) string {
 		for _, example := range c.Examples {
 			shown = append(shown, printable(example, exampleWidth))
 		}
-		row := table.Row{name, typ, null, fmt.Sprintf("%d of %d", c.Agree, c.Values), strings.Join(shown, " · ")}
+		row := []any{name, typ, null, fmt.Sprintf("%d of %d", c.Agree, c.Values), strings.Join(shown, " · ")}
 		if d.Merge != nil {
 			now := d.Merge.Now[i]
 			kept := now.Name + " " + now.Type.String()
@@ -426,23 +430,23 @@ func discoveredText(d *discovered) string {
 			}
 			row = append(row, kept)
 		}
-		w.AppendRow(row)
+		w.Row(row...)
 	}
-	b.WriteString(w.Render() + "\n")
+	b.Addf("%s\n", w.Text())
 
 	if len(d.Rows) > 0 {
-		w := newTable()
-		header := table.Row{"Sample"}
+		w := terminal.NewTable()
+		header := []any{"Sample"}
 		for i := range d.Rows[:min(len(d.Rows), shownRows)] {
 			header = append(header, fmt.Sprintf("Row %d", i+1))
 		}
-		w.AppendHeader(header)
+		w.Header(header...)
 		for i, c := range d.Columns {
 			name := c.Name
 			if d.Merge != nil {
 				name = d.Merge.Now[i].Name
 			}
-			row := table.Row{name}
+			row := []any{name}
 			for _, values := range d.Rows[:min(len(d.Rows), shownRows)] {
 				value := "NULL"
 				if values[i] != nil {
@@ -450,9 +454,9 @@ func discoveredText(d *discovered) string {
 				}
 				row = append(row, value)
 			}
-			w.AppendRow(row)
+			w.Row(row...)
 		}
-		b.WriteString(w.Render() + "\n")
+		b.Addf("%s\n", w.Text())
 	}
 	for _, c := range d.Columns {
 		if c.Agree < c.Values {
@@ -460,27 +464,30 @@ func discoveredText(d *discovered) string {
 			for _, v := range c.Disagreeing {
 				some = append(some, fmt.Sprintf("%s (%d)", printable(v.Text, rowWidth), v.Count))
 			}
-			fmt.Fprintf(&b, "- column %s: %d of %d values are not %s: %s; %s holds all\n", c.Name, c.Values-c.Agree, c.Values, c.Type, strings.Join(some, ", "), c.Widest)
+			b.Addf("- column %s: %d of %d values are not %s: %s; %s holds all\n", c.Name, c.Values-c.Agree, c.Values, c.Type, strings.Join(some, ", "), c.Widest)
 		}
 		for _, note := range c.Notes {
-			fmt.Fprintf(&b, "- column %s: %s\n", c.Name, note)
+			b.Addf("- column %s: %s\n", c.Name, note)
 		}
 	}
 	for _, f := range d.Faults {
-		fmt.Fprintf(&b, "- another form: %s\n", f)
+		b.Addf("- another form: %s\n", f)
 	}
 	for _, note := range d.Notes {
-		fmt.Fprintf(&b, "- %s\n", note)
+		b.Addf("- %s\n", note)
 	}
 	if d.Merge != nil {
 		for _, change := range d.Merge.Changes {
-			fmt.Fprintf(&b, "- changed: %s\n", change)
+			b.Addf("- changed: %s\n", change)
 		}
 		for _, warning := range d.Merge.Warnings {
-			fmt.Fprintf(&b, "- warning: %s\n", warning)
+			b.Addf("- warning: %s\n", warning)
 		}
 	}
-	return strings.TrimSuffix(b.String()+d.hint, "\n")
+	if d.hint != "" {
+		b.Addf("%s\n", d.hint)
+	}
+	return b.Text()
 }
 
 // formatText says a format in words.

@@ -7,13 +7,11 @@ import (
 	"os"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"streamproof/internal/explain"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
+	"streamproof/internal/terminal"
 )
 
 // explainPermissions are what explain needs on AWS, beyond those of verify.
@@ -31,7 +29,7 @@ func (c *explainCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	p := newProgress(e.stderr)
+	p := newProgress(e)
 	out, r, err := c.run(ctx, p, s)
 	p.stop()
 	if err != nil {
@@ -40,8 +38,7 @@ func (c *explainCmd) Run(ctx context.Context, e *env) error {
 	if c.JSON {
 		return e.printJSON(out)
 	}
-	_, err = fmt.Fprintln(e.stdout, explainText(out, r))
-	return err
+	return e.stdout.Println(explainText(out, r))
 }
 
 func (c *explainCmd) run(ctx context.Context, p *progress, s *stack.Stack) (*explain.Explanation, *report.Report, error) {
@@ -68,10 +65,10 @@ func (c *explainCmd) read(ctx context.Context, p *progress, s *stack.Stack) (*re
 		}
 		var r report.Report
 		if err := json.Unmarshal(data, &r); err != nil || r.Version == 0 {
-			return nil, &usageError{fmt.Sprintf("%s is not a report as verify --json prints it", c.Report)}
+			return nil, &usageError{fmt.Errorf("%s is not a report as verify --json prints it", c.Report)}
 		}
 		if r.Version > report.Version {
-			return nil, &usageError{fmt.Sprintf("%s is of version %d, newer than this program knows (%d): use a newer streamproof", c.Report, r.Version, report.Version)}
+			return nil, &usageError{fmt.Errorf("%s is of version %d, newer than this program knows (%d): use a newer streamproof", c.Report, r.Version, report.Version)}
 		}
 		return &r, nil
 	case c.Latest:
@@ -89,41 +86,43 @@ func (c *explainCmd) read(ctx context.Context, p *progress, s *stack.Stack) (*re
 }
 
 // explainText is the explanation for a terminal.
-func explainText(out *explain.Explanation, r *report.Report) string {
+func explainText(out *explain.Explanation, r *report.Report) terminal.Text {
 	if len(out.Findings) == 0 {
 		what := "Nothing is missing and nothing failed"
 		if out.Beyond > 0 {
 			what = "The report has no sample of a missing or failed row"
 		}
-		return fmt.Sprintf("%s. %s", what, r.LastLine())
+		return terminal.Format("%s. %s", what, r.LastLine())
 	}
-	w := newTable()
-	w.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: 110, WidthMaxEnforcer: text.WrapSoft}})
+	w := terminal.NewTable()
+	w.Wrap(2, 110)
 	for i, f := range out.Findings {
 		if i > 0 {
-			w.AppendSeparator()
+			w.Separator()
 		}
-		w.AppendRow(table.Row{f.Class, fmt.Sprintf("%d of %s", f.Count, f.Row)})
+		w.Row(f.Class, terminal.Format("%d of %s", f.Count, f.Row))
 		if !f.Tick.IsZero() {
-			w.AppendRow(table.Row{"tick", f.Tick.Format(timeFormat)})
+			w.Row("tick", f.Tick.Format(timeFormat))
 		}
 		for _, record := range f.Records {
-			w.AppendRow(table.Row{"record", fmt.Sprintf("%d, partition key %s, %s", record.Index, record.PartitionKey, record.Outcome)})
+			w.Row("record", terminal.Format("%d, partition key %s, %s", record.Index, record.PartitionKey, record.Outcome))
 			for _, p := range record.Places {
-				w.AppendRow(table.Row{"", fmt.Sprintf("in %s, sequence number %s", p.Shard, p.SequenceNumber)})
+				w.Row("", terminal.Format("in %s, sequence number %s", p.Shard, p.SequenceNumber))
 				if a := p.Aggregate; a != nil {
-					w.AppendRow(table.Row{"", fmt.Sprintf("%d of %d in an aggregate with partition key %s", a.Position, a.Records, a.PartitionKey)})
+					w.Row("", terminal.Format("%d of %d in an aggregate with partition key %s", a.Position, a.Records, a.PartitionKey))
 				}
 			}
 		}
 		if more := f.Candidates - len(f.Records); more > 0 {
-			w.AppendRow(table.Row{"", fmt.Sprintf("and %d more records that give this row", more)})
+			w.Row("", terminal.Format("and %d more records that give this row", more))
 		}
-		w.AppendRow(table.Row{"last seen", f.Text})
+		w.Row("last seen", f.Text)
 	}
-	all := w.Render() + "\n"
+	var b terminal.Builder
+	b.Addf("%s\n", w.Text())
 	if out.Beyond > 0 {
-		all += fmt.Sprintf("%d more rows are missing or failed, of which the report has no samples.\n", out.Beyond)
+		b.Addf("%d more rows are missing or failed, of which the report has no samples.\n", out.Beyond)
 	}
-	return all + r.LastLine()
+	b.Addf("%s", r.LastLine())
+	return b.Text()
 }

@@ -32,7 +32,7 @@ func (c *verifyCmd) page(e *env, r *report.Report) error {
 	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
-	fmt.Fprintf(e.stderr, "Page: %s\n", file)
+	_ = e.stderr.Printf("Page: %s\n", file)
 	if !c.Open {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (c *verifyCmd) page(e *env, r *report.Report) error {
 		browse = openBrowser
 	}
 	if err := browse(file); err != nil {
-		fmt.Fprintf(e.stderr, "No browser was opened (%v): open the page yourself.\n", err)
+		_ = e.stderr.Printf("No browser was opened (%v): open the page yourself.\n", err)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func verifyCopy(t *testing.T, c verifyCmd) (stdout, stderr string) {
 	t.Helper()
 	c.Dir, c.Prefix, c.Errors, c.Deadline = t.TempDir(), "rows/", "rows-errors/", time.Minute
 	var out, err bytes.Buffer
-	e := &env{stdout: &out, stderr: &err, grammar: &grammar{}}
+	e := newEnv(&out, &err)
 	if got := e.report(c.Run(t.Context(), e)); got != exitFault {
 		t.Errorf("got exit status %d, want that of UNDECIDED: %s", got, err.String())
 	}

@@ -15,6 +15,7 @@ import (
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
+	"streamproof/internal/terminal"
 )
 
 const (
@@ -64,8 +65,16 @@ func (o *operation) print(ctx context.Context, e *env, s *stack.Stack, asJSON bo
 	if asJSON {
 		return e.printJSON(o)
 	}
-	_, err = fmt.Fprintln(e.stdout, strings.Join(append(slices.Clone(o.Did), next), "\n"))
-	return err
+	return e.stdout.Println(sentences(append(slices.Clone(o.Did), next)...))
+}
+
+// sentences gives each a line.
+func sentences(all ...string) terminal.Text {
+	var lines []terminal.Text
+	for _, one := range all {
+		lines = append(lines, terminal.Format("%s", one))
+	}
+	return terminal.Join(lines, "\n")
 }
 
 func (c *pauseCmd) Run(ctx context.Context, e *env) error {
@@ -73,7 +82,7 @@ func (c *pauseCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	p := newProgress(e.stderr)
+	p := newProgress(e)
 	o, err := c.run(ctx, p, s, here)
 	p.stop()
 	if err != nil {
@@ -250,7 +259,7 @@ func (c *resumeCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	p := newProgress(e.stderr)
+	p := newProgress(e)
 	o, err := c.run(ctx, p, s, here)
 	p.stop()
 	if err != nil {

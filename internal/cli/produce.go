@@ -7,9 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"streamproof/internal/producer"
+	"streamproof/internal/terminal"
 )
 
 type produceCmd struct {
@@ -45,25 +44,24 @@ func (c *produceCmd) Run(ctx context.Context, e *env) error {
 	if c.JSON {
 		return e.printJSON(raw)
 	}
-	_, err = fmt.Fprintln(e.stdout, answerText(answer))
-	return err
+	return e.stdout.Println(answerText(answer))
 }
 
-func answerText(a *producer.Answer) string {
-	w := newTable()
-	w.AppendHeader(table.Row{"Shard", "Records", "First sequence number", "Last sequence number"})
+func answerText(a *producer.Answer) terminal.Text {
+	w := terminal.NewTable()
+	w.Header("Shard", "Records", "First sequence number", "Last sequence number")
 	for _, id := range slices.Sorted(maps.Keys(a.Shards)) {
 		shard := a.Shards[id]
-		w.AppendRow(table.Row{id, shard.Records, shard.FirstSequenceNumber, shard.LastSequenceNumber})
+		w.Row(id, shard.Records, shard.FirstSequenceNumber, shard.LastSequenceNumber)
 	}
-	text := ""
+	var b terminal.Builder
 	if len(a.Shards) > 0 {
-		text = w.Render() + "\n"
+		b.Addf("%s\n", w.Text())
 	}
-	text += fmt.Sprintf("Tick %s is %s: %d records, %d acknowledged, %d rejected, %d unknown.",
+	b.Addf("Tick %s is %s: %d records, %d acknowledged, %d rejected, %d unknown.",
 		a.Tick.UTC().Format(timeFormat), a.State, a.Records, a.Acknowledged, a.Rejected, a.Unknown)
 	if a.Message != "" {
-		text += " " + a.Message
+		b.Addf(" %s", a.Message)
 	}
-	return text
+	return b.Text()
 }

@@ -1,30 +1,27 @@
 package cli
 
 import (
-	"fmt"
-	"io"
-	"os"
 	"time"
 
 	pretty "github.com/jedib0t/go-pretty/v6/progress"
-	"github.com/mattn/go-isatty"
+
+	"streamproof/internal/terminal"
 )
 
 // progress tells a person of the steps of a long command: a moving display on a terminal, plain lines elsewhere.
 type progress struct {
-	out     io.Writer
+	out     *terminal.Writer
 	display pretty.Writer // nil where there is no terminal
 	ended   chan struct{}
 }
 
-func newProgress(out io.Writer) *progress {
-	p := &progress{out: out}
-	file, ok := out.(*os.File)
-	if !ok || !isatty.IsTerminal(file.Fd()) {
+func newProgress(e *env) *progress {
+	p := &progress{out: e.stderr}
+	if e.display == nil {
 		return p
 	}
 	p.display, p.ended = pretty.NewWriter(), make(chan struct{})
-	p.display.SetOutputWriter(out)
+	p.display.SetOutputWriter(e.display)
 	p.display.SetStyle(pretty.StyleDefault)
 	p.display.SetTrackerPosition(pretty.PositionRight)
 	p.display.SetTrackerLength(12)
@@ -67,10 +64,10 @@ type step struct {
 func (p *progress) begin(name string) *step {
 	s := &step{p: p, name: name, begun: time.Now()}
 	if p.display == nil {
-		fmt.Fprintf(p.out, "%s …\n", name)
+		_ = p.out.Printf("%s …\n", name)
 		return s
 	}
-	s.tracker = &pretty.Tracker{Message: name}
+	s.tracker = &pretty.Tracker{Message: terminal.Escape(name)}
 	p.display.AppendTracker(s.tracker)
 	return s
 }
@@ -81,16 +78,16 @@ func (p *progress) step(name string) func(error) { return p.begin(name).end }
 // note says something that stays to be read.
 func (s *step) note(text string) {
 	if s.tracker != nil {
-		s.p.display.Log("%s", text)
+		s.p.display.Log("%s", terminal.Escape(text))
 		return
 	}
-	fmt.Fprintln(s.p.out, text)
+	_ = s.p.out.Printf("%s\n", text)
 }
 
 // update tells how far the step is. Plain lines leave it out.
 func (s *step) update(how string) {
 	if s.tracker != nil {
-		s.tracker.UpdateMessage(s.name + ": " + how)
+		s.tracker.UpdateMessage(terminal.Escape(s.name + ": " + how))
 	}
 }
 
@@ -101,9 +98,9 @@ func (s *step) end(err error) {
 	case s.tracker != nil:
 		s.tracker.MarkAsDone()
 	case err != nil:
-		fmt.Fprintf(s.p.out, "%s: failed after %s\n", s.name, s.took())
+		_ = s.p.out.Printf("%s: failed after %s\n", s.name, s.took())
 	default:
-		fmt.Fprintf(s.p.out, "%s: done in %s\n", s.name, s.took())
+		_ = s.p.out.Printf("%s: done in %s\n", s.name, s.took())
 	}
 }
 

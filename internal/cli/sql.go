@@ -30,7 +30,7 @@ type translateCmd struct {
 func (c *translateCmd) Run(e *env) error {
 	name, text, err := readQuery(c.File, c.stdin)
 	if err != nil {
-		return &usageError{err.Error()}
+		return &usageError{err}
 	}
 	schema, folder, err := c.schema(e)
 	if err != nil {
@@ -38,32 +38,31 @@ func (c *translateCmd) Run(e *env) error {
 	}
 	samples, err := pipeline.ReadSamples(folder, schema)
 	if err != nil {
-		return &usageError{err.Error()}
+		return &usageError{err}
 	}
 	p, err := pipeline.ParseWithSamples(schema, text, samples)
 	if err != nil {
-		return &usageError{err.Error()}
+		return &usageError{err}
 	}
 	if samples != nil {
 		// Every build comes by here, and none is to end in a producer that cannot start.
 		if _, err := generator.New(p, 0); err != nil {
-			return &usageError{err.Error()}
+			return &usageError{err}
 		}
 	}
 	flink, err := dialect.Translate(string(text), p.Schema)
 	if err != nil {
 		faults := dialect.Faults(err)
 		for _, fault := range faults {
-			fmt.Fprintln(e.stderr, fault.In(name))
+			_ = e.stderr.Printf("%s\n", fault.In(name))
 		}
 		found := "1 fault"
 		if len(faults) > 1 {
 			found = fmt.Sprintf("%d faults", len(faults))
 		}
-		return &usageError{fmt.Sprintf("%s is not translated: it has %s", name, found)}
+		return &usageError{fmt.Errorf("%s is not translated: it has %s", name, found)}
 	}
-	_, err = io.WriteString(e.stdout, flink)
-	return err
+	return e.printSQL(flink)
 }
 
 // readQuery gives the text of a file, or of standard input where it is called -, and what errors call it.
@@ -85,13 +84,13 @@ func (c *translateCmd) schema(e *env) ([]byte, fs.FS, error) {
 	if file == defaultSchema {
 		root, err := e.root()
 		if err != nil {
-			return nil, nil, &usageError{fmt.Sprintf("%v; or name a schema with --schema", err)}
+			return nil, nil, &usageError{fmt.Errorf("%w; or name a schema with --schema", err)}
 		}
 		file = filepath.Join(root, file)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, nil, &usageError{err.Error()}
+		return nil, nil, &usageError{err}
 	}
 	return data, os.DirFS(filepath.Dir(file)), nil
 }

@@ -67,7 +67,7 @@ func TestSQLTranslateStandardInput(t *testing.T) {
 	} {
 		var stdout, stderr bytes.Buffer
 		c := translateCmd{File: "-", Schema: schema, stdin: strings.NewReader(text)}
-		err := c.Run(&env{stdout: &stdout, stderr: &stderr, grammar: &grammar{}})
+		err := c.Run(newEnv(&stdout, &stderr))
 		if (err != nil) != (want != "") || stderr.String() != want || want == "" && stdout.String() != text {
 			t.Errorf("%q: got %v, %q, %q, want %q on stderr", text, err, stdout.String(), stderr.String(), want)
 		}

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"streamproof/internal/analytics"
 	"streamproof/internal/dialect"
 	"streamproof/internal/ledger"
@@ -22,6 +20,7 @@ import (
 	"streamproof/internal/report"
 	"streamproof/internal/row"
 	"streamproof/internal/stack"
+	"streamproof/internal/terminal"
 	"streamproof/pipeline"
 )
 
@@ -83,11 +82,11 @@ type sqlFault struct {
 	Translated string `json:"translated,omitempty"` // the line of the translation
 }
 
-func (f sqlFault) in(name string) string {
+func (f sqlFault) in(name string) terminal.Text {
 	if f.Translated == "" {
-		return fmt.Sprintf("%s:%d:%d: %s", name, f.Line, f.Column, f.Message)
+		return terminal.Format("%s:%d:%d: %s", name, f.Line, f.Column, f.Message)
 	}
-	return fmt.Sprintf("%s: Flink refuses its translation at %d:%d: %s\n  %s", name, f.Line, f.Column, f.Message, f.Translated)
+	return terminal.Format("%s: Flink refuses its translation at %d:%d: %s\n  %s", name, f.Line, f.Column, f.Message, f.Translated)
 }
 
 func (q *queryChange) did(format string, args ...any) {
@@ -122,7 +121,7 @@ type change struct {
 func (c *sqlRunCmd) Run(ctx context.Context, e *env) error {
 	name, text, err := readQuery(c.File, c.stdin)
 	if err != nil {
-		return &usageError{err.Error()}
+		return &usageError{err}
 	}
 	s, here, err := c.open(ctx, e)
 	if err != nil {
@@ -132,7 +131,7 @@ func (c *sqlRunCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return needs(err, sqlRunPermissions)
 	}
-	p := newProgress(e.stderr)
+	p := newProgress(e)
 	runs, err := ch.check(ctx, e, p, name)
 	if err == nil && !runs {
 		err = ch.run(ctx, p, c)
@@ -141,7 +140,7 @@ func (c *sqlRunCmd) Run(ctx context.Context, e *env) error {
 	var faulty *faultyError
 	if errors.As(err, &faulty) {
 		for _, fault := range ch.result.Faults {
-			fmt.Fprintln(e.stderr, fault.in(name))
+			_ = e.stderr.Println(fault.in(name))
 		}
 	}
 	if printErr := ch.print(ctx, e, c.JSON, err); err == nil {
@@ -158,7 +157,7 @@ func beginChange(ctx context.Context, s *stack.Stack, here *local.Stack, name st
 		return nil, err
 	}
 	if ch.new, err = pipeline.ParseWithSamples(ch.old.SchemaJSON, text, ch.old.Samples); err != nil {
-		return nil, &usageError{strings.ReplaceAll(err.Error(), dialect.FileName, name)}
+		return nil, &usageError{errors.New(strings.ReplaceAll(err.Error(), dialect.FileName, name))}
 	}
 	ch.result.Pipeline, ch.result.Previous = ch.current.Pipeline, ch.current.Pipeline
 	return ch, nil
@@ -215,7 +214,7 @@ func (c *change) check(ctx context.Context, e *env, p *progress, name string) (r
 		return false, fmt.Errorf("the query that runs now, %s: %w", ledger.PipelineKey(c.current.Pipeline), err)
 	}
 	if _, err := analytics.Properties(c.newFlink); err != nil {
-		return false, &usageError{fmt.Sprintf("%s: %v", name, err)}
+		return false, &usageError{fmt.Errorf("%s: %w", name, err)}
 	}
 	faults, err := c.plan(ctx, e, c.new.SchemaJSON, c.newFlink)
 	if err != nil {
@@ -231,7 +230,7 @@ func (c *change) check(ctx context.Context, e *env, p *progress, name string) (r
 		return false, err
 	}
 	if !c.stack.KeepsSnapshots() {
-		return false, &usageError{"the stack's parameter SnapshotState is DISABLED: a start would read all that the stream still holds again, by the new query. Deploy it ENABLED first"}
+		return false, &usageError{errors.New("the stack's parameter SnapshotState is DISABLED: a start would read all that the stream still holds again, by the new query. Deploy it ENABLED first")}
 	}
 	if c.new.Hash() == c.current.Deployed {
 		c.newFlink = "" // it is the JAR's own
@@ -263,9 +262,9 @@ func faultOfFlink(fault flink.Fault, in dialect.Dialect, sql string) sqlFault {
 
 func (c *change) faulty(name string, err error) error {
 	if len(c.result.Faults) == 0 {
-		return &usageError{fmt.Sprintf("%s: %v", name, err)}
+		return &usageError{fmt.Errorf("%s: %w", name, err)}
 	}
-	return &faultyError{usageError{fmt.Sprintf("%s has %s: nothing was touched", name, count(len(c.result.Faults), "fault"))}}
+	return &faultyError{usageError{fmt.Errorf("%s has %s: nothing was touched", name, count(len(c.result.Faults), "fault"))}}
 }
 
 func count(n int, what string) string {
@@ -282,12 +281,12 @@ func (c *change) sameColumns(name string) error {
 		return fmt.Errorf("the columns of the query that runs now, %s: %w", ledger.PipelineKey(c.current.Pipeline), err)
 	}
 	if c.output, err = query.Destination(c.new); err != nil {
-		return &usageError{strings.ReplaceAll(err.Error(), dialect.FileName, name)}
+		return &usageError{errors.New(strings.ReplaceAll(err.Error(), dialect.FileName, name))}
 	}
 	if slices.Equal(old, c.output) {
 		return nil
 	}
-	return &usageError{fmt.Sprintf("%s: its rows have the columns (%s), and those of the query that runs now (%s): under one prefix they could not be told apart. "+
+	return &usageError{fmt.Errorf("%s: its rows have the columns (%s), and those of the query that runs now (%s): under one prefix they could not be told apart. "+
 		"Give its destination the columns that there are, or make another stack for it", name, columnsText(c.output), columnsText(old))}
 }
 
@@ -741,35 +740,33 @@ func (c *change) print(ctx context.Context, e *env, asJSON bool, failed error) e
 		}
 		return e.printJSON(r)
 	}
-	text := slices.Clone(r.Did)
+	var b terminal.Builder
+	for _, did := range r.Did {
+		b.Addf("%s\n", did)
+	}
 	if len(r.Rows) > 0 && failed == nil {
-		text = append(text, rowsText(c.output, r.Rows))
+		b.Addf("%s\n", rowsText(c.output, r.Rows))
 	}
 	if failed == nil {
-		text = append(text, "Next: streamproof verify, streamproof sql show.")
+		b.Addf("Next: streamproof verify, streamproof sql show.\n")
 	}
-	if len(text) == 0 {
-		return nil
-	}
-	_, err := fmt.Fprintln(e.stdout, strings.Join(text, "\n"))
-	return err
+	return e.stdout.Print(b.Text())
 }
 
 // rowsText draws the rows under what the query calls its columns, with the schema's names where those are others.
-func rowsText(columns row.Schema, rows [][]*string) string {
-	w := newTable()
-	header := table.Row{}
+func rowsText(columns row.Schema, rows [][]*string) terminal.Text {
+	w := terminal.NewTable()
+	var header []any
 	for _, c := range columns {
-		name := c.Alias
-		if c.Name != c.Alias {
-			name += "\n" + c.Name
+		if c.Name == c.Alias {
+			header = append(header, c.Alias)
+		} else {
+			header = append(header, terminal.Format("%s\n%s", c.Alias, c.Name))
 		}
-		header = append(header, name)
 	}
-	w.AppendHeader(header)
-	w.Style().Format.Header = 0
+	w.HeaderAsItIs(header...)
 	for _, values := range rows {
-		line := table.Row{}
+		var line []any
 		for _, v := range values {
 			if v == nil {
 				line = append(line, "NULL")
@@ -777,7 +774,7 @@ func rowsText(columns row.Schema, rows [][]*string) string {
 				line = append(line, *v)
 			}
 		}
-		w.AppendRow(line)
+		w.Row(line...)
 	}
-	return w.Render()
+	return w.Text()
 }

@@ -322,8 +322,9 @@ func (w *world) sqlRun(ctx context.Context, sql string, records int, plan ...fli
 		return nil, err
 	}
 	ch.plan = func(context.Context, *env, []byte, string) ([]flink.Fault, error) { return plan, nil }
-	p := newProgress(io.Discard)
-	runs, err := ch.check(ctx, &env{}, p, "query.sql")
+	e := newEnv(io.Discard, io.Discard)
+	p := newProgress(e)
+	runs, err := ch.check(ctx, e, p, "query.sql")
 	if err == nil && !runs {
 		err = ch.run(ctx, p, &sqlRunCmd{Records: records})
 	}
@@ -468,7 +469,7 @@ func TestJobFailsAgain(t *testing.T) {
 func TestRowsText(t *testing.T) {
 	t.Parallel()
 	one, none := "1", (*string)(nil)
-	golden(t, "sqlrows.golden", rowsText(row.Schema{{Name: "VendorID", Alias: "COL0"}, {Name: "LABEL", Alias: "LABEL"}}, [][]*string{{&one, none}})+"\n")
+	golden(t, "sqlrows.golden", rowsText(row.Schema{{Name: "VendorID", Alias: "COL0"}, {Name: "LABEL", Alias: "LABEL"}}, [][]*string{{&one, none}}).String()+"\n")
 }
 
 func TestSQLRunWhilePaused(t *testing.T) {
@@ -639,7 +640,7 @@ CREATE OR REPLACE PUMP P AS INSERT INTO "DESTINATION_SQL_STREAM" SELECT STREAM C
 				var faults []string
 				if r != nil {
 					for _, f := range r.Faults {
-						faults = append(faults, f.in("query.sql"))
+						faults = append(faults, f.in("query.sql").String())
 					}
 				}
 				if !strings.HasPrefix(strings.Join(faults, "\n"), test.faults) || (test.faults == "") != (len(faults) == 0) {
@@ -654,7 +655,7 @@ func TestSQLShowText(t *testing.T) {
 	t.Parallel()
 	inText := func(q shownQuery, flink bool) string {
 		q.Pipeline, q.Since, q.SQL, q.Flink = strings.Repeat("a", 64), time.Date(2026, 11, 28, 7, 30, 0, 0, time.UTC), "SELECT 1;\n", "SELECT 2;\n"
-		return showText(&q, flink)
+		return showText(&q, flink).String()
 	}
 	got := inText(shownQuery{By: ledger.ByDeploy, Judged: true, Agrees: true, Application: stack.Application{Status: "RUNNING"}}, false) + "\n" +
 		inText(shownQuery{By: ledger.BySQLRun, NotJudged: "pipeline.sql:3:1: it has windows", Application: stack.Application{Status: "READY"}}, true)
@@ -662,7 +663,7 @@ func TestSQLShowText(t *testing.T) {
 	if script, err := dialect.Parse(string(embeddedSQL(t))); err != nil || script.Dialect != dialect.Flink {
 		t.Fatal(err)
 	}
-	if shown := showText(&shownQuery{SQL: string(embeddedSQL(t))}, false); !bytes.Contains([]byte(shown), embeddedSQL(t)) {
+	if shown := showText(&shownQuery{SQL: string(embeddedSQL(t))}, false).String(); !bytes.Contains([]byte(shown), embeddedSQL(t)) {
 		t.Error("the SQL is not shown as it was given")
 	} else if _, err := dialect.Parse(shown); err != nil {
 		t.Errorf("what is shown is no SQL: %v", err)

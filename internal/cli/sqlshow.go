@@ -9,6 +9,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/query"
 	"streamproof/internal/stack"
+	"streamproof/internal/terminal"
 )
 
 type sqlShowCmd struct {
@@ -48,8 +49,7 @@ func (c *sqlShowCmd) Run(ctx context.Context, e *env) error {
 	if c.JSON {
 		return e.printJSON(shown)
 	}
-	_, err = fmt.Fprint(e.stdout, showText(shown, c.Flink))
-	return err
+	return e.stdout.Print(showText(shown, c.Flink))
 }
 
 func showQuery(ctx context.Context, s *stack.Stack) (*shownQuery, error) {
@@ -82,26 +82,29 @@ func showQuery(ctx context.Context, s *stack.Stack) (*shownQuery, error) {
 }
 
 // showText is SQL: what is said of the query stands in comments.
-func showText(q *shownQuery, flink bool) string {
+func showText(q *shownQuery, flink bool) terminal.Text {
 	how := "deployed"
 	if q.By == ledger.BySQLRun {
 		how = "set by hand with `streamproof sql run`"
 	}
-	text := fmt.Sprintf("-- Pipeline %.12s, since %s: %s.\n", q.Pipeline, q.Since.UTC().Format(timeFormat), how)
+	var b terminal.Builder
+	b.Addf("-- Pipeline %.12s, since %s: %s.\n", q.Pipeline, q.Since.UTC().Format(timeFormat), how)
 	if q.Judged {
-		text += "-- The verifier judges it.\n"
+		b.Addf("-- The verifier judges it.\n")
 	} else {
-		text += fmt.Sprintf("-- The verifier does not judge it, so that ticks are UNDECIDED: %s.\n", q.NotJudged)
+		b.Addf("-- The verifier does not judge it, so that ticks are UNDECIDED: %s.\n", q.NotJudged)
 	}
 	if q.Application.Status != "RUNNING" {
-		text += fmt.Sprintf("-- The application is %s.\n", q.Application.Status)
+		b.Addf("-- The application is %s.\n", q.Application.Status)
 	}
 	if !q.Agrees {
-		text += "-- The application has been told another one: a change of the query has broken off. Run `streamproof sql run` again.\n"
+		b.Addf("-- The application has been told another one: a change of the query has broken off. Run `streamproof sql run` again.\n")
 	}
-	text += "\n"
+	b.Addf("\n")
 	if flink {
-		return text + q.Flink
+		b.Add(terminal.Block(q.Flink))
+	} else {
+		b.Add(terminal.Block(q.SQL))
 	}
-	return text + q.SQL
+	return b.Text()
 }

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"streamproof/internal/local/runner"
 	"streamproof/internal/stack"
+	"streamproof/internal/terminal"
 )
 
 type statusCmd struct {
@@ -46,13 +45,12 @@ func (c *statusCmd) Run(ctx context.Context, e *env) error {
 	if c.JSON {
 		return e.printJSON(out)
 	}
-	_, err = fmt.Fprintln(e.stdout, statusText(&out))
-	return err
+	return e.stdout.Println(statusText(&out))
 }
 
-func statusText(s *status) string {
-	w := newTable()
-	row := func(name, format string, args ...any) { w.AppendRow(table.Row{name, fmt.Sprintf(format, args...)}) }
+func statusText(s *status) terminal.Text {
+	w := terminal.NewTable()
+	row := func(name, format string, args ...any) { w.Row(name, terminal.Format(format, args...)) }
 	row("stack", "%s in %s, %s", s.Stack, s.Region, s.State)
 	if l := s.Local; l != nil {
 		row("emulator", "%s, files in %s", l.Endpoint, l.StateDir)
@@ -90,12 +88,5 @@ func statusText(s *status) string {
 	} else {
 		row("last verdict", "none yet: run `streamproof verify`")
 	}
-	return w.Render()
-}
-
-func newTable() table.Writer {
-	w := table.NewWriter()
-	w.SetStyle(table.StyleLight)
-	w.Style().Options.SeparateRows = false
-	return w
+	return w.Text()
 }

@@ -2,10 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 
 	"streamproof/internal/local"
 	"streamproof/internal/stack"
@@ -36,7 +36,7 @@ func (t *target) open(ctx context.Context, e *env) (*stack.Stack, *local.Stack, 
 		}
 		return s.Stack, s, nil
 	}
-	c, err := t.aws(ctx)
+	c, err := t.aws(ctx, e)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,16 +54,16 @@ func (t *target) local(ctx context.Context, e *env) (*local.Stack, error) {
 }
 
 // aws reads the configuration of AWS.
-func (t *target) aws(ctx context.Context) (aws.Config, error) {
-	c, err := config.LoadDefaultConfig(ctx, config.WithRegion(t.Region))
+func (t *target) aws(ctx context.Context, e *env) (aws.Config, error) {
+	c, err := e.loadAWS(ctx, t.Region)
 	if err != nil {
-		return c, &usageError{fmt.Sprintf("read the AWS configuration: %v", err)}
+		return c, &usageError{fmt.Errorf("read the AWS configuration: %w", err)}
 	}
 	if c.Region == "" {
-		return c, &usageError{"no region: name one with --region, or set AWS_REGION"}
+		return c, &usageError{errors.New("no region: name one with --region, or set AWS_REGION")}
 	}
 	if _, err := c.Credentials.Retrieve(ctx); err != nil {
-		return c, &usageError{fmt.Sprintf("no AWS credentials (%v): sign in, or set AWS_PROFILE", err)}
+		return c, &usageError{fmt.Errorf("no AWS credentials (%w): sign in, or set AWS_PROFILE", err)}
 	}
 	return c, nil
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 
@@ -35,7 +34,7 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	before := setByHand(ctx, dir)
-	p := newProgress(e.stderr)
+	p := newProgress(e)
 	s, err := local.Start(ctx, local.Options{
 		Root:       root,
 		StateDir:   dir,
@@ -54,11 +53,10 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 			return err
 		}
 		if now != nil && now.Pipeline != before.Pipeline {
-			fmt.Fprintf(e.stdout, "The application runs %s.\n", s.Outputs.Query)
+			_ = e.stdout.Printf("The application runs %s.\n", s.Outputs.Query)
 		}
 	}
-	_, err = fmt.Fprintf(e.stdout, "Stack %s runs at %s. Next: streamproof produce, streamproof verify, streamproof status, streamproof down.\n", s.Name, s.Endpoint())
-	return err
+	return e.stdout.Printf("Stack %s runs at %s. Next: streamproof produce, streamproof verify, streamproof status, streamproof down.\n", s.Name, s.Endpoint())
 }
 
 // setByHand gives the query that the local stack runs where a person has set it, nil where not, or where it cannot be told: then
@@ -94,10 +92,8 @@ func (c *downCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	text := "No local stack runs in %s.\n"
-	if found {
-		text = "The local stack in %s is stopped.\n"
+	if !found {
+		return e.stdout.Printf("No local stack runs in %s.\n", dir)
 	}
-	_, err = fmt.Fprintf(e.stdout, text, dir)
-	return err
+	return e.stdout.Printf("The local stack in %s is stopped.\n", dir)
 }

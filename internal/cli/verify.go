@@ -8,11 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"streamproof/internal/bucket"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/terminal"
 	"streamproof/internal/verifier"
 )
 
@@ -45,7 +44,7 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 	if c.JSON {
 		err = e.printJSON(raw)
 	} else {
-		_, err = fmt.Fprintln(e.stdout, reportText(r))
+		err = e.stdout.Println(reportText(r))
 	}
 	if err != nil {
 		return err
@@ -86,67 +85,68 @@ const timeFormat = "2006-01-02 15:04:05.000Z"
 const shownSamples = 5
 
 // reportText is the report for a terminal, ended by its last line.
-func reportText(r *report.Report) string {
-	var b strings.Builder
+func reportText(r *report.Report) terminal.Text {
+	var b terminal.Builder
 	c := r.Covers
-	fmt.Fprintf(&b, "Judged %s/%s", r.Bucket, r.Prefix)
+	b.Addf("Judged %s/%s", r.Bucket, r.Prefix)
 	if c.Ticks > 0 {
-		fmt.Fprintf(&b, ", ticks %s to %s", c.From.UTC().Format(timeFormat), c.To.UTC().Format(timeFormat))
+		b.Addf(", ticks %s to %s", c.From.UTC().Format(timeFormat), c.To.UTC().Format(timeFormat))
 	}
-	fmt.Fprintf(&b, ":\n%d ticks (%d not settled yet, %d crashed) of %d records; %d objects with %d rows, %d bytes; delivery deadline %d s.\n",
+	b.Addf(":\n%d ticks (%d not settled yet, %d crashed) of %d records; %d objects with %d rows, %d bytes; delivery deadline %d s.\n",
 		c.Ticks, c.TicksUnsettled, c.TicksCrashed, c.Records, c.Objects, c.Rows, c.Bytes, c.DeliveryDeadlineSeconds)
 	if !c.ArchivedUntil.IsZero() {
-		fmt.Fprintf(&b, "History is archived until %s: what is older may have expired.\n", c.ArchivedUntil.UTC().Format(timeFormat))
+		b.Addf("History is archived until %s: what is older may have expired.\n", c.ArchivedUntil.UTC().Format(timeFormat))
 	}
 
-	w := newTable()
-	w.AppendHeader(table.Row{"Rows", "Count"})
-	w.AppendRow(table.Row{"owed", r.Counts.Owed})
-	w.AppendRow(table.Row{"delivered", r.Counts.Delivered})
-	w.AppendRow(table.Row{"rejects", r.Counts.Rejects})
+	w := terminal.NewTable()
+	w.Header("Rows", "Count")
+	w.Row("owed", r.Counts.Owed)
+	w.Row("delivered", r.Counts.Delivered)
+	w.Row("rejects", r.Counts.Rejects)
 	for _, class := range proof.Classes {
-		w.AppendRow(table.Row{class, r.Counts.Of(class)})
+		w.Row(class, r.Counts.Of(class))
 	}
-	w.AppendRow(table.Row{"in flight", r.Counts.InFlight})
-	w.AppendRow(table.Row{"unknown", r.Counts.Unknown})
-	w.AppendRow(table.Row{"recovered", r.Counts.Recovered})
-	w.AppendRow(table.Row{"late", r.Counts.Late})
-	w.AppendRow(table.Row{"foreign", r.Counts.Foreign})
-	b.WriteString(w.Render() + "\n")
+	w.Row("in flight", r.Counts.InFlight)
+	w.Row("unknown", r.Counts.Unknown)
+	w.Row("recovered", r.Counts.Recovered)
+	w.Row("late", r.Counts.Late)
+	w.Row("foreign", r.Counts.Foreign)
+	b.Addf("%s\n", w.Text())
 	if r.Delay.LateMax > 0 {
-		fmt.Fprintf(&b, "The latest row came %d s after its deadline.\n", r.Delay.LateMax)
+		b.Addf("The latest row came %d s after its deadline.\n", r.Delay.LateMax)
 	}
 
 	if len(r.Rejects) > 0 {
-		w := newTable()
-		w.AppendHeader(table.Row{"Under the error prefix", "Reason", "Count"})
+		w := terminal.NewTable()
+		w.Header("Under the error prefix", "Reason", "Count")
 		for _, one := range r.Rejects {
-			w.AppendRow(table.Row{one.Prefix, one.Reason, one.Count})
+			w.Row(one.Prefix, one.Reason, one.Count)
 		}
-		b.WriteString(w.Render() + "\n")
+		b.Addf("%s\n", w.Text())
 	}
 
 	if len(r.Samples) > 0 {
-		w := newTable()
-		w.AppendHeader(table.Row{"Class", "Row", "Count", "Where"})
+		w := terminal.NewTable()
+		w.Header("Class", "Row", "Count", "Where")
 		for _, class := range append(slices.Clone(proof.Classes), proof.Foreign) {
 			samples := r.Samples[class]
 			for _, s := range samples[:min(len(samples), shownSamples)] {
-				w.AppendRow(table.Row{class, s.Row, s.Count, where(r, class, s)})
+				w.Row(class, s.Row, s.Count, where(r, class, s))
 			}
 			if more := len(samples) - shownSamples; more > 0 {
-				w.AppendRow(table.Row{class, fmt.Sprintf("and %d more samples: see --json", more)})
+				w.Row(class, terminal.Format("and %d more samples: see --json", more))
 			}
 		}
-		b.WriteString(w.Render() + "\n")
+		b.Addf("%s\n", w.Text())
 	}
 	for _, reason := range r.Reasons {
-		b.WriteString("- " + reason + "\n")
+		b.Addf("- %s\n", reason)
 	}
 	if r.Key != "" {
-		fmt.Fprintf(&b, "Report: %s\n", r.Key)
+		b.Addf("Report: %s\n", r.Key)
 	}
-	return b.String() + r.LastLine()
+	b.Addf("%s", r.LastLine())
+	return b.Text()
 }
 
 func where(r *report.Report, class proof.Class, s proof.Sample) string {

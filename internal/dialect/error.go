@@ -43,6 +43,15 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Unwrap gives each fault.
+func (e Errors) Unwrap() []error {
+	all := make([]error, len(e))
+	for i, one := range e {
+		all[i] = one
+	}
+	return all
+}
+
 // Faults gives the faults that an error of this package is made of.
 func Faults(err error) Errors {
 	var all Errors
