@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
+# The JVM reads and writes file names in the locale's encoding, and Python prints in it.
+export LC_ALL := C.UTF-8
 # The tools of .venv and bin, before any that are installed elsewhere.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/bin:$(PATH)
 # As tools/sam/build.mk builds the functions, so that the tests, the command line and they compile each package once.
@@ -16,7 +18,8 @@ ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 JAR := analytics/target/streamproof-analytics.jar
 # The pipeline as the Flink job takes it: pipeline.sql in Flink SQL, whichever dialect it is written in.
 FLINK_PIPELINE := analytics/target/pipeline
-MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml -Dpipeline.directory=$(CURDIR)/$(FLINK_PIPELINE)
+# Maven takes the path from the folder of pom.xml. A path of the project's own stands in no command: it may hold a space.
+MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml -Dpipeline.directory=$(FLINK_PIPELINE:analytics/%=%)
 # The end-to-end tests need the whole local stack; all other tests need nothing.
 UNIT = $$(go list ./... | grep -v /e2e)
 
@@ -50,7 +53,7 @@ soak: setup cli ## run a local stack under random faults, and count what it says
 
 .PHONY: lint
 lint: setup bin/golangci-lint ## check Go code, the template and the shell scripts
-	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l $$(go list ./... | cut -d/ -f2 | sort -u)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet ./...
 	bin/golangci-lint run ./...
 	sam validate --lint
@@ -118,5 +121,5 @@ $(FLINK_PIPELINE)/pipeline.sql: $(filter-out %.go,$(wildcard pipeline/*.*)) $(wi
 	@mv $@.new $@
 
 bin/golangci-lint: tools/go.mod tools/go.sum
-	cd tools && GOBIN=$(CURDIR)/bin go install tool
+	GOBIN="$$PWD/bin" go -C tools install tool
 	@touch $@

@@ -173,6 +173,9 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if o.StateDir, err = filepath.Abs(o.StateDir); err != nil {
 		return nil, err
 	}
+	if err := errors.Join(checkPath(o.Root), checkPath(o.StateDir)); err != nil {
+		return nil, err
+	}
 	if t, err = findTools(o.Root); err != nil {
 		return nil, err
 	}

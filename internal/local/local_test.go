@@ -51,6 +51,39 @@ func TestStartNamesAllThatIsMissing(t *testing.T) {
 	}
 }
 
+// TestStartSaysWhatToInstall has the project's own check of its tools say what is missing.
+func TestStartSaysWhatToInstall(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv("JAVA_HOME", filepath.Join(root, "jdk"))
+	if err := os.Mkdir(filepath.Join(root, "tools"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	check := filepath.Join(root, "tools", "check")
+	for _, test := range []struct{ script, want string }{
+		{"echo 'missing: a JDK' >&2; exit 1", "missing: a JDK"},
+		{"exit 0", "run `make build`"},
+		{"exit 127", "run `make build`"}, // it says nothing, so it is no help
+	} {
+		if err := os.WriteFile(check, []byte(test.script), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := local.Start(t.Context(), local.Options{Root: root})
+		wantSetupError(t, err, test.want)
+		_, err = local.Checker(root)
+		wantSetupError(t, err, test.want)
+	}
+}
+
+func TestStartRefusesAPath(t *testing.T) {
+	for _, name := range []string{"a:b", "a!"} {
+		root := filepath.Join(t.TempDir(), name)
+		_, err := local.Start(t.Context(), local.Options{Root: root})
+		wantSetupError(t, err, name, "use another directory")
+		_, err = local.Start(t.Context(), local.Options{Root: project(t), StateDir: root})
+		wantSetupError(t, err, name, "use another directory")
+	}
+}
+
 func TestStartPortInUse(t *testing.T) {
 	root := project(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

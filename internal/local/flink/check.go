@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"streamproof/internal/local/process"
 )
 
 // checkTimeout is for a JVM that starts and plans one query; it takes seconds.
@@ -49,6 +51,7 @@ func (c Checker) Check(ctx context.Context, schema []byte, sql string) ([]Fault,
 		"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir, // it is over before a better compiler pays
 		"-cp", strings.Join([]string{c.JAR, filepath.Join(c.Libraries, "*"), c.Libraries}, string(os.PathListSeparator)),
 		MainClass, "--check", schemaFile, sqlFile)
+	cmd.Env = process.Environ(os.Environ())
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

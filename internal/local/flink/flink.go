@@ -5,6 +5,7 @@ package flink
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -70,6 +71,7 @@ func (c Conf) yaml() string {
 		"rest.bind-port":                        fmt.Sprint(c.RESTPort),
 		"web.submit.enable":                     "false",
 		"web.cancel.enable":                     "false",
+		// Flink takes a path as it is, and a % in it as a %.
 		"execution.checkpointing.dir":           "file://" + c.CheckpointDir,
 		"execution.checkpointing.savepoint-dir": "file://" + c.SavepointDir,
 		"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
@@ -97,11 +99,12 @@ func LatestState(since time.Time, dirs ...string) (string, error) {
 	var newest time.Time
 	for _, dir := range dirs {
 		// Checkpoints stand in <job id>/chk-<n>, savepoints in <stop>/savepoint-<id>.
-		files, err := filepath.Glob(filepath.Join(dir, "*", "*", "_metadata"))
+		files, err := fs.Glob(os.DirFS(dir), "*/*/_metadata") // not filepath.Glob, to which a [ in dir means something
 		if err != nil {
 			return "", err
 		}
 		for _, file := range files {
+			file = filepath.Join(dir, file)
 			info, err := os.Stat(file)
 			if os.IsNotExist(err) {
 				continue // a newer checkpoint has replaced it since

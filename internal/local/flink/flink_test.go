@@ -66,7 +66,7 @@ func TestConfWrite(t *testing.T) {
 
 func TestLatestState(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "[a] ñ %25")
 	now := time.Now().Truncate(time.Second)
 	for path, age := range map[string]time.Duration{
 		"checkpoints/job1/chk-1":        50 * time.Second,
@@ -162,13 +162,13 @@ func TestStopWithSavepoint(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})
 	close(ended)
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "[a] ñ %25")
 	c, bodies := stub(t, map[string]string{"POST /jobs/j/stop": `{"request-id":"r"}`})
 	if _, err := c.StopWithSavepoint(t.Context(), "j", dir, ended); err == nil {
 		t.Error("got no error where the job ended without a savepoint")
 	}
 	want := filepath.Join(dir, "savepoint-1")
-	if err := os.Mkdir(want, 0o755); err != nil {
+	if err := os.MkdirAll(want, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(want, "_metadata"), nil, 0o600); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -101,11 +102,11 @@ func (c *Client) StopWithSavepoint(ctx context.Context, job, dir string, ended <
 		}
 		select {
 		case <-ended:
-			found, err := filepath.Glob(filepath.Join(dir, "*", "_metadata"))
+			found, err := fs.Glob(os.DirFS(dir), "*/_metadata")
 			if err != nil || len(found) != 1 {
 				return "", fmt.Errorf("the job ended and left no savepoint in %s (%w)", dir, os.ErrNotExist)
 			}
-			return filepath.Dir(found[0]), nil
+			return filepath.Join(dir, filepath.Dir(found[0])), nil
 		case <-ctx.Done():
 			return "", fmt.Errorf("wait for the savepoint: %w", ctx.Err())
 		case <-time.After(200 * time.Millisecond):

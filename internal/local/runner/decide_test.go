@@ -110,7 +110,7 @@ func TestStartsFromSnapshot(t *testing.T) {
 // TestSavepointAt: a snapshot has the savepoint that was begun when it was asked for, and no later one.
 func TestSavepointAt(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "[a] ñ")
 	at := time.Unix(1_700_000_000, 0)
 	begun := func(after time.Duration) string {
 		path := filepath.Join(dir, strconv.FormatInt(at.Add(after).UnixNano(), 10), "savepoint-x")

@@ -88,6 +88,7 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, er
 		"PATH=" + os.Getenv("PATH"),
 		"JAVA_HOME=" + os.Getenv("JAVA_HOME"),
 		"HOME=" + r.path("home"),
+		process.UTF8,
 		"AWS_REGION=" + r.AWS.Region,
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + v.URL,
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN=" + v.Token,

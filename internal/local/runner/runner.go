@@ -288,7 +288,7 @@ func (r *Runner) savepointOf(ctx context.Context, snapshot string) (string, erro
 
 // savepointAt finds the first savepoint that was begun at a time, in whole seconds, or soon after it.
 func savepointAt(dir, snapshot string, at time.Time) (string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "_metadata"))
+	files, err := fs.Glob(os.DirFS(dir), "*/*/_metadata")
 	if err != nil {
 		return "", err
 	}
@@ -296,7 +296,7 @@ func savepointAt(dir, snapshot string, at time.Time) (string, error) {
 	for _, file := range files {
 		nanos, err := strconv.ParseInt(filepath.Base(filepath.Dir(filepath.Dir(file))), 10, 64)
 		if begun := time.Unix(0, nanos); err == nil && !begun.Before(at) && begun.Before(first) {
-			found, first = filepath.Dir(file), begun
+			found, first = filepath.Join(dir, filepath.Dir(file)), begun
 		}
 	}
 	if found == "" {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"streamproof/internal/local/emulator"
+	"streamproof/internal/local/process"
 )
 
 // ConfigEnv is the environment of samconfig.toml that describes the local stack.
@@ -65,7 +66,8 @@ func (c Config) Built() bool {
 // run runs a command that takes parameters.
 func (c Config) run(ctx context.Context, command string, args ...string) error {
 	// What is given here replaces the list of samconfig.toml, which is the same file and the common architecture.
-	args = append(args, "--parameter-overrides", "file://"+filepath.Join(c.Root, parametersFile), "Architecture="+Architecture())
+	// SAM finds it from the root, and does not decode a URL: a relative path needs no encoding.
+	args = append(args, "--parameter-overrides", "file://"+parametersFile, "Architecture="+Architecture())
 	for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
 		args = append(args, name+"="+c.Parameters[name])
 	}
@@ -81,7 +83,7 @@ func (c Config) exec(ctx context.Context, command string, args ...string) error 
 	args = append([]string{command, "--config-file", filepath.Join(c.Root, configFile), "--config-env", ConfigEnv, "--region", c.Region}, args...)
 	cmd := exec.CommandContext(ctx, c.Program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Root, log, log
-	cmd.Env = append(withoutAWS(os.Environ()),
+	cmd.Env = append(process.Environ(withoutAWS(os.Environ())),
 		"AWS_ENDPOINT_URL="+c.Endpoint,
 		"AWS_ACCESS_KEY_ID="+emulator.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY="+emulator.SecretAccessKey,

@@ -15,12 +15,14 @@ import (
 func TestCommands(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "sam")
-	script := "#!/bin/sh\necho \"$@\"\nenv | grep -E '^(AWS|SAM)_' | sort\n[ \"$1\" = build ]\n"
+	script := "#!/bin/sh\necho \"$@\"\nenv | grep -E '^(AWS|SAM)_|^no_proxy|^LC_ALL' | LC_ALL=C sort\n[ \"$1\" = build ]\n"
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("AWS_PROFILE", "somebody's")
 	t.Setenv("AWS_SESSION_TOKEN", "secret")
+	t.Setenv("LC_ALL", "C")
+	t.Setenv("no_proxy", ".example.com")
 	c := sam.Config{Program: program, Root: dir, BuildDir: "/b", LogFile: filepath.Join(dir, "log"), Stack: "s", Region: "eu-west-1", Endpoint: "http://127.0.0.1:1",
 		Parameters: map[string]string{"Transform": "JSON", "Compression": "GZIP"}}
 	if err := c.Build(t.Context()); err != nil {
@@ -37,11 +39,13 @@ func TestCommands(t *testing.T) {
 AWS_EC2_METADATA_DISABLED=true
 AWS_ENDPOINT_URL=http://127.0.0.1:1
 AWS_SECRET_ACCESS_KEY=test
+LC_ALL=C.UTF-8
 SAM_CLI_POLL_DELAY=1
 SAM_CLI_TELEMETRY=0
+no_proxy=.example.com,127.0.0.1,localhost
 `
 	common := " --config-file DIR/samconfig.toml --config-env local --region eu-west-1 --template-file "
-	parameters := " --parameter-overrides file://DIR/local.yaml Architecture=ARCH Compression=GZIP Transform=JSON\n"
+	parameters := " --parameter-overrides file://local.yaml Architecture=ARCH Compression=GZIP Transform=JSON\n"
 	want := "build" + common + "DIR/template.yaml --build-dir /b" + parameters + env +
 		"deploy" + common + "/b/template.yaml --stack-name s" + parameters + env
 	got := strings.NewReplacer(dir, "DIR", sam.Architecture(), "ARCH").Replace(string(log))
