@@ -203,7 +203,7 @@ func countFiles(q *query.Query, owed, delivered string) error {
 	if err != nil {
 		return err
 	}
-	judge.Strange() // settles the last of them
+	judge.HasUnmatched() // settles the last of them
 	fmt.Printf("delivered: %.1f million rows/s parsed and counted, after %.1f s for the owed file\n",
 		float64(n)/1e6/time.Since(opened).Seconds(), opened.Sub(start).Seconds())
 	counts := judge.Close(time.Unix(2, 0)).Counts

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +26,8 @@ import (
 type flags struct {
 	Ticks   int    `help:"Ticks." default:"200"`
 	Records int    `help:"Records of each, of which about half give a row." default:"100000"`
+	Foreign int    `help:"Distinct rows that nobody owes, in one more object."`
+	Leak    bool   `help:"Deliver the rows that the query leaves out, too."`
 	Program string `help:"The command line." default:"bin/streamproof"`
 	Fill    string `help:"Only make the copy, in this folder."`
 }
@@ -66,7 +70,7 @@ func run(ctx context.Context, f flags) error {
 	if !ok {
 		return errors.New("this system does not tell a process's memory")
 	}
-	fmt.Printf("%d records in %d ticks: %.1f s, %d MB at most\n", f.Ticks*f.Records, f.Ticks, time.Since(start).Seconds(), usage.Maxrss>>10)
+	fmt.Printf("%d records in %d ticks, %d foreign rows: %.1f s, %d MB at most\n", f.Ticks*f.Records, f.Ticks, f.Foreign, time.Since(start).Seconds(), usage.Maxrss>>10)
 	return nil
 }
 
@@ -123,7 +127,7 @@ func fill(dir string, f flags) error {
 		}
 		var rows []byte
 		records := g.Records(generator.Tick{Time: at, Records: f.Records}, 0, f.Records-1)
-		err = sql.Rows(records, true, func(key []byte) { rows = append(append(rows, q.Output.Format(key)...), '\n') })
+		err = sql.Rows(records, !f.Leak, func(key []byte) { rows = append(append(rows, q.Output.Format(key)...), '\n') })
 		if err != nil {
 			return err
 		}
@@ -132,5 +136,19 @@ func fill(dir string, f flags) error {
 			return err
 		}
 	}
-	return nil
+	if f.Foreign == 0 {
+		return nil
+	}
+	var flood bytes.Buffer
+	zip := gzip.NewWriter(&flood)
+	for i := range f.Foreign {
+		if _, err := fmt.Fprintf(zip, "%d,9,1.0,1.0\n", i); err != nil {
+			return err
+		}
+	}
+	if err := zip.Close(); err != nil {
+		return err
+	}
+	at := first.Add(time.Duration(f.Ticks) * time.Minute)
+	return write(fmt.Sprintf("ingestion-kinesis/%s/foreign", at.Format("2006/01/02/15")), flood.Bytes(), at)
 }

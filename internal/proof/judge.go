@@ -46,10 +46,10 @@ type Judge struct {
 	lateMax  time.Duration
 	samples  map[Class][]Sample
 	findings map[Class]map[int64]int64 // how many were found, by the second in which they were written
-	strange  map[string][]found
-	owned    map[string]time.Time // when a strange row was first owed, and when first given by the query without its WHERE
-	leaks    map[string]time.Time
-	failed   map[string][]failure // by row; what a copy under an error prefix has paid
+	failed   map[string][]failure      // by row; what a copy under an error prefix has paid
+
+	unmatched unmatched
+	ask       func() // who gives the unmatched copies, see Bound; nil where nobody is to be asked
 }
 
 // A TickBalance is what became of the rows of one tick.
@@ -126,7 +126,7 @@ func (q *queue) all(yield func(due) bool) {
 	}
 }
 
-// found is a surplus copy of a row that no account told of when it was found.
+// found is where surplus copies of a row stand.
 type found struct {
 	object  string
 	line    int64
@@ -168,10 +168,9 @@ func NewJudge(format func(key []byte) string) *Judge {
 		table:    newTable(),
 		samples:  map[Class][]Sample{},
 		findings: map[Class]map[int64]int64{},
-		strange:  map[string][]found{},
-		owned:    map[string]time.Time{},
-		leaks:    map[string]time.Time{},
 		failed:   map[string][]failure{},
+
+		unmatched: unmatched{index: map[string]int{}},
 	}
 }
 
@@ -306,9 +305,7 @@ func (j *Judge) pay(a *account, key []byte, line int64) {
 		j.ticks[tick].Delivered++
 		j.arrived(tick)
 	case a != nil:
-		j.counts.Duplicated++
-		j.finding(Duplicated, j.written, 1)
-		j.sample(Duplicated, key, found{object: j.object, line: line, count: 1})
+		j.surplus(Duplicated, key, found{object: j.object, line: line, written: j.written, count: 1})
 	default:
 		j.wonder(key, line)
 	}
@@ -379,76 +376,6 @@ func (j *Judge) payReject(a *account, key []byte, p *pending) {
 		}
 	}
 	j.Foreign([]byte(j.format(key)), p.line, p.reason)
-}
-
-func (j *Judge) wonder(key []byte, line int64) {
-	places := j.strange[string(key)]
-	if n := len(places); n > 0 && places[n-1].object == j.object {
-		places[n-1].count++
-		return
-	}
-	j.strange[string(key)] = append(places, found{object: j.object, line: line, written: j.written, count: 1})
-}
-
-// Strange says whether there are copies that no account told of when they were found. If so, Owned should be told of every
-// row that a tick owes and Leaked of every row that the query gives without its WHERE, before Close or State.
-func (j *Judge) Strange() bool {
-	j.settle()
-	return len(j.strange) > 0
-}
-
-// Unowned says whether any of the strange copies was not yet told to be owed by a tick that was claimed before it was written:
-// where all were, they are doubles, and there is no more to ask.
-func (j *Judge) Unowned() bool {
-	for key, places := range j.strange {
-		claimed, ok := j.owned[key]
-		for _, f := range places {
-			if !ok || claimed.After(f.written) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// Owned says that a tick that was claimed then owes this row: another copy of it is a double.
-func (j *Judge) Owned(key []byte, claimed time.Time) { j.earliest(j.owned, key, claimed) }
-
-// Leaked says that a record of a tick that was claimed then gives this row once the query's WHERE is left out.
-func (j *Judge) Leaked(key []byte, claimed time.Time) { j.earliest(j.leaks, key, claimed) }
-
-func (j *Judge) earliest(of map[string]time.Time, key []byte, claimed time.Time) {
-	if _, ok := j.strange[string(key)]; !ok {
-		return
-	}
-	if before, ok := of[string(key)]; !ok || claimed.Before(before) {
-		of[string(key)] = claimed
-	}
-}
-
-// explain sorts the strange copies into their classes.
-func (j *Judge) explain() {
-	before := func(of map[string]time.Time, key string, written time.Time) bool {
-		claimed, ok := of[key]
-		return ok && !claimed.After(written)
-	}
-	for _, key := range slices.Sorted(maps.Keys(j.strange)) {
-		for _, f := range j.strange[key] {
-			class, count := Unexpected, &j.counts.Unexpected
-			switch {
-			case before(j.owned, key, f.written):
-				class, count = Duplicated, &j.counts.Duplicated
-			case before(j.leaks, key, f.written):
-				class, count = Leaked, &j.counts.Leaked
-			}
-			*count += f.count
-			j.finding(class, f.written, f.count)
-			j.sample(class, []byte(key), f)
-		}
-	}
-	clear(j.strange)
-	clear(j.owned)
-	clear(j.leaks)
 }
 
 // A Result is the balance at one moment.
@@ -537,6 +464,7 @@ func (j *Judge) sample(class Class, key []byte, f found) {
 
 func (j *Judge) keep(class Class, s Sample) {
 	if len(j.samples[class]) < MaxSamples {
+		s.Reason = excerpt([]byte(s.Reason))
 		j.samples[class] = append(j.samples[class], s)
 	}
 }

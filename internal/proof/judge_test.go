@@ -80,9 +80,9 @@ func judgeInSteps(ticks []tick, deliveries []delivery, now time.Time, ends func(
 	return j.Close(now)
 }
 
-// tell explains strange copies, as a verifier does.
+// tell says which claims give the unmatched copies, as a verifier does.
 func tell(j *proof.Judge, claimed []tick) {
-	if !j.Strange() {
+	if !j.HasUnmatched() {
 		return
 	}
 	for _, t := range claimed {
@@ -138,8 +138,8 @@ func TestLeaksAreToldFromTheUnexpected(t *testing.T) {
 	for i, row := range []string{"a", "x", "x", "y", "z"} {
 		j.Find([]byte(row), int64(i+1))
 	}
-	if !j.Strange() {
-		t.Error("three rows that nobody owes are not strange")
+	if !j.HasUnmatched() {
+		t.Error("three rows that nobody owes are not unmatched")
 	}
 	j.Leaked([]byte("x"), second(0))
 	j.Leaked([]byte("y"), second(11)) // only a record that was claimed after y was found gives y

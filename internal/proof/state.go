@@ -48,7 +48,7 @@ type FailureState struct {
 }
 
 // State takes what a later judge goes on from, with the last so many ticks whether they have anything open or not. It
-// changes nothing but that strange copies are sorted into their classes. The state shares no memory with the judge.
+// changes nothing but that unmatched copies are sorted into their classes. The state shares no memory with the judge.
 func (j *Judge) State(lastTicks int) *State {
 	j.settle()
 	j.explain()

@@ -7,12 +7,14 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"streamproof/internal/bucket"
 	"streamproof/internal/record"
 	"streamproof/internal/reject"
 	"streamproof/internal/report"
 	"streamproof/internal/row"
+	"streamproof/internal/sieve"
 )
 
 // FailedPrefix is where Firehose puts the records that it could not have transformed: the template sets it so.
@@ -31,7 +33,32 @@ func rejectKey(dst, line []byte) []byte { return append(append(dst, malformed), 
 // A rejectReason is what lines under the error prefixes are counted by.
 type rejectReason struct{ prefix, reason string }
 
-func (v *verification) countReject(prefix, reason string) { v.rejects[rejectReason{prefix, reason}]++ }
+// Reasons are text from outside: of each, so many bytes are told, and beyond so many reasons the rest are counted together.
+const (
+	maxRejectReasons = 100
+	maxReasonBytes   = 200
+	otherReasons     = "other reasons"
+)
+
+func (v *verification) countReject(prefix, reason string) {
+	why := rejectReason{prefix, shorten(reason)}
+	if _, ok := v.rejects[why]; !ok && len(v.rejects) >= maxRejectReasons {
+		why.reason = otherReasons
+	}
+	v.rejects[why]++
+}
+
+// shorten gives at most the first maxReasonBytes of a text, without a part of a character at its end.
+func shorten(text string) string {
+	if len(text) <= maxReasonBytes {
+		return text
+	}
+	end := maxReasonBytes
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return strings.Clone(text[:end]) + "…"
+}
 
 func (v *verification) reportRejects() {
 	v.report.Rejects = nil
@@ -59,6 +86,7 @@ func (v *verification) findRejects(object bucket.Object, data io.Reader) error {
 		if r.Column != "" {
 			reason += ", column " + r.Column
 		}
+		reason = shorten(reason)
 		switch {
 		case r.Parts > 0: // the producer makes no line of such a length
 			v.judge.Foreign(r.Data, number, reason)
@@ -80,7 +108,7 @@ func (v *verification) findFailures(object bucket.Object, data io.Reader) error 
 			return
 		}
 		v.countReject(v.opts.FailedPrefix(), f.ErrorCode)
-		reason := f.ErrorCode + ": " + f.ErrorMessage
+		reason := shorten(f.ErrorCode + ": " + f.ErrorMessage)
 		for text := range rowsOf(f.RawData) {
 			if key, err = v.output.Append(key[:0], text); err == nil {
 				v.judge.Fail(key, number, reason)
@@ -120,15 +148,39 @@ func (v *verification) failLine(line []byte, number int64, reason string) bool {
 	return len(rows) > 0
 }
 
+// suspectBytes is what a suspect takes beside its own bytes.
+const suspectBytes = 64
+
+// suspects are well-formed lines of records that stand under an error prefix. As with unmatched rows (see package proof), their
+// memory is bounded: when there are too many the claims are asked, and the first pass fills a sieve, so that lines which no
+// claim has sent are not held again.
+type suspects struct {
+	lines map[string]bool
+	bytes int
+	sieve *sieve.Sieve // of all lines that claims have sent; nil until the limit was reached
+}
+
 // findSentLines looks among the error objects for well-formed lines of records. There should be none; where there are, all
 // records are made again to find those lines and the rows that they owe.
 func (v *verification) findSentLines(ctx context.Context, objects []bucket.Object) {
-	suspects := map[string]bool{}
+	s := &v.suspects
 	suspect := func(line []byte) {
+		if _, known := v.sentLines[string(line)]; known || s.lines[string(line)] || s.sieve != nil && !s.sieve.MayHave(line) {
+			return
+		}
 		for _, c := range v.compiled {
 			if c.records.IsRow(line) {
-				suspects[string(line)] = true
+				s.lines[string(line)] = true
+				s.bytes += len(line) + suspectBytes
+				break
 			}
+		}
+		if s.bytes >= v.opts.hold {
+			first := s.sieve == nil
+			if first {
+				s.sieve = sieve.New(sieve.Size)
+			}
+			v.findSuspects(ctx, first)
 		}
 	}
 	for object, read := range download(ctx, v.bucket, objects) {
@@ -148,22 +200,40 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 			}
 		}, func([]byte, int64, string) {}))
 	}
-	if len(suspects) == 0 {
+	v.findSuspects(ctx, false)
+}
+
+// findSuspects finds the suspects that a claim has sent, and forgets the others. It may fill the sieve meanwhile.
+func (v *verification) findSuspects(ctx context.Context, fill bool) {
+	s := &v.suspects
+	defer func() {
+		clear(s.lines)
+		s.bytes = 0
+	}()
+	done := func() bool { return len(s.lines) == 0 && !fill || v.stopped() }
+	if done() {
 		return
 	}
 	var data []byte
 	for c := range v.newestFirst(ctx) {
-		for s := range c.spans {
-			for i := s.first; i <= s.last; i++ {
+		for span := range c.spans {
+			for i := span.first; i <= span.last; i++ {
 				data = c.make.Append(data[:0], c.records, i)
 				for r := range c.compiled.records.Rows(data) {
-					if r.Err == nil && suspects[string(r.Raw)] {
+					if r.Err != nil {
+						continue
+					}
+					if fill {
+						s.sieve.Add(r.Raw)
+					}
+					if s.lines[string(r.Raw)] {
+						delete(s.lines, string(r.Raw))
 						v.sentLine(c, r)
 					}
 				}
 			}
 		}
-		if len(v.sentLines) == len(suspects) {
+		if done() {
 			return
 		}
 	}

@@ -41,7 +41,14 @@ type Options struct {
 
 	// expire says that states keep what it takes to tag all that they have folded in.
 	expire bool
+	// hold is about how many bytes of unmatched rows, and of lines that may have been sent, are held before the claims are
+	// asked of them; maxHeld where it is 0.
+	hold int
 }
+
+// maxHeld leaves room in the function's memory for the sieves and for what the judge has open. With it, about a million rows
+// are held.
+const maxHeld = 256 << 20
 
 // Judge judges the whole life of a bucket, from its archive on where it has one. It always gives a report: whatever keeps it
 // from judging is in the report's reasons, and the verdict is then UNDECIDED.
@@ -111,6 +118,7 @@ func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state, 
 }
 
 func newVerification(b bucket.Bucket, opts Options, base *state, kept *archive) *verification {
+	opts.hold = cmp.Or(opts.hold, maxHeld)
 	return &verification{
 		bucket: b,
 		opts:   opts,
@@ -126,6 +134,7 @@ func newVerification(b bucket.Bucket, opts Options, base *state, kept *archive) 
 		},
 		compiled:  map[string]*compiled{},
 		sentLines: map[string][][]byte{},
+		suspects:  suspects{lines: map[string]bool{}},
 		rejects:   map[rejectReason]int64{},
 		ticks:     map[string]tickState{},
 		folded:    map[string]string{},
@@ -151,6 +160,7 @@ type verification struct {
 	judge     *proof.Judge
 	// sentLines are well-formed lines of records that stand under an error prefix, and the rows that each owes.
 	sentLines map[string][][]byte
+	suspects  suspects
 	rejects   map[rejectReason]int64
 	ticks     map[string]tickState // by time
 	folded    map[string]string    // the ETags of what has been counted, by key
@@ -249,6 +259,7 @@ func (v *verification) run(ctx context.Context) {
 	if v.begin(); v.stopped() {
 		return
 	}
+	v.judge.Bound(v.opts.hold, func() { v.classify(ctx) })
 	v.findSentLines(ctx, errorObjects)
 	objects = slices.Concat(objects, errorObjects)
 	slices.SortStableFunc(objects, func(a, b bucket.Object) int { return a.LastModified.Compare(b.LastModified) })
@@ -261,14 +272,20 @@ func (v *verification) run(ctx context.Context) {
 		return -1
 	})
 	v.count(ctx, objects[:old], horizon)
-	if v.explainStrange(ctx); v.stopped() {
+	if v.judge.HasUnmatched() {
+		v.classify(ctx)
+	}
+	if v.stopped() {
 		return
 	}
 	if v.base == nil || horizon.After(v.base.Horizon) {
 		v.next = v.fold(horizon)
 	}
 	v.count(ctx, objects[old:], time.Time{})
-	if v.explainStrange(ctx); v.stopped() {
+	if v.judge.HasUnmatched() {
+		v.classify(ctx)
+	}
+	if v.stopped() {
 		return
 	}
 	v.conclude(ctx, now)
@@ -724,29 +741,28 @@ func (c *claim) spans(yield func(span) bool) {
 	}
 }
 
-// explainStrange asks the claims which of the copies that no account told of are doubles, and which the query without its
-// WHERE would have given.
-func (v *verification) explainStrange(ctx context.Context) {
-	if v.stopped() || !v.judge.Strange() {
-		return
-	}
-	ask := func(c *claim, filtered bool, tell func(key []byte, claimed time.Time)) {
-		for s := range c.spans {
-			err := c.compiled.engine.Rows(c.rows(s), filtered, func(key []byte) { tell(key, c.claimed) })
-			if err != nil {
-				v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
+// classify asks the claims which of the copies that matched no account are doubles, and which the query without its WHERE
+// would have given.
+func (v *verification) classify(ctx context.Context) {
+	ask := func(filtered bool, tell func(key []byte, claimed time.Time)) {
+		if v.stopped() || !v.judge.Unresolved() {
+			return
+		}
+		for c := range v.newestFirst(ctx) {
+			for s := range c.spans {
+				err := c.compiled.engine.Rows(c.rows(s), filtered, func(key []byte) { tell(key, c.claimed) })
+				if err != nil {
+					v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
+					return
+				}
+			}
+			if !v.judge.Unresolved() {
 				return
 			}
 		}
 	}
-	for c := range v.newestFirst(ctx) {
-		if ask(c, true, v.judge.Owned); !v.judge.Unowned() {
-			return
-		}
-	}
-	for c := range v.newestFirst(ctx) {
-		ask(c, false, v.judge.Leaked)
-	}
+	ask(true, v.judge.Owned)
+	ask(false, v.judge.Leaked)
 }
 
 // newestFirst gives all claims of the ledger: those of this verification, and, where somebody goes on asking, those that

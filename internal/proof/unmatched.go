@@ -1,0 +1,167 @@
+package proof
+
+import (
+	"time"
+
+	"streamproof/internal/sieve"
+)
+
+// What an unmatched row takes beside its key, and each further place of it, in bytes.
+const (
+	rowBytes   = 200
+	placeBytes = 80
+)
+
+// unmatched holds surplus copies that matched no account, until it is known which claims give such rows. Its memory is
+// bounded however many there are: when it is full the claims are asked, and it starts again empty. As that takes a pass over
+// all claims, the first one fills a sieve, and a row that no claim can give is not held any more but unexpected at once.
+type unmatched struct {
+	rows       []surplus // in the order in which they were found
+	index      map[string]int
+	bytes      int
+	limit      int // of bytes
+	unresolved int // rows
+
+	sieve    *sieve.Sieve // of the rows that any claim gives; nil until the limit was reached
+	learning bool         // whether the sieve is being filled
+}
+
+// surplus is one unmatched row.
+type surplus struct {
+	key    string
+	places []found // in the order of time
+	// When the row was first owed by a tick, and when first given by the query without its WHERE; zero for never.
+	owned, leaked time.Time
+}
+
+// resolved reports whether the class of every copy is certain, whatever other claims give.
+func (s *surplus) resolved() bool {
+	first := s.places[0].written
+	return by(s.owned, first) || by(s.leaked, first)
+}
+
+func (s *surplus) class(f found) Class {
+	switch {
+	case by(s.owned, f.written):
+		return Duplicated
+	case by(s.leaked, f.written):
+		return Leaked
+	default:
+		return Unexpected
+	}
+}
+
+// by reports whether something was claimed by the time a copy was written.
+func by(claimed, written time.Time) bool { return !claimed.IsZero() && !claimed.After(written) }
+
+func (u *unmatched) add(key []byte, f found) {
+	at, ok := u.index[string(key)]
+	if !ok {
+		s := surplus{key: string(key), places: []found{f}}
+		u.index[s.key] = len(u.rows)
+		u.rows = append(u.rows, s)
+		u.bytes += rowBytes + len(key)
+		u.unresolved++
+		return
+	}
+	places := u.rows[at].places
+	if last := &places[len(places)-1]; last.object == f.object {
+		last.count++
+		return
+	}
+	u.rows[at].places = append(places, f)
+	u.bytes += placeBytes
+}
+
+// tell takes note of when a row is claimed: owned or leaked.
+func (u *unmatched) tell(key []byte, claimed time.Time, since func(*surplus) *time.Time) {
+	if u.learning {
+		u.sieve.Add(key)
+	}
+	at, ok := u.index[string(key)]
+	if !ok {
+		return
+	}
+	s := &u.rows[at]
+	before := s.resolved()
+	if t := since(s); t.IsZero() || claimed.Before(*t) {
+		*t = claimed
+	}
+	if !before && s.resolved() {
+		u.unresolved--
+	}
+}
+
+func (u *unmatched) clear() {
+	u.rows, u.bytes, u.unresolved = u.rows[:0], 0, 0
+	clear(u.index)
+}
+
+// Bound has the judge hold at most about so many bytes of copies that matched no account. When there are more, ask is called,
+// in the middle of Find: it tells Owned and Leaked, as before Close, and neither owes nor finds anything. Without Bound the
+// memory goes by how many distinct rows such copies have.
+func (j *Judge) Bound(bytes int, ask func()) { j.unmatched.limit, j.ask = bytes, ask }
+
+// wonder takes a copy that matched no account.
+func (j *Judge) wonder(key []byte, line int64) {
+	u, f := &j.unmatched, found{object: j.object, line: line, written: j.written, count: 1}
+	if u.sieve != nil && !u.sieve.MayHave(key) {
+		j.surplus(Unexpected, key, f)
+		return
+	}
+	if u.add(key, f); u.bytes < u.limit || j.ask == nil {
+		return
+	}
+	if u.sieve == nil {
+		u.sieve, u.learning = sieve.New(sieve.Size), true
+	}
+	j.ask()
+	u.learning = false
+	j.explain()
+}
+
+// HasUnmatched reports whether there are copies that matched no account. If so, Owned should be told of every row that a tick
+// owes, and Leaked of every row that the query gives without its WHERE, while Unresolved is true, before Close or State.
+func (j *Judge) HasUnmatched() bool {
+	j.settle()
+	return len(j.unmatched.rows) > 0
+}
+
+// Unresolved reports whether Owned and Leaked have more to tell.
+func (j *Judge) Unresolved() bool { return j.unmatched.learning || j.unmatched.unresolved > 0 }
+
+// Owned says that a tick that was claimed then owes this row: another copy of it is a double.
+func (j *Judge) Owned(key []byte, claimed time.Time) {
+	j.unmatched.tell(key, claimed, func(s *surplus) *time.Time { return &s.owned })
+}
+
+// Leaked says that a record of a tick that was claimed then gives this row once the query's WHERE is left out. It is to be
+// told after Owned.
+func (j *Judge) Leaked(key []byte, claimed time.Time) {
+	j.unmatched.tell(key, claimed, func(s *surplus) *time.Time { return &s.leaked })
+}
+
+// explain sorts the unmatched copies into their classes.
+func (j *Judge) explain() {
+	for i := range j.unmatched.rows {
+		s := &j.unmatched.rows[i]
+		for _, f := range s.places {
+			j.surplus(s.class(f), []byte(s.key), f)
+		}
+	}
+	j.unmatched.clear()
+}
+
+// surplus counts copies of a row that nothing was open for.
+func (j *Judge) surplus(class Class, key []byte, f found) {
+	switch class {
+	case Duplicated:
+		j.counts.Duplicated += f.count
+	case Leaked:
+		j.counts.Leaked += f.count
+	default:
+		j.counts.Unexpected += f.count
+	}
+	j.finding(class, f.written, f.count)
+	j.sample(class, key, f)
+}
