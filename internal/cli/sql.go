@@ -50,7 +50,11 @@ func (c *translateCmd) Run(e *env) error {
 			return &usageError{err}
 		}
 	}
-	flink, err := dialect.Translate(string(text), p.Schema)
+	script, err := dialect.Parse(string(text))
+	var flink string
+	if err == nil {
+		flink, err = script.Translate(string(text), p.Schema)
+	}
 	if err != nil {
 		faults := dialect.Faults(err)
 		for _, fault := range faults {
@@ -61,6 +65,9 @@ func (c *translateCmd) Run(e *env) error {
 			found = fmt.Sprintf("%d faults", len(faults))
 		}
 		return &usageError{fmt.Errorf("%s is not translated: it has %s", name, found)}
+	}
+	for _, warning := range script.Warnings(string(text), p.Schema) {
+		_ = e.stderr.Printf("%s\n", warning.WarningIn(name))
 	}
 	return e.printSQL(flink)
 }

@@ -27,6 +27,9 @@ func TestSQLTranslate(t *testing.T) {
 	legacy := file("legacy.sql", `CREATE STREAM T (X INTEGER); CREATE PUMP P AS INSERT INTO T SELECT STREAM a FROM s;`)
 	const asFlink = "CREATE TABLE T (\n  X INTEGER\n);\n\nINSERT INTO T\nSELECT A\nFROM S;\n"
 	flink := file("flink.sql", asFlink+"-- as it is")
+	marked := file("marked.sql", "\ufeff"+asFlink)
+	const division = "CREATE TABLE T (X INTEGER);\nINSERT INTO T SELECT A / A FROM S"
+	divides := file("divides.sql", division)
 	faulty := file("faulty.sql", "CREATE STREAM T (X INTEGER);\nCREATE PUMP P AS INSERT INTO T\n  SELECT STREAM A + B, EXP_AVG(A) FROM S")
 	tests := map[string]struct {
 		args   []string
@@ -36,8 +39,10 @@ func TestSQLTranslate(t *testing.T) {
 	}{
 		"the legacy dialect": {[]string{legacy}, exitDone, asFlink, ""},
 		"Flink SQL":          {[]string{flink}, exitDone, asFlink + "-- as it is", ""},
-		"faults": {[]string{faulty}, exitUsage, "", faulty + ":3:21: S has no column B\n" +
-			faulty + ":3:24: EXP_AVG is not carried over; use AVG(x) over shorter windows\n" +
+		"a warning":          {[]string{divides}, exitDone, division, divides + ":2:24: warning: / of integers stops the job at a divisor of 0, again after each restart: write NULLIF(divisor, 0), which gives NULL\n"},
+		"a byte order mark":  {[]string{marked}, exitDone, asFlink, ""},
+		"faults": {[]string{faulty}, exitUsage, "", faulty + ":3:24: EXP_AVG is not carried over; use AVG(x) over shorter windows\n" +
+			faulty + ":3:21: S has no column B\n" +
 			"streamproof: " + faulty + " is not translated: it has 2 faults\n"},
 		"another schema": {[]string{legacy, "--schema", other}, exitUsage, "", legacy + `:1:82: there is no stream "S" (the source is "OTHER"); reference data tables are not carried over` +
 			"\nstreamproof: " + legacy + " is not translated: it has 1 fault\n"},

@@ -60,6 +60,8 @@ type queryChange struct {
 	NotJudged string `json:"notJudged,omitempty"`
 	// Faults are what is wrong with the file. Nothing is touched then.
 	Faults []sqlFault `json:"faults,omitempty"`
+	// Warnings are what may stop the job at some record.
+	Warnings []sqlFault `json:"warnings,omitempty"`
 	// Did says in sentences what was done, and what was so before.
 	Did []string `json:"did"`
 	// Tick is the one that was sent to see the first rows; Columns are as the query calls them, and a NULL is null.
@@ -202,6 +204,10 @@ func (c *change) check(ctx context.Context, e *env, p *progress, name string) (r
 			c.result.Faults = append(c.result.Faults, sqlFault{Line: fault.Pos.Line, Column: fault.Pos.Column, Message: fault.Problem})
 		}
 		return false, c.faulty(name, err)
+	}
+	for _, warning := range script.Warnings(string(c.new.SQL), c.new.Schema) {
+		c.result.Warnings = append(c.result.Warnings, sqlFault{Line: warning.Pos.Line, Column: warning.Pos.Column, Message: warning.Problem})
+		st.note(warning.WarningIn(name))
 	}
 	_, err = query.Compile(c.new)
 	if c.result.Judged = err == nil; err != nil {

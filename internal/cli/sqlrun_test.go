@@ -364,6 +364,14 @@ func TestSQLRun(t *testing.T) {
 		if r, err = w.sqlRun(t.Context(), sql, 200); err != nil || len(w.calls) > 0 || !strings.Contains(r.Did[0], "runs already") {
 			t.Errorf("again: %v, %v after %v", r.Did, err, w.calls)
 		}
+		if len(r.Warnings) > 0 {
+			t.Errorf("got warnings %v", r.Warnings)
+		}
+		divides := strings.Replace(sql, "WHERE ", "WHERE COL3 / COL0 > 1 AND ", 1)
+		line := strings.Count(divides[:strings.Index(divides, "WHERE")], "\n") + 1
+		if r, err = w.sqlRun(t.Context(), divides, 0); err != nil || len(r.Warnings) != 1 || r.Warnings[0].Line != line || !strings.Contains(r.Warnings[0].Message, "NULLIF") {
+			t.Errorf("a division: %v, warnings %v", err, r.Warnings)
+		}
 		// What was deployed is the JAR's own: nothing is told.
 		p, err := pipeline.Embedded()
 		if err != nil {

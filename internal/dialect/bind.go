@@ -17,11 +17,10 @@ type binder struct {
 	readsHidden bool
 
 	grouped bool
-	// keys are the expressions of GROUP BY, by how they are written. The window's is nil.
+	// keys are the expressions of GROUP BY, by how they are written, but for the window's.
 	keys map[string]bool
-	// window is the size of the tumbling window, and windowKey how it is written in GROUP BY.
-	window    *Interval
-	windowKey string
+	// window is the tumbling window of GROUP BY.
+	window *window
 	// inAggregate says that what is rewritten stands in an aggregate's parentheses.
 	inAggregate bool
 }
@@ -127,22 +126,20 @@ func (b *binder) group(q, sel *Select) {
 	}
 	keys := map[string]bool{}
 	for _, x := range q.GroupBy {
-		size, isWindow := b.windowOf(x)
+		w, isWindow := b.windowOf(x)
 		switch {
 		case !isWindow:
 			bound, _ := b.bind(x)
 			keys[b.key(x)] = true
 			sel.GroupBy = append(sel.GroupBy, bound)
-		case b.windowKey != "" && b.windowKey != b.key(x):
+		case b.window == nil:
+			b.window = w
+		case b.window.seconds != w.seconds && b.window.seconds > 0 && w.seconds > 0:
 			b.fault(x.Start(), "there are two windows over ROWTIME: keep one")
-		case size != nil:
-			b.window, b.windowKey = size, b.key(x)
-		default:
-			b.windowKey = b.key(x) // at fault, and reported
 		}
 	}
 	b.grouped, b.keys = true, keys
-	if b.windowKey == "" {
+	if b.window == nil {
 		b.fault(q.GroupPos, "GROUP BY needs a window: add FLOOR(ROWTIME TO MINUTE), or STEP(ROWTIME BY INTERVAL '10' SECOND)")
 		return
 	}
@@ -164,39 +161,11 @@ func (b *binder) key(x Expr) string {
 // isRowTime says whether an expression is the row's own time.
 func (b *binder) isRowTime(x Expr) bool {
 	n, ok := x.(*Name)
-	if !ok || n.Parts[len(n.Parts)-1].Name != rowTime {
+	if !ok || n.Parts[len(n.Parts)-1].Name != rowTime || len(n.Parts) > 1 && n.Parts[len(n.Parts)-2].Name != b.alias {
 		return false
 	}
 	_, own := b.relation.column(rowTime)
 	return !own
-}
-
-// windowOf gives the size of a window over ROWTIME, or nil where that has a fault.
-func (b *binder) windowOf(x Expr) (size *Interval, ok bool) {
-	c, isCall := x.(*Call)
-	switch {
-	case b.isRowTime(x):
-		b.fault(x.Start(), "ROWTIME alone makes no window: write FLOOR(ROWTIME TO MINUTE), or STEP(ROWTIME BY INTERVAL '10' SECOND)")
-		return nil, true
-	case !isCall || len(c.Args) == 0 || !b.isRowTime(c.Args[0]):
-		return nil, false
-	case c.Name == "FLOOR" && unitSeconds[c.Unit] > 0:
-		return &Interval{Value: "1", Unit: IntervalUnit{From: c.Unit}}, true
-	case c.Name == "FLOOR" && c.Unit != "":
-		b.fault(c.Pos, "a window of Flink's TUMBLE has a size, which a %s has not: use days", c.Unit)
-		return nil, true
-	case c.Name == "STEP" && c.By:
-		i, isInterval := c.Args[1].(*Interval)
-		if isInterval && seconds(i) > 0 {
-			if size := precise(i); size != nil {
-				return size, true
-			}
-		}
-		b.fault(c.Args[1].Start(), "a window's size has to be INTERVAL of a whole number of SECOND, MINUTE, HOUR or DAY, below 1000 days")
-		return nil, true
-	}
-	b.fault(c.Pos, "of ROWTIME, GROUP BY takes FLOOR(ROWTIME TO MINUTE) and STEP(ROWTIME BY INTERVAL '10' SECOND)")
-	return nil, true
 }
 
 // tumble has the SELECT read what it reads, now that it is known in which form.
@@ -204,7 +173,7 @@ func (b *binder) tumble(sel *Select) {
 	if b.readsHidden {
 		sel.From.Table = &Ident{Name: b.relation.withHidden}
 	}
-	if b.window == nil {
+	if b.window == nil || b.window.size == nil {
 		return
 	}
 	// A window needs a column with processing time, and a view is where the column can be had.
@@ -231,7 +200,7 @@ func (b *binder) tumble(sel *Select) {
 			From:  over,
 		}})
 	}
-	sel.From = &From{Table: &view, Tumble: &Tumble{Time: Ident{Name: time}, Size: b.window}}
+	sel.From = &From{Table: &view, Tumble: &Tumble{Time: Ident{Name: time}, Size: b.window.size}}
 }
 
 func (b *binder) has(name string) bool {
@@ -251,14 +220,22 @@ func (b *binder) condition(x Expr) Expr {
 // bind rewrites an expression, and says what type it has.
 func (b *binder) bind(x Expr) (Expr, sqlType) {
 	if b.grouped && !b.inAggregate {
-		key := b.key(x)
-		if key == b.windowKey {
-			return column("window_start"), timestampMillis
+		if b.window != nil {
+			if w := b.windowStart(x); w != nil && w.seconds == b.window.seconds {
+				return column("window_start"), timestampMillis
+			}
+			if b.windowNumber(x) != nil {
+				return b.fault(x.Start(), "the number of a window is an INTERVAL, which is not kept: select ROWTIME, the time at which the window ends")
+			}
 		}
-		if b.keys[key] {
+		if b.keys[b.key(x)] {
 			b.grouped = false
 			defer func() { b.grouped = true }()
 		}
+	}
+	if s := stepOf(x); s != nil {
+		by := &Interval{Value: strconv.Itoa(s.n), Unit: IntervalUnit{From: s.unit}, place: place{x.Start()}}
+		return b.bind(&Call{place: place{x.Start()}, Name: "STEP", By: true, Args: []Expr{s.time, by}})
 	}
 	switch x := x.(type) {
 	case *Name:
@@ -312,6 +289,9 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 		if l.isCertain() && !l.isDatetime() || r.isCertain() && !r.isDatetime() {
 			return b.fault(x.Pos, "%s - %s is no %s", l.legacyName(), r.legacyName(), x.Unit.From)
 		}
+		if l.kind == unknown || r.kind == unknown {
+			return nullLiteral(), sqlType{} // at fault, and reported
+		}
 		return &Difference{Left: left, Right: right, Unit: x.Unit}, sqlType{kind: interval, scale: 1000 * unitSeconds[x.Unit.single()]}
 	case *Call:
 		return b.call(x)
@@ -325,12 +305,17 @@ func (b *binder) name(n *Name) (Expr, sqlType) {
 	id := n.Parts[len(n.Parts)-1]
 	if len(n.Parts) > 1 {
 		if of := n.Parts[len(n.Parts)-2]; of.Name != b.alias {
+			if c, ok := b.relation.column(of.Name); ok && c.typ.kind == unknown {
+				return nullLiteral(), sqlType{} // a part of what is not carried over, and reported
+			}
 			return b.fault(of.Pos, "nothing that is read here is called %q", of.Name)
 		}
 	}
 	c, ok := b.relation.column(id.Name)
 	hidden, isHidden := b.relation.hidden[id.Name]
 	switch {
+	case b.grouped && !b.inAggregate && !ok && id.Name == rowTime && b.window != nil:
+		return column("window_end"), timestampMillis
 	case b.grouped && !b.inAggregate && (ok || isHidden || id.Name == rowTime):
 		return b.fault(id.Pos, "%s stands neither in GROUP BY nor in an aggregate", id.Name)
 	case ok:
@@ -351,7 +336,12 @@ func (b *binder) name(n *Name) (Expr, sqlType) {
 			}
 		}
 	}
-	return b.fault(id.Pos, "%s", noColumn(b.alias, id, b.relation.columns))
+	problem := noColumn(b.alias, id, b.relation.columns)
+	otherCase := func(c relColumn) bool { return strings.EqualFold(c.name, id.Name) }
+	if id.Quoted && len(n.Parts) == 1 && !slices.ContainsFunc(b.relation.columns, otherCase) {
+		problem += "; " + singleQuotes(id.Name)
+	}
+	return b.fault(id.Pos, "%s", problem)
 }
 
 func (b *binder) literal(l *Literal) (Expr, sqlType) {
@@ -574,6 +564,9 @@ func (b *binder) unify(pos Position, of string, all []Expr) ([]Expr, sqlType) {
 // unitSeconds are those of the units that have a fixed length.
 var unitSeconds = map[string]int{"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}
 
+// maxInterval is the first number of seconds that no INTERVAL of Flink has.
+const maxInterval = 1000 * 86400
+
 // single is the unit where there is one, not a range of them.
 func (u IntervalUnit) single() string {
 	if u.To != "" {
@@ -604,7 +597,7 @@ func precise(i *Interval) *Interval {
 	case digits <= 2:
 	case digits == 3:
 		out.Unit.FromArgs = "(3)"
-	case length > 0 && length < 1000*unitSeconds["DAY"]:
+	case length > 0 && length < maxInterval:
 		sign := strings.TrimSuffix(i.Value, unsigned)
 		out.Value = fmt.Sprintf("%s%d %02d:%02d:%02d", sign, length/86400, length/3600%24, length/60%60, length%60)
 		out.Unit = IntervalUnit{From: "DAY", FromArgs: "(3)", To: "SECOND"}

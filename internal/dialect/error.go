@@ -23,6 +23,8 @@ func (p Position) String() string { return fmt.Sprintf("%d:%d", p.Line, p.Column
 type Error struct {
 	Pos     Position
 	Problem string
+	// refused says that it is a construct that is not carried over, from which other faults may follow.
+	refused bool
 }
 
 // Error gives the fault as pipeline.sql:12:5: problem.
@@ -31,7 +33,12 @@ func (e *Error) Error() string { return e.In(FileName) }
 // In gives the fault of a text that is called otherwise.
 func (e *Error) In(name string) string { return fmt.Sprintf("%s:%s: %s", name, e.Pos, e.Problem) }
 
-// Errors are the faults of a text, in its order.
+// WarningIn is In for a fault that is only a warning.
+func (e *Error) WarningIn(name string) string {
+	return fmt.Sprintf("%s:%s: warning: %s", name, e.Pos, e.Problem)
+}
+
+// Errors are the faults of a text: first what is not carried over, then all others, each in the text's order.
 type Errors []*Error
 
 // Error gives one fault a line.
@@ -70,7 +77,12 @@ func (e Errors) sorted() error {
 	if len(e) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(e, func(a, b *Error) int { return cmp.Compare(a.Pos.Offset, b.Pos.Offset) })
+	slices.SortStableFunc(e, func(a, b *Error) int {
+		if a.refused != b.refused {
+			return map[bool]int{true: -1, false: 1}[a.refused]
+		}
+		return cmp.Compare(a.Pos.Offset, b.Pos.Offset)
+	})
 	// One cause may be met on several ways.
 	return slices.CompactFunc(e, func(a, b *Error) bool { return *a == *b })
 }

@@ -227,8 +227,14 @@ func (p *parser) parenthesis(t token) Expr {
 	return x
 }
 
-func isUnit(t token) bool {
-	return t.kind == tokenWord && slices.Contains([]string{"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"}, strings.ToUpper(t.text))
+func isUnit(t token) bool { return unitIndex(t) >= 0 }
+
+// unitIndex is the place of a unit among all, from the coarsest to the finest, or -1.
+func unitIndex(t token) int {
+	if t.kind != tokenWord {
+		return -1
+	}
+	return slices.Index(floorUnits, strings.ToUpper(t.text))
 }
 
 // unit reads DAY, DAY(3), SECOND(3, 2), or DAY TO SECOND(3).
@@ -237,8 +243,10 @@ func (p *parser) unit() IntervalUnit {
 		p.unexpected("expected YEAR, MONTH, DAY, HOUR, MINUTE or SECOND")
 		return IntervalUnit{}
 	}
+	coarse := unitIndex(p.peek())
 	u := IntervalUnit{From: strings.ToUpper(p.next().text), FromArgs: p.precision()}
-	if p.peek().is("TO") && isUnit(p.after()) {
+	// Of FLOOR((a - b) SECOND TO SECOND), TO is FLOOR's.
+	if p.peek().is("TO") && unitIndex(p.after()) > coarse {
 		p.next()
 		u.To, u.ToDigits = strings.ToUpper(p.next().text), p.precision()
 	}
@@ -419,8 +427,12 @@ func (p *parser) arguments(c *Call) Expr {
 	switch t := p.peek(); {
 	case t.is("OVER"):
 		p.refuse(t, "OVER")
-	case t.is("WITHIN"), t.is("FILTER"), t.is("IGNORE"), t.is("RESPECT"):
-		p.unexpected()
+	case t.is("WITHIN"):
+		p.refuse(t, "WITHIN GROUP")
+	case t.is("FILTER"):
+		p.refuse(t, "FILTER")
+	case t.is("IGNORE"), t.is("RESPECT"):
+		p.refuse(t, strings.ToUpper(t.text)+" NULLS")
 	}
 	return c
 }

@@ -6,8 +6,8 @@ import (
 	"streamproof/pipeline"
 )
 
-// checkFlink reports what is certainly wrong with Flink SQL in this pipeline. What it does not know is left to Flink.
-func checkFlink(s *Script, text string, schema pipeline.Schema) error {
+// checkFlink finds what is certainly wrong with Flink SQL in this pipeline, and what may be. What it does not know is left to Flink.
+func checkFlink(s *Script, text string, schema pipeline.Schema) *flinkChecker {
 	c := &flinkChecker{tables: map[string]*flinkTable{}, schema: schema}
 	source := sourceRelation(schema)
 	c.tables[schema.Source] = &flinkTable{columns: source.columns, whole: true}
@@ -42,7 +42,7 @@ func checkFlink(s *Script, text string, schema pipeline.Schema) error {
 			c.opaque(statement)
 		}
 	}
-	return c.faults.sorted()
+	return c
 }
 
 // A flinkTable is what can stand behind FROM in Flink SQL.
@@ -56,8 +56,8 @@ type flinkChecker struct {
 	schema pipeline.Schema
 	tables map[string]*flinkTable
 	// beyond says that statements made what this package does not know of.
-	beyond bool
-	faults Errors
+	beyond           bool
+	faults, warnings Errors
 }
 
 // casts reports each CAST, as the job does, which would refuse to start.
@@ -114,6 +114,7 @@ func (c *flinkChecker) createTable(s *CreateTable) {
 
 // opaque reports a CREATE TABLE … WITH: the job itself says where the rows go.
 func (c *flinkChecker) opaque(s *Opaque) {
+	c.opaqueDivisions(s)
 	tokens, _ := lex(s.Text)
 	c.beyond = c.beyond || tokens[0].is("CREATE")
 	if !s.IsTable() {
@@ -239,6 +240,7 @@ func (c *flinkChecker) query(q Query) []relColumn {
 		c.faults.add(s.From.Table.Pos, "there is no table %s (the source is %s)", s.From.Table.Name, c.schema.Source)
 	}
 	from := c.from(s.From)
+	c.divisions(s, from)
 	if from == nil {
 		return nil
 	}

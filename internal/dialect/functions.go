@@ -145,35 +145,40 @@ func walk(x Expr, visit func(Expr)) {
 		return
 	}
 	visit(x)
-	var parts []Expr
-	switch x := x.(type) {
-	case *Unary:
-		parts = []Expr{x.X}
-	case *Binary:
-		parts = []Expr{x.Left, x.Right}
-	case *Is:
-		parts = []Expr{x.X}
-	case *Between:
-		parts = []Expr{x.X, x.Low, x.High}
-	case *In:
-		parts = append([]Expr{x.X}, x.List...)
-	case *Like:
-		parts = []Expr{x.X, x.Pattern, x.Escape}
-	case *Case:
-		parts = []Expr{x.Operand, x.Else}
-		for _, w := range x.Whens {
-			parts = append(parts, w.If, w.Then)
-		}
-	case *Cast:
-		parts = []Expr{x.X}
-	case *Difference:
-		parts = []Expr{x.Left, x.Right}
-	case *Call:
-		parts = x.Args
-	}
-	for _, part := range parts {
+	for _, part := range parts(x) {
 		walk(part, visit)
 	}
+}
+
+// parts are what an expression is made of. Some may be nil.
+func parts(x Expr) []Expr {
+	switch x := x.(type) {
+	case *Unary:
+		return []Expr{x.X}
+	case *Binary:
+		return []Expr{x.Left, x.Right}
+	case *Is:
+		return []Expr{x.X}
+	case *Between:
+		return []Expr{x.X, x.Low, x.High}
+	case *In:
+		return append([]Expr{x.X}, x.List...)
+	case *Like:
+		return []Expr{x.X, x.Pattern, x.Escape}
+	case *Case:
+		all := []Expr{x.Operand, x.Else}
+		for _, w := range x.Whens {
+			all = append(all, w.If, w.Then)
+		}
+		return all
+	case *Cast:
+		return []Expr{x.X}
+	case *Difference:
+		return []Expr{x.Left, x.Right}
+	case *Call:
+		return x.Args
+	}
+	return nil
 }
 
 func (b *binder) call(c *Call) (Expr, sqlType) {
@@ -186,7 +191,7 @@ func (b *binder) call(c *Call) (Expr, sqlType) {
 		}
 		return &Call{Name: c.Name, Bare: true}, typ
 	case isRefused(c.Name):
-		return b.fault(c.Pos, "%s", refusal(c.Name))
+		return b.refuse(c.Pos, c.Name)
 	case aggregates[c.Name] != nil && !c.Qualified:
 		return b.aggregate(c)
 	case !known || c.Qualified:
@@ -264,7 +269,7 @@ func substring(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	b.argument(c, args[0], asText, "a text")
 	if args[1].typ.isText() {
 		if len(args) > 2 {
-			return b.fault(c.Pos, "%s", refusal("SUBSTRING … SIMILAR"))
+			return b.refuse(c.Pos, "SUBSTRING … SIMILAR")
 		}
 		return function("REGEXP_EXTRACT", args[0].flink, args[1].flink, number(0)), sqlType{kind: varChar}
 	}
@@ -331,6 +336,9 @@ func floor(b *binder, c *Call, args []argument) (Expr, sqlType) {
 			typ = sqlType{kind: decimal}
 		}
 		return function(c.Name, a.flink), typ
+	}
+	if a.typ.kind == interval {
+		return b.fault(c.Pos, "%s of an INTERVAL is carried over for a window over ROWTIME only: of another time, write STEP(time BY INTERVAL '10' SECOND)", c.Name)
 	}
 	b.argument(c, a, asTime, "a time TO a unit")
 	if !slices.Contains(floorUnits, c.Unit) {

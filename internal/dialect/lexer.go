@@ -61,9 +61,13 @@ type lexer struct {
 // operators of more than one character, before those that they begin with.
 var operators = []string{"<>", "<=", ">=", "!=", "||", "=>", "::"}
 
+// byteOrderMark is what some editors begin a file with. It is no part of the text, nor a column.
+const byteOrderMark = "\ufeff"
+
 // lex takes a text apart. The last token is the end.
 func lex(text string) ([]token, Errors) {
 	l := &lexer{text: text, at: Position{Line: 1, Column: 1}}
+	l.at.Offset = len(text) - len(strings.TrimLeft(text, byteOrderMark))
 	var comments []string
 	for l.at.Offset < len(text) {
 		rest := text[l.at.Offset:]

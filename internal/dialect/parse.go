@@ -37,7 +37,7 @@ func Parse(text string) (*Script, error) {
 		return nil, faults.sorted()
 	}
 	if len(tokens) > maxTokens {
-		return nil, Errors{{tokens[maxTokens].pos, "the text is too long"}}
+		return nil, Errors{{Pos: tokens[maxTokens].pos, Problem: "the text is too long"}}
 	}
 	parts := split(tokens)
 	dialect, err := detect(parts, tokens[len(tokens)-1].pos)
@@ -133,7 +133,7 @@ func detect(parts [][]token, end Position) (Dialect, *Error) {
 			seen[d], at[d] = words, part[0].pos
 		}
 		if other := 1 - d; seen[other] != "" {
-			return 0, &Error{part[0].pos, fmt.Sprintf("%s is %s, and the %s of line %d is %s: write all statements in one of them",
+			return 0, &Error{Pos: part[0].pos, Problem: fmt.Sprintf("%s is %s, and the %s of line %d is %s: write all statements in one of them",
 				words, d, seen[other], at[other].Line, other)}
 		}
 	}
@@ -143,7 +143,7 @@ func detect(parts [][]token, end Position) (Dialect, *Error) {
 	for _, part := range parts {
 		for i, t := range part[1:] {
 			if t.is("STREAM") && part[i].is("SELECT") {
-				return 0, &Error{t.pos, "SELECT STREAM is the legacy dialect, which has it in a CREATE PUMP … AS INSERT INTO …; Flink SQL has SELECT"}
+				return 0, &Error{Pos: t.pos, Problem: "SELECT STREAM is the legacy dialect, which has it in a CREATE PUMP … AS INSERT INTO …; Flink SQL has SELECT"}
 			}
 		}
 	}
@@ -163,7 +163,7 @@ type parser struct {
 func (p *parser) enter() func() {
 	p.depth++
 	if p.depth > maxDepth {
-		p.failed(&Error{p.peek().pos, "this is nested too deeply"})
+		p.failed(&Error{Pos: p.peek().pos, Problem: "this is nested too deeply"})
 	}
 	return func() { p.depth-- }
 }
@@ -181,7 +181,7 @@ func (p *parser) check() *Error {
 				return unexpected(t)
 			}
 		case t.kind == tokenQuoted && p.dialect == Flink:
-			return unexpected(t, fmt.Sprintf("Flink SQL quotes a name as %s", quote(t.value)))
+			return unexpected(t, fmt.Sprintf("Flink SQL quotes a name as %s, and a text as %s", quote(t.value), textLiteral(t.value).Text))
 		case t.kind == tokenBacktick && p.dialect == Legacy:
 			return unexpected(t, fmt.Sprintf("the legacy dialect quotes a name as %q", t.value))
 		case t.kind == tokenEnd && depth > 0:
@@ -196,7 +196,7 @@ func unexpected(t token, more ...string) *Error {
 	if len(more) > 0 {
 		problem += " (" + strings.Join(more, ", ") + ")"
 	}
-	return &Error{t.pos, problem}
+	return &Error{Pos: t.pos, Problem: problem}
 }
 
 func (p *parser) peek() token  { return p.tokens[p.at] }
@@ -226,7 +226,7 @@ func (p *parser) refuse(t token, construct string) {
 		p.failed(unexpected(t))
 		return
 	}
-	p.failed(&Error{t.pos, refusal(construct)})
+	p.failed(refused(t.pos, construct))
 }
 
 // take goes on if the next tokens are these keywords or operators.
@@ -269,9 +269,25 @@ func (p *parser) statement(head statement) (Statement, *Error) {
 		return s, nil
 	case p.dialect == Flink && known:
 		return &Opaque{head, p.err}, nil
+	case p.dialect == Legacy:
+		return nil, p.cause()
 	default:
 		return nil, p.err
 	}
+}
+
+// cause is the first function before the error that is not carried over: what stands behind it may be a part of it, such as the
+// columns of a log parser, or IGNORE NULLS. Where there is none it is the error itself.
+func (p *parser) cause() *Error {
+	for i, t := range p.tokens[:len(p.tokens)-1] {
+		if t.pos.Offset >= p.err.Pos.Offset {
+			break
+		}
+		if name := strings.ToUpper(t.text); t.kind == tokenWord && p.tokens[i+1].is("(") && isRefused(name) {
+			return refused(t.pos, name)
+		}
+	}
+	return p.err
 }
 
 func (p *parser) flinkStatement(head statement) Statement {
@@ -307,7 +323,7 @@ func (p *parser) legacyStatement(head statement) Statement {
 	first := p.next()
 	switch {
 	case first.is("ALTER") && p.take("PUMP"):
-		s := &AlterPump{statement: head, Name: p.qualified()}
+		s := p.alterPump(head)
 		if s.Stop = p.take("STOP"); !s.Stop {
 			p.expect("START")
 		}
@@ -340,6 +356,24 @@ func (p *parser) legacyStatement(head statement) Statement {
 	}
 	p.refuseStatement(first)
 	return nil
+}
+
+// alterPump reads the pumps of an ALTER PUMP: names, or "schema".* for all.
+func (p *parser) alterPump(head statement) *AlterPump {
+	s := &AlterPump{statement: head}
+	for {
+		if isName(p.peek()) && p.after().is(".") && p.tokens[min(p.at+2, len(p.tokens)-1)].is("*") {
+			p.at += 2
+		}
+		if p.take("*") {
+			s.All = true
+		} else {
+			s.Names = append(s.Names, p.qualified())
+		}
+		if !p.take(",") {
+			return s
+		}
+	}
 }
 
 // refuseStatement reports a statement that is not carried over, or that is none.
@@ -420,7 +454,7 @@ func (p *parser) ident() Ident {
 		id.Name = strings.ToUpper(id.Name)
 	}
 	if id.Name == "" {
-		p.failed(&Error{t.pos, "a name is empty"})
+		p.failed(&Error{Pos: t.pos, Problem: "a name is empty"})
 	}
 	return id
 }
@@ -591,6 +625,8 @@ func (p *parser) from() *From {
 	}
 	f.Alias = p.alias()
 	switch t := p.peek(); {
+	case t.is("(") && f.Alias != nil:
+		p.refuse(t, "a list of columns behind an alias")
 	case t.is(","), t.is("JOIN"), t.is("INNER"), t.is("LEFT"), t.is("RIGHT"), t.is("FULL"), t.is("CROSS"), t.is("NATURAL"):
 		p.refuse(t, "JOIN")
 	}

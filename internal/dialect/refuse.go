@@ -10,35 +10,40 @@ var instead = map[string]string{
 	"WINDOWED BY STAGGER": "in Flink SQL, use the window function TUMBLE or SESSION over a column that a view has as PROCTIME()",
 	"JOIN": "in Flink SQL, use a window join of two TUMBLE functions, or a lookup join for reference data; " +
 		"or join where the rows are read, with Athena or Redshift",
-	"ORDER BY":                   "leave it out: the rows of an object in S3 have no order that is kept",
-	"LIMIT":                      "in Flink SQL, use ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY …) over a TUMBLE function, and WHERE it is at most n",
-	"SELECT DISTINCT":            "use GROUP BY the columns and FLOOR(ROWTIME TO MINUTE)",
-	"UNION":                      "use UNION ALL",
-	"EXCEPT":                     "use WHERE, if both read the same stream",
-	"INTERSECT":                  "use WHERE, if both read the same stream",
-	"VALUES":                     "SELECT from a stream",
-	"WITH":                       "CREATE a STREAM with a PUMP for each query",
-	"a query in an expression":   "CREATE a STREAM with a PUMP, and use WHERE over it",
-	"CURSOR":                     "in Flink SQL, use a view of the query, and a window function over it",
-	"RANDOM_CUT_FOREST":          "in Flink SQL, use a function of your own that scores rows: CREATE FUNCTION name AS 'class', with the class in the job",
-	"HOTSPOTS":                   "use GROUP BY a grid of the coordinates, as FLOOR(x * 10), and FLOOR(ROWTIME TO MINUTE), HAVING COUNT(*) above what is hot",
-	"TOP_K_ITEMS_TUMBLING":       "in Flink SQL, use ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY n DESC) over COUNT(*) AS n in a TUMBLE window, and WHERE it is at most k",
-	"GROUP_RANK":                 "in Flink SQL, use ROW_NUMBER() or RANK() OVER (PARTITION BY window_start, window_end ORDER BY …)",
-	"COUNT_DISTINCT_ITEMS":       "use COUNT(DISTINCT x) with GROUP BY FLOOR(ROWTIME TO MINUTE)",
-	"EXP_AVG":                    "use AVG(x) over shorter windows",
-	"a value of another row":     "in Flink SQL, use LAG(x) OVER (PARTITION BY … ORDER BY t), where a view has PROCTIME() AS t",
-	"MONOTONIC":                  "leave it out: a window of Flink needs no monotonic expression",
-	"a log parser":               "use SUBSTRING(line FROM 'pattern') for each column, or REGEXP_EXTRACT(line, 'pattern', n) in Flink SQL",
-	"SUBSTRING … SIMILAR":        "use SUBSTRING(text FROM 'pattern'), or REGEXP_EXTRACT(text, 'pattern', n) in Flink SQL",
-	"an aggregate of conditions": "use MIN(CASE WHEN x THEN 1 ELSE 0 END) = 1 for EVERY, and MAX(…) for ANY",
-	"a period":                   "compare the beginnings and the ends",
-	"CREATE FUNCTION":            "write the expression itself, or in Flink SQL CREATE FUNCTION name AS 'class' of a Java class in the job",
-	"CREATE SCHEMA":              "leave it out: there is one",
-	"SET SCHEMA":                 "leave it out: there is one",
-	"DROP STREAM":                "leave it out: each deploy begins with an empty catalog",
-	"DROP PUMP":                  "leave it out: each deploy begins with an empty catalog",
-	"DROP SCHEMA":                "leave it out: each deploy begins with an empty catalog",
-	"ALTER STREAM":               "CREATE the STREAM as it is to be",
+	"ORDER BY":                          "leave it out: the rows of an object in S3 have no order that is kept",
+	"LIMIT":                             "in Flink SQL, use ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY …) over a TUMBLE function, and WHERE it is at most n",
+	"SELECT DISTINCT":                   "use GROUP BY the columns and FLOOR(ROWTIME TO MINUTE)",
+	"UNION":                             "use UNION ALL",
+	"EXCEPT":                            "use WHERE, if both read the same stream",
+	"INTERSECT":                         "use WHERE, if both read the same stream",
+	"VALUES":                            "SELECT from a stream",
+	"WITH":                              "CREATE a STREAM with a PUMP for each query",
+	"a query in an expression":          "CREATE a STREAM with a PUMP, and use WHERE over it",
+	"CURSOR":                            "in Flink SQL, use a view of the query, and a window function over it",
+	"RANDOM_CUT_FOREST":                 "in Flink SQL, use a function of your own that scores rows: CREATE FUNCTION name AS 'class', with the class in the job",
+	"HOTSPOTS":                          "use GROUP BY a grid of the coordinates, as FLOOR(x * 10), and FLOOR(ROWTIME TO MINUTE), HAVING COUNT(*) above what is hot",
+	"TOP_K_ITEMS_TUMBLING":              "in Flink SQL, use ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY n DESC) over COUNT(*) AS n in a TUMBLE window, and WHERE it is at most k",
+	"GROUP_RANK":                        "in Flink SQL, use ROW_NUMBER() or RANK() OVER (PARTITION BY window_start, window_end ORDER BY …)",
+	"COUNT_DISTINCT_ITEMS":              "use COUNT(DISTINCT x) with GROUP BY FLOOR(ROWTIME TO MINUTE)",
+	"EXP_AVG":                           "use AVG(x) over shorter windows",
+	"a value of another row":            "in Flink SQL, use LAG(x) OVER (PARTITION BY … ORDER BY t), where a view has PROCTIME() AS t",
+	"MONOTONIC":                         "leave it out: a window of Flink needs no monotonic expression",
+	"a log parser":                      "use SUBSTRING(line FROM 'pattern') for each column, or REGEXP_EXTRACT(line, 'pattern', n) in Flink SQL",
+	"SUBSTRING … SIMILAR":               "use SUBSTRING(text FROM 'pattern'), or REGEXP_EXTRACT(text, 'pattern', n) in Flink SQL",
+	"an aggregate of conditions":        "use MIN(CASE WHEN x THEN 1 ELSE 0 END) = 1 for EVERY, and MAX(…) for ANY",
+	"a period":                          "compare the beginnings and the ends",
+	"WITHIN GROUP":                      "leave it out: the rows of a window have no order that is kept",
+	"FILTER":                            "use CASE in the aggregate, as SUM(CASE WHEN x THEN y END)",
+	"IGNORE NULLS":                      "use WHERE x IS NOT NULL",
+	"RESPECT NULLS":                     "leave it out",
+	"a list of columns behind an alias": "name the columns in the query itself, with AS",
+	"CREATE FUNCTION":                   "write the expression itself, or in Flink SQL CREATE FUNCTION name AS 'class' of a Java class in the job",
+	"CREATE SCHEMA":                     "leave it out: there is one",
+	"SET SCHEMA":                        "leave it out: there is one",
+	"DROP STREAM":                       "leave it out: each deploy begins with an empty catalog",
+	"DROP PUMP":                         "leave it out: each deploy begins with an empty catalog",
+	"DROP SCHEMA":                       "leave it out: each deploy begins with an empty catalog",
+	"ALTER STREAM":                      "CREATE the STREAM as it is to be",
 }
 
 // kindOf says which entry of instead speaks of a word.
@@ -73,6 +78,16 @@ func refusal(construct string) string {
 		return fmt.Sprintf("%s is not carried over; %s", name, advice)
 	}
 	return fmt.Sprintf("%s is not carried over", name)
+}
+
+// refused is the fault of a construct that is not carried over.
+func refused(pos Position, construct string) *Error {
+	return &Error{Pos: pos, Problem: refusal(construct), refused: true}
+}
+
+func (b *binder) refuse(pos Position, construct string) (Expr, sqlType) {
+	b.faults = append(b.faults, refused(pos, construct))
+	return nullLiteral(), sqlType{}
 }
 
 // isRefused says whether a function is known, and not carried over.

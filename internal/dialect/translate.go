@@ -8,7 +8,7 @@ import (
 	"streamproof/pipeline"
 )
 
-// Translate gives a text as Flink SQL 1.20: Flink SQL as it stands, the legacy dialect rewritten. The error is Errors, with
+// Translate gives a text as Flink SQL 1.20: Flink SQL as it stands, but for a byte order mark, the legacy dialect rewritten. The error is Errors, with
 // all faults that were found.
 //
 // Of what comes out of the legacy dialect, the in-application streams that no query reads are one CREATE TABLE with one INSERT,
@@ -26,10 +26,10 @@ func Translate(text string, schema pipeline.Schema) (string, error) {
 // Translate is the package's Translate for the text that the script was parsed from.
 func (s *Script) Translate(text string, schema pipeline.Schema) (string, error) {
 	if s.Dialect == Flink {
-		if err := checkFlink(s, text, schema); err != nil {
+		if err := checkFlink(s, text, schema).faults.sorted(); err != nil {
 			return "", err
 		}
-		return text, nil
+		return strings.TrimLeft(text, byteOrderMark), nil
 	}
 	t := &translator{schema: schema, source: sourceRelation(schema), streams: map[string]*stream{}, names: map[string]bool{}}
 	t.declare(s.Statements)
@@ -39,12 +39,20 @@ func (s *Script) Translate(text string, schema pipeline.Schema) (string, error) 
 	}
 	out := printStatements(t.out)
 	if len(out) > maxText {
-		return "", Errors{{s.Statements[0].Start(), "its translation is too long"}}
+		return "", Errors{{Pos: s.Statements[0].Start(), Problem: "its translation is too long"}}
 	}
 	for _, c := range s.comments {
 		out += c + "\n"
 	}
 	return out, nil
+}
+
+// Warnings are what may stop the job at some record, though Flink takes it. The legacy dialect's translation has nothing of the kind.
+func (s *Script) Warnings(text string, schema pipeline.Schema) Errors {
+	if s.Dialect == Legacy {
+		return nil
+	}
+	return Faults(checkFlink(s, text, schema).warnings.sorted())
 }
 
 // destinationPrefix begins the names that the service's console gave to streams with a destination.
@@ -96,10 +104,17 @@ func (t *translator) declare(all []Statement) {
 			stopped[s.Name.Name] = s.Stopped
 			t.pumps = append(t.pumps, s)
 		case *AlterPump:
-			if _, ok := stopped[s.Name.Name]; !ok {
-				t.faults.add(s.Name.Pos, "there is no pump %q before this", s.Name.Name)
+			for _, name := range s.Names {
+				if _, ok := stopped[name.Name]; !ok {
+					t.faults.add(name.Pos, "there is no pump %q before this", name.Name)
+				}
+				stopped[name.Name] = s.Stop
 			}
-			stopped[s.Name.Name] = s.Stop
+			if s.All {
+				for name := range stopped {
+					stopped[name] = s.Stop
+				}
+			}
 		}
 	}
 	for _, p := range t.pumps {
@@ -384,6 +399,11 @@ func noColumn(of string, id Ident, columns []relColumn) string {
 	return fmt.Sprintf("%s has no column %s", of, id.Name)
 }
 
+// singleQuotes says how a text is written, for one who has written it in double quotes.
+func singleQuotes(text string) string {
+	return fmt.Sprintf("if it is a text, write it in single quotes: %s", textLiteral(text).Text)
+}
+
 // insertion rewrites one SELECT so that it has the columns of the stream.
 func (t *translator) insertion(q *Select, s *stream, places []int) Query {
 	faults := len(t.faults)
@@ -461,7 +481,7 @@ func (t *translator) selection(q *Select) (*Select, []outColumn) {
 		return sel, nil
 	}
 	if q.Distinct {
-		t.faults.add(q.DistinctPos, "%s", refusal("SELECT DISTINCT"))
+		b.refuse(q.DistinctPos, "SELECT DISTINCT")
 	}
 	if q.Where != nil {
 		sel.Where = b.condition(q.Where)

@@ -42,11 +42,12 @@ type CreatePump struct {
 	Insert  *Insert
 }
 
-// An AlterPump is the legacy dialect's ALTER PUMP … START, or STOP.
+// An AlterPump is the legacy dialect's ALTER PUMP … START, or STOP: of some pumps, or of All that there are.
 type AlterPump struct {
 	statement
-	Name Ident
-	Stop bool
+	Names []Ident
+	All   bool
+	Stop  bool
 }
 
 // A CreateTable is Flink's CREATE TABLE, where it has nothing but columns.

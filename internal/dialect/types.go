@@ -177,22 +177,22 @@ func legacyType(t TypeName) (sqlType, *Error) {
 			return typ, nil // always milliseconds
 		}
 	case "INTERVAL":
-		return typ, &Error{t.Pos, "INTERVAL is not a type of a value that is kept: CAST it, as CAST((a - b) SECOND AS BIGINT)"}
+		return typ, &Error{Pos: t.Pos, Problem: "INTERVAL is not a type of a value that is kept: CAST it, as CAST((a - b) SECOND AS BIGINT)"}
 	default:
-		return typ, &Error{t.Pos, fmt.Sprintf("SQL type %s is not supported", t.Name)}
+		return typ, &Error{Pos: t.Pos, Problem: fmt.Sprintf("SQL type %s is not supported", t.Name)}
 	}
 	if len(t.Args) > sizes {
-		return typ, &Error{t.Pos, fmt.Sprintf("SQL type %s takes no such length", t.Name)}
+		return typ, &Error{Pos: t.Pos, Problem: fmt.Sprintf("SQL type %s takes no such length", t.Name)}
 	}
 	if len(t.Args) > 0 && typ.kind != varBinary && typ.kind != timeOfDay {
 		typ.length = t.Args[0]
 		if typ.length == 0 || typ.kind == decimal && typ.length > 38 {
-			return typ, &Error{t.Pos, fmt.Sprintf("SQL type %s cannot have a length of %d", t.Name, typ.length)}
+			return typ, &Error{Pos: t.Pos, Problem: fmt.Sprintf("SQL type %s cannot have a length of %d", t.Name, typ.length)}
 		}
 	}
 	if len(t.Args) > 1 {
 		if typ.scale = t.Args[1]; typ.scale > typ.length {
-			return typ, &Error{t.Pos, fmt.Sprintf("SQL type %s cannot have a scale above its precision", t.Name)}
+			return typ, &Error{Pos: t.Pos, Problem: fmt.Sprintf("SQL type %s cannot have a scale above its precision", t.Name)}
 		}
 	}
 	return typ, nil

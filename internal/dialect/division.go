@@ -1,0 +1,193 @@
+package dialect
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// divisionWarning: Flink throws where it divides integers, or DECIMALs, by zero. Of floats it makes infinity.
+const divisionWarning = "%s of integers stops the job at a divisor of 0, again after each restart: " +
+	"write NULLIF(divisor, 0), which gives NULL"
+
+// exprSet is a set of expressions, by how they are printed.
+type exprSet map[string]bool
+
+func (s exprSet) with(other exprSet) exprSet {
+	all := maps.Clone(s)
+	maps.Copy(all, other)
+	return all
+}
+
+// divisions warns of each division of a SELECT that may be one of integers by zero. from is nil where its columns are not certain.
+func (c *flinkChecker) divisions(s *Select, from *flinkTable) {
+	for _, x := range append([]Expr{s.Where}, s.GroupBy...) {
+		c.divisionsIn(x, from, exprSet{})
+	}
+	filtered := nonZero(s.Where)
+	for _, item := range s.Items {
+		c.divisionsIn(item.X, from, filtered)
+	}
+	c.divisionsIn(s.Having, from, filtered)
+}
+
+// divisionsIn warns of those in an expression, where safe are not zero.
+func (c *flinkChecker) divisionsIn(x Expr, from *flinkTable, safe exprSet) {
+	switch x := x.(type) {
+	case nil:
+		return
+	case *Case:
+		c.divisionsIn(x.Operand, from, safe)
+		for _, w := range x.Whens {
+			c.divisionsIn(w.If, from, safe)
+			c.divisionsIn(w.Then, from, safe.with(nonZero(w.If)))
+			safe = safe.with(nonZeroUnless(w.If))
+		}
+		c.divisionsIn(x.Else, from, safe)
+		return
+	case *Binary:
+		if x.Op == "/" || x.Op == "%" {
+			c.division(x.OpPos, x.Op, x.Left, x.Right, from, safe)
+		}
+	case *Call:
+		if x.Name == "MOD" && len(x.Args) == 2 {
+			c.division(x.Pos, x.Name, x.Args[0], x.Args[1], from, safe)
+		}
+	}
+	for _, part := range parts(x) {
+		c.divisionsIn(part, from, safe)
+	}
+}
+
+func (c *flinkChecker) division(pos Position, op string, dividend, divisor Expr, from *flinkTable, safe exprSet) {
+	if !isNeverZero(divisor) && !safe[Print(divisor)] && !isFloat(dividend, from) && !isFloat(divisor, from) {
+		c.warnings.add(pos, divisionWarning, op)
+	}
+}
+
+// opaqueDivisions warns of those in a statement beyond the grammar. Of what stands there, only the source's columns are known.
+func (c *flinkChecker) opaqueDivisions(s *Opaque) {
+	source := c.tables[c.schema.Source]
+	tokens, _ := lex(s.Text)
+	for i, t := range tokens[:len(tokens)-1] {
+		if !t.is("/") && !t.is("%") {
+			continue
+		}
+		next := tokens[i+1]
+		float := isFloat(nameOf(next), source) || i > 0 && isFloat(nameOf(tokens[i-1]), source)
+		if float || next.is("NULLIF") || next.kind == tokenNumber && !isZero(next.text) {
+			continue
+		}
+		pos := Position{Offset: s.Pos.Offset + t.pos.Offset, Line: s.Pos.Line + t.pos.Line - 1, Column: t.pos.Column}
+		if t.pos.Line == 1 {
+			pos.Column += s.Pos.Column - 1
+		}
+		c.warnings.add(pos, divisionWarning, t.text)
+	}
+}
+
+func nameOf(t token) Expr { return column(t.value) }
+
+// isZero reports whether a number, as it is written, is zero.
+func isZero(number string) bool {
+	mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
+	return strings.Trim(mantissa, "0.") == ""
+}
+
+func isZeroLiteral(x Expr) bool {
+	l, ok := x.(*Literal)
+	return ok && l.Kind == NumberLiteral && isZero(l.Value)
+}
+
+// isNeverZero reports whether a divisor certainly is not zero: it may be NULL.
+func isNeverZero(x Expr) bool {
+	switch x := x.(type) {
+	case *Literal:
+		return !isZeroLiteral(x)
+	case *Unary:
+		return isNeverZero(x.X)
+	case *Call:
+		return x.Name == "NULLIF" && len(x.Args) == 2 && isZeroLiteral(x.Args[1]) || x.Name == "COUNT" && x.Star // a group has rows
+	}
+	return false
+}
+
+// nonZero are the expressions that are not zero where a condition is true.
+func nonZero(condition Expr) exprSet {
+	b, ok := condition.(*Binary)
+	if !ok {
+		return exprSet{}
+	}
+	switch {
+	case b.Op == "AND":
+		return nonZero(b.Left).with(nonZero(b.Right))
+	case slices.Contains([]string{"<>", "<", ">"}, b.Op) && isZeroLiteral(b.Right),
+		slices.Contains([]string{"=", ">", ">="}, b.Op) && isPositive(b.Right):
+		return exprSet{Print(b.Left): true}
+	case slices.Contains([]string{"<>", "<", ">"}, b.Op) && isZeroLiteral(b.Left),
+		slices.Contains([]string{"=", "<", "<="}, b.Op) && isPositive(b.Left):
+		return exprSet{Print(b.Right): true}
+	}
+	return exprSet{}
+}
+
+func isPositive(x Expr) bool {
+	l, ok := x.(*Literal)
+	return ok && l.Kind == NumberLiteral && !isZero(l.Value)
+}
+
+// nonZeroUnless are the expressions that are not zero where a condition is not true.
+func nonZeroUnless(condition Expr) exprSet {
+	b, ok := condition.(*Binary)
+	switch {
+	case !ok:
+		return exprSet{}
+	case b.Op == "OR":
+		return nonZeroUnless(b.Left).with(nonZeroUnless(b.Right))
+	case slices.Contains([]string{"=", "<=", ">="}, b.Op) && isZeroLiteral(b.Right):
+		return exprSet{Print(b.Left): true}
+	case slices.Contains([]string{"=", "<=", ">="}, b.Op) && isZeroLiteral(b.Left):
+		return exprSet{Print(b.Right): true}
+	}
+	return exprSet{}
+}
+
+// isFloat reports whether an expression certainly is a FLOAT or DOUBLE.
+func isFloat(x Expr, from *flinkTable) bool {
+	float32or64 := func(t sqlType) bool { return t.kind == float || t.kind == double }
+	anyOf := func(all ...Expr) bool {
+		return slices.ContainsFunc(all, func(x Expr) bool { return isFloat(x, from) })
+	}
+	switch x := x.(type) {
+	case *Name:
+		if from == nil {
+			return false
+		}
+		column, _ := find(from.columns, x.Parts[len(x.Parts)-1].Name)
+		return float32or64(column.typ)
+	case *Literal:
+		return x.Kind == NumberLiteral && float32or64(numberType(x.Value))
+	case *Cast:
+		return float32or64(flinkType(x.Type)) || x.Type.Name == "REAL"
+	case *Unary:
+		return isFloat(x.X, from)
+	case *Binary:
+		return slices.Contains([]string{"+", "-", "*", "/", "%"}, x.Op) && anyOf(x.Left, x.Right)
+	case *Case:
+		results := []Expr{x.Else}
+		for _, w := range x.Whens {
+			results = append(results, w.Then)
+		}
+		return anyOf(results...)
+	case *Call:
+		switch x.Name {
+		case "SQRT", "LN", "LOG10", "LOG2", "LOG", "EXP", "POWER", "SIN", "COS", "TAN", "RAND", "PI":
+			return true
+		case "ABS", "CEIL", "CEILING", "FLOOR", "ROUND", "SUM", "AVG", "MIN", "MAX", "COALESCE", "IFNULL":
+			return anyOf(x.Args...)
+		case "NULLIF", "MOD":
+			return len(x.Args) > 0 && isFloat(x.Args[0], from)
+		}
+	}
+	return false
+}

@@ -1,0 +1,6 @@
+-- The closed service's template of a tumbling window: of 10 seconds, and another key.
+CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (ticker_symbol VARCHAR(4), ended TIMESTAMP, trades INTEGER, average REAL);
+CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"
+SELECT STREAM ticker_symbol, ROWTIME, COUNT(*) AS trades, AVG(price) AS average
+FROM "SOURCE_SQL_STREAM_001"
+GROUP BY ticker_symbol, FLOOR(("SOURCE_SQL_STREAM_001".ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND);
