@@ -45,7 +45,9 @@ type Column struct {
 	// Path says where the value stands. In JSON it is a JSONPath that leads to one value, as $.user.id, and $.NAME where
 	// it is empty. In CSV with a header it is what the header calls the column, and the Name where it is empty.
 	Path string `json:"path,omitempty"`
-	Type Type   `json:"type"`
+	// Unnamed reports whether the header of CSV has no name for the column, as spreadsheets and data frames write for an index.
+	Unnamed bool `json:"unnamed,omitzero"`
+	Type    Type `json:"type"`
 	// Pattern is how a TIMESTAMP or DATE is written: see ParsePattern. The empty one is that of TimestampPattern or DatePattern.
 	Pattern string `json:"pattern,omitempty"`
 	// Nullable columns may be NULL: one of the format's nulls in CSV, null or nothing in JSON.

@@ -236,14 +236,18 @@ func (s Schema) faults() []error {
 		if err := c.checkPattern(); err != nil {
 			fault("columns[%d]: %w", i, err)
 		}
-		if c.Path != "" && format.Type == CSV && !format.Header {
+		switch {
+		case c.Path != "" && format.Type == CSV && !format.Header:
 			fault("columns[%d]: path is for json, or csv with a header", i)
+			continue
+		case c.Unnamed && (c.Path != "" || !format.Header):
+			fault("columns[%d]: unnamed is for csv with a header, and goes without a path", i)
 			continue
 		}
 		path, err := c.Place(format)
 		if err != nil {
 			fault("columns[%d]: %w", i, err)
-		} else if paths[path] && (format.Type == JSON || format.Header) {
+		} else if paths[path] && format.Type == JSON { // a header may have a name twice
 			fault("columns[%d]: path %s is taken", i, path)
 		}
 		paths[path] = true
@@ -273,7 +277,10 @@ func (c Column) checkPattern() error {
 // Place gives the column's path, in one form where it can be written in several: see Column.Path.
 func (c Column) Place(format Format) (string, error) {
 	if format.Type != JSON {
-		if c.Path != "" {
+		switch {
+		case c.Unnamed:
+			return "", nil
+		case c.Path != "":
 			return c.Path, nil
 		}
 		return c.Name, nil

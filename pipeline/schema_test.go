@@ -73,6 +73,17 @@ func TestSchema(t *testing.T) {
 		"another type":              {file: `{"source":"S","format":{"type":"xml"},"columns":[` + column + `]}`, faults: []string{`type is "xml"`}},
 		"json with a delimiter":     {file: `{"source":"S","format":{"type":"json","delimiter":";"},"columns":[` + column + `]}`, faults: []string{"csv only"}},
 		"a path without a header":   {file: `{"source":"S","columns":[{"name":"a","alias":"COL0","path":"A","type":"REAL","fake":{}}]}`, faults: []string{"path is for json"}},
+		"names of a header": {
+			file: `{"source":"S","format":{"header":true},"columns":[{"name":"a","alias":"COL0","unnamed":true,"type":"REAL","fake":{}},
+				{"name":"b","alias":"COL1","path":"x","type":"REAL","fake":{}}, {"name":"c","alias":"COL2","path":"x","type":"REAL","fake":{}}]}`,
+		},
+		"unnamed": {
+			file: `{"source":"S","columns":[{"name":"a","alias":"COL0","unnamed":true,"type":"REAL","fake":{}}]}`, faults: []string{"columns[0]: unnamed is for csv with a header"},
+		},
+		"unnamed with a path": {
+			file:   `{"source":"S","format":{"header":true},"columns":[{"name":"a","alias":"COL0","path":"x","unnamed":true,"type":"REAL","fake":{}}]}`,
+			faults: []string{"columns[0]: unnamed is for csv with a header"},
+		},
 		"paths": {
 			file: `{"source":"S","format":{"type":"json"},"columns":[
 				{"name":"a","alias":"A","path":"$.x","type":"REAL","fake":{}}, {"name":"b","alias":"B","path":"$['x']","type":"REAL","fake":{}},

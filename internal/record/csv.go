@@ -20,7 +20,8 @@ func (r *Reader) csv(record []byte, yield func(Row) bool) {
 		return
 	}
 	multiline := r.format.Multiline && bytes.IndexByte(record, r.format.Quote[0]) >= 0
-	for len(record) > 0 {
+	for whole := len(record); len(record) > 0; {
+		start := whole - len(record)
 		end := bytes.IndexByte(record, '\n')
 		if multiline {
 			end = r.extent(record)
@@ -34,7 +35,9 @@ func (r *Reader) csv(record []byte, yield func(Row) bool) {
 		if r.format.Newline == "\r\n" && len(line) > 0 && line[len(line)-1] == '\r' {
 			line = line[:len(line)-1]
 		}
-		if out, skip := r.line(line); !skip && !yield(out) {
+		out, skip := r.line(line)
+		out.Offset = start
+		if !skip && !yield(out) {
 			return
 		}
 	}

@@ -108,6 +108,7 @@ func (r *Reader) json(record []byte, yield func(Row) bool) {
 			}
 			out, size := r.value(record[at:readable], readable < len(record))
 			if size > 0 {
+				out.Offset = at
 				if !yield(out) {
 					return
 				}
@@ -125,7 +126,9 @@ func (r *Reader) json(record []byte, yield func(Row) bool) {
 		if !utf8.Valid(record[broken:end]) {
 			reason = InvalidUTF8
 		}
-		if !yield(fault(record[broken:end], reason, "")) {
+		out := fault(record[broken:end], reason, "")
+		out.Offset = broken
+		if !yield(out) {
 			return
 		}
 		array, at = false, end

@@ -43,6 +43,8 @@ type Row struct {
 	// Raw is the row's own bytes: a line of CSV without its newline, an object of JSON. Where it is no row, they are those that
 	// the job's reject has.
 	Raw []byte
+	// Offset is where Raw begins in the record.
+	Offset int
 	// Fields has one canonical value for each column. It is nil where Err is not.
 	Fields []row.Field
 	Err    *Fault

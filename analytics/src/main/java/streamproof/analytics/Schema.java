@@ -123,7 +123,13 @@ final class Schema implements Serializable {
             decimal = format.decimal;
             nullable = node.path("nullable").asBoolean();
             String place = node.path("path").asText();
-            path = format.json && !place.isEmpty() ? JsonPath.names(place) : List.of(place.isEmpty() ? name : place);
+            if (format.json && !place.isEmpty()) {
+                path = JsonPath.names(place);
+            } else if (node.path("unnamed").asBoolean()) {
+                path = List.of("");
+            } else {
+                path = List.of(place.isEmpty() ? name : place);
+            }
         }
 
         private TimePattern pattern(String text) {
