@@ -3,6 +3,7 @@ package sample
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -53,16 +54,24 @@ func Whole(path string, most int) ([]byte, error) {
 	return data, nil
 }
 
-// head reads the first lines, and says whether there are more.
+// head reads the first lines, of gzip those that are compressed, and says whether there are more.
 func head(r io.Reader, lines, most int) (data []byte, cut bool, err error) {
 	reader := bufio.NewReader(r)
-	if start, _ := reader.Peek(2); bytes.Equal(start, []byte("\x1f\x8b")) {
-		unzipped, err := gzip.NewReader(reader)
-		if err != nil {
-			return nil, false, err
-		}
-		reader = bufio.NewReader(unzipped)
+	if start, _ := reader.Peek(2); !bytes.Equal(start, []byte("\x1f\x8b")) {
+		return firstLines(reader, lines, most)
 	}
+	unzipped, err := gzip.NewReader(reader)
+	if err == nil {
+		data, cut, err = firstLines(bufio.NewReader(unzipped), lines, most)
+	}
+	if err != nil {
+		return nil, false, gzipError(err, len(data))
+	}
+	return data, cut, nil
+}
+
+// firstLines reads the first lines, and says whether there are more. With an error, it gives what could be read.
+func firstLines(reader *bufio.Reader, lines, most int) (data []byte, cut bool, err error) {
 	for range lines {
 		line, err := reader.ReadSlice('\n')
 		for errors.Is(err, bufio.ErrBufferFull) && len(data) < most {
@@ -76,11 +85,22 @@ func head(r io.Reader, lines, most int) (data []byte, cut bool, err error) {
 		case len(data) >= most:
 			return data, true, nil
 		case err != nil:
-			return nil, false, err
+			return data, false, err
 		}
 	}
 	_, err = reader.Peek(1)
-	return data, err == nil, nil
+	return data, !errors.Is(err, io.EOF), nil // what is broken behind the sample is not its business
+}
+
+// gzipError says what is wrong with compressed data of which so many bytes could be read.
+func gzipError(err error, size int) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("the gzip data ends too early, after %d bytes of text: get the rest of it (%w)", size, err)
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, new(flate.CorruptInputError)):
+		return fmt.Errorf("the gzip data is broken after %d bytes of text: %w", size, err)
+	}
+	return err
 }
 
 // S3 is what a sample needs of a bucket: s3:ListBucket and s3:GetObject.

@@ -259,16 +259,20 @@ func TestFile(t *testing.T) {
 		data string
 		want string
 		cut  bool
-		err  bool
+		err  string // a part of it
 	}{
-		"all":                   {data: "1\n2\n", want: "1\n2\n"},
-		"no newline at the end": {data: "1\n2", want: "1\n2"},
-		"as many lines":         {data: "1\n2\n3\n", want: "1\n2\n3\n"},
-		"more lines":            {data: "1\n2\n3\n4\n", want: "1\n2\n3\n", cut: true},
-		"empty":                 {},
-		"gzip":                  {data: string(gzipped("1\n2\n3\n4")), want: "1\n2\n3\n", cut: true},
-		"broken gzip":           {data: "\x1f\x8bxxxxxxxxxxxxxxxxxxxxxxxxxxx", err: true},
-		"one long line":         {data: long, want: long[:16<<20], cut: true},
+		"all":                        {data: "1\n2\n", want: "1\n2\n"},
+		"no newline at the end":      {data: "1\n2", want: "1\n2"},
+		"as many lines":              {data: "1\n2\n3\n", want: "1\n2\n3\n"},
+		"more lines":                 {data: "1\n2\n3\n4\n", want: "1\n2\n3\n", cut: true},
+		"empty":                      {},
+		"gzip":                       {data: string(gzipped("1\n2\n3\n4")), want: "1\n2\n3\n", cut: true},
+		"broken gzip":                {data: "\x1f\x8bxxxxxxxxxxxxxxxxxxxxxxxxxxx", err: "the gzip data is broken after 0 bytes"},
+		"gzip that is cut":           {data: string(gzipped("1\n2\n"))[:20], err: "the gzip data ends too early"},
+		"gzip cut in its header":     {data: "\x1f\x8b\x08", err: "the gzip data ends too early"},
+		"gzip cut behind the sample": {data: string(gzipped("1\n2\n3\n" + strings.Repeat("4\n", 1<<20)))[:1000], want: "1\n2\n3\n", cut: true},
+		"gzip with another checksum": {data: string(gzipped("1\n")[:len(gzipped("1\n"))-8]) + "xxxxxxxx", err: "the gzip data is broken after 2 bytes"},
+		"one long line":              {data: long, want: long[:16<<20], cut: true},
 	}
 	for name, test := range tests {
 		file := filepath.Join(t.TempDir(), "file")
@@ -276,11 +280,11 @@ func TestFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := sample.File(file, 3)
-		if (err != nil) != test.err {
-			t.Errorf("%s: %v", name, err)
+		if (err != nil) != (test.err != "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%s: got %v, want %q", name, err, test.err)
 			continue
 		}
-		if !test.err && (len(got.Data) < len(test.want) || len(got.Data) > len(test.want)+1<<16 || !strings.HasPrefix(string(got.Data), test.want) || got.Cut != test.cut || got.Name != file) {
+		if err == nil && (len(got.Data) < len(test.want) || len(got.Data) > len(test.want)+1<<16 || !strings.HasPrefix(string(got.Data), test.want) || got.Cut != test.cut || got.Name != file) {
 			t.Errorf("%s: got %d bytes, cut %t, want %d, %t", name, len(got.Data), got.Cut, len(test.want), test.cut)
 		}
 	}
