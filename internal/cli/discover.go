@@ -390,7 +390,7 @@ func discoveredText(d *discovered) terminal.Text {
 	for _, count := range []struct {
 		n    int
 		what string
-	}{{n.MostRows, "in the record with the most"}, {n.Headers, "headers"}, {n.FaultyRows, "rows of another form"}, {n.Empty, "empty records"}, {n.Unreadable, "records that cannot be read"}} {
+	}{{n.MostRows, "in the record with the most"}, {n.Headers, "headers"}, {n.FaultyRows, "rows of another form"}, {n.Rejected, "rejected"}, {n.Empty, "empty records"}, {n.Unreadable, "records that cannot be read"}} {
 		if count.n > 1 || count.n == 1 && count.what != "in the record with the most" {
 			b.Addf(", %d %s", count.n, count.what)
 		}
@@ -471,7 +471,7 @@ func discoveredText(d *discovered) terminal.Text {
 		}
 	}
 	for _, f := range d.Faults {
-		b.Addf("- another form: %s\n", f)
+		b.Addf("- rejected: %s\n", f)
 	}
 	for _, note := range d.Notes {
 		b.Addf("- %s\n", note)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/bits"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -77,13 +76,26 @@ func (c *collector) count(is func(v value) bool) int {
 func (c *collector) most(n int) bool { return n > 0 && rare(c.total-n, c.total) }
 
 // infer finds out the type, and who agrees.
-func (c *collector) infer() Column {
-	out := Column{Values: c.total, values: c.values, Examples: []string{}}
+func (c *collector) infer() Column { return c.column(c.decide) }
+
+// asText is the column as text, which all values are.
+func (c *collector) asText() Column {
+	return c.column(func(out *Column) func(v value) bool {
+		out.Type = c.text()
+		return isAny
+	})
+}
+
+func isAny(value) bool { return true }
+
+// column has the values counted under the type that is decided on.
+func (c *collector) column(decide func(out *Column) (agrees func(v value) bool)) Column {
+	out := Column{Values: c.total, from: c, Examples: []string{}}
 	for _, n := range c.nulls {
 		out.Nulls += n
 	}
 	out.Nullable = out.Nulls > 0
-	agrees := c.decide(&out)
+	agrees := decide(&out)
 	for _, v := range c.values {
 		if agrees(v) {
 			out.Agree += v.count
@@ -107,7 +119,6 @@ func (c *collector) infer() Column {
 
 // decide sets the type and what belongs to it, and says which values are of it.
 func (c *collector) decide(out *Column) (agrees func(v value) bool) {
-	all := func(value) bool { return true }
 	numeric := func(v value) bool {
 		return (v.shape == isInteger || v.shape == isNumber) && (!c.json || v.kind == isJSONNumber)
 	}
@@ -119,7 +130,7 @@ func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 	case c.total == 0:
 		out.Type = pipeline.Type{Kind: pipeline.VarChar}
 		out.Notes = append(out.Notes, "it is NULL in all rows, which says nothing of its type")
-		return all
+		return isAny
 	case c.most(numbers) && codes == 0:
 		if typ, ok := c.number(numeric); ok {
 			out.Type = typ
@@ -136,8 +147,8 @@ func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 		}
 	}
 	out.Type = c.text()
-	c.noteText(out, numbers, codes)
-	return all
+	out.Notes = append(out.Notes, c.textNotes(numbers, codes)...)
+	return isAny
 }
 
 // number is the narrowest type that holds all the numbers as they are written: see docs/discover.md.
@@ -208,12 +219,14 @@ func (c *collector) time(out *Column) (agrees func(v value) bool) {
 }
 
 const (
-	// A text of more than one character is a CHAR only where enough speaks for it: so many values, or so many different ones.
+	// A text of more than one character is a CHAR only where enough speaks for it: so many values, or so many different
+	// ones.
 	charValues    = 100
 	charDifferent = 20
 )
 
-// text is the type that holds the values as text: CHAR where all have one length, and else VARCHAR with room to grow, a power of two.
+// text is the type that holds the values as text: CHAR where all have one length, and else VARCHAR with room to grow, a
+// power of two, or of any length where all are empty.
 func (c *collector) text() pipeline.Type {
 	least, most, different, total := -1, 0, 0, 0
 	for _, v := range c.values {
@@ -228,6 +241,9 @@ func (c *collector) text() pipeline.Type {
 	if least == most && (most == 1 || most > 1 && (total >= charValues || different >= charDifferent)) {
 		return pipeline.Type{Kind: pipeline.Char, Length: most}
 	}
+	if most <= 0 {
+		return pipeline.Type{Kind: pipeline.VarChar}
+	}
 	return pipeline.Type{Kind: pipeline.VarChar, Length: roomy(most)}
 }
 
@@ -237,42 +253,6 @@ func roomy(length int) int {
 		return 1
 	}
 	return 1 << bits.Len(uint(length-1))
-}
-
-// noteText says what the text looks like all the same.
-func (c *collector) noteText(out *Column, numbers, codes int) {
-	note := func(format string, args ...any) { out.Notes = append(out.Notes, fmt.Sprintf(format, args...)) }
-	if codes > 0 && c.most(codes+numbers) {
-		note("%d of these numbers begin with a zero, which an INTEGER would lose", codes)
-	}
-	if n := c.count(func(v value) bool { return grouped.MatchString(v.text) }); n > 0 && c.most(n+numbers) {
-		note("these are numbers with points between thousands, which no type of number reads")
-	} else if n := c.count(func(v value) bool { return decimalComma.MatchString(v.text) }); !c.comma && n > 0 && c.most(n+numbers) {
-		note("these are numbers with a comma; only where it is the format's `decimal` does a type of number read them")
-	}
-	if n := c.count(func(v value) bool {
-		s := strings.TrimSpace(v.text)
-		return s != v.text && (shapeOf(s) != isText || isTime(s))
-	}); n > 0 && c.most(n+numbers) {
-		note("the blanks around these values make them text")
-	}
-	if n := c.count(func(v value) bool { return strings.EqualFold(v.text, "true") || strings.EqualFold(v.text, "false") }); c.most(n) {
-		note("these are booleans, but not written as true and false, without quotes in JSON")
-	}
-	if c.json {
-		if n := c.count(func(v value) bool { return v.kind == isNested }); n > 0 {
-			note("%d are arrays or objects, as their JSON", n)
-		}
-		if n := c.count(func(v value) bool { return v.kind == isJSONNumber }); n > 0 {
-			note("%d are numbers, the others are not", n)
-		}
-		if n := c.count(func(v value) bool { return v.kind == isString && (v.shape == isInteger || v.shape == isNumber) }); c.most(n) {
-			note("these are numbers in quotes, which makes them text in JSON")
-		}
-	}
-	if !c.json && numbers > 0 && codes == 0 && numbers < c.total {
-		note("%d of %d are numbers", numbers, c.total)
-	}
 }
 
 // noteTimes says where integers may be times.

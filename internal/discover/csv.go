@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"streamproof/pipeline"
@@ -18,6 +16,13 @@ var nulls = [...]string{"", "NULL", "null", `\N`}
 func (d *discovery) csv() error {
 	dialect := sniff(d.texts, d.options.Delimiter)
 	lines, width := d.split(dialect)
+	if d.options.Delimiter == "" && misplaced(lines) {
+		// Quotes that are a part of the text, as in logs of web servers, are no table's.
+		if dialect.delimiter = d.unusedDelimiter(); dialect.delimiter != 0 {
+			dialect.quote, d.prose = 0, true
+			lines, width = d.split(dialect)
+		}
+	}
 	if slices.ContainsFunc(lines, func(l line) bool { return l.multi && len(l.fields) != width }) {
 		dialect.width = width
 		lines, width = d.split(dialect)
@@ -40,18 +45,9 @@ func (d *discovery) csv() error {
 		d.quoted = d.quoted || slices.ContainsFunc(l.fields, func(f field) bool { return f.quoted })
 	}
 	if most*4 < len(lines)*3 {
-		for _, l := range lines {
-			if l.fault != "" {
-				d.fault(l.fault, 1, l.where(), l.raw)
-			}
-		}
-		for _, l := range lines {
-			if l.fault == "" {
-				d.fault(columns(len(l.fields)), 1, l.where(), l.raw)
-			}
-		}
-		return d.undecided("the %d lines are of several forms, and none has three quarters of them", len(lines))
+		return d.severalForms(lines)
 	}
+	d.dialect = dialect
 	d.Format = pipeline.Format{Type: pipeline.CSV, Delimiter: string(dialect.delimiter), Newline: "\n", Decimal: ".", Multiline: multis > 0}
 	if dialect.quote != 0 {
 		d.Format.Quote = string(dialect.quote)
@@ -59,25 +55,10 @@ func (d *discovery) csv() error {
 	if !rare(carriages, most) {
 		d.Format.Newline = "\r\n"
 	}
-	var rows []line
-	for _, l := range lines {
-		switch {
-		case l.fault != "":
-		case l.carriage && d.Format.Newline == "\n":
-			l.fault = `ends with \r\n, where most do not`
-		case len(l.fields) != width:
-			l.fault = fmt.Sprintf("%s, where most have %d", columns(len(l.fields)), width)
-		default:
-			rows = append(rows, l)
-			continue
-		}
-		d.Sample.FaultyRows++
-		d.fault(l.fault, 1, l.where(), l.raw)
-	}
-	for _, t := range d.objects {
-		d.Sample.FaultyRows++
-		d.fault("JSON, where most is CSV", 1, t.record.Name, t.value)
-	}
+	rows := slices.DeleteFunc(lines, func(l line) bool {
+		return l.fault != "" || len(l.fields) != width || l.carriage && d.Format.Newline == "\n"
+	})
+	markFirst(rows)
 	header := findHeader(rows, width, d.options.Header)
 	if header != nil {
 		d.Format.Header = true
@@ -91,9 +72,9 @@ func (d *discovery) csv() error {
 	d.decimal(rows, width)
 	d.countRows(len(rows), func(i int) int { return rows[i].at.number })
 	d.csvColumns(rows, header, width)
-	texts := !slices.ContainsFunc(d.Columns, func(c Column) bool { return !c.isText() })
-	if header == nil && d.options.Header == nil && width > 1 && texts && mayBeHeader(rows[0]) {
-		d.note("all is text, so nothing says whether the first row, %s, is a header", show(firstLine(rows[0].raw)))
+	d.noteHeader(rows, header != nil)
+	if d.prose {
+		d.note("the lines have quotes where CSV cannot have them, so each is one text")
 	}
 	for _, row := range rows[:min(len(rows), firstRows)] {
 		var values []*string
@@ -115,7 +96,7 @@ func (d *discovery) split(dialect dialect) (lines []line, width int) {
 	for _, t := range d.texts {
 		dialect.split(t, func(l line) {
 			if l.fault == "" && !utf8.Valid(l.raw) {
-				l.fault = notUTF8
+				l.fault = encodingFault(l.raw)
 			}
 			if lines = append(lines, l); l.fault == "" {
 				widths[len(l.fields)]++
@@ -141,11 +122,50 @@ func place(r *Record, number int) string {
 	return fmt.Sprintf("%s, line %d", r.Name, number)
 }
 
-// isTyped says whether a text looks like something else than text, whatever the decimal.
-func isTyped(s string) bool { return shapeOf(s) != isText || decimalComma.MatchString(s) }
+// severalForms says of which forms the lines are, where no schema can be proposed for that.
+func (d *discovery) severalForms(lines []line) error {
+	for _, l := range lines {
+		if l.fault != "" {
+			d.fault(l.fault, l.where(), l.raw)
+		}
+	}
+	for _, l := range lines {
+		if l.fault == "" {
+			d.fault(columns(len(l.fields)), l.where(), l.raw)
+		}
+	}
+	for _, f := range d.Faults {
+		if f.Count*4 >= len(lines)*3 {
+			return d.undecided("%d of the %d lines cannot be read", f.Count, len(lines))
+		}
+	}
+	return d.undecided("the %d lines are of several forms, and none has three quarters of them", len(lines))
+}
 
-// decimal finds out what stands before fractions: a comma where it does so in a column of numbers, and no column of numbers has a
-// point there. What could be a mark between thousands says nothing.
+// misplaced reports whether nearly all lines have a quote where none may be.
+func misplaced(lines []line) bool {
+	n := 0
+	for _, l := range lines {
+		if l.fault == misplacedQuote {
+			n++
+		}
+	}
+	return n > 0 && rare(len(lines)-n, len(lines))
+}
+
+// unusedDelimiter is a delimiter that stands in no text, 0 where all do.
+func (d *discovery) unusedDelimiter() byte {
+	for i := len(delimiters) - 1; i >= 0; i-- { // the least likely first: later lines must not have it either
+		c := delimiters[i]
+		if !slices.ContainsFunc(d.texts, func(t text) bool { return bytes.IndexByte(t.data, c) >= 0 }) {
+			return c
+		}
+	}
+	return 0
+}
+
+// decimal finds out what stands before fractions: a comma where it does so in a column of numbers, and no column of
+// numbers has a point there. What could be a mark between thousands says nothing.
 func (d *discovery) decimal(rows []line, width int) {
 	var shown [2]bool // a column with points, one with commas
 	for i := range width {
@@ -165,7 +185,7 @@ func (d *discovery) decimal(rows []line, width int) {
 					whole++
 				case shape == isNumber:
 					fractions[comma]++
-					if !thousands.MatchString(text) {
+					if !perhapsThousands.MatchString(text) {
 						certain[comma]++
 					}
 				}
@@ -202,8 +222,8 @@ func (d *discovery) countRows(rows int, record func(row int) int) {
 	}
 }
 
-// csvColumns finds out about each column. Whether an empty field is NULL is found out about all of them together: it is,
-// where a column of another type than text has one.
+// csvColumns finds out about each column. Whether an empty field is NULL is found out about all of them together: it
+// is, where a column of another type than text has one.
 func (d *discovery) csvColumns(rows []line, header []string, width int) {
 	found := map[string]bool{}
 	columns := make([]*collector, width)
@@ -235,105 +255,17 @@ func (d *discovery) csvColumns(rows []line, header []string, width int) {
 			delete(c.nulls, "")
 		}
 		column := c.infer()
-		name, path := alias(i), ""
+		path := ""
 		if header != nil {
 			path = header[i]
-			if name = strings.TrimSpace(path); name == "" {
-				name = alias(i)
-			}
 		}
-		column.Name = names.take(name, i)
+		names.give(&column, path, i)
 		if path != column.Name {
 			column.Path = path
 		}
+		if column.Unnamed = header != nil && path == ""; column.Unnamed {
+			column.Notes = append(column.Notes, "the header has no name for it")
+		}
 		d.Columns = append(d.Columns, column)
 	}
-}
-
-// findHeader tells the line that has the names of the columns, nil where there is none: a first line of texts, all
-// different, in a column of which all else is of another type; or one with which several records begin, and
-// that is nowhere else.
-func findHeader(rows []line, width int, asked *bool) []string {
-	if asked != nil && !*asked || len(rows) == 0 {
-		return nil
-	}
-	if asked != nil {
-		return texts(rows[0])
-	}
-	starts := map[string]int{}
-	var candidates []line
-	for _, l := range rows {
-		if !l.first || !mayBeHeader(l) {
-			continue
-		}
-		key := strings.Join(texts(l), "\x00")
-		if starts[key]++; starts[key] == 1 {
-			candidates = append(candidates, l)
-		}
-	}
-	slices.SortStableFunc(candidates, func(a, b line) int {
-		return starts[strings.Join(texts(b), "\x00")] - starts[strings.Join(texts(a), "\x00")]
-	})
-	for _, candidate := range candidates[:min(len(candidates), 5)] {
-		header := texts(candidate)
-		others, within := 0, false
-		typed := make([]int, width)
-		filled := make([]int, width)
-		for _, l := range rows {
-			if isHeader(l, header) {
-				within = within || !l.first
-				continue
-			}
-			others++
-			for i, f := range l.fields {
-				if f.text == "" {
-					continue
-				}
-				filled[i]++
-				if isTyped(f.text) || isTime(f.text) {
-					typed[i]++
-				}
-			}
-		}
-		for i := range width {
-			if typed[i] > 0 && rare(filled[i]-typed[i], filled[i]) {
-				return header
-			}
-		}
-		// Without any other type, only a line that is often first, and never in the middle, is no row of text.
-		if n := starts[strings.Join(header, "\x00")]; n > 1 && others > n && !within && width > 1 {
-			return header
-		}
-	}
-	return nil
-}
-
-func texts(l line) []string {
-	var all []string
-	for _, f := range l.fields {
-		all = append(all, f.text)
-	}
-	return all
-}
-
-func isHeader(l line, header []string) bool {
-	for i, f := range l.fields {
-		if f.text != header[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// mayBeHeader says whether all fields could be names.
-func mayBeHeader(l line) bool {
-	seen := map[string]bool{}
-	for _, f := range l.fields {
-		name := strings.ToUpper(strings.TrimSpace(f.text))
-		if name == "" || len(name) > 128 || seen[name] || isTyped(f.text) || isTime(f.text) || strings.ContainsFunc(name, unicode.IsControl) {
-			return false
-		}
-		seen[name] = true
-	}
-	return true
 }

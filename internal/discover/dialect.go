@@ -11,7 +11,8 @@ import (
 type dialect struct {
 	delimiter byte
 	quote     byte // 0 where nothing is quoted
-	// width, where it is known, is how many columns a row of several lines has: with others, it is a line whose quote is not closed.
+	// width, where it is known, is how many columns a row of several lines has: with others, it is a line whose quote
+	// is not closed.
 	width int
 }
 
@@ -34,7 +35,7 @@ type line struct {
 	multi    bool   // it has a newline between quotes
 	carriage bool   // it ends with \r\n
 	at       text
-	first    bool // it is the first of its record
+	first    bool // it may be the header of its record
 	number   int  // of the line in its record, from 1
 }
 
@@ -45,9 +46,10 @@ const (
 	carriageReturn = "a carriage return within the line"
 )
 
-// split takes text apart. What is wrong with a line spoils that line and no other: the next one begins after the next newline.
+// split takes text apart. What is wrong with a line spoils that line and no other: the next one begins after the next
+// newline.
 func (d dialect) split(t text, take func(line)) {
-	rest, first, number := t.data, t.begins, 1
+	rest, number := t.data, 1
 	for len(rest) > 0 {
 		l, size := d.next(rest)
 		atEnd := size == len(rest) && rest[size-1] != '\n'
@@ -55,14 +57,13 @@ func (d dialect) split(t text, take func(line)) {
 		rest = rest[size:]
 		l.number = number
 		number += bytes.Count(raw, []byte("\n"))
-		if len(bytes.TrimSpace(raw)) == 0 {
+		if len(bytes.Trim(raw, "\r\n")) == 0 {
 			continue
 		}
 		if t.cut && atEnd || t.cut && l.fault == unclosedQuote && !bytes.ContainsRune(rest, rune(d.quote)) {
 			return // the sample ends within this line
 		}
-		l.raw, l.at, l.first = raw, t, first
-		first = false
+		l.raw, l.at = raw, t
 		take(l)
 	}
 }
@@ -153,9 +154,9 @@ func (d dialect) unquote(text []byte, start int) (value string, end int, fault s
 // sniffBytes are as many as are tried with each dialect.
 const sniffBytes = 128 << 10
 
-// sniff finds the dialect under which texts look most like a table: van den Burg, Nazábal and Sutton, "Wrangling messy CSV
-// files by detecting row and type patterns" (2019). A dialect is worth how even its rows are, times the share of fields
-// that look like values.
+// sniff finds the dialect under which texts look most like a table: van den Burg, Nazábal and Sutton, "Wrangling messy
+// CSV files by detecting row and type patterns" (2019). A dialect is worth how even its rows are, times the share of
+// fields that look like values.
 func sniff(texts []text, only string) dialect {
 	size := 0
 	for i, t := range texts {
@@ -236,6 +237,7 @@ func (d dialect) looksLikeValue(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
 	}
-	// Another mark that could have been the delimiter, or a quote, within it says that it was not taken apart far enough.
+	// Another mark that could have been the delimiter, or a quote, within it says that it was not taken apart far
+	// enough.
 	return !strings.ContainsAny(s, delimiters+"\"") && strings.TrimSpace(s) == s
 }

@@ -42,6 +42,8 @@ type Proposal struct {
 	// Notes are what a person should know beyond that.
 	Notes []string `json:"notes,omitempty"`
 
+	dialect   dialect
+	prose     bool // the lines are no table, and so each is one text
 	quoted    bool // a field is in quotes
 	fractions bool // a number shows what the decimal is
 }
@@ -54,6 +56,7 @@ type Counts struct {
 	Unreadable int   `json:"unreadable"` // records that are no text
 	Rows       int   `json:"rows"`       // that are of the format
 	FaultyRows int   `json:"faultyRows"` // that are not
+	Rejected   int   `json:"rejected"`   // the faulty rows, and those with a value that is not of its column's type
 	Headers    int   `json:"headers"`    // lines that were the header
 	// MostRows is how many rows the record with the most has.
 	MostRows int `json:"mostRows"`
@@ -63,6 +66,7 @@ type Counts struct {
 type Column struct {
 	Name     string        `json:"name"`
 	Path     string        `json:"path,omitempty"` // as in schema.json
+	Unnamed  bool          `json:"unnamed,omitzero"`
 	Type     pipeline.Type `json:"type"`
 	Pattern  string        `json:"pattern,omitempty"` // as in schema.json: none for the default
 	Nullable bool          `json:"nullable"`
@@ -77,8 +81,8 @@ type Column struct {
 	Widest      *pipeline.Type `json:"widest,omitempty"`
 	Notes       []string       `json:"notes,omitempty"`
 
-	fake   pipeline.Fake
-	values []value // all different ones
+	fake pipeline.Fake
+	from *collector
 }
 
 // A Count is a text, and how often it was there.
@@ -87,13 +91,15 @@ type Count struct {
 	Count int    `json:"count"`
 }
 
-// A Fault is what is wrong with some rows or records.
+// A Fault is what is wrong with some rows.
 type Fault struct {
 	Reason string `json:"reason"`
 	Count  int    `json:"count"`
 	// Where is the first one's record and line, and Text its start.
 	Where string `json:"where"`
 	Text  string `json:"text"`
+	// Others are the places of all but the first.
+	Others []string `json:"others,omitempty"`
 }
 
 // An UndecidedError says why no schema can be proposed.
@@ -109,34 +115,49 @@ func (e *UndecidedError) Error() string {
 		if i > 0 {
 			text = strings.TrimSuffix(text, ": ") + "; "
 		}
-		text += f.String()
+		text += f.first()
 	}
 	return text
 }
 
-// String says it in words.
-func (f Fault) String() string {
+func (f Fault) first() string {
 	return fmt.Sprintf("%s (%d, as %s in %s)", f.Reason, f.Count, show(f.Text), f.Where)
 }
 
+// String says it in words, with the first places.
+func (f Fault) String() string {
+	text := f.first()
+	record, _, _ := strings.Cut(f.Where, ", line ")
+	for i, other := range f.Others[:min(len(f.Others), shownPlaces)] {
+		text += []string{"; also in ", ", "}[min(i, 1)] + strings.TrimPrefix(other, record+", ")
+	}
+	if len(f.Others) > shownPlaces {
+		text += ", …"
+	}
+	return text
+}
+
 const (
-	// oneIn is how rare rows and values of another kind are where they are taken for faults, and not for a part of what the
-	// data is: at most one in so many.
+	// oneIn is how rare rows and values of another kind are where they are taken for faults, and not for a part of what
+	// the data is: at most one in so many.
 	oneIn     = 20
 	fewRows   = 20
 	examples  = 3
 	disagrees = 5
 	firstRows = 5
 	excerpt   = 60 // bytes
+
+	shownPlaces = 4
 )
 
 // rare says whether part is so small a part of all that it does not speak for them.
 func rare(part, all int) bool { return part*oneIn <= all }
 
-// Discover proposes a schema for a sample. Where it cannot, the error is an *UndecidedError, and the proposal has what was counted.
+// Discover proposes a schema for a sample. Where it cannot, the error is an *UndecidedError, and the proposal has what
+// was counted.
 func Discover(records []Record, o Options) (*Proposal, error) {
 	p := &Proposal{Version: Version, Columns: []Column{}, Rows: [][]*string{}}
-	d := &discovery{Proposal: p, options: o}
+	d := &discovery{Proposal: p, options: o, unreadable: map[int]string{}}
 	err := d.run(records)
 	return p, err
 }
@@ -147,8 +168,12 @@ type discovery struct {
 	options Options
 	objects []object // rows of JSON
 	texts   []text   // what is not JSON
-	broken  int      // lines that look like JSON and are not
+	broken  int      // what looks like JSON and is not
 	marks   int      // records that begin with a byte order mark
+
+	ends       []int          // of each record, where the row begins that the sample ends within
+	unreadable map[int]string // what the records are that are no text
+	unfinished []string       // records of JSON that have no whole row, because the sample ends within the first
 }
 
 func (d *discovery) run(records []Record) error {
@@ -167,20 +192,25 @@ func (d *discovery) run(records []Record) error {
 	case d.Sample.Records == d.Sample.Empty:
 		return &UndecidedError{Reason: fmt.Sprintf("all of the %d records are empty", d.Sample.Records)}
 	case !rare(d.Sample.Unreadable, d.Sample.Records):
-		return d.undecided("%d of %d records cannot be read", d.Sample.Unreadable, d.Sample.Records)
+		return d.noText(records)
+	case !rare(len(d.unfinished), d.Sample.Records):
+		return &UndecidedError{Reason: fmt.Sprintf("%s begins with a value of JSON that goes on after what was sampled of it: take a larger sample (--records)", d.unfinished[0])}
 	case d.options.Delimiter == "" && !rare(min(json, lines), json+lines):
 		return &UndecidedError{Reason: fmt.Sprintf("the sample is a mix of formats: %d rows look like JSON (as %s) and %d lines do not (as %s)",
 			json, show(d.firstJSON()), lines, show(firstLine(d.texts[0].data)))}
+	case json+lines == 0:
+		return &UndecidedError{Reason: "there is no row"}
+	case lines == 0 && d.broken*4 > json:
+		return d.undecided("of %d rows that look like JSON %d cannot be read", json, d.broken)
 	case len(d.objects) > lines && d.options.Delimiter == "":
-		for _, t := range d.texts {
-			d.Sample.FaultyRows += t.lines()
-			d.fault("not JSON", t.lines(), place(t.record, t.line+1), t.data)
-		}
 		d.json()
-	case lines == 0:
-		return d.undecided("of %d rows that look like JSON none can be read", d.broken)
 	default:
 		if err := d.csv(); err != nil {
+			return err
+		}
+	}
+	if len(d.Columns) > 0 {
+		if err := d.settle(records); err != nil {
 			return err
 		}
 	}
@@ -190,25 +220,60 @@ func (d *discovery) run(records []Record) error {
 	if d.marks > 0 {
 		d.note("%d records begin with a byte order mark, which is left out here, and which the job takes for a part of the first value", d.marks)
 	}
-	slices.SortStableFunc(d.Faults, func(a, b Fault) int { return b.Count - a.Count })
+	if len(d.unfinished) > 0 {
+		d.note("%d records, as %s, begin with a value of JSON that goes on after what was sampled of it", len(d.unfinished), d.unfinished[0])
+	}
+	d.sortFaults()
 	return nil
 }
 
-func (d *discovery) undecided(format string, args ...any) error {
+// settle reads the sample by what is proposed. Each column may have its few faults; where these are many together, such
+// columns are text.
+func (d *discovery) settle(records []Record) error {
+	rows, misfits, err := d.check(records)
+	if err == nil && misfits*3 > rows {
+		d.widen()
+		rows, misfits, err = d.check(records)
+	}
+	switch {
+	case err != nil:
+		return &UndecidedError{Reason: err.Error()}
+	case misfits > rows || rows == 0:
+		return d.undecided("only %d of %d rows are read by the schema that they look like", rows, rows+d.Sample.Rejected)
+	}
+	return nil
+}
+
+// noText says what the records are that are no text.
+func (d *discovery) noText(records []Record) error {
+	for i := range records {
+		if kind := d.unreadable[i]; kind != "" {
+			d.fault(kind, records[i].Name, records[i].Data)
+		}
+	}
+	return d.undecided("%d of %d records cannot be read", d.Sample.Unreadable, d.Sample.Records)
+}
+
+func (d *discovery) sortFaults() {
 	slices.SortStableFunc(d.Faults, func(a, b Fault) int { return b.Count - a.Count })
+}
+
+func (d *discovery) undecided(format string, args ...any) error {
+	d.sortFaults()
 	return &UndecidedError{Reason: fmt.Sprintf(format, args...), Faults: d.Faults}
 }
 
-// fault counts rows or records that are not what they should be.
-func (d *discovery) fault(reason string, count int, where string, data []byte) {
+// fault counts a row or record that is not what it should be.
+func (d *discovery) fault(reason, where string, data []byte) {
 	for i := range d.Faults {
-		if d.Faults[i].Reason == reason {
-			d.Faults[i].Count += count
+		if f := &d.Faults[i]; f.Reason == reason {
+			f.Count++
+			f.Others = append(f.Others, where)
 			return
 		}
 	}
 	data = firstLine(data)
-	d.Faults = append(d.Faults, Fault{Reason: reason, Count: count, Where: where, Text: strings.ToValidUTF8(string(data[:min(len(data), excerpt)]), "\uFFFD")})
+	d.Faults = append(d.Faults, Fault{Reason: reason, Count: 1, Where: where, Text: decoded(reason, data[:min(len(data), excerpt)])})
 }
 
 func (d *discovery) note(format string, args ...any) {
@@ -229,7 +294,7 @@ func (p *Proposal) Schema(source string) pipeline.Schema {
 
 func (c *Column) column(at int) pipeline.Column {
 	return pipeline.Column{
-		Name: c.Name, Alias: alias(at), Path: c.Path, Type: c.Type, Pattern: c.Pattern, Nullable: c.Nullable, Fake: c.fake,
+		Name: c.Name, Alias: alias(at), Path: c.Path, Unnamed: c.Unnamed, Type: c.Type, Pattern: c.Pattern, Nullable: c.Nullable, Fake: c.fake,
 	}
 }
 

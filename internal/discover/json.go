@@ -12,8 +12,8 @@ import (
 const (
 	// deepest is how many names a path has at most. What lies deeper is taken as the text of its JSON.
 	deepest = 16
-	// mostMembers is how many different members an object of the rows may have. One with more has data for names, and is
-	// taken as the text of its JSON, too.
+	// mostMembers is how many different members an object of the rows may have. One with more has data for names, and
+	// is taken as the text of its JSON, too.
 	mostMembers = 200
 )
 
@@ -22,7 +22,10 @@ type member struct {
 	names   []string
 	members map[string]*member
 	order   []*member
-	plain   *collector // of the values that are not objects with members
+	plain   *collector // of the values of a column
+	objects int        // how many values are objects with members
+	empty   int        // how many are objects without
+	others  int        // how many are neither an object nor null
 }
 
 func (m *member) child(name string) *member {
@@ -71,11 +74,7 @@ func (d *discovery) json() {
 		// A member that is missing is NULL.
 		m.plain.nulls["missing"] += len(d.objects) - m.plain.total - m.plain.nulls["null"]
 		column := m.plain.infer()
-		name := strings.Join(m.names, "_")
-		if strings.TrimSpace(name) == "" {
-			name = alias(i)
-		}
-		column.Name = names.take(name, i)
+		names.give(&column, strings.Join(m.names, "_"), i)
 		if path := pipeline.PathOf(m.names...); path != pipeline.PathOf(column.Name) {
 			column.Path = path
 		}
@@ -90,10 +89,15 @@ func (d *discovery) json() {
 func (m *member) learn(value jsontext.Value) {
 	eachMember(value, func(name string, value jsontext.Value) {
 		c := m.child(name)
-		if hasMembers(value) && len(c.names) < deepest {
+		switch kind := value.Kind(); {
+		case kind == 'n':
+		case kind != '{' || len(c.names) == deepest:
+			c.others++
+		case hasMembers(value):
+			c.objects++
 			c.learn(value)
-		} else if c.plain == nil && value.Kind() != 'n' {
-			c.plain = newCollector(true)
+		default:
+			c.empty++
 		}
 	})
 }
@@ -101,14 +105,13 @@ func (m *member) learn(value jsontext.Value) {
 // columns gives the members that are columns.
 func (m *member) columns(into *[]*member) {
 	for _, c := range m.order {
-		if len(c.order) > mostMembers {
+		// What is an object here and a value there is one column: either nearly always a value, or the text of its
+		// JSON.
+		if len(c.order) > mostMembers || !rare(c.others, c.others+c.objects+c.empty) {
 			c.members, c.order = nil, nil
+		}
+		if len(c.order) == 0 {
 			c.plain = newCollector(true)
-		}
-		if c.plain == nil && len(c.order) == 0 {
-			c.plain = newCollector(true) // it is null wherever it is there
-		}
-		if c.plain != nil {
 			*into = append(*into, c)
 		}
 		c.columns(into)
@@ -120,9 +123,9 @@ func (m *member) collect(value jsontext.Value, take func(m *member, text string,
 	eachMember(value, func(name string, value jsontext.Value) {
 		c := m.members[name]
 		switch kind := value.Kind(); {
-		case len(c.members) > 0 && hasMembers(value):
+		case c.plain == nil && kind == '{':
 			c.collect(value, take)
-		case c.plain == nil: // null, where all else has members
+		case c.plain == nil: // null, or one of few that are no objects, where all else has members
 		case kind == 'n':
 			take(c, "", isNull)
 		case kind == '"':

@@ -87,11 +87,13 @@ func match(current pipeline.Schema, p *Proposal) (taken []int) {
 		at := -1
 		switch {
 		case byPath:
-			place, _ := pipeline.Column{Name: c.Name, Path: c.Path}.Place(p.Format) // it is the proposal's own
-			at = slices.IndexFunc(current.Columns, func(other pipeline.Column) bool {
-				path, err := other.Place(format)
-				return err == nil && path == place
-			})
+			place, _ := c.column(i).Place(p.Format) // it is the proposal's own
+			for j, other := range current.Columns {
+				if path, err := other.Place(format); err == nil && path == place && !slices.Contains(taken, j) {
+					at = j
+					break
+				}
+			}
 		case i < len(current.Columns):
 			at = i
 		}
@@ -118,7 +120,7 @@ func (m *Merged) columns(current pipeline.Schema, p *Proposal, taken []int) {
 		column := c.column(len(m.Schema.Columns))
 		column.Alias = names.take(column.Alias, fresh)
 		if name := names.take(column.Name, fresh); name != column.Name {
-			if column.Path == "" && (p.Format.Type == pipeline.JSON || p.Format.Header) {
+			if column.Path == "" && !column.Unnamed && (p.Format.Type == pipeline.JSON || p.Format.Header) {
 				column.Path, _ = pipeline.Column{Name: column.Name}.Place(p.Format)
 			}
 			column.Name = name
@@ -161,7 +163,8 @@ func (m *Merged) keep(kept pipeline.Column, c *Column, p *Proposal) {
 	}
 	if p.Format.Header {
 		// What the header calls it, which the column may be called, too.
-		place, _ := pipeline.Column{Name: c.Name, Path: c.Path}.Place(p.Format)
+		place, _ := c.column(0).Place(p.Format)
+		kept.Unnamed = c.Unnamed
 		if kept.Path = place; place == kept.Name {
 			kept.Path = ""
 		}
@@ -222,7 +225,7 @@ func keptDecimal(was pipeline.Format, p *Proposal) string {
 // misfits counts the values that a column does not read.
 func (c *Column) misfits(kept *pipeline.Column, format pipeline.Format) int {
 	n := 0
-	for _, v := range c.values {
+	for _, v := range c.from.values {
 		if !record.Reads(kept, format, v.text) {
 			n += v.count
 		}
@@ -231,7 +234,7 @@ func (c *Column) misfits(kept *pipeline.Column, format pipeline.Format) int {
 }
 
 func (c *Column) firstMisfit(kept *pipeline.Column, format pipeline.Format) string {
-	for _, v := range c.values {
+	for _, v := range c.from.values {
 		if !record.Reads(kept, format, v.text) {
 			return v.text
 		}

@@ -3,6 +3,7 @@ package discover
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // names keeps the names of columns apart from one another, and from the aliases of other columns, in any case.
@@ -27,6 +28,22 @@ func (n names) take(name string, column int) string {
 		}
 		free = fmt.Sprintf("%s_%d", name, i)
 	}
+}
+
+// give names a column after what the sample calls it.
+func (n names) give(c *Column, called string, column int) {
+	name := printableName(called)
+	if name == "" {
+		name = alias(column)
+	}
+	if c.Name = n.take(name, column); c.Name != name {
+		c.Notes = append(c.Notes, fmt.Sprintf("the sample calls it %s, which is the name or alias of another column", show(called)))
+	}
+}
+
+// printableName is a name in one line: a blank stands for each run of blanks and of what a terminal does not print.
+func printableName(name string) string {
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 }
 
 // columns is how many columns, in words.

@@ -56,8 +56,8 @@ func table(t *rapid.T) (columns []string, rows [][]string) {
 	return columns, rows
 }
 
-// TestRowsAreOfWhatIsProposed: whatever the table and however it is written, all of its values are of the types that are
-// proposed, and the format is the one that it was written in.
+// TestRowsAreOfWhatIsProposed: whatever the table and however it is written, all of its values are of the types that
+// are proposed, and the format is the one that it was written in.
 func TestRowsAreOfWhatIsProposed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -246,11 +246,99 @@ func check(t *rapid.T, p *discover.Proposal, columns []string, rows [][]string) 
 	}
 }
 
-// FuzzDiscover: whatever the bytes, the answer is a schema that can be written, read and merged with itself, or an error that says
-// why there is none; and the counts add up.
+// checkFaults: the faults of a proposal are exactly the rows that are rejected by its schema, each with its place. A
+// row that the sample ends within is none.
+func checkFaults(t interface {
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+}, sample []discover.Record, p *discover.Proposal) {
+	r, err := record.NewReader(p.Schema("S"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[string]int{}
+	count := 0
+	for _, f := range p.Faults {
+		if f.Count != 1+len(f.Others) || f.Reason == "" {
+			t.Errorf("got fault %+v", f)
+		}
+		count += f.Count
+		for _, place := range append(f.Others, f.Where) {
+			left[place]++
+		}
+	}
+	if count != p.Sample.Rejected {
+		t.Errorf("got %d faults, and %d rejected", count, p.Sample.Rejected)
+	}
+	read := 0
+	for _, one := range sample {
+		ended := ""
+		for row := range r.Rows(one.Data) {
+			place := one.Name
+			if strings.Contains(strings.TrimSpace(string(one.Data)), "\n") {
+				place += fmt.Sprintf(", line %d", 1+strings.Count(string(one.Data[:row.Offset]), "\n"))
+			}
+			switch {
+			case row.Err == nil && ended == "":
+				read++
+			case row.Err != nil && left[place] > 0 && ended == "":
+				left[place]--
+			case one.Cut && row.Err != nil:
+				ended = place // and so is all behind it
+			case one.Cut && ended != "" && p.Format.Type == pipeline.JSON: // within a value that is cut
+			default:
+				t.Errorf("%s is no fault, and the reader says %v, after %q:\n%q\n%+v", place, row.Err, ended, one.Data, p)
+			}
+		}
+	}
+	for place, n := range left {
+		if n > 0 {
+			t.Errorf("%d rows of %s are faults, and are not rejected", n, place)
+		}
+	}
+	if read == 0 {
+		t.Errorf("no row is read")
+	}
+}
+
+// TestAnySample: whatever is sampled, either there is a reason for no schema, or the schema reads each row that is no
+// fault.
+func TestAnySample(t *testing.T) {
+	t.Parallel()
+	part := rapid.SampledFrom([]string{
+		"1", "-2.5", "007", "x", "id", "name", "NULL", "N/A", "true", "2026-01-02", "1.234,5", "+3", "", " ", "é", "\xe9", "\x00", "\a", "\ufeff",
+		",", ",", ",", ";", "\t", "|", "\n", "\n", "\n", "\r\n", "\"", "'", "sep=;",
+		"{", "}", "[", "]", ":", `{"a":1}`, `{"a":{"b":2}}`, `{"a":[]}`, `{"a":null,"c":"x"}`, `{"a":{}}`, `"a":`, "{\n", "1,2\n", "a,b\n", "1;x\n", "{\"a\":1,\n",
+	})
+	row := rapid.SampledFrom([]string{"1,2.5,x\n", `{"a":1,"b":"x"}` + "\n", "1;2;3\r\n", "\"a\nb\",1\n", "{\n  \"a\": 1\n}\n", "only text\n"})
+	rapid.Check(t, func(t *rapid.T) {
+		var sample []discover.Record
+		for i := range rapid.IntRange(1, 3).Draw(t, "records") {
+			rows := strings.Repeat(row.Draw(t, "row"), rapid.IntRange(0, 30).Draw(t, "rows"))
+			parts := strings.Join(rapid.SliceOfN(part, 0, 12).Draw(t, "parts"), "")
+			if rapid.Bool().Draw(t, "rows first") {
+				parts, rows = rows, parts
+			}
+			sample = append(sample, discover.Record{Data: []byte(parts + rows), Name: fmt.Sprintf("record %d", i), Cut: rapid.Bool().Draw(t, "cut")})
+		}
+		p, err := discover.Discover(sample, discover.Options{})
+		var undecided *discover.UndecidedError
+		switch {
+		case errors.As(err, &undecided) && undecided.Reason != "":
+		case err != nil:
+			t.Fatal(err)
+		case len(p.Columns) > 0:
+			checkFaults(t, sample, p)
+		}
+	})
+}
+
+// FuzzDiscover: whatever the bytes, the answer is a schema that can be written, read and merged with itself, or an
+// error that says why there is none; and the counts add up.
 func FuzzDiscover(f *testing.F) {
 	for _, seed := range []string{
 		clicks, "", "\n", "1,2\n3,4\n", "a;b\r\n1;2\r\n", "{", "[{}]", "[[{\"a\":1}]]", "{\"a\":{\"a\":null}}", "\"a\nb\",\"", "'", "\ufeffx", "\x00", "<a/>",
+		"{\"v\":7}\n{\"v\":{\"k\":1}}\n", "sep=;\r\na;b\r\n1;2\r\n", "a,,a\n1,2,3\n", "{\n\"a\":1,\n\"b\":2\n", "caf\xe9\n", "1\n\n2\n", "\xff\xfea\x00",
 		"{\"\":{\"\":1},\"COL0\":2}", "{\"a\":1}\n1,2,3\n", "1e999,-0,.5,5.,00,+1\n", "name,name\n1,2\n", "2026-01-02,02/03/2026,1/1/2026 1:02 AM\n", "{\"a\u0000b\":1}", "{\"\\u0000\":1}",
 	} {
 		f.Add([]byte(seed), []byte("1,2\n"), false)
@@ -283,6 +371,7 @@ func FuzzDiscover(f *testing.F) {
 		if len(p.Columns) == 0 {
 			return // of objects without members there is no schema
 		}
+		checkFaults(t, sample, p)
 		s := p.Schema("S")
 		file, err := s.Encode()
 		if err != nil {

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
-	"github.com/gabriel-vasile/mimetype"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -43,99 +41,183 @@ type object struct {
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// read sorts a record, or its lines, by what they look like.
+// read sorts a record, or its parts, by what they look like.
 func (d *discovery) read(r *Record, number int) {
 	d.Sample.Records++
 	d.Sample.Bytes += int64(len(r.Data))
+	d.ends = append(d.ends, len(r.Data))
 	data, marked := bytes.CutPrefix(r.Data, byteOrderMark)
 	if len(bytes.TrimSpace(data)) == 0 {
 		d.Sample.Empty++
 		return
 	}
-	if kind := binary(data); kind != "" {
+	if kind := unreadable(data); kind != "" {
 		d.Sample.Unreadable++
-		d.fault(kind, 1, r.Name, data)
+		d.unreadable[number] = kind
 		return
 	}
 	if marked {
 		d.marks++
 	}
-	first := bytes.TrimLeft(data, " \t\r\n")[0]
-	if d.options.Delimiter != "" || first != '{' && first != '[' {
-		d.texts = append(d.texts, text{data: data, record: r, number: number, begins: true, cut: r.Cut})
+	if d.options.Delimiter == "" && (beginsJSON(data) || hasObjects(data)) {
+		d.readJSON(data, r, number)
 		return
 	}
-	if rows, ok := objects(data, r.Cut); ok {
+	d.texts = append(d.texts, text{data: data, record: r, number: number, begins: true, cut: r.Cut})
+}
+
+// beginsJSON reports whether text may begin with an object or array.
+func beginsJSON(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
+}
+
+// isObjects reports whether text is objects of JSON and nothing else.
+func isObjects(text []byte) bool {
+	_, _, err := objects(text)
+	return err == nil
+}
+
+// hasObjects reports whether so many lines of text are objects that they are more than faults.
+func hasObjects(data []byte) bool {
+	lines, json := 0, 0
+	for line := range bytes.Lines(data) {
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		lines++
+		if beginsJSON(line) && isObjects(line) {
+			json++
+		}
+	}
+	return !rare(json, lines)
+}
+
+// readJSON reads a record of which at least a part is JSON: values as long as they are whole, then what is not, and on
+// behind that.
+func (d *discovery) readJSON(data []byte, r *Record, number int) {
+	before := len(d.objects)
+	for at := 0; ; {
+		rows, size, err := objects(data[at:])
 		for _, row := range rows {
 			d.objects = append(d.objects, object{row, r, number})
 		}
-		return
-	}
-	d.readLines(data, r, number)
-}
-
-// readLines reads a record of which not all is JSON.
-func (d *discovery) readLines(data []byte, r *Record, recordNumber int) {
-	at, number := 0, 0
-	for line := range bytes.Lines(data) {
-		at += len(line)
-		number++
-		last := at == len(data) && line[len(line)-1] != '\n'
-		trimmed := bytes.TrimSpace(line)
-		if len(trimmed) == 0 {
-			continue
-		}
-		if trimmed[0] == '{' || trimmed[0] == '[' {
-			if rows, ok := objects(trimmed, false); ok {
-				for _, row := range rows {
-					d.objects = append(d.objects, object{row, r, recordNumber})
-				}
-				continue
+		at += size
+		if r.Cut && errors.Is(err, io.ErrUnexpectedEOF) {
+			d.ends[number] = len(r.Data) - len(data) + at
+			if len(d.objects) == before {
+				d.unfinished = append(d.unfinished, r.Name)
 			}
+			return
 		}
-		switch {
-		case last && r.Cut:
-		case trimmed[0] == '{', trimmed[0] == '[' && jsontext.Value(trimmed).IsValid():
-			d.broken++
-			d.Sample.FaultyRows++
-			d.fault(jsonFault(trimmed), 1, place(r, number), trimmed)
-		default:
-			d.texts = append(d.texts, text{data: line, record: r, number: recordNumber, line: number - 1})
+		rest := bytes.TrimLeft(data[at:], " \t\r\n")
+		if len(rest) == 0 {
+			return
 		}
+		at = len(data) - len(rest)
+		extent := brokenExtent(rest)
+		d.readBroken(text{data: rest[:extent], record: r, number: number, line: bytes.Count(data[:at], []byte("\n")), cut: r.Cut && extent == len(rest)},
+			len(bytes.TrimSpace(data[bytes.LastIndexByte(data[:at], '\n')+1:at])) == 0)
+		at += extent
 	}
 }
 
-// objects gives the rows of JSON text: its objects, and those in its arrays. ok is false where anything else is in it.
-func objects(data []byte, cut bool) (rows []jsontext.Value, ok bool) {
+// readBroken takes what is not JSON for text, or for JSON that is at fault.
+func (d *discovery) readBroken(t text, startsLine bool) {
+	trimmed := bytes.TrimSpace(t.data)
+	switch {
+	case len(bytes.Trim(trimmed, ",] \t")) == 0: // of an array of which a part is broken
+	case t.cut && t.data[len(t.data)-1] != '\n': // the sample ends within this line
+	case !startsLine:
+		d.broken++
+		d.Sample.FaultyRows++
+		d.fault("JSON with text after it", place(t.record, t.line+1), trimmed)
+	case trimmed[0] == '{', opensValue(trimmed), trimmed[0] == '[' && jsontext.Value(bytes.TrimRight(trimmed, ", ")).IsValid():
+		d.broken++
+		d.Sample.FaultyRows++
+		d.fault(jsonFault(trimmed), place(t.record, t.line+1), trimmed)
+	default:
+		d.texts = append(d.texts, t)
+	}
+}
+
+var errNotObjects = errors.New("not objects of JSON")
+
+// objects gives the rows that text begins with, which are objects of JSON or those in its arrays, and the size of what
+// was read. The error says why that is not all; it is io.ErrUnexpectedEOF where the text ends within a value.
+func objects(data []byte) (rows []jsontext.Value, size int, err error) {
 	decoder := jsontext.NewDecoder(bytes.NewReader(data))
 	for {
 		switch decoder.PeekKind() {
 		case '{':
 			value, err := decoder.ReadValue()
 			if err != nil {
-				return rows, cut && len(rows) > 0 && errors.Is(err, io.ErrUnexpectedEOF)
+				return rows, size, err
 			}
 			rows = append(rows, value.Clone())
-		case '[', ']':
+		case '[':
 			if _, err := decoder.ReadToken(); err != nil {
-				return nil, false
+				return rows, size, err
 			}
 			if decoder.StackDepth() > 1 { // an array in an array
-				return nil, false
+				return rows, size, errNotObjects
+			}
+			continue
+		case ']':
+			if _, err := decoder.ReadToken(); err != nil {
+				return rows, size, err
 			}
 		default:
 			_, err := decoder.ReadToken()
-			if errors.Is(err, io.EOF) {
-				return rows, len(rows) > 0
+			switch {
+			case errors.Is(err, io.EOF) && len(rows) > 0:
+				return rows, len(data), nil
+			case err != nil && !errors.Is(err, io.EOF):
+				return rows, size, err
 			}
-			return rows, cut && len(rows) > 0 && errors.Is(err, io.ErrUnexpectedEOF)
+			return rows, size, errNotObjects
 		}
+		size = int(decoder.InputOffset())
 	}
 }
 
-// jsonFault says what is wrong with a line of JSON.
-func jsonFault(line []byte) string {
-	decoder := jsontext.NewDecoder(bytes.NewReader(line))
+// opensValue reports whether text is the start of an object, or of an array of objects.
+func opensValue(text []byte) bool {
+	if !beginsJSON(text) {
+		return false
+	}
+	_, _, err := objects(text)
+	return errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// brokenExtent is the size of the line that text begins with. Where that only opens a value of JSON, which is broken
+// further down, it is the size of all of it: up to the next line without indentation that may begin another.
+func brokenExtent(text []byte) int {
+	first := lineSize(text)
+	if !opensValue(text[:first]) {
+		return first
+	}
+	for at := first; at < len(text); at += lineSize(text[at:]) {
+		if (text[at] == '{' || text[at] == '[') || at == first && isObjects(text[at:at+lineSize(text[at:])]) {
+			return at
+		}
+	}
+	return len(text)
+}
+
+// lineSize is the size of the line that text begins with, with its newline.
+func lineSize(text []byte) int {
+	if end := bytes.IndexByte(text, '\n'); end >= 0 {
+		return end + 1
+	}
+	return len(text)
+}
+
+const notAnObject = "JSON that is no object"
+
+// jsonFault says what is wrong with JSON.
+func jsonFault(value []byte) string {
+	decoder := jsontext.NewDecoder(bytes.NewReader(value))
 	_, err := decoder.ReadValue()
 	var syntax *jsontext.SyntacticError
 	switch {
@@ -143,18 +225,16 @@ func jsonFault(line []byte) string {
 		return "JSON with a name that is given twice"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "JSON that ends too early"
-	case errors.As(err, &syntax) && !utf8.Valid(line):
-		return notUTF8
+	case errors.As(err, &syntax) && !utf8.Valid(value):
+		return encodingFault(value)
 	case err != nil:
 		return "broken JSON"
 	}
-	if line[0] == '[' {
-		return "JSON that is no object"
+	if value[0] == '[' {
+		return notAnObject
 	}
 	return "JSON with text after it"
 }
-
-const notUTF8 = "not UTF-8"
 
 func (d *discovery) firstJSON() string {
 	if len(d.objects) > 0 {
@@ -162,34 +242,6 @@ func (d *discovery) firstJSON() string {
 		return string(v[:min(len(v), excerpt)])
 	}
 	return "{"
-}
-
-// binary says what a record is that is no text, or text of another kind than rows; it is empty for all else. Text in some other
-// encoding than UTF-8 is text, with rows that are at fault.
-func binary(data []byte) string {
-	control, strange := 0, 0
-	for at := 0; at < len(data); {
-		r, size := utf8.DecodeRune(data[at:])
-		at += size
-		switch {
-		case r == utf8.RuneError && size == 1:
-			strange++
-		case unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' && r != 1 && r != 0x1f:
-			control++
-		}
-	}
-	kind := mimetype.Detect(data)
-	switch {
-	case control*10 > len(data) || strange*3 > len(data) || bytes.IndexByte(data, 0) >= 0:
-		name := kind.String()
-		if name == "application/octet-stream" || strings.HasPrefix(name, "text/") && !strings.Contains(name, "utf-16") {
-			return "binary"
-		}
-		return name
-	case bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")) && (kind.Is("text/xml") || kind.Is("text/html")):
-		return kind.String()
-	}
-	return ""
 }
 
 // firstLine gives the text up to its first newline that is not at its start.

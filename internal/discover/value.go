@@ -18,8 +18,8 @@ const (
 	isNested // the JSON of an array or object
 )
 
-// A shape is what a text looks like. The types take more than that, and not all the same: only what the job and the package
-// row read alike counts here.
+// A shape is what a text looks like. The types take more than that, and not all the same: only what the job and the
+// package row read alike counts here.
 type shape uint8
 
 const (
@@ -36,9 +36,20 @@ var (
 	// A number with points between thousands.
 	grouped = regexp.MustCompile(`^-?\d{1,3}(?:\.\d{3})+(?:,\d+)?$`)
 	// What could stand between thousands as well: 1,234 and 12.500.
-	thousands  = regexp.MustCompile(`^-?[1-9]\d{0,2}[.,]\d{3}$`)
+	perhapsThousands = regexp.MustCompile(`^-?[1-9]\d{0,2}[.,]\d{3}$`)
+	// A number that certainly has marks between thousands: 1.234,5 and 1,234,567 and 1 234.
+	thousands = regexp.MustCompile(`^[-+]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:,\d{3})+\.\d*|(?:\.\d{3}){2,}|(?:,\d{3}){2,}|(?:[ '’\x{a0}\x{202f}]\d{3})+(?:[.,]\d+)?)$`)
+	// A number with a plus.
+	plus = regexp.MustCompile(`^\+(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?$`)
+	// A number with a currency or a percent sign.
+	unit       = regexp.MustCompile(`^(?:[-+]?[$€£¥] ?[-+]?\d[\d.,]*|[-+]?\d[\d.,]*[ \x{a0}]?[%$€£¥])$`)
 	numberForm = regexp.MustCompile(`^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$`)
 )
+
+// isTyped reports whether a text looks like something else than text, in any way of writing numbers.
+func isTyped(s string) bool {
+	return shapeOf(s) != isText || decimalComma.MatchString(s) || thousands.MatchString(s) || plus.MatchString(s) || unit.MatchString(s)
+}
 
 func shapeOf(s string) shape {
 	if s == "" {
@@ -104,8 +115,8 @@ func survives(s string, bits int) bool {
 // doubleDigits is as many digits as a 64-bit float is ever written with: C's DBL_DECIMAL_DIG.
 const doubleDigits = 17
 
-// isDouble says whether a number is what a 64-bit float may have been written as: a fraction of up to doubleDigits digits, though
-// the last may not come back, or a whole number that does.
+// isDouble says whether a number is what a 64-bit float may have been written as: a fraction of up to doubleDigits
+// digits, though the last may not come back, or a whole number that does.
 func isDouble(s string) bool {
 	d := decimalOf(s)
 	if d.exponent >= 0 {
@@ -115,8 +126,8 @@ func isDouble(s string) bool {
 	return err == nil && len(d.digits) <= doubleDigits && f != 0 || d.digits == ""
 }
 
-// withPoint gives a number as it is written with a point, where comma says that it has a comma in its place. What has a point then
-// is no number, and comes back as it is, with false.
+// withPoint gives a number as it is written with a point, where comma says that it has a comma in its place. What has a
+// point then is no number, and comes back as it is, with false.
 func withPoint(s string, comma bool) (number string, ok bool) {
 	if !comma {
 		return s, true

@@ -1,0 +1,126 @@
+package discover
+
+import (
+	"bytes"
+	"fmt"
+
+	"streamproof/internal/record"
+	"streamproof/pipeline"
+)
+
+// check reads the sample as the job will, by the schema that is proposed, and has each row that it rejects as a fault.
+// It gives how many rows are read, and how many are rejected for a value of a column.
+func (d *discovery) check(records []Record) (rows, misfits int, err error) {
+	reader, err := record.NewReader(d.Schema("S"))
+	if err != nil {
+		return 0, 0, err
+	}
+	d.Faults, d.Sample.FaultyRows = nil, 0
+	for i := range records {
+		r := &records[i]
+		lines := lineCounter{data: r.Data}
+		for row := range reader.Rows(r.Data) {
+			switch {
+			case d.isTail(r, row, d.ends[i]):
+			case row.Err == nil:
+				rows++
+			case row.Err.Column != "":
+				misfits++
+				d.fault(d.reason(row, d.unreadable[i]), place(r, lines.until(row.Offset)), row.Raw)
+			default:
+				d.Sample.FaultyRows++
+				d.fault(d.reason(row, d.unreadable[i]), place(r, lines.until(row.Offset)), row.Raw)
+			}
+		}
+	}
+	d.Sample.Rejected = misfits + d.Sample.FaultyRows
+	return rows, misfits, nil
+}
+
+// isTail reports whether a part of a record is the row that the sample ends within.
+func (d *discovery) isTail(r *Record, row record.Row, end int) bool {
+	switch {
+	case !r.Cut:
+		return false
+	case row.Offset >= end:
+		return true
+	case d.Format.Type == pipeline.JSON || row.Offset+len(row.Raw) < len(bytes.TrimRight(r.Data, "\r\n")):
+		return false
+	}
+	return !bytes.HasSuffix(r.Data, []byte("\n")) || row.Err != nil && row.Err.Reason == record.UnclosedQuote && d.Format.Multiline
+}
+
+// A lineCounter gives the numbers of lines, from 1, for offsets that only grow.
+type lineCounter struct {
+	data     []byte
+	at, line int
+}
+
+func (l *lineCounter) until(offset int) int {
+	l.line += bytes.Count(l.data[l.at:offset], []byte("\n"))
+	l.at = offset
+	return l.line + 1
+}
+
+// reason says more of a fault than the job does.
+func (d *discovery) reason(row record.Row, unreadable string) string {
+	raw := row.Raw
+	switch {
+	case unreadable != "":
+		return unreadable
+	case row.Err.Column != "" && row.Offset == 0 && bytes.HasPrefix(raw, byteOrderMark):
+		return fmt.Sprintf("column %s: %s, for the byte order mark before it", row.Err.Column, row.Err.Reason)
+	case row.Err.Column != "":
+		return row.Err.Error()
+	}
+	switch row.Err.Reason {
+	case record.WrongColumns, record.MisplacedQuote, record.UnclosedQuote:
+		if beginsJSON(raw) && isObjects(raw) {
+			return "JSON, where most is CSV"
+		}
+		return d.csvFault(row)
+	case record.CarriageReturn:
+		if bytes.IndexByte(raw, '\r') == len(raw)-1 {
+			return `ends with \r\n, where most do not`
+		}
+		return carriageReturn
+	case record.InvalidUTF8:
+		return encodingFault(raw)
+	case record.NotJSON:
+		switch {
+		case row.Offset == 0 && bytes.HasPrefix(raw, byteOrderMark):
+			return "a byte order mark, which JSON must not begin with"
+		case beginsJSON(raw):
+			return jsonFault(raw)
+		}
+		return "not JSON"
+	case record.NotAnObject:
+		return notAnObject
+	case record.DuplicateName:
+		return "JSON with a name that is given twice"
+	}
+	return row.Err.Reason
+}
+
+func (d *discovery) csvFault(row record.Row) string {
+	switch row.Err.Reason {
+	case record.MisplacedQuote:
+		return misplacedQuote
+	case record.UnclosedQuote:
+		return unclosedQuote
+	}
+	line, _ := d.dialect.next(row.Raw)
+	return fmt.Sprintf("%s, where most have %d", columns(len(line.fields)), len(d.Columns))
+}
+
+// widen makes text of the columns in which some values are of another type than most.
+func (d *discovery) widen() {
+	for i := range d.Columns {
+		if c := &d.Columns[i]; c.Agree < c.Values {
+			text := c.from.asText()
+			text.Name, text.Path, text.Unnamed = c.Name, c.Path, c.Unnamed
+			text.Notes = append(text.Notes, fmt.Sprintf("only %d of %d are %s", c.Agree, c.Values, c.Type))
+			*c = text
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package discover
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gabriel-vasile/mimetype"
+	"golang.org/x/text/encoding/charmap"
+)
+
+// magics are what data begins with that people send or save instead of text.
+var magics = []struct{ start, name string }{
+	{"\xf3\x89\x9a\xc2", "an aggregate of the Kinesis Producer Library, which only a stream's reader takes apart"},
+	{"\x1f\x8b", "gzip"},
+	{"\x00\x00\xfe\xff", "UTF-32 text, not UTF-8"},
+	{"\xff\xfe\x00\x00", "UTF-32 text, not UTF-8"},
+	{"\xff\xfe", "UTF-16 text, not UTF-8"},
+	{"\xfe\xff", "UTF-16 text, not UTF-8"},
+}
+
+// unreadable names what a record is that is not text, or is text of another kind than rows. It is empty for everything
+// else: single control characters are characters of text, and text in an encoding of one byte a character has rows,
+// which are at fault.
+func unreadable(data []byte) string {
+	for _, magic := range magics {
+		if bytes.HasPrefix(data, []byte(magic.start)) {
+			return magic.name
+		}
+	}
+	if isUTF16(data) {
+		return "UTF-16 text, not UTF-8"
+	}
+	control, strange := 0, 0
+	for at := 0; at < len(data); {
+		r, size := utf8.DecodeRune(data[at:])
+		at += size
+		switch {
+		case r == utf8.RuneError && size == 1:
+			strange++
+		case unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' && r != 1 && r != 0x1f:
+			control++
+		}
+	}
+	kind := mimetype.Detect(data)
+	switch {
+	case control > 1 && control*10 > len(data), strange*3 > len(data) && control > 0:
+		if name := kind.String(); name != "application/octet-stream" && !strings.HasPrefix(name, "text/") {
+			return name
+		}
+		return "binary"
+	case bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")) && (kind.Is("text/xml") || kind.Is("text/html")):
+		return kind.String()
+	}
+	return ""
+}
+
+// isUTF16 reports whether data without a byte order mark is text of two bytes a character: nearly every other byte is
+// NUL, on one side.
+func isUTF16(data []byte) bool {
+	var zeros [2]int
+	data = data[:min(len(data), sniffBytes)]
+	for i, c := range data {
+		if c == 0 {
+			zeros[i%2]++
+		}
+	}
+	pairs := len(data) / 2
+	return pairs > 1 && min(zeros[0], zeros[1])*10 <= pairs && max(zeros[0], zeros[1])*10 >= pairs*7
+}
+
+const (
+	notUTF8     = "not UTF-8"
+	isLatin1    = "not UTF-8, perhaps Latin-1"
+	isWindows52 = "not UTF-8, perhaps Windows-1252"
+)
+
+// encodingFault names the encoding that a line which is not UTF-8 may have: one of a byte a character, where it reads
+// as text in it.
+func encodingFault(line []byte) string {
+	fault := isLatin1
+	for _, c := range line {
+		switch {
+		case c < utf8.RuneSelf && c != '\t' && c != '\r' && c != '\n' && unicode.IsControl(rune(c)):
+			return notUTF8
+		case c >= 0x80 && c < 0xa0 && charmap.Windows1252.DecodeByte(c) == utf8.RuneError:
+			return notUTF8
+		case c >= 0x80 && c < 0xa0:
+			fault = isWindows52
+		}
+	}
+	return fault
+}
+
+// decoded is a line at fault as a message shows it: in its perhaps encoding, and else with a mark for what is not
+// UTF-8.
+func decoded(fault string, line []byte) string {
+	if fault == isLatin1 || fault == isWindows52 {
+		text, _ := charmap.Windows1252.NewDecoder().Bytes(line) // encodingFault has seen that each byte is a character
+		return string(text)
+	}
+	return strings.ToValidUTF8(string(line), "\uFFFD")
+}

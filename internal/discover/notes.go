@@ -1,0 +1,118 @@
+package discover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// nullWords are texts that people write for no value. Which of them is NULL is for a person to say, but for those in
+// nulls.
+var nullWords = []string{"NULL", "null", "Null", `\N`, "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "None", "none", "nil", "(null)", "-", "--", "?", "."}
+
+// textNotes says why a column is text, where its values look like another type. Numbers and codes are how many of them
+// there are.
+func (c *collector) textNotes(numbers, codes int) (notes []string) {
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	// With the numbers beside them, these are nearly all.
+	are := func(n int) bool { return n > 0 && c.most(n+numbers) }
+	has := func(is func(s string) bool) int { return c.count(func(v value) bool { return is(v.text) }) }
+	if has(func(s string) bool { return s == "" }) == c.total {
+		return []string{"it is empty in all rows, which says nothing of its type"}
+	}
+	if codes > 0 && c.most(codes+numbers) {
+		note("%d of these numbers begin with a zero, which an INTEGER would lose", codes)
+	}
+	switch {
+	case has(thousands.MatchString) > 0 && are(has(isNumberWithMarks)):
+		note("these are numbers with marks between thousands, which no type of number reads")
+	case are(has(plus.MatchString)):
+		note("these are numbers with a plus, which a type of number would lose")
+	case are(has(unit.MatchString)):
+		note("these are numbers with a unit, which no type of number reads")
+	case !c.comma && are(has(decimalComma.MatchString)):
+		note("these are numbers with a comma; only where it is the format's `decimal` does a type of number read them")
+	}
+	if are(has(func(s string) bool {
+		trimmed := strings.TrimSpace(s)
+		return trimmed != s && (shapeOf(trimmed) != isText || isTime(trimmed))
+	})) {
+		note("the blanks around these values make them text")
+	}
+	if c.most(has(func(s string) bool { return strings.EqualFold(s, "true") || strings.EqualFold(s, "false") })) {
+		note("these are booleans, but not written as true and false, without quotes in JSON")
+	}
+	if words := c.wordNote(); words != "" {
+		notes = append(notes, words)
+	}
+	if c.json {
+		notes = append(notes, c.jsonNotes()...)
+	} else if len(notes) == 0 && numbers > 0 && numbers < c.total {
+		note("%d of %d are numbers", numbers, c.total)
+	}
+	return append(notes, c.controlNotes()...)
+}
+
+// isNumberWithMarks reports whether a text may be a number with marks between thousands, though it may have none
+// itself.
+func isNumberWithMarks(s string) bool {
+	return thousands.MatchString(s) || grouped.MatchString(s) || decimalComma.MatchString(s)
+}
+
+// wordNote says what the type would be without the words for no value.
+func (c *collector) wordNote() string {
+	others := newCollector(c.json)
+	others.comma = c.comma
+	var words []string
+	for _, v := range c.values {
+		if v.kind == isString && slices.Contains(nullWords, v.text) {
+			words = append(words, fmt.Sprintf("%q (%d)", v.text, v.count))
+		} else {
+			others.addMany(v.text, v.kind, v.count)
+		}
+	}
+	if len(words) == 0 || others.total == 0 {
+		return ""
+	}
+	without := others.infer()
+	if without.isText() {
+		return ""
+	}
+	text := fmt.Sprintf("without %s it would be %s", strings.Join(words, ", "), without.Type)
+	if !c.json {
+		text += ": where that means NULL, add it to the format's `nulls`, and make the column of that type and `nullable`"
+	}
+	return text
+}
+
+// jsonNotes says which kinds of JSON the text is of.
+func (c *collector) jsonNotes() (notes []string) {
+	of := func(kind kind) int { return c.count(func(v value) bool { return v.kind == kind }) }
+	if n := of(isNested); n > 0 {
+		notes = append(notes, fmt.Sprintf("%d are arrays or objects, as their JSON", n))
+	}
+	if n := of(isJSONNumber); n > 0 {
+		notes = append(notes, fmt.Sprintf("%d are numbers, the others are not", n))
+	}
+	if n := c.count(func(v value) bool { return v.kind == isString && (v.shape == isInteger || v.shape == isNumber) }); c.most(n) {
+		notes = append(notes, "these are numbers in quotes, which makes them text in JSON")
+	}
+	return notes
+}
+
+// controlNotes says that some text has control characters in it, which are kept.
+func (c *collector) controlNotes() []string {
+	first := ""
+	n := c.count(func(v value) bool {
+		has := strings.ContainsFunc(v.text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) })
+		if has && first == "" {
+			first = v.text
+		}
+		return has
+	})
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d of these have control characters, as %s", n, show(first))}
+}
