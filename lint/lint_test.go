@@ -5,6 +5,7 @@ package lint
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
@@ -34,9 +35,9 @@ func samples(t *testing.T) map[string]map[string]string {
 	for _, parameters := range all {
 		if environment, ok := parameters["samconfig"]; ok {
 			delete(parameters, "samconfig")
-			for name, value := range samconfig(t, environment) {
-				parameters[name] = value
-			}
+			of := samconfig(t, environment)
+			maps.Copy(of, parameters)
+			maps.Copy(parameters, of)
 		}
 	}
 	return all

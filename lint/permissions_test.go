@@ -74,7 +74,16 @@ func needs(s map[string]resource) (all []permission) {
 	}
 	queue := "arn:aws:sqs:eu-west-1:123456789012:streamproof-FunctionFailures"
 
+	// traced is what Lambda does for a function that is traced.
+	traced := func() {
+		if s["ProducerFunction"].Properties["TracingConfig"].(map[string]any)["Mode"] == "Active" {
+			theirs("xray:PutTelemetryRecords", "*")
+			theirs("xray:PutTraceSegments", "*")
+		}
+	}
+
 	role = "ProducerRole"
+	traced()
 	ours("kinesis:PutRecords", "kinesis:PutRecords", stream)
 	ours("s3:GetObject", "s3:GetObject", object(ledger.TicksPrefix+"2026/01/01/00/00.json"), object(ledger.PipelinesPrefix+"a.json"), object(ledger.CurrentKey))
 	ours("s3:PutObject", "s3:PutObject", object(ledger.TicksPrefix+"2026/01/01/00/00.json"), object(ledger.PipelinesPrefix+"a.json"))
@@ -84,10 +93,12 @@ func needs(s map[string]resource) (all []permission) {
 	withKey("kinesis", "s3")
 
 	role = "TransformRole"
+	traced()
 	theirs("logs:CreateLogStream", logs("TransformLogs", "a"))
 	theirs("logs:PutLogEvents", logs("TransformLogs", "a"))
 
 	role = "VerifierRole"
+	traced()
 	for _, operation := range []string{"DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"} {
 		ours("kinesis:"+operation, "kinesis:"+operation, stream)
 	}
@@ -107,6 +118,7 @@ func needs(s map[string]resource) (all []permission) {
 	withKey("kinesis", "s3")
 
 	role = "DeployerRole"
+	traced()
 	code := object(deployer.CodePrefix + "a.jar")
 	ours("s3:PutObject", "s3:PutObject", code, object(ledger.StackKey), object(ledger.CurrentKey), object(ledger.PipelinesPrefix+"a.json"))
 	ours("s3:GetObject", "s3:GetObject", object(ledger.StackKey), object(ledger.CurrentKey))
@@ -130,6 +142,16 @@ func needs(s map[string]resource) (all []permission) {
 	ours("cloudformation:DescribeStacks", "cloudformation:DescribeStacks", "arn:aws:cloudformation:eu-west-1:123456789012:stack/streamproof/11111111-2222-3333-4444-555555555555")
 	for _, operation := range []string{"DescribeApplication", "DescribeApplicationOperation", "StartApplication", "StopApplication", "UpdateApplication"} {
 		ours("kinesisanalyticsv2:"+operation, "kinesisanalytics:"+operation, application)
+	}
+	encryption := s["Analytics"].Properties["ApplicationConfiguration"].(map[string]any)["ApplicationEncryptionConfiguration"].(map[string]any)
+	if key, ok := encryption["KeyId"].(string); ok {
+		through := map[string]string{"kms:ViaService": "kinesisanalytics.eu-west-1.amazonaws.com"}
+		for _, action := range []string{"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"} {
+			all = append(all, permission{role: role, action: action, resource: key, context: through})
+		}
+		grant := map[string]string{"kms:GrantIsForAWSResource": "true"}
+		maps.Copy(grant, through)
+		all = append(all, permission{role: role, action: "kms:CreateGrant", resource: key, context: grant})
 	}
 	theirs("logs:CreateLogStream", logs("DeployerLogs", "a"))
 	theirs("logs:PutLogEvents", logs("DeployerLogs", "a"))
