@@ -193,6 +193,21 @@ func TestDiscoverWrite(t *testing.T) {
 }
 `,
 		},
+		{
+			name: "a header with missing, repeated and two-line names", input: ",a,A,\"per\nunit\"\n" + strings.Repeat("1,2,3,x\n", 20), args: []string{"--write", "--replace"},
+			stderr: "pipeline.sql does not fit it, so change that, too: ",
+			want: `{
+  "source": "SOURCE_SQL_STREAM_001",
+  "format": {"type": "csv", "multiline": true, "header": true},
+  "columns": [
+    {"name": "COL0", "alias": "COL0", "unnamed": true, "type": "INTEGER", "fake": {"text": "1"}},
+    {"name": "a", "alias": "COL1", "type": "INTEGER", "fake": {"text": "2"}},
+    {"name": "A_2", "alias": "COL2", "path": "A", "type": "INTEGER", "fake": {"text": "3"}},
+    {"name": "per unit", "alias": "COL3", "path": "per\nunit", "type": "CHAR(1)", "fake": {"text": "x"}}
+  ]
+}
+`,
+		},
 		{name: "a file that is broken", input: "1,a\n", args: []string{"--write", "--schema", "input"}, status: exitUsage, stderr: "cannot be kept in part"},
 	}
 	for _, test := range tests {

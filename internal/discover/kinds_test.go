@@ -10,6 +10,7 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/record"
+	"streamproof/pipeline"
 )
 
 // columnsOf writes the columns of a proposal in a line: name, type, pattern, and a question mark where it may be NULL.
@@ -298,11 +299,15 @@ func TestTextNotes(t *testing.T) {
 		"commas between thousands": {[]string{"100,000.00", "5,000", "12"}, "VARCHAR(16)", []string{"these are numbers with marks between thousands, which no type of number reads"}},
 		"blanks between thousands": {[]string{"1 000", "12 345,6", "7"}, "VARCHAR(8)", []string{"these are numbers with marks between thousands, which no type of number reads"}},
 		"a comma":                  {[]string{"1,5", "2,25"}, "VARCHAR(4)", []string{"these are numbers with a comma; only where it is the format's `decimal` does a type of number read them"}},
-		"a plus":                   {[]string{"+1", "+2.5", "3"}, "VARCHAR(4)", []string{"these are numbers with a plus, which a type of number would lose"}},
-		"money":                    {[]string{"$1.50", "-$12", "$ 1,000.00"}, "VARCHAR(16)", []string{"these are numbers with a unit, which no type of number reads"}},
-		"percent":                  {[]string{"1.5%", "12 %"}, "VARCHAR(4)", []string{"these are numbers with a unit, which no type of number reads"}},
-		"zeros before":             {[]string{"007", "8"}, "VARCHAR(4)", []string{"1 of these numbers begin with a zero, which an INTEGER would lose"}},
-		"always empty":             {[]string{"", "", ""}, "VARCHAR", []string{"it is empty in all rows, which says nothing of its type"}},
+		"a comma between thousands, perhaps": {
+			[]string{"1,234", "2,500", "725"}, "VARCHAR(8)",
+			[]string{"these are numbers with a mark that may stand between thousands, which no type of number reads, or before a fraction, which is then the format's `decimal`"},
+		},
+		"a plus":       {[]string{"+1", "+2.5", "3"}, "VARCHAR(4)", []string{"these are numbers with a plus, which a type of number would lose"}},
+		"money":        {[]string{"$1.50", "-$12", "$ 1,000.00"}, "VARCHAR(16)", []string{"these are numbers with a unit, which no type of number reads"}},
+		"percent":      {[]string{"1.5%", "12 %"}, "VARCHAR(4)", []string{"these are numbers with a unit, which no type of number reads"}},
+		"zeros before": {[]string{"007", "8"}, "VARCHAR(4)", []string{"1 of these numbers begin with a zero, which an INTEGER would lose"}},
+		"always empty": {[]string{"", "", ""}, "VARCHAR", []string{"it is empty in all rows, which says nothing of its type"}},
 		"a word for NULL": {
 			[]string{"NA", "1", "2", "NA", "-"}, "VARCHAR(2)",
 			[]string{"without \"NA\" (2), \"-\" (1) it would be INTEGER: where that means NULL, add it to the format's `nulls`, and make the column of that type and `nullable`"},
@@ -330,7 +335,8 @@ func TestTextNotes(t *testing.T) {
 	}
 }
 
-// TestOddHeaderIsNoRow: the reader knows a header with missing and repeated names again, and what is merged keeps it.
+// TestOddHeaderIsNoRow: the reader knows a header with missing and repeated names, also after a merge with a schema that
+// has it, or has none.
 func TestOddHeaderIsNoRow(t *testing.T) {
 	t.Parallel()
 	sample := file(",a,a,\"per\nunit\"\n" + repeat(25, func(i int) string { return fmt.Sprintf("%d,%d,%d,x\n", i, i, i) }))
@@ -339,21 +345,28 @@ func TestOddHeaderIsNoRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	schema := p.Schema("S")
-	r, err := record.NewReader(schema)
-	if err != nil {
-		t.Fatal(err)
+	headerless := p.Schema("S")
+	headerless.Format.Header = false
+	for i := range headerless.Columns {
+		headerless.Columns[i].Path, headerless.Columns[i].Unnamed = "", false
 	}
-	n := 0
-	for one := range r.Rows(sample[0].Data) {
-		if n++; one.Err != nil {
-			t.Errorf("%q: %v", one.Raw, one.Err)
+	for _, current := range []pipeline.Schema{schema, headerless} {
+		m, err := discover.Merge(current, p)
+		if err != nil || m.Changed == current.Format.Header {
+			t.Fatalf("got %v, %+v", err, m)
 		}
-	}
-	if n != 25 {
-		t.Errorf("got %d rows, want 25", n)
-	}
-	m, err := discover.Merge(schema, p)
-	if err != nil || m.Changed || len(m.Schema.Columns) != 4 {
-		t.Errorf("merged with itself: %v, %+v", err, m)
+		r, err := record.NewReader(m.Schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for one := range r.Rows(sample[0].Data) {
+			if n++; one.Err != nil {
+				t.Errorf("%q: %v", one.Raw, one.Err)
+			}
+		}
+		if n != 25 {
+			t.Errorf("got %d rows, want 25", n)
+		}
 	}
 }

@@ -31,6 +31,9 @@ func (c *collector) textNotes(numbers, codes int) (notes []string) {
 		note("these are numbers with a plus, which a type of number would lose")
 	case are(has(unit.MatchString)):
 		note("these are numbers with a unit, which no type of number reads")
+	case !c.comma && are(has(perhapsThousands.MatchString)):
+		note("these are numbers with a mark that may stand between thousands, which no type of number reads, " +
+			"or before a fraction, which is then the format's `decimal`")
 	case !c.comma && are(has(decimalComma.MatchString)):
 		note("these are numbers with a comma; only where it is the format's `decimal` does a type of number read them")
 	}
