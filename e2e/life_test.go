@@ -71,7 +71,7 @@ func TestLife(t *testing.T) {
 		// What follows a JAR's last entry is read as nothing by Java, and is another JAR all the same.
 		appendTo(t, filepath.Join(other, "DeployerFunction", "streamproof-analytics.jar"), "\n")
 		deploy(t, s, other, s.Name, quiet)
-		await(t, "the job runs from the new JAR", func() bool { now := job(t, s); return now.State == runner.Running && now.PID != before.PID })
+		await(t, "the job runs from the new JAR", func() bool { now := job(t, s); return now.State == runner.Running && now.Version > before.Version })
 		if job(t, s).RestoredFrom == "" {
 			t.Error("the job was started without its savepoint")
 		}
@@ -237,7 +237,7 @@ func deployedTwice(t *testing.T, s *local.Stack, parameters map[string]string) {
 	if now := changed(); !now.Equal(wasChanged) {
 		t.Errorf("the stack was changed at %s", now)
 	}
-	if now := job(t, s); now.PID != was.PID || now.Version != was.Version {
+	if now := job(t, s); now.Starts != was.Starts || now.Version != was.Version {
 		t.Errorf("the job was %+v and is %+v", was, now)
 	}
 }

@@ -25,11 +25,11 @@ type Fault struct {
 	Message string `json:"message"`
 }
 
-// A Checker has the job's own JAR plan queries and run none.
+// A Checker has the job's own JAR plan queries as a cluster would start it, and runs none.
 type Checker struct {
 	Java      string // path of the program
 	JAR       string
-	Libraries string // directory of the JARs that the job needs and does not carry
+	Libraries string // directory of the cluster's JARs
 }
 
 // Check plans a script of Flink SQL over a schema, as schema.json has it, and gives what Flink refuses of it.
@@ -47,10 +47,9 @@ func (c Checker) Check(ctx context.Context, schema []byte, sql string) ([]Fault,
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, c.Java,
+	cmd := exec.CommandContext(ctx, c.Java, addOpens,
 		"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir, // it is over before a better compiler pays
-		"-cp", strings.Join([]string{c.JAR, filepath.Join(c.Libraries, "*"), c.Libraries}, string(os.PathListSeparator)),
-		MainClass, "--check", schemaFile, sqlFile)
+		"-cp", classPath(c.Libraries), planClass, c.JAR, "--check", schemaFile, sqlFile)
 	cmd.Env = process.Environ(os.Environ())
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -1,8 +1,8 @@
 package flink_test
 
 import (
-	"encoding/json"
 	"flag"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,49 +18,64 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func TestConfWrite(t *testing.T) {
+func TestCommand(t *testing.T) {
 	t.Parallel()
-	full := flink.Conf{
-		Properties: []flink.PropertyGroup{{ID: "streamproof", Properties: map[string]string{
+	for name, conf := range map[string]flink.Conf{
+		"full": {
+			CheckpointInterval: 2 * time.Minute, CheckpointMinPause: 1500 * time.Millisecond,
+			Parallelism: 2, RESTPort: 8081,
+			CheckpointDir: "/state/checkpoints", SavepointDir: `/state/with "quotes": #1`, UploadDir: "/state/upload",
+		},
+		"minimal": {Parallelism: 1, RESTPort: 8081, CheckpointDir: "/c", SavepointDir: "/s", UploadDir: "/u"},
+	} {
+		dir := t.TempDir()
+		cmd, err := conf.Command("/bin/java", "/lib", dir, "-Xmx1g")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"/bin/java", "--add-opens=java.base/java.util=ALL-UNNAMED", "-Xmx1g", "-cp", "/lib/*:/lib", "streamproof.cluster.Cluster", dir}
+		if diff := cmp.Diff(want, cmd.Args); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		compareGolden(t, filepath.Join(dir, "config.yaml"), name+".config.yaml")
+	}
+}
+
+func TestWriteProperties(t *testing.T) {
+	t.Parallel()
+	for name, groups := range map[string][]flink.PropertyGroup{
+		"full": {{ID: "streamproof", Properties: map[string]string{
 			"stream.arn":       `arn:aws:kinesis:eu-west-1:000000000000:stream/s`,
 			"kinesis.endpoint": "http://127.0.0.1:4566",
 		}}},
-		CheckpointInterval:    10 * time.Second,
-		CheckpointMinPause:    5 * time.Second,
-		Parallelism:           2,
-		RESTPort:              8081,
-		CheckpointDir:         "/state/checkpoints",
-		SavepointDir:          `/state/with "quotes": #1`,
-		RestoreFrom:           "/state/checkpoints/job/chk-7",
-		AllowNonRestoredState: true,
-	}
-	for name, conf := range map[string]flink.Conf{
-		"full":    full,
-		"minimal": {Parallelism: 1, RESTPort: 8081, CheckpointDir: "/c", SavepointDir: "/s"},
+		"minimal": nil,
 	} {
-		dir := t.TempDir()
-		if err := conf.Write(dir); err != nil {
+		file := filepath.Join(t.TempDir(), "properties.json")
+		if err := flink.WriteProperties(file, groups); err != nil {
 			t.Fatal(err)
 		}
-		for _, file := range []string{flink.PropertiesFile, flink.ConfFile} {
-			got, err := os.ReadFile(filepath.Join(dir, file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			golden := filepath.Join("testdata", name+"."+file)
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s: (-want +got)\n%s", golden, diff)
-			}
+		compareGolden(t, file, name+".application_properties.json")
+	}
+}
+
+func compareGolden(t *testing.T, file, name string) {
+	t.Helper()
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
 		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s: (-want +got)\n%s", golden, diff)
 	}
 }
 
@@ -117,7 +132,7 @@ func TestLatestState(t *testing.T) {
 	}
 }
 
-// stub answers as Flink 1.20 does.
+// stub answers as Flink 1.20 does, and keeps what it is sent.
 func stub(t *testing.T, answers map[string]string) (*flink.Client, *[]string) {
 	t.Helper()
 	var bodies []string
@@ -125,66 +140,107 @@ func stub(t *testing.T, answers map[string]string) (*flink.Client, *[]string) {
 		answer, ok := answers[r.Method+" "+r.URL.Path]
 		if !ok {
 			w.WriteHeader(http.StatusNotFound)
-			answer = `{"errors":["Not found: /x","org.apache.flink.Outer: no\nCaused by: java.lang.Inner: why\n\tat x"]}`
+			answer = `{"errors":["Not found: /x","org.apache.flink.Outer: no\nCaused by: java.lang.Inner: why\n - and\n\tat x"]}`
 		}
 		if r.Method == http.MethodPost {
-			var body map[string]any
-			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
 				t.Error(err)
 			}
-			bodies = append(bodies, body["targetDirectory"].(string))
+			bodies = append(bodies, strings.TrimSpace(string(body)))
 		}
 		_, _ = w.Write([]byte(answer))
 	}))
 	t.Cleanup(server.Close)
-	return &flink.Client{Address: server.URL}, &bodies
+	return &flink.Client{Address: server.URL, UploadDir: filepath.Join(t.TempDir(), "upload")}, &bodies
 }
 
 func TestClientJob(t *testing.T) {
 	t.Parallel()
 	c, _ := stub(t, map[string]string{
-		"GET /jobs/overview":     `{"jobs":[{"jid":"j","name":"streamproof","state":"RUNNING","tasks":{"total":3,"running":2}}]}`,
+		"GET /jobs/overview": `{"jobs":[{"jid":"i","state":"FINISHED","tasks":{"total":3,"running":0}},
+			{"jid":"j","name":"streamproof","state":"RUNNING","tasks":{"total":3,"running":2}}]}`,
 		"GET /jobs/j/exceptions": `{"root-exception":"a.B: first\n\tat c\nCaused by: d.E: second\n\tat f\n"}`,
 	})
-	job, err := c.Job(t.Context())
-	if err != nil || job.ID != "j" || job.Running() {
+	job, err := c.Job(t.Context(), "j")
+	if err != nil || job.ID != "j" || job.Running() || job.Ended() {
 		t.Errorf("got %+v, %v, want job j with a task that does not run yet", job, err)
+	}
+	if job, err := c.Job(t.Context(), "i"); err != nil || !job.Ended() {
+		t.Errorf("got %+v, %v, want job i that has ended", job, err)
+	}
+	if job, err := c.Job(t.Context(), "k"); job != nil || err != nil {
+		t.Errorf("got %+v, %v, want no job", job, err)
 	}
 	if got, err := c.Failure(t.Context(), "j"); got != "d.E: second" || err != nil {
 		t.Errorf("got %q, %v, want d.E: second", got, err)
 	}
-	if _, err := c.Failure(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "404 Not Found: java.lang.Inner: why") {
+	if _, err := c.Failure(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "404 Not Found: java.lang.Inner: why - and") {
 		t.Errorf("got %v, want the innermost cause", err)
+	}
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	c, _ := stub(t, map[string]string{"GET /overview": `{"slots-total":1}`})
+	if err := c.Ready(t.Context(), ended); err != nil {
+		t.Error(err)
+	}
+	close(ended)
+	c, _ = stub(t, map[string]string{"GET /overview": `{"slots-total":0}`})
+	if err := c.Ready(t.Context(), ended); err == nil || !strings.Contains(err.Error(), "the JVM ended") {
+		t.Errorf("got %v, want that the JVM ended", err)
+	}
+}
+
+func TestSubmit(t *testing.T) {
+	t.Parallel()
+	jar := filepath.Join(t.TempDir(), "a.jar")
+	if err := os.WriteFile(jar, []byte("classes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, bodies := stub(t, map[string]string{"POST /jars/a.jar/run": `{"jobid":"j"}`})
+	for _, s := range []flink.Submission{
+		{JAR: jar, Args: []string{"--properties", "p"}},
+		{JAR: jar, Args: []string{}, RestoreFrom: "/s", AllowNonRestoredState: true},
+	} {
+		if got, err := c.Submit(t.Context(), s); got != "j" || err != nil {
+			t.Errorf("got %q, %v, want job j", got, err)
+		}
+	}
+	want := []string{`{"programArgsList":["--properties","p"]}`, `{"allowNonRestoredState":true,"programArgsList":[],"savepointPath":"/s"}`}
+	if diff := cmp.Diff(want, *bodies); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if got, err := os.ReadFile(filepath.Join(c.UploadDir, "flink-web-upload", "a.jar")); string(got) != "classes" || err != nil {
+		t.Errorf("got %q, %v, want the JAR where the cluster looks for it", got, err)
+	}
+	c, _ = stub(t, nil)
+	if _, err := c.Submit(t.Context(), flink.Submission{JAR: jar}); err == nil || !strings.Contains(err.Error(), "java.lang.Inner: why - and") {
+		t.Errorf("got %v, want what the cluster says", err)
 	}
 }
 
 func TestStopWithSavepoint(t *testing.T) {
 	t.Parallel()
-	ended := make(chan struct{})
-	close(ended)
-	dir := filepath.Join(t.TempDir(), "[a] ñ %25")
-	c, bodies := stub(t, map[string]string{"POST /jobs/j/stop": `{"request-id":"r"}`})
-	if _, err := c.StopWithSavepoint(t.Context(), "j", dir, ended); err == nil {
-		t.Error("got no error where the job ended without a savepoint")
-	}
-	want := filepath.Join(dir, "savepoint-1")
-	if err := os.MkdirAll(want, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(want, "_metadata"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := c.StopWithSavepoint(t.Context(), "j", dir, ended); got != want || err != nil {
+	dir := "/s/[a] ñ %25"
+	c, bodies := stub(t, map[string]string{
+		"POST /jobs/j/stop":        `{"request-id":"r"}`,
+		"GET /jobs/j/savepoints/r": `{"status":{"id":"COMPLETED"},"operation":{"location":"file:/s/[a] ñ %25/savepoint-1"}}`,
+	})
+	want := dir + "/savepoint-1"
+	if got, err := c.StopWithSavepoint(t.Context(), "j", dir); got != want || err != nil {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
-	if diff := cmp.Diff([]string{"file://" + dir, "file://" + dir}, *bodies); diff != "" {
+	if diff := cmp.Diff([]string{`{"drain":false,"targetDirectory":"file://` + dir + `"}`}, *bodies); diff != "" {
 		t.Error(diff)
 	}
 	c, _ = stub(t, map[string]string{
 		"POST /jobs/j/stop":        `{"request-id":"r"}`,
 		"GET /jobs/j/savepoints/r": `{"status":{"id":"COMPLETED"},"operation":{"failure-cause":{"class":"x","stack-trace":"a: b\nCaused by: disk full"}}}`,
 	})
-	if _, err := c.StopWithSavepoint(t.Context(), "j", dir, nil); err == nil || !strings.Contains(err.Error(), "disk full") {
+	if _, err := c.StopWithSavepoint(t.Context(), "j", "/s/1"); err == nil || !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("got %v, want disk full", err)
 	}
 }

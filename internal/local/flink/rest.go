@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,21 +12,25 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 const (
 	callTimeout      = 10 * time.Second
+	readyTimeout     = time.Minute
+	submitTimeout    = 2 * time.Minute // the program plans its job meanwhile
 	savepointTimeout = 2 * time.Minute
 )
 
-// A Client calls the REST interface of a JVM that runs one job.
+// A Client calls the REST interface of a cluster.
 type Client struct {
-	Address string // as http://127.0.0.1:8081
+	Address   string // as http://127.0.0.1:8081
+	UploadDir string // the cluster's, as in its Conf
 }
 
-// A Job is what Flink says of its job.
+// A Job is what Flink says of a job.
 type Job struct {
 	ID    string `json:"jid"`
 	State string `json:"state"` // Flink's own word: RUNNING, RESTARTING, FAILED, …
@@ -40,22 +45,103 @@ func (j *Job) Running() bool {
 	return j.State == "RUNNING" && j.Tasks.Total > 0 && j.Tasks.Running == j.Tasks.Total
 }
 
-// Job returns the job, nil where the JVM has none yet.
-func (c *Client) Job(ctx context.Context) (*Job, error) {
+// Ended reports whether the job has come to an end from which Flink does not restart it.
+func (j *Job) Ended() bool {
+	return slices.Contains([]string{"FAILED", "FINISHED", "CANCELED"}, j.State)
+}
+
+// Ready returns when the cluster takes jobs, with an error where its JVM ends before.
+func (c *Client) Ready(ctx context.Context, ended <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	for {
+		var overview struct {
+			Slots int `json:"slots-total"`
+		}
+		err := c.call(ctx, http.MethodGet, "/overview", nil, &overview)
+		if err == nil && overview.Slots > 0 {
+			return nil
+		}
+		select {
+		case <-ended:
+			return errors.New("the JVM ended before its cluster took jobs")
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("wait for the cluster: %w", ctx.Err()), err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// A Submission is a job as it is handed to a cluster.
+type Submission struct {
+	JAR  string // path of the file; its manifest names the main class
+	Args []string
+	// RestoreFrom is the checkpoint or savepoint to start from, empty to start without state.
+	RestoreFrom string
+	// AllowNonRestoredState throws away state that no operator of the job claims.
+	AllowNonRestoredState bool
+}
+
+// Submit has the cluster run the JAR and returns the job's ID. After an error that is no answer of the cluster's, the job
+// may have been started all the same.
+func (c *Client) Submit(ctx context.Context, s Submission) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, submitTimeout)
+	defer cancel()
+	name, err := c.upload(s.JAR)
+	if err != nil {
+		return "", fmt.Errorf("hand over %s: %w", s.JAR, err)
+	}
+	body := map[string]any{"programArgsList": s.Args}
+	if s.RestoreFrom != "" {
+		body["savepointPath"], body["allowNonRestoredState"] = s.RestoreFrom, s.AllowNonRestoredState
+	}
+	var answer struct {
+		ID string `json:"jobid"`
+	}
+	if err := c.call(ctx, http.MethodPost, "/jars/"+url.PathEscape(name)+"/run", body, &answer); err != nil {
+		return "", fmt.Errorf("submit the job: %w", err)
+	}
+	return answer.ID, nil
+}
+
+// upload puts the file where the cluster looks for JARs: both are on this machine, so a link does.
+func (c *Client) upload(jar string) (name string, err error) {
+	dir := filepath.Join(c.UploadDir, "flink-web-upload")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	if jar, err = filepath.Abs(jar); err != nil {
+		return "", err
+	}
+	name = filepath.Base(jar)
+	if err := os.Symlink(jar, filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return name, nil
+}
+
+// Job returns the job of the ID, nil where the cluster knows of none.
+func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	var overview struct {
 		Jobs []Job `json:"jobs"`
 	}
 	if err := c.call(ctx, http.MethodGet, "/jobs/overview", nil, &overview); err != nil {
 		return nil, err
 	}
-	if len(overview.Jobs) == 0 {
-		return nil, nil
+	for _, job := range overview.Jobs {
+		if job.ID == id {
+			return &job, nil
+		}
 	}
-	return &overview.Jobs[0], nil
+	return nil, nil
 }
 
-// Failure returns the first line of what last made the job fail, empty where nothing did.
+// Failure returns the message of the innermost cause of what last made the job fail, empty where nothing did.
 func (c *Client) Failure(ctx context.Context, job string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	var exceptions struct {
 		Root string `json:"root-exception"`
 	}
@@ -65,20 +151,26 @@ func (c *Client) Failure(ctx context.Context, job string) (string, error) {
 	return rootCause(exceptions.Root), nil
 }
 
-// rootCause is the innermost cause of a Java stack trace.
+// rootCause is the innermost cause in a Java stack trace, with its message in one line.
 func rootCause(trace string) string {
-	cause, _, _ := strings.Cut(trace, "\n")
+	var cause []string
+	begins := true
 	for line := range strings.Lines(trace) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "Caused by: "); ok {
-			cause = text
+		text, isCause := strings.CutPrefix(strings.TrimSpace(line), "Caused by: ")
+		switch {
+		case isCause || begins && cause == nil:
+			cause, begins = []string{text}, true
+		case strings.HasPrefix(line, "\tat ") || strings.HasPrefix(line, "\t... "):
+			begins = false
+		case begins && text != "":
+			cause = append(cause, text)
 		}
 	}
-	return cause
+	return strings.Join(cause, " ")
 }
 
-// StopWithSavepoint stops the job and returns its savepoint below dir, which must be empty. The JVM ends with its job,
-// and may do so before it has answered: what counts is the savepoint on disk.
-func (c *Client) StopWithSavepoint(ctx context.Context, job, dir string, ended <-chan struct{}) (string, error) {
+// StopWithSavepoint stops the job and returns the savepoint that it has written below dir.
+func (c *Client) StopWithSavepoint(ctx context.Context, job, dir string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, savepointTimeout)
 	defer cancel()
 	var trigger struct {
@@ -91,32 +183,32 @@ func (c *Client) StopWithSavepoint(ctx context.Context, job, dir string, ended <
 	for {
 		var answer struct {
 			Operation struct {
+				Location     string `json:"location"`
 				FailureCause struct {
 					StackTrace string `json:"stack-trace"`
 				} `json:"failure-cause"`
 			} `json:"operation"`
 		}
 		err := c.call(ctx, http.MethodGet, "/jobs/"+url.PathEscape(job)+"/savepoints/"+url.PathEscape(trigger.ID), nil, &answer)
-		if trace := answer.Operation.FailureCause.StackTrace; err == nil && trace != "" {
+		if err != nil {
+			return "", fmt.Errorf("wait for the savepoint: %w", err)
+		}
+		if trace := answer.Operation.FailureCause.StackTrace; trace != "" {
 			return "", fmt.Errorf("take a savepoint: %s", rootCause(trace))
 		}
+		if location := answer.Operation.Location; location != "" {
+			return filepath.Join(dir, filepath.Base(location)), nil
+		}
 		select {
-		case <-ended:
-			found, err := fs.Glob(os.DirFS(dir), "*/_metadata")
-			if err != nil || len(found) != 1 {
-				return "", fmt.Errorf("the job ended and left no savepoint in %s (%w)", dir, os.ErrNotExist)
-			}
-			return filepath.Join(dir, filepath.Dir(found[0])), nil
 		case <-ctx.Done():
 			return "", fmt.Errorf("wait for the savepoint: %w", ctx.Err())
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }
 
+// call makes a call, for as long as the context lasts.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	body := &bytes.Buffer{}
 	if in != nil {
 		if err := json.NewEncoder(body).Encode(in); err != nil {

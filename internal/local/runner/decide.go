@@ -27,7 +27,7 @@ type Last struct {
 	Origin string `json:"origin,omitempty"`
 }
 
-// Decide says what to do, given what should run (nil for nothing), what ran last (nil for nothing yet), whether its JVM
+// Decide says what to do, given what should run (nil for nothing), what ran last (nil for nothing yet), whether its job
 // still lives, and until when to wait after a failure of that same version.
 func Decide(want *Spec, last *Last, alive bool, now, retryAt time.Time) Action {
 	switch same := want != nil && last != nil && reflect.DeepEqual(*want, last.Spec); {

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,40 +26,48 @@ const (
 	downloadTimeout = 2 * time.Minute
 )
 
-// A jvm is one that was started.
+// A jvm is one that was started, with a cluster in it.
 type jvm struct {
 	*process.Process
 	flink.Client
 	vendor *vendor
+	needs  needs
 }
 
-// startJVM starts a JVM that runs the spec's job from the given state, empty for none.
-func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, error) {
-	jar, err := r.download(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
+// needs are what of a Spec a JVM is started with; all else goes with the job that is submitted to it.
+type needs struct {
+	role                                   string
+	parallelism                            int
+	checkpointInterval, checkpointMinPause time.Duration
+}
+
+func needsOf(spec Spec) needs {
+	return needs{spec.Role, spec.Parallelism, spec.CheckpointInterval, spec.CheckpointMinPause}
+}
+
+// startJVM starts a JVM with a cluster for the spec's job.
+func (r *Runner) startJVM(ctx context.Context, spec Spec) (*jvm, error) {
 	port, err := emulator.FreePort(0)
 	if err != nil {
 		return nil, err
 	}
 	conf := flink.Conf{
-		Properties:            withProperties(spec.Properties, propertyGroup, map[string]string{"kinesis.endpoint": r.KinesisEndpoint, "firehose.endpoint": r.FirehoseEndpoint}),
-		CheckpointInterval:    spec.CheckpointInterval,
-		CheckpointMinPause:    spec.CheckpointMinPause,
-		Parallelism:           spec.Parallelism,
-		RESTPort:              port,
-		CheckpointDir:         r.path("checkpoints"),
-		SavepointDir:          r.path("savepoints"),
-		RestoreFrom:           from,
-		AllowNonRestoredState: spec.AllowNonRestoredState,
+		CheckpointInterval: spec.CheckpointInterval,
+		CheckpointMinPause: spec.CheckpointMinPause,
+		Parallelism:        spec.Parallelism,
+		RESTPort:           port,
+		CheckpointDir:      r.path("checkpoints"),
+		SavepointDir:       r.path("savepoints"),
+		UploadDir:          r.path("upload"),
 	}
 	for _, dir := range []string{"conf", "home", "tmp", "checkpoints", "savepoints"} {
 		if err := os.MkdirAll(r.path(dir), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	if err := conf.Write(r.path("conf")); err != nil {
+	cmd, err := conf.Command(r.Java, r.Libraries, r.path("conf"),
+		"-Xmx"+r.MaxHeap, "-Duser.home="+r.path("home"), "-Djava.io.tmpdir="+r.path("tmp"))
+	if err != nil {
 		return nil, err
 	}
 	log, err := os.OpenFile(LogFile(r.Dir), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -77,11 +83,6 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, er
 		v.close()
 		return nil, fmt.Errorf("assume the application's role: %w", err)
 	}
-	cmd := exec.Command(r.Java,
-		"-Xmx"+r.MaxHeap, "-Duser.home="+r.path("home"), "-Djava.io.tmpdir="+r.path("tmp"),
-		"--add-opens", "java.base/java.util=ALL-UNNAMED", // Flink's own scripts do so; its checkpoints need it
-		"-cp", strings.Join([]string{jar, filepath.Join(r.Libraries, "*"), r.Libraries}, string(os.PathListSeparator)),
-		flink.MainClass, "--local", r.path("conf"))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.Dir, log, log
 	// From scratch, and with no file of the user's to read credentials from: the role's own are the only ones.
 	cmd.Env = []string{
@@ -101,7 +102,30 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec, from string) (*jvm, er
 		v.close()
 		return nil, err
 	}
-	return &jvm{Process: p, Client: flink.Client{Address: "http://127.0.0.1:" + strconv.Itoa(port)}, vendor: v}, nil
+	client := flink.Client{Address: "http://127.0.0.1:" + strconv.Itoa(port), UploadDir: conf.UploadDir}
+	return &jvm{Process: p, Client: client, vendor: v, needs: needsOf(spec)}, nil
+}
+
+// submit has the JVM run the spec's job from the given state, empty for none, and returns the job's ID.
+func (r *Runner) submit(ctx context.Context, spec Spec, from string) (string, error) {
+	jar, err := r.download(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	groups := withProperties(spec.Properties, propertyGroup, map[string]string{"kinesis.endpoint": r.KinesisEndpoint, "firehose.endpoint": r.FirehoseEndpoint})
+	properties := r.path(filepath.Join("conf", "application_properties.json"))
+	if err := flink.WriteProperties(properties, groups); err != nil {
+		return "", err
+	}
+	if err := r.jvm.Ready(ctx, r.jvm.Done()); err != nil {
+		return "", err
+	}
+	return r.jvm.Submit(ctx, flink.Submission{
+		JAR:                   jar,
+		Args:                  []string{"--properties", properties},
+		RestoreFrom:           from,
+		AllowNonRestoredState: spec.AllowNonRestoredState,
+	})
 }
 
 // download returns a copy of the JAR that the application names. As in the service, a new file under an old name goes unnoticed.

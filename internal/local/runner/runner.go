@@ -30,7 +30,7 @@ const (
 	endGrace    = 10 * time.Second
 	// runsAfter is how long every task must have run for the job to be called running: the first calls to AWS are over.
 	runsAfter = 2 * time.Second
-	// steadyAfter is how long a JVM must have lived for its end not to count as one in a row.
+	// steadyAfter is how long a job must have lived for its end not to count as one in a row.
 	steadyAfter = time.Minute
 )
 
@@ -42,7 +42,7 @@ type Config struct {
 	KinesisEndpoint, FirehoseEndpoint string
 	Dir                               string // of the runner's files
 	Java                              string // path of the program
-	Libraries                         string // directory of the JARs that the job needs and does not carry
+	Libraries                         string // directory of the cluster's JARs
 	MaxHeap                           string // as 1g
 	// Gone tells whether the emulator has ended, and the runner's work with it.
 	Gone func() bool
@@ -57,9 +57,10 @@ type Runner struct {
 	s3           *s3.Client
 
 	last    *Last
-	jvm     *jvm // nil where none runs
-	started time.Time
-	runsAt  time.Time // since when every task runs; zero where one does not
+	jvm     *jvm       // nil where none runs
+	job     *flink.Job // in it, as it was last seen; nil where none was submitted or it was stopped
+	started time.Time  // of the job
+	runsAt  time.Time  // since when every task runs; zero where one does not
 	backOff *backoff.ExponentialBackOff
 	retryAt time.Time
 	status  Status
@@ -146,11 +147,11 @@ func (r *Runner) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("describe application %s: %w", r.Application, err)
 	}
-	if want == nil && r.last != nil && !r.last.Stopped && r.jvm == nil {
-		r.last.Stopped = true // while its JVM was down
+	if want == nil && r.last != nil && !r.last.Stopped && r.job == nil {
+		r.last.Stopped = true // while its job was down
 		return writeJSON(r.lastFile(), r.last)
 	}
-	switch Decide(want, r.last, r.jvm != nil, time.Now(), r.retryAt) {
+	switch Decide(want, r.last, r.job != nil, time.Now(), r.retryAt) {
 	case Start:
 		return r.start(ctx, *want)
 	case Stop:
@@ -158,29 +159,39 @@ func (r *Runner) look(ctx context.Context) error {
 	}
 	if want == nil {
 		r.status.State = Stopped
+		return r.drop(ctx) // a JVM that was kept for a version that does not come
 	}
 	return nil
 }
 
-// reap takes note of a JVM that ended by itself.
+// reap takes note of a job that ended by itself, or of its JVM that did.
 func (r *Runner) reap(ctx context.Context) {
 	if r.jvm == nil {
 		return
 	}
+	var ended error
 	select {
 	case <-r.jvm.Done():
+		how := "with exit status 0"
+		if err := r.jvm.Err(); err != nil {
+			how = err.Error()
+		}
+		ended = fmt.Errorf("the JVM ended by itself (%s); its last words: %s", how, lastLine(LogFile(r.Dir)))
 	default:
-		return
-	}
-	how := "with exit status 0"
-	if err := r.jvm.Err(); err != nil {
-		how = err.Error()
+		if r.job == nil || !r.job.Ended() {
+			return
+		}
+		why, err := r.jvm.Failure(ctx, r.job.ID)
+		if err != nil {
+			why = err.Error()
+		}
+		ended = fmt.Errorf("the job ended by itself (%s): %s", r.job.State, why)
 	}
 	r.status.Failures++
 	if time.Since(r.started) > steadyAfter {
 		r.backOff.Reset()
 	}
-	r.fail(fmt.Errorf("the JVM ended by itself (%s); its last words: %s", how, lastLine(LogFile(r.Dir))))
+	r.fail(ended)
 	r.retryLater()
 	if err := r.drop(ctx); err != nil {
 		r.fail(err)
@@ -211,16 +222,25 @@ func (r *Runner) retryLater() {
 	r.Log.Info("waiting to start again", "for", wait.Round(time.Millisecond))
 }
 
-// drop ends what is left of the JVM, at once.
+// drop ends the JVM, at once, and what runs in it.
 func (r *Runner) drop(ctx context.Context) error {
 	j := r.jvm
-	r.jvm, r.runsAt = nil, time.Time{}
-	r.status.PID, r.status.Address, r.status.JobState = 0, "", ""
+	if j == nil {
+		return nil
+	}
+	r.jvm = nil
+	r.forgetJob()
+	r.status.PID, r.status.Address = 0, ""
 	j.vendor.close()
 	return j.End(ctx, 0)
 }
 
-// start starts the job of the spec from the state that it should start from.
+func (r *Runner) forgetJob() {
+	r.job, r.runsAt, r.status.JobState = nil, time.Time{}, ""
+}
+
+// start starts the job of the spec from the state that it should start from: in the JVM of the version before, where that
+// does for it.
 func (r *Runner) start(ctx context.Context, spec Spec) error {
 	next := Last{Spec: spec, Lineage: time.Now()}
 	if r.last != nil && !reflect.DeepEqual(r.last.Spec, spec) {
@@ -230,27 +250,40 @@ func (r *Runner) start(ctx context.Context, spec Spec) error {
 	if err != nil {
 		return err
 	}
-	r.status.Version, r.status.RestoredFrom = spec.Version, from
-	j, err := r.startJVM(ctx, spec, from)
+	r.status.State, r.status.Version, r.status.RestoredFrom = Starting, spec.Version, from
+	job, err := r.startJob(ctx, spec, from)
 	// Written down even where it failed, so that the same version is tried again with patience.
 	r.last = &next
 	if werr := writeJSON(r.lastFile(), r.last); werr != nil {
 		err = errors.Join(err, werr)
 	}
-	if j != nil {
-		r.jvm, r.started = j, time.Now()
-	}
 	if err != nil {
-		if j != nil {
-			err = errors.Join(err, r.drop(ctx))
-		}
+		err = errors.Join(err, r.drop(context.WithoutCancel(ctx)))
 		r.retryLater()
 		return fmt.Errorf("start version %d: %w", spec.Version, err)
 	}
+	r.job, r.started = &flink.Job{ID: job}, time.Now()
 	r.status.Starts++
-	r.status.State, r.status.PID, r.status.Address = Starting, j.PID, j.Address
-	r.Log.Info("started", "version", spec.Version, "pid", j.PID, "from", from)
+	r.Log.Info("started", "version", spec.Version, "pid", r.jvm.PID, "job", job, "from", from)
 	return nil
+}
+
+func (r *Runner) startJob(ctx context.Context, spec Spec, from string) (id string, err error) {
+	if r.jvm != nil && r.jvm.needs != needsOf(spec) {
+		if err := r.drop(ctx); err != nil {
+			return "", err
+		}
+	}
+	if r.jvm == nil {
+		if r.jvm, err = r.startJVM(ctx, spec); err != nil {
+			return "", err
+		}
+		r.status.PID, r.status.Address = r.jvm.PID, r.jvm.Address
+	}
+	if err := r.publish(ctx); err != nil {
+		return "", err
+	}
+	return r.submit(ctx, spec, from)
 }
 
 // stateFor gives the state that the spec starts from, empty for none, and sets the lineage that it belongs to.
@@ -305,7 +338,8 @@ func savepointAt(dir, snapshot string, at time.Time) (string, error) {
 	return found, nil
 }
 
-// stop stops the job, with a savepoint unless snapshots are off. Where none can be had, the next start is from the last checkpoint.
+// stop stops the job, with a savepoint unless snapshots are off. Where none can be had, the next start is from the last
+// checkpoint. The JVM goes on where it has stopped its job cleanly and another version's is to follow.
 func (r *Runner) stop(ctx context.Context, stopped bool) error {
 	r.status.State = Stopping
 	if err := r.publish(ctx); err != nil {
@@ -324,11 +358,18 @@ func (r *Runner) stop(ctx context.Context, stopped bool) error {
 	r.Log.Info("stopped", "version", r.last.Spec.Version, "savepoint", savepoint)
 	r.last.Stopped = stopped
 	r.retryAt = time.Time{}
-	return errors.Join(r.drop(ctx), writeJSON(r.lastFile(), r.last))
+	r.forgetJob()
+	if err := writeJSON(r.lastFile(), r.last); err != nil {
+		return errors.Join(err, r.drop(ctx))
+	}
+	if stopped || savepoint == "" {
+		return r.drop(ctx)
+	}
+	return nil
 }
 
 func (r *Runner) savepoint(ctx context.Context) (string, error) {
-	job, err := r.jvm.Job(ctx)
+	job, err := r.jvm.Job(ctx, r.job.ID)
 	if err != nil {
 		return "", err
 	}
@@ -339,7 +380,7 @@ func (r *Runner) savepoint(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	return r.jvm.StopWithSavepoint(ctx, job.ID, dir, r.jvm.Done())
+	return r.jvm.StopWithSavepoint(ctx, job.ID, dir)
 }
 
 // end ends the JVM with the runner: what is not in a checkpoint yet is read from the stream again at the next start.
@@ -366,8 +407,9 @@ func (r *Runner) fail(err error) {
 
 // publish asks the job how it is and writes the status down.
 func (r *Runner) publish(ctx context.Context) error {
-	if r.jvm != nil && r.status.State != Stopping {
-		if job, err := r.jvm.Job(ctx); err == nil && job != nil {
+	if r.job != nil && r.status.State != Stopping {
+		if job, err := r.jvm.Job(ctx, r.job.ID); err == nil && job != nil {
+			r.job = job
 			r.watch(ctx, job)
 		}
 	}
@@ -388,7 +430,7 @@ func (r *Runner) watch(ctx context.Context, job *flink.Job) {
 		return
 	}
 	r.runsAt = time.Time{}
-	if job.State == "RUNNING" || job.State == before {
+	if job.State == "RUNNING" || job.State == before || job.Ended() {
 		return
 	}
 	if failure, err := r.jvm.Failure(ctx, job.ID); err == nil && failure != "" {

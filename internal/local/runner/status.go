@@ -15,7 +15,7 @@ type State string
 
 const (
 	Stopped  State = "stopped"  // as the application is
-	Starting State = "starting" // the JVM runs, not yet every task of the job
+	Starting State = "starting" // not yet every task of the job runs
 	Running  State = "running"  // every task, for two seconds
 	Stopping State = "stopping" // waiting for the savepoint
 	Waiting  State = "waiting"  // to start again after a failure
@@ -25,13 +25,13 @@ const (
 type Status struct {
 	State   State `json:"state"`
 	Version int64 `json:"version,omitempty"` // the application's version that runs or ran last
-	PID     int   `json:"pid,omitempty"`
+	PID     int   `json:"pid,omitempty"`     // of the JVM
 	// Address is that of Flink's REST interface and web page.
 	Address      string     `json:"address,omitempty"`
 	JobState     string     `json:"jobState,omitempty"`
 	RestoredFrom string     `json:"restoredFrom,omitempty"`
-	Starts       int        `json:"starts"`   // of a JVM, by this runner
-	Failures     int        `json:"failures"` // of them, those that died by themselves
+	Starts       int        `json:"starts"`   // of a job, by this runner
+	Failures     int        `json:"failures"` // of them, those that ended by themselves
 	LastError    string     `json:"lastError,omitempty"`
 	LastErrorAt  *time.Time `json:"lastErrorAt,omitempty"`
 }

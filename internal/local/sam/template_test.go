@@ -191,7 +191,7 @@ func TestPermissions(t *testing.T) {
 				}
 				for _, to := range strung(s["Resource"]) {
 					onEmulator := action == "kinesis:GetRecords" && (name == "AnalyticsRole" || name == "VerifierRole") // which stream an iterator is of, it does not know
-					takesNone := action == "logs:DescribeLogGroups" || strings.HasPrefix(action, "xray:Put") // AWS knows no smaller resource for these
+					takesNone := action == "logs:DescribeLogGroups" || strings.HasPrefix(action, "xray:Put")            // AWS knows no smaller resource for these
 					if strings.Trim(to, "*:/") == "" && !onEmulator && !takesNone {
 						t.Errorf("%s may do %s to %s", name, action, to)
 					}

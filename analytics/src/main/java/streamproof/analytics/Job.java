@@ -9,7 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,17 +16,11 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
+import java.util.function.Function;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.dag.Transformation;
-import org.apache.flink.configuration.CheckpointingOptions;
-import org.apache.flink.configuration.Configuration;
-import org.apache.flink.configuration.GlobalConfiguration;
-import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.connector.aws.config.AWSConfigConstants;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -47,109 +40,58 @@ import org.apache.flink.table.factories.FactoryUtil;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.types.Row;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * The application's entry point.
+ * The application's entry point, named in the JAR's manifest. A Flink cluster starts it and gives it checkpoints,
+ * parallelism and credentials; it sets no configuration of Flink itself, which the service would refuse.
  *
- * <p>On Managed Service for Apache Flink it is started without arguments, reads its {@link Config} from the
- * application's environment properties and has checkpoints, credentials and parallelism from the service.
- *
- * <p>With {@code --local DIR} the same job runs in a plain JVM, in a Flink mini-cluster of its own:
- *
- * <pre>
- * java --add-opens java.base/java.util=ALL-UNNAMED \
- *   -cp 'target/streamproof-analytics.jar:target/local/*:target/local' streamproof.analytics.Job --local DIR
- * </pre>
- *
- * DIR holds
+ * <p>Its arguments are
  *
  * <ul>
- *   <li>{@code application_properties.json}: the property groups, in the form that the service writes to
- *       /etc/flink/application_properties.json: {@code [{"PropertyGroupId": "streamproof", "PropertyMap": {…}}]}
- *   <li>{@code config.yaml}: Flink's configuration. It says where checkpoints go ({@code execution.checkpointing.dir};
- *       there is one every 10 seconds unless {@code execution.checkpointing.interval} says otherwise), from which
- *       savepoint or checkpoint the job goes on ({@code execution.state-recovery.path}) and where its REST endpoint
- *       listens ({@code rest.*}).
+ *   <li>none: on Managed Service for Apache Flink, which can give none. The {@link Config} is what the service writes to
+ *       /etc/flink/application_properties.json.
+ *   <li>{@code --properties FILE}: the property groups are in this file, in the same form: {@code [{"PropertyGroupId":
+ *       "streamproof", "PropertyMap": {…}}]}
+ *   <li>{@code --check SCHEMA SQL}: the script is the file SQL, over the schema in the file SCHEMA. What Flink refuses of it
+ *       is printed, each fault as a line of JSON: {@code {"line": 3, "column": 8, "message": "…"}}. A script without faults
+ *       goes to the cluster as a job that could not read its stream; {@link streamproof.cluster.Plan} takes it no further.
  * </ul>
- *
- * <p>Credentials come from the AWS SDKs' default chains: environment, system properties, profile, then container
- * credentials. The job runs until it is stopped with a savepoint over REST; then the JVM exits with status 0. If the
- * job fails for good, the JVM prints the cause to standard error and exits with status 1.
- *
- * <p>With {@code --check SCHEMA SQL} it plans the script in a file over the schema in another, as the job would, and runs
- * nothing. It prints each fault as a line of JSON, {@code {"line": 3, "column": 8, "message": "…"}}, and exits with status
- * 0; with 2 where it could not look.
  */
 public final class Job {
-    private static final Logger LOG = LoggerFactory.getLogger(Job.class);
     private static final String NAME = "streamproof";
-    private static final Duration LOCAL_CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
     private Job() {}
 
     public static void main(String[] args) throws Exception {
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         if (args.length == 0) {
-            run(StreamExecutionEnvironment.getExecutionEnvironment(), KinesisAnalyticsRuntime.getApplicationProperties());
-        } else if (args.length == 2 && args[0].equals("--local")) {
-            System.exit(runLocally(Path.of(args[1]))); // the connectors leave threads that would keep the JVM alive
+            run(env, KinesisAnalyticsRuntime.getApplicationProperties());
+        } else if (args.length == 2 && args[0].equals("--properties")) {
+            run(env, properties(Path.of(args[1])));
         } else if (args.length == 3 && args[0].equals("--check")) {
-            System.exit(check(Path.of(args[1]), Path.of(args[2])));
+            check(env, Path.of(args[1]), Path.of(args[2]));
         } else {
             throw new IllegalArgumentException("arguments are " + Arrays.toString(args)
-                    + ": give none, or --local DIR, or --check SCHEMA SQL");
+                    + ": give none, or --properties FILE, or --check SCHEMA SQL");
         }
     }
 
-    private static int runLocally(Path directory) {
-        try {
-            // The consumer keeps its position by a serializer that looks into java.util, at the first checkpoint.
-            if (!List.class.getModule().isOpen("java.util", Job.class.getModule())) {
-                throw new IllegalStateException(
-                        "checkpoints would fail: start java with --add-opens java.base/java.util=ALL-UNNAMED");
-            }
-            Configuration flink = GlobalConfiguration.loadConfiguration(directory.toString());
-            if (!flink.contains(CheckpointingOptions.CHECKPOINTING_INTERVAL)) {
-                flink.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, LOCAL_CHECKPOINT_INTERVAL);
-            }
-            run(
-                    StreamExecutionEnvironment.getExecutionEnvironment(flink),
-                    localProperties(directory.resolve("application_properties.json")));
-            return 0;
-        } catch (Throwable failure) {
-            LOG.error("The job failed", failure);
-            printCauses(failure);
-            return 1;
+    private static void check(StreamExecutionEnvironment env, Path schema, Path sql) throws Exception {
+        List<Script.Fault> faults = faults(env, Schema.parse(Files.readString(schema)), Files.readString(sql));
+        for (Script.Fault fault : faults) {
+            System.out.println(new ObjectMapper()
+                    .createObjectNode()
+                    .put("line", fault.line)
+                    .put("column", fault.column)
+                    .put("message", fault.message));
+        }
+        if (faults.isEmpty()) {
+            env.execute(NAME);
         }
     }
 
-    private static void printCauses(Throwable failure) {
-        System.err.println("streamproof analytics failed: "
-                + Stream.iterate(failure, Objects::nonNull, Throwable::getCause)
-                        .map(Throwable::toString)
-                        .collect(Collectors.joining("\n  caused by ")));
-    }
-
-    private static int check(Path schema, Path sql) {
-        try {
-            for (Script.Fault fault : faults(Schema.parse(Files.readString(schema)), Files.readString(sql))) {
-                System.out.println(new ObjectMapper()
-                        .createObjectNode()
-                        .put("line", fault.line)
-                        .put("column", fault.column)
-                        .put("message", fault.message));
-            }
-            return 0;
-        } catch (Throwable failure) {
-            printCauses(failure);
-            return 2;
-        }
-    }
-
-    /** What keeps the job from running this script over records of this schema. */
-    static List<Script.Fault> faults(Schema schema, String script) {
-        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+    /** What keeps the job from running this script over records of this schema; where nothing does, {@code env} has the job. */
+    static List<Script.Fault> faults(StreamExecutionEnvironment env, Schema schema, String script) {
         Properties properties = new Properties();
         properties.putAll(Map.of( // it calls none of them
                 "stream.arn", "arn:aws:kinesis:eu-west-1:000000000000:stream/none",
@@ -158,16 +100,15 @@ public final class Job {
                 "output.format", "CSV"));
         Config config = Config.of(Map.of(Config.GROUP, properties));
         try {
-            define(env, config, schema, script, source(env, config));
+            define(env, config, schema, script, draft -> source(draft, config));
+            return List.of();
         } catch (Script.FaultyException e) {
             return e.faults;
         }
-        env.getStreamGraph();
-        return List.of();
     }
 
     /** Reads the file by the service's own library, which takes a missing one for an empty one. */
-    private static Map<String, Properties> localProperties(Path file) throws IOException {
+    private static Map<String, Properties> properties(Path file) throws IOException {
         if (!Files.exists(file)) {
             throw new NoSuchFileException(file.toString());
         }
@@ -178,12 +119,11 @@ public final class Job {
         }
     }
 
-    /** Runs the job until it ends. */
     private static void run(StreamExecutionEnvironment env, Map<String, Properties> properties) throws Exception {
         Config config = Config.of(properties);
         Schema schema = Schema.parse(resource("schema.json"));
         String script = config.script.isPresent() ? config.script.get() : resource("pipeline.sql");
-        define(env, config, schema, script, source(env, config));
+        define(env, config, schema, script, draft -> source(draft, config));
         env.execute(NAME);
     }
 
@@ -204,15 +144,22 @@ public final class Job {
                 .name("source");
     }
 
-    /** Adds to {@code env} all that happens to the records: parser, views, the statements of the script, sinks. */
+    /** Adds to {@code env} all that happens to the records of the source: parser, views, the statements of the script, sinks. */
     static void define(
             StreamExecutionEnvironment env,
             Config config,
             Schema schema,
             String script,
+            Function<StreamExecutionEnvironment, DataStream<SourceRecord>> source) {
+        Draft.define(env, draft -> define(draft, config, schema, script, source.apply(draft)));
+    }
+
+    private static void define(
+            StreamExecutionEnvironment env,
+            Config config,
+            Schema schema,
+            String script,
             DataStream<SourceRecord> records) {
-        // Every record type has a serializer of Flink's own, which later versions of the type can read.
-        env.configure(new Configuration().set(PipelineOptions.GENERIC_TYPES, false));
         // Few queries ask for it, and it is longer than many a record.
         boolean metadata = script.contains(schema.sourceWithMetadata());
         SingleOutputStreamOperator<Row> rows = records.process(new Parser(schema, metadata), schema.rowType(metadata))

@@ -3,6 +3,7 @@ package streamproof.analytics;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.stream.Collectors;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -30,7 +31,7 @@ class CheckTest {
                 "#CREATE TABLE T (A BIGINT); INSERT INTO T SELECT COUNT(*) FROM S#        | #1:28: Table sink … doesn't support consuming update changes …#",
             })
     void faults(String script, String want) {
-        String got = Job.faults(SchemaTest.schema("INTEGER"), script).stream()
+        String got = Job.faults(StreamExecutionEnvironment.getExecutionEnvironment(), SchemaTest.schema("INTEGER"), script).stream()
                 .map(fault -> fault.line + ":" + fault.column + ": " + fault.message)
                 .collect(Collectors.joining(" "));
         StringBuilder pattern = new StringBuilder();

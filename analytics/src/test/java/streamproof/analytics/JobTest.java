@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.Comparator;
@@ -28,18 +29,22 @@ import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
+import org.apache.flink.api.java.typeutils.GenericTypeInfo;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.metrics.Counter;
+import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.testutils.InMemoryReporter;
 import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
-import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.graph.StreamNode;
+import org.apache.flink.test.junit5.InjectMiniCluster;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -70,9 +75,11 @@ class JobTest {
     private static final Path JUDGED = Path.of("../internal/query/testdata");
 
     private FirehoseStandIn firehose;
+    private MiniCluster cluster;
 
     @BeforeEach
-    void startFirehose() throws IOException {
+    void start(@InjectMiniCluster MiniCluster cluster) throws IOException {
+        this.cluster = cluster;
         firehose = new FirehoseStandIn();
     }
 
@@ -340,8 +347,7 @@ class JobTest {
 
     @Test
     void linesArePacked() throws Exception {
-        StreamExecutionEnvironment env = environment();
-        env.setParallelism(1);
+        StreamExecutionEnvironment env = environment(new Configuration().set(CoreOptions.DEFAULT_PARALLELISM, 1));
         define(
                 env,
                 "CSV",
@@ -359,22 +365,21 @@ class JobTest {
     @Test
     @Timeout(60)
     void packsLeaveBeforeEachCheckpoint() throws Exception {
-        StreamExecutionEnvironment env = environment();
-        env.enableCheckpointing(100);
-        DataStream<SourceRecord> records = env.fromSource(
-                new DataGeneratorSource<>(
-                        i -> record("1\nx\n"),
-                        Long.MAX_VALUE,
-                        RateLimiterStrategy.perSecond(10),
-                        TypeInformation.of(SourceRecord.class)),
-                WatermarkStrategy.noWatermarks(),
-                "records");
+        StreamExecutionEnvironment env = environment(
+                new Configuration().set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100)));
         Job.define(
                 env,
                 config("CSV", Map.of("pack.delay.ms", "900000")),
                 SchemaTest.schema("INTEGER"),
                 "CREATE TABLE T (A INT); INSERT INTO T SELECT * FROM S",
-                records);
+                draft -> draft.fromSource(
+                        new DataGeneratorSource<>(
+                                i -> record("1\nx\n"),
+                                Long.MAX_VALUE,
+                                RateLimiterStrategy.perSecond(10),
+                                TypeInformation.of(SourceRecord.class)),
+                        WatermarkStrategy.noWatermarks(),
+                        "records"));
         JobClient job = env.executeAsync();
         while (!firehose.deliveryStreams().equals(Set.of("analysed", "rejected"))) {
             Thread.sleep(50);
@@ -397,7 +402,7 @@ class JobTest {
                 SchemaTest.schema("VARCHAR"),
                 "CREATE TABLE T (A CHAR(1), B INT NOT NULL); INSERT INTO T SELECT C0, 1 FROM S WHERE C0 <> 'x'"
                         + " UNION ALL SELECT C0, TRY_CAST(C0 AS INT) FROM S WHERE C0 = 'x'",
-                env.fromData(
+                draft -> draft.fromData(
                         List.of(record((value + "\n").repeat(5))), TypeInformation.of(SourceRecord.class)));
         env.execute();
         assertEquals(5, firehose.records(deliveryStream).size());
@@ -479,7 +484,7 @@ class JobTest {
     void uidsOfOperators() throws Exception {
         StreamExecutionEnvironment env = environment();
         Config config = config("CSV");
-        Job.define(env, config, SCHEMA, SCRIPT, Job.source(env, config));
+        Job.define(env, config, SCHEMA, SCRIPT, draft -> Job.source(draft, config));
         Set<String> uids = new TreeSet<>();
         Set<String> without = new TreeSet<>();
         for (StreamNode node : env.getStreamGraph().getStreamNodes()) {
@@ -495,7 +500,31 @@ class JobTest {
                         "rejects-sink"),
                 uids);
         assertEquals(Set.of("*anonymous_datastream_source$*", "Calc"), without, "only what the planner makes of the script");
-        assertFalse(env.getConfiguration().get(PipelineOptions.GENERIC_TYPES));
+    }
+
+    /** Every other test here runs under the service's rules: this one shows that they are in force. */
+    @Test
+    void configurationSetInCodeIsRefused() {
+        StreamExecutionEnvironment env = environment();
+        define(env, "CSV", SchemaTest.schema("INTEGER"), "CREATE TABLE T (A INT); INSERT INTO T SELECT * FROM S", record("1\n"));
+        env.configure(new Configuration().set(PipelineOptions.GENERIC_TYPES, false));
+        Exception e = assertThrows(Exception.class, env::execute);
+        assertTrue(e.getMessage().contains("Not allowed configuration change(s) were detected"), e.getMessage());
+        assertTrue(e.getMessage().contains("pipeline.generic-types"), e.getMessage());
+    }
+
+    /** A snapshot with such a record could not be read by a later version of its class. */
+    @Test
+    void recordsWithoutASerializerAreRefused() {
+        Exception e = assertThrows(
+                Exception.class,
+                () -> Job.define(
+                        environment(),
+                        config("CSV"),
+                        SchemaTest.schema("INTEGER"),
+                        "CREATE TABLE T (A INT); INSERT INTO T SELECT * FROM S",
+                        draft -> draft.fromData(List.of(record("1")), new GenericTypeInfo<>(SourceRecord.class))));
+        assertTrue(e.getMessage().contains("Generic types have been disabled"), e.getMessage());
     }
 
     /** Two queries of the same form, set by hand one after the other, do not take each other's state for their own. */
@@ -526,7 +555,7 @@ class JobTest {
                 "rejects.delivery.stream", "rejected",
                 "output.format", "CSV"));
         Config config = Config.of(Map.of(Config.GROUP, properties, Config.SQL_GROUP, group));
-        Job.define(env, config, SchemaTest.schema("INTEGER"), config.script.orElseThrow(), Job.source(env, config));
+        Job.define(env, config, SchemaTest.schema("INTEGER"), config.script.orElseThrow(), draft -> Job.source(draft, config));
         return env.getStreamGraph().getStreamNodes().stream()
                 .map(StreamNode::getTransformationUID)
                 .collect(Collectors.toCollection(HashSet::new));
@@ -545,11 +574,15 @@ class JobTest {
                 config(format),
                 schema,
                 script,
-                env.fromData(List.of(records), TypeInformation.of(SourceRecord.class)));
+                draft -> draft.fromData(List.of(records), TypeInformation.of(SourceRecord.class)));
     }
 
-    private static StreamExecutionEnvironment environment() {
-        return StreamExecutionEnvironment.getExecutionEnvironment();
+    private StreamExecutionEnvironment environment() {
+        return environment(new Configuration());
+    }
+
+    private StreamExecutionEnvironment environment(Configuration cluster) {
+        return ServiceEnvironment.of(this.cluster, cluster);
     }
 
     private Config config(String format) {

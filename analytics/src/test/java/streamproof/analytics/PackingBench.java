@@ -7,7 +7,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /**
@@ -93,15 +92,14 @@ final class PackingBench {
             StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
             env.setParallelism(parallelism());
             env.enableCheckpointing(10_000);
-            DataStream<SourceRecord> source = env.fromSequence(1, records)
-                    .map(PackingBench::record)
-                    .returns(TypeInformation.of(SourceRecord.class));
             Job.define(
                     env,
                     Config.of(Map.of(Config.GROUP, properties)),
                     Schema.parse(Job.resource("schema.json")),
                     Job.resource("pipeline.sql"),
-                    source);
+                    draft -> draft.fromSequence(1, records)
+                            .map(PackingBench::record)
+                            .returns(TypeInformation.of(SourceRecord.class)));
             long start = System.nanoTime();
             env.execute();
             return new Result(firehose, (firehose.lastNanos - start) / 1e9);

@@ -48,6 +48,7 @@ class TranslationTest {
         assertEquals(
                 List.of(),
                 Job.faults(
+                        StreamExecutionEnvironment.getExecutionEnvironment(),
                         Schema.parse(Files.readString(Files.exists(schema) ? schema : PROJECT_SCHEMA)),
                         Files.readString(file)));
     }

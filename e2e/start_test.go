@@ -1,0 +1,134 @@
+package e2e_test
+
+import (
+	"archive/zip"
+	"context"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"streamproof/internal/local/flink"
+	"streamproof/internal/local/process"
+)
+
+// TestTheJARStarts submits the job's JAR to a cluster as the service does, and one without a manifest: the job of that can
+// be started by nobody who does not name its class.
+func TestTheJARStarts(t *testing.T) {
+	t.Parallel()
+	jar, libraries := "../analytics/target/streamproof-analytics.jar", "../analytics/target/local"
+	cluster := startCluster(t, libraries)
+	dir := t.TempDir()
+	properties := filepath.Join(dir, "properties.json")
+	err := flink.WriteProperties(properties, []flink.PropertyGroup{{ID: "streamproof", Properties: map[string]string{
+		"stream.arn":              "arn:aws:kinesis:eu-west-1:000000000000:stream/none",
+		"delivery.stream":         "none",
+		"rejects.delivery.stream": "none",
+		"output.format":           "CSV",
+		"kinesis.endpoint":        "http://127.0.0.1:1",
+		"firehose.endpoint":       "http://127.0.0.1:1",
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	submit := func(jar string) (string, error) {
+		return cluster.Submit(t.Context(), flink.Submission{JAR: jar, Args: []string{"--properties", properties}})
+	}
+	id, err := submit(jar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job, err := cluster.Job(t.Context(), id); err != nil || job == nil || job.Ended() {
+		t.Errorf("got job %+v, %v, want one that goes on", job, err)
+	}
+	if _, err := submit(withoutManifest(t, jar, filepath.Join(dir, "without.jar"))); err == nil || !strings.Contains(err.Error(), "manifest") {
+		t.Errorf("got %v of a JAR without a manifest, want that it has none", err)
+	}
+}
+
+func startCluster(t *testing.T, libraries string) *flink.Client {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	java, err := exec.LookPath("java")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	conf := flink.Conf{
+		CheckpointInterval: 5 * time.Second, CheckpointMinPause: time.Second,
+		Parallelism: 1, RESTPort: port, CheckpointDir: dir, SavepointDir: dir, UploadDir: filepath.Join(dir, "upload"),
+	}
+	cmd, err := conf.Command(java, libraries, dir, "-Xmx512m", "-Djava.io.tmpdir="+dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := process.Start(cmd, filepath.Join(dir, "pid"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.End(context.WithoutCancel(t.Context()), 0); err != nil {
+			t.Error(err)
+		}
+	})
+	client := &flink.Client{Address: "http://127.0.0.1:" + strconv.Itoa(port), UploadDir: conf.UploadDir}
+	if err := client.Ready(t.Context(), p.Done()); err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// withoutManifest copies a JAR, less its manifest.
+func withoutManifest(t *testing.T, jar, copied string) string {
+	t.Helper()
+	in, err := zip.OpenReader(jar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	file, err := os.Create(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := zip.NewWriter(file)
+	for _, entry := range in.File {
+		if entry.Name == "META-INF/MANIFEST.MF" || entry.FileInfo().IsDir() {
+			continue
+		}
+		if err := copyEntry(out, entry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
+func copyEntry(out *zip.Writer, entry *zip.File) error {
+	r, err := entry.OpenRaw()
+	if err != nil {
+		return err
+	}
+	w, err := out.CreateRaw(&entry.FileHeader)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, r)
+	return err
+}
