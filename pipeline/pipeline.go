@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"streamproof/internal/encoding"
 )
 
 // A Pipeline is one schema with one query over it.
@@ -184,7 +186,7 @@ func Parse(schemaJSON, sql []byte) (*Pipeline, error) { return ParseWithSamples(
 // ParseWithSamples is Parse with the file of samples, nil where there is none. Its rows are read by those who make records of them.
 func ParseWithSamples(schemaJSON, sql, samples []byte) (*Pipeline, error) {
 	if !utf8.Valid(sql) {
-		return nil, notUTF8("pipeline.sql")
+		return nil, notUTF8("pipeline.sql", sql)
 	}
 	schema, err := ParseSchema(schemaJSON)
 	if err != nil {
@@ -205,13 +207,18 @@ func (s Schema) checkSamples(samples []byte) error {
 	case len(samples) > MaxSamples:
 		return fmt.Errorf("%s has %d bytes, which is more than the %d that samples may have: leave out rows", s.Samples, len(samples), MaxSamples)
 	case !utf8.Valid(samples):
-		return notUTF8(s.Samples)
+		return notUTF8(s.Samples, samples)
 	}
 	return nil
 }
 
 // notUTF8 is the error of a file that the ledger's JSON could not hold as it is.
-func notUTF8(name string) error { return fmt.Errorf("%s is not UTF-8: save it as that", name) }
+func notUTF8(name string, text []byte) error {
+	if in := encoding.Name(text); in != "" {
+		return fmt.Errorf("%s is not UTF-8: save it as that (it is %s)", name, strings.TrimSuffix(in, ", not UTF-8"))
+	}
+	return fmt.Errorf("%s is not UTF-8: save it as that", name)
+}
 
 // Hash identifies the pipeline: the hexadecimal SHA-256 of its two or three files, each preceded by its length.
 func (p *Pipeline) Hash() string {

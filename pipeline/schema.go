@@ -182,7 +182,10 @@ func isMark(text string) bool {
 func ParseSchema(schemaJSON []byte) (Schema, error) {
 	var s Schema
 	if !utf8.Valid(schemaJSON) {
-		return s, notUTF8("schema.json")
+		return s, notUTF8("schema.json", schemaJSON)
+	}
+	if bytes.HasPrefix(schemaJSON, []byte("\ufeff")) {
+		return s, errors.New("read schema.json: it begins with a byte order mark: save it as UTF-8 without one")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(schemaJSON))
 	decoder.DisallowUnknownFields()

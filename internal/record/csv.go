@@ -98,13 +98,13 @@ func (r *Reader) line(line []byte) (out Row, skip bool) {
 	case len(line) == 0:
 		return fault(line, BlankLine, ""), false
 	case !utf8.Valid(line):
-		return fault(line, InvalidUTF8, ""), false
+		return unreadable(line, InvalidUTF8, ""), false
 	}
 	if reason := r.split(line); reason != "" {
-		return fault(line, reason, ""), false
+		return unreadable(line, reason, ""), false
 	}
 	if len(r.raw) != len(r.columns) {
-		return fault(line, WrongColumns, ""), false
+		return unreadable(line, WrongColumns, ""), false
 	}
 	if r.format.Header && slices.EqualFunc(r.raw, r.header, func(f csvField, place string) bool { return string(f.text) == place }) {
 		return out, true
@@ -117,7 +117,7 @@ func (r *Reader) line(line []byte) (out Row, skip bool) {
 		}
 		value, scratch, reason := c.read(r.scratch, f.text)
 		if reason != "" {
-			return fault(line, reason, c.name), false
+			return unreadable(line, reason, c.name), false
 		}
 		r.fields[i], r.scratch = row.Field{Text: value}, scratch
 	}

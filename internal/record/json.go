@@ -126,7 +126,7 @@ func (r *Reader) json(record []byte, yield func(Row) bool) {
 		if !utf8.Valid(record[broken:end]) {
 			reason = InvalidUTF8
 		}
-		out := fault(record[broken:end], reason, "")
+		out := unreadable(record[broken:end], reason, "")
 		out.Offset = broken
 		if !yield(out) {
 			return

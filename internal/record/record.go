@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"iter"
 
+	"streamproof/internal/encoding"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
 )
 
-// The reasons that a row has as a whole, beside those of a column. They are the Flink job's own words.
+// The reasons that a row has as a whole, beside those of a column and the names of package encoding. They are the Flink job's own words.
 const (
 	EmptyRecord    = "empty record"
 	BlankLine      = "blank line"
@@ -92,6 +93,10 @@ func NewReader(schema pipeline.Schema) (*Reader, error) {
 // Rows gives the rows of a record, in order, and what of it is none. A row is valid until the next one.
 func (r *Reader) Rows(record []byte) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
+		if name := encoding.Whole(record); name != "" {
+			yield(fault(record, name, ""))
+			return
+		}
 		if r.format.Type == pipeline.JSON {
 			r.json(record, yield)
 		} else {
@@ -109,6 +114,20 @@ func (r *Reader) IsRow(text []byte) bool {
 		}
 	}
 	return rows == 1
+}
+
+// Line reads one line of CSV, without its newline, as Rows would in a format without a header.
+func (r *Reader) Line(line []byte) Row {
+	out, _ := r.line(line)
+	return out
+}
+
+// unreadable is the fault of bytes that are no row, by the encoding that they are in, if they are in another one.
+func unreadable(raw []byte, reason, column string) Row {
+	if name := encoding.Name(raw); name != "" {
+		reason, column = name, ""
+	}
+	return fault(raw, reason, column)
 }
 
 func fault(raw []byte, reason, column string) Row {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"streamproof/internal/encoding"
 	"streamproof/internal/metrics"
 	"streamproof/internal/query"
 	"streamproof/internal/record"
@@ -30,7 +31,7 @@ const MaxAnswer = 6 << 20
 // A Handler answers the events of a Firehose transformation. It may be used from many goroutines at once.
 type Handler struct {
 	output, trips shape
-	// foreign says that trips are not written as a line of package row is: package record reads them.
+	// foreign says that a record of trips need not be lines of CSV: it is read whole, where it is no rows of the output.
 	foreign bool
 	// apart says that no line of CSV is both a row of the output and a trip, so that either may be tried first. They have
 	// different numbers of columns, and more than one: a single column of text would take a trip whole.
@@ -51,7 +52,7 @@ type shape struct {
 type scratch struct {
 	data, key, rows []byte
 	fields          []row.Field
-	reader          *record.Reader // of foreign trips
+	reader          *record.Reader // of trips
 	trips           bool           // the last line of CSV was a trip
 	answer          int            // size of the last answer: the next one is about as large
 	transformed     int            // rows of this event's answer
@@ -77,16 +78,13 @@ func New(config Config, p *pipeline.Pipeline, log *slog.Logger, metrics io.Write
 	}
 	h.foreign = !isPlain(p.Schema)
 	h.scratch.New = func() any {
-		s := &scratch{fields: make([]row.Field, max(len(h.output.schema), len(h.trips.schema)))}
-		if h.foreign {
-			s.reader, _ = record.NewReader(p.Schema) // as above
-		}
-		return s
+		reader, _ := record.NewReader(p.Schema) // as above
+		return &scratch{fields: make([]row.Field, len(h.output.schema)), reader: reader}
 	}
 	return h, nil
 }
 
-// isPlain says whether package row reads the records themselves.
+// isPlain reports whether a record has lines that read as the output's do, so that there may be some of either kind.
 func isPlain(s pipeline.Schema) bool {
 	return s.Format.IsDefault() && !slices.ContainsFunc(s.Columns, func(c pipeline.Column) bool {
 		return c.Pattern != "" || c.Type.Kind == pipeline.Decimal
@@ -231,6 +229,9 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r incoming, s *
 	if len(s.data) == 0 {
 		return append(append(answer, dropped...), after...), nil
 	}
+	if name := encoding.Whole(s.data); name != "" {
+		return answer[:start], &fault{reason: name}
+	}
 	if bytes.HasPrefix(s.data, kplMagic) {
 		return answer[:start], &fault{reason: "aggregated by the Kinesis Producer Library, and not taken apart by Firehose"}
 	}
@@ -342,33 +343,43 @@ func (s *scratch) decode(quoted []byte) (err error) {
 // row appends what becomes of a line to s.rows.
 func (h *Handler) row(s *scratch, line []byte) error {
 	if len(line) == 0 || line[0] == '{' || h.foreign {
-		return h.output.reshape(s, line)
+		return h.outputRow(s, line)
 	}
-	if s.trips && h.trips.reshape(s, line) == nil {
+	if s.trips && h.trip(s, line) == nil {
 		return nil
 	}
-	err := h.output.reshape(s, line)
+	err := h.outputRow(s, line)
 	if s.trips = false; err == nil {
 		return nil
 	}
 	// The columns are counted for such lines only, because that costs as much as to read a row.
-	switch columns := row.Columns(line); columns {
-	case len(h.trips.schema):
-		err = h.trips.reshape(s, line)
+	switch columns := row.Columns(line); {
+	case columns == len(h.trips.schema):
+		err = h.trip(s, line)
 		s.trips = err == nil && h.apart
 		return err
-	case len(h.output.schema):
+	case columns == len(h.output.schema), encoding.Name(line) != "":
 		return err
 	default:
 		return fmt.Errorf("the line has another number of columns (%d) than a row of the output (%d) or a trip (%d)", columns, len(h.output.schema), len(h.trips.schema))
 	}
 }
 
-func (k *shape) reshape(s *scratch, line []byte) (err error) {
-	fields := s.fields[:len(k.schema)]
-	if s.key, err = k.schema.AppendFields(s.key[:0], fields, line); err == nil {
-		s.rows, err = k.write(s.rows, fields)
+// outputRow appends a line that is a row of the output.
+func (h *Handler) outputRow(s *scratch, line []byte) (err error) {
+	if s.key, err = h.output.schema.AppendFields(s.key[:0], s.fields, line); err == nil {
+		s.rows, err = h.output.write(s.rows, s.fields)
 	}
+	return err
+}
+
+// trip appends a line that is a trip, which is read as the Flink job reads it.
+func (h *Handler) trip(s *scratch, line []byte) (err error) {
+	one := s.reader.Line(line)
+	if one.Err != nil {
+		return one.Err
+	}
+	s.rows, err = h.trips.write(s.rows, one.Fields)
 	return err
 }
 

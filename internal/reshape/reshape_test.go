@@ -141,7 +141,7 @@ func TestSampleEvents(t *testing.T) {
 
 const trip = "1,2026-11-23 20:00:00,2026-11-23 20:31:00,5,3,-73.0,40.0,2,N,-73.0,40.0,3,55,1,0.05,97,4,0.3,157.35"
 
-// A record with a bad row comes back as it came, and the log says which row and why, with nothing of the data.
+// A record with a bad row comes back as it came, and the log says which row and why, with no value of the data.
 func TestBadRows(t *testing.T) {
 	tests := map[string]struct {
 		data   string
@@ -156,17 +156,30 @@ func TestBadRows(t *testing.T) {
 		"a blank line between":    {"1,1,1,1\n\n1,1,1,1", 2, "empty line"},
 		"an infinity":             {"1,1,Infinity,1\n", 1, "column trip_distance: is not of type REAL"},
 		"rows without a newline":  {"1,1,1,11,1,1,1\n", 1, "the line has another number of columns (7) than a row of the output (4) or a trip (19)"},
-		"Windows lines":           {"1,1,1,1\r\n", 1, "column total_amount: is not of type REAL"},
-		"a name of no column":     {`{"secret":1}` + "\n", 1, "is not one of the columns of the output"},
+		"Windows lines":           {"1,1,1,1\r\n", 1, "carriage return"},
+		"a name of no column":     {`{"x":"secret"}` + "\n", 1, `"x" is not one of the columns of the output`},
+		"a name in another case":  {`{"col3":1}` + "\n", 1, `"col3" is not one of the columns of the output, but COL3 is`},
+		"a name that acts":        {`{"\u001b[2J\u202e":1}` + "\n", 1, `"\x1b[2J\u202e" is not one of the columns of the output`},
+		"a name given twice":      {`{"COL0":1,"COL0":1}` + "\n", 1, `"COL0" is given twice`},
 		"a column by both names":  {`{"COL0":1,"VendorID":1}` + "\n", 1, "column VendorID: it is given twice"},
 		"a string for a number":   {`{"COL0":"secret"}` + "\n", 1, "column VendorID: the JSON value is not of type INTEGER"},
 		"a column missing":        {`{"COL0":1,"COL3":1,"COL4":1}` + "\n", 1, "column total_amount: it is missing"},
 		"broken JSON":             {`{"COL0":secret}` + "\n", 1, "not JSON from byte 9 on"},
 		"JSON over two lines":     {"{\"COL0\":1,\n\"COL3\":1}\n", 1, "the JSON ends too early"},
-		"a trip's time":           {strings.Replace(trip, "20:31", "20:61", 1) + "\n", 1, "column tpep_dropoff_datetime: is not of type TIMESTAMP"},
-		"a trip's flag":           {trip + "\n" + strings.Replace(trip, "N", "secret", 1) + "\n", 2, "column store_and_fwd_flag: is not of type CHAR(1)"},
+		"a trip's time":           {strings.Replace(trip, "20:31", "20:61", 1) + "\n", 1, "column tpep_dropoff_datetime: not a timestamp"},
+		"a trip's fraction":       {strings.Replace(trip, "20:31:00", "20:31:00.5", 1) + "\n", 1, "column tpep_dropoff_datetime: not a timestamp"}, // as in the job
+		"a trip's empty value":    {strings.Replace(trip, ",5,3,", ",,3,", 1) + "\n", 1, "column passenger_count: not an integer"},
+		"a trip's semicolons":     {strings.ReplaceAll(trip, ",", ";") + "\n", 1, "wrong number of columns"},
+		"a trip's line end":       {trip + "\r\n", 1, "carriage return"},
+		"a trip's flag":           {trip + "\n" + strings.Replace(trip, "N", "secret", 1) + "\n", 2, "column store_and_fwd_flag: wrong length"},
 		"a trip with too much":    {strings.Replace(trip, ",N,", ",,,", 1) + "\n", 1, "the line has another number of columns (20) than a row of the output (4) or a trip (19)"},
-		"no UTF-8":                {strings.Replace(trip, "N", "\xff", 1) + "\n", 1, "column store_and_fwd_flag: is not of type CHAR(1)"},
+		"no UTF-8":                {strings.Replace(trip, "N", "\xff", 1) + "\n", 1, "invalid UTF-8"},
+		"Latin-1":                 {strings.Replace(trip, "N", "\xe9", 1) + "\n", 1, "invalid UTF-8, perhaps Latin-1"},
+		"gzip":                    {"\x1f\x8b\x08\x00\n", 0, "compressed with gzip"},
+		"UTF-16":                  {"\xff\xfe1\x00\n\x00", 0, "UTF-16, not UTF-8"},
+		"UTF-16 without a mark":   {"1\x00,\x002\x00\n\x00", 1, "UTF-16, not UTF-8"},
+		"a byte order mark":       {"\ufeff1,1,1,1\n", 1, "byte order mark"},
+		"one before JSON":         {"\ufeff{\"COL0\":1}\n", 1, "byte order mark"},
 		"two kinds of delimiters": {"1;1|1|1\n", 1, "the line has another number of columns (1) than a row of the output (4) or a trip (19)"},
 		"a KPL aggregate":         {"\xf3\x89\x9a\xc2\n\x01a\x1a", 0, "aggregated by the Kinesis Producer Library, and not taken apart by Firehose"},
 	}
@@ -193,6 +206,26 @@ func TestBadRows(t *testing.T) {
 				t.Errorf("logged %swant   %s", logged, want)
 			}
 		})
+	}
+}
+
+// A number is one to the transform where it is one to the job, in a row of the output and in a trip, and JSON's when it goes out.
+func TestNumbersAreThoseOfTheJob(t *testing.T) {
+	h, _ := newHandler(t, JSON, ",")
+	const zeros = "0000000000000000000000000"
+	signed := strings.Replace(strings.Replace(trip, ",5,3,", ",+5,+3.5,", 1), "1,", "+"+zeros+"1,", 1)
+	answer, err := h.Invoke(t.Context(), eventOf(t, "+1,"+zeros+"7,+3.5,-.5\n\"+2\",-0,3,1E2\n", signed+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := answered(t, answer)
+	want := `{"VendorID":1,"passenger_count":7,"trip_distance":3.5,"total_amount":-0.5}` + "\n" +
+		`{"VendorID":2,"passenger_count":-0,"trip_distance":3,"total_amount":1E2}` + "\n"
+	if string(got[0].Data) != want {
+		t.Errorf("got %s %s, want %s", got[0].Result, got[0].Data, want)
+	}
+	if want := `{"VendorID":1,`; got[1].Result != "Ok" || !bytes.HasPrefix(got[1].Data, []byte(want)) || !bytes.Contains(got[1].Data, []byte(`"passenger_count":5,"trip_distance":3.5,`)) {
+		t.Errorf("got %s %s, want %s", got[1].Result, got[1].Data, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -28,9 +29,10 @@ func (s Schema) appendJSON(dst []byte, fields []Field, line []byte) ([]byte, *Er
 		if err != nil {
 			return nil, syntaxError(err)
 		}
-		at := s.index(unquoteJSON(line, decoder, name))
+		member := unquoteJSON(line, decoder, name)
+		at := s.index(member)
 		if at < 0 {
-			return nil, &Error{Text: excerpt(unquoteJSON(line, decoder, name)), Reason: "is not one of the columns of the output"}
+			return nil, s.noColumn(member)
 		}
 		if fields[at].Text != nil {
 			return nil, &Error{Column: s[at].Name, Reason: "it is given twice"}
@@ -76,6 +78,20 @@ func (s Schema) index(name []byte) int {
 	return -1
 }
 
+// noColumn is the error of a member that is no column, though it may be one in another case.
+func (s Schema) noColumn(member []byte) *Error {
+	e := &Error{Member: excerpt(member), Reason: "is not one of the columns of the output"}
+	for i := range s {
+		for _, name := range []string{s[i].Alias, s[i].Name} {
+			if strings.EqualFold(name, string(member)) {
+				e.Reason += ", but " + name + " is"
+				return e
+			}
+		}
+	}
+	return e
+}
+
 // unquoteJSON gives the text of the value that the decoder has just read from the line, never nil: a part of the line
 // itself, where it has no escapes, because the value stands only until the next is read.
 func unquoteJSON(line []byte, decoder *jsontext.Decoder, value jsontext.Value) []byte {
@@ -116,8 +132,8 @@ func (c *Column) takes(kind jsontext.Kind) bool {
 func syntaxError(err error) *Error {
 	var syntax *jsontext.SyntacticError
 	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return &Error{Reason: "a column is given twice"}
+	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax):
+		return &Error{Member: excerpt([]byte(syntax.JSONPointer.LastToken())), Reason: "is given twice"}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{Reason: "the JSON ends too early"}
 	case errors.As(err, &syntax):

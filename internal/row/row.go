@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"streamproof/internal/encoding"
 	"streamproof/pipeline"
 )
 
@@ -60,9 +61,21 @@ func (s Schema) AppendFields(dst []byte, fields []Field, line []byte) ([]byte, e
 		key, err = s.appendCSV(dst, fields, line)
 	}
 	if err != nil {
+		if name := encodingOf(line); name != "" {
+			err = &Error{Reason: name}
+		}
 		return dst, err
 	}
 	return key, nil
+}
+
+// encodingOf names what a line is written in that is no row, where that may be why; a carriage return, where CRLF ends lines.
+func encodingOf(line []byte) string {
+	name := encoding.Name(line)
+	if name == "" && len(line) > 0 && line[0] != '{' && line[len(line)-1] == '\r' {
+		name = "carriage return"
+	}
+	return name
 }
 
 // AppendValues appends the key of a row that came out of a SQL engine as int64, float64, string, bool, time.Time or nil.

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"streamproof/internal/record"
 	"streamproof/internal/row"
 	"streamproof/pipeline"
 )
@@ -92,7 +93,8 @@ func TestRefused(t *testing.T) {
 		`x,,,,,,`:                    `column i: "x" is not of type INTEGER`,
 		`2147483648,,,,,,`:           "is not of type INTEGER",
 		`-2147483649,,,,,,`:          "is not of type INTEGER",
-		`+1,,,,,,`:                   "is not of type INTEGER",
+		`+-1,,,,,,`:                  "is not of type INTEGER",
+		`+,,,,,,`:                    "is not of type INTEGER",
 		`1_0,,,,,,`:                  "is not of type INTEGER",
 		`"",,,,,,`:                   "is not of type INTEGER",
 		` 1,,,,,,`:                   "is not of type INTEGER",
@@ -103,15 +105,26 @@ func TestRefused(t *testing.T) {
 		`,,abcde,,,,`:                "is not of type VARCHAR(4)",
 		`,,a"b,,,,`:                  "is not of type VARCHAR(4)",
 		",,\xff,,,,":                 "is not of type VARCHAR(4)",
+		",,a\rb,,,,":                 "is not of type VARCHAR(4)",
+		"1,,,,,,true\r":              "carriage return",
+		"1,,a,,,,\r":                 "carriage return",
+		"\ufeff1,,,,,,":              "byte order mark",
+		"\x1f\x8b\x08\x00":           "compressed with gzip",
+		"\xff\xfe1\x00,\x00":         "UTF-16, not UTF-8",
+		"1\x00,\x00,\x00":            "UTF-16, not UTF-8",
+		"1,,caf\xe9,,,,":             "invalid UTF-8, perhaps Latin-1",
+		"{\"s\":\"caf\xe9\"}":        "invalid UTF-8, perhaps Latin-1",
 		`,,"a,,,,`:                   "a quote is not closed",
 		`,,"a"b,,,,`:                 "text after a closing quote",
 		`,,,2026-02-30 20:00:00,,,`:  "is not of type TIMESTAMP",
 		`,,,,9223372036854775808,,`:  "is not of type BIGINT",
 		`,,,,-9223372036854775809,,`: "is not of type BIGINT",
 		`,,,,,1e999,`:                "is not of type DOUBLE",
-		`,,,,,,TRUE`:                 "is not of type BOOLEAN",
+		`,,,,,,yes`:                  "is not of type BOOLEAN",
 		`{"i":1}`:                    "column f: it is missing",
-		`{"i":1,"i":1}`:              "given twice",
+		`{"i":1,"i":1}`:              `"i" is given twice`,
+		`{"I":1}`:                    `"I" is not one of the columns of the output, but i is`,
+		`{"Alias":1}`:                `"Alias" is not one of the columns of the output, but alias is`,
 		`{"i":1,"alias":1}`:          "column i: it is given twice",
 		`{"x":1}`:                    `"x" is not one of the columns`,
 		`{"i":"1"}`:                  "not of type INTEGER",
@@ -129,6 +142,41 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: dst came back as %q", line, got)
 		}
 	}
+}
+
+// A value is one to the job, which reads it in a record, and in a row of the output: there is one rule for both. Not compared are
+// texts, of which the output has none that are too short, and times, of which it has some with a fraction.
+func TestValuesAreThoseOfRecords(t *testing.T) {
+	t.Parallel()
+	kinds := []pipeline.Kind{pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double, pipeline.Boolean, pipeline.Date}
+	digits := `[0-9]{0,3}(2147483647|2147483648|9223372036854775807|9223372036854775808)?`
+	number := rapid.StringMatching(`[-+]?` + digits + `(\.[0-9]{0,4})?([eE][-+]?[0-9]{0,3})?`)
+	text := rapid.OneOf(number, rapid.StringMatching(`[-+]?0{0,25}[0-9]{1,20}`), rapid.StringMatching(`[-+. 0-9eEx_]{1,8}`), rapid.StringMatching(`[tT][rR][uU][eE]|[fF]alse|FALSE|yes|T|1`),
+		rapid.StringMatching(`[0-9]{4}-[01][0-9]-[0-3][0-9]`), rapid.StringN(1, 5, -1))
+	rapid.Check(t, func(t *rapid.T) {
+		typ := pipeline.Type{Kind: rapid.SampledFrom(kinds).Draw(t, "kind")}
+		value := text.Draw(t, "value")
+		if strings.ContainsAny(value, "\",;|\t\n\r{") || value == "" {
+			t.Skip("not a value without quotes")
+		}
+		want := record.Reads(&pipeline.Column{Name: "c", Type: typ}, pipeline.Format{}, value)
+		schema := row.Schema{{Name: "c", Alias: "c", Type: typ}}
+		fields := make([]row.Field, 1)
+		key, err := schema.AppendFields(nil, fields, []byte(value))
+		if (err == nil) != want {
+			t.Fatalf("%s %q: a value of a record: %v; of a row: %v", typ, value, want, err)
+		}
+		if err != nil {
+			return
+		}
+		line, err := schema.JSON()(nil, fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := schema.Append(nil, bytes.TrimSuffix(line, []byte("\n"))); err != nil || !bytes.Equal(again, key) {
+			t.Fatalf("%s %q became %s: %v", typ, value, line, err)
+		}
+	})
 }
 
 // What the judge's engine gives and what the same row reads as must be one key, and formatting must not lose a value.
@@ -242,10 +290,10 @@ func TestCausesHaveNoData(t *testing.T) {
 		`data,,,,,,`:               "column i: is not of type INTEGER",
 		`,,data!,,,,`:              "column s: is not of type VARCHAR(4)",
 		`data`:                     "the line has not the 7 columns of the output",
-		`{"data":1}`:               "is not one of the columns of the output",
+		`{"x":"data"}`:             `"x" is not one of the columns of the output`,
 		`{"i":"data"}`:             "column i: the JSON value is not of type INTEGER",
 		`{"s":"data!"}`:            "column i: it is missing",
-		`{"i":1,"i":1,"s":"data"}`: "a column is given twice",
+		`{"i":1,"i":1,"s":"data"}`: `"i" is given twice`,
 		`{data`:                    "not JSON from byte 2 on",
 		`{"s":"data`:               "the JSON ends too early",
 		`{"s":"data"} data`:        "text after the closing brace",

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -59,14 +60,14 @@ func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, *Error) {
 		}
 		return append(binary.BigEndian.AppendUint16(dst, uint16(year)), byte(month), byte(day)), nil
 	case pipeline.Boolean:
-		switch s {
-		case "true":
+		switch { // the job writes lower case, and reads any
+		case strings.EqualFold(s, "true"):
 			return append(dst, 1), nil
-		case "false":
+		case strings.EqualFold(s, "false"):
 			return append(dst, 0), nil
 		}
 	default:
-		if !quoted && bytes.IndexByte(text, '"') >= 0 {
+		if !quoted && (bytes.IndexByte(text, '"') >= 0 || bytes.IndexByte(text, '\r') >= 0) {
 			break
 		}
 		if !utf8.Valid(text) || c.Type.Length > 0 && utf8.RuneCount(text) > c.Type.Length {
@@ -93,13 +94,17 @@ func excerpt(text []byte) string {
 	return string(text[:min(len(text), most)])
 }
 
-// parseInteger reads digits with an optional minus. It takes no plus, no space and no underscore.
+// parseInteger reads digits with an optional sign, as the job does: no space and no underscore, and zeros before them do not count.
 func parseInteger(text []byte) (int64, bool) {
 	digits, negative := text, false
-	if len(text) > 0 && text[0] == '-' {
-		digits, negative = text[1:], true
+	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
+		digits, negative = text[1:], text[0] == '-'
 	}
-	if len(digits) == 0 || len(digits) > 19 {
+	const longest = 19 // of 64 bits
+	for len(digits) > longest && digits[0] == '0' {
+		digits = digits[1:]
+	}
+	if len(digits) == 0 || len(digits) > longest {
 		return 0, false
 	}
 	var n uint64

@@ -91,7 +91,9 @@ func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
 			f, _ := parseFloat(string(field.Text), bits)
 			return strconv.AppendFloat(dst, f, 'g', -1, bits)
 		}
-	case pipeline.Boolean, pipeline.Decimal: // a DECIMAL is only of a record of the source, which has it so
+	case pipeline.Boolean:
+		return strconv.AppendBool(dst, field.Text[0]|0x20 == 't')
+	case pipeline.Decimal: // a DECIMAL is only of a record of the source, which has it so
 	case pipeline.Timestamp, pipeline.Date:
 		return append(append(append(dst, '"'), field.Text...), '"')
 	default:

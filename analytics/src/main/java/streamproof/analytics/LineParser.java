@@ -44,12 +44,22 @@ final class LineParser implements RecordParser {
 
     @Override
     public void parse(byte[] record, Sink sink) {
+        String whole = Encoding.whole(record);
+        if (whole != null) {
+            sink.reject(record, whole, null);
+            return;
+        }
         for (byte[] line : lines(record)) {
             Row row;
             try {
                 row = parse(line);
             } catch (RejectedException e) {
-                sink.reject(line, record.length == 0 ? "empty record" : e.getMessage(), e.column);
+                String encoding = Encoding.name(line);
+                if (encoding != null) {
+                    sink.reject(line, encoding, null);
+                } else {
+                    sink.reject(line, record.length == 0 ? "empty record" : e.getMessage(), e.column);
+                }
                 continue;
             }
             if (row != null) {

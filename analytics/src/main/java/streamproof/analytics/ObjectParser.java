@@ -66,6 +66,11 @@ final class ObjectParser implements RecordParser {
 
     @Override
     public void parse(byte[] record, Sink sink) {
+        String whole = Encoding.whole(record);
+        if (whole != null) {
+            sink.reject(record, whole, null);
+            return;
+        }
         if (strict == null) {
             open();
         }
@@ -118,10 +123,12 @@ final class ObjectParser implements RecordParser {
             while (end < record.length && record[end] != '\n') {
                 end++;
             }
-            sink.reject(
-                    Arrays.copyOfRange(record, broken, end),
-                    isUtf8(record, broken, end) ? "not JSON" : "invalid UTF-8",
-                    null);
+            byte[] line = Arrays.copyOfRange(record, broken, end);
+            String reason = Encoding.name(line);
+            if (reason == null) {
+                reason = isUtf8(record, broken, end) ? "not JSON" : "invalid UTF-8";
+            }
+            sink.reject(line, reason, null);
             array = false;
             at = end;
         }
