@@ -183,18 +183,18 @@ func changeSets(t *testing.T, s *local.Stack) {
 		return client.DescribeChangeSet(t.Context(), set)
 	}
 	for want, change := range map[string]map[string]string{
-		"DataOnDelete has to be retain":          {"ExistingBucket": "a-bucket-of-mine", "DataOnDelete": "delete"},
-		"ExpireAfterDays has to be 0 with":       {"ExistingBucket": "a-bucket-of-mine", "ExpireAfterDays": "30"},
-		"ExpireAfterDays has to be 0 or at":      {"ExpireAfterDays": "1"},
-		"needs SnapshotState ENABLED":            {"AutoScalingState": "ENABLED", "SnapshotState": "DISABLED"},
-		"at most 100 with a Transform":           {"Transform": "JSON", "PackKiB": "1000"},
-		"must be folders":                        {"Prefix": "ledger/x/"},
-		"must be a rate of up to":                {"VerifySchedule": "rate(1 minutes)"},
-		"must be the ARN of a key":               {"KmsKeyArn": "alias/mine"},
-		"AllowedValues":                          {"Parallelism": "3"},
-		"must be an e-mail address":              {"AlarmEmail": "nobody"},
-		"must be 1 to 200 shards":                {"ShardCount": "201"},
-		"must be the name of a bucket, or empty": {"ExistingBucket": "s3://mine"},
+		"DataOnDelete has to be retain":         {"ExistingBucket": "a-bucket-of-mine", "DataOnDelete": "delete"},
+		"ExpireAfterDays has to be 0 with":      {"ExistingBucket": "a-bucket-of-mine", "ExpireAfterDays": "30"},
+		"ExpireAfterDays has to be 0 or at":     {"ExpireAfterDays": "1"},
+		"needs SnapshotState ENABLED":           {"AutoScalingState": "ENABLED", "SnapshotState": "DISABLED"},
+		"at most 100 with a Transform":          {"Transform": "JSON", "PackKiB": "1000"},
+		"must be folders":                       {"Prefix": "ledger/x/"},
+		"must be a rate of up to":               {"VerifySchedule": "rate(1 minutes)"},
+		"must be the ARN of a key":              {"KmsKeyArn": "alias/mine"},
+		"AllowedValues":                         {"Parallelism": "3"},
+		"must be an e-mail address":             {"AlarmEmail": "nobody"},
+		"must be 1 to 200 shards":               {"ShardCount": "201"},
+		"must be the name of a general purpose": {"ExistingBucket": "my.-bucket"},
 	} {
 		if _, err := ask("refused", change); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got error %v, want one with %q", change, err, want)

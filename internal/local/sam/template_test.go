@@ -95,6 +95,85 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+// allows reports whether a parameter takes a value. Go's regular expressions have no negative look-ahead, which CloudFormation's have
+// (Java's): those that the pattern begins with are tried by themselves.
+func allows(t *testing.T, p map[string]any, value string) bool {
+	t.Helper()
+	if most, ok := p["MaxLength"].(int); ok && len(value) > most {
+		return false
+	}
+	pattern := strings.TrimPrefix(p["AllowedPattern"].(string), "^")
+	for strings.HasPrefix(pattern, "(?!") {
+		depth, end := 1, len("(?!")
+		for ; depth > 0; end++ {
+			switch pattern[end] {
+			case '(':
+				depth++
+			case ')':
+				depth--
+			}
+		}
+		if regexp.MustCompile("^(?:" + pattern[len("(?!"):end-1] + ")").MatchString(value) {
+			return false
+		}
+		pattern = pattern[end:]
+	}
+	return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(value)
+}
+
+// TestPatterns: what AWS would refuse is refused before a change set is made, and what it takes is taken.
+func TestPatterns(t *testing.T) {
+	parsed := parse(t, read(t, "template.yaml"))
+	const uuid = "11111111-2222-3333-4444-5555abcdef55"
+	long := strings.Repeat("a", 63)
+	for name, values := range map[string]struct{ taken, refused []string }{
+		"ExistingBucket": {
+			[]string{"", "abc", "a-bucket-of-mine", "my.bucket.of.mine", "1.2.3", "1.2.3.4.5", "1234.2.3.4", "a--b", "xn-a", "my-xn--bucket", "s3alias", "my-s3alias-x", "my-ol-s3", "mrap", "my-table-s3", long},
+			[]string{"a", "ab", "my..bucket", "my.-bucket", "my-.bucket", ".bucket", "bucket.", "-bucket", "bucket-", "192.168.5.4", "xn--abc", "sthree-a", "sthree-configurator", "amzn-s3-demo-bucket",
+				"my-bucket-s3alias", "my--ol-s3", "my.mrap", "my--use1-az4--x-s3", "my--table-s3", "My-bucket", "my_bucket", "s3://mine", "mine/", long + "a"},
+		},
+		"KmsKeyArn": {
+			[]string{"", "arn:aws:kms:eu-west-1:123456789012:key/" + uuid, "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/" + uuid, "arn:aws-iso-b:kms:us-isob-east-1:123456789012:key/" + uuid,
+				"arn:aws:kms:eu-west-1:123456789012:key/mrk-" + strings.Repeat("0a", 16)},
+			[]string{"alias/mine", uuid, "arn:aws:kms:eu-west-1:123456789012:alias/mine", "arn:aws:kms:eu-west-1:123456789012:key/mine", "arn:awsome:kms:eu-west-1:123456789012:key/" + uuid,
+				"arn:aws:kms::123456789012:key/" + uuid, "arn:aws:kms:eu-west-1:12345678901:key/" + uuid, "arn:aws:kms:eu-west-1:123456789012:key/" + uuid + "0", "arn:aws:kms:eu-west-1:123456789012:key/mrk-" + uuid},
+		},
+		"AlarmEmail": {
+			[]string{"", "on-call@example.com", "o.n+call_1'x@mail.example.co.uk", "a@xn--bcher-kva.example", "a@b.xn--p1ai"},
+			[]string{"nobody", "a@b", "@example.com", "a@", "a@@example.com", "a b@example.com", ".a@example.com", "a..b@example.com", "a.@example.com", "a@example..com", "a@-example.com", "a@example.com.",
+				"a@example.com,b@example.com", "a@example.com;b@example.com", "<a@example.com>", "mailto:a@example.com", "a@192.168.5.4", strings.Repeat("a", 250) + "@b.cc"},
+		},
+		"Prefix": {
+			[]string{"ingestion-kinesis/", "rides/all/", "codes/", "a/ledger/"},
+			[]string{"", "/", "data", "/data/", "data//x/", "data!/", "code/", "errors/", "ledger/x/", "reports/", "data-errors/", "data-errors/x/"},
+		},
+		"ErrorsPrefix":       {[]string{"ingestion-kinesis-errors/", "a-errors/b/"}, []string{"", "errors/", "-errors/", "a-errors", "a/b-errors/", "a-errors//"}},
+		"ScheduleExpression": {[]string{"rate(1 minute)", "rate(48 hours)", "rate(99 minutes)"}, []string{"", "rate(1 minutes)", "rate(2 hour)", "rate(0 minutes)", "rate(49 hours)", "cron(0 * * * ? *)", "rate(1 day)"}},
+		"VerifySchedule":     {[]string{"rate(5 minutes)"}, []string{"rate(1 minutes)"}},
+	} {
+		p := parsed.Parameters[name]
+		if p == nil || p["AllowedPattern"] == nil {
+			t.Errorf("%s has no pattern", name)
+			continue
+		}
+		for _, value := range values.taken {
+			if !allows(t, p, value) {
+				t.Errorf("%s=%s is refused", name, value)
+			}
+		}
+		for _, value := range values.refused {
+			if allows(t, p, value) {
+				t.Errorf("%s=%s is taken", name, value)
+			}
+		}
+	}
+	for name, p := range parsed.Parameters {
+		if p["AllowedPattern"] != nil && !allows(t, p, fmt.Sprint(p["Default"])) {
+			t.Errorf("%s does not take its default", name)
+		}
+	}
+}
+
 // TestAlarms: each goes to the topic, says what no data is, is on the dashboard, and stands in the runbook.
 func TestAlarms(t *testing.T) {
 	parsed := parse(t, read(t, "template.yaml"))
