@@ -215,7 +215,7 @@ func (s Schema) checkSamples(samples []byte) error {
 // notUTF8 is the error of a file that the ledger's JSON could not hold as it is.
 func notUTF8(name string, text []byte) error {
 	if in := encoding.Name(text); in != "" {
-		return fmt.Errorf("%s is not UTF-8: save it as that (it is %s)", name, strings.TrimSuffix(in, ", not UTF-8"))
+		return fmt.Errorf("%s is not UTF-8: save it as that (%s)", name, strings.TrimSuffix(strings.TrimPrefix(in, "not UTF-8, "), ", not UTF-8"))
 	}
 	return fmt.Errorf("%s is not UTF-8: save it as that", name)
 }

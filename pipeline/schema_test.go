@@ -49,7 +49,7 @@ func TestSchema(t *testing.T) {
 		"empty":             {file: `{}`, faults: []string{"source is empty", "columns is empty"}},
 		"unknown field":     {file: `{"source":"S","format":{"type":"csv","separator":","},"columns":[` + column + `]}`, faults: []string{"separator"}},
 		"two values":        {file: `{"source":"S","columns":[` + column + `]} {}`, faults: []string{"after the closing brace"}},
-		"UTF-16":            {file: "\xff\xfe{\x00", faults: []string{"schema.json is not UTF-8: save it as that (it is UTF-16)"}},
+		"UTF-16":            {file: "\xff\xfe{\x00", faults: []string{"schema.json is not UTF-8: save it as that (UTF-16 text)"}},
 		"a byte order mark": {file: "\ufeff" + `{"source":"S","columns":[` + column + `]}`, faults: []string{"schema.json: it begins with a byte order mark"}},
 		"not UTF-8":         {file: "{\"source\":\"\xff\"}", faults: []string{"not UTF-8"}},
 		"csv": {

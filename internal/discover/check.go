@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"streamproof/internal/encoding"
 	"streamproof/internal/record"
 	"streamproof/pipeline"
 )
@@ -68,8 +69,6 @@ func (d *discovery) reason(row record.Row, unreadable string) string {
 	switch {
 	case unreadable != "":
 		return unreadable
-	case row.Err.Column != "" && row.Offset == 0 && bytes.HasPrefix(raw, byteOrderMark):
-		return fmt.Sprintf("column %s: %s, for the byte order mark before it", row.Err.Column, row.Err.Reason)
 	case row.Err.Column != "":
 		return row.Err.Error()
 	}
@@ -84,13 +83,15 @@ func (d *discovery) reason(row record.Row, unreadable string) string {
 			return `ends with \r\n, where most do not`
 		}
 		return carriageReturn
-	case record.InvalidUTF8:
+	case record.InvalidUTF8, encoding.Latin1:
 		return encodingFault(raw)
-	case record.NotJSON:
-		switch {
-		case row.Offset == 0 && bytes.HasPrefix(raw, byteOrderMark):
+	case encoding.Marked:
+		if d.Format.Type == pipeline.JSON {
 			return "a byte order mark, which JSON must not begin with"
-		case beginsJSON(raw):
+		}
+		return "a byte order mark"
+	case record.NotJSON:
+		if beginsJSON(raw) {
 			return jsonFault(raw)
 		}
 		return "not JSON"

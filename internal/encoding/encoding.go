@@ -7,10 +7,10 @@ import "bytes"
 
 // The names.
 const (
-	Gzip   = "compressed with gzip"
-	UTF16  = "UTF-16, not UTF-8"
+	Gzip   = "gzip"
+	UTF16  = "UTF-16 text, not UTF-8"
 	Marked = "byte order mark"
-	Latin1 = "invalid UTF-8, perhaps Latin-1"
+	Latin1 = "not UTF-8, perhaps Latin-1"
 )
 
 // Whole names what all of a text certainly is in, so that it has no lines: gzip, or UTF-16 with a byte order mark. It is empty for

@@ -10,9 +10,9 @@ final class Encoding {
     /** What all of a record certainly is in, so that it has no lines; null for anything else. */
     static String whole(byte[] text) {
         if (begins(text, 0x1f, 0x8b)) {
-            return "compressed with gzip";
+            return "gzip";
         }
-        return begins(text, 0xff, 0xfe) || begins(text, 0xfe, 0xff) ? "UTF-16, not UTF-8" : null;
+        return begins(text, 0xff, 0xfe) || begins(text, 0xfe, 0xff) ? "UTF-16 text, not UTF-8" : null;
     }
 
     /** What a line is in that could not be read; null where that cannot be told. */
@@ -22,12 +22,12 @@ final class Encoding {
             return whole;
         }
         if (isUtf16(line)) {
-            return "UTF-16, not UTF-8";
+            return "UTF-16 text, not UTF-8";
         }
         if (begins(line, 0xef, 0xbb, 0xbf)) {
             return "byte order mark";
         }
-        return isLatin1(line) ? "invalid UTF-8, perhaps Latin-1" : null;
+        return isLatin1(line) ? "not UTF-8, perhaps Latin-1" : null;
     }
 
     private static boolean begins(byte[] text, int... bytes) {
