@@ -222,8 +222,14 @@ func TestJSONValues(t *testing.T) {
 			records: file(strings.Repeat("1,x\n", 30) + "{\"a\":1}\n" + strings.Repeat("1,x\n", 30)), columns: "COL0 INTEGER, COL1 CHAR(1)", faults: "JSON, where most is CSV in line 31",
 		},
 		"text behind each object": {records: file(strings.Repeat("{\"a\":1}|x\n", 30)), notes: []string{"JSON with text after it (30"}},
-		"arrays of arrays":        {records: file("[\n[1,2],\n[3,4]\n]\n"), notes: []string{"JSON that is no object"}},
-		"an empty array":          {records: file("[]\n"), notes: []string{"there is no row"}},
+		"more broken values than are followed to their end": {
+			records: file(repeat(60, func(int) string { return "{\"a\":\n{\"a\":1}\n" }) + strings.Repeat("{\"a\":1}\n\n", 2000)),
+			columns: "a INTEGER", faults: "JSON that ends too early in " + strings.TrimSuffix(repeat(60, func(i int) string { return fmt.Sprintf("line %d and ", 2*i+1) }), " and "),
+		},
+		// Without that limit, this takes minutes.
+		"nothing but broken values": {records: file(strings.Repeat("{\"a\":[\n", 100_000)), notes: []string{"of 100000 rows that look like JSON 100000 cannot be read"}},
+		"arrays of arrays":          {records: file("[\n[1,2],\n[3,4]\n]\n"), notes: []string{"JSON that is no object"}},
+		"an empty array":            {records: file("[]\n"), notes: []string{"there is no row"}},
 	})
 }
 

@@ -93,34 +93,56 @@ func hasObjects(data []byte) bool {
 	return !rare(json, lines)
 }
 
+// mostBroken is after how many broken parts of a record values are taken to be of one line. To look for the end of each
+// may take a look at all the rest of the record.
+const mostBroken = 50
+
 // readJSON reads a record of which at least a part is JSON: values as long as they are whole, then what is not, and on
 // behind that.
 func (d *discovery) readJSON(data []byte, r *Record, number int) {
 	before := len(d.objects)
-	for at := 0; ; {
-		rows, size, err := objects(data[at:])
+	lines := lineCounter{data: data}
+	for at, broken := 0, 0; ; {
+		if at += blanks(data[at:]); at == len(data) {
+			return
+		}
+		rest := data[at:]
+		if broken >= mostBroken {
+			rest = rest[:lineSize(rest)]
+		}
+		rows, size, err := objects(rest)
 		for _, row := range rows {
 			d.objects = append(d.objects, object{row, r, number})
 		}
+		atEnd := at+len(rest) == len(data)
 		at += size
-		if r.Cut && errors.Is(err, io.ErrUnexpectedEOF) {
+		switch {
+		case err == nil:
+			continue
+		case r.Cut && atEnd && errors.Is(err, io.ErrUnexpectedEOF):
 			d.ends[number] = len(r.Data) - len(data) + at
 			if len(d.objects) == before {
 				d.unfinished = append(d.unfinished, r.Name)
 			}
 			return
 		}
-		rest := bytes.TrimLeft(data[at:], " \t\r\n")
-		if len(rest) == 0 {
+		if at += blanks(data[at:]); at == len(data) {
 			return
 		}
-		at = len(data) - len(rest)
-		extent := brokenExtent(rest)
-		d.readBroken(text{data: rest[:extent], record: r, number: number, line: bytes.Count(data[:at], []byte("\n")), cut: r.Cut && extent == len(rest)},
-			len(bytes.TrimSpace(data[bytes.LastIndexByte(data[:at], '\n')+1:at])) == 0)
+		broken++
+		extent := brokenExtent(data[at:])
+		part := text{
+			data: data[at : at+extent], record: r, number: number, line: lines.until(at) - 1,
+			cut: r.Cut && at+extent == len(data),
+		}
+		start := bytes.LastIndexByte(data[:at], '\n') + 1
+		d.readBroken(part, blanks(data[start:at]) == at-start)
 		at += extent
 	}
 }
+
+// blanks is how many blanks of JSON text begins with.
+func blanks(text []byte) int { return len(text) - len(bytes.TrimLeft(text, " \t\r\n")) }
 
 // readBroken takes what is not JSON for text, or for JSON that is at fault.
 func (d *discovery) readBroken(t text, startsLine bool) {
