@@ -28,7 +28,9 @@ const (
 
 // pausePermissions are what pause and resume need on AWS, beyond those of verify.
 const pausePermissions = "scheduler:GetSchedule and scheduler:UpdateSchedule on the producer's schedule, iam:PassRole on its role, " +
-	"and kinesisanalytics:DescribeApplication, StartApplication and StopApplication on the application"
+	"kinesisanalytics:DescribeApplication, StartApplication and StopApplication on the application, and s3:GetObject on ledger/pipeline.json and " +
+	"ledger/pipelines/* of the stack's bucket; resume, where a change of the query was broken off, kinesisanalytics:UpdateApplication and s3:PutObject on " +
+	"ledger/pipeline.json"
 
 type pauseCmd struct {
 	Force  bool `help:"Stop the application even where rows are missing, or are still on their way when the time is over."`
@@ -94,6 +96,13 @@ func (c *pauseCmd) Run(ctx context.Context, e *env) error {
 // run disables the schedule, waits until nothing is on its way, and stops the application. Each of it may be so already.
 func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *local.Stack) (*operation, error) {
 	o := &operation{Stack: s.Name}
+	if !c.Force {
+		if q, err := runningQuery(ctx, s); err != nil {
+			return nil, err
+		} else if q != nil && q.Problem() != "" {
+			return nil, fmt.Errorf("nothing was touched: %s; or `streamproof pause --force` stops the application as it is", q.Problem())
+		}
+	}
 	name := s.Outputs.ProducerSchedule
 	st := p.begin("disable the schedule " + name)
 	changed, err := s.EnableSchedule(ctx, false)
@@ -272,6 +281,19 @@ func (c *resumeCmd) Run(ctx context.Context, e *env) error {
 func (c *resumeCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *local.Stack) (*operation, error) {
 	o := &operation{Stack: s.Name}
 	name := s.Outputs.ApplicationName
+	q, err := runningQuery(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if q != nil {
+		did, err := mend(ctx, p, "bring back the query of the ledger", s, here, q)
+		if err != nil {
+			return nil, err
+		}
+		if did != "" {
+			o.did("%s", did)
+		}
+	}
 	st := p.begin("start the application " + name)
 	asked, err := s.StartApplication(ctx)
 	if err == nil && here != nil {

@@ -101,23 +101,25 @@ type change struct {
 	here  *local.Stack // nil on AWS
 	book  *ledger.Store
 
-	current            *ledger.Current
-	old, new           *pipeline.Pipeline
-	oldFlink, newFlink string // what the application is told; empty for its JAR's own
-	output             row.Schema
-	oldJudged          bool
-	result             *queryChange
+	running   *stack.Query
+	current   *ledger.Current // what it names
+	old, new  *pipeline.Pipeline
+	newFlink  string // what the application is told; empty for its JAR's own
+	output    row.Schema
+	oldJudged bool
+	result    *queryChange
 	// plan has Flink plan a query, and stands in for it in tests.
 	plan func(ctx context.Context, e *env, schema []byte, sql string) ([]flink.Fault, error)
 
 	// What was so before, and what has been done since.
-	produced bool   // the schedule was enabled
-	idle     bool   // the application was stopped
-	snapshot string // of the old query
-	told     bool   // the application may have been told the new query
-	set      *ledger.Current
-	setAt    time.Time     // by S3's clock
-	ahead    time.Duration // of S3's clock before this machine's
+	produced bool            // the schedule was enabled
+	idle     bool            // the application was stopped
+	snapshot string          // of the old query
+	told     bool            // the application may have been told the new query
+	begun    *ledger.Current // current, with the change in it
+	set      *ledger.Current // with the new query
+	setAt    time.Time       // by S3's clock
+	ahead    time.Duration   // of S3's clock before this machine's
 }
 
 func (c *sqlRunCmd) Run(ctx context.Context, e *env) error {
@@ -155,35 +157,15 @@ func (c *sqlRunCmd) Run(ctx context.Context, e *env) error {
 func beginChange(ctx context.Context, s *stack.Stack, here *local.Stack, name string, text []byte) (*change, error) {
 	ch := &change{stack: s, here: here, book: s.Book(), result: &queryChange{Stack: s.Name, Did: []string{}}, plan: planByFlink}
 	var err error
-	if ch.current, ch.old, err = currentPipeline(ctx, s); err != nil {
+	if ch.running, err = s.Query(ctx); err != nil {
 		return nil, err
 	}
+	ch.current, ch.old = ch.running.Current, ch.running.Pipeline
 	if ch.new, err = pipeline.ParseWithSamples(ch.old.SchemaJSON, text, ch.old.Samples); err != nil {
 		return nil, &usageError{errors.New(strings.ReplaceAll(err.Error(), dialect.FileName, name))}
 	}
 	ch.result.Pipeline, ch.result.Previous = ch.current.Pipeline, ch.current.Pipeline
 	return ch, nil
-}
-
-// currentPipeline reads what the ledger says that the application runs.
-func currentPipeline(ctx context.Context, s *stack.Stack) (*ledger.Current, *pipeline.Pipeline, error) {
-	current, err := s.Book().Current(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if current == nil {
-		return nil, nil, fmt.Errorf("%w: stack %s does not say in s3://%s/%s which query it runs: deploy this version of the template", stack.ErrNotUsable, s.Name, s.Outputs.BucketName, ledger.CurrentKey)
-	}
-	p, err := s.Book().Pipeline(ctx, current.Pipeline)
-	return current, p, err
-}
-
-// told gives the Flink SQL that the application has to be told to run a pipeline, empty for the one that was deployed.
-func told(current *ledger.Current, p *pipeline.Pipeline) (string, error) {
-	if p.Hash() == current.Deployed {
-		return "", nil
-	}
-	return dialect.Translate(string(p.SQL), p.Schema)
 }
 
 // A faultyError says that the file has faults.
@@ -216,9 +198,6 @@ func (c *change) check(ctx context.Context, e *env, p *progress, name string) (r
 	}
 	_, err = query.Compile(c.old)
 	c.oldJudged = err == nil
-	if c.oldFlink, err = told(c.current, c.old); err != nil {
-		return false, fmt.Errorf("the query that runs now, %s: %w", ledger.PipelineKey(c.current.Pipeline), err)
-	}
 	if _, err := analytics.Properties(c.newFlink); err != nil {
 		return false, &usageError{fmt.Errorf("%s: %w", name, err)}
 	}
@@ -306,31 +285,15 @@ func columnsText(columns row.Schema) string {
 
 // runsAlready tells whether ledger and application both have the new query.
 func (c *change) runsAlready(ctx context.Context) (bool, error) {
-	if c.new.Hash() != c.current.Pipeline {
+	if c.new.Hash() != c.current.Pipeline || c.running.Problem() != "" {
 		return false, nil
 	}
-	set, err := c.stack.QuerySet(ctx)
-	if err != nil {
-		return false, err
-	}
 	app, err := c.stack.Application(ctx)
-	if err != nil || app.Status != "RUNNING" || set != hashTold(c.newFlink) {
+	if err != nil || app.Status != "RUNNING" {
 		return false, err
 	}
 	c.result.did("Pipeline %.12s runs already, since %s: nothing was done.", c.current.Pipeline, c.current.Since.UTC().Format(timeFormat))
 	return true, nil
-}
-
-// hashTold is the hash of what an application is told, empty for nothing.
-func hashTold(sql string) string {
-	if sql == "" {
-		return ""
-	}
-	group, err := analytics.Properties(sql)
-	if err != nil {
-		return ""
-	}
-	return analytics.Hash(analytics.Groups(nil, &group))
 }
 
 // run changes the query while nothing is on its way, and sees it run. Where that fails, all is put back as it was.
@@ -341,6 +304,14 @@ func (c *change) run(ctx context.Context, p *progress, o *sqlRunCmd) (err error)
 		return err
 	}
 	c.produced = schedule.Enabled()
+	// What another change has left is put right first: nobody could tell what this one would go back to.
+	did, err := mend(ctx, p, "bring back the query of the ledger", s, c.here, c.running)
+	if err != nil {
+		return err
+	}
+	if did != "" {
+		c.result.did("%s", did)
+	}
 	app, err := s.Application(ctx)
 	if err != nil {
 		return err
@@ -369,6 +340,9 @@ func (c *change) run(ctx context.Context, p *progress, o *sqlRunCmd) (err error)
 	name := s.Outputs.ApplicationName
 	err = doStep(p, "tell the application "+name+" its query", func() error {
 		c.told = true
+		if err := c.begin(ctx); err != nil {
+			return err
+		}
 		return s.SetQuery(ctx, c.newFlink)
 	})
 	if err != nil {
@@ -405,7 +379,17 @@ func doStep(p *progress, name string, do func() error) error {
 	return err
 }
 
-// setCurrent has ticks made for the new query, and judged by it, from now on.
+// begin writes down that the query is being changed, before the application is told: whoever finds that later knows what to
+// bring back.
+func (c *change) begin(ctx context.Context) error {
+	next := *c.current
+	next.Change = &ledger.Change{To: c.new.Hash(), Begun: time.Now().UTC().Truncate(time.Second), Snapshot: c.snapshot}
+	c.begun = &next
+	_, err := c.book.SetCurrent(ctx, c.begun, c.current)
+	return err
+}
+
+// setCurrent has ticks made for the new query, and judged by it, from now on. It ends the change.
 func (c *change) setCurrent(ctx context.Context) error {
 	next := &ledger.Current{
 		Pipeline: c.new.Hash(), Since: time.Now().UTC().Truncate(time.Second), By: ledger.BySQLRun,
@@ -414,7 +398,7 @@ func (c *change) setCurrent(ctx context.Context) error {
 	if next.Pipeline == next.Deployed {
 		next.By = ledger.ByDeploy
 	}
-	at, err := c.book.SetCurrent(ctx, next, c.current)
+	at, err := c.book.SetCurrent(ctx, next, c.begun)
 	if err != nil {
 		return err
 	}
@@ -442,10 +426,7 @@ func (c *change) putBack(ctx context.Context, p *progress, cause error) error {
 		now = fmt.Sprintf("rolled back, pipeline %.12s runs again", c.current.Pipeline)
 		err = c.rollBack(ctx, p, cause)
 	case !c.idle:
-		_, err = c.stack.StartApplication(ctx) // a pause may have stopped it
-		if err == nil && c.here != nil {
-			err = awaitRunning(ctx, c.here)
-		}
+		err = c.startAgain(ctx)
 	}
 	if err == nil && c.told {
 		c.result.did("Application %s runs pipeline %.12s again, from the snapshot of the pause.", c.stack.Outputs.ApplicationName, c.current.Pipeline)
@@ -463,39 +444,38 @@ func (c *change) putBack(ctx context.Context, p *progress, cause error) error {
 }
 
 // rollBack has the old query read again all that came since the pause: from the snapshot of then, which is its own, and not from
-// what the new one may have left. What the new one has delivered meanwhile stands in the ledger as what it may have.
+// what the new one may have left. What the new one has delivered meanwhile stands in the ledger as what it may have. The ledger
+// comes first, so that where this is killed, too, mend can go on with it.
 func (c *change) rollBack(ctx context.Context, p *progress, cause error) error {
-	s := c.stack
-	return doStep(p, "roll back", func() error {
-		_, err := s.ForceStopApplication(ctx)
-		if err == nil && c.here != nil {
-			err = awaitStopped(ctx, c.here)
-		}
-		if err != nil {
+	if c.set != nil {
+		next := *c.begun
+		next.Rollbacks = append(slices.Clone(next.Rollbacks), ledger.Rollback{
+			Failed: c.set.Pipeline, From: c.setAt, Until: time.Now().UTC().Add(c.ahead + claimedWithin).Truncate(time.Second),
+			JudgedBy: c.current.Pipeline, Why: excerpt(cause.Error()),
+		})
+		if _, err := c.book.SetCurrent(ctx, &next, c.set); err != nil {
 			return err
 		}
-		if err := s.SetQuery(ctx, c.oldFlink); err != nil {
-			return err
-		}
-		if c.set != nil {
-			next := *c.current
-			next.Rollbacks = append(slices.Clone(next.Rollbacks), ledger.Rollback{
-				Failed: c.set.Pipeline, From: c.setAt, Until: time.Now().UTC().Add(c.ahead + claimedWithin).Truncate(time.Second),
-				JudgedBy: c.current.Pipeline, Why: excerpt(cause.Error()),
-			})
-			if _, err := c.book.SetCurrent(ctx, &next, c.set); err != nil {
-				return err
-			}
-		}
-		c.result.Pipeline, c.result.RolledBack = c.current.Pipeline, true
-		if _, err := s.StartApplicationFrom(ctx, c.snapshot, false); err != nil {
-			return err
-		}
-		if c.here != nil {
-			return awaitRunning(ctx, c.here)
-		}
-		return nil
-	})
+	}
+	c.result.Pipeline, c.result.RolledBack = c.current.Pipeline, true
+	q, err := c.stack.Query(ctx)
+	if err != nil {
+		return err
+	}
+	if q.Problem() == "" { // the change could not be written down, so nothing was told
+		return c.startAgain(ctx)
+	}
+	_, err = mend(ctx, p, "roll back", c.stack, c.here, q)
+	return err
+}
+
+// startAgain starts an application that the pause has stopped.
+func (c *change) startAgain(ctx context.Context) error {
+	_, err := c.stack.StartApplication(ctx)
+	if err == nil && c.here != nil {
+		err = awaitRunning(ctx, c.here)
+	}
+	return err
 }
 
 // excerpt is the beginning of a text.

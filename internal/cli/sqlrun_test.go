@@ -48,6 +48,9 @@ type world struct {
 	rows   map[string]bool // by the tick's key, where they are delivered
 	// delivers is an object of rows.
 	delivers []byte
+	// changes counts the requests that change something. After so many of them none is answered, where diesAfter is not 0, as if the
+	// process had been killed.
+	changes, diesAfter int
 }
 
 type stored struct {
@@ -121,6 +124,13 @@ func (w *world) current() *ledger.Current {
 func (w *world) Do(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
+	}
+	if w.diesAfter > 0 && w.changes >= w.diesAfter {
+		return nil, errors.New("the process is dead")
+	}
+	if _, target, _ := strings.Cut(r.Header.Get("X-Amz-Target"), "."); r.Method == http.MethodPut || strings.Contains(r.URL.Path, "/functions/producer/") ||
+		slices.Contains([]string{"StartApplication", "StopApplication", "UpdateApplication"}, target) {
+		w.changes++
 	}
 	out := httptest.NewRecorder()
 	out.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
@@ -265,10 +275,15 @@ func (w *world) put(key string, body []byte) {
 }
 
 // produce claims a tick of the current pipeline, and delivers two rows of it where the application gives any.
-func (w *world) produce(out io.Writer, in map[string]any) {
+func (w *world) produce(out *httptest.ResponseRecorder, in map[string]any) {
 	at, err := time.Parse(time.RFC3339, in["tick"].(string))
 	if err != nil {
 		w.t.Error(err)
+	}
+	if pending := w.current().Pending(); pending != "" {
+		out.Header().Set("X-Amz-Function-Error", "Unhandled")
+		w.write(out, map[string]any{"errorMessage": pending})
+		return
 	}
 	tick := &ledger.Tick{
 		State: ledger.Complete, Tick: at, Owner: "o", LeaseEnd: at.Add(time.Minute), ClaimedAt: time.Now().UTC().Truncate(time.Second), Seed: 1, Generator: 1,
@@ -666,7 +681,7 @@ func TestSQLShowText(t *testing.T) {
 		return showText(&q, flink).String()
 	}
 	got := inText(shownQuery{By: ledger.ByDeploy, Judged: true, Agrees: true, Application: stack.Application{Status: "RUNNING"}}, false) + "\n" +
-		inText(shownQuery{By: ledger.BySQLRun, NotJudged: "pipeline.sql:3:1: it has windows", Application: stack.Application{Status: "READY"}}, true)
+		inText(shownQuery{By: ledger.BySQLRun, NotJudged: "pipeline.sql:3:1: it has windows", Problem: "it has been told another one", Application: stack.Application{Status: "READY"}}, true)
 	golden(t, "sqlshow.golden", got)
 	if script, err := dialect.Parse(string(embeddedSQL(t))); err != nil || script.Dialect != dialect.Flink {
 		t.Fatal(err)

@@ -29,8 +29,10 @@ type shownQuery struct {
 	Judged    bool              `json:"judged"`
 	NotJudged string            `json:"notJudged,omitempty"`
 	Rollbacks []ledger.Rollback `json:"rollbacks,omitempty"`
-	// Agrees tells whether the application has this query; a change that was killed may have left it another.
+	// Agrees tells whether the application has this query; a change that was killed may have left it another. Problem says what
+	// to do then.
 	Agrees      bool              `json:"agrees"`
+	Problem     string            `json:"problem,omitempty"`
 	Application stack.Application `json:"application"`
 	// SQL is the text as it was given, Flink what runs.
 	SQL   string `json:"sql"`
@@ -53,13 +55,14 @@ func (c *sqlShowCmd) Run(ctx context.Context, e *env) error {
 }
 
 func showQuery(ctx context.Context, s *stack.Stack) (*shownQuery, error) {
-	current, p, err := currentPipeline(ctx, s)
+	running, err := s.Query(ctx)
 	if err != nil {
 		return nil, err
 	}
+	current, p := running.Current, running.Pipeline
 	q := &shownQuery{
 		Stack: s.Name, Pipeline: current.Pipeline, Since: current.Since, By: current.By, Deployed: current.Deployed,
-		Rollbacks: current.Rollbacks, SQL: string(p.SQL),
+		Rollbacks: current.Rollbacks, SQL: string(p.SQL), Agrees: running.Agrees(), Problem: running.Problem(),
 	}
 	_, err = query.Compile(p)
 	if q.Judged = err == nil; err != nil {
@@ -68,15 +71,6 @@ func showQuery(ctx context.Context, s *stack.Stack) (*shownQuery, error) {
 	if q.Flink, err = dialect.Translate(q.SQL, p.Schema); err != nil {
 		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, ledger.PipelineKey(current.Pipeline), err)
 	}
-	told, err := told(current, p)
-	if err != nil {
-		return nil, err
-	}
-	set, err := s.QuerySet(ctx)
-	if err != nil {
-		return nil, err
-	}
-	q.Agrees = set == hashTold(told)
 	q.Application, err = s.Application(ctx)
 	return q, err
 }
@@ -97,8 +91,8 @@ func showText(q *shownQuery, flink bool) terminal.Text {
 	if q.Application.Status != "RUNNING" {
 		b.Addf("-- The application is %s.\n", q.Application.Status)
 	}
-	if !q.Agrees {
-		b.Addf("-- The application has been told another one: a change of the query has broken off. Run `streamproof sql run` again.\n")
+	if q.Problem != "" {
+		b.Addf("-- Not as it should be: %s.\n", q.Problem)
 	}
 	b.Addf("\n")
 	if flink {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"streamproof/internal/ledger"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/stack"
 	"streamproof/internal/terminal"
@@ -60,6 +61,17 @@ func statusText(s *status) terminal.Text {
 		row("", "paused: `streamproof resume` starts the application and produces on")
 	}
 	row("application", "%s, version %d: %s", s.Outputs.ApplicationName, s.Application.Version, s.Application.Status)
+	if q := s.Query; q != nil {
+		if how := "deployed"; q.Pipeline != "" {
+			if q.By == ledger.BySQLRun {
+				how = "set by hand"
+			}
+			row("query", "pipeline %.12s, %s, since %s", q.Pipeline, how, q.Since.UTC().Format(timeFormat))
+		}
+		if q.Problem != "" {
+			row("", "not as it should be: %s", q.Problem)
+		}
+	}
 	if l := s.Local; l != nil {
 		job := string(l.Job.State)
 		if !l.Following {

@@ -694,6 +694,10 @@ func TestRunSettlesTheQuery(t *testing.T) {
 	byDeploy := func(pipeline string) *ledger.Current {
 		return &ledger.Current{Pipeline: pipeline, Since: since, By: ledger.ByDeploy, Deployed: pipeline}
 	}
+	broken := func(c *ledger.Current) *ledger.Current {
+		c.Change = &ledger.Change{To: "z", Begun: since}
+		return c
+	}
 	const byHandOn = "the query set by hand on 2026-01-02 03:04:05 UTC"
 	tests := []struct {
 		name    string
@@ -711,6 +715,9 @@ func TestRunSettlesTheQuery(t *testing.T) {
 		{"set by hand, and another pipeline.sql is deployed", byHand(theirs, "old"), []types.PropertyGroup{own}, "it replaces " + byHandOn, byDeploy(hash), []string{"update"}},
 		{"set by hand, and deployed", byHand(hash, "old"), []types.PropertyGroup{own}, ", which is " + byHandOn, byDeploy(hash), []string{"update"}},
 		{"a change by hand has broken off", byDeploy(hash), []types.PropertyGroup{own}, "of the deploy of 2026-01-02", byDeploy(hash), []string{"update"}},
+		{"one that was written down", broken(byDeploy(hash)), []types.PropertyGroup{own}, "begun on 2026-01-02 03:04:05 UTC is given up", byDeploy(hash), []string{"update"}},
+		{"one that CloudFormation has taken away", broken(byDeploy(hash)), nil, "is given up", byDeploy(hash), nil},
+		{"one from a query set by hand", broken(byHand(theirs, hash)), []types.PropertyGroup{own}, "is given up", byDeploy(hash), []string{"update"}},
 		{"nobody has said, and there is a group", nil, []types.PropertyGroup{own}, "of the deploy of 2000-01-01", byDeploy(hash), []string{"update"}},
 	}
 	for _, test := range tests {
@@ -725,6 +732,9 @@ func TestRunSettlesTheQuery(t *testing.T) {
 				}
 				if l.current.Pipeline != test.stands.Pipeline || l.current.By != test.stands.By || l.current.Deployed != test.stands.Deployed {
 					t.Errorf("the ledger says %+v, want %+v", l.current, test.stands)
+				}
+				if l.current.Change != nil {
+					t.Errorf("the change is still under way: %+v", l.current.Change)
 				}
 				if test.current != nil && len(l.current.Rollbacks) != len(test.current.Rollbacks) {
 					t.Errorf("rollbacks are forgotten: %+v", l.current)

@@ -55,7 +55,7 @@ func (d *Deployer) run(ctx context.Context, log *slog.Logger, event cfn.Event) (
 		return app.name, nil, err
 	}
 	// The state of a query that was set by hand, windows that are open, is nothing to another one.
-	app.leaveState = current != nil && current.By == ledger.BySQLRun
+	app.leaveState = current != nil && (current.By == ledger.BySQLRun || current.Change != nil)
 	if err := app.start(ctx); err != nil {
 		return app.name, nil, err
 	}
@@ -85,7 +85,8 @@ func (d *Deployer) settleQuery(ctx context.Context, app *application, book Ledge
 		if current.By == ledger.BySQLRun {
 			byHand = fmt.Sprintf("the query set by hand on %s", moment(current.Since))
 		}
-		if set && byHand != "" && current.Deployed == ours {
+		// Where a change of it was broken off, what the application has may be another one.
+		if set && byHand != "" && current.Deployed == ours && current.Change == nil {
 			return fmt.Sprintf("%s stays: pipeline %.12s (%s)", byHand, current.Pipeline, ledger.PipelineKey(current.Pipeline)), nil
 		}
 	}
@@ -94,8 +95,12 @@ func (d *Deployer) settleQuery(ctx context.Context, app *application, book Ledge
 			return "", err
 		}
 	}
-	if current != nil && current.By == ledger.ByDeploy && current.Pipeline == ours {
+	same := current != nil && current.By == ledger.ByDeploy && current.Pipeline == ours
+	if same {
 		next.Since = current.Since
+	}
+	if same && current.Change == nil {
+		// It says all that already.
 	} else if _, err := book.SetCurrent(ctx, next, current); err != nil {
 		return "", err
 	}
@@ -106,6 +111,9 @@ func (d *Deployer) settleQuery(ctx context.Context, app *application, book Ledge
 		sentence += ", which is " + byHand
 	default:
 		sentence += fmt.Sprintf(": it replaces %s (%s)", byHand, ledger.PipelineKey(current.Pipeline))
+	}
+	if current != nil && current.Change != nil {
+		sentence += fmt.Sprintf("; the change of the query that was begun on %s is given up", moment(current.Change.Begun))
 	}
 	return sentence, nil
 }

@@ -37,8 +37,30 @@ type Current struct {
 	Deployed string `json:"deployed"`
 	// Rollbacks are all that ever were, the oldest first. None is taken away: what was judged depends on them.
 	Rollbacks []Rollback `json:"rollbacks,omitempty"`
+	// Change is a change of the query that has begun and not ended, nil where there is none. Pipeline stays the current one until it
+	// ends, but the application may have been told the other: nobody claims a tick meanwhile.
+	Change *Change `json:"change,omitempty"`
 
 	etag string // of what was read
+}
+
+// A Change is one from the current pipeline to another. It is written before the application is told anything, so that whoever
+// finds it later can bring the current one back.
+type Change struct {
+	To    string    `json:"to"` // the hash of what the application may have been told
+	Begun time.Time `json:"begun"`
+	// Snapshot is the name of the one that the current pipeline goes on from, empty for the latest.
+	Snapshot string `json:"snapshot,omitempty"`
+}
+
+// Pending says that a change has not ended, and what to do about it; it is empty where there is none.
+func (c *Current) Pending() string {
+	if c == nil || c.Change == nil {
+		return ""
+	}
+	return fmt.Sprintf("a change of the query from pipeline %.12s to %.12s began at %s and has not ended, and no tick is sent until it has: "+
+		"where its `streamproof sql run` does not run any more, bring the query back with `streamproof resume`",
+		c.Pipeline, c.Change.To, c.Change.Begun.UTC().Format(time.RFC3339))
 }
 
 // A Rollback says that a pipeline was current for a while, and failed: the records of the ticks that were claimed for it were
@@ -93,6 +115,9 @@ func (c *Current) check() error {
 		return fmt.Errorf("by is %q, and no pipeline becomes current in that way", c.By)
 	case c.By == ByDeploy && c.Pipeline != c.Deployed:
 		return fmt.Errorf("the pipeline %s is current by a deploy, which was one of %s", c.Pipeline, c.Deployed)
+	}
+	if c.Change != nil && (c.Change.To == "" || c.Change.Begun.IsZero()) {
+		return errors.New("of the change, to or begun is missing")
 	}
 	for i, r := range c.Rollbacks {
 		if r.Failed == "" || r.JudgedBy == "" || r.Failed == r.JudgedBy || r.From.IsZero() || r.Until.Before(r.From) {

@@ -192,6 +192,9 @@ func (p *Producer) current(ctx context.Context) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if pending := current.Pending(); pending != "" {
+		return nil, errors.New(pending) // by which query its records would be read is not known
+	}
 	if current == nil || current.Pipeline == p.embedded.hash {
 		return p.embedded, nil
 	}

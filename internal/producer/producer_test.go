@@ -831,5 +831,14 @@ func TestCurrentPipeline(t *testing.T) {
 		if got := madeFor(); got != ours.Hash() {
 			t.Errorf("deployed again: got %s, want the embedded pipeline", got)
 		}
+		next := *stands
+		next.Change = &ledger.Change{To: other.Hash(), Begun: time.Now()}
+		if _, err := store.SetCurrent(t.Context(), &next, stands); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if _, err := w.invoke(`{}`); err == nil || !strings.Contains(err.Error(), "has not ended, and no tick is sent until it has") {
+			t.Errorf("while the query is being changed: got error %v", err)
+		}
 	})
 }

@@ -16,8 +16,10 @@ import (
 
 	"streamproof/internal/analytics"
 	"streamproof/internal/bucket"
+	"streamproof/internal/dialect"
 	"streamproof/internal/ledger"
 	"streamproof/internal/row"
+	"streamproof/pipeline"
 )
 
 // Book is the stack's ledger, written with the caller's own credentials.
@@ -26,13 +28,69 @@ func (s *Stack) Book() *ledger.Store { return ledger.NewStore(s.S3, s.Outputs.Bu
 // KeepsSnapshots tells whether the stack's parameter SnapshotState says that the application goes on from a snapshot.
 func (s *Stack) KeepsSnapshots() bool { return s.parameters["SnapshotState"] != "DISABLED" }
 
-// QuerySet gives the SHA-256 of the Flink SQL that the application is told to run, empty where it runs its JAR's own.
-func (s *Stack) QuerySet(ctx context.Context) (hash string, err error) {
+// A Query is what the ledger says that the application runs, and whether the application has been told that.
+type Query struct {
+	Current  *ledger.Current
+	Pipeline *pipeline.Pipeline
+	// Flink is what the application has to be told to run it, empty for its JAR's own.
+	Flink string
+	// Set is the hash of what it has been told.
+	Set string
+}
+
+// Agrees reports whether the application has the query that the ledger names.
+func (q *Query) Agrees() bool { return q.Set == HashOf(q.Flink) }
+
+// Problem says what is wrong between the ledger and the application, and what to do; it is empty where nothing is.
+func (q *Query) Problem() string {
+	switch pending := q.Current.Pending(); {
+	case pending != "":
+		return pending
+	case !q.Agrees():
+		return fmt.Sprintf("the application has been told another query than pipeline %.12s, which ticks are made for, so that rows go missing: "+
+			"bring that one back with `streamproof resume`", q.Current.Pipeline)
+	default:
+		return ""
+	}
+}
+
+// HashOf is the hash of Flink SQL as Query.Set has it, empty for none.
+func HashOf(sql string) string {
+	if sql == "" {
+		return ""
+	}
+	group, err := analytics.Properties(sql)
+	if err != nil {
+		return "" // it is too long to be told
+	}
+	return analytics.Hash([]types.PropertyGroup{group})
+}
+
+// Query reads which query runs. A stack that does not say in its ledger is ErrNotUsable. It needs s3:GetObject on
+// ledger.CurrentKey and ledger.PipelinesPrefix, and kinesisanalytics:DescribeApplication.
+func (s *Stack) Query(ctx context.Context) (*Query, error) {
+	var q Query
+	var err error
+	if q.Current, err = s.Book().Current(ctx); err != nil {
+		return nil, err
+	}
+	if q.Current == nil {
+		return nil, fmt.Errorf("%w: stack %s does not say in s3://%s/%s which query it runs: deploy this version of the template", ErrNotUsable, s.Name, s.Outputs.BucketName, ledger.CurrentKey)
+	}
+	if q.Pipeline, err = s.Book().Pipeline(ctx, q.Current.Pipeline); err != nil {
+		return nil, err
+	}
+	if q.Current.Pipeline != q.Current.Deployed {
+		if q.Flink, err = dialect.Translate(string(q.Pipeline.SQL), q.Pipeline.Schema); err != nil {
+			return nil, fmt.Errorf("the query that runs now, %s: %w", ledger.PipelineKey(q.Current.Pipeline), err)
+		}
+	}
 	app, err := s.describe(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return analytics.Hash(analytics.Described(app)), nil
+	q.Set = analytics.Hash(analytics.Described(app))
+	return &q, nil
 }
 
 func (s *Stack) describe(ctx context.Context) (*types.ApplicationDetail, error) {
@@ -60,7 +118,7 @@ func (s *Stack) SetQuery(ctx context.Context, sql string) error {
 		if err != nil {
 			return err
 		}
-		set, want = &group, analytics.Hash([]types.PropertyGroup{group})
+		set, want = &group, HashOf(sql)
 	}
 	if analytics.Hash(described) == want {
 		return nil

@@ -28,6 +28,7 @@ type Status struct {
 	Outputs     Outputs        `json:"outputs"`
 	Schedule    Schedule       `json:"schedule"`
 	Application Application    `json:"application"`
+	Query       *RunningQuery  `json:"query,omitempty"` // nil where the stack does not say
 	Stream      Stream         `json:"stream"`
 	Ledger      Ledger         `json:"ledger"`
 	Last        *report.Report `json:"lastReport,omitempty"`
@@ -37,6 +38,16 @@ type Status struct {
 type Application struct {
 	Status  string `json:"status"`
 	Version int64  `json:"version"`
+}
+
+// RunningQuery is the query that the ledger names.
+type RunningQuery struct {
+	Pipeline string    `json:"pipeline"` // its hash
+	Since    time.Time `json:"since"`
+	By       string    `json:"by"` // ledger.ByDeploy or ledger.BySQLRun
+	// Agrees is whether the application has it, and Problem what is to be done where it has not, or nobody knows.
+	Agrees  bool   `json:"agrees"`
+	Problem string `json:"problem,omitempty"`
 }
 
 // Stream is the source stream.
@@ -63,6 +74,12 @@ func (s *Stack) Status(ctx context.Context) (*Status, error) {
 	}
 	if status.Application, err = s.Application(ctx); err != nil {
 		return nil, err
+	}
+	switch q, err := s.Query(ctx); {
+	case err == nil:
+		status.Query = &RunningQuery{Pipeline: q.Current.Pipeline, Since: q.Current.Since, By: q.Current.By, Agrees: q.Agrees(), Problem: q.Problem()}
+	case !errors.Is(err, ErrNotUsable):
+		status.Query = &RunningQuery{Problem: fmt.Sprintf("which query runs cannot be told: %v", err)}
 	}
 	if status.Stream, err = s.stream(ctx); err != nil {
 		return nil, err

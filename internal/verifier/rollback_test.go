@@ -168,3 +168,21 @@ func TestAStateThatDoesNotKnowOfARollbackIsNotUsed(t *testing.T) {
 		t.Errorf("of a newer version: got %s %v", r.LastLine(), r.Reasons)
 	}
 }
+
+// TestAChangeThatHasNotEndedIsSaid in the reasons, whatever the verdict is, and changes nothing of it.
+func TestAChangeThatHasNotEndedIsSaid(t *testing.T) {
+	t.Parallel()
+	l := newLife(embeddedPipeline())
+	before, _ := judgeFrom(t.Context(), l.at(minute(30)), lifeOpts, nil, nil)
+	ours := embeddedPipeline().Hash()
+	c := &ledger.Current{Pipeline: ours, Since: birth, By: ledger.ByDeploy, Deployed: ours, Change: &ledger.Change{To: strings.Repeat("b", 64), Begun: minute(20)}}
+	data, err := c.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.objects[ledger.CurrentKey] = lifeObject{data: string(data), written: minute(20)}
+	r, _ := judgeFrom(t.Context(), l.at(minute(30)), lifeOpts, nil, nil)
+	if r.Verdict != before.Verdict || len(r.Reasons) != len(before.Reasons)+1 || !strings.Contains(r.Reasons[len(r.Reasons)-1], "to bbbbbbbbbbbb began at") {
+		t.Errorf("got %s for %q, before %s for %q", r.Verdict, r.Reasons, before.Verdict, before.Reasons)
+	}
+}

@@ -111,6 +111,9 @@ func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state, 
 		// Something has come to light that is older than what was folded in, so the order of time was not kept.
 		return judgeFrom(ctx, b, opts, nil, kept)
 	}
+	if pending := current.Pending(); pending != "" {
+		v.report.Reasons = append(v.report.Reasons, pending) // which accuses nobody: the verdict is what it is
+	}
 	if !v.concluded {
 		return v.report, nil
 	}
