@@ -198,7 +198,7 @@ func countFiles(q *query.Query, owed, delivered string) error {
 		return err
 	}
 	defer func() { _ = found.Close() }()
-	judge.Object(delivered, time.Unix(1, 0))
+	judge.Object(delivered, "", time.Unix(1, 0))
 	n, err := verifier.Count(judge, q.Output, found)
 	if err != nil {
 		return err

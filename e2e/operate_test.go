@@ -311,7 +311,7 @@ func heldRecords(t *testing.T, s *local.Stack) map[string][]byte {
 
 // accepted has a person accept all that was found in this story: then, and in a full verification, it is proven again.
 func accepted(t *testing.T, s *local.Stack) {
-	r, _, err := s.Verify(t.Context())
+	r, found, err := s.Findings(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,11 +320,12 @@ func accepted(t *testing.T, s *local.Stack) {
 	}
 	for _, class := range proof.Classes {
 		if n := r.Counts.Of(class); n > 0 {
-			acceptance, err := r.Accept(class, n, "this test has made them", "the test", time.Now())
+			these := slices.DeleteFunc(slices.Clone(found), func(g proof.Group) bool { return g.Class != class })
+			acceptance, findings, err := r.Accept(class, n, these, "this test has made them", "the test", time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = s.Accept(t.Context(), acceptance)
+			err = s.Accept(t.Context(), acceptance, findings)
 			if err != nil {
 				t.Fatal(err)
 			}

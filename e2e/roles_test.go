@@ -291,6 +291,8 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	put("of the state", verifier.StateKey, verifierRole)
 	put("of the archive", "ledger/archive.json.gz")
 	put("of an acceptance", "ledger/acceptances/2000/01/01/none.json")
+	put("of an acceptance's findings", ledger.FindingsPrefix+"none.json.gz")
+	put("of what is used up", ledger.UsedKey, verifierRole)
 	put("of a report", verifier.LatestReport, verifierRole)
 	put("of the JAR", code, deployerRole)
 	put("elsewhere", "elsewhere/none")

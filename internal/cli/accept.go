@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os/user"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,10 +17,12 @@ import (
 )
 
 type acceptCmd struct {
-	Class  string `arg:"" help:"What is accepted: missing, failed, duplicated, corrupt, leaked or unexpected."`
-	Count  int64  `arg:"" help:"How many, as the verdict says."`
-	Reason string `help:"Why, for those who read the report later." required:"" placeholder:"TEXT"`
-	Who    string `help:"Who accepts them (the user of this machine)." placeholder:"NAME"`
+	Class  string    `arg:"" help:"What is accepted: missing, failed, duplicated, corrupt, leaked or unexpected."`
+	Count  int64     `arg:"" help:"How many: all that are found now and not accepted yet."`
+	Tick   time.Time `help:"Only rows that this tick owes (missing, failed)." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" xor:"narrow"`
+	Object string    `help:"Only findings in this object (all other classes)." placeholder:"KEY" xor:"narrow"`
+	Reason string    `help:"Why, for those who read the report later." required:"" placeholder:"TEXT"`
+	Who    string    `help:"Who accepts them (the user of this machine)." placeholder:"NAME"`
 	target `embed:""`
 }
 
@@ -30,6 +34,13 @@ func (c *acceptCmd) Validate() error {
 			known = append(known, string(class))
 		}
 		return fmt.Errorf("%q is not a class that fails a verdict: give one of %s", c.Class, strings.Join(known, ", "))
+	}
+	byTick := c.Class == string(proof.Missing) || c.Class == string(proof.Failed)
+	if byTick && c.Object != "" {
+		return fmt.Errorf("--object does not go with %s rows, which are owed by ticks: narrow them down with --tick", c.Class)
+	}
+	if !byTick && !c.Tick.IsZero() {
+		return fmt.Errorf("--tick does not go with %s rows, which stand in objects: narrow them down with --object", c.Class)
 	}
 	if c.Count < 1 {
 		return fmt.Errorf("cannot accept %d: give a number above 0", c.Count)
@@ -53,16 +64,18 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	before, _, err := s.Verify(ctx)
+	before, found, err := s.Findings(ctx)
 	if err != nil {
 		return err
 	}
-	class := proof.Class(c.Class)
-	acceptance, err := before.Accept(class, c.Count, c.Reason, c.Who, time.Now())
+	if before.Verdict == proof.Undecided {
+		return fmt.Errorf("the verdict is UNDECIDED, so there is nothing to accept: %s", strings.Join(before.Reasons, "; "))
+	}
+	acceptance, findings, err := c.acceptance(before, found)
 	if err != nil {
 		return &usageError{err}
 	}
-	if err := s.Accept(ctx, acceptance); err != nil {
+	if err := s.Accept(ctx, acceptance, findings); err != nil {
 		return err
 	}
 	after, raw, err := s.Verify(ctx)
@@ -77,10 +90,50 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
+// acceptance names the findings that the flags say. It refuses where they are not as many as the person says, who then
+// does not know what is there.
+func (c *acceptCmd) acceptance(r *report.Report, found []proof.Group) (*ledger.Acceptance, []byte, error) {
+	class := proof.Class(c.Class)
+	found = slices.DeleteFunc(found, func(g proof.Group) bool { return g.Class != class })
+	if open := r.Open(class); open > 0 && len(found) == 0 {
+		return nil, nil, fmt.Errorf("cannot accept %d %s rows: %d stand in too many places to be named", c.Count, class, open)
+	}
+	found = slices.DeleteFunc(found, func(g proof.Group) bool {
+		return c.Object != "" && g.Object != c.Object || !c.Tick.IsZero() && !g.Tick.Equal(c.Tick)
+	})
+	a, findings, err := r.Accept(class, c.Count, found, c.Reason, c.Who, time.Now())
+	if err != nil && len(found) > 1 {
+		err = fmt.Errorf("%w; give that number, or narrow them down with %s", err, places(found))
+	}
+	return a, findings, err
+}
+
+// shownPlaces of findings are for a person.
+const shownPlaces = 5
+
+// places lists where findings are, as flags, the places with the most first.
+func places(found []proof.Group) string {
+	found = slices.Clone(found)
+	slices.SortStableFunc(found, func(a, b proof.Group) int { return cmp.Compare(b.Count, a.Count) })
+	var flags []string
+	for _, g := range found[:min(len(found), shownPlaces)] {
+		flag := "--object " + strconv.Quote(g.Object)
+		if g.Object == "" {
+			flag = "--tick " + g.Tick.UTC().Format(time.RFC3339Nano)
+		}
+		flags = append(flags, fmt.Sprintf("%s (%d)", flag, g.Count))
+	}
+	if more := len(found) - shownPlaces; more > 0 {
+		flags = append(flags, fmt.Sprintf("and %d others", more))
+	}
+	return strings.Join(flags, ", ")
+}
+
 // acceptedText says what was accepted, and what the verdict is now.
 func acceptedText(a *ledger.Acceptance, after *report.Report) terminal.Text {
 	var b terminal.Builder
-	b.Addf("%d %s rows until %s are accepted by %s: %s.\n", a.Count, a.Class, a.Until.UTC().Format(timeFormat), a.Who, strings.TrimSuffix(a.Reason, "."))
+	b.Addf("%d %s rows that were found until %s, and no others, are accepted by %s: %s.\n",
+		a.Count, a.Class, a.Until.UTC().Format(timeFormat), a.Who, strings.TrimSuffix(a.Reason, "."))
 	if seen := (report.Accepted{Rows: a.Rows}).Seen(); seen != "" {
 		b.Addf("As the report had them: %s\n", seen)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -384,9 +385,51 @@ func TestNeeds(t *testing.T) {
 func TestAcceptedText(t *testing.T) {
 	t.Parallel()
 	r := notProven()
-	a, err := r.Accept(proof.Missing, 1, "deleted by hand.", "ada", tick)
+	lost := proof.Group{Class: proof.Missing, Place: proof.Place{Tick: *r.Samples[proof.Missing][0].Tick}, Rows: map[proof.Name]int64{}}
+	lost.Add(proof.NameOf(r.Samples[proof.Missing][0].Row), 1)
+	a, _, err := r.Accept(proof.Missing, 1, []proof.Group{lost}, "deleted by hand.", "ada", tick)
 	if err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "accepted.txt", acceptedText(a, r).String())
+}
+
+// TestWhatIsAccepted: the number has to be that of the findings, of which flags leave some out.
+func TestWhatIsAccepted(t *testing.T) {
+	t.Parallel()
+	group := func(class proof.Class, place proof.Place, n int64) proof.Group {
+		g := proof.Group{Class: class, Place: place, Rows: map[proof.Name]int64{}}
+		g.Add(proof.NameOf("a"), n)
+		return g
+	}
+	found := []proof.Group{
+		group(proof.Missing, proof.Place{Tick: tick}, 3), group(proof.Missing, proof.Place{Tick: tick.Add(time.Minute)}, 4),
+		group(proof.Duplicated, proof.Place{Object: "a"}, 5), group(proof.Duplicated, proof.Place{Object: "b\x1b"}, 6),
+	}
+	r := &report.Report{Verdict: proof.NotProven, JudgedAt: tick, Counts: proof.Counts{Missing: 7, Duplicated: 11, Unexpected: 9}}
+	for _, test := range []struct {
+		cmd  acceptCmd
+		want string // the error; empty for none
+	}{
+		{acceptCmd{Class: "missing", Count: 7}, ""},
+		{acceptCmd{Class: "missing", Count: 3, Tick: tick}, ""},
+		{acceptCmd{Class: "duplicated", Count: 6, Object: "b\x1b"}, ""},
+		{acceptCmd{Class: "missing", Count: 4, Tick: tick}, "cannot accept 4 missing rows: there are 3 that are not accepted yet"},
+		{acceptCmd{Class: "missing", Count: 3}, "cannot accept 3 missing rows: there are 7 that are not accepted yet; give that number, or narrow them down with --tick 2026-01-02T03:05:05.006Z (4), --tick 2026-01-02T03:04:05.006Z (3)"},
+		{acceptCmd{Class: "duplicated", Count: 1}, `there are 11 that are not accepted yet; give that number, or narrow them down with --object "b\x1b" (6), --object "a" (5)`},
+		{acceptCmd{Class: "duplicated", Count: 1, Object: "c"}, "there are 0 that are not accepted yet"},
+		{acceptCmd{Class: "unexpected", Count: 9}, "cannot accept 9 unexpected rows: 9 stand in too many places to be named"},
+		{acceptCmd{Class: "leaked", Count: 1}, "there are 0 that are not accepted yet"},
+	} {
+		test.cmd.Reason, test.cmd.Who = "known", "ada"
+		a, _, err := test.cmd.acceptance(r, slices.Clone(found))
+		if test.want == "" && (err != nil || a.Count != test.cmd.Count) || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%+v: got %+v, %v, want %q", test.cmd, a, err, test.want)
+		}
+	}
+	for _, wrong := range []acceptCmd{{Class: "missing", Count: 1, Object: "a", Reason: "r"}, {Class: "corrupt", Count: 1, Tick: tick, Reason: "r"}} {
+		if err := wrong.Validate(); err == nil || !strings.Contains(err.Error(), "narrow them down with") {
+			t.Errorf("%+v: got %v", wrong, err)
+		}
+	}
 }

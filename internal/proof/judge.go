@@ -35,6 +35,7 @@ type Judge struct {
 	table table
 
 	object  string
+	etag    string
 	written time.Time
 	// What was owed and found and is not yet in the accounts, in the order in which it came; the keys stand in buffer.
 	keys    [][]byte
@@ -45,8 +46,8 @@ type Judge struct {
 	delays   []int64 // delivered rows, by the seconds from claim to object
 	lateMax  time.Duration
 	samples  map[Class][]Sample
-	findings map[Class]map[int64]int64 // how many were found, by the second in which they were written
-	failed   map[string][]failure      // by row; what a copy under an error prefix has paid
+	findings map[Class]*Findings  // of the classes that are found in objects
+	failed   map[string][]failure // by row; what a copy under an error prefix has paid
 
 	unmatched unmatched
 	ask       func() // who gives the unmatched copies, see Bound; nil where nobody is to be asked
@@ -129,6 +130,7 @@ func (q *queue) all(yield func(due) bool) {
 // found is where surplus copies of a row stand.
 type found struct {
 	object  string
+	etag    string
 	line    int64
 	written time.Time
 	count   int64
@@ -167,7 +169,7 @@ func NewJudge(format func(key []byte) string) *Judge {
 		keys:     make([][]byte, 0, batch),
 		table:    newTable(),
 		samples:  map[Class][]Sample{},
-		findings: map[Class]map[int64]int64{},
+		findings: map[Class]*Findings{},
 		failed:   map[string][]failure{},
 
 		unmatched: unmatched{index: map[string]int{}},
@@ -187,10 +189,15 @@ func (j *Judge) Owe(key []byte, lo, hi int64) {
 	}
 }
 
-// Object says where, and written when, the rows that follow are found.
-func (j *Judge) Object(key string, written time.Time) {
+// Object says where, in which version and written when, the rows that follow are found.
+func (j *Judge) Object(key, etag string, written time.Time) {
 	j.settle()
-	j.object, j.written = key, written
+	j.object, j.etag, j.written = key, etag, written
+}
+
+// here is so many copies at a line of the current object.
+func (j *Judge) here(line, count int64) found {
+	return found{object: j.object, etag: j.etag, line: line, written: j.written, count: count}
 }
 
 // Find takes one copy of a row, found in the current object at this line (from 1).
@@ -218,8 +225,7 @@ func (j *Judge) Foreign(text []byte, line int64, reason string) {
 // Corrupt takes a line that is not a row.
 func (j *Judge) Corrupt(text []byte, line int64, reason string) {
 	j.counts.Corrupt++
-	j.finding(Corrupt, j.written, 1)
-	j.keep(Corrupt, Sample{Row: excerpt(text), Count: 1, Object: j.object, Line: line, Reason: reason})
+	j.note(Corrupt, excerpt(text), j.here(line, 1), reason)
 }
 
 func excerpt(text []byte) string { return string(text[:min(len(text), maxExcerpt)]) }
@@ -305,7 +311,7 @@ func (j *Judge) pay(a *account, key []byte, line int64) {
 		j.ticks[tick].Delivered++
 		j.arrived(tick)
 	case a != nil:
-		j.surplus(Duplicated, key, found{object: j.object, line: line, written: j.written, count: 1})
+		j.surplus(Duplicated, key, j.here(line, 1))
 	default:
 		j.wonder(key, line)
 	}
@@ -341,7 +347,6 @@ func (j *Judge) bringBack(key []byte) (tick int32, ok bool) {
 	}
 	j.counts.Failed--
 	j.ticks[f.tick].Failed--
-	j.finding(Failed, f.written, -1)
 	j.counts.Foreign++
 	return f.tick, true
 }
@@ -352,7 +357,6 @@ func (j *Judge) payFailed(a *account, key []byte, p *pending) {
 		if tick, ok := j.payFrom(a, &a.owed); ok {
 			j.counts.Failed++
 			j.ticks[tick].Failed++
-			j.finding(Failed, j.written, 1)
 			j.failed[string(key)] = append(j.failed[string(key)], failure{tick, j.object, p.line, j.written, p.reason})
 			return
 		}
@@ -388,18 +392,8 @@ type Result struct {
 	// LateMax is by how much the latest of the late ones missed its deadline.
 	LateMax time.Duration
 
-	findings map[Class]map[int64]int64
-}
-
-// Until counts the findings of a class until a moment: of missing rows those whose ticks were claimed by then, of all others
-// those whose objects were written by then.
-func (r *Result) Until(class Class, until time.Time) (n int64) {
-	for at, count := range r.findings[class] {
-		if at <= until.Unix() {
-			n += count
-		}
-	}
-	return n
+	judge *Judge
+	at    time.Time
 }
 
 // Close draws up the balance at a moment of the bucket's clock. The judge is of no use after it.
@@ -427,7 +421,6 @@ func (j *Judge) Close(now time.Time) *Result {
 			case j.settled(t, now):
 				j.counts.Missing += int64(d.open)
 				j.ticks[t].Missing += int64(d.open)
-				j.finding(Missing, j.ticks[t].Claimed, int64(d.open))
 				losses = append(losses, loss{a, d})
 			default:
 				j.counts.InFlight += int64(d.open)
@@ -444,23 +437,10 @@ func (j *Judge) Close(now time.Time) *Result {
 	for _, l := range losses[:min(len(losses), MaxSamples)] {
 		j.keep(Missing, Sample{Row: j.format(j.table.key(l.row)), Count: int64(l.due.open), Tick: &j.ticks[l.due.tick].Time})
 	}
-	return &Result{j.counts, j.samples, j.ticks, j.delays, j.lateMax, j.findings}
+	return &Result{j.counts, j.samples, j.ticks, j.delays, j.lateMax, j, now}
 }
 
 func (j *Judge) settled(tick int32, now time.Time) bool { return now.After(j.ticks[tick].Settled) }
-
-func (j *Judge) finding(class Class, at time.Time, n int64) {
-	if j.findings[class] == nil {
-		j.findings[class] = map[int64]int64{}
-	}
-	if j.findings[class][at.Unix()] += n; j.findings[class][at.Unix()] == 0 {
-		delete(j.findings[class], at.Unix())
-	}
-}
-
-func (j *Judge) sample(class Class, key []byte, f found) {
-	j.keep(class, Sample{Row: j.format(key), Count: f.count, Object: f.object, Line: f.line})
-}
 
 func (j *Judge) keep(class Class, s Sample) {
 	if len(j.samples[class]) < MaxSamples {

@@ -62,7 +62,7 @@ func judgeInSteps(ticks []tick, deliveries []delivery, now time.Time, ends func(
 	}
 	for _, d := range deliveries {
 		open(d.at)
-		j.Object("object", second(d.at))
+		j.Object("object", "v1", second(d.at))
 		for i, row := range d.rows {
 			if d.failed {
 				j.Fail([]byte(row), int64(i+1), "a reason")
@@ -134,7 +134,7 @@ func TestLeaksAreToldFromTheUnexpected(t *testing.T) {
 	j := newJudge()
 	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
 	j.Owe([]byte("a"), 1, 1)
-	j.Object("o", second(10))
+	j.Object("o", "v1", second(10))
 	for i, row := range []string{"a", "x", "x", "y", "z"} {
 		j.Find([]byte(row), int64(i+1))
 	}
@@ -148,11 +148,10 @@ func TestLeaksAreToldFromTheUnexpected(t *testing.T) {
 	if want := (proof.Counts{Owed: 1, Delivered: 1, Leaked: 2, Unexpected: 2}); result.Counts != want {
 		t.Errorf("got %+v, want %+v", result.Counts, want)
 	}
-	if got := result.Until(proof.Leaked, second(9)); got != 0 {
-		t.Errorf("%d leaks until before they were written", got)
-	}
-	if got := result.Until(proof.Leaked, second(10)); got != 2 {
-		t.Errorf("%d leaks until they were written, want 2", got)
+	leak := proof.Group{Class: proof.Leaked, Place: proof.Place{Object: "o"}, ETag: "v1", Rows: map[proof.Name]int64{}}
+	leak.Add(proof.NameOf("x"), 2)
+	if diff := cmp.Diff(result.Findings(proof.Leaked, nil).Sorted(), []proof.Group{leak}); diff != "" {
+		t.Errorf("findings (-got +want):\n%s", diff)
 	}
 	want := []proof.Sample{{Row: "x", Count: 2, Object: "o", Line: 2}}
 	if diff := cmp.Diff(result.Samples[proof.Leaked], want); diff != "" {
@@ -300,9 +299,9 @@ func TestRejects(t *testing.T) {
 		j.Owe([]byte(line), 1, 1)
 	}
 	j.Owe([]byte("unknown"), 0, 1)
-	j.Object("o", second(10))
+	j.Object("o", "v1", second(10))
 	j.Find([]byte("a"), 1)
-	j.Object("e", second(70))
+	j.Object("e", "v1", second(70))
 	for i, line := range []string{"bad", "bad", "bad", "unknown", "never owed"} {
 		j.Reject([]byte(line), int64(i+1), "not an integer")
 	}
@@ -325,10 +324,10 @@ func TestSamplesOfFailures(t *testing.T) {
 	j := newJudge()
 	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
 	j.Owe([]byte("a"), 2, 2)
-	j.Object("e", second(10))
+	j.Object("e", "v1", second(10))
 	j.Fail([]byte("a"), 3, "Lambda.FunctionError")
 	j.Fail([]byte("a"), 4, "Lambda.FunctionError")
-	j.Object("o", second(20))
+	j.Object("o", "v1", second(20))
 	j.Find([]byte("a"), 1)
 	samples := j.Close(never).Samples
 	at := second(0)
@@ -440,7 +439,7 @@ func TestMemoryGoesByWhatIsOpen(t *testing.T) {
 			j.Owe(key(n), 1, 1)
 		}
 		j.Owe(key(-1), 0, 1) // one that may be there
-		j.Object("o", second(i))
+		j.Object("o", "v1", second(i))
 		for n := range each - 1 { // one of each tick is lost
 			j.Find(key(n), 1)
 		}

@@ -20,7 +20,8 @@ type State struct {
 	Delays   map[int]int64             `json:"delays,omitempty"`
 	LateMax  time.Duration             `json:"lateMax,omitempty"`
 	Samples  map[Class][]Sample        `json:"samples,omitempty"`
-	Findings map[Class]map[int64]int64 `json:"findings,omitempty"`
+	Named    map[Class]FindingsState   `json:"named,omitempty"`
+	Findings map[Class]map[int64]int64 `json:"findings,omitempty"` // by second, in states from before findings had names
 }
 
 // A RowState is what is open of one distinct row.
@@ -72,7 +73,7 @@ func (j *Judge) State(lastTicks int) *State {
 		}
 	}
 
-	s := &State{Counts: j.counts, LateMax: j.lateMax, Delays: map[int]int64{}, Samples: map[Class][]Sample{}, Findings: map[Class]map[int64]int64{}}
+	s := &State{Counts: j.counts, LateMax: j.lateMax, Delays: map[int]int64{}, Samples: map[Class][]Sample{}, Named: map[Class]FindingsState{}}
 	place := make([]int32, len(j.ticks))
 	for i, t := range j.ticks {
 		if place[i] = int32(len(s.Ticks)); needed[i] {
@@ -107,7 +108,7 @@ func (j *Judge) State(lastTicks int) *State {
 		s.Samples[class] = slices.Clone(samples)
 	}
 	for class, findings := range j.findings {
-		s.Findings[class] = maps.Clone(findings)
+		s.Named[class] = findings.state()
 	}
 	return s
 }
@@ -156,8 +157,12 @@ func Restore(s *State, format func(key []byte) string) (*Judge, error) {
 	for class, samples := range s.Samples {
 		j.samples[class] = slices.Clone(samples)
 	}
-	for class, findings := range s.Findings {
-		j.findings[class] = maps.Clone(findings)
+	for class, named := range s.Named {
+		findings, err := restoreFindings(class, named)
+		if err != nil {
+			return nil, err
+		}
+		j.findings[class] = findings
 	}
 	return j, nil
 }

@@ -104,7 +104,7 @@ func (j *Judge) Bound(bytes int, ask func()) { j.unmatched.limit, j.ask = bytes,
 
 // wonder takes a copy that matched no account.
 func (j *Judge) wonder(key []byte, line int64) {
-	u, f := &j.unmatched, found{object: j.object, line: line, written: j.written, count: 1}
+	u, f := &j.unmatched, j.here(line, 1)
 	if u.sieve != nil && !u.sieve.MayHave(key) {
 		j.surplus(Unexpected, key, f)
 		return
@@ -162,6 +162,5 @@ func (j *Judge) surplus(class Class, key []byte, f found) {
 	default:
 		j.counts.Unexpected += f.count
 	}
-	j.finding(class, f.written, f.count)
-	j.sample(class, key, f)
+	j.note(class, j.format(key), f, "")
 }

@@ -104,7 +104,7 @@ func TestUnmatchedInPortions(t *testing.T) {
 		}
 		for i, o := range objects {
 			open(o.at)
-			j.Object(fmt.Sprint(i), second(o.at))
+			j.Object(fmt.Sprint(i), "v1", second(o.at))
 			for line, row := range o.rows {
 				j.Find([]byte(row), int64(line+1))
 			}
@@ -144,7 +144,7 @@ func TestAFloodOfForeignRows(t *testing.T) {
 	})
 	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
 	j.Owe([]byte("owed"), 1, 1)
-	j.Object("o", second(10))
+	j.Object("o", "v1", second(10))
 	for i := range flood {
 		j.Find(fmt.Appendf(nil, "foreign row %d", i), int64(i+1))
 		if held := j.Held(); held > limit {

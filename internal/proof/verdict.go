@@ -26,6 +26,9 @@ const (
 	Foreign    Class = "foreign"    // under an error prefix, and owed by nobody: it accuses nobody
 )
 
+// InFlight is the class of rows that are owed by a tick that is not settled. It fails no verdict, and has no samples.
+const InFlight Class = "in flight"
+
 // Classes lists the classes that fail a verdict, worst first.
 var Classes = []Class{Missing, Failed, Duplicated, Corrupt, Leaked, Unexpected}
 

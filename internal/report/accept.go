@@ -9,38 +9,49 @@ import (
 	"streamproof/internal/proof"
 )
 
-// Accept makes what records that a person accepts so many findings of a class, of those that the report has and nobody has
-// accepted yet. With it stand the rows that the report has samples of: what the person has seen.
-func (r *Report) Accept(class proof.Class, count int64, reason, who string, at time.Time) (*ledger.Acceptance, error) {
-	left := r.Counts.Of(class)
-	known := map[ledger.AcceptedRow]bool{}
-	for _, a := range r.Accepted {
-		if a.Class != class {
-			continue
-		}
-		left -= a.Used
-		for _, row := range a.Rows {
-			known[row.Place()] = true
-		}
+// Accept makes what records that a person accepts these findings, of a class and so many of them, which the report has
+// and nobody has accepted yet, and gives the object that is to be written before it, if any. With them stand those of
+// the report's samples that are among them: what the person has seen.
+func (r *Report) Accept(
+	class proof.Class, count int64, found []proof.Group, reason, who string, at time.Time,
+) (a *ledger.Acceptance, object []byte, err error) {
+	if r.Verdict == proof.Undecided {
+		return nil, nil, fmt.Errorf("the verdict is UNDECIDED, so there is nothing to accept: %s", strings.Join(r.Reasons, "; "))
 	}
-	if count > left {
-		return nil, fmt.Errorf("cannot accept %d %s rows: there are %d that are not accepted yet", count, class, left)
+	a = &ledger.Acceptance{
+		Class: string(class), Until: r.JudgedAt, Reason: reason, Who: who, At: at.UTC().Truncate(time.Millisecond),
 	}
-	a := &ledger.Acceptance{Class: string(class), Count: count, Until: r.JudgedAt, Reason: reason, Who: who, At: at.UTC().Truncate(time.Millisecond)}
-	if class == proof.Missing {
-		// Missing are rows of ticks that were settled, and so claimed before then. What was in flight is not accepted.
-		a.Until = a.Until.Add(-time.Duration(r.Covers.DeliveryDeadlineSeconds) * time.Second)
+	if object, err = a.Name(found); err != nil {
+		return nil, nil, err
+	}
+	if a.Count != count {
+		return nil, nil, fmt.Errorf("cannot accept %d %s rows: there are %d that are not accepted yet", count, class, a.Count)
 	}
 	for _, s := range r.Samples[class] {
 		row := ledger.AcceptedRow{Row: s.Row, Count: s.Count, Object: s.Object, Line: s.Line}
+		place := proof.Place{Object: s.Object}
 		if s.Tick != nil {
 			row.Tick = s.Tick.UTC()
+			place = proof.Place{Tick: row.Tick}
 		}
-		if !known[row.Place()] {
-			a.Rows = append(a.Rows, row)
+		for _, g := range found {
+			if g.Place == place && (g.Rows == nil || g.Rows[proof.NameOf(s.Row)] > 0) {
+				a.Rows = append(a.Rows, row)
+			}
 		}
 	}
-	return a, nil
+	return a, object, nil
+}
+
+// Open is how many findings of a class nobody has accepted.
+func (r *Report) Open(class proof.Class) int64 {
+	open := r.Counts.Of(class)
+	for _, a := range r.Accepted {
+		if a.Class == class {
+			open -= a.Used
+		}
+	}
+	return open
 }
 
 // shownRows of an acceptance are for a person; all of them are in the JSON.

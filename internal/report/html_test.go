@@ -90,7 +90,7 @@ func broken() *report.Report {
 			Histogram: []report.Bucket{{10, 12}, {20, 700}, {30, 2600}, {40, 4200}, {60, 5900}, {90, 1800}, {120, 20}, {300, 3}, {600, 0}, {900, 12}},
 		},
 		Shards:   map[string]int64{"shardId-000000000001": 14890, "shardId-000000000000": 15110},
-		Accepted: []report.Accepted{{Class: proof.Duplicated, Count: 5, Used: 5, Until: judged.Add(-time.Hour), At: judged.Add(-30 * time.Minute), Who: "ada", Reason: "restart for version 4", Rows: []ledger.AcceptedRow{{Row: "1,5,3,9.8", Count: 5}}}},
+		Accepted: []report.Accepted{{Class: proof.Duplicated, Count: 6, Named: 6, Used: 5, UsedUp: 1, Until: judged.Add(-time.Hour), At: judged.Add(-30 * time.Minute), Who: "ada", Reason: "restart for version 4", Rows: []ledger.AcceptedRow{{Row: "1,5,3,9.8", Count: 5}}}},
 
 		DuplicatesAllowed: 1,
 	}

@@ -23,10 +23,12 @@ type Report struct {
 	Bucket   string    `json:"bucket"`
 	Prefix   string    `json:"prefix"`
 	// Key is the object that the report was written to, empty where it was not.
-	Key     string                         `json:"key,omitempty"`
-	Covers  Coverage                       `json:"covers"`
-	Counts  proof.Counts                   `json:"counts"`
-	Samples map[proof.Class][]proof.Sample `json:"samples,omitempty"`
+	Key string `json:"key,omitempty"`
+	// Findings is the object with all findings that nobody has accepted, where they were asked for.
+	Findings string                         `json:"findings,omitempty"`
+	Covers   Coverage                       `json:"covers"`
+	Counts   proof.Counts                   `json:"counts"`
+	Samples  map[proof.Class][]proof.Sample `json:"samples,omitempty"`
 	// LastSeen says where the missing and failed rows of Samples were last, as far as somebody has looked; in a report that is
 	// UNDECIDED, what the one before said.
 	LastSeen []Finding `json:"lastSeen,omitempty"`
@@ -78,18 +80,24 @@ type Bucket struct {
 	Rows    int64 `json:"rows"`
 }
 
-// Accepted is a finding that a person has accepted: so many of a class, found until then, are not held against the verdict.
+// Accepted is an acceptance by a person: the findings that it names are not held against the verdict, while they are
+// there.
 type Accepted struct {
 	Class  proof.Class `json:"class"`
 	Count  int64       `json:"count"`
-	Until  time.Time   `json:"until"`
+	Until  time.Time   `json:"until"` // when they were judged
 	Reason string      `json:"reason"`
 	Who    string      `json:"who"`
 	At     time.Time   `json:"at"`
 	// Rows are samples of what the person had before them.
 	Rows []ledger.AcceptedRow `json:"rows,omitempty"`
+	// Named is how many findings it names: fewer than Count in one of before version 4, which names what it has samples
+	// of.
+	Named int64 `json:"named"`
 	// Used is how many findings it covers in this report.
 	Used int64 `json:"used"`
+	// UsedUp is how many of them are gone and will not be covered again.
+	UsedUp int64 `json:"usedUp,omitempty"`
 }
 
 // Rejects are lines under one error prefix that share their reason.

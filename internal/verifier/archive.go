@@ -87,6 +87,9 @@ func decodeArchive(data []byte) (*archive, error) {
 		if err := s.check(); err != nil {
 			return nil, err
 		}
+		if version < 4 {
+			s.Judge.NameFindings(ArchiveKey)
+		}
 	}
 	if a.Base != nil {
 		a.Base.archived = true
@@ -149,7 +152,7 @@ func (a *archive) until(base *state) time.Time {
 }
 
 // strays are what is kept of before the reach.
-func (s *state) strays() map[string]string {
+func (s *state) strays() map[string]counted {
 	if s == nil {
 		return nil
 	}
@@ -256,7 +259,7 @@ func (h *Handler) saveArchive(ctx context.Context, a *archive) error {
 func (h *Handler) tagSettled(ctx context.Context, kept *archive) error {
 	base, left := kept.Base, h.mostTags
 	opts := Options{DataPrefix: base.DataPrefix, ErrorsPrefix: base.ErrorsPrefix}
-	reach, strays := map[string]string{}, map[string]string{}
+	reach, strays := map[string]string{}, map[string]counted{}
 	var errs []error
 	for prefix, layout := range opts.layouts() {
 		until := base.after(prefix, layout)
@@ -301,22 +304,22 @@ func (h *Handler) tagSettled(ctx context.Context, kept *archive) error {
 // settled are the keys of before the window that the state has counted, in their order, and how far there are no others; the
 // strays of them are added to those. What was not counted is not tagged; and where that is not told by its times, nothing
 // after it is, so that a full verification still knows it from what was.
-func (s *state) settled(prefix, layout string, listed []bucket.Object, strays map[string]string) (keys []string, end string, err error) {
+func (s *state) settled(prefix, layout string, listed []bucket.Object, strays map[string]counted) (keys []string, end string, err error) {
 	end = s.after(prefix, layout)
 	last := s.Reach[prefix]
 	for _, o := range listed {
 		if o.Key > end {
 			break
 		}
-		etag, folded := s.Objects[o.Key]
-		counted := folded && etag == o.ETag
+		before, folded := s.Objects[o.Key]
+		same := folded && before.etag == o.ETag
 		switch {
-		case counted && stray(prefix, layout, o):
-			strays[o.Key] = etag
-		case !counted && !stray(prefix, layout, o):
+		case same && stray(prefix, layout, o):
+			strays[o.Key] = before
+		case !same && !stray(prefix, layout, o):
 			return keys, last, fmt.Errorf("%s is not counted as it stands there, and nothing after it is tagged: verify --full", o.Key)
 		}
-		if last = o.Key; counted {
+		if last = o.Key; same {
 			keys = append(keys, o.Key)
 		}
 	}

@@ -685,7 +685,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 			"the archive cannot be read: " + ArchiveKey, "the archive cannot be read: " + ArchiveKey, "the archive cannot be read: " + ArchiveKey,
 		},
 		"a newer archive": {
-			func() { l.objects[ArchiveKey] = lifeObject{data: string(zip(`{"version": 4}`))} },
+			func() { l.objects[ArchiveKey] = lifeObject{data: string(zip(`{"version": 5}`))} },
 			"use a newer streamproof", "use a newer streamproof", "use a newer streamproof",
 		},
 		"the state cut": {
@@ -836,7 +836,7 @@ func TestAStateOfTheFirstVersion(t *testing.T) {
 func TestArchivesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"version": 4, "unknown": 1}`:  "use a newer streamproof",
+		`{"version": 5, "unknown": 1}`:  "use a newer streamproof",
 		`{"version": 2}`:                "it holds nothing",
 		`{"version": 1}`:                "never was one of an archive",
 		`{"version": 2, "base": {}}`:    "no horizon",

@@ -11,12 +11,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/caarlos0/env/v11"
 
 	"streamproof/internal/bucket"
 	"streamproof/internal/explain"
+	"streamproof/internal/ledger"
+	"streamproof/internal/proof"
 	"streamproof/internal/report"
 )
 
@@ -111,7 +114,9 @@ func NewHandler(config Config, client *s3.Client, stream *kinesis.Client, out io
 // An event is empty, or what EventBridge Scheduler sends by default.
 type event struct {
 	// Full asks for a verification of everything, whatever the state says.
-	Full       bool            `json:"full"`
+	Full bool `json:"full"`
+	// Findings asks for all findings that nobody has accepted, in an object beside the report.
+	Findings   bool            `json:"findings"`
 	Version    json.RawMessage `json:"version"`
 	ID         json.RawMessage `json:"id"`
 	DetailType json.RawMessage `json:"detail-type"`
@@ -130,11 +135,23 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	decoder.DisallowUnknownFields()
 	var order event
 	if err := decoder.Decode(&order); err != nil {
-		return nil, fmt.Errorf(`event of the verifier: %w; it takes {}, {"full": true} or a scheduled event`, err)
+		return nil, fmt.Errorf(`event of the verifier: %w; it takes {}, {"full": true}, {"findings": true} or a scheduled event`, err)
 	}
-	r, kept, saved := h.judge(ctx, order.Full)
+	var open func([]proof.Group)
+	var found []proof.Group
+	if order.Findings {
+		open = func(groups []proof.Group) { found = groups }
+	}
+	r, kept, saved := h.judge(ctx, order.Full, open)
 	h.lookBack(ctx, r)
-	r.Key = ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z") + ".json"
+	name := ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z")
+	r.Key = name + ".json"
+	if len(found) > 0 && r.Verdict != proof.Undecided {
+		r.Findings = name + ".findings.json.gz"
+		if err := h.writeFindings(ctx, r.Findings, found); err != nil {
+			return nil, err
+		}
+	}
 	h.log.InfoContext(ctx, r.LastLine(), "verdict", r.Verdict, "counts", r.Counts, "covers", r.Covers, "reasons", r.Reasons, "report", r.Key)
 	metrics, err := report.Metrics(r, h.config.StackName, time.Now())
 	if err == nil {
@@ -157,13 +174,15 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 
 // judge goes on from the state in the bucket, and replaces it. It gives the archive that it has read, nil for none, and the
 // state that it has saved, nil where it has not.
-func (h *Handler) judge(ctx context.Context, full bool) (r *report.Report, kept *archive, saved *state) {
+func (h *Handler) judge(ctx context.Context, full bool, open func([]proof.Group)) (r *report.Report, kept *archive, saved *state) {
 	opts := Options{
 		DataPrefix:        h.config.DataPrefix,
 		ErrorsPrefix:      h.config.ErrorsPrefix,
 		DeliveryDeadline:  time.Duration(h.config.DeliveryDeadlineSeconds) * time.Second,
 		DuplicatesAllowed: h.config.DuplicatesAllowed,
 		expire:            h.config.ExpireAfterDays > 0,
+		useUp:             h.useUp,
+		open:              open,
 	}
 	base, etag, err := loadState(ctx, h.bucket)
 	if err != nil && !full {
@@ -199,6 +218,21 @@ func (h *Handler) judge(ctx context.Context, full bool) (r *report.Report, kept 
 		return r, kept, nil
 	}
 	return r, kept, next
+}
+
+// writeFindings writes all findings that nobody has accepted.
+func (h *Handler) writeFindings(ctx context.Context, key string, found []proof.Group) error {
+	data, err := ledger.EncodeFindings(found)
+	if err != nil {
+		return fmt.Errorf("encode the findings: %w", err)
+	}
+	_, err = h.put.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &h.config.Bucket, Key: &key, Body: bytes.NewReader(data), ContentType: aws.String("application/gzip"),
+	})
+	if err != nil {
+		return fmt.Errorf("write the findings to %s/%s: %w", h.bucket.Name(), key, err)
+	}
+	return nil
 }
 
 // write writes the report as JSON and as a page, each under its time and as the latest.

@@ -73,7 +73,7 @@ func (v *verification) reportRejects() {
 // findRejects reads an object of the analytics' rejects. A reject pays for a line that was malformed on purpose; one that
 // is a well-formed line of the ledger's makes that line's rows failed; and the rest are foreign.
 func (v *verification) findRejects(object bucket.Object, data io.Reader) error {
-	v.judge.Object(object.Key, object.LastModified)
+	v.judge.Object(object.Key, object.ETag, object.LastModified)
 	var key []byte
 	return eachErrorLine(data, func(line []byte, number int64) {
 		r, err := reject.Parse(line)
@@ -99,7 +99,7 @@ func (v *verification) findRejects(object bucket.Object, data io.Reader) error {
 
 // findFailures reads an object of records that Firehose could not have transformed: their rows failed.
 func (v *verification) findFailures(object bucket.Object, data io.Reader) error {
-	v.judge.Object(object.Key, object.LastModified)
+	v.judge.Object(object.Key, object.ETag, object.LastModified)
 	var key []byte
 	return eachErrorLine(data, func(line []byte, number int64) {
 		f, err := reject.ParseFailure(line)

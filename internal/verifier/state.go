@@ -30,7 +30,8 @@ const StateKey = "ledger/verification.json.gz"
 //	1  the first
 //	2  a state has an origin and a reach
 //	3  a state knows how many queries had been rolled back, without which ticks would be judged by one that has failed
-const stateVersion = 3
+//	4  it knows when each object was written, and names its findings
+const stateVersion = 4
 
 const (
 	// margin is how old something is before it is folded into the state: long enough for S3 to have listed it.
@@ -58,9 +59,9 @@ type state struct {
 	Output []column `json:"output"`
 
 	Horizon time.Time `json:"horizon"` // by the bucket's clock
-	// Objects are the ETags of what is folded in, by key, ticks too: of all keys after the Reach of their prefix, which is
+	// Objects are what is folded in, by key, ticks too: of all keys after the Reach of their prefix, which is
 	// where the window begins, or as far back as there is something to tag. Before that only strays are kept.
-	Objects map[string]string    `json:"objects"`
+	Objects map[string]counted   `json:"objects"`
 	Reach   map[string]string    `json:"reach,omitempty"`
 	Covers  report.Coverage      `json:"covers"`
 	Rejects []report.Rejects     `json:"rejects,omitempty"`
@@ -71,6 +72,27 @@ type state struct {
 	Rollbacks int `json:"rollbacks,omitempty"`
 
 	archived bool // it is the archive's base: what it has folded in may be gone
+}
+
+// counted is the version of an object that was counted.
+type counted struct {
+	etag string
+	// written is when it was written, in Unix seconds; 0 in a state of before version 4, which does not know it.
+	written int64
+}
+
+func countedAs(o bucket.Object) counted { return counted{o.ETag, o.LastModified.Unix()} }
+
+// MarshalJSON gives [ETag, seconds].
+func (c counted) MarshalJSON() ([]byte, error) { return json.Marshal([]any{c.etag, c.written}) }
+
+// UnmarshalJSON reads it, or the ETag alone.
+func (c *counted) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, &c.etag)
+	}
+	pair := [2]any{&c.etag, &c.written}
+	return json.Unmarshal(data, &pair)
 }
 
 type column struct {
@@ -160,6 +182,7 @@ func decodeState(data []byte) (*state, error) {
 	if version < 2 {
 		s.Reach = s.windows()
 	}
+	s.Version = version
 	return &s, s.check()
 }
 
@@ -187,9 +210,10 @@ func loadState(ctx context.Context, b bucket.Bucket) (*state, string, error) {
 	return s, *etag, nil
 }
 
-// goesOn says whether a verification with these options can go on from the state.
+// goesOn says whether a verification with these options can go on from the state. An older one knows neither the times
+// of its objects nor the names of its findings, which all stand in the bucket.
 func (s *state) goesOn(o Options) bool {
-	return s.judges(o) && s.DeadlineSeconds == int(o.DeliveryDeadline/time.Second)
+	return s.Version >= 4 && s.judges(o) && s.DeadlineSeconds == int(o.DeliveryDeadline/time.Second)
 }
 
 // judges says whether the state is of these prefixes.
@@ -252,12 +276,12 @@ func (s *state) windows() map[string]string {
 
 // trim takes from Objects what is not after these keys, by prefix, but for the strays: whether those were counted cannot be
 // told in another way.
-func (s *state) trim(reach, strays map[string]string) {
+func (s *state) trim(reach map[string]string, strays map[string]counted) {
 	for prefix, until := range reach {
 		if until <= s.Reach[prefix] {
 			continue
 		}
-		maps.DeleteFunc(s.Objects, func(key, _ string) bool {
+		maps.DeleteFunc(s.Objects, func(key string, _ counted) bool {
 			_, keep := strays[key]
 			return strings.HasPrefix(key, prefix) && key > s.Reach[prefix] && key <= until && !keep
 		})
@@ -265,25 +289,32 @@ func (s *state) trim(reach, strays map[string]string) {
 	}
 }
 
-// fresh are the objects that are not folded in, of those that were listed. It says what is wrong with the others: changed
-// since, or gone; and whether there are some that should have been there at the last time.
+// fresh are the objects that are not folded in, of those that were listed. It says what is wrong with the others, and
+// whether the order of time was broken, so that everything has to be read again: by an object that should have been
+// there at the last time, one that is gone, or one whose time has moved, because it was copied onto itself or put back.
+// What the archive has folded in stays counted at its former time, since a verification of everything goes on from
+// there, too.
 func (s *state) fresh(prefix, layout string, listed []bucket.Object) (fresh []bucket.Object, faults []string, belated bool) {
 	if s == nil {
 		return listed, nil, false
 	}
+	const restore = "restore its former version"
 	remedy := "verify --full"
 	if s.archived {
-		remedy = "restore its former version"
+		remedy = restore
 	}
 	after := s.after(prefix, layout)
 	there := map[string]bool{}
 	for _, o := range listed {
 		there[o.Key] = true
-		etag, folded := s.Objects[o.Key]
+		before, folded := s.Objects[o.Key]
 		switch late := !o.LastModified.After(s.Horizon); {
-		case folded && o.ETag != "" && etag != o.ETag:
+		case folded && o.ETag != "" && before.etag != o.ETag:
 			faults = append(faults, fmt.Sprintf("%s was changed after it had been counted: %s", o.Key, remedy))
+		case folded && s.archived:
+			s.Objects[o.Key] = countedAs(o) // so that no increment from here finds that it has moved
 		case folded:
+			belated = belated || before != countedAs(o)
 		case o.Key <= s.Reach[prefix] && !stray(prefix, layout, o):
 			// It was counted, and has been tagged: it was written by the horizon, and an increment has listed it then.
 		case o.Key <= after:
@@ -297,8 +328,11 @@ func (s *state) fresh(prefix, layout string, listed []bucket.Object) (fresh []bu
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Objects)) {
-		if strings.HasPrefix(key, prefix) && key > after && !there[key] {
-			faults = append(faults, fmt.Sprintf("%s is gone after it had been counted: %s", key, remedy))
+		if !strings.HasPrefix(key, prefix) || key <= after || there[key] {
+			continue
+		}
+		if belated = true; s.archived {
+			faults = append(faults, fmt.Sprintf("%s is gone after it had been counted: %s", key, restore))
 		}
 	}
 	return fresh, faults, belated

@@ -44,6 +44,10 @@ type Options struct {
 	// hold is about how many bytes of unmatched rows, and of lines that may have been sent, are held before the claims are
 	// asked of them; maxHeld where it is 0.
 	hold int
+	// useUp records what is left of acceptances, by their keys. It is nil where nothing can be written.
+	useUp func(ctx context.Context, left map[string][]proof.Group) error
+	// open takes all findings that nobody has accepted, unless it is nil.
+	open func([]proof.Group)
 }
 
 // maxHeld leaves room in the function's memory for the sieves and for what the judge has open. With it, about a million rows
@@ -117,6 +121,12 @@ func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state, 
 	if !v.concluded {
 		return v.report, nil
 	}
+	if opts.useUp != nil && len(v.left) > 0 {
+		if err := opts.useUp(ctx, v.left); err != nil {
+			v.undecided("it cannot be recorded that accepted findings are gone: %v", err)
+			return v.report, nil
+		}
+	}
 	return v.report, v.next
 }
 
@@ -140,7 +150,7 @@ func newVerification(b bucket.Bucket, opts Options, base *state, kept *archive) 
 		suspects:  suspects{lines: map[string]bool{}},
 		rejects:   map[rejectReason]int64{},
 		ticks:     map[string]tickState{},
-		folded:    map[string]string{},
+		folded:    map[string]counted{},
 	}
 }
 
@@ -165,9 +175,10 @@ type verification struct {
 	sentLines map[string][][]byte
 	suspects  suspects
 	rejects   map[rejectReason]int64
-	ticks     map[string]tickState // by time
-	folded    map[string]string    // the ETags of what has been counted, by key
-	unlisted  int                  // reasons beyond maxReasons
+	ticks     map[string]tickState     // by time
+	folded    map[string]counted       // what has been counted, by key
+	left      map[string][]proof.Group // what is left of acceptances of which something is used up, by key
+	unlisted  int                      // reasons beyond maxReasons
 }
 
 // A claim is one tick of the ledger, with all that it takes to make its rows.
@@ -430,6 +441,7 @@ func (v *verification) horizon(now time.Time) time.Time {
 func (v *verification) fold(horizon time.Time) *state {
 	v.reportRejects()
 	s := &state{
+		Version:    stateVersion,
 		DataPrefix: v.opts.DataPrefix, ErrorsPrefix: v.opts.ErrorsPrefix, DeadlineSeconds: int(v.opts.DeliveryDeadline / time.Second),
 		Output:  describe(v.output),
 		Horizon: horizon,
@@ -491,7 +503,14 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 		}
 	}
 	excused := map[proof.Class]int64{proof.Duplicated: v.opts.DuplicatesAllowed}
-	r.Accepted = accept(acceptances, result, excused)
+	covered := cover(acceptances, result, now, v.opts.open != nil)
+	for class, n := range covered.excused {
+		excused[class] += n
+	}
+	r.Accepted, v.left = covered.accepted, covered.left
+	if v.opts.open != nil {
+		v.opts.open(covered.open)
+	}
 	r.Verdict = r.Counts.Verdict(excused)
 	r.Reasons = reasonsOf(r, excused)
 	v.concluded = true
@@ -639,7 +658,7 @@ func (v *verification) count(ctx context.Context, objects []bucket.Object, until
 			read.err = v.find(object, read.in)
 		}
 		v.unreadable(object, read.err)
-		v.folded[object.Key] = object.ETag
+		v.folded[object.Key] = countedAs(object)
 	}
 	open(until)
 }
@@ -696,7 +715,7 @@ func (v *verification) mayHaveGiven(c *claim, s span) {
 
 // cover takes the claim into what the report speaks of.
 func (v *verification) cover(c *claim) {
-	v.folded[c.entry.Key] = c.entry.ETag
+	v.folded[c.entry.Key] = countedAs(c.entry)
 	v.ticks[tickName(c.Tick.Tick)] = tickState{c.State, c.Records}
 	for id, shard := range c.Shards {
 		v.report.Shards[id] += int64(shard.Records)
@@ -828,7 +847,7 @@ func (v *verification) find(object bucket.Object, data io.Reader) error {
 	}
 	covers.Objects++
 	covers.Bytes += object.Size
-	v.judge.Object(object.Key, object.LastModified)
+	v.judge.Object(object.Key, object.ETag, object.LastModified)
 	in, err := bucket.Unzip(data)
 	if err != nil {
 		return err
