@@ -218,7 +218,7 @@ func (d *discovery) run(records []Record) error {
 		d.note("%d rows are few to tell types by: a larger sample may have wider ones", d.Sample.Rows)
 	}
 	if d.marks > 0 {
-		d.note("%d records begin with a byte order mark, which is left out here, and which the job takes for a part of the first value", d.marks)
+		d.note("%d records begin with a byte order mark, which is left out here: the job rejects their first row, or has the mark in its text", d.marks)
 	}
 	if len(d.unfinished) > 0 {
 		d.note("%d records, as %s, begin with a value of JSON that goes on after what was sampled of it", len(d.unfinished), d.unfinished[0])

@@ -8,16 +8,18 @@ import (
 
 	"github.com/gabriel-vasile/mimetype"
 	"golang.org/x/text/encoding/charmap"
+
+	"streamproof/internal/encoding"
 )
 
 // magics are what data begins with that people send or save instead of text.
 var magics = []struct{ start, name string }{
 	{"\xf3\x89\x9a\xc2", "an aggregate of the Kinesis Producer Library, which only a stream's reader takes apart"},
-	{"\x1f\x8b", "gzip"},
+	{"\x1f\x8b", encoding.Gzip},
 	{"\x00\x00\xfe\xff", "UTF-32 text, not UTF-8"},
 	{"\xff\xfe\x00\x00", "UTF-32 text, not UTF-8"},
-	{"\xff\xfe", "UTF-16 text, not UTF-8"},
-	{"\xfe\xff", "UTF-16 text, not UTF-8"},
+	{"\xff\xfe", encoding.UTF16},
+	{"\xfe\xff", encoding.UTF16},
 }
 
 // unreadable names what a record is that is not text, or is text of another kind than rows. It is empty for everything
@@ -30,7 +32,7 @@ func unreadable(data []byte) string {
 		}
 	}
 	if isUTF16(data) {
-		return "UTF-16 text, not UTF-8"
+		return encoding.UTF16
 	}
 	control, strange := 0, 0
 	for at := 0; at < len(data); {
@@ -72,7 +74,7 @@ func isUTF16(data []byte) bool {
 
 const (
 	notUTF8     = "not UTF-8"
-	isLatin1    = "not UTF-8, perhaps Latin-1"
+	isLatin1    = encoding.Latin1
 	isWindows52 = "not UTF-8, perhaps Windows-1252"
 )
 
