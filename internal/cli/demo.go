@@ -36,8 +36,8 @@ type demoCmd struct {
 
 // Validate is called by kong.
 func (c *demoCmd) Validate() error {
-	if c.Records < 1 {
-		return fmt.Errorf("cannot produce %d records: give a number above 0", c.Records)
+	if err := checkRecords(c.Records); err != nil {
+		return err
 	}
 	if c.Poison < 0 || c.Poison > c.Records {
 		return fmt.Errorf("--poison is %d: of %d records, 0 to %d can be malformed", c.Poison, c.Records, c.Records)
@@ -71,6 +71,10 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if err := e.stdout.Println(reportText(r)); err != nil {
+		return err
+	}
+	// Beside the directory of the demo, which is gone where all went well.
+	if err := writePage(e, filepath.Join(parent, "report-of-demo.html"), r); err != nil {
 		return err
 	}
 	return verdictOf(r)

@@ -25,14 +25,9 @@ func (c *verifyCmd) page(e *env, r *report.Report) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := report.HTML(&b, r); err != nil {
+	if err := writePage(e, file, r); err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("write the page: %w", err)
-	}
-	_ = e.stderr.Printf("Page: %s\n", file)
 	if !c.Open {
 		return nil
 	}
@@ -43,6 +38,19 @@ func (c *verifyCmd) page(e *env, r *report.Report) error {
 	if err := browse(file); err != nil {
 		_ = e.stderr.Printf("No browser was opened (%v): open the page yourself.\n", err)
 	}
+	return nil
+}
+
+// writePage writes the report as a page, and says where.
+func writePage(e *env, file string, r *report.Report) error {
+	var b bytes.Buffer
+	if err := report.HTML(&b, r); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	_ = e.stderr.Printf("Page: %s\n", file)
 	return nil
 }
 

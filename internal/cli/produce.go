@@ -12,16 +12,16 @@ import (
 )
 
 type produceCmd struct {
-	Records int       `arg:"" optional:"" default:"1000" help:"How many records."`
-	Poison  int       `help:"How many of them are malformed on purpose, in every way there is." placeholder:"N"`
-	Tick    time.Time `help:"The tick's time, which names it: the same tick again sends nothing (now)." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
+	Records int        `arg:"" optional:"" default:"1000" help:"How many records."`
+	Poison  int        `help:"How many of them are malformed on purpose, in every way there is." placeholder:"N"`
+	Tick    *time.Time `help:"The tick's time, which names it: the same tick again sends nothing (now)." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
 	target  `embed:""`
 }
 
 // Validate is called by kong.
 func (c *produceCmd) Validate() error {
-	if c.Records < 1 {
-		return fmt.Errorf("cannot produce %d records: give a number above 0", c.Records)
+	if err := checkRecords(c.Records); err != nil {
+		return err
 	}
 	if c.Poison < 0 || c.Poison > c.Records {
 		return fmt.Errorf("--poison is %d: of %d records, 0 to %d can be malformed", c.Poison, c.Records, c.Records)
@@ -29,15 +29,28 @@ func (c *produceCmd) Validate() error {
 	return c.target.Validate()
 }
 
+func checkRecords(records int) error {
+	if records < 1 || records > producer.MaxRecords {
+		return fmt.Errorf("cannot produce %d records: give 1 to %d", records, producer.MaxRecords)
+	}
+	return nil
+}
+
 func (c *produceCmd) Run(ctx context.Context, e *env) error {
+	if c.Tick != nil {
+		if err := producer.CheckTick(*c.Tick, time.Now()); err != nil {
+			return &usageError{fmt.Errorf("--tick is %s, %w", c.Tick.Format(time.RFC3339Nano), err)}
+		}
+	}
 	s, _, err := c.open(ctx, e)
 	if err != nil {
 		return err
 	}
-	if c.Tick.IsZero() {
-		c.Tick = time.Now()
+	at := time.Now().Truncate(time.Millisecond)
+	if c.Tick != nil {
+		at = *c.Tick
 	}
-	answer, raw, err := s.Produce(ctx, c.Tick.Truncate(time.Millisecond), c.Records, c.Poison)
+	answer, raw, err := s.Produce(ctx, at, c.Records, c.Poison)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
 	"streamproof/internal/local/runner"
+	"streamproof/internal/producer"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
 	"streamproof/internal/report"
@@ -43,8 +44,8 @@ type sqlRunCmd struct {
 
 // Validate is called by kong.
 func (c *sqlRunCmd) Validate() error {
-	if c.Records < 0 {
-		return fmt.Errorf("--records is %d: give 0, for none, or more", c.Records)
+	if c.Records < 0 || c.Records > producer.MaxRecords {
+		return fmt.Errorf("--records is %d: give 0, for none, to %d", c.Records, producer.MaxRecords)
 	}
 	return c.target.Validate()
 }

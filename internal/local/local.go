@@ -176,11 +176,11 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err := errors.Join(checkPath(o.Root), checkPath(o.StateDir)); err != nil {
 		return nil, err
 	}
-	if t, err = findTools(o.Root); err != nil {
-		return nil, err
-	}
 	if err := sam.CheckParameters(o.Root, o.Parameters); err != nil {
 		return nil, &SetupError{err.Error()}
+	}
+	if t, err = findTools(o.Root); err != nil {
+		return nil, err
 	}
 	s := &Stack{dir: dir(o.StateDir)}
 	unlock, err := s.dir.lock()

@@ -34,6 +34,29 @@ const placeholder = "<aws.scheduler.scheduled-time>"
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 const OldestTick = 24 * time.Hour
 
+// NewestTick is how far a tick may lie ahead of the clock: as far as two clocks may differ. One further ahead would be due years
+// from now, and be the last of the ledger until then.
+const NewestTick = 5 * time.Minute
+
+// CheckTick says why a person should not ask for a tick now, nil where nothing is against it.
+func CheckTick(tick, now time.Time) error {
+	if tick.After(now.Add(NewestTick)) {
+		return fmt.Errorf("which is more than %s ahead: give an earlier one", NewestTick)
+	}
+	return checkTick(tick, now)
+}
+
+func checkTick(tick, now time.Time) error {
+	switch {
+	case !tick.Equal(tick.Truncate(time.Millisecond)):
+		return errors.New("want no more than milliseconds")
+	case tick.Before(now.Add(-OldestTick)):
+		// Verifications look no further back, and would not find it.
+		return fmt.Errorf("which is more than %s ago: give a later one", OldestTick)
+	}
+	return nil
+}
+
 // An order is what an event asks for.
 type order struct {
 	tick    time.Time // UTC, in whole milliseconds
@@ -111,15 +134,13 @@ func (o *order) readTime(field string, value json.RawMessage, arrived time.Time)
 		return fmt.Errorf("event: %s is %s, want a string", field, excerpt(value))
 	}
 	at, err := time.Parse(time.RFC3339Nano, text)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("event: %s is %q, want a time as 2026-01-02T03:04:05Z", field, text)
-	case !at.Equal(at.Truncate(time.Millisecond)):
-		return fmt.Errorf("event: %s is %s, want no more than milliseconds", field, text)
-	case at.Before(arrived.Add(-OldestTick)):
-		// Verifications look no further back, and would not find it.
-		return fmt.Errorf("event: %s is %s, which is more than %s ago: give a later one", field, text, OldestTick)
-	case at.UTC().Year() > 9998:
+	}
+	if err := checkTick(at, arrived); err != nil {
+		return fmt.Errorf("event: %s is %s, %w", field, text, err)
+	}
+	if at.UTC().Year() > 9998 {
 		// A record's times have four digits for the year, the later ones of a trip too.
 		return fmt.Errorf("event: %s is %s, want a year up to 9998", field, text)
 	}

@@ -139,21 +139,19 @@ func (s *Stack) ledger(ctx context.Context) (Ledger, error) {
 	return l, err
 }
 
-// TickKeys lists the ledger's ticks from the day of since to tomorrow (a tick can be made for the time to come), in order.
+// TickKeys lists the ledger's ticks from the day of since on, in order: those of the time to come, too, which an older version has
+// made and verifications count.
 func (s *Stack) TickKeys(ctx context.Context, since time.Time) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var keys []string
-	for day := since.UTC().Truncate(24 * time.Hour); day.Before(time.Now().AddDate(0, 0, 1)); day = day.AddDate(0, 0, 1) {
-		prefix := ledger.TicksPrefix + day.Format("2006/01/02/")
-		objects, _, err := bucket.NewS3(s.S3, s.Outputs.BucketName).List(ctx, prefix)
-		if err != nil {
-			return nil, err
-		}
-		for _, object := range objects {
-			if strings.HasSuffix(object.Key, ".json") {
-				keys = append(keys, object.Key)
-			}
+	objects, _, err := bucket.NewS3(s.S3, s.Outputs.BucketName).ListAfter(ctx, ledger.TicksPrefix, ledger.TicksPrefix+since.UTC().Format("2006/01/02"))
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		if strings.HasSuffix(object.Key, ".json") {
+			keys = append(keys, object.Key)
 		}
 	}
 	return keys, nil

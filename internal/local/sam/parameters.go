@@ -3,16 +3,62 @@ package sam
 import (
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/dlclark/regexp2"
 	"go.yaml.in/yaml/v3"
 )
 
+// A parameter is what the template says of one. All values are text here, as they are on a command line.
+type parameter struct {
+	Type                  string   `yaml:"Type"`
+	AllowedValues         []string `yaml:"AllowedValues"`
+	AllowedPattern        string   `yaml:"AllowedPattern"`
+	MinValue              *float64 `yaml:"MinValue"`
+	MaxValue              *float64 `yaml:"MaxValue"`
+	MinLength             *int     `yaml:"MinLength"`
+	MaxLength             *int     `yaml:"MaxLength"`
+	ConstraintDescription string   `yaml:"ConstraintDescription"`
+}
+
+// takes reports whether a value keeps to the template's constraints.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+func (p parameter) takes(value string) (bool, error) {
+	if p.AllowedValues != nil && !slices.Contains(p.AllowedValues, value) {
+		return false, nil
+	}
+	if p.Type == "Number" {
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil || math.IsInf(n, 0) || math.IsNaN(n) || n != math.Trunc(n) { // each of the template's is a whole number
+			return false, nil
+		}
+		if p.MinValue != nil && n < *p.MinValue || p.MaxValue != nil && n > *p.MaxValue {
+			return false, nil
+		}
+	}
+	length := utf8.RuneCountInString(value)
+	if p.MinLength != nil && length < *p.MinLength || p.MaxLength != nil && length > *p.MaxLength {
+		return false, nil
+	}
+	if p.AllowedPattern == "" {
+		return true, nil
+	}
+	// CloudFormation has Java's expressions, which look ahead, and the whole value has to match.
+	pattern, err := regexp2.Compile(`\A(?:`+p.AllowedPattern+`)\z`, regexp2.None)
+	if err != nil {
+		return false, err
+	}
+	return pattern.MatchString(value)
+}
+
 // CheckParameters checks values for the template's parameters as AWS does before it changes anything: the emulator takes
-// what it is given. It knows names and AllowedValues; the error names every fault.
+// what it is given. The template's own constraints are the rule; the error names every fault.
 func CheckParameters(root string, values map[string]string) error {
 	if len(values) == 0 {
 		return nil
@@ -22,22 +68,24 @@ func CheckParameters(root string, values map[string]string) error {
 		return err
 	}
 	var template struct {
-		Parameters map[string]struct {
-			AllowedValues []string `yaml:"AllowedValues"`
-		} `yaml:"Parameters"`
+		Parameters map[string]parameter `yaml:"Parameters"`
 	}
 	if err := yaml.Unmarshal(data, &template); err != nil {
 		return fmt.Errorf("read %s: %w", templateFile, err)
 	}
 	var faults []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		parameter, ok := template.Parameters[name]
-		allowed := parameter.AllowedValues
-		switch {
-		case !ok:
+		p, known := template.Parameters[name]
+		if !known {
 			faults = append(faults, fmt.Sprintf("%s is not a parameter of the template (%s)", name, strings.Join(slices.Sorted(maps.Keys(template.Parameters)), ", ")))
-		case len(allowed) > 0 && !slices.Contains(allowed, values[name]):
-			faults = append(faults, fmt.Sprintf("%s is %q, want one of %s", name, values[name], strings.Join(allowed, ", ")))
+			continue
+		}
+		ok, err := p.takes(values[name])
+		switch {
+		case err != nil:
+			return fmt.Errorf("read the pattern of %s in %s: %w", name, templateFile, err)
+		case !ok:
+			faults = append(faults, fmt.Sprintf("%s is %q: it %s", name, values[name], strings.TrimSuffix(p.ConstraintDescription, ".")))
 		}
 	}
 	if len(faults) > 0 {

@@ -62,7 +62,18 @@ func TestCheckParameters(t *testing.T) {
 	}
 	err := sam.CheckParameters(root, map[string]string{"Transform": "XML", "Color": "red"})
 	if err == nil || !strings.Contains(err.Error(), "Color is not a parameter of the template (Aggregation, ") ||
-		!strings.Contains(err.Error(), `Transform is "XML", want one of none, JSON, CSV`) {
+		!strings.Contains(err.Error(), `Transform is "XML": it must be none, JSON or CSV`) {
 		t.Errorf("got %v, want both faults", err)
+	}
+	for _, test := range []struct{ name, value, want string }{
+		{"BufferSizeMB", "129", "must be 1 to 128"}, {"BufferSizeMB", "many", "must be 1 to 128"}, {"BufferSizeMB", "", "must be 1 to 128"}, {"BufferSizeMB", "1.5", "must be 1 to 128"},
+		{"Seed", "-1", "0 or more"}, {"Seed", "NaN", "0 or more"}, {"Prefix", "ledger/x/", "must be folders"}, {"Prefix", "x-errors/", "must be folders"}, {"Prefix", "x", "must be folders"},
+		{"Prefix", strings.Repeat("x", 200) + "/", "must be folders"}, {"Prefix", "x/\n", "must be folders"}, {"ScheduleExpression", "rate(100 minutes)", "must be a rate"}, {"AlarmEmail", "nobody", "must be an e-mail"},
+		{"BufferSizeMB", "128", ""}, {"AlarmEmail", "", ""}, {"AlarmEmail", "a@b.example", ""}, {"Prefix", "a/b-c/", ""}, {"CheckpointIntervalSeconds", "5", ""}, {"ScheduleExpression", "rate(2 minutes)", ""},
+	} {
+		err := sam.CheckParameters(root, map[string]string{test.name: test.value})
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s=%q: got %v, want %q", test.name, test.value, err, test.want)
+		}
 	}
 }
