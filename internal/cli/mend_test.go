@@ -198,3 +198,16 @@ func TestChangeIsSaid(t *testing.T) {
 		}
 	})
 }
+
+// TestPauseOfUndecided ends at the second look: nothing that it could wait for changes the verdict.
+func TestPauseOfUndecided(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, _ string) {
+		w.put(ledger.TicksPrefix+"2000/01/01/x", nil) // there are ticks
+		w.undecided = true
+		began := time.Now()
+		_, err := (&pauseCmd{}).run(t.Context(), newProgress(newEnv(io.Discard, io.Discard)), w.open(), nil)
+		if err == nil || !strings.Contains(err.Error(), "no wait changes") || time.Since(began) > 10*time.Second || w.status != "RUNNING" {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+	})
+}

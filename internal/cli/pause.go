@@ -188,6 +188,7 @@ func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, 
 	st := p.begin("wait until nothing is on its way")
 	defer func() { st.end(err) }()
 	deadline := time.Now().Add(limit)
+	undecided := 0 // looks in a row, with nothing being sent
 	for {
 		looked := time.Now()
 		// First the ledger: a tick that is complete by now is one that the verifier sees complete.
@@ -208,7 +209,14 @@ func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, 
 				r, left = nil, ""
 			}
 		}
-		if looked.After(quiet) && (left == "" || looked.After(deadline)) {
+		// No wait decides what is UNDECIDED twice.
+		if undecided++; left == "" || open > 0 || r.Verdict != proof.Undecided {
+			undecided = 0
+		}
+		if undecided > 1 && !c.Force {
+			return nil, "", fmt.Errorf("%s, which no wait changes: mend that, or use --force, which goes on all the same; `streamproof resume` produces again", left)
+		}
+		if looked.After(quiet) && (left == "" || undecided > 1 || looked.After(deadline)) {
 			return r, left, nil
 		}
 		if left == "" {

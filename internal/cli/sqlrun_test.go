@@ -51,6 +51,7 @@ type world struct {
 	// changes counts the requests that change something. After so many of them none is answered, where diesAfter is not 0, as if the
 	// process had been killed.
 	changes, diesAfter int
+	undecided          bool // every verdict is
 }
 
 type stored struct {
@@ -304,6 +305,11 @@ func (w *world) produce(out *httptest.ResponseRecorder, in map[string]any) {
 
 func (w *world) verify(out *httptest.ResponseRecorder) {
 	r := report.Report{Version: report.Version, Verdict: proof.Proven, JudgedAt: time.Now()}
+	if w.undecided {
+		r.Verdict, r.Reasons = proof.Undecided, []string{"the ledger cannot be read"}
+		w.write(out, r)
+		return
+	}
 	for key, o := range w.objects {
 		if !strings.HasPrefix(key, ledger.TicksPrefix) {
 			continue
