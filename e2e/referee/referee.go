@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	from "streamproof/internal/bucket"
 	"streamproof/internal/generator"
 	"streamproof/internal/stream/kinesistest"
 	"streamproof/pipeline"
@@ -282,9 +283,7 @@ func ReadRows(ctx context.Context, client *s3.Client, bucket, prefix string) ([]
 
 // each reads all objects under a prefix.
 func each(ctx context.Context, client *s3.Client, bucket, prefix string, do func(key string, written time.Time, data []byte) error) error {
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range from.Pages(ctx, client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix}) {
 		if err != nil {
 			return err
 		}

@@ -52,9 +52,7 @@ func (b *S3) ListAfter(ctx context.Context, prefix, after string) ([]Object, tim
 	if after != "" {
 		input.StartAfter = &after
 	}
-	pages := s3.NewListObjectsV2Paginator(b.client, input)
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range Pages(ctx, b.client, input) {
 		if err != nil {
 			return nil, clock, fmt.Errorf("list %s/%s: %w", b.Name(), prefix, err)
 		}

@@ -142,6 +142,9 @@ func reportText(r *report.Report) terminal.Text {
 	for _, reason := range r.Reasons {
 		b.Addf("- %s\n", reason)
 	}
+	for _, note := range r.Notes {
+		b.Addf("- note: %s\n", note)
+	}
 	if r.Key != "" {
 		b.Addf("Report: %s\n", r.Key)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"streamproof/internal/proof"
@@ -129,6 +130,12 @@ func (a *Acceptance) namedByRows() (groups []proof.Group) {
 		return nil
 	}
 	return groups
+}
+
+// IsAcceptanceKey reports whether a key may be one of an acceptance's object, whichever version has named it.
+func IsAcceptanceKey(key string) bool {
+	name, ok := strings.CutPrefix(key, AcceptancesPrefix)
+	return ok && strings.HasSuffix(name, ".json") && !strings.HasPrefix(name, ".") && !strings.Contains(name, "/")
 }
 
 // Encode gives the object's bytes.

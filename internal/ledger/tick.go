@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -116,6 +117,13 @@ func Count(outcomes []Range) map[Outcome]int {
 func TickKey(tick time.Time) string {
 	t := tick.UTC()
 	return TicksPrefix + t.Format("2006/01/02/") + t.Format("20060102T150405.000Z") + ".json"
+}
+
+// IsTickKey reports whether a key is one of a tick's object: other things may come to stand under TicksPrefix.
+func IsTickKey(key string) bool {
+	name := key[strings.LastIndex(key, "/")+1:]
+	tick, err := time.Parse("20060102T150405.000Z.json", name)
+	return err == nil && TickKey(tick) == key
 }
 
 // Encode gives the object's bytes.

@@ -18,7 +18,9 @@ type Report struct {
 	Version int           `json:"version"`
 	Verdict proof.Verdict `json:"verdict"`
 	// Reasons say why, in sentences: what is not as owed, or what keeps the verifier from judging.
-	Reasons  []string  `json:"reasons,omitempty"`
+	Reasons []string `json:"reasons,omitempty"`
+	// Notes say what was met and has no influence on the verdict.
+	Notes    []string  `json:"notes,omitempty"`
 	JudgedAt time.Time `json:"judgedAt"` // by the bucket's clock
 	Bucket   string    `json:"bucket"`
 	Prefix   string    `json:"prefix"`

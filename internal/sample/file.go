@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	from "streamproof/internal/bucket"
 	"streamproof/internal/discover"
 )
 
@@ -121,9 +122,7 @@ const (
 func Objects(ctx context.Context, client S3, bucket, prefix string, lines int) ([]discover.Record, error) {
 	var records []discover.Record
 	left, bytesLeft := lines, mostFileBytes
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range from.Pages(ctx, client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix}) {
 		if err != nil {
 			return nil, fmt.Errorf("list s3://%s/%s: %w", bucket, prefix, err)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -135,7 +134,7 @@ func (s *Stack) OpenTicks(ctx context.Context) (open int, err error) {
 			return 0, err
 		}
 		for _, object := range objects {
-			if !strings.HasSuffix(object.Key, ".json") || now.Sub(object.LastModified) > longestLease {
+			if !ledger.IsTickKey(object.Key) || now.Sub(object.LastModified) > longestLease {
 				continue
 			}
 			tick, err := s.Tick(ctx, object.Key)
@@ -154,11 +153,18 @@ func (s *Stack) OpenTicks(ctx context.Context) (open int, err error) {
 func (s *Stack) HasTicks(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	out, err := s.S3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.Outputs.BucketName, Prefix: aws.String(ledger.TicksPrefix), MaxKeys: aws.Int32(1)})
-	if err != nil {
-		return false, fmt.Errorf("list s3://%s/%s: %w", s.Outputs.BucketName, ledger.TicksPrefix, err)
+	input := &s3.ListObjectsV2Input{Bucket: &s.Outputs.BucketName, Prefix: aws.String(ledger.TicksPrefix)}
+	for page, err := range bucket.Pages(ctx, s.S3, input) {
+		if err != nil {
+			return false, fmt.Errorf("list s3://%s/%s: %w", s.Outputs.BucketName, ledger.TicksPrefix, err)
+		}
+		for _, o := range page.Contents {
+			if ledger.IsTickKey(aws.ToString(o.Key)) {
+				return true, nil
+			}
+		}
 	}
-	return len(out.Contents) > 0, nil
+	return false, nil
 }
 
 // StopApplication stops the application with a snapshot, and returns when it has stopped; asked is false where it did not run.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -150,7 +149,7 @@ func (s *Stack) TickKeys(ctx context.Context, since time.Time) ([]string, error)
 		return nil, err
 	}
 	for _, object := range objects {
-		if strings.HasSuffix(object.Key, ".json") {
+		if ledger.IsTickKey(object.Key) {
 			keys = append(keys, object.Key)
 		}
 	}

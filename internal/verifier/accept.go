@@ -39,6 +39,7 @@ func (v *verification) acceptances(ctx context.Context) (all []*acceptance, err 
 	entries = slices.DeleteFunc(entries, func(o bucket.Object) bool {
 		return !strings.HasPrefix(o.Key, ledger.AcceptancesPrefix)
 	})
+	entries = v.withoutStrays(ledger.AcceptancesPrefix, entries)
 	for entry, read := range download(ctx, v.bucket, entries) {
 		data, err := read.whole()
 		if err != nil {

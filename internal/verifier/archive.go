@@ -190,8 +190,8 @@ func (v *verification) overtaken(ctx context.Context) (bool, error) {
 	if v.kept == nil && !v.opts.expire {
 		return false, nil
 	}
-	listed, _, err := v.bucket.List(ctx, ArchiveKey)
-	if err != nil || len(listed) == 0 || v.kept != nil && listed[0].ETag == v.kept.etag {
+	listed, err := bucket.Find(ctx, v.bucket, ArchiveKey)
+	if err != nil || listed == nil || v.kept != nil && listed.ETag == v.kept.etag {
 		return false, err
 	}
 	now, err := loadArchive(ctx, v.bucket, nil)
@@ -316,6 +316,7 @@ func (s *state) settled(prefix, layout string, listed []bucket.Object, strays ma
 		switch {
 		case same && stray(prefix, layout, o):
 			strays[o.Key] = before
+		case !folded && isForeign(prefix, o):
 		case !same && !stray(prefix, layout, o):
 			return keys, last, fmt.Errorf("%s is not counted as it stands there, and nothing after it is tagged: verify --full", o.Key)
 		}
@@ -362,12 +363,12 @@ func (h *Handler) tagAll(ctx context.Context, keys []string) (done int, err erro
 
 // load reads an object, with no ETag where there is none.
 func load(ctx context.Context, b bucket.Bucket, key string) (data []byte, etag *string, err error) {
-	listed, _, err := b.List(ctx, key)
-	if err != nil || len(listed) == 0 {
+	object, err := bucket.Find(ctx, b, key)
+	if err != nil || object == nil {
 		return nil, nil, err
 	}
-	data, err = b.Read(ctx, listed[0])
-	return data, &listed[0].ETag, err
+	data, err = b.Read(ctx, *object)
+	return data, &object.ETag, err
 }
 
 // replace writes over the version with this ETag, and no other; with none, only where nothing stands.

@@ -179,6 +179,7 @@ type verification struct {
 	folded    map[string]counted       // what has been counted, by key
 	left      map[string][]proof.Group // what is left of acceptances of which something is used up, by key
 	unlisted  int                      // reasons beyond maxReasons
+	unnoted   int                      // and notes
 }
 
 // A claim is one tick of the ledger, with all that it takes to make its rows.
@@ -234,6 +235,20 @@ func (v *verification) undecided(format string, args ...any) {
 		v.report.Reasons = v.report.Reasons[:maxReasons]
 	}
 	v.report.Reasons = append(v.report.Reasons, reason)
+}
+
+// note tells something that keeps nobody from judging.
+func (v *verification) note(format string, args ...any) {
+	note := fmt.Sprintf(format, args...)
+	if slices.Contains(v.report.Notes, note) {
+		return
+	}
+	if len(v.report.Notes) >= maxReasons {
+		v.unnoted++
+		note = fmt.Sprintf("and %d more notes", v.unnoted)
+		v.report.Notes = v.report.Notes[:maxReasons]
+	}
+	v.report.Notes = append(v.report.Notes, note)
 }
 
 // run lists the objects first and the ledger after them, so that no row is seen before its claim.
@@ -321,12 +336,41 @@ func (v *verification) list(ctx context.Context, what, prefix string) (fresh []b
 		v.undecided("%s %s cannot be listed: %v", what, prefix, err)
 		return nil, now, false
 	}
-	fresh, faults, belated := v.base.fresh(prefix, layout, listed)
+	fresh, faults, belated := v.base.fresh(prefix, layout, v.withoutStrays(prefix, listed))
 	for _, fault := range faults {
 		v.undecided("%s", fault)
 	}
 	v.belated = v.belated || belated && len(faults) == 0
 	return fresh, now, !v.stopped()
+}
+
+// isForeign reports whether an object under a prefix cannot be one of those that are read there: the marker of a folder, or, in
+// the ledger, something that is not named as a tick or an acceptance is.
+func isForeign(prefix string, o bucket.Object) bool {
+	switch prefix {
+	case ledger.TicksPrefix:
+		return !ledger.IsTickKey(o.Key)
+	case ledger.AcceptancesPrefix:
+		return !ledger.IsAcceptanceKey(o.Key)
+	default:
+		return bucket.IsMarker(o)
+	}
+}
+
+// withoutStrays leaves out what has no place under a prefix, and takes note of it. What an older version has counted stays.
+func (v *verification) withoutStrays(prefix string, listed []bucket.Object) []bucket.Object {
+	return slices.DeleteFunc(listed, func(o bucket.Object) bool {
+		if v.base != nil {
+			if _, counted := v.base.Objects[o.Key]; counted {
+				return false
+			}
+		}
+		if !isForeign(prefix, o) {
+			return false
+		}
+		v.note("%s is none of the objects that belong under %s, and is passed over", strconv.Quote(o.Key), prefix)
+		return true
+	})
 }
 
 // readLedger reads every tick that is not folded in, and every pipeline that one names.
@@ -384,11 +428,11 @@ func (v *verification) readAgain(ctx context.Context, entry bucket.Object, read 
 		if !errors.Is(err, bucket.ErrRewritten) {
 			break
 		}
-		listed, _, gone := v.bucket.List(ctx, entry.Key)
-		if gone != nil || len(listed) == 0 {
+		now, gone := bucket.Find(ctx, v.bucket, entry.Key)
+		if gone != nil || now == nil {
 			break
 		}
-		entry = listed[0]
+		entry = *now
 		data, err = v.bucket.Read(ctx, entry)
 	}
 	return entry, data, err
@@ -603,14 +647,14 @@ func loadCurrent(ctx context.Context, b bucket.Bucket) (*ledger.Current, error) 
 
 func (v *verification) readPipeline(ctx context.Context, hash string) (*pipeline.Pipeline, error) {
 	key := ledger.PipelineKey(hash)
-	entries, _, err := v.bucket.List(ctx, key)
+	entry, err := bucket.Find(ctx, v.bucket, key)
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) != 1 {
+	if entry == nil {
 		return nil, fmt.Errorf("it is not published: there is no %s", key)
 	}
-	data, err := v.bucket.Read(ctx, entries[0])
+	data, err := v.bucket.Read(ctx, *entry)
 	if err != nil {
 		return nil, err
 	}
@@ -802,6 +846,7 @@ func (v *verification) newestFirst(ctx context.Context) iter.Seq[*claim] {
 		if !v.read {
 			v.read = true
 			entries, _, err := v.bucket.List(ctx, ledger.TicksPrefix)
+			entries = v.withoutStrays(ledger.TicksPrefix, entries)
 			if err != nil {
 				v.undecided("the ledger cannot be listed: %v", err)
 				return
