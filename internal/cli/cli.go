@@ -46,6 +46,7 @@ type grammar struct {
 	Pause    pauseCmd    `cmd:"" help:"Stop producing, wait until nothing is on its way, and stop the application: before the pipeline is changed."`
 	Resume   resumeCmd   `cmd:"" help:"Start the application again, and produce on."`
 	SQL      sqlCmd      `cmd:"" name:"sql" help:"Work on a pipeline's SQL."`
+	Doctor   doctorCmd   `cmd:"" help:"Look whether this machine, or an AWS account (--region), is ready for a stack, and what it costs there."`
 	Down     downCmd     `cmd:"" help:"Stop the local stack."`
 	Follow   followCmd   `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
 }

@@ -179,6 +179,11 @@ func TestCommandsOfHostileData(t *testing.T) {
 		return file
 	}
 	write("samconfig.toml", "")
+	template, err := os.ReadFile("../../template.yaml") // which says what a stack costs
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("template.yaml", string(template))
 	data := write("data.csv", "a,"+strings.ReplaceAll(hostileText, "\n", "")+"\n1,\x1b[8m\n2,\x1b[2J\n3,\u202e\n")
 	faulty := write("faulty.sql", "SELECT \""+strings.ReplaceAll(hostileText, "\n", "")+"\x1b[8m\" FROM x;")
 	judged := write("report.json", string(mustJSON(t, filledReport(hostile))))
@@ -191,6 +196,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 		"discover":      {"discover --file " + data, "discover" + onAWS, "discover --s3 s3://" + bucketName + "/x --region eu-west-1", "discover --stream " + hostile + " --region eu-west-1"},
 		"explain":       {"explain" + onAWS, "explain --report " + judged + onAWS, "explain --report " + data + onAWS},
 		"accept":        {"accept missing 1 --reason " + hostile + onAWS, "accept " + hostile + " 1 --reason x"},
+		"doctor":        {"doctor --region eu-west-1 --stack streamproof", "doctor --region " + hostile, "doctor --set " + hostile + "=1", "doctor --state-dir " + root},
 		"status":        {"status" + onAWS, "status --state-dir " + hostile},
 		"pause":         {"pause" + onAWS},
 		"resume":        {"resume" + onAWS},

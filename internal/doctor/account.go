@@ -1,0 +1,464 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	analyticstypes "github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+)
+
+// callTimeout is for one question with its retries.
+const callTimeout = 20 * time.Second
+
+// The quotas of Managed Flink that AWS documents, for where Service Quotas does not list them:
+// https://docs.aws.amazon.com/managed-flink/latest/java/limits.html
+const (
+	documentedApplications = 100
+	documentedKPUs         = 64
+	flinkServiceCode       = "kinesisanalytics"
+)
+
+// The stack runs two or three functions at once, and one or more for a transform. New accounts have as little as newAccount.
+const (
+	wantConcurrency = 3
+	newAccount      = 10
+)
+
+// Needs are what a stack takes of an account.
+type Needs struct {
+	Stack          string // its name
+	OnDemand       bool
+	Shards         int // of a provisioned stream
+	Parallelism    int
+	Transformed    bool
+	ExistingBucket string // empty where the stack makes one
+}
+
+// Clients are what an account is asked with. Each asks for no more than what its interface has, and none of it changes anything.
+type Clients struct {
+	Credentials    aws.CredentialsProvider
+	STS            identities
+	IAM            policies
+	CloudFormation stacks
+	Kinesis        streams
+	Applications   applications
+	Lambda         functions
+	Quotas         quotas
+	S3             buckets
+	// Services ask each service that nothing else is asked of whether it is there.
+	Services map[string]func(context.Context) error
+}
+
+type identities interface {
+	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
+}
+
+type stacks interface {
+	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
+}
+
+type streams interface {
+	DescribeLimits(context.Context, *kinesis.DescribeLimitsInput, ...func(*kinesis.Options)) (*kinesis.DescribeLimitsOutput, error)
+}
+
+type applications interface {
+	kinesisanalyticsv2.ListApplicationsAPIClient
+	DescribeApplication(context.Context, *kinesisanalyticsv2.DescribeApplicationInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOutput, error)
+}
+
+type functions interface {
+	GetAccountSettings(context.Context, *lambda.GetAccountSettingsInput, ...func(*lambda.Options)) (*lambda.GetAccountSettingsOutput, error)
+}
+
+type quotas = servicequotas.ListServiceQuotasAPIClient
+
+type buckets interface {
+	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
+}
+
+var (
+	_ identities   = (*sts.Client)(nil)
+	_ policies     = (*iam.Client)(nil)
+	_ stacks       = (*cloudformation.Client)(nil)
+	_ streams      = (*kinesis.Client)(nil)
+	_ applications = (*kinesisanalyticsv2.Client)(nil)
+	_ functions    = (*lambda.Client)(nil)
+	_ quotas       = (*servicequotas.Client)(nil)
+	_ buckets      = (*s3.Client)(nil)
+)
+
+// NewClients makes the clients of a configuration.
+func NewClients(config aws.Config) Clients {
+	c := Clients{
+		Credentials:    config.Credentials,
+		STS:            sts.NewFromConfig(config),
+		IAM:            iam.NewFromConfig(config),
+		CloudFormation: cloudformation.NewFromConfig(config),
+		Kinesis:        kinesis.NewFromConfig(config),
+		Applications:   kinesisanalyticsv2.NewFromConfig(config),
+		Lambda:         lambda.NewFromConfig(config),
+		Quotas:         servicequotas.NewFromConfig(config),
+		S3:             s3.NewFromConfig(config),
+	}
+	one := aws.Int32(1)
+	delivery, schedules, logs := firehose.NewFromConfig(config), scheduler.NewFromConfig(config), cloudwatchlogs.NewFromConfig(config)
+	queues, topics := sqs.NewFromConfig(config), sns.NewFromConfig(config)
+	c.Services = map[string]func(context.Context) error{
+		"Firehose": func(ctx context.Context) error {
+			_, err := delivery.ListDeliveryStreams(ctx, &firehose.ListDeliveryStreamsInput{Limit: one})
+			return err
+		},
+		"EventBridge Scheduler": func(ctx context.Context) error {
+			_, err := schedules.ListSchedules(ctx, &scheduler.ListSchedulesInput{MaxResults: one})
+			return err
+		},
+		"CloudWatch Logs": func(ctx context.Context) error {
+			_, err := logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{Limit: one})
+			return err
+		},
+		"SQS": func(ctx context.Context) error {
+			_, err := queues.ListQueues(ctx, &sqs.ListQueuesInput{MaxResults: one})
+			return err
+		},
+		"SNS": func(ctx context.Context) error {
+			_, err := topics.ListTopics(ctx, &sns.ListTopicsInput{})
+			return err
+		},
+		"Kinesis": func(ctx context.Context) error {
+			_, err := c.Kinesis.DescribeLimits(ctx, &kinesis.DescribeLimitsInput{})
+			return err
+		},
+		"Lambda": func(ctx context.Context) error {
+			_, err := c.Lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
+			return err
+		},
+		"Managed Flink": func(ctx context.Context) error {
+			_, err := c.Applications.ListApplications(ctx, &kinesisanalyticsv2.ListApplicationsInput{Limit: one})
+			return err
+		},
+		"CloudFormation": func(ctx context.Context) error {
+			_, err := c.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{})
+			return err
+		},
+	}
+	return c
+}
+
+// An Account is one in one region.
+type Account struct {
+	Region string
+	Needs  Needs
+	Clients
+}
+
+// Checks looks at the account. Without credentials that work there is nothing more to see.
+func (a Account) Checks(ctx context.Context) []Check {
+	caller, first := a.credentials(ctx)
+	if first.Result == Fault {
+		return []Check{first}
+	}
+	return append([]Check{first}, together(ctx, a.services, a.names, a.bucket, a.concurrency, a.streams, a.applications,
+		func(ctx context.Context) Check { return a.permissions(ctx, caller) })...)
+}
+
+func (a Account) credentials(ctx context.Context) (arn.ARN, Check) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	c := Check{Name: "credentials", Result: Fault, Means: "nothing can be deployed, nor looked at"}
+	if _, err := a.Credentials.Retrieve(ctx); err != nil {
+		c.Found = "none"
+		c.Means += ": " + err.Error()
+		c.Do = "sign in (aws sso login, aws configure), or set AWS_PROFILE"
+		return arn.ARN{}, c
+	}
+	out, err := a.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	var caller arn.ARN
+	if err == nil {
+		caller, err = arn.Parse(aws.ToString(out.Arn))
+	}
+	if err != nil {
+		c.Found = "they are refused, or not heard"
+		c.Means += ": " + reason(err)
+		c.Do = fmt.Sprintf("sign in again; see that %s is a region that the account has enabled, and that this machine reaches AWS", a.Region)
+		if noSuchHost(err) {
+			c.Found = fmt.Sprintf("AWS has no address for %s", a.Region)
+			c.Do = "name a region as eu-west-1; see that this machine reaches AWS"
+		}
+		return caller, c
+	}
+	return caller, Check{Name: "credentials", Result: OK, Found: fmt.Sprintf("account %s as %s", aws.ToString(out.Account), aws.ToString(out.Arn))}
+}
+
+// services asks every service whether it is there.
+func (a Account) services(ctx context.Context) Check {
+	c := Check{Name: "services", Result: OK}
+	var names []string
+	for name := range a.Services {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	answers := make([]func(context.Context) Check, len(names))
+	for i, name := range names {
+		answers[i] = func(ctx context.Context) Check {
+			ctx, cancel := context.WithTimeout(ctx, callTimeout)
+			defer cancel()
+			err := a.Services[name](ctx)
+			var api smithy.APIError
+			switch {
+			case err == nil:
+				return Check{Result: OK}
+			case noSuchHost(err):
+				return Check{Result: Fault, Found: name + " is not in this region"}
+			case errors.As(err, &api) && slices.Contains([]string{"SubscriptionRequiredException", "OptInRequired", "UnrecognizedClientException", "InvalidClientTokenId"}, api.ErrorCode()):
+				return Check{Result: Fault, Found: name + ": " + reason(err)}
+			case errors.As(err, &api) && api.ErrorFault() == smithy.FaultClient || denied(err):
+				return Check{Result: OK} // it refuses the question, so it is there
+			default:
+				return Check{Result: Warning, Found: name + ": " + reason(err)}
+			}
+		}
+	}
+	var troubles []string
+	results := together(ctx, answers...)
+	for _, r := range results {
+		if r.Result != OK {
+			troubles = append(troubles, r.Found)
+		}
+	}
+	switch c.Result = Worst(results); c.Result {
+	case OK:
+		c.Found = strings.Join(names, ", ") + " answer in " + a.Region
+	case Warning:
+		c.Found = strings.Join(troubles, "; ")
+		c.Means = "it cannot be known whether " + a.Region + " has all that the stack needs"
+		c.Do = "try again; see that this machine reaches AWS"
+	default:
+		c.Found = strings.Join(troubles, "; ")
+		c.Means = "the stack cannot be deployed to " + a.Region
+		c.Do = "enable the region or the service in the account, or take another region"
+	}
+	return c
+}
+
+// names looks for what bears the names that the stack would take.
+func (a Account) names(ctx context.Context) Check {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	name := a.Needs.Stack
+	c := Check{Name: "names", Result: OK}
+	out, err := a.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	var api smithy.APIError
+	absent := errors.As(err, &api) && api.ErrorCode() == "ValidationError"
+	if err != nil && !absent {
+		return a.unknown(c, err, "cloudformation:DescribeStacks")
+	}
+	application := name + applicationSuffix
+	if err == nil && len(out.Stacks) > 0 {
+		stack := out.Stacks[0]
+		state := string(stack.StackStatus)
+		c.Found = fmt.Sprintf("there is a stack %s, %s", name, state)
+		ours := state == "ROLLBACK_COMPLETE" || state == "CREATE_FAILED" // it has no outputs
+		for _, output := range stack.Outputs {
+			ours = ours || aws.ToString(output.OutputKey) == "ApplicationName" && aws.ToString(output.OutputValue) == application
+		}
+		switch {
+		case strings.HasSuffix(state, "_IN_PROGRESS"):
+			c.Result, c.Means, c.Do = Warning, "a deploy would be refused until that is over", "wait"
+		case !ours:
+			c.Result, c.Means, c.Do = Fault, "it is not one of streamproof's, and a deploy would replace what is in it", "deploy under another name (stack_name in samconfig.toml)"
+		case state == "ROLLBACK_COMPLETE" || strings.HasSuffix(state, "_FAILED"):
+			c.Result, c.Means, c.Do = Fault, "a deploy is refused in this state", "see docs/operations.md, \"A deploy that fails\"; after a first deploy `sam delete`, and deploy again"
+		default:
+			c.Found += ": a deploy updates it"
+		}
+		return c
+	}
+	_, err = a.Applications.DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &application})
+	switch {
+	case err == nil:
+		c.Result, c.Found = Fault, fmt.Sprintf("there is an application %s, and no stack %s", application, name)
+		c.Means = "the deploy would fail when it makes its application"
+		c.Do = "delete the application, or deploy under another name (stack_name in samconfig.toml)"
+	case errors.As(err, new(*analyticstypes.ResourceNotFoundException)):
+		c.Found = fmt.Sprintf("neither a stack %s nor an application %s is there yet", name, application)
+	default:
+		return a.unknown(c, err, "kinesisanalytics:DescribeApplication")
+	}
+	return c
+}
+
+func (a Account) bucket(ctx context.Context) Check {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	c := Check{Name: "bucket", Result: OK, Found: "a new one, with a name that CloudFormation chooses"}
+	name := a.Needs.ExistingBucket
+	if name == "" {
+		return c
+	}
+	_, err := a.S3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name})
+	status := 0
+	if response := (*awshttp.ResponseError)(nil); errors.As(err, &response) {
+		status = response.HTTPStatusCode()
+	}
+	c.Result, c.Means, c.Do = Fault, "the stack could not write to it", "name another ExistingBucket, or leave it out"
+	switch {
+	case err == nil:
+		return Check{Name: c.Name, Result: OK, Found: fmt.Sprintf("%s is there", name)}
+	case status == http.StatusNotFound:
+		c.Found = fmt.Sprintf("there is no bucket %s", name)
+	case status == http.StatusMovedPermanently:
+		c.Found = fmt.Sprintf("the bucket %s is in another region", name)
+	default:
+		return a.unknown(Check{Name: c.Name, Found: c.Found}, err, "s3:ListBucket")
+	}
+	return c
+}
+
+func (a Account) concurrency(ctx context.Context) Check {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	c := Check{Name: "Lambda concurrency", Result: OK}
+	out, err := a.Lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
+	if err != nil || out.AccountLimit == nil {
+		return a.unknown(c, err, "lambda:GetAccountSettings")
+	}
+	want := int32(wantConcurrency)
+	if a.Needs.Transformed {
+		want++
+	}
+	free := aws.ToInt32(out.AccountLimit.UnreservedConcurrentExecutions)
+	c.Found = fmt.Sprintf("%d for the account, %d of them not reserved; the stack takes %d or more", out.AccountLimit.ConcurrentExecutions, free, want)
+	c.Do = "ask for more: Service Quotas, AWS Lambda, Concurrent executions"
+	switch {
+	case free < want:
+		c.Result, c.Means = Fault, "ticks and verdicts would be throttled and given up"
+	case free <= newAccount:
+		c.Result, c.Means = Warning, "all functions of the account share it, and a few others at work would throttle the stack"
+	default:
+		c.Do = ""
+	}
+	return c
+}
+
+func (a Account) streams(ctx context.Context) Check {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	c := Check{Name: "Kinesis quota", Result: OK}
+	out, err := a.Kinesis.DescribeLimits(ctx, &kinesis.DescribeLimitsInput{})
+	if err != nil {
+		return a.unknown(c, err, "kinesis:DescribeLimits")
+	}
+	what, used, limit, want := "shards", out.OpenShardCount, out.ShardLimit, a.Needs.Shards
+	if a.Needs.OnDemand {
+		what, used, limit, want = "on-demand streams", out.OnDemandStreamCount, out.OnDemandStreamCountLimit, 1
+	}
+	if limit == nil {
+		return a.unknown(c, errors.New("the answer has no limit"), "")
+	}
+	c.Found = fmt.Sprintf("%d of %d %s are in use; a new stack takes %d", aws.ToInt32(used), *limit, what, want)
+	if int(aws.ToInt32(used))+want > int(*limit) {
+		c.Result, c.Means, c.Do = Fault, "a new stack could not make its stream", "ask for more in Service Quotas, Amazon Kinesis Data Streams; or take fewer: ShardCount"
+	}
+	return c
+}
+
+func (a Account) applications(ctx context.Context) Check {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	c := Check{Name: "Managed Flink quota", Result: OK}
+	count := 0
+	for pages := kinesisanalyticsv2.NewListApplicationsPaginator(a.Applications, &kinesisanalyticsv2.ListApplicationsInput{}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return a.unknown(c, err, "kinesisanalytics:ListApplications")
+		}
+		count += len(page.ApplicationSummaries)
+	}
+	limit, units, source := documentedApplications, documentedKPUs, "as AWS documents; this account's own are not known"
+	in := &servicequotas.ListServiceQuotasInput{ServiceCode: aws.String(flinkServiceCode)}
+	for pages := servicequotas.NewListServiceQuotasPaginator(a.Quotas, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			source += ": " + reason(err)
+			break
+		}
+		for _, q := range page.Quotas {
+			name, value := strings.ToLower(aws.ToString(q.QuotaName)), int(aws.ToFloat64(q.Value))
+			switch {
+			case strings.Contains(name, "kpu"), strings.Contains(name, "processing unit"):
+				units, source = value, "by Service Quotas"
+			case strings.Contains(name, "applications"), strings.Contains(name, "application count"):
+				limit, source = value, "by Service Quotas"
+			}
+		}
+	}
+	want := a.Needs.Parallelism + 1 // AWS adds one to each application
+	c.Found = fmt.Sprintf("%d of %d applications are there; this one takes %d of %d processing units (%s)", count, limit, want, units, source)
+	c.Do = "ask for more in Service Quotas, Amazon Managed Service for Apache Flink"
+	switch {
+	case count >= limit:
+		c.Result, c.Means = Fault, "a new stack could not make its application"
+	case want > units:
+		c.Result, c.Means, c.Do = Fault, "the application would not start", c.Do+"; or take fewer: Parallelism"
+	default:
+		c.Do = ""
+	}
+	return c
+}
+
+// unknown is a check whose question found no answer; action is what the question takes.
+func (a Account) unknown(c Check, err error, action string) Check {
+	if err == nil {
+		err = errors.New("the answer is empty")
+	}
+	if denied(err) {
+		c.Do = fmt.Sprintf("have %s allowed, or look in the console", action)
+	}
+	return unknown(c, errors.New(reason(err)))
+}
+
+// reason is an error in few words: those of the service, where it has spoken.
+func reason(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	return err.Error()
+}
+
+func denied(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && (strings.HasPrefix(api.ErrorCode(), "AccessDenied") || strings.HasPrefix(api.ErrorCode(), "UnauthorizedOperation") || api.ErrorCode() == "Forbidden")
+}
+
+// noSuchHost tells an endpoint that does not exist, as of a service that a region lacks.
+func noSuchHost(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
+}
