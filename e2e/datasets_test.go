@@ -253,8 +253,8 @@ func checkRejects(t *testing.T, s *local.Stack, g *generator.Generator, tick gen
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("rejects (-want +got):\n%s", diff)
 	}
-	if len(g.Faults()) < 10 {
-		t.Errorf("the records can have only the faults %q", g.Faults())
+	if len(g.Faults(generator.Tick{})) < 10 {
+		t.Errorf("the records can have only the faults %q", g.Faults(generator.Tick{}))
 	}
 }
 

@@ -56,6 +56,7 @@ func TestPipeline(t *testing.T) {
 	t.Run("every shape", func(t *testing.T) { everyShape(t, s) })
 	t.Run("discovered", func(t *testing.T) { discovered(t, s) }) // with records of every shape, and bad ones
 	t.Run("transform fails", func(t *testing.T) { transformFails(t, s) })
+	t.Run("malformed aggregates", func(t *testing.T) { malformedAggregates(t, s) })
 }
 
 // TestOperations is another story, of what people and machines do to a stack that runs: its records are packed on the way in,
@@ -300,6 +301,9 @@ func denied(t *testing.T, s *local.Stack) {
 	await(t, "the job says that it was denied", func() bool {
 		return strings.Contains(job(t, s).LastError, "not authorized to perform: firehose:PutRecordBatch")
 	})
+	if why := job(t, s).Failing(time.Now()); why == "" {
+		t.Errorf("the job that is denied does not count as failing: %+v", job(t, s))
+	}
 	put(whole)
 	r := settle(t, s)
 	t.Log(r.LastLine())

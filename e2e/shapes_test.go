@@ -219,7 +219,7 @@ func everyShape(t *testing.T, s *local.Stack) {
 	if *everyCombination {
 		run = combinations()
 	}
-	faults := len(trips(t).Faults())
+	faults := len(trips(t).Faults(generator.Tick{Aggregates: true}))
 	for _, shape := range run {
 		t.Run(fmt.Sprint(shape), func(t *testing.T) {
 			before := objectsOf(t, s)

@@ -59,10 +59,7 @@ func ReadStream(ctx context.Context, client *kinesis.Client, stream string) (map
 			}
 			for _, record := range out.Records {
 				packed, aggregated, err := kinesistest.Deaggregate(record.Data)
-				if err != nil {
-					return nil, err
-				}
-				if !aggregated {
+				if !aggregated || err != nil { // a malformed one is sent as it is
 					packed = []kinesistest.Record{{Data: record.Data}}
 				}
 				for _, one := range packed {
@@ -88,6 +85,7 @@ type Tick struct {
 	Records       int       `json:"records"`
 	SpreadSeconds int       `json:"spreadSeconds"`
 	Poison        int       `json:"poison"`
+	Aggregation   string    `json:"aggregation"`
 	Outcomes      []struct {
 		First   int    `json:"first"`
 		Last    int    `json:"last"`
@@ -114,7 +112,7 @@ func (t *Tick) All() ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	of := generator.Tick{Time: t.Tick, Records: t.Records, Spread: time.Duration(t.SpreadSeconds) * time.Second, Poison: t.Poison}
+	of := generator.Tick{Time: t.Tick, Records: t.Records, Spread: time.Duration(t.SpreadSeconds) * time.Second, Poison: t.Poison, Aggregates: t.Aggregation == "kpl"}
 	records := make([]Record, t.Records)
 	for i := range records {
 		records[i].Data = string(g.Append(nil, of, i))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"streamproof/internal/explain"
+	"streamproof/internal/local"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
@@ -15,7 +16,7 @@ import (
 )
 
 // explainPermissions are what explain needs on AWS, beyond those of verify.
-const explainPermissions = "kinesis:DescribeStreamSummary, ListShards, GetShardIterator and GetRecords on the stream, s3:ListBucket and s3:GetObject on the bucket, " +
+const explainPermissions = "kinesis:DescribeStreamSummary, GetShardIterator and GetRecords on the stream, s3:ListBucket and s3:GetObject on the bucket, " +
 	"and kinesisanalytics:DescribeApplication on the application"
 
 type explainCmd struct {
@@ -25,12 +26,12 @@ type explainCmd struct {
 }
 
 func (c *explainCmd) Run(ctx context.Context, e *env) error {
-	s, _, err := c.open(ctx, e)
+	s, here, err := c.open(ctx, e)
 	if err != nil {
 		return err
 	}
 	p := newProgress(e)
-	out, r, err := c.run(ctx, p, s)
+	out, r, err := c.run(ctx, p, s, here)
 	p.stop()
 	if err != nil {
 		return needs(err, explainPermissions)
@@ -41,7 +42,7 @@ func (c *explainCmd) Run(ctx context.Context, e *env) error {
 	return e.stdout.Println(explainText(out, r))
 }
 
-func (c *explainCmd) run(ctx context.Context, p *progress, s *stack.Stack) (*explain.Explanation, *report.Report, error) {
+func (c *explainCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *local.Stack) (*explain.Explanation, *report.Report, error) {
 	r, err := c.read(ctx, p, s)
 	if err != nil {
 		return nil, nil, err
@@ -49,8 +50,12 @@ func (c *explainCmd) run(ctx context.Context, p *progress, s *stack.Stack) (*exp
 	if r.Verdict == proof.Undecided {
 		return nil, nil, fmt.Errorf("the verdict is UNDECIDED, so no row is known to be missing: %s", strings.Join(r.Reasons, "; "))
 	}
+	why, err := failing(here)
+	if err != nil {
+		return nil, nil, err
+	}
 	st := p.begin("look for the missing and failed rows in the stream and in the bucket")
-	out, err := s.Explain(ctx, r)
+	out, err := s.Explain(ctx, r, why, here == nil)
 	st.end(err)
 	return out, r, err
 }

@@ -135,7 +135,7 @@ func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *l
 		limit = 0 // nothing moves
 	}
 	var left string
-	if o.Report, left, err = c.awaitQuiet(ctx, p, s, quiet, limit); err != nil {
+	if o.Report, left, err = c.awaitQuiet(ctx, p, s, here, quiet, limit); err != nil {
 		return nil, err
 	}
 	switch {
@@ -184,7 +184,7 @@ func (e *notQuietError) Error() string {
 // awaitQuiet has the verifier judge until nothing is on its way and the schedule's last tick cannot come any more, or the
 // limit is over: then it says what still is. It always looks once after the schedule is quiet. There is no report where no
 // tick was ever produced.
-func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, quiet time.Time, limit time.Duration) (r *report.Report, left string, err error) {
+func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, here *local.Stack, quiet time.Time, limit time.Duration) (r *report.Report, left string, err error) {
 	st := p.begin("wait until nothing is on its way")
 	defer func() { st.end(err) }()
 	deadline := time.Now().Add(limit)
@@ -215,6 +215,15 @@ func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, 
 		}
 		if undecided > 1 && !c.Force {
 			return nil, "", fmt.Errorf("%s, which no wait changes: mend that, or use --force, which goes on all the same; `streamproof resume` produces again", left)
+		}
+		if left != "" {
+			why, err := failing(here)
+			if err != nil {
+				return nil, "", err
+			}
+			if why != "" {
+				left += "; the Flink job fails and restarts again and again (" + why + ")"
+			}
 		}
 		if looked.After(quiet) && (left == "" || undecided > 1 || looked.After(deadline)) {
 			return r, left, nil

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"strconv"
 	"time"
@@ -46,6 +45,8 @@ type Options struct {
 	// Idle is what the application is where it does not run, as READY; empty where it does. Unasked says that nobody has asked.
 	Idle    string
 	Unasked bool
+	// Failing is why the application's job fails again and again although it runs; empty where it does not.
+	Failing string
 	Now     time.Time
 }
 
@@ -63,14 +64,6 @@ var ErrTrimmed = errors.New("the stream's retention is over")
 // A Description is what there is to know of a stream.
 type Description struct {
 	Retention time.Duration
-	Shards    map[string]HashRange // by shard id, open and closed
-}
-
-// A HashRange is the hash keys of a shard, both included.
-type HashRange struct{ First, Last *big.Int }
-
-func (r HashRange) has(hash *big.Int) bool {
-	return hash != nil && r.First.Cmp(hash) <= 0 && hash.Cmp(r.Last) <= 0
 }
 
 // A StreamRecord is a record as the stream holds it.
@@ -273,14 +266,11 @@ func (e *explanation) findings(l *loss) (all []report.Finding) {
 // lostAfter says what can be said of records that the stream holds.
 func (e *explanation) lostAfter(records []*suspect) string {
 	const nowhere = "in the stream, not among the rejects, not under processing-failed, not in the data: "
-	outside := slices.ContainsFunc(records, func(r *suspect) bool {
-		return slices.ContainsFunc(r.Places, func(p report.Place) bool { return p.Aggregate != nil && p.Aggregate.Outside })
-	})
 	switch {
-	case outside:
-		return nowhere + "its aggregate has a record whose hash key is not the shard's, so the application's consumer drops the whole aggregate"
 	case e.opts.Idle != "":
 		return nowhere + fmt.Sprintf("the application is %s and may not have read it yet; start it (streamproof resume) and verify again", e.opts.Idle)
+	case e.opts.Failing != "":
+		return nowhere + "the application fails and restarts again and again, and may not have read it yet: " + e.opts.Failing
 	}
 	text := nowhere + "lost in the application or after Firehose took it"
 	if e.opts.Unasked {

@@ -81,7 +81,7 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 	if t.Tick, err = ledger.DecodeTick(data); err != nil {
 		return &tick{problem: fmt.Sprintf("the ledger cannot be read: %s: %v", key, err)}, nil
 	}
-	if t.Generator != generator.Version {
+	if !generator.Known(t.Generator) {
 		t.problem = fmt.Sprintf("its records were made by version %d of the generator, and this program has version %d", t.Generator, generator.Version)
 		return t, nil
 	}
@@ -105,7 +105,7 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 		t.problem = fmt.Sprintf("its pipeline %s cannot be run: %v", t.judgedBy, err)
 		return t, nil
 	}
-	t.of = generator.Tick{Time: t.Tick.Tick, Records: t.Records, Spread: time.Duration(t.SpreadSeconds) * time.Second, Poison: t.Poison}
+	t.of = generator.Tick{Time: t.Tick.Tick, Records: t.Records, Spread: time.Duration(t.SpreadSeconds) * time.Second, Poison: t.Poison, Aggregates: t.PoisonsAggregates()}
 	return t, nil
 }
 
@@ -266,11 +266,10 @@ func (e *explanation) readBack(ctx context.Context, t *tick) error {
 				take(t.identity(record.PartitionKey, record.Data), place)
 				return left > 0
 			}
-			outside := e.outside(id, inner)
 			for i, one := range inner {
 				place.Aggregate = &report.Aggregate{
 					PartitionKey: record.PartitionKey, ExplicitHashKey: one.ExplicitHashKey,
-					Position: i + 1, Records: len(inner), Outside: outside,
+					Position: i + 1, Records: len(inner),
 				}
 				take(t.identity(one.PartitionKey, one.Data), place)
 			}

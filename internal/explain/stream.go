@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
 	"time"
 
@@ -18,14 +17,13 @@ import (
 // reader is what reading a stream back needs of Kinesis.
 type reader interface {
 	DescribeStreamSummary(context.Context, *kinesis.DescribeStreamSummaryInput, ...func(*kinesis.Options)) (*kinesis.DescribeStreamSummaryOutput, error)
-	ListShards(context.Context, *kinesis.ListShardsInput, ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error)
 	GetShardIterator(context.Context, *kinesis.GetShardIteratorInput, ...func(*kinesis.Options)) (*kinesis.GetShardIteratorOutput, error)
 	GetRecords(context.Context, *kinesis.GetRecordsInput, ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error)
 }
 
 var _ reader = (*kinesis.Client)(nil)
 
-// Kinesis is a Stream on Kinesis. It needs kinesis:DescribeStreamSummary, ListShards, GetShardIterator and GetRecords.
+// Kinesis is a Stream on Kinesis. It needs kinesis:DescribeStreamSummary, GetShardIterator and GetRecords.
 type Kinesis struct {
 	client reader
 	name   string
@@ -35,8 +33,16 @@ type Kinesis struct {
 func NewKinesis(client reader, name string) *Kinesis { return &Kinesis{client: client, name: name} }
 
 const (
-	// pageInterval leaves most of a shard's five reads a second to the application.
+	// pageInterval leaves most of a shard's five reads a second to the application, and pageBytes half of its 2 MB.
 	pageInterval = 500 * time.Millisecond
+	pageBytes    = 512 << 10
+	// The first page has few records: how large they are is not known yet. No page has more than Kinesis gives.
+	firstPage = 20
+	mostPage  = 10_000
+	// refusedWait is how long to wait after a refusal, and refusedFor how long refusals are put up with. After an answer
+	// of 10 MB, whoever got it, a shard refuses for 5 seconds.
+	refusedWait = time.Second
+	refusedFor  = time.Minute
 	// callTimeout is for one call, with its retries.
 	callTimeout = 30 * time.Second
 	// emptyPages are as many pages without a record as may follow one another. Kinesis gives some where a shard has pauses.
@@ -44,37 +50,17 @@ const (
 	emptyPages = 50
 )
 
-// Describe gives the stream's retention and the hash keys of its shards.
+// Describe gives the stream's retention.
 func (k *Kinesis) Describe(ctx context.Context) (Description, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	d := Description{Shards: map[string]HashRange{}}
+	d := Description{}
 	summary, err := k.client.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &k.name})
 	if err != nil {
 		return d, fmt.Errorf("describe stream %s: %w", k.name, err)
 	}
 	d.Retention = time.Duration(aws.ToInt32(summary.StreamDescriptionSummary.RetentionPeriodHours)) * time.Hour
-	in := &kinesis.ListShardsInput{StreamName: &k.name}
-	for {
-		page, err := k.client.ListShards(ctx, in)
-		if err != nil {
-			return d, fmt.Errorf("list the shards of %s: %w", k.name, err)
-		}
-		for _, shard := range page.Shards {
-			if shard.HashKeyRange == nil {
-				continue
-			}
-			first, ok := new(big.Int).SetString(aws.ToString(shard.HashKeyRange.StartingHashKey), 10)
-			last, too := new(big.Int).SetString(aws.ToString(shard.HashKeyRange.EndingHashKey), 10)
-			if ok && too {
-				d.Shards[aws.ToString(shard.ShardId)] = HashRange{first, last}
-			}
-		}
-		if page.NextToken == nil {
-			return d, nil
-		}
-		in = &kinesis.ListShardsInput{NextToken: page.NextToken}
-	}
+	return d, nil
 }
 
 // Read reads a shard from AT_SEQUENCE_NUMBER on, page by page.
@@ -84,9 +70,9 @@ func (k *Kinesis) Read(ctx context.Context, shard, first, last string, take func
 	if err != nil {
 		return fail(err)
 	}
-	read, empty := "", 0
+	read, empty, limit := "", 0, int32(firstPage)
 	for iterator != nil {
-		page, err := k.page(ctx, iterator)
+		page, err := k.page(ctx, iterator, limit)
 		if errors.As(err, new(*types.ExpiredIteratorException)) && read != "" {
 			// Five minutes have passed since the last page: on from there.
 			if iterator, err = k.iterator(ctx, shard, read, types.ShardIteratorTypeAfterSequenceNumber); err == nil {
@@ -111,14 +97,14 @@ func (k *Kinesis) Read(ctx context.Context, shard, first, last string, take func
 			}
 		}
 		if empty++; len(page.Records) > 0 {
-			empty = 0
+			empty, limit = 0, nextLimit(page.Records)
 		}
 		atTip := aws.ToInt64(page.MillisBehindLatest) == 0
 		if len(page.Records) == 0 && (atTip || empty >= emptyPages) {
 			break
 		}
 		iterator = page.NextShardIterator
-		if err := pause(ctx); err != nil {
+		if err := pause(ctx, pageInterval); err != nil {
 			return err
 		}
 	}
@@ -140,10 +126,32 @@ func (k *Kinesis) iterator(ctx context.Context, shard, number string, kind types
 	return out.ShardIterator, nil
 }
 
-func (k *Kinesis) page(ctx context.Context, iterator *string) (*kinesis.GetRecordsOutput, error) {
+// page reads a page, and waits while other readers take all that a shard gives.
+func (k *Kinesis) page(ctx context.Context, iterator *string, limit int32) (*kinesis.GetRecordsOutput, error) {
+	for deadline := time.Now().Add(refusedFor); ; {
+		page, err := k.getRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: iterator, Limit: &limit})
+		if !errors.As(err, new(*types.ProvisionedThroughputExceededException)) || time.Now().After(deadline) {
+			return page, err
+		}
+		if err := pause(ctx, refusedWait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (k *Kinesis) getRecords(ctx context.Context, in *kinesis.GetRecordsInput) (*kinesis.GetRecordsOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return k.client.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: iterator})
+	return k.client.GetRecords(ctx, in)
+}
+
+// nextLimit is how many records like these make a page.
+func nextLimit(records []types.Record) int32 {
+	bytes := 1
+	for _, record := range records {
+		bytes += len(record.Data)
+	}
+	return int32(min(max(pageBytes*len(records)/bytes, 1), mostPage))
 }
 
 // trimmed tells of an answer that means that the shard, or the sequence number in it, is past the retention.
@@ -160,11 +168,11 @@ func trimmed(err error) error {
 	return err
 }
 
-func pause(ctx context.Context) error {
+func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(pageInterval):
+	case <-time.After(d):
 		return nil
 	}
 }
@@ -178,22 +186,8 @@ func compare(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// unpack gives the records of an aggregate. One that cannot be read is not this producer's.
+// unpack gives the records of an aggregate. The application rejects one that is malformed as a whole.
 func unpack(record StreamRecord) (inner []kpl.Record, ok bool) {
 	inner, ok, err := kpl.Deaggregate(record.Data)
 	return inner, ok && err == nil
-}
-
-// outside tells whether a record of an aggregate has a hash key that is not the shard's.
-func (e *explanation) outside(shard string, inner []kpl.Record) bool {
-	hashes, known := e.described.Shards[shard]
-	if !known {
-		return false
-	}
-	for _, one := range inner {
-		if !hashes.has(one.Hash()) {
-			return true
-		}
-	}
-	return false
 }

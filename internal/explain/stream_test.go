@@ -3,7 +3,9 @@ package explain_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +17,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/explain"
+	"streamproof/internal/stream/kinesistest"
 )
 
 // client is a shard with the records "10", "11", "12", … of one page each; an iterator is the next one's place.
@@ -29,16 +32,6 @@ type client struct {
 
 func (c *client) DescribeStreamSummary(context.Context, *kinesis.DescribeStreamSummaryInput, ...func(*kinesis.Options)) (*kinesis.DescribeStreamSummaryOutput, error) {
 	return &kinesis.DescribeStreamSummaryOutput{StreamDescriptionSummary: &types.StreamDescriptionSummary{RetentionPeriodHours: aws.Int32(48)}}, nil
-}
-
-func (c *client) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
-	shard := func(id, first, last string) types.Shard {
-		return types.Shard{ShardId: &id, HashKeyRange: &types.HashKeyRange{StartingHashKey: &first, EndingHashKey: &last}}
-	}
-	if in.NextToken == nil {
-		return &kinesis.ListShardsOutput{Shards: []types.Shard{shard("a", "0", "9")}, NextToken: aws.String("more")}, nil
-	}
-	return &kinesis.ListShardsOutput{Shards: []types.Shard{shard("b", "10", "340282366920938463463374607431768211455")}}, nil
 }
 
 func (c *client) GetShardIterator(_ context.Context, in *kinesis.GetShardIteratorInput, _ ...func(*kinesis.Options)) (*kinesis.GetShardIteratorOutput, error) {
@@ -78,7 +71,7 @@ func (c *client) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _ ..
 func TestDescribe(t *testing.T) {
 	t.Parallel()
 	got, err := explain.NewKinesis(&client{}, "s").Describe(t.Context())
-	if err != nil || got.Retention != 48*time.Hour || len(got.Shards) != 2 || got.Shards["b"].First.String() != "10" {
+	if err != nil || got.Retention != 48*time.Hour {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -158,5 +151,67 @@ func TestRead(t *testing.T) {
 	enough := &client{numbers: []string{"10", "11"}}
 	if err := explain.NewKinesis(enough, "s").Read(t.Context(), "a", "10", "11", func(explain.StreamRecord) bool { return false }); err != nil || enough.calls != 1 {
 		t.Errorf("got %v after %d calls, want one call", err, enough.calls)
+	}
+}
+
+// shard is one of many records, within Kinesis' limits.
+type shard struct {
+	client
+	kinesistest.Limits
+	data []byte // of each record
+}
+
+func (s *shard) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error) {
+	if !s.Allow() {
+		return nil, &types.ProvisionedThroughputExceededException{}
+	}
+	at, bytes, limit := int([]rune(*in.ShardIterator)[0]), 0, 10_000
+	if in.Limit != nil {
+		limit = int(*in.Limit)
+	}
+	out := &kinesis.GetRecordsOutput{}
+	for ; at < len(s.numbers) && len(out.Records) < limit && bytes+len(s.data) <= kinesistest.AnswerBytes; at++ {
+		bytes += len(s.data)
+		out.Records = append(out.Records, types.Record{SequenceNumber: &s.numbers[at], PartitionKey: aws.String("key"), Data: s.data})
+	}
+	s.Answered(bytes)
+	out.NextShardIterator, out.MillisBehindLatest = aws.String(string(rune(at))), aws.Int64(int64(len(s.numbers)-at))
+	return out, nil
+}
+
+// TestReadBesideOthers: reading takes no more than half of a shard, and survives another reader that takes all of it for a
+// while: an application that catches up.
+func TestReadBesideOthers(t *testing.T) {
+	t.Parallel()
+	const records = 3000
+	numbers := make([]string, records)
+	for i := range numbers {
+		numbers[i] = strconv.Itoa(10_000 + i)
+	}
+	for name, size := range map[string]int{"small records": 170, "aggregates": 25_000, "the largest records": 1 << 20} {
+		for _, catchesUp := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, catching up %t", name, catchesUp), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := &shard{client: client{numbers: numbers[:min(records, 100<<20/size)]}, data: make([]byte, size)}
+					if catchesUp {
+						s.Answered(kinesistest.AnswerBytes)
+					}
+					began, read := time.Now(), 0
+					err := explain.NewKinesis(s, "s").Read(t.Context(), "a", s.numbers[0], s.numbers[len(s.numbers)-1], func(explain.StreamRecord) bool {
+						read++
+						return true
+					})
+					if err != nil || read != len(s.numbers) {
+						t.Errorf("read %d of %d records: %v", read, len(s.numbers), err)
+					}
+					if refused := s.Refusals > 0; refused != catchesUp && size < 1<<20 {
+						t.Errorf("refused %d times", s.Refusals)
+					}
+					if most := time.Duration(size*read/(1<<20)+10) * 2 * time.Second; time.Since(began) > most {
+						t.Errorf("took %s for %d bytes", time.Since(began), size*read)
+					}
+				})
+			})
+		}
 	}
 }

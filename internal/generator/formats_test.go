@@ -464,7 +464,7 @@ func TestGoldenFormats(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tick := generator.Tick{Time: tickTime, Records: 4 * len(g.Faults()), Spread: 20 * time.Second, Poison: 3 * len(g.Faults())}
+			tick := generator.Tick{Time: tickTime, Records: 4 * len(g.Faults(generator.Tick{})), Spread: 20 * time.Second, Poison: 3 * len(g.Faults(generator.Tick{}))}
 			checkRecords(t, g, p.Schema, tick)
 			golden := formatGolden{Schema: json.RawMessage(text), Samples: test.samples}
 			rejects := map[int][]byte{}
@@ -479,7 +479,7 @@ func TestGoldenFormats(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join("testdata", fmt.Sprintf("v%d-format-%s.json", generator.Version, name))
+			file := filepath.Join("testdata", "v1-format-"+name+".json")
 			if *update {
 				if err := os.WriteFile(file, got, 0o644); err != nil {
 					t.Fatal(err)

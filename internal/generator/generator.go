@@ -12,7 +12,10 @@ import (
 )
 
 // Version is the version of the generator: it goes up whenever the same seed, tick and index give other bytes.
-const Version = 1
+const Version = 2
+
+// Known reports whether this program makes the records of a version. Version 2 differs in ticks that poison aggregates.
+func Known(version int) bool { return 1 <= version && version <= Version }
 
 // A Tick is a batch of records that is owed to one moment.
 type Tick struct {
@@ -25,6 +28,9 @@ type Tick struct {
 	// Poison is how many of the records are malformed on purpose, 0 to Records. They are spread evenly: record i is one
 	// of them where ⌊(i+1)·Poison/Records⌋ > ⌊i·Poison/Records⌋.
 	Poison int
+	// Aggregates says that aggregates are among what is malformed, as version 2 has it where records are packed: each of
+	// those records is an aggregate of the Kinesis Producer Library that is to be sent as it is.
+	Aggregates bool
 }
 
 // Planned is how long after the start of the tick the record is planned to be sent: index·Spread/Records, rounded down.
@@ -43,7 +49,7 @@ type Generator struct {
 	layout  layout
 	// samples are the rows that records are, where the schema has samples: then there are neither columns nor a layout.
 	samples []sample
-	// spoilers are the faults of poisoned records, at least two.
+	// spoilers are the faults of poisoned records, at least two; the last len(aggregates) are those of aggregates.
 	spoilers []spoiler
 }
 

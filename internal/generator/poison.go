@@ -3,6 +3,8 @@ package generator
 import (
 	"iter"
 	"math/bits"
+
+	"streamproof/internal/stream/kpl"
 )
 
 // A Fault is what is wrong with a record that is malformed on purpose.
@@ -37,7 +39,18 @@ const (
 	HalfSurrogate Fault = "half a surrogate pair"
 	NotAnObject   Fault = "not an object"
 	NotJSON       Fault = "not JSON"
+
+	// Those of aggregates.
+	MalformedAggregate = Fault(kpl.ErrMalformed)
+	EmptyAggregate     = Fault(kpl.ErrEmpty)
+	NoSuchKey          = Fault(kpl.ErrNoSuchKey)
+	NotHashKey         = Fault(kpl.ErrNotHashKey)
 )
+
+// OfAggregate reports whether the record with this fault is an aggregate by itself.
+func (f Fault) OfAggregate() bool {
+	return f == MalformedAggregate || f == EmptyAggregate || f == NoSuchKey || f == NotHashKey
+}
 
 // Reason is why the analytics application rejects a row with this fault, in its own words.
 func (f Fault) Reason() string {
@@ -93,14 +106,22 @@ func (t Tick) poisoned(ordinal int) int {
 	return int(index)
 }
 
-// Faults are the faults that records of this schema may have: the poisoned record k of a tick has number k mod their
-// number, so that a tick with as many has each of them.
-func (g *Generator) Faults() []Fault {
-	faults := make([]Fault, len(g.spoilers))
-	for i, s := range g.spoilers {
+// Faults are the faults that records of a tick may have: the poisoned record k has number k mod their number, so that a
+// tick with as many has each of them.
+func (g *Generator) Faults(tick Tick) []Fault {
+	spoilers := g.spoilersOf(tick)
+	faults := make([]Fault, len(spoilers))
+	for i, s := range spoilers {
 		faults[i] = s.fault
 	}
 	return faults
+}
+
+func (g *Generator) spoilersOf(tick Tick) []spoiler {
+	if tick.Aggregates {
+		return g.spoilers
+	}
+	return g.spoilers[:len(g.spoilers)-len(aggregates)]
 }
 
 // FaultOf is the fault of a record, empty where the record is well-formed.
@@ -117,13 +138,17 @@ func (g *Generator) spoilerOf(tick Tick, index int) *spoiler {
 	if tick.poisonedBefore(index+1) == ordinal {
 		return nil
 	}
-	return &g.spoilers[ordinal%len(g.spoilers)]
+	spoilers := g.spoilersOf(tick)
+	return &spoilers[ordinal%len(spoilers)]
 }
 
 // appendPoisoned appends a poisoned record whole: its bad row, with a good one before it, after it, both or neither.
 func (g *Generator) appendPoisoned(dst []byte, s *spoiler, state uint64, planned int64) []byte {
 	if s.fault == EmptyRecord {
 		return dst
+	}
+	if s.fault.OfAggregate() {
+		return g.appendBad(dst, s, state, planned)
 	}
 	before, after := s.goodRows(state)
 	if before {
@@ -146,15 +171,18 @@ func (s *spoiler) goodRows(state uint64) (before, after bool) {
 	switch s.fault {
 	case BlankLine:
 		return true, true
-	case EmptyRecord:
+	case EmptyRecord, MalformedAggregate, EmptyAggregate, NoSuchKey, NotHashKey:
 		return false, false
 	}
 	random := mix(state + damage)
 	return random&1 != 0, random&2 != 0 && !s.toEnd
 }
 
-// appendBad appends the bad row of a poisoned record, without a newline.
+// appendBad appends the bad row of a poisoned record, without a newline, or the malformed aggregate.
 func (g *Generator) appendBad(dst []byte, s *spoiler, state uint64, planned int64) []byte {
+	if s.pack != nil {
+		return append(dst, s.pack(g.appendRow(nil, state, planned))...)
+	}
 	if len(s.columns) == 0 {
 		return dst
 	}
@@ -173,17 +201,18 @@ func (g *Generator) appendBad(dst []byte, s *spoiler, state uint64, planned int6
 
 // Rejects gives, of the records first to last (both included) of a tick, the bad row of each that is poisoned: its
 // record's index and its bytes, without a newline, valid until the next one. Each is owed as one reject; a blank line
-// and an empty record are one of 0 bytes. It costs the poisoned records alone.
+// and an empty record are one of 0 bytes, a malformed aggregate is one as a whole. It costs the poisoned records alone.
 func (g *Generator) Rejects(tick Tick, first, last int) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		var line []byte
+		spoilers := g.spoilersOf(tick)
 		for ordinal := tick.poisonedBefore(first); ; ordinal++ {
 			index := tick.poisoned(ordinal)
 			if index > last {
 				return
 			}
 			state, planned := g.at(tick, index)
-			line = g.appendBad(line[:0], &g.spoilers[ordinal%len(g.spoilers)], state, planned)
+			line = g.appendBad(line[:0], &spoilers[ordinal%len(spoilers)], state, planned)
 			if !yield(index, line) {
 				return
 			}

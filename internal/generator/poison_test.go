@@ -2,8 +2,10 @@ package generator_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -18,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/stream/kpl"
 	"streamproof/pipeline"
 )
 
@@ -34,7 +37,7 @@ type poisoned struct {
 func TestGoldenPoison(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(t, 1)
-	tick := generator.Tick{Time: tickTime, Records: 200, Spread: 20 * time.Second, Poison: 5 * len(g.Faults())}
+	tick := generator.Tick{Time: tickTime, Records: 200, Spread: 20 * time.Second, Poison: 5 * len(g.Faults(generator.Tick{}))}
 	var got bytes.Buffer
 	for i := range tick.Records {
 		fault := g.FaultOf(tick, i)
@@ -49,9 +52,13 @@ func TestGoldenPoison(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	name := filepath.Join("testdata", fmt.Sprintf("v%d-poison.jsonl", generator.Version))
+	compareGolden(t, filepath.Join("testdata", "v1-poison.jsonl"), got.Bytes())
+}
+
+func compareGolden(t *testing.T, name string, got []byte) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(name, got.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(name, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -59,7 +66,7 @@ func TestGoldenPoison(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
@@ -99,7 +106,7 @@ func TestPoison(t *testing.T) {
 			fault := g.FaultOf(tick, i)
 			var want generator.Fault
 			if k := before(i); before(i+1) > k {
-				want = g.Faults()[k%int64(len(g.Faults()))]
+				want = g.Faults(generator.Tick{})[k%int64(len(g.Faults(generator.Tick{})))]
 			}
 			if fault != want {
 				t.Fatalf("record %d has fault %q, want %q", i, fault, want)
@@ -256,7 +263,7 @@ func TestLayouts(t *testing.T) {
 	without := generator.Tick{Time: tickTime, Records: 20_000}
 	layouts := map[generator.Fault]map[string]bool{}
 	columns := map[generator.Fault]map[int]bool{}
-	for _, fault := range g.Faults() {
+	for _, fault := range g.Faults(generator.Tick{}) {
 		layouts[fault], columns[fault] = map[string]bool{}, map[int]bool{}
 	}
 	for i := range tick.Records {
@@ -334,7 +341,7 @@ func TestFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		slices.Sort(want)
-		got := g.Faults()
+		got := g.Faults(generator.Tick{})
 		slices.Sort(got)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("faults of %s (-want +got):\n%s", columns, diff)
@@ -386,4 +393,42 @@ func BenchmarkRecords(b *testing.B) {
 			b.ReportMetric(float64(b.N)*float64(tick.Records)/b.Elapsed().Seconds(), "records/s")
 		})
 	}
+}
+
+// TestPoisonedAggregates: in a tick that is packed, aggregates are malformed, too, each for its reason. Each is owed as one
+// reject, with all of its bytes; all other records are as in a tick that is not packed.
+func TestPoisonedAggregates(t *testing.T) {
+	t.Parallel()
+	g := newGenerator(t, 1)
+	tick := generator.Tick{Time: tickTime, Records: 100, Aggregates: true}
+	tick.Poison = len(g.Faults(tick))
+	seen := map[generator.Fault]string{}
+	for i, reject := range g.Rejects(tick, 0, tick.Records-1) {
+		fault, data := g.FaultOf(tick, i), g.Append(nil, tick, i)
+		records, ok, err := kpl.Deaggregate(data)
+		if !fault.OfAggregate() {
+			if ok {
+				t.Errorf("%s: %q is an aggregate", fault, data)
+			}
+			continue
+		}
+		seen[fault] = base64.StdEncoding.EncodeToString(data)
+		if err == nil || err.Error() != fault.Reason() || records != nil {
+			t.Errorf("%s: got %v, %v, want its reason", fault, records, err)
+		}
+		if !bytes.Equal(reject, data) {
+			t.Errorf("%s: the reject is %q, want %q", fault, reject, data)
+		}
+		if g.Records(tick, i, i).Next() {
+			t.Errorf("%s: the record has a good row", fault)
+		}
+	}
+	if len(seen) != 4 || len(g.Faults(tick)) != len(g.Faults(generator.Tick{}))+4 {
+		t.Errorf("got aggregates with the faults %q", slices.Sorted(maps.Keys(seen)))
+	}
+	got, err := json.MarshalIndent(seen, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareGolden(t, filepath.Join("testdata", "v2-aggregates.json"), append(got, '\n'))
 }

@@ -48,7 +48,8 @@ func (r *Records) Next() bool {
 			r.state = r.own
 			return true
 		}
-		spoiler := &r.generator.spoilers[r.ordinal%len(r.generator.spoilers)]
+		spoilers := r.generator.spoilersOf(r.tick)
+		spoiler := &spoilers[r.ordinal%len(spoilers)]
 		r.ordinal++
 		r.poisoned = r.tick.poisoned(r.ordinal)
 		before, after := spoiler.goodRows(r.own)

@@ -20,6 +20,8 @@ type spoiler struct {
 	columns []int
 	// spoil gives the row spoiled, behind what stood before it.
 	spoil func(badRow) []byte
+	// pack makes a malformed aggregate of a well-formed row; nil for all other faults.
+	pack func(row []byte) []byte
 	// toEnd says that the bad row would take a good one behind it into itself.
 	toEnd bool
 }
@@ -63,7 +65,7 @@ func (g *Generator) listSpoilers() []spoiler {
 	if format.Type != pipeline.JSON {
 		list = append(list, spoiler{fault: BlankLine})
 	}
-	return append(list, spoiler{fault: EmptyRecord})
+	return append(append(list, spoiler{fault: EmptyRecord}), aggregates...)
 }
 
 // where gives the columns of a kind.

@@ -88,7 +88,7 @@ type Tick struct {
 	// Poison is how many of the records are malformed on purpose, 0 to Records.
 	Poison int `json:"poison,omitempty"`
 	// Aggregation is how the records were packed on their way in: KPL, or empty where each was sent by itself. What is
-	// owed does not depend on it.
+	// owed depends on it only as PoisonsAggregates says.
 	Aggregation string `json:"aggregation,omitempty"`
 
 	// Revision counts the writes of this object, from 0.
@@ -98,6 +98,10 @@ type Tick struct {
 	// Shards is keyed by shard id.
 	Shards map[string]Shard `json:"shards,omitempty"`
 }
+
+// PoisonsAggregates reports whether malformed aggregates are among the tick's poison: from version 2 of the generator on,
+// where records are packed.
+func (t *Tick) PoisonsAggregates() bool { return t.Aggregation == KPL && t.Generator > 1 }
 
 // Crashed reports whether the attempt that claimed the tick is over and has left no manifest.
 func (t *Tick) Crashed(now time.Time) bool {

@@ -218,6 +218,7 @@ func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, 
 	tick := claim.Tick()
 	delivery := stream.NewDelivery(p.client, p.config.StreamName, from.generator, generator.Tick{
 		Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison,
+		Aggregates: tick.PoisonsAggregates(),
 	}, from.key, tick.Aggregation)
 
 	sending, cancel := context.WithDeadline(ctx, until)

@@ -66,8 +66,6 @@ type Aggregate struct {
 	ExplicitHashKey string `json:"explicitHashKey,omitempty"`
 	Position        int    `json:"position"` // from 1, of Records
 	Records         int    `json:"records"`
-	// Outside says that the hash key of some record in it is not one of the shard's: consumers then drop the whole of it.
-	Outside bool `json:"outside,omitempty"`
 }
 
 // LastSeenOf are the findings of one sample, none where nobody has looked for its rows.

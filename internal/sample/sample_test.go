@@ -181,8 +181,8 @@ func TestStream(t *testing.T) {
 			options: sample.Options{Records: 5, For: time.Minute}, want: "1 2 3 4 5", shards: []int{3},
 		},
 		"an aggregate that cannot be read": {
-			client:  &client{shards: map[string][]record{"a": plain(sealed([]byte("\x48\x01")))}},
-			options: sample.Options{Records: 5, For: time.Minute}, want: sealed([]byte("\x48\x01")), shards: []int{1}, broken: 1, took: 500 * time.Millisecond,
+			client:  &client{shards: map[string][]record{"a": plain(sealed([]byte("\x48\x01")), "1")}},
+			options: sample.Options{Records: 5, For: time.Minute}, want: "1", shards: []int{2}, broken: 1, took: 500 * time.Millisecond,
 		},
 		"an iterator expires, and Kinesis is busy": {
 			client: &client{shards: map[string][]record{"a": many("a", 5)}, fault: func(call int) error {

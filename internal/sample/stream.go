@@ -51,7 +51,7 @@ type Sample struct {
 	Records []discover.Record
 	// Shards is how many records each of them gave.
 	Shards []Shard
-	// Aggregates is how many were taken apart, and Broken how many could not be, and are among the records as they are.
+	// Aggregates is how many were taken apart. Broken is how many could not be: they are not among the records.
 	Aggregates, Broken int
 }
 
@@ -215,7 +215,8 @@ func (s *sampler) take(shard string, record types.Record) {
 	inner, aggregated, err := kpl.Deaggregate(record.Data)
 	switch {
 	case err != nil:
-		s.sample.Broken++
+		s.sample.Broken++ // the application rejects it as a whole
+		return
 	case aggregated:
 		s.sample.Aggregates++
 		for i, one := range inner {

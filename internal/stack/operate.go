@@ -285,8 +285,9 @@ func (s *Stack) drive(ctx context.Context, to types.ApplicationStatus, ask func(
 func (s *Stack) LatestReport(ctx context.Context) (*report.Report, error) { return s.lastReport(ctx) }
 
 // Explain finds out where the missing and failed rows of a report were last, reading the stream and the bucket with the
-// caller's own credentials.
-func (s *Stack) Explain(ctx context.Context, r *report.Report) (*explain.Explanation, error) {
+// caller's own credentials. Failing is why the application's job fails again and again, empty where it does not; unseen says
+// that it cannot be known.
+func (s *Stack) Explain(ctx context.Context, r *report.Report, failing string, unseen bool) (*explain.Explanation, error) {
 	app, err := s.Application(ctx)
 	if err != nil {
 		return nil, err
@@ -300,6 +301,8 @@ func (s *Stack) Explain(ctx context.Context, r *report.Report) (*explain.Explana
 		ErrorsPrefix: s.Outputs.ErrorsPrefix,
 		FailedPrefix: s.Outputs.FailedPrefix,
 		Idle:         idle,
+		Failing:      failing,
+		Unasked:      unseen,
 		Now:          time.Now(),
 	})
 }

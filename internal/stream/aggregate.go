@@ -114,7 +114,7 @@ type packer struct {
 }
 
 // pack makes an aggregate of the records from first on, at most to last (not included), and returns how many these are: 0
-// where the first is too large for one.
+// where the first is too large for one, or is to be sent as it is.
 func (p *packer) pack(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int) int {
 	uniform, _ := g.KeyOf(generator.Uniform) // never an error
 	p.key = g.AppendKey(p.key[:0], tick, first, uniform)
@@ -122,6 +122,9 @@ func (p *packer) pack(g *generator.Generator, tick generator.Tick, key generator
 	hash := md5.Sum(p.key)
 	p.aggregate.begin(new(big.Int).SetBytes(hash[:]).String())
 	for i := first; i < last; i++ {
+		if tick.Aggregates && g.FaultOf(tick, i).OfAggregate() {
+			return i - first // it is an aggregate itself
+		}
 		p.record = g.Append(p.record[:0], tick, i)
 		// A uniform key says nothing of its record: the first one does for all, and is stored once.
 		if key != uniform {

@@ -283,13 +283,12 @@ func (b *batch) fill(g *generator.Generator, tick generator.Tick, key generator.
 }
 
 // fillPacked does as fill does, with records packed into aggregates. A record that is alone, for it or the next one is too
-// large for an aggregate, is an entry as it is. Entries need no counting: two neighbours have more than a full aggregate,
-// or they would be one, so that a call's bytes are full with some 400 of them.
+// large for an aggregate, is an entry as it is, and so is one that is a malformed aggregate itself.
 func (b *batch) fillPacked(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int) int {
 	b.clear()
 	b.hashKeys = b.hashKeys[:0]
 	next := first
-	for next < last {
+	for next < last && len(b.sent) < maxBatchRecords {
 		n := b.packer.pack(g, tick, key, next, last)
 		aggregate, hashKey := &b.packer.aggregate, ""
 		if n > 1 {

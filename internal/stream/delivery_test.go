@@ -468,7 +468,7 @@ func TestEmptyRecord(t *testing.T) {
 	t.Parallel()
 	for _, aggregation := range []string{"", ledger.KPL} {
 		g, tick, key := newTick(t, 501, generator.Uniform)
-		tick.Poison = len(g.Faults()) // so the last record is the one that is empty
+		tick.Poison = len(g.Faults(generator.Tick{})) // so the last record is the one that is empty
 		server := kinesistest.New()
 		defer server.Close()
 		server.Keep = true
@@ -724,7 +724,7 @@ type goldenRecord struct {
 func TestGoldenAggregate(t *testing.T) {
 	t.Parallel()
 	g, tick, key := newTick(t, 40, "VendorID")
-	tick.Poison = len(g.Faults())
+	tick.Poison = len(g.Faults(generator.Tick{}))
 	var got []golden
 	d := stream.NewDelivery(&fakePutter{func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
 		for _, e := range in.Records {

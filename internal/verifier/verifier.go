@@ -565,7 +565,7 @@ func decodeTick(data []byte) (*claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tick.Generator != generator.Version {
+	if !generator.Known(tick.Generator) {
 		return nil, fmt.Errorf("its records were made by version %d of the generator, and this program has version %d", tick.Generator, generator.Version)
 	}
 	return &claim{Tick: tick}, nil
@@ -589,6 +589,8 @@ func (c *claim) place(entry bucket.Object, deadline time.Duration) {
 		Records: c.Records,
 		Spread:  time.Duration(c.SpreadSeconds) * time.Second,
 		Poison:  c.Poison,
+
+		Aggregates: c.PoisonsAggregates(),
 	}
 }
 

@@ -542,7 +542,7 @@ func TestUndecided(t *testing.T) {
 			tick := tickAt(embedded(t), 0)
 			tick.Generator++
 			m.keep(t, tick)
-		}, "version 2 of the generator"},
+		}, "version 3 of the generator"},
 		"a pipeline that is not published": {func(t *testing.T, m *memory) {
 			delete(m.objects, ledger.PipelineKey(embedded(t).Hash()))
 		}, "it is not published"},

@@ -60,7 +60,6 @@ type Runner struct {
 	jvm     *jvm       // nil where none runs
 	job     *flink.Job // in it, as it was last seen; nil where none was submitted or it was stopped
 	started time.Time  // of the job
-	runsAt  time.Time  // since when every task runs; zero where one does not
 	backOff *backoff.ExponentialBackOff
 	retryAt time.Time
 	status  Status
@@ -236,7 +235,7 @@ func (r *Runner) drop(ctx context.Context) error {
 }
 
 func (r *Runner) forgetJob() {
-	r.job, r.runsAt, r.status.JobState = nil, time.Time{}, ""
+	r.job, r.status.RunsSince, r.status.JobState = nil, nil, ""
 }
 
 // start starts the job of the spec from the state that it should start from: in the JVM of the version before, where that
@@ -421,15 +420,16 @@ func (r *Runner) watch(ctx context.Context, job *flink.Job) {
 	before := r.status.JobState
 	r.status.JobState, r.status.State = job.State, Starting
 	if job.Running() {
-		if r.runsAt.IsZero() {
-			r.runsAt = time.Now()
+		if r.status.RunsSince == nil {
+			now := time.Now()
+			r.status.RunsSince = &now
 		}
-		if time.Since(r.runsAt) >= runsAfter {
+		if time.Since(*r.status.RunsSince) >= runsAfter {
 			r.status.State = Running
 		}
 		return
 	}
-	r.runsAt = time.Time{}
+	r.status.RunsSince = nil
 	if job.State == "RUNNING" || job.State == before || job.Ended() {
 		return
 	}

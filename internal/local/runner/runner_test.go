@@ -202,3 +202,25 @@ func TestVendor(t *testing.T) {
 		t.Errorf("got %d %v, want 500 and why", status, answer)
 	}
 }
+
+func TestFailing(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	ago := func(d time.Duration) *time.Time { at := now.Add(-d); return &at }
+	for name, test := range map[string]struct {
+		status Status
+		want   string
+	}{
+		"it never failed":         {Status{State: Starting}, ""},
+		"it restarts":             {Status{State: Starting, LastError: "why", LastErrorAt: ago(50 * time.Second)}, "why"},
+		"it runs for a moment":    {Status{State: Running, RunsSince: ago(3 * time.Second), LastError: "why", LastErrorAt: ago(5 * time.Second)}, "why"},
+		"it has recovered":        {Status{State: Running, RunsSince: ago(20 * time.Second), LastError: "why", LastErrorAt: ago(25 * time.Second)}, ""},
+		"it failed long ago":      {Status{State: Starting, LastError: "why", LastErrorAt: ago(time.Hour)}, ""},
+		"its JVM is waited for":   {Status{State: Waiting, LastError: "why", LastErrorAt: ago(time.Second)}, "why"},
+		"it was stopped, as such": {Status{State: Stopped, LastError: "why", LastErrorAt: ago(time.Second)}, ""},
+	} {
+		if got := test.status.Failing(now); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}

@@ -29,11 +29,31 @@ type Status struct {
 	// Address is that of Flink's REST interface and web page.
 	Address      string     `json:"address,omitempty"`
 	JobState     string     `json:"jobState,omitempty"`
+	RunsSince    *time.Time `json:"runsSince,omitempty"` // every task
 	RestoredFrom string     `json:"restoredFrom,omitempty"`
 	Starts       int        `json:"starts"`   // of a job, by this runner
 	Failures     int        `json:"failures"` // of them, those that ended by themselves
 	LastError    string     `json:"lastError,omitempty"`
 	LastErrorAt  *time.Time `json:"lastErrorAt,omitempty"`
+}
+
+const (
+	// failedWithin is more than Flink waits between two restarts: at most a minute, by its own default.
+	failedWithin = 2 * time.Minute
+	// recoversWithin is how long a job has to run after a failure to be taken for one that has recovered.
+	recoversWithin = 15 * time.Second
+)
+
+// Failing says why the job fails and restarts again and again, empty where it does not.
+func (s Status) Failing(now time.Time) string {
+	switch {
+	case s.State == Stopped, s.LastErrorAt == nil, now.Sub(*s.LastErrorAt) > failedWithin:
+		return ""
+	case s.RunsSince != nil && now.Sub(*s.RunsSince) >= recoversWithin:
+		return ""
+	default:
+		return s.LastError
+	}
 }
 
 // ReadStatus reads what a runner wrote down in dir; the zero Status where none did yet.

@@ -1,16 +1,30 @@
 // Package kpl takes apart what was packed in the format of the Kinesis Producer Library (aggregation-format.md of
-// awslabs/amazon-kinesis-producer). Packing is package stream's.
+// awslabs/amazon-kinesis-producer). Packing is package stream's. The analytics application has the same rules, in Java; the
+// table testdata/aggregates.json holds both to the same answers.
 package kpl
 
 import (
 	"crypto/md5"
-	"errors"
-	"fmt"
 	"math/big"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
+
+// An Error is why an aggregate gives no records, in the words with which the analytics application rejects it.
+type Error string
+
+// The errors.
+const (
+	ErrMalformed  Error = "malformed aggregate"
+	ErrEmpty      Error = "aggregate without records"
+	ErrNoSuchKey  Error = "no such key in the aggregate"
+	ErrNotHashKey Error = "not a hash key"
+)
+
+func (e Error) Error() string { return string(e) }
 
 // A Record is a record out of an aggregate.
 type Record struct {
@@ -18,77 +32,113 @@ type Record struct {
 	Data                          []byte
 }
 
-// Hash is the number that decides which shard a record belongs to: the explicit hash key, or else the MD5 of the partition
-// key. It is nil where the explicit hash key is no decimal number.
-func (r Record) Hash() *big.Int {
-	if r.ExplicitHashKey == "" {
-		sum := md5.Sum([]byte(r.PartitionKey))
-		return new(big.Int).SetBytes(sum[:])
+const magic = "\xf3\x89\x9a\xc2"
+
+// Pack makes an aggregate of the message AggregatedRecord.
+func Pack(message []byte) []byte {
+	sum := md5.Sum(message)
+	return append(append([]byte(magic), message...), sum[:]...)
+}
+
+// unpack gives the message of an aggregate.
+func unpack(data []byte) (message []byte, ok bool) {
+	if !strings.HasPrefix(string(data), magic) || len(data) < len(magic)+md5.Size {
+		return nil, false
 	}
-	n, ok := new(big.Int).SetString(r.ExplicitHashKey, 10)
-	if !ok {
-		return nil
-	}
-	return n
+	message, digest := data[len(magic):len(data)-md5.Size], data[len(data)-md5.Size:]
+	sum := md5.Sum(message)
+	return message, string(sum[:]) == string(digest)
 }
 
 // Deaggregate takes an aggregate in the format of the Kinesis Producer Library apart. ok is false where the data is not
-// one; what is, but with anything in it that the format does not know, is an error. A record may do without an explicit hash
-// key; its tags are left out.
+// one. One that is not wholly in the format is an Error. A record may do without an explicit hash key; its tags are left out.
 func Deaggregate(data []byte) (records []Record, ok bool, err error) {
-	const magic = "\xf3\x89\x9a\xc2"
-	if !strings.HasPrefix(string(data), magic) || len(data) < len(magic)+md5.Size {
+	message, ok := unpack(data)
+	if !ok {
 		return nil, false, nil
 	}
-	message, digest := data[len(magic):len(data)-md5.Size], data[len(data)-md5.Size:]
-	if sum := md5.Sum(message); string(sum[:]) != string(digest) {
-		return nil, false, nil
-	}
-	var tables [2][]string
-	var places [][2]*uint64
+	var partitionKeys, hashKeys []string
+	var packed [][]byte
 	err = fields(message, func(field protowire.Number, _ uint64, value []byte) error {
 		switch {
-		case value == nil || field > 3:
-			return fmt.Errorf("aggregated record: field %d", field)
-		case field < 3:
-			tables[field-1] = append(tables[field-1], string(value))
-			return nil
+		case field == 3 && value != nil:
+			packed = append(packed, value)
+		case !utf8.Valid(value):
+			return ErrMalformed
+		case field == 1 && value != nil:
+			partitionKeys = append(partitionKeys, string(value))
+		case field == 2 && value != nil:
+			hashKeys = append(hashKeys, string(value))
+		default:
+			return ErrMalformed
 		}
-		r, place, data := Record{}, [2]*uint64{}, 0
-		err := fields(value, func(field protowire.Number, n uint64, value []byte) error {
-			switch {
-			case field == 3 && value != nil:
-				r.Data = value
-				data++
-			case field < 3 && value == nil && place[field-1] == nil:
-				place[field-1] = &n
-			case field == 4 && value != nil: // a tag
-			default:
-				return fmt.Errorf("record: field %d", field)
-			}
-			return nil
-		})
-		if err == nil && (place[0] == nil || data != 1) {
-			err = errors.New("a record has not its partition key and its data once")
-		}
-		records, places = append(records, r), append(places, place)
-		return err
+		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, true, err
+	case len(packed) == 0:
+		return nil, true, ErrEmpty
 	}
-	for i, place := range places {
-		for table, into := range []*string{&records[i].PartitionKey, &records[i].ExplicitHashKey} {
-			if place[table] == nil {
-				continue
-			}
-			if *place[table] >= uint64(len(tables[table])) {
-				return nil, true, fmt.Errorf("a record has key %d of %d", *place[table], len(tables[table]))
-			}
-			*into = tables[table][*place[table]]
+	for _, one := range packed {
+		record, err := parse(one, partitionKeys, hashKeys)
+		if err != nil {
+			return nil, true, err
 		}
+		records = append(records, record)
 	}
 	return records, true, nil
+}
+
+// parse reads a message Record, whose numbers are places in the tables of keys.
+func parse(message []byte, partitionKeys, hashKeys []string) (r Record, err error) {
+	var partitionKey, hashKey *uint64
+	err = fields(message, func(field protowire.Number, n uint64, value []byte) error {
+		switch {
+		case field == 1 && value == nil && partitionKey == nil:
+			partitionKey = &n
+		case field == 2 && value == nil && hashKey == nil:
+			hashKey = &n
+		case field == 3 && value != nil && r.Data == nil:
+			r.Data = value
+		case field == 4 && value != nil: // a tag
+		default:
+			return ErrMalformed
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return r, err
+	case partitionKey == nil || r.Data == nil:
+		return r, ErrMalformed
+	case *partitionKey >= uint64(len(partitionKeys)):
+		return r, ErrNoSuchKey
+	}
+	r.PartitionKey = partitionKeys[*partitionKey]
+	if hashKey == nil {
+		return r, nil
+	}
+	if *hashKey >= uint64(len(hashKeys)) {
+		return r, ErrNoSuchKey
+	}
+	r.ExplicitHashKey = hashKeys[*hashKey]
+	if !isHashKey(r.ExplicitHashKey) {
+		return r, ErrNotHashKey
+	}
+	return r, nil
+}
+
+// hashKey is the form in which Kinesis itself takes an explicit hash key.
+var hashKey = regexp.MustCompile(`^(0|[1-9][0-9]{0,38})$`)
+
+// isHashKey reports whether the text is a decimal number below 2^128.
+func isHashKey(text string) bool {
+	if !hashKey.MatchString(text) {
+		return false
+	}
+	n, _ := new(big.Int).SetString(text, 10)
+	return n.BitLen() <= 128
 }
 
 // fields reads the fields of a message: value is nil where a field is a number.
@@ -96,7 +146,7 @@ func fields(message []byte, field func(field protowire.Number, n uint64, value [
 	for len(message) > 0 {
 		number, kind, size := protowire.ConsumeTag(message)
 		if size < 0 {
-			return protowire.ParseError(size)
+			return ErrMalformed
 		}
 		message = message[size:]
 		var n uint64
@@ -108,10 +158,10 @@ func fields(message []byte, field func(field protowire.Number, n uint64, value [
 			value, size = protowire.ConsumeBytes(message)
 			value = append([]byte{}, value...)
 		default:
-			return fmt.Errorf("field %d is of wire type %d", number, kind)
+			return ErrMalformed
 		}
 		if size < 0 {
-			return protowire.ParseError(size)
+			return ErrMalformed
 		}
 		message = message[size:]
 		if err := field(number, n, value); err != nil {

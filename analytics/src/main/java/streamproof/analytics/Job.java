@@ -21,13 +21,10 @@ import java.util.Set;
 import java.util.function.Function;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.dag.Transformation;
-import org.apache.flink.connector.aws.config.AWSConfigConstants;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
-import org.apache.flink.streaming.connectors.kinesis.FlinkKinesisConsumer;
-import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConstants;
 import org.apache.flink.streaming.api.transformations.SideOutputTransformation;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
@@ -127,21 +124,10 @@ public final class Job {
         env.execute(NAME);
     }
 
-    /**
-     * The records of the stream. This consumer, deprecated as it is, takes KPL aggregates apart. Of the stream it needs
-     * DescribeStream, ListShards, GetShardIterator and GetRecords.
-     */
+    /** The records of the stream, of which it needs DescribeStream, ListShards, GetShardIterator and GetRecords. */
     @SuppressWarnings("deprecation")
     static DataStream<SourceRecord> source(StreamExecutionEnvironment env, Config config) {
-        Properties consumer = new Properties();
-        consumer.setProperty(AWSConfigConstants.AWS_REGION, config.region);
-        consumer.setProperty(ConsumerConfigConstants.STREAM_INITIAL_POSITION, config.initialPosition.name());
-        config.kinesisEndpoint.ifPresent(
-                endpoint -> consumer.setProperty(AWSConfigConstants.AWS_ENDPOINT, endpoint));
-        return env.addSource(
-                        new FlinkKinesisConsumer<>(config.stream, new SourceRecord.Deserializer(), consumer))
-                .uid("source")
-                .name("source");
+        return env.addSource(new RawConsumer(config.stream, Reading.of(config))).uid("source").name("source");
     }
 
     /** Adds to {@code env} all that happens to the records of the source: parser, views, the statements of the script, sinks. */

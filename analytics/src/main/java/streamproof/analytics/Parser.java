@@ -2,6 +2,7 @@ package streamproof.analytics;
 
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
+import java.util.List;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.metrics.Counter;
@@ -13,20 +14,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Parses each row of each record on its own: rows go on, what is not a row leaves by the side output.
+ * Takes aggregates apart, and parses each row of each record on its own: rows go on, what is not a row leaves by the side
+ * output. An aggregate that is malformed is one reject.
  *
  * <p>Rejects are counted by {@value #REJECTED_LINES}, in the metric group that the service sends to CloudWatch, and
- * logged without their bytes, which may be anybody's data.
+ * logged without their bytes, which may be anybody's data. {@value #RECORDS_OF_OTHER_SHARDS} counts the records out of
+ * aggregates whose hash key is not the shard's. Kinesis put them here all the same, so they are parsed as all others are;
+ * consumers of the Kinesis Client Library drop them.
  */
 final class Parser extends ProcessFunction<SourceRecord, Row> {
     static final OutputTag<Reject> REJECTS = new OutputTag<>("rejects") {};
     static final String REJECTED_LINES = "rejectedLines";
+    static final String RECORDS_OF_OTHER_SHARDS = "recordsOfOtherShards";
     private static final long serialVersionUID = 1;
     private static final Logger LOG = LoggerFactory.getLogger(Parser.class);
 
     private final RecordParser parser;
     private final boolean metadata;
     private transient Counter rejectedLines;
+    private transient Counter recordsOfOtherShards;
 
     /** With {@code metadata}, the fields of {@link Schema#METADATA} follow those of the row. */
     Parser(Schema schema, boolean metadata) {
@@ -37,19 +43,45 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
     @Override
     public void open(OpenContext context) {
         rejectedLines = rejectedLines(getRuntimeContext());
+        recordsOfOtherShards = counter(getRuntimeContext(), RECORDS_OF_OTHER_SHARDS);
     }
 
     /** The counter of an operator that rejects. */
     static Counter rejectedLines(RuntimeContext context) {
-        return context.getMetricGroup().addGroup("kinesisanalytics").counter(REJECTED_LINES);
+        return counter(context, REJECTED_LINES);
+    }
+
+    private static Counter counter(RuntimeContext context, String name) {
+        return context.getMetricGroup().addGroup("kinesisanalytics").counter(name);
     }
 
     @Override
     public void processElement(SourceRecord record, Context context, Collector<Row> rows) {
-        parser.parse(record.data, new RecordParser.Sink() {
+        if (!Aggregate.isOne(record.data)) {
+            parse(record, record.partitionKey, record.data, context, rows);
+            return;
+        }
+        List<Aggregate.Entry> entries;
+        try {
+            entries = Aggregate.entries(record.data);
+        } catch (RejectedException e) {
+            context.output(REJECTS, rejectOf(record, record.data, e.getMessage(), e.column));
+            return;
+        }
+        for (Aggregate.Entry entry : entries.subList(Math.min(record.parsed, entries.size()), entries.size())) {
+            if (entry.hashKey.compareTo(record.firstHashKey) < 0 || entry.hashKey.compareTo(record.lastHashKey) > 0) {
+                recordsOfOtherShards.inc();
+            }
+            parse(record, entry.partitionKey, entry.data, context, rows);
+        }
+    }
+
+    /** Parses the data of a record, or of one out of it. */
+    private void parse(SourceRecord record, String partitionKey, byte[] data, Context context, Collector<Row> rows) {
+        parser.parse(data, new RecordParser.Sink() {
             @Override
             public void row(Row row) {
-                rows.collect(metadata ? Row.join(row, metadataOf(record)) : row);
+                rows.collect(metadata ? Row.join(row, metadataOf(record, partitionKey)) : row);
             }
 
             @Override
@@ -59,10 +91,10 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
         });
     }
 
-    private static Row metadataOf(SourceRecord record) {
+    private static Row metadataOf(SourceRecord record, String partitionKey) {
         return Row.of(
                 LocalDateTime.ofInstant(record.arrivalTime, ZoneOffset.UTC),
-                record.partitionKey,
+                partitionKey,
                 record.sequenceNumber,
                 record.shard);
     }

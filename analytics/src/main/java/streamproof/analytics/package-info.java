@@ -9,8 +9,8 @@
  * </pre>
  *
  * <p>The package knows no column: names, order and types of a record come from {@code schema.json}, the query and the
- * columns of its result from {@code pipeline.sql}. Both files are in the JAR, so that the content of the JAR is the
- * whole of what the application does.
+ * columns of its result from {@code pipeline.sql}. The source gives records as Kinesis has them; the parser takes aggregates
+ * apart. Both files are in the JAR, so that the content of the JAR is the whole of what the application does.
  *
  * <p>Promises: what cannot be parsed, and a row that the table of {@code pipeline.sql} cannot hold, become rejects, and
  * are never padded, cut, guessed or dropped; the good lines beside them go on. Rejects have a delivery stream of their

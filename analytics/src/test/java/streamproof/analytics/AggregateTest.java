@@ -4,26 +4,40 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Date;
 import java.util.List;
+import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.clientlibrary.types.UserRecord;
 import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.model.Record;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Aggregates that the producer packs are taken apart by what Flink's consumer takes them apart with, in the way in which
- * it does: with the hash key range of the shard.
+ * Aggregates are taken apart as the Go package kpl does it. Those that the producer packs are also taken apart by the Kinesis
+ * Client Library, with the hash key range of the shard: other consumers of the stream read them, too.
  */
 class AggregateTest {
+    /** Written by the test of package kpl. */
+    static final Path TABLE = Path.of("../internal/stream/kpl/testdata/aggregates.json");
+
     /** Written by the producer's own test. */
     private static final Path GOLDEN = Path.of("../internal/stream/testdata/aggregate.json");
 
@@ -57,8 +71,116 @@ class AggregateTest {
         return bytes;
     }
 
+    static Stream<Arguments> table() throws IOException {
+        List<Arguments> cases = new ArrayList<>();
+        new ObjectMapper()
+                .readTree(TABLE.toFile())
+                .fields()
+                .forEachRemaining(test -> cases.add(Arguments.of(test.getKey(), test.getValue())));
+        return cases.stream();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("table")
+    void isTakenApartAsInGo(String name, JsonNode want) throws Exception {
+        byte[] data = want.required("data").binaryValue();
+        assertEquals(!want.path("plain").asBoolean(), Aggregate.isOne(data));
+        if (want.has("reason")) {
+            RejectedException e = assertThrows(RejectedException.class, () -> Aggregate.entries(data));
+            assertEquals(want.get("reason").asText(), e.getMessage());
+        } else if (want.has("records")) {
+            assertEntries(want.get("records"), Aggregate.entries(data));
+        }
+    }
+
+    private static void assertEntries(JsonNode want, List<Aggregate.Entry> got) throws IOException {
+        assertEquals(want.size(), got.size());
+        for (int i = 0; i < want.size(); i++) {
+            JsonNode record = want.get(i);
+            assertEquals(record.required("PartitionKey").asText(), got.get(i).partitionKey);
+            assertArrayEquals(record.required("Data").binaryValue(), got.get(i).data, "record " + i);
+            String hashKey = record.required("ExplicitHashKey").asText();
+            if (!hashKey.isEmpty()) {
+                assertEquals(new BigInteger(hashKey), got.get(i).hashKey);
+            }
+        }
+    }
+
     @Test
-    void everyRecordComesOutAsItWas() throws IOException {
+    void theHashOfAPartitionKeyIsItsMD5() throws Exception {
+        JsonNode test = new ObjectMapper().readTree(TABLE.toFile()).required("no explicit hash key");
+        assertEquals(
+                new BigInteger("0cc175b9c0f1b6a831c399e269772661", 16),
+                Aggregate.entries(test.required("data").binaryValue()).get(0).hashKey);
+    }
+
+    @Test
+    void whatTheProducerPacksComesOutAsItWas() throws Exception {
+        List<Aggregate.Entry> got = Aggregate.entries(data());
+        JsonNode want = golden.required("records");
+        assertEquals(want.size(), got.size());
+        for (int i = 0; i < want.size(); i++) {
+            assertEquals(want.get(i).required("partitionKey").asText(), got.get(i).partitionKey);
+            assertEquals(hashKey, got.get(i).hashKey);
+            assertArrayEquals(want.get(i).required("data").binaryValue(), got.get(i).data);
+        }
+    }
+
+    /**
+     * Whatever stands in an aggregate, it is records or a reason, and nothing else is thrown. Where the Client Library finds
+     * records, too, they are the same; it also reads the tags, and takes what it cannot read for a plain record.
+     */
+    @Test
+    void whateverStandsInIt() throws Exception {
+        Random random = new Random(1);
+        List<byte[]> messages = new ArrayList<>();
+        for (Arguments test : table().collect(Collectors.toList())) {
+            byte[] data = ((JsonNode) test.get()[1]).required("data").binaryValue();
+            if (Aggregate.isOne(data)) {
+                messages.add(Arrays.copyOfRange(data, 4, data.length - 16));
+            }
+        }
+        int rejected = 0;
+        int compared = 0;
+        for (int i = 0; i < 100_000; i++) {
+            byte[] data = aggregate(mutated(messages.get(random.nextInt(messages.size())), random));
+            assertTrue(Aggregate.isOne(data));
+            List<Aggregate.Entry> entries;
+            try {
+                entries = Aggregate.entries(data);
+            } catch (RejectedException e) {
+                rejected++;
+                continue;
+            }
+            List<UserRecord> theirs = deaggregate(data, BigInteger.ZERO, LAST_HASH_KEY);
+            if (!theirs.get(0).isAggregated()) {
+                continue;
+            }
+            compared++;
+            assertEquals(theirs.size(), entries.size());
+            for (int k = 0; k < theirs.size(); k++) {
+                assertEquals(theirs.get(k).getPartitionKey(), entries.get(k).partitionKey);
+                assertArrayEquals(bytes(theirs.get(k)), entries.get(k).data);
+            }
+        }
+        assertTrue(rejected > 1000 && compared > 1000, rejected + " rejected, " + compared + " compared");
+    }
+
+    private static byte[] mutated(byte[] message, Random random) {
+        byte[] mutated = Arrays.copyOf(message, Math.max(0, message.length + random.nextInt(3) - 1));
+        for (int i = random.nextInt(4); i > 0 && mutated.length > 0; i--) {
+            mutated[random.nextInt(mutated.length)] = (byte) (random.nextBoolean() ? random.nextInt(36) : random.nextInt());
+        }
+        return mutated;
+    }
+
+    static byte[] aggregate(byte[] message) throws NoSuchAlgorithmException {
+        ByteBuffer data = ByteBuffer.allocate(4 + message.length + 16).putInt(0xf3899ac2).put(message);
+        return data.put(MessageDigest.getInstance("MD5").digest(message)).array();
+    }
+
+    @Test
+    void theClientLibraryTakesThemApart() throws IOException {
         // The narrowest shard that the aggregate can be in, and the widest.
         for (BigInteger[] shard : new BigInteger[][] {{hashKey, hashKey}, {BigInteger.ZERO, LAST_HASH_KEY}}) {
             List<UserRecord> records = deaggregate(data(), shard[0], shard[1]);

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -173,6 +174,43 @@ class JobTest {
                 firehose.lines("rejected").get(0).startsWith("{\"reason\":\"missing value\",\"column\":\"at\",\"data\":\""
                         + Base64.getEncoder().encodeToString("{\"at\":null}".getBytes(StandardCharsets.UTF_8)) + "\""),
                 firehose.lines("rejected").get(0));
+    }
+
+    /** The good ones give their records, those of another shard among them; each of the others is a reject, as it is. */
+    @Test
+    void aggregates() throws Exception {
+        JsonNode table = new ObjectMapper().readTree(AggregateTest.TABLE.toFile());
+        List<SourceRecord> records = new ArrayList<>();
+        Set<String> wantRows = new TreeSet<>();
+        Set<String> wantRejects = new TreeSet<>();
+        for (JsonNode test : table) {
+            SourceRecord record = record("");
+            record.data = test.required("data").binaryValue();
+            if (test.has("reason")) {
+                wantRejects.add(test.get("reason").asText() + " " + test.get("data").asText());
+                records.add(record);
+            } else if (test.has("records") && test.get("records").get(0).get("Data").asText().equals("eA==")) { // x
+                test.get("records").forEach(row -> wantRows.add(
+                        row.get("PartitionKey").asText() + "," + new String(Base64.getDecoder().decode(row.get("Data").asText()), StandardCharsets.UTF_8) + "\n"));
+                records.add(record);
+            }
+        }
+        assertTrue(wantRejects.size() > 25, wantRejects.toString());
+        JobID job = run(
+                "CSV",
+                SchemaTest.schema("VARCHAR"),
+                "CREATE TABLE T (K STRING, A STRING); INSERT INTO T SELECT PARTITION_KEY, C0 FROM S_WITH_METADATA",
+                records.toArray(new SourceRecord[0]));
+        assertEquals(wantRows, new TreeSet<>(accepted()));
+        Set<String> rejects = new TreeSet<>();
+        for (String line : firehose.lines("rejected")) {
+            JsonNode reject = new ObjectMapper().readTree(line);
+            rejects.add(reject.get("reason").asText() + " " + reject.get("data").asText());
+        }
+        assertEquals(wantRejects, rejects);
+        assertEquals(wantRejects.size(), rejectedLines(job));
+        // "a" and the hash key 7 belong to the lower half; "b" and the largest hash key do not.
+        assertEquals(accepted().size() - 2, counted(job, Parser.RECORDS_OF_OTHER_SHARDS));
     }
 
     /** Semicolons, a decimal comma, a header and a newline within a value, as spreadsheets write them. */
@@ -607,7 +645,11 @@ class JobTest {
 
     /** The counter over all subtasks, as CloudWatch gets it. */
     private static long rejectedLines(JobID job) {
-        return METRICS.findJobMetricGroups(job, Parser.REJECTED_LINES).stream()
+        return counted(job, Parser.REJECTED_LINES);
+    }
+
+    private static long counted(JobID job, String counter) {
+        return METRICS.findJobMetricGroups(job, counter).stream()
                 .filter(metric -> List.of(metric.f0.getScopeComponents()).contains("kinesisanalytics"))
                 .mapToLong(metric -> ((Counter) metric.f2).getCount())
                 .sum();
@@ -623,6 +665,8 @@ class JobTest {
         record.partitionKey = "4";
         record.data = data.getBytes(StandardCharsets.UTF_8);
         record.shard = "shardId-000000000001";
+        record.firstHashKey = KinesisStandIn.FIRST_HASH_KEY;
+        record.lastHashKey = KinesisStandIn.LAST_HASH_KEY;
         record.sequenceNumber = "49";
         record.arrivalTime = Instant.ofEpochMilli(1704067200120L);
         return record;

@@ -1,0 +1,184 @@
+package streamproof.analytics;
+
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.model.GetRecordsResult;
+import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.model.HashKeyRange;
+import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.model.Record;
+import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.streaming.api.functions.source.SourceFunction;
+import org.apache.flink.streaming.connectors.kinesis.FlinkKinesisConsumer;
+import org.apache.flink.streaming.connectors.kinesis.KinesisShardAssigner;
+import org.apache.flink.streaming.connectors.kinesis.internals.KinesisDataFetcher;
+import org.apache.flink.streaming.connectors.kinesis.internals.ShardConsumer;
+import org.apache.flink.streaming.connectors.kinesis.metrics.ShardConsumerMetricsReporter;
+import org.apache.flink.streaming.connectors.kinesis.model.SequenceNumber;
+import org.apache.flink.streaming.connectors.kinesis.model.StreamShardHandle;
+import org.apache.flink.streaming.connectors.kinesis.proxy.GetShardListResult;
+import org.apache.flink.streaming.connectors.kinesis.proxy.KinesisProxy;
+import org.apache.flink.streaming.connectors.kinesis.proxy.KinesisProxyInterface;
+import org.apache.flink.streaming.connectors.kinesis.proxy.KinesisProxyV2Factory;
+import org.apache.flink.streaming.connectors.kinesis.serialization.KinesisDeserializationSchema;
+
+/**
+ * The connector's consumer, with each record as Kinesis has it: {@link Parser} takes aggregates apart.
+ *
+ * <p>The consumer takes them apart itself as soon as it has read them, fails on some that are malformed, again after each
+ * restart, and drops others. It cannot be told not to. So the records that it reads are marked with a byte in front, which
+ * makes none of them an aggregate, and {@link Unmarker} takes the byte away.
+ */
+@SuppressWarnings("deprecation") // its successor, in connectors for Flink 2, takes no aggregates apart
+final class RawConsumer extends FlinkKinesisConsumer<SourceRecord> {
+    private static final long serialVersionUID = 1;
+
+    RawConsumer(String stream, Properties consumer) {
+        super(stream, new Unmarker(), consumer);
+    }
+
+    @Override
+    protected KinesisDataFetcher<SourceRecord> createFetcher(
+            List<String> streams,
+            SourceFunction.SourceContext<SourceRecord> context,
+            RuntimeContext runtime,
+            Properties consumer,
+            KinesisDeserializationSchema<SourceRecord> deserializer) {
+        return new Fetcher(streams, context, runtime, consumer, deserializer, getShardAssigner());
+    }
+
+    static final class Fetcher extends KinesisDataFetcher<SourceRecord> {
+        Fetcher(
+                List<String> streams,
+                SourceFunction.SourceContext<SourceRecord> context,
+                RuntimeContext runtime,
+                Properties consumer,
+                KinesisDeserializationSchema<SourceRecord> deserializer,
+                KinesisShardAssigner assigner) {
+            // As the constructor that the consumer itself calls, but for the proxy.
+            super(
+                    streams,
+                    context,
+                    context.getCheckpointLock(),
+                    runtime,
+                    consumer,
+                    deserializer,
+                    assigner,
+                    null,
+                    null,
+                    new AtomicReference<>(),
+                    new ArrayList<>(),
+                    createInitialSubscribedStreamsToLastDiscoveredShardsState(streams),
+                    properties -> new MarkingProxy(KinesisProxy.create(properties)),
+                    KinesisProxyV2Factory::createKinesisProxyAsyncV2);
+        }
+
+        /**
+         * A snapshot that was taken when the consumer took aggregates apart may stand within one. Then the shard is read
+         * from that aggregate on, and of its records only those after the position are parsed. The shard consumer itself
+         * must not be told: it would skip the aggregate as a whole.
+         */
+        @Override
+        protected ShardConsumer<SourceRecord> createShardConsumer(
+                Integer index,
+                StreamShardHandle shard,
+                SequenceNumber last,
+                MetricGroup metrics,
+                KinesisDeserializationSchema<SourceRecord> deserializer)
+                throws InterruptedException {
+            return new ShardConsumer<>(
+                    this,
+                    createRecordPublisher(last, getConsumerConfiguration(), metrics, shard),
+                    index,
+                    shard,
+                    last.isAggregated() ? new SequenceNumber(last.getSequenceNumber()) : last,
+                    new ShardConsumerMetricsReporter(metrics),
+                    new Unmarker(shard.getShard().getHashKeyRange(), last));
+        }
+    }
+
+    private static final class MarkingProxy implements KinesisProxyInterface {
+        private final KinesisProxyInterface proxy;
+
+        MarkingProxy(KinesisProxyInterface proxy) {
+            this.proxy = proxy;
+        }
+
+        @Override
+        public GetRecordsResult getRecords(String iterator, int most) throws InterruptedException {
+            GetRecordsResult result = proxy.getRecords(iterator, most);
+            for (Record record : result.getRecords()) {
+                record.setData(ByteBuffer.allocate(1 + record.getData().remaining())
+                        .put((byte) 0)
+                        .put(record.getData())
+                        .flip());
+            }
+            return result;
+        }
+
+        @Override
+        public String getShardIterator(StreamShardHandle shard, String type, Object from) throws InterruptedException {
+            return proxy.getShardIterator(shard, type, from);
+        }
+
+        @Override
+        public GetShardListResult getShardList(Map<String, String> streams) throws InterruptedException {
+            return proxy.getShardList(streams);
+        }
+    }
+
+    /** Makes source records of marked ones. It takes every record: a schema that failed on one would restart the job for ever. */
+    static final class Unmarker implements KinesisDeserializationSchema<SourceRecord> {
+        private static final long serialVersionUID = 1;
+
+        private final BigInteger firstHashKey;
+        private final BigInteger lastHashKey;
+        private final SequenceNumber restored;
+
+        /** For no shard: a fetcher makes one for each. */
+        Unmarker() {
+            this(new HashKeyRange().withStartingHashKey("0").withEndingHashKey("0"), new SequenceNumber("0"));
+        }
+
+        /** For a shard that is read from a position on. */
+        Unmarker(HashKeyRange shard, SequenceNumber restored) {
+            firstHashKey = new BigInteger(shard.getStartingHashKey());
+            lastHashKey = new BigInteger(shard.getEndingHashKey());
+            this.restored = restored;
+        }
+
+        @Override
+        public SourceRecord deserialize(
+                byte[] marked,
+                String partitionKey,
+                String sequenceNumber,
+                long arrivalMillis,
+                String stream,
+                String shard) {
+            SourceRecord record = new SourceRecord();
+            record.data = Arrays.copyOfRange(marked, 1, marked.length);
+            record.partitionKey = partitionKey;
+            record.shard = shard;
+            record.firstHashKey = firstHashKey;
+            record.lastHashKey = lastHashKey;
+            record.sequenceNumber = sequenceNumber;
+            record.arrivalTime = Instant.ofEpochMilli(arrivalMillis);
+            if (restored.isAggregated() && restored.getSequenceNumber().equals(sequenceNumber)) {
+                record.parsed = (int) restored.getSubSequenceNumber() + 1;
+            }
+            return record;
+        }
+
+        @Override
+        public TypeInformation<SourceRecord> getProducedType() {
+            return TypeInformation.of(SourceRecord.class);
+        }
+    }
+}

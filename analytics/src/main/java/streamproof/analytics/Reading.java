@@ -1,0 +1,37 @@
+package streamproof.analytics;
+
+import java.util.Properties;
+import org.apache.flink.connector.aws.config.AWSConfigConstants;
+import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConstants;
+
+/**
+ * How the stream is read: within what Kinesis gives to all readers of a shard together, which is five reads and 2 MB a second,
+ * and nothing for five seconds after an answer of 10 MB.
+ *
+ * <p>https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
+ */
+final class Reading {
+    private Reading() {}
+
+    static Properties of(Config config) {
+        Properties consumer = new Properties();
+        consumer.setProperty(AWSConfigConstants.AWS_REGION, config.region);
+        consumer.setProperty(ConsumerConfigConstants.STREAM_INITIAL_POSITION, config.initialPosition.name());
+        config.kinesisEndpoint.ifPresent(
+                endpoint -> consumer.setProperty(AWSConfigConstants.AWS_ENDPOINT, endpoint));
+
+        // Two reads a second leave three to others, such as the verifier. The connector's own five leave none.
+        consumer.setProperty(ConsumerConfigConstants.SHARD_GETRECORDS_INTERVAL_MILLIS, "500");
+        // As many records a read as 2 MB a second allow, by the size of those before.
+        consumer.setProperty(ConsumerConfigConstants.SHARD_USE_ADAPTIVE_READS, "true");
+        // Refusals are to be waited for: after the first read of a catch-up, or while others read too much. Each failure
+        // of the job would double rows. The connector's own three retries are over before five seconds are.
+        consumer.setProperty(ConsumerConfigConstants.SHARD_GETRECORDS_RETRIES, "100");
+        consumer.setProperty(ConsumerConfigConstants.SHARD_GETRECORDS_BACKOFF_BASE, "500");
+        consumer.setProperty(ConsumerConfigConstants.SHARD_GETRECORDS_BACKOFF_MAX, "5000");
+        consumer.setProperty(ConsumerConfigConstants.SHARD_GETITERATOR_RETRIES, "100");
+        consumer.setProperty(ConsumerConfigConstants.SHARD_GETITERATOR_BACKOFF_BASE, "500");
+        consumer.setProperty(ConsumerConfigConstants.SHARD_GETITERATOR_BACKOFF_MAX, "5000");
+        return consumer;
+    }
+}
