@@ -202,7 +202,7 @@ func TestChangeIsSaid(t *testing.T) {
 // TestPauseOfUndecided ends at the second look: nothing that it could wait for changes the verdict.
 func TestPauseOfUndecided(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world, _ string) {
-		w.put(ledger.TicksPrefix+"2000/01/01/x", nil) // there are ticks
+		w.put(ledger.TickKey(time.Unix(0, 0)), nil) // there are ticks
 		w.undecided = true
 		began := time.Now()
 		_, err := (&pauseCmd{}).run(t.Context(), newProgress(newEnv(io.Discard, io.Discard)), w.open(), nil)
