@@ -107,8 +107,10 @@ func startIn(t *testing.T, root string, parameters map[string]string) *local.Sta
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			log, _ := os.ReadFile(s.JobLog())
-			t.Logf("the end of the job's log:\n%s", log[max(0, len(log)-5000):])
+			for _, file := range []string{s.JobLog(), filepath.Join(s.StateDir(), "follower.log")} {
+				log, _ := os.ReadFile(file)
+				t.Logf("the end of %s:\n%s", filepath.Base(file), log[max(0, len(log)-5000):])
+			}
 		}
 		if err := s.Stop(context.Background()); err != nil {
 			t.Error(err)
@@ -229,7 +231,7 @@ func stoppedAndStarted(t *testing.T, s *local.Stack) {
 	if _, err := client.StopApplication(t.Context(), &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the job stops", func() bool { return job(t, s).State == runner.Stopped })
+	await(t, "the job stops", func() bool { return job(t, s).State == runner.Stopped && application(t, s) == "READY" })
 	produce(t, s, time.Now(), 300)
 	if _, err := client.StartApplication(t.Context(), &kinesisanalyticsv2.StartApplicationInput{ApplicationName: &s.Outputs.ApplicationName}); err != nil {
 		t.Fatal(err)

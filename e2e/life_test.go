@@ -303,7 +303,7 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	}
 	_, section, _ := strings.Cut(string(config), "[production.deploy.parameters]")
 	section, _, _ = strings.Cut(section, "\n[")
-	parameters := map[string]string{"KmsKeyArn": key, "ScheduleState": "DISABLED", "DataOnDelete": "delete", "Prefix": "rides/all/"}
+	parameters := map[string]string{"KmsKeyArn": key, "ScheduleState": "DISABLED", "DataOnDelete": "delete", "Prefix": "rides/all/", "CheckpointIntervalSeconds": "5"}
 	for _, set := range regexp.MustCompile(`"([A-Z]\w+)=([^"]*)"`).FindAllStringSubmatch(section, -1) {
 		parameters[set[1]] = set[2]
 	}
@@ -364,7 +364,7 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 		t.Fatal(err)
 	}
 	produceInto(t, other)
-	if _, raw, err := other.Verify(ctx); err != nil { // no local job runs for it, so nothing is delivered
+	if _, raw, err := other.Verify(ctx); err != nil {
 		t.Errorf("the verifier: %v: %s", err, raw)
 	}
 	if err := samOf(s, built, "production", nil).Delete(ctx); err != nil {

@@ -36,14 +36,19 @@ import (
 // command runs streamproof on the stack, as a person would, and reads what it prints as JSON.
 func command(t *testing.T, s *local.Stack, name string, into any) {
 	t.Helper()
+	commandWith(t, s, []string{name}, into)
+}
+
+func commandWith(t *testing.T, s *local.Stack, args []string, into any) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	status := cli.Run(t.Context(), []string{name, "--state-dir", s.StateDir(), "--json"}, &stdout, &stderr)
-	t.Logf("streamproof %s:\n%s", name, stderr.String())
+	status := cli.Run(t.Context(), append(args, "--state-dir", s.StateDir(), "--json"), &stdout, &stderr)
+	t.Logf("streamproof %s:\n%s", args, stderr.String())
 	if status != 0 {
-		t.Fatalf("streamproof %s: exit status %d", name, status)
+		t.Fatalf("streamproof %s: exit status %d", args, status)
 	}
 	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
-		t.Fatalf("streamproof %s: %v in %s", name, err, stdout.String())
+		t.Fatalf("streamproof %s: %v in %s", args, err, stdout.String())
 	}
 }
 

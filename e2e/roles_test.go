@@ -119,7 +119,7 @@ func decided(t *testing.T, s *local.Stack, role string, id map[string]string) {
 		refused  []string
 	}{
 		{application + s.Outputs.ApplicationName, deployerRole,
-			[]string{"kinesisanalytics:DescribeApplication", "kinesisanalytics:StartApplication", "kinesisanalytics:StopApplication", "kinesisanalytics:UpdateApplication"},
+			[]string{"kinesisanalytics:DescribeApplication", "kinesisanalytics:ListApplicationOperations", "kinesisanalytics:ListApplicationSnapshots", "kinesisanalytics:StartApplication", "kinesisanalytics:StopApplication", "kinesisanalytics:UpdateApplication"},
 			[]string{"kinesisanalytics:DeleteApplication", "kinesisanalytics:CreateApplicationPresignedUrl"}},
 		{application + "of-somebody-else", "", nil, []string{"kinesisanalytics:DescribeApplication", "kinesisanalytics:StopApplication", "kinesisanalytics:UpdateApplication"}},
 		{logGroup + id["ProducerLogs"] + ":log-stream:any", producerRole, []string{"logs:PutLogEvents", "logs:CreateLogStream"}, []string{"logs:DeleteLogStream"}},

@@ -93,6 +93,11 @@ func startCluster(t *testing.T, libraries string) *flink.Client {
 // withoutManifest copies a JAR, less its manifest.
 func withoutManifest(t *testing.T, jar, copied string) string {
 	t.Helper()
+	return withoutEntry(t, jar, copied, "META-INF/MANIFEST.MF")
+}
+
+func withoutEntry(t *testing.T, jar, copied, name string) string {
+	t.Helper()
 	in, err := zip.OpenReader(jar)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +109,7 @@ func withoutManifest(t *testing.T, jar, copied string) string {
 	}
 	out := zip.NewWriter(file)
 	for _, entry := range in.File {
-		if entry.Name == "META-INF/MANIFEST.MF" || entry.FileInfo().IsDir() {
+		if entry.Name == name || entry.FileInfo().IsDir() {
 			continue
 		}
 		if err := copyEntry(out, entry); err != nil {

@@ -140,7 +140,9 @@ func needs(s map[string]resource) (all []permission) {
 	ours("s3:DeleteObjects", "s3:DeleteObject", deleted...)
 	ours("s3:DeleteObjects", "s3:DeleteObjectVersion", deleted...)
 	ours("cloudformation:DescribeStacks", "cloudformation:DescribeStacks", "arn:aws:cloudformation:eu-west-1:123456789012:stack/streamproof/11111111-2222-3333-4444-555555555555")
-	for _, operation := range []string{"DescribeApplication", "DescribeApplicationOperation", "StartApplication", "StopApplication", "UpdateApplication"} {
+	for _, operation := range []string{
+		"DescribeApplication", "DescribeApplicationOperation", "ListApplicationOperations", "ListApplicationSnapshots", "StartApplication", "StopApplication", "UpdateApplication",
+	} {
 		ours("kinesisanalyticsv2:"+operation, "kinesisanalytics:"+operation, application)
 	}
 	encryption := s["Analytics"].Properties["ApplicationConfiguration"].(map[string]any)["ApplicationEncryptionConfiguration"].(map[string]any)
@@ -153,6 +155,10 @@ func needs(s map[string]resource) (all []permission) {
 		maps.Copy(grant, through)
 		all = append(all, permission{role: role, action: "kms:CreateGrant", resource: key, context: grant})
 	}
+	ours("cloudwatch:GetMetricData", "cloudwatch:GetMetricData", "*")
+	if _, ok := s["AnalyticsLogs"]; ok {
+		ours("cloudwatchlogs:FilterLogEvents", "logs:FilterLogEvents", "arn:aws:logs:eu-west-1:123456789012:log-group:streamproof-AnalyticsLogs", "arn:aws:logs:eu-west-1:123456789012:log-group:streamproof-AnalyticsLogs:*")
+	}
 	theirs("logs:CreateLogStream", logs("DeployerLogs", "a"))
 	theirs("logs:PutLogEvents", logs("DeployerLogs", "a"))
 	withKey("s3")
@@ -160,6 +166,7 @@ func needs(s map[string]resource) (all []permission) {
 	// The Flink job, and the service that reads its code and writes its logs.
 	role = "AnalyticsRole"
 	theirs("s3:GetObject", code)
+	theirs("s3:GetObjectVersion", code)
 	for _, action := range []string{"DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"} {
 		theirs("kinesis:"+action, stream)
 	}

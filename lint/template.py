@@ -215,6 +215,7 @@ class Models:
     }
     # Properties of which another call, or another form, tells.
     OTHERWISE = {
+        "AWS::KinesisAnalyticsV2::Application": {"RunConfiguration"},  # UpdateApplication's
         "AWS::Kinesis::Stream": {"RetentionPeriodHours", "StreamEncryption", "Tags"},
         "AWS::Lambda::Function": {"Tags"},
         "AWS::IAM::Role": {"AssumeRolePolicyDocument", "Policies"},

@@ -7,12 +7,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -37,6 +40,12 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var period time.Duration // the service's own where it is not set
+	if text := os.Getenv("METRIC_PERIOD"); text != "" {
+		if period, err = time.ParseDuration(text); err != nil {
+			return fmt.Errorf("METRIC_PERIOD: %w", err)
+		}
+	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
@@ -49,6 +58,9 @@ func run(ctx context.Context) error {
 		Objects:      objects,
 		Ledger:       func(bucket string) deployer.Ledger { return ledger.NewStore(objects, bucket) },
 		Applications: kinesisanalyticsv2.NewFromConfig(cfg),
+		Metrics:      cloudwatch.NewFromConfig(cfg),
+		MetricPeriod: period,
+		Logs:         cloudwatchlogs.NewFromConfig(cfg),
 		Stacks:       cloudformation.NewFromConfig(cfg),
 		Log:          slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	}

@@ -50,7 +50,7 @@ func (c *explainCmd) run(ctx context.Context, p *progress, s *stack.Stack, here 
 	if r.Verdict == proof.Undecided {
 		return nil, nil, fmt.Errorf("the verdict is UNDECIDED, so no row is known to be missing: %s", strings.Join(r.Reasons, "; "))
 	}
-	why, err := failing(here)
+	why, err := failing(ctx, s, here)
 	if err != nil {
 		return nil, nil, err
 	}

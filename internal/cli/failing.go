@@ -1,15 +1,23 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"time"
 
+	"streamproof/internal/application"
 	"streamproof/internal/local"
+	"streamproof/internal/stack"
 )
 
-// failing says why the local stack's Flink job fails and restarts again and again; empty where it does not. Of a stack on
-// AWS it cannot be seen: its application is RUNNING then, too.
-func failing(here *local.Stack) (string, error) {
+// failing says why the stack's Flink job fails and restarts again and again; empty where it does not. Its application is
+// RUNNING then, too. Of a stack on AWS the metrics tell, where the caller may read them.
+func failing(ctx context.Context, s *stack.Stack, here *local.Stack) (string, error) {
 	if here == nil {
+		var job *application.JobError
+		if errors.As(s.Restarting(ctx), &job) {
+			return job.Error(), nil
+		}
 		return "", nil
 	}
 	job, following, err := here.Job()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"streamproof/internal/application"
 	"streamproof/internal/local"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/proof"
@@ -28,9 +29,9 @@ const (
 
 // pausePermissions are what pause and resume need on AWS, beyond those of verify.
 const pausePermissions = "scheduler:GetSchedule and scheduler:UpdateSchedule on the producer's schedule, iam:PassRole on its role, " +
-	"kinesisanalytics:DescribeApplication, StartApplication and StopApplication on the application, and s3:GetObject on ledger/pipeline.json and " +
-	"ledger/pipelines/* of the stack's bucket; resume, where a change of the query was broken off, kinesisanalytics:UpdateApplication and s3:PutObject on " +
-	"ledger/pipeline.json"
+	"kinesisanalytics:DescribeApplication, DescribeApplicationOperation, ListApplicationOperations, ListApplicationSnapshots, StartApplication and " +
+	"StopApplication on the application, cloudwatch:GetMetricData, and s3:GetObject on ledger/pipeline.json and ledger/pipelines/* of the stack's bucket; " +
+	"resume, where a change of the query was broken off, kinesisanalytics:UpdateApplication and s3:PutObject on ledger/pipeline.json"
 
 type pauseCmd struct {
 	Force  bool `help:"Stop the application even where rows are missing, or are still on their way when the time is over."`
@@ -153,17 +154,19 @@ func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *l
 	}
 
 	st = p.begin("stop the application " + s.Outputs.ApplicationName)
-	asked, err := s.StopApplication(ctx)
+	stopped, err := s.StopApplication(ctx)
 	if err == nil && here != nil {
 		err = awaitStopped(ctx, here)
 	}
 	st.end(err)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if asked {
+	case stopped.Forced:
+		o.did("Application %s is stopped, without a snapshot: %s. %s", s.Outputs.ApplicationName, stopped.Refused, stopped.Cost())
+	case stopped.Asked:
 		o.did("Application %s is stopped, with a snapshot: it costs nothing until it starts again.", s.Outputs.ApplicationName)
-	} else {
+	default:
 		o.did("Application %s was stopped before.", s.Outputs.ApplicationName)
 	}
 	return o, nil
@@ -217,7 +220,7 @@ func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, 
 			return nil, "", fmt.Errorf("%s, which no wait changes: mend that, or use --force, which goes on all the same; `streamproof resume` produces again", left)
 		}
 		if left != "" {
-			why, err := failing(here)
+			why, err := failing(ctx, s, here)
 			if err != nil {
 				return nil, "", err
 			}
@@ -316,6 +319,7 @@ func (c *resumeCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *
 	if err == nil && here != nil {
 		err = awaitRunning(ctx, here)
 	}
+	err = withJob(err, here)
 	st.end(err)
 	switch {
 	case err != nil:
@@ -343,6 +347,21 @@ func (c *resumeCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *
 		o.did("Schedule %s was enabled before.", name)
 	}
 	return o, nil
+}
+
+// withJob adds to an error of the application what the job of a local stack said last, where the error has nothing of
+// the job.
+func withJob(err error, here *local.Stack) error {
+	var failed *application.JobError
+	if here == nil || !errors.As(err, &failed) || failed.Says != "" {
+		return err
+	}
+	job, _, jobErr := here.Job()
+	if jobErr != nil || job.LastError == "" {
+		return err
+	}
+	failed.Says = job.LastError
+	return &local.LogError{Err: err, Log: here.JobLog()}
 }
 
 func awaitRunning(ctx context.Context, here *local.Stack) error {

@@ -29,7 +29,7 @@ import (
 const firstRows = 10
 
 // sqlRunPermissions are what sql run needs on AWS, beyond those of pause and resume.
-const sqlRunPermissions = pausePermissions + "; kinesisanalytics:UpdateApplication and kinesisanalytics:ListApplicationSnapshots on the application; " +
+const sqlRunPermissions = pausePermissions + "; kinesisanalytics:UpdateApplication on the application; " +
 	"lambda:InvokeFunction on the producer's function; s3:GetObject and s3:PutObject on ledger/pipeline.json and ledger/pipelines/* of the stack's bucket, " +
 	"and s3:ListBucket and s3:GetObject on its rows"
 
@@ -352,7 +352,7 @@ func (c *change) run(ctx context.Context, p *progress, o *sqlRunCmd) (err error)
 	err = doStep(p, "start the application "+name, func() error {
 		// A query that the judge knows has no state of its own.
 		if _, err := s.StartApplicationFrom(ctx, "", !c.oldJudged || !c.result.Judged); err != nil {
-			return err
+			return withJob(err, c.here)
 		}
 		return c.awaitSteady(ctx)
 	})
@@ -611,8 +611,8 @@ func (c *change) show(ctx context.Context, since time.Time) error {
 	return nil
 }
 
-// A jobWatch sees the job of a local stack fail. On AWS nothing of it can be seen from here but that the application stops, or
-// that no row comes.
+// A jobWatch sees the job fail: on AWS by the application's metrics, of a local stack by what its runner says, which is
+// sooner.
 type jobWatch struct {
 	stack    *stack.Stack
 	here     *local.Stack
@@ -647,11 +647,7 @@ func (c *change) watch() (*jobWatch, error) {
 // again is an error that says why the job fails, once it has done so again.
 func (w *jobWatch) again(ctx context.Context) error {
 	if w.here == nil {
-		app, err := w.stack.Application(ctx)
-		if err == nil && app.Status == "READY" {
-			err = fmt.Errorf("application %s has stopped: look at its operations and its log group", w.stack.Outputs.ApplicationName)
-		}
-		return err
+		return w.stack.Restarting(ctx)
 	}
 	job, _, err := w.here.Job()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"streamproof/internal/application"
 	"streamproof/internal/ledger"
 	"streamproof/pipeline"
 )
@@ -18,7 +19,9 @@ import (
 // The types of the custom resources, as the template names them.
 const (
 	ContentsType = "Custom::BucketContents"
+	RolesType    = "Custom::KnownRoles"
 	CodeType     = "Custom::AnalyticsCode"
+	GateType     = "Custom::AnalyticsGate"
 	RunType      = "Custom::AnalyticsRun"
 )
 
@@ -39,7 +42,11 @@ type Deployer struct {
 	Objects  objects
 	// Ledger is the ledger in a bucket.
 	Ledger       func(bucket string) Ledger
-	Applications applications
+	Applications application.API
+	Metrics      application.Metrics
+	// MetricPeriod is how often the application's metrics come; 0 as the service publishes them.
+	MetricPeriod time.Duration
+	Logs         application.Logs
 	Stacks       stacks
 	Log          *slog.Logger
 }
@@ -87,12 +94,16 @@ func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[str
 	switch event.ResourceType {
 	case ContentsType:
 		id, data, err = d.contents(ctx, log, event)
+	case RolesType:
+		id, err = d.roles(ctx, event)
 	case CodeType:
 		id, data, err = d.code(ctx, log, event)
+	case GateType:
+		id, err = d.gate(ctx, log, event)
 	case RunType:
 		id, data, err = d.run(ctx, log, event)
 	default:
-		err = fmt.Errorf("the deployer knows %s, %s and %s, not %s", ContentsType, CodeType, RunType, event.ResourceType)
+		err = fmt.Errorf("the deployer knows %s, %s, %s, %s and %s, not %s", ContentsType, RolesType, CodeType, GateType, RunType, event.ResourceType)
 	}
 	if id == "" || (err != nil && event.PhysicalResourceID != "") {
 		// Another id than before would tell CloudFormation that the resource was replaced.

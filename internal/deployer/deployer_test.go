@@ -23,6 +23,10 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	cloudwatchlogstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -30,6 +34,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"streamproof/internal/analytics"
+	"streamproof/internal/application"
 	"streamproof/internal/deployer"
 	"streamproof/internal/ledger"
 	"streamproof/pipeline"
@@ -290,6 +295,68 @@ type flink struct {
 	start      *kinesisanalyticsv2.StartApplicationInput
 	groups     []types.PropertyGroup
 	updateErr  error
+	snapshots  bool   // SnapshotsEnabled
+	code       string // the key of what it runs
+	snapshot   string // the name of its only one
+	// crashes is how often its job restarts in a minute.
+	crashes int
+	began   time.Time // of the job
+}
+
+// GetMetricData has a point for each whole minute since the job began.
+func (f *flink) GetMetricData(_ context.Context, in *cloudwatch.GetMetricDataInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error) {
+	if f.began.IsZero() {
+		f.began = time.Now()
+	}
+	out := &cloudwatch.GetMetricDataOutput{}
+	for _, q := range in.MetricDataQueries {
+		result := cloudwatchtypes.MetricDataResult{Id: q.Id}
+		for at := *in.StartTime; at.Before(*in.EndTime) && !at.Add(time.Minute).After(time.Now()); at = at.Add(time.Minute) {
+			if at.Before(f.began) {
+				continue
+			}
+			age := at.Add(time.Minute).Sub(f.began)
+			value := 0.0
+			switch *q.MetricStat.Metric.MetricName {
+			case application.MetricRestarts:
+				value = float64(f.crashes) * age.Minutes()
+			case application.MetricUptime:
+				if value = float64(age.Milliseconds()); f.crashes > 0 {
+					value = 0
+				}
+			case application.MetricDowntime:
+				value = float64(f.crashes)
+			case application.MetricCheckpoint:
+				if value = 12; f.crashes > 0 {
+					value = -1
+				}
+			}
+			result.Timestamps, result.Values = append(result.Timestamps, at), append(result.Values, value)
+		}
+		out.MetricDataResults = append(out.MetricDataResults, result)
+	}
+	return out, nil
+}
+
+func (f *flink) FilterLogEvents(context.Context, *cloudwatchlogs.FilterLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error) {
+	return &cloudwatchlogs.FilterLogEventsOutput{Events: []cloudwatchlogstypes.FilteredLogEvent{
+		{Message: aws.String(`{"throwableInformation": ["org.apache.flink.FlinkException: it failed", "Caused by: java.lang.ArithmeticException: / by zero"]}`)},
+	}}, nil
+}
+
+func (f *flink) ListApplicationOperations(context.Context, *kinesisanalyticsv2.ListApplicationOperationsInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.ListApplicationOperationsOutput, error) {
+	return &kinesisanalyticsv2.ListApplicationOperationsOutput{ApplicationOperationInfoList: []types.ApplicationOperationInfo{
+		{Operation: aws.String("RollbackApplication"), OperationId: aws.String("back"), OperationStatus: types.OperationStatusSuccessful, StartTime: aws.Time(time.Unix(2, 0))},
+		{Operation: aws.String("UpdateApplication"), OperationId: aws.String("operation"), OperationStatus: types.OperationStatusFailed, StartTime: aws.Time(time.Unix(1, 0))},
+	}}, nil
+}
+
+func (f *flink) ListApplicationSnapshots(context.Context, *kinesisanalyticsv2.ListApplicationSnapshotsInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.ListApplicationSnapshotsOutput, error) {
+	out := &kinesisanalyticsv2.ListApplicationSnapshotsOutput{}
+	if f.snapshot != "" {
+		out.SnapshotSummaries = []types.SnapshotDetails{{SnapshotName: &f.snapshot, SnapshotStatus: types.SnapshotStatusReady, SnapshotCreationTimestamp: aws.Time(time.Unix(1_700_000_000, 0))}}
+	}
+	return out, nil
 }
 
 func (f *flink) UpdateApplication(_ context.Context, in *kinesisanalyticsv2.UpdateApplicationInput, _ ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.UpdateApplicationOutput, error) {
@@ -319,7 +386,11 @@ func (f *flink) DescribeApplication(ctx context.Context, in *kinesisanalyticsv2.
 	return &kinesisanalyticsv2.DescribeApplicationOutput{ApplicationDetail: &types.ApplicationDetail{
 		ApplicationStatus: status, ApplicationVersionId: aws.Int64(7),
 		ApplicationConfigurationDescription: &types.ApplicationConfigurationDescription{
-			EnvironmentPropertyDescriptions: &types.EnvironmentPropertyDescriptions{PropertyGroupDescriptions: f.groups},
+			EnvironmentPropertyDescriptions:             &types.EnvironmentPropertyDescriptions{PropertyGroupDescriptions: f.groups},
+			ApplicationSnapshotConfigurationDescription: &types.ApplicationSnapshotConfigurationDescription{SnapshotsEnabled: &f.snapshots},
+			ApplicationCodeConfigurationDescription: &types.ApplicationCodeConfigurationDescription{CodeContentDescription: &types.CodeContentDescription{
+				S3ApplicationCodeLocationDescription: &types.S3ApplicationCodeLocationDescription{FileKey: &f.code},
+			}},
 		},
 	}}, nil
 }
@@ -329,6 +400,7 @@ func (f *flink) DescribeApplicationOperation(context.Context, *kinesisanalyticsv
 		return nil, errors.New("UnknownOperationException")
 	}
 	return &kinesisanalyticsv2.DescribeApplicationOperationOutput{ApplicationOperationInfoDetails: &types.ApplicationOperationInfoDetails{
+		OperationStatus:         types.OperationStatusFailed,
 		OperationFailureDetails: &types.OperationFailureDetails{ErrorInfo: &types.ErrorInfo{ErrorString: &f.why}},
 	}}, nil
 }
@@ -353,7 +425,7 @@ func (f *flink) StopApplication(_ context.Context, in *kinesisanalyticsv2.StopAp
 		call = "force stop"
 	}
 	f.calls = append(f.calls, call)
-	if f.stopErr != nil {
+	if f.stopErr != nil && (!*in.Force || !errors.As(f.stopErr, new(*types.InvalidApplicationConfigurationException))) {
 		return nil, f.stopErr
 	}
 	if f.afterStop != nil {
@@ -540,8 +612,13 @@ func TestRunStarts(t *testing.T) {
 		{"a long reason", flink{next: statuses(ready), afterStart: statuses(starting, ready), why: strings.Repeat("x", 5000)}, []string{"start"}, "x…"},
 		{"start denied", flink{next: statuses(ready), startErr: []error{errors.New("AccessDenied")}}, []string{"start"}, "start application a-stack-analytics: AccessDenied"},
 		{"describe denied", flink{err: errors.New("AccessDenied")}, nil, "describe application a-stack-analytics: AccessDenied"},
-		{"it starts for ever", flink{next: statuses(ready), afterStart: statuses(starting)}, []string{"start"}, "application a-stack-analytics is still STARTING after 14m40s; look at the log group a-log-group"},
-		{"it updates for ever", flink{next: statuses(updating)}, nil, "is still UPDATING after 14m40s"},
+		{"it starts for ever", flink{next: statuses(ready), afterStart: statuses(starting)}, []string{"start", "force stop"}, "application a-stack-analytics is still STARTING after 12m40s; look at the log group a-log-group"},
+		{"it updates for ever", flink{next: statuses(updating)}, []string{"force stop"}, "is still UPDATING after 12m40s"},
+
+		{"its job fails again and again", flink{next: statuses(ready), afterStart: statuses(starting, running), crashes: 3}, []string{"start", "force stop"}, "application a-stack-analytics runs, but its job fails again and again: it has restarted 6 times: java.lang.ArithmeticException: / by zero. It was stopped by force and has no snapshot"},
+		{"its job fails, and there is a snapshot", flink{next: statuses(running), crashes: 3, snapshot: "UPDATE-1"}, []string{"force stop"}, "the next start goes back to its last snapshot, UPDATE-1 of 2023-11-14 22:13:20 UTC, and what was delivered since then is delivered twice"},
+		{"the service rolled it back to other code", flink{next: statuses(updating, rollingBack, running), code: "code/old.jar", why: "no main class"}, []string{"force stop"}, "runs code/old.jar and not code/new.jar: the service has rolled the update back: no main class"},
+		{"it runs the code that was asked for", flink{next: statuses(updating, running), code: "code/new.jar"}, nil, ""},
 		{"it is going", flink{next: statuses(deleting)}, nil, "is DELETING and cannot be started"},
 		{"the service rolled it back", flink{next: statuses(rollingBack, rolledBack)}, nil, "is ROLLED_BACK and cannot be started"},
 	}
@@ -552,7 +629,7 @@ func TestRunStarts(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					app, l := test.app, &book{}
 					app.startErr = slices.Clone(app.startErr)
-					id, _, err := handle(t, runner(&app, l), sample, nil)
+					id, _, err := handle(t, runner(&app, l), sample, func(e *cfn.Event) { e.ResourceProperties["Code"] = "code/new.jar" })
 					check(t, err, test.want)
 					if err != nil && len(err.Error()) > 3000 {
 						t.Errorf("got a reason of %d bytes, which CloudFormation does not take", len(err.Error()))
@@ -579,15 +656,21 @@ func TestRunStarts(t *testing.T) {
 func TestRunStartsFromTheLatestSnapshotAndKeepsAllState(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		app := &flink{next: statuses(ready), afterStart: statuses(running)}
-		_, _, err := handle(t, runner(app, &book{}), "run-create", nil)
-		check(t, err, "")
-		run := app.start.RunConfiguration
-		if got, want := run.ApplicationRestoreConfiguration.ApplicationRestoreType, types.ApplicationRestoreTypeRestoreFromLatestSnapshot; got != want {
-			t.Errorf("got restore type %s, want %s", got, want)
-		}
-		if *run.FlinkRunConfiguration.AllowNonRestoredState {
-			t.Error("a start may leave state behind")
+		for snapshots, want := range map[bool]types.ApplicationRestoreType{
+			true: types.ApplicationRestoreTypeRestoreFromLatestSnapshot,
+			// The latest one, if there is any, is of before snapshots were switched off.
+			false: types.ApplicationRestoreTypeSkipRestoreFromSnapshot,
+		} {
+			app := &flink{next: statuses(ready), afterStart: statuses(running), snapshots: snapshots}
+			_, _, err := handle(t, runner(app, &book{}), "run-create", nil)
+			check(t, err, "")
+			run := app.start.RunConfiguration
+			if got := run.ApplicationRestoreConfiguration.ApplicationRestoreType; got != want {
+				t.Errorf("snapshots %t: got restore type %s, want %s", snapshots, got, want)
+			}
+			if *run.FlinkRunConfiguration.AllowNonRestoredState {
+				t.Error("a start may leave state behind")
+			}
 		}
 	})
 }
@@ -595,12 +678,15 @@ func TestRunStartsFromTheLatestSnapshotAndKeepsAllState(t *testing.T) {
 func TestRunStops(t *testing.T) {
 	t.Parallel()
 	inUse := &types.ResourceInUseException{Message: aws.String("busy")}
+	down := &types.InvalidApplicationConfigurationException{Message: aws.String("Failed to take snapshot for the application at this moment. The application is currently experiencing downtime.")}
 	tests := []struct {
 		name  string
 		app   flink
 		calls []string
 		want  string
 	}{
+		{"its job cannot take a snapshot", flink{next: statuses(running), stopErr: down}, []string{"stop", "force stop"}, ""},
+		{"its snapshot fails", flink{next: statuses(running), afterStop: statuses(stopping, running), why: "the job is not running"}, []string{"stop", "force stop"}, ""},
 		{"running", flink{next: statuses(running), afterStop: statuses(stopping, stopping, ready)}, []string{"stop"}, ""},
 		{"stopped already", flink{next: statuses(ready)}, nil, ""},
 		{"gone", flink{next: statuses(gone)}, nil, ""},
@@ -613,7 +699,7 @@ func TestRunStops(t *testing.T) {
 		{"stopping for ever", flink{next: statuses(running), afterStop: statuses(stopping)}, []string{"stop", "force stop"}, ""},
 		{"the service is at it for ever", flink{next: statuses(maintenance)}, nil, "is still MAINTENANCE after 14m40s"},
 		{"stop denied", flink{next: statuses(running), stopErr: errors.New("AccessDenied")}, []string{"stop"}, "stop application a-stack-analytics: AccessDenied"},
-		{"somebody else stops it", flink{next: statuses(running, stopping, ready), stopErr: inUse}, []string{"stop"}, ""},
+		{"somebody else stops it", flink{next: statuses(running, running, stopping, ready), stopErr: inUse}, []string{"stop"}, ""},
 		{"describe denied", flink{err: errors.New("AccessDenied")}, nil, "describe application a-stack-analytics: AccessDenied"},
 	}
 	for _, test := range tests {
@@ -633,11 +719,14 @@ func TestRunStops(t *testing.T) {
 
 func TestRunFaults(t *testing.T) {
 	t.Parallel()
-	d := runner(&flink{next: statuses(running)}, &book{err: errors.New("publish: AccessDenied")})
-	_, _, err := handle(t, d, "run-create", nil)
-	check(t, err, "AnalyticsRun: publish: AccessDenied")
+	synctest.Test(t, func(t *testing.T) {
+		d := runner(&flink{next: statuses(running)}, &book{err: errors.New("publish: AccessDenied")})
+		_, _, err := handle(t, d, "run-create", nil)
+		check(t, err, "AnalyticsRun: publish: AccessDenied")
+	})
 
-	_, _, err = handle(t, d, "run-create", func(e *cfn.Event) { e.ResourceProperties = map[string]any{"Application": 1} })
+	d := runner(&flink{next: statuses(running)}, &book{})
+	_, _, err := handle(t, d, "run-create", func(e *cfn.Event) { e.ResourceProperties = map[string]any{"Application": 1} })
 	for _, name := range []string{"Application", "Bucket"} {
 		check(t, err, "property "+name+" is missing")
 	}
@@ -654,7 +743,7 @@ func TestRunWithoutLogs(t *testing.T) {
 	}{
 		{"it runs", flink{next: statuses(ready), afterStart: statuses(starting, running)}, ""},
 		{"the job does not come up", flink{next: statuses(ready), afterStart: statuses(starting, ready), why: "no main class"}, "it is READY again: no main class; " + how},
-		{"it starts for ever", flink{next: statuses(ready), afterStart: statuses(starting)}, "is still STARTING after 14m40s; " + how},
+		{"it starts for ever", flink{next: statuses(ready), afterStart: statuses(starting)}, "is still STARTING after 12m40s; " + how},
 		{"the service rolled it back", flink{next: statuses(rolledBack)}, "look at its operations in the console, and " + how},
 	}
 	for _, test := range tests {
@@ -670,7 +759,7 @@ func TestRunWithoutLogs(t *testing.T) {
 }
 
 func runner(app *flink, l *book) *deployer.Deployer {
-	return &deployer.Deployer{Applications: app, Ledger: func(string) deployer.Ledger { return l }}
+	return &deployer.Deployer{Applications: app, Metrics: app, Logs: app, Ledger: func(string) deployer.Ledger { return l }}
 }
 
 // TestRunSettlesTheQuery: whatever stood before, application and ledger agree afterwards, and a sentence says on what.
@@ -707,10 +796,10 @@ func TestRunSettlesTheQuery(t *testing.T) {
 		stands  *ledger.Current
 		calls   []string
 	}{
-		{"nobody has said", nil, nil, "of the deploy of 2000-01-01 00:00:00 UTC", byDeploy(hash), nil},
+		{"nobody has said", nil, nil, "of the deploy of 2000-01-01 00:02:00 UTC", byDeploy(hash), nil},
 		{"the same again", byDeploy(hash), nil, "of the deploy of 2026-01-02 03:04:05 UTC", byDeploy(hash), nil},
-		{"another one", byDeploy("old"), nil, "of the deploy of 2000-01-01 00:00:00 UTC", byDeploy(hash), nil},
-		{"set by hand, and CloudFormation has taken the group", byHand(theirs, hash), nil, "2000-01-01 00:00:00 UTC: it replaces " + byHandOn + " (ledger/pipelines/" + theirs + ".json)", byDeploy(hash), nil},
+		{"another one", byDeploy("old"), nil, "of the deploy of 2000-01-01 00:02:00 UTC", byDeploy(hash), nil},
+		{"set by hand, and CloudFormation has taken the group", byHand(theirs, hash), nil, "2000-01-01 00:02:00 UTC: it replaces " + byHandOn + " (ledger/pipelines/" + theirs + ".json)", byDeploy(hash), nil},
 		{"set by hand, and nothing of the application was deployed", byHand(theirs, hash), []types.PropertyGroup{own}, byHandOn + " stays: pipeline cccccccccccc (ledger/pipelines/" + theirs + ".json)", byHand(theirs, hash), nil},
 		{"set by hand, and another pipeline.sql is deployed", byHand(theirs, "old"), []types.PropertyGroup{own}, "it replaces " + byHandOn, byDeploy(hash), []string{"update"}},
 		{"set by hand, and deployed", byHand(hash, "old"), []types.PropertyGroup{own}, ", which is " + byHandOn, byDeploy(hash), []string{"update"}},
@@ -765,4 +854,85 @@ func TestRunStartsBesideTheStateOfAQuerySetByHand(t *testing.T) {
 			t.Error("what is left of a window keeps the application from starting")
 		}
 	})
+}
+
+// TestGate: before an application is changed, one that the service would not let change is stopped by force, and no
+// other.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		app   flink
+		calls []string
+		want  string
+	}{
+		{"there is none yet", flink{next: statuses(gone)}, nil, ""},
+		{"its job is well", flink{next: statuses(running)}, nil, ""},
+		{"its job fails again and again", flink{next: statuses(running), crashes: 1}, []string{"force stop"}, ""},
+		{"it is stopped", flink{next: statuses(ready)}, nil, ""},
+		{"it is about something that ends", flink{next: statuses(autoscaling, maintenance, running)}, nil, ""},
+		{"it hangs", flink{next: statuses(updating)}, []string{"force stop"}, ""},
+		{"describe denied", flink{err: errors.New("AccessDenied")}, nil, "describe application a-stack-analytics: AccessDenied"},
+	}
+	for _, test := range tests {
+		for _, request := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate} {
+			t.Run(fmt.Sprint(test.name, request), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					app := test.app
+					app.began = time.Now()
+					time.Sleep(10 * time.Minute) // there are metrics of it
+					id, _, err := handle(t, runner(&app, &book{}), "run-update", func(e *cfn.Event) {
+						e.ResourceType, e.RequestType, e.PhysicalResourceID = deployer.GateType, request, ""
+					})
+					check(t, err, test.want)
+					if err == nil && id != "a-stack-analytics-gate" {
+						t.Errorf("got physical id %q", id)
+					}
+					if !slices.Equal(app.calls, test.calls) {
+						t.Errorf("got calls %q, want %q", app.calls, test.calls)
+					}
+				})
+			})
+		}
+	}
+	app := flink{next: statuses(running), crashes: 1}
+	if _, _, err := handle(t, runner(&app, &book{}), "run-delete", func(e *cfn.Event) { e.ResourceType = deployer.GateType }); err != nil || app.calls != nil {
+		t.Errorf("deleted: got %v and calls %q, want nothing done", err, app.calls)
+	}
+}
+
+// TestKnownRoles: it answers when the time is over, and a deletion at once.
+func TestKnownRoles(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		request cfn.RequestType
+		seconds any
+		wait    time.Duration
+		want    string
+	}{
+		{cfn.RequestCreate, "15", 15 * time.Second, ""},
+		{cfn.RequestUpdate, "15", 15 * time.Second, ""},
+		{cfn.RequestDelete, "15", 0, ""},
+		{cfn.RequestCreate, "61", 0, `property Seconds is "61", want 0 to 60`},
+		{cfn.RequestCreate, "soon", 0, `property Seconds is "soon"`},
+		{cfn.RequestCreate, nil, 0, "property Seconds is missing"},
+	} {
+		t.Run(fmt.Sprint(test.request, test.seconds), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				id, _, err := handle(t, &deployer.Deployer{}, "run-create", func(e *cfn.Event) {
+					e.ResourceType, e.RequestType, e.ResourceProperties = deployer.RolesType, test.request, map[string]any{"Seconds": test.seconds}
+				})
+				check(t, err, test.want)
+				if err == nil && test.request != cfn.RequestDelete && !strings.Contains(id, ":stack/a-stack/") {
+					t.Errorf("got physical id %q, want one that no other stack has", id)
+				}
+				if got := time.Since(began); got != test.wait {
+					t.Errorf("waited %s, want %s", got, test.wait)
+				}
+			})
+		})
+	}
 }

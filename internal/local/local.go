@@ -7,17 +7,22 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 
 	"streamproof/internal/local/emulator"
 	"streamproof/internal/local/firehose"
+	"streamproof/internal/local/managedflink"
 	"streamproof/internal/local/process"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/local/sam"
@@ -41,6 +46,7 @@ const (
 	jobTimeout    = 2 * time.Minute
 	endGrace      = 20 * time.Second // more than a follower takes for its JVM and its deliveries
 	closeTimeout  = 5 * time.Second  // for what the delivery streams hold
+	followTimeout = 10 * time.Second // for a follower to begin
 )
 
 // FiresWithin is how long after a schedule was disabled the producer may still claim a tick: the emulator calls it at once.
@@ -79,12 +85,17 @@ type Stack struct {
 
 // record is stack.json.
 type record struct {
-	Stack       string `json:"stack"`
-	Region      string `json:"region"`
-	Port        int    `json:"port"`
-	Root        string `json:"root"`
-	Application string `json:"application,omitempty"`
+	Stack  string `json:"stack"`
+	Region string `json:"region"`
+	Port   int    `json:"port"`
+	// ManagedFlink is the port of the stand-in for Managed Flink, which the follower has.
+	ManagedFlink int    `json:"managedFlink"`
+	Root         string `json:"root"`
+	Deployed     bool   `json:"deployed,omitempty"`
 }
+
+// application is the name of the stack's application, as the template makes it: it is followed before there are outputs.
+func (r record) application() string { return r.Stack + "-analytics" }
 
 // A SetupError is one that the user can mend before trying again: something is not installed, not built or not running.
 type SetupError struct{ Problem string }
@@ -112,6 +123,15 @@ func (d dir) followerPID() string     { return d.path("follower.pid") }
 func (d dir) followerLog() string     { return d.path("follower.log") }
 func (d dir) samLog() string          { return d.path("sam.log") }
 func (d dir) flink() string           { return d.path("flink") }
+
+// flinkOf is where the job of an application has its files: those of the stack's own in flink, those of other stacks,
+// which somebody has deployed to the emulator, beside it.
+func (d dir) flinkOf(r record, application string) string {
+	if application == r.application() {
+		return d.flink()
+	}
+	return d.path("flink-" + application)
+}
 
 func (d dir) write(r record) error {
 	data, err := json.Marshal(r)
@@ -204,13 +224,16 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 			return nil, err
 		}
 	} else {
+		if running.ManagedFlink == 0 {
+			return nil, &SetupError{fmt.Sprintf("the stack in %s was started by an older version: end it first (streamproof down)", s.dir)}
+		}
 		if o.Port > 0 && o.Port != running.Port {
 			return nil, &SetupError{fmt.Sprintf("the stack in %s runs at port %d, not %d: leave the port out, or end it first (streamproof down)", s.dir, running.Port, o.Port)}
 		}
 		s.record = *running
 	}
-	s.AWS = config(s.record)
-	if running != nil && running.Application != "" {
+	s.AWS = config(s.record).behind(s.record)
+	if running != nil && running.Deployed {
 		if s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack); err != nil {
 			return nil, err
 		}
@@ -274,10 +297,14 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 		return err
 	}
 	deploy := func(ctx context.Context) error {
+		began := time.Now().Add(-time.Second) // the job's times are whole seconds
 		err := build.Deploy(ctx)
 		if err != nil && ctx.Err() == nil {
 			if why := stack.Failure(ctx, s.AWS, s.record.Stack); why != "" {
 				err = fmt.Errorf("%w: %s", err, why)
+			}
+			if job, _, jobErr := s.Job(); jobErr == nil && job.LastErrorAt != nil && job.LastErrorAt.After(began) {
+				err = fmt.Errorf("%w; the job's last error: %s", err, job.LastError)
 			}
 		}
 		return err
@@ -288,14 +315,21 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 			return err
 		}
 	}
+	if err := s.follow(o); err != nil {
+		return errors.Join(err, produceAgain(context.WithoutCancel(ctx)))
+	}
 	err = o.step("deploy the template", withLog(deploy))
 	if err == nil {
 		s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack)
 	}
+	if err == nil {
+		s.record.Deployed = true
+		err = s.dir.write(s.record)
+	}
 	if err = errors.Join(err, produceAgain(context.WithoutCancel(ctx))); err != nil {
 		return err
 	}
-	return o.step("start the Flink job", func() error { return s.follow(ctx, o) })
+	return o.step("start the Flink job", func() error { return s.awaitJob(ctx) })
 }
 
 // holdTicks keeps the schedule from firing, and returns when no tick is being sent: where a function is deployed anew, the
@@ -350,6 +384,10 @@ func (s *Stack) startEmulator(ctx context.Context, o Options, t tools, started *
 	case AnyPort:
 		o.Port = 0
 	}
+	flinkPort, err := emulator.FreePort(0)
+	if err != nil {
+		return err
+	}
 	*started = true
 	e, err := emulator.Start(ctx, emulator.Config{
 		Program: t.ministack,
@@ -359,6 +397,8 @@ func (s *Stack) startEmulator(ctx context.Context, o Options, t tools, started *
 		Port:    o.Port,
 		Region:  DefaultRegion,
 		Tied:    o.Follower == nil,
+
+		ManagedFlink: emulator.Endpoint(flinkPort),
 	})
 	switch {
 	case errors.Is(err, emulator.ErrPortInUse):
@@ -366,41 +406,63 @@ func (s *Stack) startEmulator(ctx context.Context, o Options, t tools, started *
 	case err != nil:
 		return &LogError{err, s.dir.emulatorLog()}
 	}
-	s.record = record{Stack: DefaultStack, Region: DefaultRegion, Port: e.Port, Root: o.Root}
+	s.record = record{Stack: DefaultStack, Region: DefaultRegion, Port: e.Port, ManagedFlink: flinkPort, Root: o.Root}
 	return s.dir.write(s.record)
 }
 
+// rootConfig is root's configuration.
+type rootConfig aws.Config
+
 // config makes root's clients of the emulator.
-func config(r record) aws.Config {
-	return aws.Config{
+func config(r record) rootConfig {
+	return rootConfig{
 		Region:       r.Region,
 		BaseEndpoint: aws.String(emulator.Endpoint(r.Port)),
 		Credentials:  credentials.NewStaticCredentialsProvider(emulator.AccessKeyID, emulator.SecretAccessKey, ""),
 	}
 }
 
-// follow sees that a follower is at work, and returns when the application's job runs.
-func (s *Stack) follow(ctx context.Context, o Options) error {
-	if err := s.replaceFollower(ctx); err != nil {
-		return err
-	}
+// behind is the configuration with the stand-in for Managed Flink in front of the emulator, as the functions have it.
+func (c rootConfig) behind(r record) aws.Config {
+	c.ServiceOptions = []func(string, any){func(_ string, options any) {
+		if o, ok := options.(*kinesisanalyticsv2.Options); ok {
+			o.BaseEndpoint = aws.String(emulator.Endpoint(r.ManagedFlink))
+		}
+	}}
+	return aws.Config(c)
+}
+
+// follow sees that a follower is at work.
+func (s *Stack) follow(o Options) error {
 	_, following, err := s.Job()
-	if err != nil {
+	if err != nil || following {
 		return err
 	}
-	if !following {
-		if err := runner.Forget(s.dir.flink()); err != nil {
-			return err
-		}
-		if o.Follower == nil {
-			err = s.followHere(o.JobEndpoint)
-		} else {
-			err = s.followThere(o.Follower(string(s.dir)))
-		}
-		if err != nil {
-			return err
+	if o.Follower == nil {
+		return s.followHere(o.JobEndpoint)
+	}
+	if err := s.followThere(o.Follower(string(s.dir))); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(followTimeout); !s.record.flinkAnswers(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return &LogError{errors.New("the follower does not answer"), s.dir.followerLog()}
 		}
 	}
+	return nil
+}
+
+// flinkAnswers reports whether there is a follower that stands in for Managed Flink.
+func (r record) flinkAnswers() bool {
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(emulator.Endpoint(r.ManagedFlink), "http://"), time.Second)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
+// awaitJob returns when the application's job runs.
+func (s *Stack) awaitJob(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
 	application, err := s.Application(ctx)
@@ -414,21 +476,6 @@ func (s *Stack) follow(ctx context.Context, o Options) error {
 		return &LogError{err, runner.LogFile(s.dir.flink())}
 	}
 	return nil
-}
-
-// replaceFollower ends the follower of an application that the stack has no more.
-func (s *Stack) replaceFollower(ctx context.Context) error {
-	if s.record.Application == s.Outputs.ApplicationName {
-		return nil
-	}
-	if err := endRecorded(ctx, s.dir.followerPID(), endGrace); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(s.dir.flink()); err != nil {
-		return err
-	}
-	s.record.Application = s.Outputs.ApplicationName
-	return s.dir.write(s.record)
 }
 
 // followThere leaves the running to a process of its own.
@@ -465,22 +512,106 @@ func (s *Stack) followHere(jobEndpoint func(service, endpoint string) (string, e
 	return nil
 }
 
-// A follower does what AWS does behind a deployed stack and the emulator does not: it runs the application's job, and
-// delivers what that puts into the delivery streams.
+// A follower does what AWS does behind a deployed stack and the emulator does not: it is Managed Flink, with the jobs of
+// the applications, and delivers what those put into the delivery streams.
 type follower struct {
-	runner     *runner.Runner
+	dir        dir
+	record     record
+	jobs       runner.Config // of each job, less what is its own
+	flink      *managedflink.Server
 	deliveries *firehose.Server
+	log        *slog.Logger
+
+	running map[string]func() error // by the application; each ends its runner
 }
+
+// followEvery is how often the follower looks for applications.
+const followEvery = 200 * time.Millisecond
 
 // run follows the stack until the context ends or the emulator does; then it writes what the delivery streams hold.
 func (f *follower) run(ctx context.Context) error {
-	err := f.runner.Run(ctx)
+	var errs []error
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	for len(errs) == 0 && ctx.Err() == nil && !f.jobs.Gone() {
+		if err := f.look(); err != nil {
+			errs = append(errs, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
+	for _, end := range f.running {
+		errs = append(errs, end())
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
-	return errors.Join(err, f.deliveries.Close(ctx))
+	errs = append(errs, f.flink.Close(), f.deliveries.Close(ctx))
+	return errors.Join(errs...)
 }
 
-func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (string, error), log *slog.Logger) (*follower, error) {
+// look has a runner for each application that there is, and none for one that was deleted.
+func (f *follower) look() error {
+	applications := f.flink.Applications()
+	for name, end := range f.running {
+		if slices.Contains(applications, name) {
+			continue
+		}
+		delete(f.running, name)
+		if err := errors.Join(end(), runner.Discard(f.dir.flinkOf(f.record, name))); err != nil {
+			return err
+		}
+	}
+	for _, name := range applications {
+		if f.running[name] != nil {
+			continue
+		}
+		end, err := f.start(name)
+		if err != nil {
+			return err
+		}
+		f.running[name] = end
+	}
+	return nil
+}
+
+// start starts the runner of an application, and returns how to end it.
+func (f *follower) start(name string) (end func() error, err error) {
+	c := f.jobs
+	c.Application, c.Dir = name, f.dir.flinkOf(f.record, name)
+	if err := runner.Forget(c.Dir); err != nil {
+		return nil, err
+	}
+	r, err := runner.New(c)
+	if err != nil {
+		return nil, err
+	}
+	// Not the caller's: a runner ends its JVM when its own context does.
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	return func() error {
+		cancel()
+		return <-ended
+	}, nil
+}
+
+// job tells Managed Flink how the job of an application is.
+func (f *follower) job(name string) (managedflink.Job, bool) {
+	status, err := runner.ReadStatus(f.dir.flinkOf(f.record, name))
+	if err != nil || status.State == "" {
+		return managedflink.Job{}, false
+	}
+	job := managedflink.Job{
+		Version: status.Version, Stopped: status.State == runner.Stopped, Accepted: status.JobState != "", Running: status.RunsSince != nil,
+		Refused: status.Refused, RefusedAt: status.RefusedAt, StopFailed: status.StopFailed, StopFailedAt: status.StopFailedAt,
+		Failure: status.JobFailure, FailureAt: status.JobFailureAt, Metrics: status.Metrics,
+	}
+	return job, true
+}
+
+func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (string, error), log *slog.Logger) (_ *follower, err error) {
 	t, err := findTools(r.Root)
 	if err != nil {
 		return nil, err
@@ -488,24 +619,28 @@ func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (s
 	if err := t.checkLibraries(); err != nil {
 		return nil, err
 	}
-	deliveries, err := firehose.Start(firehose.Config{AWS: config(r), Log: log})
-	if err != nil {
+	root := aws.Config(config(r))
+	f := &follower{dir: d, record: r, log: log, running: map[string]func() error{}}
+	if f.deliveries, err = firehose.Start(firehose.Config{AWS: root, Log: log}); err != nil {
 		return nil, err
 	}
-	endpoints := map[string]string{"kinesis": emulator.Endpoint(r.Port), "firehose": deliveries.URL()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.deliveries.Close(context.Background()))
+		}
+	}()
+	endpoints := map[string]string{"kinesis": emulator.Endpoint(r.Port), "firehose": f.deliveries.URL()}
 	if jobEndpoint != nil {
 		for service, endpoint := range endpoints {
 			if endpoints[service], err = jobEndpoint(service, endpoint); err != nil {
-				return nil, errors.Join(err, deliveries.Close(context.Background()))
+				return nil, err
 			}
 		}
 	}
-	run, err := runner.New(runner.Config{
-		Application:      r.Application,
-		AWS:              config(r),
+	f.jobs = runner.Config{
+		AWS:              config(r).behind(r),
 		KinesisEndpoint:  endpoints["kinesis"],
 		FirehoseEndpoint: endpoints["firehose"],
-		Dir:              d.flink(),
 		Java:             t.java,
 		Libraries:        t.libraries,
 		MaxHeap:          maxHeap,
@@ -514,11 +649,11 @@ func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (s
 			return err == nil && running == nil
 		},
 		Log: log,
-	})
-	if err != nil {
-		return nil, errors.Join(err, deliveries.Close(context.Background()))
 	}
-	return &follower{run, deliveries}, nil
+	f.flink, err = managedflink.Start(managedflink.Config{
+		AWS: root, Listen: strings.TrimPrefix(emulator.Endpoint(r.ManagedFlink), "http://"), Dir: string(d), Job: f.job, Log: log,
+	})
+	return f, err
 }
 
 // Follow follows the stack in the state directory, until the context ends or the stack does. It is what the
@@ -529,7 +664,7 @@ func Follow(ctx context.Context, stateDir string) error {
 	if err != nil {
 		return err
 	}
-	if running == nil || running.Application == "" {
+	if running == nil {
 		return notRunning(d)
 	}
 	f, err := d.newFollower(*running, nil, slog.New(slog.NewTextHandler(os.Stderr, nil)))
@@ -549,7 +684,10 @@ func Open(ctx context.Context, stateDir string) (*Stack, error) {
 	if running == nil {
 		return nil, notRunning(d)
 	}
-	s := &Stack{dir: d, record: *running, AWS: config(*running)}
+	s := &Stack{dir: d, record: *running, AWS: aws.Config(config(*running))}
+	if running.flinkAnswers() { // else the emulator says what it was told
+		s.AWS = config(*running).behind(*running)
+	}
 	s.Stack, err = stack.Open(ctx, s.AWS, running.Stack)
 	return s, err
 }

@@ -15,7 +15,7 @@ import (
 func project(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, program := range []string{".venv/bin/sam", ".venv/bin/ministack", "jdk/bin/java"} {
+	for _, program := range []string{".venv/bin/sam", ".venv/bin/ministack", ".venv/bin/python", "jdk/bin/java"} {
 		file := filepath.Join(root, program)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -107,7 +107,7 @@ func TestStartEmulatorFails(t *testing.T) {
 	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "exit status 7") {
 		t.Fatalf("got %v, want the exit status and a log", err)
 	}
-	if log, err := os.ReadFile(failed.Log); err != nil || string(log) != "I only seem to be .venv/bin/ministack\n" {
+	if log, err := os.ReadFile(failed.Log); err != nil || string(log) != "I only seem to be .venv/bin/python\n" {
 		t.Errorf("got log %q, %v", log, err)
 	}
 	if len(steps) != 1 || !strings.HasPrefix(steps[0], "start the emulator: ") {

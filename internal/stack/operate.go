@@ -2,18 +2,16 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
+	"streamproof/internal/application"
 	"streamproof/internal/bucket"
 	"streamproof/internal/explain"
 	"streamproof/internal/ledger"
@@ -24,9 +22,6 @@ import (
 const (
 	// operationTimeout is for a start or a stop of the application, with its snapshot.
 	operationTimeout = 15 * time.Minute
-	// startGrace is how long an application may still be seen as it was after it was told to start or to stop.
-	startGrace = 30 * time.Second
-	lookEvery  = 2 * time.Second
 	// longestLease is more than an attempt at a tick takes: no function runs longer on Lambda.
 	longestLease = 16 * time.Minute
 )
@@ -167,118 +162,47 @@ func (s *Stack) HasTicks(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// StopApplication stops the application with a snapshot, and returns when it has stopped; asked is false where it did not run.
-// It needs kinesisanalytics:DescribeApplication and kinesisanalytics:StopApplication.
-func (s *Stack) StopApplication(ctx context.Context) (asked bool, err error) {
-	return s.drive(ctx, types.ApplicationStatusReady, func(ctx context.Context) error {
-		_, err := s.application.StopApplication(ctx, &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
-		return err
-	}, types.ApplicationStatusRunning)
+// StopApplication stops the application with a snapshot, and returns when it has stopped; by force where its job cannot
+// take one. It needs kinesisanalytics:DescribeApplication, StopApplication, DescribeApplicationOperation and
+// ListApplicationSnapshots.
+func (s *Stack) StopApplication(ctx context.Context) (application.Stopped, error) {
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
+	return s.application.Stop(ctx, false)
 }
 
 // ForceStopApplication stops the application without a snapshot, even while it starts, and returns when it has stopped.
-func (s *Stack) ForceStopApplication(ctx context.Context) (asked bool, err error) {
-	return s.drive(ctx, types.ApplicationStatusReady, func(ctx context.Context) error {
-		_, err := s.application.StopApplication(ctx, &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName, Force: aws.Bool(true)})
-		return err
-	}, types.ApplicationStatusRunning, types.ApplicationStatusStarting, types.ApplicationStatusUpdating)
+func (s *Stack) ForceStopApplication(ctx context.Context) (application.Stopped, error) {
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
+	return s.application.Stop(ctx, true)
 }
 
-// StartApplication starts the application from its latest snapshot, and returns when it runs; asked is false where it did. It
-// needs kinesisanalytics:DescribeApplication and kinesisanalytics:StartApplication.
+// StartApplication starts the application from its latest snapshot, and returns when its job is steady; asked is false
+// where it ran before. It needs kinesisanalytics:DescribeApplication, DescribeApplicationOperation,
+// ListApplicationOperations and StartApplication, and cloudwatch:GetMetricData; with logs:FilterLogEvents on the
+// application's log group it says what the job says where it is not steady.
 func (s *Stack) StartApplication(ctx context.Context) (asked bool, err error) {
 	return s.StartApplicationFrom(ctx, "", false)
 }
 
-// StartApplicationFrom is StartApplication from a snapshot by its name, empty for the latest one. Where leaveState is set, it
-// starts without what of the snapshot belongs to none of its operators. The job's own have fixed names, so that is what the
-// planner has made of another query: the windows that it had open. Never of the sink, which keeps rows that are not yet delivered.
+// StartApplicationFrom is StartApplication from a snapshot by its name, empty for the latest one, with or without the
+// state of another query: see application.From.
 func (s *Stack) StartApplicationFrom(ctx context.Context, snapshot string, leaveState bool) (asked bool, err error) {
-	restore := &types.ApplicationRestoreConfiguration{ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromLatestSnapshot}
-	if snapshot != "" {
-		restore = &types.ApplicationRestoreConfiguration{ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromCustomSnapshot, SnapshotName: &snapshot}
-	}
-	var operation *string
-	asked, err = s.drive(ctx, types.ApplicationStatusRunning, func(ctx context.Context) error {
-		out, err := s.application.StartApplication(ctx, &kinesisanalyticsv2.StartApplicationInput{
-			ApplicationName: &s.Outputs.ApplicationName,
-			RunConfiguration: &types.RunConfiguration{
-				ApplicationRestoreConfiguration: restore,
-				FlinkRunConfiguration:           &types.FlinkRunConfiguration{AllowNonRestoredState: aws.Bool(leaveState)},
-			},
-		})
-		if err == nil {
-			operation = out.OperationId
-		}
-		return err
-	}, types.ApplicationStatusReady)
-	if err != nil && operation != nil {
-		err = fmt.Errorf("%w%s", err, s.whyFailed(ctx, *operation))
-	}
-	return asked, err
-}
-
-// whyFailed is what the service says of an operation that failed, as a part of a sentence; empty where it says nothing, or not
-// to the caller. It needs kinesisanalytics:DescribeApplicationOperation.
-func (s *Stack) whyFailed(ctx context.Context, operation string) string {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	out, err := s.application.DescribeApplicationOperation(ctx, &kinesisanalyticsv2.DescribeApplicationOperationInput{ApplicationName: &s.Outputs.ApplicationName, OperationId: &operation})
-	if err != nil || out.ApplicationOperationInfoDetails == nil {
-		return ""
-	}
-	if d := out.ApplicationOperationInfoDetails.OperationFailureDetails; d != nil && d.ErrorInfo != nil && aws.ToString(d.ErrorInfo.ErrorString) != "" {
-		return ": " + *d.ErrorInfo.ErrorString
-	}
-	return ""
-}
-
-// drive brings the application from one of some statuses to another. What it is doing by itself is waited for.
-func (s *Stack) drive(ctx context.Context, to types.ApplicationStatus, ask func(context.Context) error, from ...types.ApplicationStatus) (asked bool, err error) {
-	name, began := s.Outputs.ApplicationName, time.Now()
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
-	var askedAt time.Time
-	left := false // it was seen in another status since it was asked
-	last := types.ApplicationStatus("not looked at")
-	overdue := func(err error) error {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return fmt.Errorf("application %s is still %s after %s, and should be %s: look at its operations and its log group, and run this again: %w",
-				name, last, time.Since(began).Round(time.Second), to, err)
-		}
-		return err
+	if asked, err = s.application.Start(ctx, application.From{Snapshot: snapshot, LeaveState: leaveState}); err != nil {
+		return asked, err
 	}
-	for {
-		app, err := s.Application(ctx)
-		if err != nil {
-			return asked, overdue(err)
-		}
-		last = types.ApplicationStatus(app.Status)
-		switch {
-		case last == to:
-			return asked, nil
-		case slices.Contains(from, last):
-			if asked && (left || time.Since(askedAt) > startGrace) {
-				return asked, fmt.Errorf("application %s is %s again after it was told to become %s: look at its operations and its log group", name, last, to)
-			}
-			if !asked {
-				err := ask(ctx)
-				if err != nil && !errors.As(err, new(*types.ResourceInUseException)) { // its status has just changed
-					return asked, overdue(fmt.Errorf("bring application %s from %s to %s: %w", name, last, to, err))
-				}
-				asked, askedAt = err == nil, time.Now()
-			}
-		case last == types.ApplicationStatusDeleting, last == types.ApplicationStatusRolledBack:
-			return asked, fmt.Errorf("application %s is %s and cannot become %s: look at its operations", name, last, to)
-		default: // STARTING, STOPPING, UPDATING, AUTOSCALING, …: they end by themselves
-			left = asked
-		}
-		select {
-		case <-ctx.Done():
-			return asked, overdue(ctx.Err())
-		case <-time.After(lookEvery):
-		}
-	}
+	return asked, s.application.AwaitSteady(ctx)
+}
+
+// Restarting returns an error that says why, where the job of the running application fails and restarts; or, where the
+// application has stopped, that.
+func (s *Stack) Restarting(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return s.application.Check(ctx)
 }
 
 // LatestReport reads the report of the last verification, nil where there was none.

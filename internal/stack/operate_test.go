@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -157,57 +156,5 @@ func TestEnableSchedule(t *testing.T) {
 	service.parameters = `<member><ParameterKey>ScheduleState</ParameterKey><ParameterValue>DISABLED</ParameterValue></member>`
 	if !service.open().DeployedQuiet() {
 		t.Error("want a quiet stack where ScheduleState is DISABLED")
-	}
-}
-
-func TestStartAndStopApplication(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		stop     bool
-		statuses string
-		refuse   int
-		asked    bool
-		calls    int
-		err      string
-	}{
-		"stopped":                {stop: true, statuses: "RUNNING STOPPING STOPPING READY", asked: true, calls: 1},
-		"stopped before":         {stop: true, statuses: "READY"},
-		"stopping":               {stop: true, statuses: "STOPPING READY"},
-		"updating first":         {stop: true, statuses: "UPDATING RUNNING STOPPING READY", asked: true, calls: 1},
-		"refused at first":       {stop: true, statuses: "RUNNING RUNNING STOPPING READY", refuse: 1, asked: true, calls: 2},
-		"does not stop":          {stop: true, statuses: "RUNNING STOPPING RUNNING", asked: true, calls: 1, err: "is RUNNING again after it was told to become READY"},
-		"hangs":                  {stop: true, statuses: "RUNNING STOPPING", asked: true, calls: 1, err: "is still STOPPING after 15m0s, and should be READY"},
-		"is deleted":             {stop: true, statuses: "DELETING", err: "is DELETING and cannot become READY"},
-		"started":                {statuses: "READY READY STARTING RUNNING", asked: true, calls: 1},
-		"runs":                   {statuses: "RUNNING"},
-		"does not start":         {statuses: "READY STARTING READY", asked: true, calls: 1, err: "is READY again"},
-		"does not begin to":      {statuses: "READY", asked: true, calls: 1, err: "is READY again"},
-		"started while stopping": {statuses: "STOPPING READY STARTING RUNNING", asked: true, calls: 1},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				service := &scheduled{t: t, statuses: strings.Fields(test.statuses), refuse: test.refuse}
-				s := service.open()
-				change, call := s.StartApplication, "StartApplication "
-				if test.stop {
-					change, call = s.StopApplication, "StopApplication "
-				}
-				asked, err := change(t.Context())
-				if asked != test.asked || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
-					t.Errorf("got %t, %v, want %t, %q", asked, err, test.asked, test.err)
-				}
-				if len(service.calls) != test.calls {
-					t.Errorf("got %v, want %d calls", service.calls, test.calls)
-				}
-				for _, one := range service.calls {
-					if !strings.HasPrefix(one, call) || strings.Contains(one, `"Force"`) ||
-						!test.stop && !strings.Contains(one, `"RESTORE_FROM_LATEST_SNAPSHOT"`) {
-						t.Errorf("got %s", one)
-					}
-				}
-			})
-		})
 	}
 }

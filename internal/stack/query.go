@@ -96,21 +96,12 @@ func (s *Stack) Query(ctx context.Context) (*Query, error) {
 func (s *Stack) describe(ctx context.Context) (*types.ApplicationDetail, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	out, err := s.application.DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
-	if err != nil {
-		return nil, fmt.Errorf("describe application %s: %w", s.Outputs.ApplicationName, err)
-	}
-	return out.ApplicationDetail, nil
+	return s.application.Describe(ctx)
 }
 
 // SetQuery tells the application, which is to be stopped, to run Flink SQL from its next start on; its JAR's own where it is
 // empty. All else that it is told stays. It needs kinesisanalytics:DescribeApplication and kinesisanalytics:UpdateApplication.
 func (s *Stack) SetQuery(ctx context.Context, sql string) error {
-	app, err := s.describe(ctx)
-	if err != nil {
-		return err
-	}
-	described := analytics.Described(app)
 	var set *types.PropertyGroup
 	want := ""
 	if sql != "" {
@@ -120,17 +111,16 @@ func (s *Stack) SetQuery(ctx context.Context, sql string) error {
 		}
 		set, want = &group, HashOf(sql)
 	}
-	if analytics.Hash(described) == want {
-		return nil
+	app, err := s.describe(ctx)
+	if err != nil || analytics.Hash(analytics.Described(app)) == want {
+		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
-	_, err = s.application.UpdateApplication(ctx, &kinesisanalyticsv2.UpdateApplicationInput{
-		ApplicationName:             &s.Outputs.ApplicationName,
-		CurrentApplicationVersionId: app.ApplicationVersionId,
-		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{
-			EnvironmentPropertyUpdates: &types.EnvironmentPropertyUpdates{PropertyGroups: analytics.Groups(described, set)},
-		},
+	_, err = s.application.Update(ctx, func(app *types.ApplicationDetail) (*kinesisanalyticsv2.UpdateApplicationInput, error) {
+		return &kinesisanalyticsv2.UpdateApplicationInput{ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{
+			EnvironmentPropertyUpdates: &types.EnvironmentPropertyUpdates{PropertyGroups: analytics.Groups(analytics.Described(app), set)},
+		}}, nil
 	})
 	if err != nil {
 		return fmt.Errorf("tell application %s its query: %w", s.Outputs.ApplicationName, err)
@@ -143,20 +133,11 @@ func (s *Stack) SetQuery(ctx context.Context, sql string) error {
 func (s *Stack) LatestSnapshot(ctx context.Context) (name string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	var newest time.Time
-	pages := kinesisanalyticsv2.NewListApplicationSnapshotsPaginator(s.application, &kinesisanalyticsv2.ListApplicationSnapshotsInput{ApplicationName: &s.Outputs.ApplicationName})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return "", fmt.Errorf("list the snapshots of application %s: %w", s.Outputs.ApplicationName, err)
-		}
-		for _, snapshot := range page.SnapshotSummaries {
-			if at := aws.ToTime(snapshot.SnapshotCreationTimestamp); snapshot.SnapshotStatus == types.SnapshotStatusReady && !at.Before(newest) {
-				name, newest = aws.ToString(snapshot.SnapshotName), at
-			}
-		}
+	latest, err := s.application.LatestSnapshot(ctx)
+	if err != nil || latest == nil {
+		return "", err
 	}
-	return name, nil
+	return aws.ToString(latest.SnapshotName), nil
 }
 
 // FirstRows reads up to a number of the rows that were delivered from a moment on, by S3's clock, in the order of their objects.

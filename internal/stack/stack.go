@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -21,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/smithy-go"
 
+	"streamproof/internal/application"
 	"streamproof/internal/producer"
 	"streamproof/internal/report"
 )
@@ -62,7 +65,7 @@ type Stack struct {
 
 	lambda      *lambda.Client
 	kinesis     *kinesis.Client
-	application *kinesisanalyticsv2.Client
+	application *application.Application
 	scheduler   *scheduler.Client
 	parameters  map[string]string // what it was deployed with
 }
@@ -83,15 +86,14 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 		return nil, fmt.Errorf("%w: there is no stack %s in %s: deploy it first, or name another", ErrNotUsable, name, config.Region)
 	}
 	s := &Stack{
-		Name:        name,
-		Region:      config.Region,
-		State:       string(out.Stacks[0].StackStatus),
-		lambda:      lambda.NewFromConfig(config),
-		kinesis:     kinesis.NewFromConfig(config),
-		application: kinesisanalyticsv2.NewFromConfig(config),
-		scheduler:   scheduler.NewFromConfig(config),
-		parameters:  map[string]string{},
-		S3:          s3.NewFromConfig(config),
+		Name:       name,
+		Region:     config.Region,
+		State:      string(out.Stacks[0].StackStatus),
+		lambda:     lambda.NewFromConfig(config),
+		kinesis:    kinesis.NewFromConfig(config),
+		scheduler:  scheduler.NewFromConfig(config),
+		parameters: map[string]string{},
+		S3:         s3.NewFromConfig(config),
 	}
 	for _, p := range out.Stacks[0].Parameters {
 		s.parameters[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
@@ -102,6 +104,13 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 	}
 	if s.Outputs, err = parseOutputs(values); err != nil {
 		return nil, fmt.Errorf("%w: stack %s in %s is %s and %w: deploy this version of the template", ErrNotUsable, name, config.Region, s.State, err)
+	}
+	s.application = &application.Application{
+		Name: s.Outputs.ApplicationName, API: kinesisanalyticsv2.NewFromConfig(config),
+		Metrics: cloudwatch.NewFromConfig(config), Logs: cloudwatchlogs.NewFromConfig(config),
+	}
+	if s.parameters["Emulator"] == "true" {
+		s.application.MetricPeriod = time.Second
 	}
 	return s, nil
 }

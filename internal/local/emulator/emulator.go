@@ -4,6 +4,7 @@ package emulator
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,7 +43,16 @@ type Config struct {
 	Port    int // 0 for a free one
 	Region  string
 	Tied    bool // ends with this process, however that ends
+	// ManagedFlink is the endpoint of the stand-in for Managed Flink, where there is one: the functions call that in the
+	// place of the emulator, and CloudFormation asks it at GatePath before it touches an application.
+	ManagedFlink string
 }
+
+// GatePath is where CloudFormation asks the stand-in whether the service would take a call.
+const GatePath = "/gate"
+
+//go:embed gated.py
+var gated []byte
 
 // An Emulator is one that runs.
 type Emulator struct {
@@ -72,6 +82,13 @@ func Start(ctx context.Context, c Config) (*Emulator, error) {
 	}
 	defer log.Close()
 	cmd := exec.Command(c.Program)
+	if c.ManagedFlink != "" {
+		script := filepath.Join(c.Dir, "gated.py")
+		if err := os.WriteFile(script, gated, 0o600); err != nil {
+			return nil, err
+		}
+		cmd = exec.Command(filepath.Join(filepath.Dir(c.Program), "python"), script)
+	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Dir, log, log
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"),
@@ -95,6 +112,9 @@ func Start(ctx context.Context, c Config) (*Emulator, error) {
 		// These two would listen on every interface.
 		"SFTP_ENABLED=0",
 		"IOT_MTLS_ENABLED=0",
+	}
+	if c.ManagedFlink != "" {
+		cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_KINESIS_ANALYTICS_V2="+c.ManagedFlink, "STREAMPROOF_GATE="+c.ManagedFlink+GatePath)
 	}
 	p, err := process.Start(cmd, c.PIDFile, c.Tied)
 	if err != nil {

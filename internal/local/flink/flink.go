@@ -85,6 +85,8 @@ func (c Conf) yaml() string {
 		"web.submit.enable":             "true",
 		"web.cancel.enable":             "false",
 		"web.upload.dir":                c.UploadDir,
+		// What its REST interface says of metrics is 10 s old else.
+		"metrics.fetcher.update-interval": "500 ms",
 		// Flink takes a path as it is, and a % in it as a %.
 		"execution.checkpointing.dir":                               "file://" + c.CheckpointDir,
 		"execution.checkpointing.savepoint-dir":                     "file://" + c.SavepointDir,

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -149,6 +150,29 @@ func (c *Client) Failure(ctx context.Context, job string) (string, error) {
 		return "", err
 	}
 	return rootCause(exceptions.Root), nil
+}
+
+// jobMetrics are those that Managed Flink publishes of a job itself.
+const jobMetrics = "fullRestarts,uptime,downtime,lastCheckpointDuration,lastCheckpointSize,numberOfFailedCheckpoints"
+
+// Metrics returns what Flink measures of a job, by its own names: those that it has a value of.
+func (c *Client) Metrics(ctx context.Context, job string) (map[string]float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var all []struct {
+		ID    string `json:"id"`
+		Value string `json:"value"`
+	}
+	if err := c.call(ctx, http.MethodGet, "/jobs/"+url.PathEscape(job)+"/metrics?get="+jobMetrics, nil, &all); err != nil {
+		return nil, err
+	}
+	values := map[string]float64{}
+	for _, m := range all {
+		if v, err := strconv.ParseFloat(m.Value, 64); err == nil {
+			values[m.ID] = v
+		}
+	}
+	return values, nil
 }
 
 // rootCause is the innermost cause in a Java stack trace, with its message in one line.

@@ -30,34 +30,42 @@ type Spec struct {
 	Restore               types.ApplicationRestoreType `json:"restore"`
 	Snapshot              string                       `json:"snapshot,omitempty"`
 	AllowNonRestoredState bool                         `json:"allowNonRestoredState"`
-	// NoSnapshots is whether the application is stopped without a snapshot.
+	// NoSnapshots is whether the application is stopped and updated without a snapshot.
 	NoSnapshots bool `json:"noSnapshots,omitempty"`
 }
 
 type describer interface {
 	DescribeApplication(context.Context, *kinesisanalyticsv2.DescribeApplicationInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOutput, error)
-	DescribeApplicationSnapshot(context.Context, *kinesisanalyticsv2.DescribeApplicationSnapshotInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationSnapshotOutput, error)
+	ListApplicationSnapshots(context.Context, *kinesisanalyticsv2.ListApplicationSnapshotsInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.ListApplicationSnapshotsOutput, error)
 }
 
 var _ describer = (*kinesisanalyticsv2.Client)(nil)
 
-// describe returns what should run, nil where nothing should: the application is stopped or not there.
-func describe(ctx context.Context, client describer, name string) (*Spec, error) {
+// describe returns what should run, nil where nothing should. What runs all the same is to be stopped with a savepoint
+// only where the application is being stopped so.
+func describe(ctx context.Context, client describer, name string) (spec *Spec, savepoint bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	out, err := client.DescribeApplication(ctx, &kinesisanalyticsv2.DescribeApplicationInput{ApplicationName: &name})
 	var notFound *types.ResourceNotFoundException
 	switch {
 	case errors.As(err, &notFound):
-		return nil, nil
+		return nil, false, nil
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	}
-	switch status := out.ApplicationDetail.ApplicationStatus; status {
-	case types.ApplicationStatusRunning, types.ApplicationStatusStarting, types.ApplicationStatusUpdating, types.ApplicationStatusAutoscaling:
-		return specOf(out.ApplicationDetail)
-	default:
-		return nil, nil
+	switch out.ApplicationDetail.ApplicationStatus {
+	case types.ApplicationStatusRunning, types.ApplicationStatusStarting, types.ApplicationStatusUpdating, types.ApplicationStatusAutoscaling,
+		types.ApplicationStatusMaintenance:
+		spec, err = specOf(out.ApplicationDetail)
+		return spec, true, err
+	case types.ApplicationStatusRollingBack: // from the last snapshot that there is
+		spec, err = specOf(out.ApplicationDetail)
+		return spec, false, err
+	case types.ApplicationStatusStopping:
+		return nil, true, nil
+	default: // READY, FORCE_STOPPING, DELETING
+		return nil, false, nil
 	}
 }
 

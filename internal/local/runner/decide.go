@@ -13,7 +13,7 @@ type Action string
 const (
 	Nothing Action = "nothing"
 	Start   Action = "start"
-	Stop    Action = "stop" // with a savepoint, unless snapshots are off
+	Stop    Action = "stop"
 )
 
 // Last is what ran last, kept on disk so that a new runner goes on where another one ended.
@@ -40,17 +40,31 @@ func Decide(want *Spec, last *Last, alive bool, now, retryAt time.Time) Action {
 	}
 }
 
-// startsAnew tells whether the job starts without state. The run configuration stays with the application after it was
-// honoured, so it asks for that only at a start that somebody asked for, or in the version that first says it. And there is
-// none after a job that was stopped without a snapshot; one that died goes on from its checkpoint.
-func startsAnew(want Spec, last *Last) bool {
-	return last == nil ||
-		last.Spec.NoSnapshots && (last.Stopped || !reflect.DeepEqual(want, last.Spec)) ||
-		want.Restore == types.ApplicationRestoreTypeSkipRestoreFromSnapshot && (last.Stopped || last.Spec.Restore != want.Restore)
-}
+// An origin is what a job takes its state from when it starts.
+type origin string
 
-// startsFromSnapshot tells whether the job starts from the snapshot that the run configuration names, in the same way.
-func startsFromSnapshot(want Spec, last *Last) bool {
-	return want.Restore == types.ApplicationRestoreTypeRestoreFromCustomSnapshot &&
-		(last == nil || last.Stopped || last.Spec.Restore != want.Restore || last.Spec.Snapshot != want.Snapshot)
+const (
+	noState        origin = "none"
+	namedSnapshot  origin = "the snapshot that the run configuration names"
+	latestSnapshot origin = "the newest snapshot" // none, where there is none
+	ownState       origin = "the newest checkpoint or savepoint of the job itself"
+)
+
+// originOf tells where a job starts from. As in the service, a start that somebody asked for takes a snapshot and never
+// a checkpoint, so that what a job has done since its last snapshot is done again after a stop by force. The run
+// configuration stays with the application after it was honoured, so it counts at such a start, and in the version that
+// first says it.
+func originOf(want Spec, last *Last) origin {
+	asked := last == nil || last.Stopped
+	says := asked || want.Restore != last.Spec.Restore || want.Snapshot != last.Spec.Snapshot
+	changed := asked || !reflect.DeepEqual(want, last.Spec)
+	switch {
+	case want.Restore == types.ApplicationRestoreTypeSkipRestoreFromSnapshot && (says || changed && want.NoSnapshots):
+		return noState
+	case want.Restore == types.ApplicationRestoreTypeRestoreFromCustomSnapshot && says:
+		return namedSnapshot
+	case asked, changed && last.Spec.NoSnapshots: // an update without a snapshot
+		return latestSnapshot
+	}
+	return ownState
 }

@@ -51,58 +51,50 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestStartsAnew(t *testing.T) {
+func TestOriginOf(t *testing.T) {
 	t.Parallel()
 	latest := Spec{Version: 1, Restore: types.ApplicationRestoreTypeRestoreFromLatestSnapshot}
 	skip := Spec{Version: 2, Restore: types.ApplicationRestoreTypeSkipRestoreFromSnapshot}
 	none := Spec{Version: 4, NoSnapshots: true, Restore: latest.Restore}
+	noneSkip := Spec{Version: 6, NoSnapshots: true, Restore: skip.Restore}
+	named := func(snapshot string) Spec {
+		return Spec{Version: 2, Restore: types.ApplicationRestoreTypeRestoreFromCustomSnapshot, Snapshot: snapshot}
+	}
 	tests := []struct {
 		name string
 		want Spec
 		last *Last
-		anew bool
+		from origin
 	}{
-		{"snapshots are switched off", none, &Last{Spec: latest}, false},
-		{"new version, without snapshots", Spec{Version: 5, NoSnapshots: true, Restore: latest.Restore}, &Last{Spec: none}, true},
-		{"stopped without a snapshot", none, &Last{Spec: none, Stopped: true}, true},
-		{"died, without snapshots", none, &Last{Spec: none}, false},
-		{"snapshots are switched on again", Spec{Version: 5, Restore: latest.Restore}, &Last{Spec: none}, true},
-		{"first start", latest, nil, true},
-		{"from the latest snapshot", latest, &Last{Spec: latest, Stopped: true}, false},
-		{"new version", latest, &Last{Spec: latest}, false},
-		{"first start without state", skip, nil, true},
-		{"started without state", skip, &Last{Spec: latest, Stopped: true}, true},
-		{"started without state again", skip, &Last{Spec: skip, Stopped: true}, true},
-		{"the update says so", skip, &Last{Spec: latest}, true},
-		{"died, after a start without state", skip, &Last{Spec: skip}, false},
-		{"new version, after a start without state", Spec{Version: 3, Restore: skip.Restore}, &Last{Spec: skip}, false},
+		{"first start", latest, nil, latestSnapshot},
+		{"started again", latest, &Last{Spec: latest, Stopped: true}, latestSnapshot},
+		{"new version", Spec{Version: 2, Restore: latest.Restore}, &Last{Spec: latest}, ownState},
+		{"died", latest, &Last{Spec: latest}, ownState},
+
+		{"snapshots are switched off", none, &Last{Spec: latest}, ownState},
+		{"an older snapshot stays, though they are off", Spec{Version: 5, NoSnapshots: true, Restore: latest.Restore}, &Last{Spec: none}, latestSnapshot},
+		{"stopped without a snapshot", none, &Last{Spec: none, Stopped: true}, latestSnapshot},
+		{"died, without snapshots", none, &Last{Spec: none}, ownState},
+		{"snapshots are switched on again", Spec{Version: 5, Restore: latest.Restore}, &Last{Spec: none}, latestSnapshot},
+		{"new version, without snapshots and without state", Spec{Version: 7, NoSnapshots: true, Restore: skip.Restore}, &Last{Spec: noneSkip}, noState},
+
+		{"first start without state", skip, nil, noState},
+		{"started without state", skip, &Last{Spec: latest, Stopped: true}, noState},
+		{"started without state again", skip, &Last{Spec: skip, Stopped: true}, noState},
+		{"the update says so", skip, &Last{Spec: latest}, noState},
+		{"died, after a start without state", skip, &Last{Spec: skip}, ownState},
+		{"new version, after a start without state", Spec{Version: 3, Restore: skip.Restore}, &Last{Spec: skip}, ownState},
+
+		{"by name, after another version", named("a"), &Last{Spec: Spec{Version: 1}}, namedSnapshot},
+		{"by name again", named("a"), &Last{Spec: named("a"), Stopped: true}, namedSnapshot},
+		{"another snapshot", named("b"), &Last{Spec: named("a")}, namedSnapshot},
+		{"the first start, by name", named("a"), nil, namedSnapshot},
+		{"died, after a start by name", named("a"), &Last{Spec: named("a")}, ownState},
+		{"the latest, after a start by name", Spec{Version: 2, Restore: latest.Restore}, &Last{Spec: named("a"), Stopped: true}, latestSnapshot},
 	}
 	for _, test := range tests {
-		if got := startsAnew(test.want, test.last); got != test.anew {
-			t.Errorf("%s: got %t, want %t", test.name, got, test.anew)
-		}
-	}
-}
-
-func TestStartsFromSnapshot(t *testing.T) {
-	t.Parallel()
-	named := func(snapshot string) Spec {
-		return Spec{Version: 2, Restore: types.ApplicationRestoreTypeRestoreFromCustomSnapshot, Snapshot: snapshot}
-	}
-	for name, test := range map[string]struct {
-		want Spec
-		last *Last
-		from bool
-	}{
-		"asked for, after another version": {named("a"), &Last{Spec: Spec{Version: 1}}, true},
-		"asked for again":                  {named("a"), &Last{Spec: named("a"), Stopped: true}, true},
-		"another snapshot":                 {named("b"), &Last{Spec: named("a")}, true},
-		"it died":                          {named("a"), &Last{Spec: named("a")}, false},
-		"the latest":                       {Spec{Version: 2, Restore: types.ApplicationRestoreTypeRestoreFromLatestSnapshot}, &Last{Spec: named("a"), Stopped: true}, false},
-		"the first start":                  {named("a"), nil, true},
-	} {
-		if got := startsFromSnapshot(test.want, test.last); got != test.from {
-			t.Errorf("%s: got %t", name, got)
+		if got := originOf(test.want, test.last); got != test.from {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.from)
 		}
 	}
 }

@@ -60,6 +60,7 @@ type Runner struct {
 	jvm     *jvm       // nil where none runs
 	job     *flink.Job // in it, as it was last seen; nil where none was submitted or it was stopped
 	started time.Time  // of the job
+	deaths  int        // of the version's job, by itself, since it was asked for
 	backOff *backoff.ExponentialBackOff
 	retryAt time.Time
 	status  Status
@@ -77,6 +78,15 @@ func Forget(dir string) error {
 		return err
 	}
 	return nil
+}
+
+// Discard drops what belonged to an application that was deleted, all but the log.
+func Discard(dir string) error {
+	var errs []error
+	for _, name := range []string{"last.json", "checkpoints", "savepoints", "jars"} {
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, name)))
+	}
+	return errors.Join(errs...)
 }
 
 func statusFile(dir string) string     { return filepath.Join(dir, "status.json") }
@@ -142,7 +152,7 @@ func (r *Runner) died() <-chan struct{} {
 // look does one step towards what the application says.
 func (r *Runner) look(ctx context.Context) error {
 	r.reap(ctx)
-	want, err := describe(ctx, r.applications, r.Application)
+	want, savepoint, err := describe(ctx, r.applications, r.Application)
 	if err != nil {
 		return fmt.Errorf("describe application %s: %w", r.Application, err)
 	}
@@ -154,10 +164,10 @@ func (r *Runner) look(ctx context.Context) error {
 	case Start:
 		return r.start(ctx, *want)
 	case Stop:
-		return r.stop(ctx, want == nil)
+		return r.stop(ctx, want == nil, savepoint && !r.last.Spec.NoSnapshots)
 	}
 	if want == nil {
-		r.status.State = Stopped
+		r.status.State, r.status.Refused, r.status.Metrics = Stopped, "", nil
 		return r.drop(ctx) // a JVM that was kept for a version that does not come
 	}
 	return nil
@@ -187,6 +197,7 @@ func (r *Runner) reap(ctx context.Context) {
 		ended = fmt.Errorf("the job ended by itself (%s): %s", r.job.State, why)
 	}
 	r.status.Failures++
+	r.deaths++
 	if time.Since(r.started) > steadyAfter {
 		r.backOff.Reset()
 	}
@@ -235,15 +246,16 @@ func (r *Runner) drop(ctx context.Context) error {
 }
 
 func (r *Runner) forgetJob() {
-	r.job, r.status.RunsSince, r.status.JobState = nil, nil, ""
+	r.job, r.status.RunsSince, r.status.JobState, r.status.Metrics = nil, nil, "", nil
 }
 
 // start starts the job of the spec from the state that it should start from: in the JVM of the version before, where that
 // does for it.
 func (r *Runner) start(ctx context.Context, spec Spec) error {
 	next := Last{Spec: spec, Lineage: time.Now()}
-	if r.last != nil && !reflect.DeepEqual(r.last.Spec, spec) {
+	if r.last == nil || r.last.Stopped || !reflect.DeepEqual(r.last.Spec, spec) {
 		r.backOff.Reset()
+		r.deaths = 0
 	}
 	from, err := r.stateFor(ctx, spec, &next)
 	if err != nil {
@@ -257,10 +269,12 @@ func (r *Runner) start(ctx context.Context, spec Spec) error {
 		err = errors.Join(err, werr)
 	}
 	if err != nil {
+		r.status.Refused, r.status.RefusedAt = err.Error(), time.Now()
 		err = errors.Join(err, r.drop(context.WithoutCancel(ctx)))
 		r.retryLater()
 		return fmt.Errorf("start version %d: %w", spec.Version, err)
 	}
+	r.status.Refused = ""
 	r.job, r.started = &flink.Job{ID: job}, time.Now()
 	r.status.Starts++
 	r.Log.Info("started", "version", spec.Version, "pid", r.jvm.PID, "job", job, "from", from)
@@ -287,12 +301,15 @@ func (r *Runner) startJob(ctx context.Context, spec Spec, from string) (id strin
 
 // stateFor gives the state that the spec starts from, empty for none, and sets the lineage that it belongs to.
 func (r *Runner) stateFor(ctx context.Context, spec Spec, next *Last) (from string, err error) {
-	switch {
-	case startsFromSnapshot(spec, r.last):
+	switch originOf(spec, r.last) {
+	case noState:
+		return "", nil
+	case namedSnapshot:
 		next.Origin, err = r.savepointOf(ctx, spec.Snapshot)
 		return next.Origin, err
-	case startsAnew(spec, r.last):
-		return "", nil
+	case latestSnapshot:
+		next.Origin, err = r.savepointOf(ctx, "")
+		return next.Origin, err
 	}
 	next.Lineage, next.Origin = r.last.Lineage, r.last.Origin
 	from, err = flink.LatestState(next.Lineage, r.path("checkpoints"), r.path("savepoints"))
@@ -305,17 +322,36 @@ func (r *Runner) stateFor(ctx context.Context, spec Spec, next *Last) (from stri
 // snapshotWithin is how long after a snapshot was asked for its savepoint is begun: the next look at the application does.
 const snapshotWithin = 20 * time.Second
 
-// savepointOf finds the savepoint of a snapshot, which the emulator has by name and time, and nothing more.
+// savepointOf finds the savepoint of a snapshot, which the emulator has by name and time, and nothing more: of the
+// newest one that has a savepoint where the name is empty, or none where there is none.
 func (r *Runner) savepointOf(ctx context.Context, snapshot string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	out, err := r.applications.DescribeApplicationSnapshot(ctx, &kinesisanalyticsv2.DescribeApplicationSnapshotInput{
-		ApplicationName: &r.Application, SnapshotName: &snapshot,
-	})
-	if err != nil {
-		return "", fmt.Errorf("describe snapshot %s of application %s: %w", snapshot, r.Application, err)
+	pages := kinesisanalyticsv2.NewListApplicationSnapshotsPaginator(r.applications, &kinesisanalyticsv2.ListApplicationSnapshotsInput{ApplicationName: &r.Application})
+	found := ""
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", fmt.Errorf("list the snapshots of application %s: %w", r.Application, err)
+		}
+		for _, s := range page.SnapshotSummaries { // the oldest first
+			name := aws.ToString(s.SnapshotName)
+			if snapshot != "" && name != snapshot {
+				continue
+			}
+			at, err := savepointAt(r.path("savepoints"), name, aws.ToTime(s.SnapshotCreationTimestamp))
+			switch {
+			case err == nil:
+				found = at
+			case snapshot != "":
+				return "", err
+			}
+		}
 	}
-	return savepointAt(r.path("savepoints"), snapshot, aws.ToTime(out.SnapshotDetails.SnapshotCreationTimestamp))
+	if snapshot != "" && found == "" {
+		return "", fmt.Errorf("application %s has no snapshot %s", r.Application, snapshot)
+	}
+	return found, nil
 }
 
 // savepointAt finds the first savepoint that was begun at a time, in whole seconds, or soon after it.
@@ -337,25 +373,32 @@ func savepointAt(dir, snapshot string, at time.Time) (string, error) {
 	return found, nil
 }
 
-// stop stops the job, with a savepoint unless snapshots are off. Where none can be had, the next start is from the last
-// checkpoint. The JVM goes on where it has stopped its job cleanly and another version's is to follow.
-func (r *Runner) stop(ctx context.Context, stopped bool) error {
+// stop stops the job, with a savepoint where that is asked for. Where none can be had, a job that is to be stopped runs
+// on, and the next version of one that is updated starts from the last checkpoint. The JVM goes on where it has stopped
+// its job cleanly and another version's is to follow.
+func (r *Runner) stop(ctx context.Context, stopped, withSavepoint bool) error {
+	before := r.status.State
 	r.status.State = Stopping
 	if err := r.publish(ctx); err != nil {
 		return err
 	}
 	savepoint := ""
-	if !r.last.Spec.NoSnapshots {
+	if withSavepoint {
 		var err error
 		if savepoint, err = r.savepoint(ctx); ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if err != nil && stopped {
+			r.status.State = before
+			r.status.StopFailed, r.status.StopFailedAt = err.Error(), time.Now()
+			return fmt.Errorf("stop version %d: %w", r.last.Spec.Version, err)
 		}
 		if err != nil {
 			r.fail(fmt.Errorf("no savepoint of version %d, the next start is from its last checkpoint: %w", r.last.Spec.Version, err))
 		}
 	}
 	r.Log.Info("stopped", "version", r.last.Spec.Version, "savepoint", savepoint)
-	r.last.Stopped = stopped
+	r.last.Stopped = stopped || !withSavepoint // the next start is from a snapshot
 	r.retryAt = time.Time{}
 	r.forgetJob()
 	if err := writeJSON(r.lastFile(), r.last); err != nil {
@@ -410,7 +453,15 @@ func (r *Runner) publish(ctx context.Context) error {
 		if job, err := r.jvm.Job(ctx, r.job.ID); err == nil && job != nil {
 			r.job = job
 			r.watch(ctx, job)
+			if r.status.Metrics, err = r.jvm.Metrics(ctx, job.ID); err != nil {
+				r.Log.Warn("read the job's metrics", "error", err)
+			} else {
+				r.status.Metrics["fullRestarts"] += float64(r.deaths)
+			}
 		}
+	}
+	if r.job == nil && r.status.State == Waiting && r.status.Refused == "" {
+		r.status.Metrics = map[string]float64{"fullRestarts": float64(r.deaths), "uptime": 0, "downtime": float64(time.Since(*r.status.LastErrorAt).Milliseconds() + 1)}
 	}
 	return writeJSON(statusFile(r.Dir), r.status)
 }
@@ -435,5 +486,6 @@ func (r *Runner) watch(ctx context.Context, job *flink.Job) {
 	}
 	if failure, err := r.jvm.Failure(ctx, job.ID); err == nil && failure != "" {
 		r.fail(fmt.Errorf("the job is %s: %s", job.State, failure))
+		r.status.JobFailure, r.status.JobFailureAt = failure, time.Now()
 	}
 }

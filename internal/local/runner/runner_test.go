@@ -28,7 +28,7 @@ func (f fakeApplications) DescribeApplication(context.Context, *kinesisanalytics
 	return &kinesisanalyticsv2.DescribeApplicationOutput{ApplicationDetail: detail}, err
 }
 
-func (f fakeApplications) DescribeApplicationSnapshot(context.Context, *kinesisanalyticsv2.DescribeApplicationSnapshotInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationSnapshotOutput, error) {
+func (f fakeApplications) ListApplicationSnapshots(context.Context, *kinesisanalyticsv2.ListApplicationSnapshotsInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.ListApplicationSnapshotsOutput, error) {
 	return nil, errors.New("there are no snapshots here")
 }
 
@@ -64,9 +64,9 @@ func TestDescribe(t *testing.T) {
 	client := func(detail *types.ApplicationDetail, err error) fakeApplications {
 		return func() (*types.ApplicationDetail, error) { return detail, err }
 	}
-	got, err := describe(t.Context(), client(detail(), nil), "app")
-	if err != nil {
-		t.Fatal(err)
+	got, savepoint, err := describe(t.Context(), client(detail(), nil), "app")
+	if err != nil || !savepoint {
+		t.Fatalf("got savepoint %t, error %v: a running application is updated with one", savepoint, err)
 	}
 	want := &Spec{
 		Version:            3,
@@ -85,26 +85,38 @@ func TestDescribe(t *testing.T) {
 
 	without := detail()
 	without.ApplicationConfigurationDescription.ApplicationSnapshotConfigurationDescription = &types.ApplicationSnapshotConfigurationDescription{SnapshotsEnabled: aws.Bool(false)}
-	if got, err := describe(t.Context(), client(without, nil), "app"); err != nil || !got.NoSnapshots {
+	if got, _, err := describe(t.Context(), client(without, nil), "app"); err != nil || !got.NoSnapshots {
 		t.Errorf("got %+v, %v, want it without snapshots", got, err)
 	}
 
-	stopped := detail()
-	stopped.ApplicationStatus = types.ApplicationStatusReady
-	for name, c := range map[string]fakeApplications{
-		"stopped": client(stopped, nil),
-		"absent":  client(nil, &types.ResourceNotFoundException{}),
+	in := func(status types.ApplicationStatus) fakeApplications {
+		d := detail()
+		d.ApplicationStatus = status
+		return client(d, nil)
+	}
+	for name, test := range map[string]struct {
+		client    fakeApplications
+		run       bool
+		savepoint bool
+	}{
+		"stopped":          {in(types.ApplicationStatusReady), false, false},
+		"being stopped":    {in(types.ApplicationStatusStopping), false, true},
+		"stopped by force": {in(types.ApplicationStatusForceStopping), false, false},
+		"being updated":    {in(types.ApplicationStatusUpdating), true, true},
+		"rolled back":      {in(types.ApplicationStatusRollingBack), true, false},
+		"absent":           {client(nil, &types.ResourceNotFoundException{}), false, false},
 	} {
-		if got, err := describe(t.Context(), c, "app"); got != nil || err != nil {
-			t.Errorf("%s: got %v, %v, want nothing to run", name, got, err)
+		got, savepoint, err := describe(t.Context(), test.client, "app")
+		if (got != nil) != test.run || savepoint != test.savepoint || err != nil {
+			t.Errorf("%s: got %v, savepoint %t, %v; want run %t, savepoint %t", name, got, savepoint, err, test.run, test.savepoint)
 		}
 	}
-	if _, err := describe(t.Context(), client(nil, errors.New("reset")), "app"); err == nil {
+	if _, _, err := describe(t.Context(), client(nil, errors.New("reset")), "app"); err == nil {
 		t.Error("got no error where the answer is unknown: that would stop the job")
 	}
 	noCode := detail()
 	noCode.ApplicationConfigurationDescription.ApplicationCodeConfigurationDescription = nil
-	if _, err := describe(t.Context(), client(noCode, nil), "app"); err == nil || !strings.Contains(err.Error(), "app has no code in S3") {
+	if _, _, err := describe(t.Context(), client(noCode, nil), "app"); err == nil || !strings.Contains(err.Error(), "app has no code in S3") {
 		t.Errorf("got %v, want that there is no code", err)
 	}
 }

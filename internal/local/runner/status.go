@@ -35,6 +35,17 @@ type Status struct {
 	Failures     int        `json:"failures"` // of them, those that ended by themselves
 	LastError    string     `json:"lastError,omitempty"`
 	LastErrorAt  *time.Time `json:"lastErrorAt,omitempty"`
+	// JobFailure is what the job failed with last, where Flink has restarted it.
+	JobFailure   string    `json:"jobFailure,omitempty"`
+	JobFailureAt time.Time `json:"jobFailureAt,omitzero"`
+	// Refused is why the version's job could not be submitted, empty once it was; StopFailed is why a job could not be
+	// stopped with a savepoint.
+	Refused      string    `json:"refused,omitempty"`
+	RefusedAt    time.Time `json:"refusedAt,omitzero"`
+	StopFailed   string    `json:"stopFailed,omitempty"`
+	StopFailedAt time.Time `json:"stopFailedAt,omitzero"`
+	// Metrics are the job's, by Flink's names; of one that ended by itself and waits to be started again, what is known.
+	Metrics map[string]float64 `json:"metrics,omitempty"`
 }
 
 const (

@@ -1,0 +1,262 @@
+package application
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+)
+
+const (
+	// Namespace is that of the service's metrics, which have the application's name as their only dimension at this
+	// level.
+	// https://docs.aws.amazon.com/managed-flink/latest/java/metrics-dimensions.html
+	Namespace = "AWS/KinesisAnalytics"
+	// Dimension is the name of the dimension.
+	Dimension = "Application"
+
+	// servicePeriod is how often the service publishes its metrics.
+	servicePeriod = time.Minute
+	// steadyAfter is how long a job that completes no checkpoint has to run without a restart.
+	steadyAfter = time.Minute
+	// mostRestarts is how many restarts are one too many: what fails once may run when Flink has started it again.
+	mostRestarts = 2
+	// lookBack is how far back Restarting looks: a job that restarts waits up to a minute in between, and metrics come
+	// late.
+	lookBack = 5 * time.Minute
+)
+
+// The metrics that tell how a job is.
+const (
+	MetricRestarts   = "fullRestarts"           // since the job was submitted
+	MetricUptime     = "uptime"                 // milliseconds without an interruption
+	MetricDowntime   = "downtime"               // milliseconds of the outage that lasts; 0 for a job that runs
+	MetricCheckpoint = "lastCheckpointDuration" // milliseconds; not above 0 until there was one
+)
+
+var metrics = []string{MetricRestarts, MetricUptime, MetricDowntime, MetricCheckpoint}
+
+// health is what the metrics say of a job since a moment.
+type health struct {
+	points     int     // how many periods there is a word of
+	restarts   float64 // how many there were from the first point to the last
+	total      float64 // restarts since the job was submitted
+	uptime     float64 // at the last point
+	downtime   float64 // at the last point
+	checkpoint bool    // one was completed
+}
+
+// steady reports whether the job has completed a checkpoint and not restarted, or has run for long enough.
+func (h health) steady() bool {
+	return h.points > 0 && h.downtime <= 0 &&
+		(h.checkpoint && h.restarts == 0 || h.uptime >= float64(steadyAfter.Milliseconds()))
+}
+
+func (h health) String() string {
+	if h.points == 0 {
+		return "CloudWatch has no metrics of it yet"
+	}
+	return fmt.Sprintf("it has restarted %.0f times and completed no checkpoint since it was started", h.total)
+}
+
+// A JobError says that the application runs and its job does not.
+type JobError struct {
+	Application string
+	Problem     string // as "its job has restarted 3 times"
+	Says        string // what the job says of it, empty where it says nothing
+	look        string
+}
+
+func (e *JobError) Error() string {
+	if e.Says != "" {
+		return fmt.Sprintf("application %s runs, but %s: %s", e.Application, e.Problem, e.Says)
+	}
+	return fmt.Sprintf("application %s runs, but %s; %s", e.Application, e.Problem, e.look)
+}
+
+// AwaitSteady returns once the job of a running application has completed a checkpoint, or has run for a minute without
+// a restart. The error is a *JobError where it restarts again and again instead, or is not steady when the context's
+// time is over; it has what the job says.
+func (a *Application) AwaitSteady(ctx context.Context) error {
+	w := a.watch()
+	since := time.Now()
+	var h health
+	for {
+		detail, err := w.look(ctx)
+		if err == nil {
+			switch status := detail.ApplicationStatus; status {
+			case types.ApplicationStatusRunning:
+				h, err = a.health(ctx, since)
+			case types.ApplicationStatusReady, types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
+				return fmt.Errorf("application %s has stopped and is %s%s; %s", a.Name, status, a.LastFailure(ctx), a.lookAt())
+			default: // transient: another job begins, as after maintenance
+				since = time.Now()
+			}
+		}
+		switch {
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			return a.jobError(ctx, w.began, fmt.Sprintf("its job is not steady after %s: %s", time.Since(w.began).Round(time.Second), h))
+		case err != nil:
+			return err
+		case h.steady():
+			return nil
+		case max(h.restarts, h.total) >= mostRestarts && !h.checkpoint, h.restarts >= mostRestarts:
+			return a.jobError(ctx, w.began, fmt.Sprintf("its job fails again and again: it has restarted %.0f times", max(h.restarts, h.total)))
+		}
+		if err := w.wait(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
+}
+
+// Restarting reports whether the job of a running application is down, or has just restarted: the service would refuse
+// to take a snapshot of it.
+func (a *Application) Restarting(ctx context.Context) (bool, error) {
+	h, err := a.health(ctx, time.Now().Add(-lookBack))
+	return h.points > 0 && (h.downtime > 0 || h.restarts > 0 && h.uptime < float64(steadyAfter.Milliseconds())), err
+}
+
+// Check returns an error where the application does not run, or its job is down or has just restarted.
+func (a *Application) Check(ctx context.Context) error {
+	detail, err := a.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	switch status := detail.ApplicationStatus; status {
+	case types.ApplicationStatusReady, types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
+		return fmt.Errorf("application %s has stopped and is %s%s; %s", a.Name, status, a.LastFailure(ctx), a.lookAt())
+	case types.ApplicationStatusRunning:
+		restarting, err := a.Restarting(ctx)
+		if err != nil || !restarting {
+			return err
+		}
+		return a.jobError(ctx, time.Now().Add(-lookBack), "its job fails and restarts")
+	default:
+		return nil
+	}
+}
+
+// health reads the metrics of the whole periods since a moment. The one that the moment is in may still speak of the job
+// before.
+func (a *Application) health(ctx context.Context, since time.Time) (h health, err error) {
+	period := a.MetricPeriod
+	if period == 0 {
+		period = servicePeriod
+	}
+	start := since.Truncate(period).Add(period)
+	end := time.Now().Add(period)
+	if !start.Before(end) {
+		return h, nil
+	}
+	in := &cloudwatch.GetMetricDataInput{StartTime: &start, EndTime: &end, ScanBy: cloudwatchtypes.ScanByTimestampAscending}
+	for i, name := range metrics {
+		in.MetricDataQueries = append(in.MetricDataQueries, cloudwatchtypes.MetricDataQuery{
+			Id: aws.String(fmt.Sprintf("m%d", i)),
+			MetricStat: &cloudwatchtypes.MetricStat{
+				Period: aws.Int32(int32(period.Seconds())),
+				Stat:   aws.String(string(cloudwatchtypes.StatisticMaximum)),
+				Metric: &cloudwatchtypes.Metric{
+					Namespace: aws.String(Namespace), MetricName: &name,
+					Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String(Dimension), Value: &a.Name}},
+				},
+			},
+		})
+	}
+	values := map[string][]float64{}
+	pages := cloudwatch.NewGetMetricDataPaginator(a.Metrics, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return h, fmt.Errorf("read the metrics of application %s: %w", a.Name, err)
+		}
+		for _, result := range page.MetricDataResults {
+			var i int
+			if _, err := fmt.Sscanf(aws.ToString(result.Id), "m%d", &i); err == nil && i < len(metrics) {
+				values[metrics[i]] = append(values[metrics[i]], result.Values...)
+			}
+		}
+	}
+	last := func(name string) float64 {
+		if all := values[name]; len(all) > 0 {
+			return all[len(all)-1]
+		}
+		return 0
+	}
+	restarts := values[MetricRestarts]
+	if h.points = min(len(restarts), len(values[MetricUptime])); h.points == 0 {
+		return h, nil
+	}
+	h.total, h.restarts = last(MetricRestarts), last(MetricRestarts)-restarts[0]
+	h.uptime, h.downtime = last(MetricUptime), last(MetricDowntime)
+	h.checkpoint = slices.ContainsFunc(values[MetricCheckpoint], func(ms float64) bool { return ms > 0 })
+	return h, nil
+}
+
+func (a *Application) jobError(ctx context.Context, since time.Time, problem string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	since = since.Add(-time.Minute) // it may have failed before anybody waited for it
+	if a.startedAt.After(since) {
+		since = a.startedAt
+	}
+	return &JobError{Application: a.Name, Problem: problem, Says: a.says(ctx, since), look: a.lookAt()}
+}
+
+// echo is what the source says when another operator of the same task has failed a moment before.
+const echo = "java.util.concurrent.RejectedExecutionException"
+
+// says returns the causes of the failures that the job has logged since a moment, each once; empty where it has logged
+// none.
+func (a *Application) says(ctx context.Context, since time.Time) string {
+	if a.LogGroup == "" || a.Logs == nil {
+		return ""
+	}
+	out, err := a.Logs.FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{
+		LogGroupName: &a.LogGroup, StartTime: aws.Int64(since.UnixMilli()), FilterPattern: aws.String("throwableInformation"), Limit: aws.Int32(100),
+	})
+	if err != nil {
+		a.log().WarnContext(ctx, "read the log", "group", a.LogGroup, "error", err)
+		return ""
+	}
+	var causes []string
+	for _, event := range out.Events {
+		cause := Cause(aws.ToString(event.Message))
+		if cause != "" && !strings.HasPrefix(cause, echo) && !slices.Contains(causes, cause) {
+			causes = append(causes, cause)
+		}
+	}
+	return clean(strings.Join(causes, "; and: "))
+}
+
+// Cause returns the innermost cause of the exception that a line of the service's log has, empty where it has none. A
+// line is a JSON object, with the stack trace as a string or as one string for each of its lines.
+// https://docs.aws.amazon.com/managed-flink/latest/java/cloudwatch-logs-reading.html
+func Cause(line string) string {
+	var event struct {
+		Trace json.RawMessage `json:"throwableInformation"`
+	}
+	if json.Unmarshal([]byte(line), &event) != nil {
+		return ""
+	}
+	var lines []string
+	var whole string
+	if json.Unmarshal(event.Trace, &lines) != nil && json.Unmarshal(event.Trace, &whole) == nil {
+		lines = strings.Split(whole, "\n")
+	}
+	cause := ""
+	for i, line := range lines {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "Caused by: "); ok || i == 0 {
+			cause = text
+		}
+	}
+	return strings.TrimSpace(cause)
+}

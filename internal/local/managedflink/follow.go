@@ -1,0 +1,292 @@
+package managedflink
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	cloudwatchlogstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+)
+
+// The service publishes metrics once a minute. Here they come sooner, so that nobody has to wait: most often of a job
+// that has just started, or is down.
+const (
+	measureOften  = time.Second
+	measureSeldom = 5 * time.Second
+	newJob        = 2 * time.Minute
+)
+
+// follow brings the operations on as the jobs come on.
+func (s *Server) follow(ctx context.Context) {
+	defer close(s.stopped)
+	ticker := time.NewTicker(stepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, name := range s.Applications() {
+			if err := s.step(ctx, name); err != nil && ctx.Err() == nil {
+				s.Log.Error("application", "name", name, "error", err)
+			}
+		}
+	}
+}
+
+// step ends the operation of an application where its job has come as far, and tells CloudWatch how the job is.
+func (s *Server) step(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.applications[name]
+	job, known := s.Job(name)
+	if a == nil || !known {
+		return nil
+	}
+	var err error
+	if o := a.current(); o != nil {
+		if err = s.advance(ctx, name, a, o, job); err == nil && o.Status != types.OperationStatusInProgress {
+			s.Log.Info("operation", "application", name, "operation", o.Kind, "status", o.Status, "error", o.Error)
+			err = s.save()
+		}
+	}
+	return errors.Join(err, s.measure(ctx, name, a, job), s.log(ctx, name, a, job))
+}
+
+func (s *Server) advance(ctx context.Context, name string, a *application, o *operation, job Job) error {
+	if o.Kind == stop {
+		switch {
+		case job.Stopped:
+			o.end(types.OperationStatusSuccessful, "")
+		case !o.Force && job.StopFailedAt.After(o.Start):
+			o.end(types.OperationStatusFailed, firstLine(job.StopFailed))
+			return s.undoStop(ctx, name, o)
+		}
+		return nil
+	}
+	detail, err := s.detail(ctx, name)
+	if err != nil {
+		return err
+	}
+	if detail == nil {
+		delete(s.applications, name)
+		return nil
+	}
+	switch current := job.Version == aws.ToInt64(detail.ApplicationVersionId); {
+	case current && job.Accepted:
+		o.end(types.OperationStatusSuccessful, "")
+		if a.Good == nil || aws.ToInt64(a.Good.ApplicationVersionId) != job.Version {
+			a.Before, a.Good = a.Good, detail
+		}
+	case current && job.RefusedAt.After(o.Start):
+		o.end(types.OperationStatusFailed, firstLine(job.Refused))
+		if o.Kind == update && a.Good != nil && rollsBack(detail) {
+			back, err := s.rollBack(ctx, name, a, detail)
+			if err == nil {
+				o.RollbackID = back.ID
+				return nil
+			}
+			s.Log.Error("system rollback", "application", name, "error", err)
+		}
+		// "your application will be placed into the READY state":
+		// https://docs.aws.amazon.com/managed-flink/latest/java/troubleshooting-system-rollback.html
+		_, err := s.client.StopApplication(ctx, &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &name, Force: aws.Bool(true)})
+		return err
+	}
+	return nil
+}
+
+func rollsBack(detail *types.ApplicationDetail) bool {
+	c := detail.ApplicationConfigurationDescription
+	return c != nil && c.ApplicationSystemRollbackConfigurationDescription != nil && aws.ToBool(c.ApplicationSystemRollbackConfigurationDescription.RollbackEnabled)
+}
+
+// undoStop has the emulator forget a stop, and the snapshot that it noted down, where the job gave none: the service
+// leaves such an application RUNNING.
+func (s *Server) undoStop(ctx context.Context, name string, o *operation) error {
+	detail, err := s.detail(ctx, name)
+	if err != nil || detail == nil {
+		return err
+	}
+	if o.Snapshot != "" {
+		out, err := s.client.DescribeApplicationSnapshot(ctx, &kinesisanalyticsv2.DescribeApplicationSnapshotInput{ApplicationName: &name, SnapshotName: &o.Snapshot})
+		if err != nil {
+			return err
+		}
+		if _, err := s.client.DeleteApplicationSnapshot(ctx, &kinesisanalyticsv2.DeleteApplicationSnapshotInput{
+			ApplicationName: &name, SnapshotName: &o.Snapshot, SnapshotCreationTimestamp: out.SnapshotDetails.SnapshotCreationTimestamp,
+		}); err != nil {
+			return err
+		}
+	}
+	run := &types.RunConfiguration{}
+	if d := detail.ApplicationConfigurationDescription.RunConfigurationDescription; d != nil {
+		if r := d.ApplicationRestoreConfigurationDescription; r != nil {
+			run.ApplicationRestoreConfiguration = &types.ApplicationRestoreConfiguration{ApplicationRestoreType: r.ApplicationRestoreType, SnapshotName: r.SnapshotName}
+		}
+		if f := d.FlinkRunConfigurationDescription; f != nil {
+			run.FlinkRunConfiguration = &types.FlinkRunConfiguration{AllowNonRestoredState: f.AllowNonRestoredState}
+		}
+	}
+	_, err = s.client.StartApplication(ctx, &kinesisanalyticsv2.StartApplicationInput{ApplicationName: &name, RunConfiguration: run})
+	return err
+}
+
+// newestSnapshot is the name of the newest snapshot, empty where there is none.
+func (s *Server) newestSnapshot(ctx context.Context, name string) (newest string, err error) {
+	pages := kinesisanalyticsv2.NewListApplicationSnapshotsPaginator(s.client, &kinesisanalyticsv2.ListApplicationSnapshotsInput{ApplicationName: &name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", fmt.Errorf("list the snapshots of application %s: %w", name, err)
+		}
+		for _, snapshot := range page.SnapshotSummaries { // the oldest first
+			newest = aws.ToString(snapshot.SnapshotName)
+		}
+	}
+	return newest, nil
+}
+
+// rollBack reverts the application to the version that ran before this one.
+// https://docs.aws.amazon.com/managed-flink/latest/apiv2/API_RollbackApplication.html
+func (s *Server) rollBack(ctx context.Context, name string, a *application, detail *types.ApplicationDetail) (*operation, error) {
+	to := a.Good
+	if to != nil && aws.ToInt64(to.ApplicationVersionId) == aws.ToInt64(detail.ApplicationVersionId) {
+		to = a.Before
+	}
+	if to == nil {
+		return nil, refuse(invalidRequest, "application %s has no previous running version", name)
+	}
+	if snapshot, err := s.newestSnapshot(ctx, name); err != nil {
+		return nil, err
+	} else if snapshot == "" {
+		return nil, refuse(invalidRequest, "application %s has no snapshot to roll back to", name)
+	}
+	in := configure(to)
+	in.CurrentApplicationVersionId = detail.ApplicationVersionId
+	out, err := s.client.UpdateApplication(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	o := a.begin(rollback)
+	o.From, o.To = aws.ToInt64(detail.ApplicationVersionId), aws.ToInt64(out.ApplicationDetail.ApplicationVersionId)
+	return o, nil
+}
+
+// configure gives the update that brings an application back to what it was.
+func configure(was *types.ApplicationDetail) *kinesisanalyticsv2.UpdateApplicationInput {
+	c := was.ApplicationConfigurationDescription
+	change := &types.ApplicationConfigurationUpdate{}
+	if code := c.ApplicationCodeConfigurationDescription; code != nil && code.CodeContentDescription != nil && code.CodeContentDescription.S3ApplicationCodeLocationDescription != nil {
+		at := code.CodeContentDescription.S3ApplicationCodeLocationDescription
+		change.ApplicationCodeConfigurationUpdate = &types.ApplicationCodeConfigurationUpdate{CodeContentUpdate: &types.CodeContentUpdate{
+			S3ContentLocationUpdate: &types.S3ContentLocationUpdate{BucketARNUpdate: at.BucketARN, FileKeyUpdate: at.FileKey, ObjectVersionUpdate: at.ObjectVersion},
+		}}
+	}
+	if env := c.EnvironmentPropertyDescriptions; env != nil {
+		change.EnvironmentPropertyUpdates = &types.EnvironmentPropertyUpdates{PropertyGroups: env.PropertyGroupDescriptions}
+	}
+	if f := c.FlinkApplicationConfigurationDescription; f != nil {
+		flink := &types.FlinkApplicationConfigurationUpdate{}
+		if p := f.CheckpointConfigurationDescription; p != nil {
+			flink.CheckpointConfigurationUpdate = &types.CheckpointConfigurationUpdate{
+				ConfigurationTypeUpdate: p.ConfigurationType, CheckpointingEnabledUpdate: p.CheckpointingEnabled,
+				CheckpointIntervalUpdate: p.CheckpointInterval, MinPauseBetweenCheckpointsUpdate: p.MinPauseBetweenCheckpoints,
+			}
+		}
+		if p := f.ParallelismConfigurationDescription; p != nil {
+			flink.ParallelismConfigurationUpdate = &types.ParallelismConfigurationUpdate{
+				ConfigurationTypeUpdate: p.ConfigurationType, ParallelismUpdate: p.Parallelism,
+				ParallelismPerKPUUpdate: p.ParallelismPerKPU, AutoScalingEnabledUpdate: p.AutoScalingEnabled,
+			}
+		}
+		if m := f.MonitoringConfigurationDescription; m != nil {
+			flink.MonitoringConfigurationUpdate = &types.MonitoringConfigurationUpdate{
+				ConfigurationTypeUpdate: m.ConfigurationType, LogLevelUpdate: m.LogLevel, MetricsLevelUpdate: m.MetricsLevel,
+			}
+		}
+		change.FlinkApplicationConfigurationUpdate = flink
+	}
+	if snapshots := c.ApplicationSnapshotConfigurationDescription; snapshots != nil {
+		change.ApplicationSnapshotConfigurationUpdate = &types.ApplicationSnapshotConfigurationUpdate{SnapshotsEnabledUpdate: snapshots.SnapshotsEnabled}
+	}
+	return &kinesisanalyticsv2.UpdateApplicationInput{
+		ApplicationName: was.ApplicationName, ApplicationConfigurationUpdate: change, ServiceExecutionRoleUpdate: was.ServiceExecutionRole,
+	}
+}
+
+// measure publishes the job's metrics, as points of a second.
+func (s *Server) measure(ctx context.Context, name string, a *application, job Job) error {
+	every := measureSeldom
+	if !job.Running || time.Duration(job.Metrics["uptime"])*time.Millisecond < newJob {
+		every = measureOften
+	}
+	if job.Stopped || len(job.Metrics) == 0 || time.Since(a.measured) < every {
+		return nil
+	}
+	now := time.Now()
+	in := &cloudwatch.PutMetricDataInput{Namespace: aws.String("AWS/KinesisAnalytics")}
+	for metric, value := range job.Metrics {
+		in.MetricData = append(in.MetricData, cloudwatchtypes.MetricDatum{
+			MetricName: &metric, Value: &value, Timestamp: &now, StorageResolution: aws.Int32(1),
+			Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("Application"), Value: &name}},
+		})
+	}
+	if _, err := s.metrics.PutMetricData(ctx, in); err != nil {
+		return fmt.Errorf("publish the metrics of application %s: %w", name, err)
+	}
+	a.measured = now
+	return nil
+}
+
+// log writes what the job failed with to the application's log stream, where it has one: as root, since the emulator
+// takes the log group for the resource of PutLogEvents, which is the log stream on AWS, and so in the role.
+// https://docs.aws.amazon.com/managed-flink/latest/java/cloudwatch-logs-reading.html
+func (s *Server) log(ctx context.Context, name string, a *application, job Job) error {
+	if job.Failure == "" || !job.FailureAt.After(a.logged) {
+		return nil
+	}
+	detail, err := s.detail(ctx, name)
+	if err != nil || detail == nil {
+		return err
+	}
+	a.logged = job.FailureAt
+	if len(detail.CloudWatchLoggingOptionDescriptions) == 0 {
+		return nil
+	}
+	arn := aws.ToString(detail.CloudWatchLoggingOptionDescriptions[0].LogStreamARN)
+	_, rest, _ := strings.Cut(arn, ":log-group:")
+	group, stream, ok := strings.Cut(rest, ":log-stream:")
+	if !ok {
+		return fmt.Errorf("application %s: %q is not the ARN of a log stream", name, arn)
+	}
+	line, err := json.Marshal(map[string]any{
+		"logger": "org.apache.flink.runtime.executiongraph.ExecutionGraph", "message": "the job switched from state RUNNING to RESTARTING",
+		"throwableInformation": strings.Split(job.Failure, "\n"), // of which the runner has the innermost cause
+		"applicationARN":       aws.ToString(detail.ApplicationARN), "applicationVersionId": fmt.Sprint(job.Version),
+		"messageSchemaVersion": "1", "messageType": "WARN",
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.logs.PutLogEvents(ctx, &cloudwatchlogs.PutLogEventsInput{
+		LogGroupName: &group, LogStreamName: &stream,
+		LogEvents: []cloudwatchlogstypes.InputLogEvent{{Message: aws.String(string(line)), Timestamp: aws.Int64(time.Now().UnixMilli())}},
+	})
+	if err != nil {
+		return fmt.Errorf("write the log of application %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package managedflink
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+)
+
+// A Job is how the job of an application is, as its runner knows it.
+type Job struct {
+	Version  int64 // of the application: the one that it runs, or ran last
+	Stopped  bool
+	Accepted bool // Flink has taken the job: it runs, or is restarted
+	Running  bool // every task runs
+	// Refused is why Flink did not take the job, as where its main method throws; and when.
+	Refused   string
+	RefusedAt time.Time
+	// StopFailed is why the job could not be stopped with a savepoint; and when.
+	StopFailed   string
+	StopFailedAt time.Time
+	// Failure is what the job failed with last; and when.
+	Failure   string
+	FailureAt time.Time
+
+	Metrics map[string]float64 // by the service's names
+}
+
+// A kind is an operation by the name of its action.
+type kind string
+
+const (
+	start    kind = "StartApplication"
+	stop     kind = "StopApplication"
+	update   kind = "UpdateApplication"
+	rollback kind = "RollbackApplication"
+)
+
+// An operation is one of an application.
+type operation struct {
+	ID         string                `json:"id"`
+	Kind       kind                  `json:"kind"`
+	Force      bool                  `json:"force,omitempty"` // of a stop
+	Status     types.OperationStatus `json:"status"`
+	Start      time.Time             `json:"start"`
+	End        time.Time             `json:"end,omitzero"`
+	Error      string                `json:"error,omitempty"`
+	RollbackID string                `json:"rollbackId,omitempty"`
+	From       int64                 `json:"from,omitempty"` // versions, of an update
+	To         int64                 `json:"to,omitempty"`
+	// Snapshot is the one that a stop has the emulator note down before there is a savepoint.
+	Snapshot string `json:"snapshot,omitempty"`
+}
+
+// An application is what is known of one beside what the emulator says of it.
+type application struct {
+	Known      bool         `json:"known"`      // it was created, and not only asked for
+	Operations []*operation `json:"operations"` // the newest last
+	// Good is the newest version that has come up, as the emulator describes it, and Before the one that was good before
+	// it.
+	Good   *types.ApplicationDetail `json:"good,omitempty"`
+	Before *types.ApplicationDetail `json:"before,omitempty"`
+
+	logged   time.Time // the failure that was last written to the log
+	measured time.Time // when the metrics were last published
+}
+
+// begin begins an operation. Another one that is under way is cancelled.
+func (a *application) begin(k kind) *operation {
+	if o := a.current(); o != nil {
+		o.end(types.OperationStatusCancelled, "")
+	}
+	o := &operation{ID: rand.Text(), Kind: k, Status: types.OperationStatusInProgress, Start: time.Now()}
+	a.Operations = append(a.Operations, o)
+	return o
+}
+
+func (o *operation) end(status types.OperationStatus, why string) {
+	o.Status, o.Error, o.End = status, why, time.Now()
+}
+
+// current is the operation under way, nil where there is none.
+func (a *application) current() *operation {
+	if n := len(a.Operations); n > 0 && a.Operations[n-1].Status == types.OperationStatusInProgress {
+		return a.Operations[n-1]
+	}
+	return nil
+}
+
+func (a *application) operation(id string) *operation {
+	if i := slices.IndexFunc(a.Operations, func(o *operation) bool { return o.ID == id }); i >= 0 {
+		return a.Operations[i]
+	}
+	return nil
+}
+
+// status is the application's, given what the emulator says of it, which knows nothing of its job.
+func (a *application) status(emulated types.ApplicationStatus) types.ApplicationStatus {
+	o := a.current()
+	switch {
+	case o == nil && emulated == types.ApplicationStatusReady:
+		return emulated
+	case o == nil:
+		return types.ApplicationStatusRunning
+	}
+	switch o.Kind {
+	case start:
+		return types.ApplicationStatusStarting
+	case update:
+		return types.ApplicationStatusUpdating
+	case rollback:
+		return types.ApplicationStatusRollingBack
+	}
+	if o.Force {
+		return types.ApplicationStatusForceStopping
+	}
+	return types.ApplicationStatusStopping
+}
+
+// load reads the applications that an earlier server has left.
+func load(file string) (map[string]*application, error) {
+	all := map[string]*application{}
+	data, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return all, nil
+	case err != nil:
+		return nil, err
+	}
+	return all, json.Unmarshal(data, &all)
+}
+
+// save replaces the file at once, so that no reader sees half of it.
+func save(file string, all map[string]*application) error {
+	data, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
+
+// firstLine keeps an error short, as the service does.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
