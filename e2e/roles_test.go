@@ -217,7 +217,7 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	add("kinesis:ListShards", func(ctx context.Context, c aws.Config) error {
 		_, err := kinesis.NewFromConfig(c).ListShards(ctx, &kinesis.ListShardsInput{StreamName: &o.StreamName})
 		return err
-	}, analyticsRole, verifierRole)
+	}, analyticsRole)
 	add("kinesis:DescribeStreamSummary", func(ctx context.Context, c aws.Config) error {
 		_, err := kinesis.NewFromConfig(c).DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &o.StreamName})
 		return err

