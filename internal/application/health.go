@@ -73,6 +73,7 @@ type JobError struct {
 	Application string
 	Problem     string // as "its job has restarted 3 times"
 	Says        string // what the job says of it, empty where it says nothing
+	Again       bool   // it has failed more often than a job does that runs when Flink has started it again
 	look        string
 }
 
@@ -122,7 +123,11 @@ func (a *Application) AwaitSteady(ctx context.Context) error {
 // to take a snapshot of it.
 func (a *Application) Restarting(ctx context.Context) (bool, error) {
 	h, err := a.health(ctx, time.Now().Add(-lookBack))
-	return h.points > 0 && (h.downtime > 0 || h.restarts > 0 && h.uptime < float64(steadyAfter.Milliseconds())), err
+	return h.restarting(), err
+}
+
+func (h health) restarting() bool {
+	return h.points > 0 && (h.downtime > 0 || h.restarts > 0 && h.uptime < float64(steadyAfter.Milliseconds()))
 }
 
 // Check returns an error where the application does not run, or its job is down or has just restarted.
@@ -135,11 +140,13 @@ func (a *Application) Check(ctx context.Context) error {
 	case types.ApplicationStatusReady, types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
 		return fmt.Errorf("application %s has stopped and is %s%s; %s", a.Name, status, a.LastFailure(ctx), a.lookAt())
 	case types.ApplicationStatusRunning:
-		restarting, err := a.Restarting(ctx)
-		if err != nil || !restarting {
+		h, err := a.health(ctx, time.Now().Add(-lookBack))
+		if err != nil || !h.restarting() {
 			return err
 		}
-		return a.jobError(ctx, time.Now().Add(-lookBack), "its job fails and restarts")
+		failed := a.jobError(ctx, time.Now().Add(-lookBack), "its job fails and restarts")
+		failed.Again = h.restarts >= mostRestarts
+		return failed
 	default:
 		return nil
 	}
@@ -201,7 +208,7 @@ func (a *Application) health(ctx context.Context, since time.Time) (h health, er
 	return h, nil
 }
 
-func (a *Application) jobError(ctx context.Context, since time.Time, problem string) error {
+func (a *Application) jobError(ctx context.Context, since time.Time, problem string) *JobError {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	since = since.Add(-time.Minute) // it may have failed before anybody waited for it

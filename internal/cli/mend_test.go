@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -210,4 +211,88 @@ func TestPauseOfUndecided(t *testing.T) {
 			t.Errorf("got %v after %s", err, time.Since(began))
 		}
 	})
+}
+
+// TestPauseWhileTheJobRestarts: what never arrives is not waited for, and the schedule is left as it was.
+func TestPauseWhileTheJobRestarts(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, sql string) {
+		p := newProgress(newEnv(io.Discard, io.Discard))
+		w.status = "READY" // no row is given
+		if _, _, err := w.open().Produce(t.Context(), time.Now(), 1, 0); err != nil {
+			t.Fatal(err)
+		}
+		w.status, w.restarts = "RUNNING", 2
+		began := time.Now()
+		_, err := (&pauseCmd{}).run(t.Context(), p, w.open(), nil)
+		if err == nil || !strings.Contains(err.Error(), "fails and restarts") || !strings.Contains(err.Error(), "pause --force") || time.Since(began) > 10*time.Second {
+			t.Errorf("pause: got %v after %s", err, time.Since(began))
+		}
+		if w.schedule != "ENABLED" || w.status != "RUNNING" {
+			t.Errorf("pause: the schedule is %s, the application %s", w.schedule, w.status)
+		}
+		w.restarts = 1 // which may have been the last
+		if _, err = (&pauseCmd{}).run(t.Context(), p, w.open(), nil); err == nil || !strings.Contains(err.Error(), "after 11m0s") {
+			t.Errorf("pause after one restart: got %v", err)
+		}
+		w.schedule, w.restarts = "ENABLED", 2
+		began = time.Now()
+		_, err = w.sqlRun(t.Context(), sql, 0)
+		if err == nil || !strings.Contains(err.Error(), "fails and restarts") || !strings.Contains(err.Error(), "with --force") {
+			t.Errorf("sql run: got %v after %s", err, time.Since(began))
+		}
+		if w.schedule != "ENABLED" || w.current().Change != nil {
+			t.Errorf("sql run: the schedule is %s, the ledger says %+v", w.schedule, w.current())
+		}
+	})
+}
+
+// TestChangeKeepsTheSchedule as it was, however the change ends and whoever ends it.
+func TestChangeKeepsTheSchedule(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{"ENABLED", "DISABLED"} {
+		for _, ends := range []string{"resume", "sql run", "interrupted", "UNDECIDED"} {
+			t.Run(before+", "+ends, func(t *testing.T) {
+				inWorld(t, func(t *testing.T, w *world, sql string) {
+					w.schedule = before
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					switch ends {
+					case "interrupted":
+						w.before = func(call string) bool {
+							if call == "update" {
+								cancel()
+							}
+							return false
+						}
+					case "UNDECIDED":
+						w.put(ledger.TickKey(time.Unix(0, 0)), nil)
+						w.undecided = true
+					default: // killed when the change is written down
+						w.before = func(call string) bool {
+							if call == "update" {
+								w.diesAfter = 1
+							}
+							return false
+						}
+					}
+					_, err := w.sqlRun(ctx, sql, 0)
+					w.before, w.diesAfter = nil, 0
+					if err == nil {
+						t.Fatal("it was not broken off")
+					}
+					switch ends {
+					case "resume":
+						_, err = w.resume(t)
+					case "sql run":
+						_, err = w.sqlRun(t.Context(), sql, 0)
+					default:
+						err = nil
+					}
+					if err != nil || w.schedule != before || w.current().Change != nil {
+						t.Errorf("got %v, the schedule is %s and was %s, the ledger says %+v", err, w.schedule, before, w.current())
+					}
+				})
+			})
+		}
+	}
 }

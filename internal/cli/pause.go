@@ -137,6 +137,9 @@ func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *l
 	}
 	var left string
 	if o.Report, left, err = c.awaitQuiet(ctx, p, s, here, quiet, limit); err != nil {
+		if changed {
+			err = enableAgain(ctx, s, err)
+		}
 		return nil, err
 	}
 	switch {
@@ -172,14 +175,26 @@ func (c *pauseCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *l
 	return o, nil
 }
 
-// A notQuietError says that something was still on its way when the time was over.
+// enableAgain enables the schedule that a pause has disabled and that cannot go on, also where it was interrupted.
+func enableAgain(ctx context.Context, s *stack.Stack, cause error) error {
+	if _, err := s.EnableSchedule(context.WithoutCancel(ctx), true); err != nil {
+		return fmt.Errorf("%w; and schedule %s stays disabled: %w: `streamproof resume` enables it", cause, s.Outputs.ProducerSchedule, err)
+	}
+	return fmt.Errorf("%w. Nothing was changed: schedule %s is enabled again", cause, s.Outputs.ProducerSchedule)
+}
+
+// A notQuietError says that something was still on its way when the time was over, or that it will never arrive.
 type notQuietError struct {
 	left                  string
+	never                 bool
 	limit                 time.Duration
 	schedule, application string
 }
 
 func (e *notQuietError) Error() string {
+	if e.never {
+		return e.left + ", which no wait changes: mend that, or stop the application as it is with `streamproof pause --force`"
+	}
 	return fmt.Sprintf("%s after %s: schedule %s is disabled and application %s runs on. Run `streamproof pause` again to wait longer, `streamproof explain` to see where missing rows are, "+
 		"`streamproof resume` to produce again, or `streamproof pause --force` to stop it as it is", e.left, e.limit, e.schedule, e.application)
 }
@@ -192,6 +207,10 @@ func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, 
 	defer func() { st.end(err) }()
 	deadline := time.Now().Add(limit)
 	undecided := 0 // looks in a row, with nothing being sent
+	watch, err := watchJob(s, here)
+	if err != nil {
+		return nil, "", err
+	}
 	for {
 		looked := time.Now()
 		// First the ledger: a tick that is complete by now is one that the verifier sees complete.
@@ -217,8 +236,9 @@ func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, 
 			undecided = 0
 		}
 		if undecided > 1 && !c.Force {
-			return nil, "", fmt.Errorf("%s, which no wait changes: mend that, or use --force, which goes on all the same; `streamproof resume` produces again", left)
+			return nil, "", &notQuietError{left: left, never: true}
 		}
+		never := undecided > 1
 		if left != "" {
 			why, err := failing(ctx, s, here)
 			if err != nil {
@@ -227,8 +247,13 @@ func (c *pauseCmd) awaitQuiet(ctx context.Context, p *progress, s *stack.Stack, 
 			if why != "" {
 				left += "; the Flink job fails and restarts again and again (" + why + ")"
 			}
+			if why != "" && watch.failsAgain(ctx) {
+				if never = true; !c.Force {
+					return nil, "", &notQuietError{left: left, never: true}
+				}
+			}
 		}
-		if looked.After(quiet) && (left == "" || undecided > 1 || looked.After(deadline)) {
+		if looked.After(quiet) && (left == "" || never || looked.After(deadline)) {
 			return r, left, nil
 		}
 		if left == "" {
@@ -331,6 +356,10 @@ func (c *resumeCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *
 	}
 
 	name = s.Outputs.ProducerSchedule
+	if q != nil && q.Current.Change != nil && q.Current.Change.Paused {
+		o.did("Schedule %s stays as it was before the change of the query: disabled. `streamproof resume`, run again, enables it.", name)
+		return o, nil
+	}
 	if s.DeployedQuiet() {
 		o.did("Schedule %s stays as it is: the stack's parameter ScheduleState is DISABLED.", name)
 		return o, nil

@@ -313,6 +313,16 @@ func (c *change) run(ctx context.Context, p *progress, o *sqlRunCmd) (err error)
 	if did != "" {
 		c.result.did("%s", did)
 	}
+	if pending := c.current.Change; pending != nil {
+		if c.current, err = c.book.Current(ctx); err != nil { // the mend has ended that change
+			return err
+		}
+		if c.produced = !pending.Paused; c.produced {
+			if _, err := s.EnableSchedule(ctx, true); err != nil {
+				return err
+			}
+		}
+	}
 	app, err := s.Application(ctx)
 	if err != nil {
 		return err
@@ -328,6 +338,9 @@ func (c *change) run(ctx context.Context, p *progress, o *sqlRunCmd) (err error)
 	}()
 	paused, err := (&pauseCmd{Force: o.Force || !c.oldJudged}).run(ctx, p, s, c.here)
 	var notQuiet *notQuietError
+	if errors.As(err, &notQuiet) && notQuiet.never {
+		return fmt.Errorf("%s, which no wait changes: mend that, or change the query all the same with --force", notQuiet.left)
+	}
 	if errors.As(err, &notQuiet) {
 		return fmt.Errorf("%s after %s: see where missing rows are with `streamproof explain`, run this again to wait longer, or change the query all the same with --force", notQuiet.left, notQuiet.limit)
 	}
@@ -384,7 +397,7 @@ func doStep(p *progress, name string, do func() error) error {
 // bring back.
 func (c *change) begin(ctx context.Context) error {
 	next := *c.current
-	next.Change = &ledger.Change{To: c.new.Hash(), Begun: time.Now().UTC().Truncate(time.Second), Snapshot: c.snapshot}
+	next.Change = &ledger.Change{To: c.new.Hash(), Begun: time.Now().UTC().Truncate(time.Second), Snapshot: c.snapshot, Paused: !c.produced}
 	c.begun = &next
 	_, err := c.book.SetCurrent(ctx, c.begun, c.current)
 	return err
@@ -538,7 +551,7 @@ func (c *change) try(ctx context.Context, p *progress, records int) error {
 func (c *change) awaitRows(ctx context.Context, st *step, tick, claimed time.Time) (came bool, err error) {
 	limit := c.stack.Outputs.DeliveryDeadline + deliveryMargin
 	deadline := time.Now().Add(limit)
-	watch, err := c.watch()
+	watch, err := watchJob(c.stack, c.here)
 	if err != nil {
 		return false, err
 	}
@@ -631,12 +644,12 @@ const (
 	echo = "java.util.concurrent.RejectedExecutionException"
 )
 
-func (c *change) watch() (*jobWatch, error) {
-	w := &jobWatch{stack: c.stack, here: c.here}
-	if c.here == nil {
+func watchJob(s *stack.Stack, here *local.Stack) (*jobWatch, error) {
+	w := &jobWatch{stack: s, here: here}
+	if here == nil {
 		return w, nil
 	}
-	job, _, err := c.here.Job()
+	job, _, err := here.Job()
 	w.failures = job.Failures
 	if job.LastErrorAt != nil {
 		w.lastAt = *job.LastErrorAt
@@ -684,7 +697,7 @@ func (c *change) awaitSteady(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	watch, err := c.watch()
+	watch, err := watchJob(c.stack, c.here)
 	if err != nil {
 		return err
 	}

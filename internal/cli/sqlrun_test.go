@@ -52,6 +52,7 @@ type world struct {
 	// process had been killed.
 	changes, diesAfter int
 	undecided          bool // every verdict is
+	restarts           int  // of the job, which is down where there are any
 }
 
 type stored struct {
@@ -208,8 +209,13 @@ func (w *world) route(r *http.Request, body []byte) (call string, answer func(*h
 	case strings.Contains(string(body), "Action=GetMetricData"): // of a job that is steady
 		return "GetMetricData", func(out *httptest.ResponseRecorder) {
 			fmt.Fprint(out, `<GetMetricDataResponse><GetMetricDataResult><MetricDataResults>`)
-			for i, value := range []int{0, 1000, 0, 40} { // restarts, uptime, downtime, the last checkpoint
-				fmt.Fprintf(out, `<member><Id>m%d</Id><Values><member>%d</member></Values></member>`, i, value)
+			downtime := min(w.restarts, 1) * 1000
+			for i, value := range []int{w.restarts, 1000, downtime, 40} { // restarts, uptime, downtime, the last checkpoint
+				first := value
+				if i == 0 {
+					first = 0
+				}
+				fmt.Fprintf(out, `<member><Id>m%d</Id><Values><member>%d</member><member>%d</member></Values></member>`, i, first, value)
 			}
 			fmt.Fprint(out, `</MetricDataResults></GetMetricDataResult></GetMetricDataResponse>`)
 		}

@@ -51,6 +51,8 @@ type Change struct {
 	Begun time.Time `json:"begun"`
 	// Snapshot is the name of the one that the current pipeline goes on from, empty for the latest.
 	Snapshot string `json:"snapshot,omitempty"`
+	// Paused says that the schedule was disabled before the change, and stays so when it ends.
+	Paused bool `json:"paused,omitempty"`
 }
 
 // Pending says that a change has not ended, and what to do about it; it is empty where there is none.
