@@ -38,10 +38,11 @@ var requests = map[string]request{
 	"AWS::S3::Bucket": {"arn:PARTITION:s3:::STACK-bucket-x", []string{
 		"s3:CreateBucket", "s3:PutBucketVersioning", "s3:PutEncryptionConfiguration", "s3:PutBucketPublicAccessBlock", "s3:PutBucketOwnershipControls", "s3:PutLifecycleConfiguration",
 	}},
-	"AWS::S3::BucketPolicy":     {"arn:PARTITION:s3:::STACK-bucket-x", []string{"s3:PutBucketPolicy"}},
-	"AWS::IAM::Role":            {"arn:PARTITION:iam::ACCOUNT:role/STACK-Role-x", []string{"iam:CreateRole", "iam:PutRolePolicy", "iam:PassRole"}},
-	"AWS::Serverless::Function": {"arn:PARTITION:lambda:REGION:ACCOUNT:function:STACK-Function-x", []string{"lambda:CreateFunction", "lambda:GetFunction", "lambda:InvokeFunction", "lambda:PutFunctionEventInvokeConfig"}},
-	"AWS::Kinesis::Stream":      {"arn:PARTITION:kinesis:REGION:ACCOUNT:stream/STACK-Stream-x", []string{"kinesis:CreateStream", "kinesis:DescribeStreamSummary"}},
+	"AWS::S3::BucketPolicy":          {"arn:PARTITION:s3:::STACK-bucket-x", []string{"s3:PutBucketPolicy"}},
+	"AWS::IAM::Role":                 {"arn:PARTITION:iam::ACCOUNT:role/STACK-Role-x", []string{"iam:CreateRole", "iam:PutRolePolicy", "iam:PassRole"}},
+	"AWS::Serverless::Function":      {"arn:PARTITION:lambda:REGION:ACCOUNT:function:STACK-Function-x", []string{"lambda:CreateFunction", "lambda:GetFunction", "lambda:InvokeFunction", "lambda:PutFunctionEventInvokeConfig"}},
+	"AWS::Lambda::EventInvokeConfig": {"arn:PARTITION:lambda:REGION:ACCOUNT:function:STACK-Function-x", []string{"lambda:PutFunctionEventInvokeConfig"}},
+	"AWS::Kinesis::Stream":           {"arn:PARTITION:kinesis:REGION:ACCOUNT:stream/STACK-Stream-x", []string{"kinesis:CreateStream", "kinesis:DescribeStreamSummary"}},
 	"AWS::KinesisAnalyticsV2::Application": {"arn:PARTITION:kinesisanalytics:REGION:ACCOUNT:application/STACK" + applicationSuffix, []string{
 		"kinesisanalytics:CreateApplication", "kinesisanalytics:DescribeApplication",
 	}},

@@ -80,7 +80,9 @@ type large struct{ *memory }
 func (l large) ListAfter(ctx context.Context, prefix, after string) ([]bucket.Object, time.Time, error) {
 	listed, now, err := l.memory.ListAfter(ctx, prefix, after)
 	for i := range listed {
-		listed[i].Size += 1 << 30
+		if !bucket.IsMarker(listed[i]) { // which is told by being empty
+			listed[i].Size += 1 << 30
+		}
 	}
 	return listed, now, err
 }
