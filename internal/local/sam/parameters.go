@@ -15,9 +15,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// emulatorAccount is the account that the emulator has.
+const emulatorAccount = "000000000000"
+
 // A parameter is what the template says of one. All values are text here, as they are on a command line.
 type parameter struct {
 	Type                  string   `yaml:"Type"`
+	Default               string   `yaml:"Default"`
 	AllowedValues         []string `yaml:"AllowedValues"`
 	AllowedPattern        string   `yaml:"AllowedPattern"`
 	MinValue              *float64 `yaml:"MinValue"`
@@ -59,7 +63,7 @@ func (p parameter) takesNumber(value string) bool {
 }
 
 // CheckParameters checks values for the template's parameters as AWS does before it changes anything: the emulator takes
-// what it is given. The template's own constraints are the rule; the error names every fault.
+// what it is given. The template's own constraints and Rules are the rule; the error names every fault.
 func CheckParameters(root string, values map[string]string) error {
 	if len(values) == 0 {
 		return nil
@@ -70,6 +74,7 @@ func CheckParameters(root string, values map[string]string) error {
 	}
 	var template struct {
 		Parameters map[string]parameter `yaml:"Parameters"`
+		Rules      map[string]rule      `yaml:"Rules"`
 	}
 	if err := yaml.Unmarshal(data, &template); err != nil {
 		return fmt.Errorf("read %s: %w", templateFile, err)
@@ -89,8 +94,34 @@ func CheckParameters(root string, values map[string]string) error {
 			faults = append(faults, fmt.Sprintf("%s is %q: it %s", name, values[name], strings.TrimSuffix(p.ConstraintDescription, ".")))
 		}
 	}
+	if len(faults) == 0 { // the rules are about values that are allowed
+		all, err := allParameters(root, template.Parameters, values)
+		if err != nil {
+			return err
+		}
+		if faults, err = broken(template.Rules, all); err != nil {
+			return fmt.Errorf("read %s: %w", templateFile, err)
+		}
+	}
 	if len(faults) > 0 {
 		return fmt.Errorf("%s", strings.Join(faults, "; "))
 	}
 	return nil
+}
+
+// allParameters are the template's defaults, under the values of local.yaml, under those that are set.
+func allParameters(root string, parameters map[string]parameter, set map[string]string) (map[string]string, error) {
+	all := map[string]string{"AWS::AccountId": emulatorAccount}
+	for name, p := range parameters {
+		all[name] = p.Default
+	}
+	data, err := os.ReadFile(filepath.Join(root, parametersFile))
+	if err != nil {
+		return nil, err
+	}
+	if err := yaml.Unmarshal(data, &all); err != nil {
+		return nil, fmt.Errorf("read %s: %w", parametersFile, err)
+	}
+	maps.Copy(all, set)
+	return all, nil
 }
