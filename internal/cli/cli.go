@@ -114,10 +114,29 @@ func (e *env) run(ctx context.Context, args []string) int {
 	if helped {
 		return exitDone
 	}
+	if err == nil {
+		err = checkEmpty(parsed)
+	}
 	if err != nil {
 		return e.report(&usageError{fmt.Errorf("%w: see `streamproof --help`", err)})
 	}
 	return e.report(parsed.Run())
+}
+
+// checkEmpty refuses an empty name of where to act, as of a shell's variable that is not set: the command would act elsewhere.
+func checkEmpty(parsed *kong.Context) error {
+	for _, p := range parsed.Path {
+		if p.Flag == nil {
+			continue
+		}
+		switch name := p.Flag.Name; name {
+		case "stack", "region", "state-dir":
+			if parsed.FlagValue(p.Flag) == "" {
+				return fmt.Errorf("--%s is empty: give it a value, or leave it out", name)
+			}
+		}
+	}
+	return nil
 }
 
 func newParser(g *grammar, options ...kong.Option) (*kong.Kong, error) {

@@ -30,8 +30,8 @@ type verifyCmd struct {
 
 // Validate is called by kong.
 func (c *verifyCmd) Validate() error {
-	if c.Deadline <= 0 {
-		return fmt.Errorf("--deadline is %s and has to be above 0", c.Deadline)
+	if c.Deadline < time.Second {
+		return fmt.Errorf("--deadline is %s and has to be at least 1s", c.Deadline)
 	}
 	return c.target.Validate()
 }
