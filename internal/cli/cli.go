@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 
 	"github.com/alecthomas/kong"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -139,8 +140,21 @@ func checkEmpty(parsed *kong.Context) error {
 	return nil
 }
 
+// given is one of kong's mappers of paths, which takes an empty one for the current folder, refusing that: it comes from an unset
+// variable in a script.
+func given(name string) kong.Option {
+	mapper := kong.NewRegistry().RegisterDefaults().ForNamedType(name, reflect.TypeFor[string]())
+	return kong.NamedMapper(name, kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+		if ctx.Scan.Peek().Value == "" {
+			return errors.New("the path is empty")
+		}
+		return mapper.Decode(ctx, target)
+	}))
+}
+
 func newParser(g *grammar, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(g, append([]kong.Option{
+		given("path"), given("existingfile"), given("existingdir"),
 		kong.Name("streamproof"),
 		kong.Description("Produces, analyses and delivers a stream, and proves that every row arrived exactly as often as it is owed.\n\n" +
 			"Without --stack, all but up, demo and down speak to the local stack that `up` started; with it, to that stack on AWS.\n\n" +

@@ -218,7 +218,8 @@ func TestVerifyDir(t *testing.T) {
 	if last := lines[len(lines)-1]; status != 3 || !strings.HasPrefix(last, "UNDECIDED: owed 0") || !strings.Contains(stdout.String(), "there is no ledger") {
 		t.Errorf("exit status %d, want 3:\n%s%s", status, stdout.String(), stderr.String())
 	}
-	for _, args := range [][]string{{"--dir", dir, "--stack", "s"}, {"--dir", dir, "--deadline", "0s"}, {"--dir", filepath.Join(dir, "missing")}} {
+	for _, args := range [][]string{{"--dir", dir, "--stack", "s"}, {"--dir", dir, "--deadline", "0s"}, {"--dir", filepath.Join(dir, "missing")},
+		{"--dir", ""}, {"--dir="}, {"--dir", dir, "--html", ""}, {"--dir", dir, "--prefix", ""}, {"--dir", dir, "--errors="}} {
 		if status := Run(t.Context(), append([]string{"verify"}, args...), &stdout, &stderr); status != exitUsage {
 			t.Errorf("verify %v: exit status %d, want %d", args, status, exitUsage)
 		}

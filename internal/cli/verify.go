@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,14 +19,27 @@ import (
 type verifyCmd struct {
 	target   `embed:""`
 	Dir      string        `help:"Judge a copy of a bucket here, as aws s3 sync makes it, and no stack." type:"existingdir" xor:"where" placeholder:"DIR"`
-	Prefix   string        `help:"Where the rows stand in the copy." default:"ingestion-kinesis/"`
-	Errors   string        `help:"Where the rejects of the analytics stand in the copy." default:"ingestion-kinesis-errors/"`
+	Prefix   keyPrefix     `help:"Where the rows stand in the copy." default:"ingestion-kinesis/"`
+	Errors   keyPrefix     `help:"Where the rejects of the analytics stand in the copy." default:"ingestion-kinesis-errors/"`
 	Full     bool          `help:"Judge everything again, and not only what is new."`
 	Deadline time.Duration `help:"Delivery deadline for the copy." default:"10m"`
 	HTML     string        `help:"Write the report to this file, as a page." name:"html" type:"path" placeholder:"FILE"`
 	Open     bool          `help:"Write the report as a page, and show it in the browser."`
 
 	browse func(file string) error // stands in for the browser in tests
+}
+
+// A keyPrefix is a folder of the bucket. It ends in a slash, as the template has it, also where that was left out: the prefix of
+// processing-failed is made of it.
+type keyPrefix string
+
+// UnmarshalText is called by kong.
+func (p *keyPrefix) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("the prefix is empty: name a folder of the bucket")
+	}
+	*p = keyPrefix(strings.TrimSuffix(string(text), "/") + "/")
+	return nil
 }
 
 // Validate is called by kong.
@@ -58,7 +72,7 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 // judge gets a report from wherever the flags say, and the same as JSON.
 func (c *verifyCmd) judge(ctx context.Context, e *env) (*report.Report, json.RawMessage, error) {
 	if c.Dir != "" {
-		r := verifier.Judge(ctx, bucket.Dir(c.Dir), verifier.Options{DataPrefix: c.Prefix, ErrorsPrefix: c.Errors, DeliveryDeadline: c.Deadline})
+		r := verifier.Judge(ctx, bucket.Dir(c.Dir), verifier.Options{DataPrefix: string(c.Prefix), ErrorsPrefix: string(c.Errors), DeliveryDeadline: c.Deadline})
 		raw, err := json.Marshal(r)
 		return r, raw, err
 	}
