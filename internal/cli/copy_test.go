@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -110,5 +111,65 @@ func TestVerifyPrefixWithoutItsSlash(t *testing.T) {
 		if _, r := c.verify(t, "--prefix", prefix, "--errors", "data-errors"); r.Verdict != proof.NotProven || r.Counts.Failed != 1 || r.Counts.Missing != 0 || r.Prefix != "data/" {
 			t.Errorf("--prefix %s: got %s of %s, want failed 1", prefix, r.LastLine(), r.Prefix)
 		}
+	}
+}
+
+// TestVerifyCopies: what is wrong with a copy, as a whole, is said.
+func TestVerifyCopies(t *testing.T) {
+	t.Parallel()
+	long := time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+	written := time.Date(2026, 11, 23, 20, 0, 10, 0, time.UTC)
+	zipped := func(data string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write([]byte(data)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	tests := map[string]struct {
+		change  func(*testing.T, *aCopy)
+		verdict proof.Verdict
+		want    string
+	}{
+		"as it should be": {func(*testing.T, *aCopy) {}, proof.Proven, "PROVEN: owed "},
+		"an object is not there": {
+			func(t *testing.T, c *aCopy) {
+				if err := os.Remove(filepath.Join(c.dir, filepath.FromSlash(c.key("object")))); err != nil {
+					t.Fatal(err)
+				}
+			}, proof.NotProven, "nothing stands under data/",
+		},
+		"files have lost their times": {
+			func(t *testing.T, c *aCopy) { c.write(t, c.key("object"), strings.Join(c.rows, ""), long) },
+			proof.NotProven, "the copy has lost its files' times",
+		},
+		"Parquet": {
+			func(t *testing.T, c *aCopy) { c.write(t, c.key("converted"), "PAR1\x15\x04\x15\n\x00PAR1", written) },
+			proof.NotProven, "the object is Parquet, not lines of rows",
+		},
+		"gzip within gzip": {
+			func(t *testing.T, c *aCopy) {
+				c.write(t, c.key("object.gz"), zipped(zipped(strings.Join(c.rows, ""))), written)
+			},
+			proof.NotProven, "the object is gzip within gzip, not lines of rows",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCopy(t, "data/")
+			test.change(t, c)
+			text, r := c.verify(t, "--prefix", c.prefix)
+			if r.Verdict != test.verdict || !strings.Contains(text, test.want) {
+				t.Errorf("got %s, want %s, and %q in\n%s", r.Verdict, test.verdict, test.want, text)
+			}
+			if strings.Contains(text, "streamproof explain") {
+				t.Errorf("explain needs a stack, and beside a copy there is none:\n%s", text)
+			}
+		})
 	}
 }

@@ -112,20 +112,9 @@ func reportText(r *report.Report) terminal.Text {
 		b.Addf("History is archived until %s: what is older may have expired.\n", c.ArchivedUntil.UTC().Format(timeFormat))
 	}
 
-	w := terminal.NewTable()
-	w.Header("Rows", "Count")
-	w.Row("owed", r.Counts.Owed)
-	w.Row("delivered", r.Counts.Delivered)
-	w.Row("rejects", r.Counts.Rejects)
-	for _, class := range proof.Classes {
-		w.Row(class, r.Counts.Of(class))
+	if r.Counted() {
+		b.Addf("%s\n", countsTable(r))
 	}
-	w.Row("in flight", r.Counts.InFlight)
-	w.Row("unknown", r.Counts.Unknown)
-	w.Row("recovered", r.Counts.Recovered)
-	w.Row("late", r.Counts.Late)
-	w.Row("foreign", r.Counts.Foreign)
-	b.Addf("%s\n", w.Text())
 	if r.Delay.LateMax > 0 {
 		b.Addf("The latest row came %d s after its deadline.\n", r.Delay.LateMax)
 	}
@@ -187,4 +176,21 @@ func where(r *report.Report, class proof.Class, s proof.Sample) string {
 		parts = append(parts, s.Reason)
 	}
 	return strings.Join(parts, " ")
+}
+
+func countsTable(r *report.Report) terminal.Text {
+	w := terminal.NewTable()
+	w.Header("Rows", "Count")
+	w.Row("owed", r.Counts.Owed)
+	w.Row("delivered", r.Counts.Delivered)
+	w.Row("rejects", r.Counts.Rejects)
+	for _, class := range proof.Classes {
+		w.Row(class, r.Counts.Of(class))
+	}
+	w.Row("in flight", r.Counts.InFlight)
+	w.Row("unknown", r.Counts.Unknown)
+	w.Row("recovered", r.Counts.Recovered)
+	w.Row("late", r.Counts.Late)
+	w.Row("foreign", r.Counts.Foreign)
+	return w.Text()
 }

@@ -67,9 +67,6 @@ func (p page) Tone() string {
 	}
 }
 
-// Judged says whether the counts mean anything: where the verdict is open, they are 0 for want of a judgement.
-func (p page) Judged() bool { return p.Tone() != "open" || p.Counts != (proof.Counts{}) }
-
 // Sign says the same as the colour, for those who do not see it.
 func (p page) Sign() string {
 	return map[string]string{"good": "✓", "wrong": "✗", "open": "?"}[p.Tone()]

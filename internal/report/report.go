@@ -128,8 +128,14 @@ type Coverage struct {
 	ArchivedUntil time.Time `json:"archivedUntil,omitzero"`
 }
 
-// LastLine is the verdict and its counts in one line.
+// Counted reports whether the counts mean anything. Where something kept the verifier from counting, they are all 0.
+func (r *Report) Counted() bool { return r.Verdict != proof.Undecided || r.Counts != (proof.Counts{}) }
+
+// LastLine is the verdict and its counts in one line; or what was read, where there are no counts.
 func (r *Report) LastLine() string {
+	if !r.Counted() {
+		return fmt.Sprintf("%s: nothing was counted; %d ticks of the ledger and %d objects with %d rows were read", r.Verdict, r.Covers.Ticks, r.Covers.Objects, r.Covers.Rows)
+	}
 	c := r.Counts
 	parts := []string{
 		fmt.Sprintf("owed %d", c.Owed),

@@ -75,11 +75,10 @@ func (v *verification) reportRejects() {
 func (v *verification) findRejects(object bucket.Object, data io.Reader) error {
 	v.judge.Object(object.Key, object.ETag, object.LastModified)
 	var key []byte
-	return eachErrorLine(data, func(line []byte, number int64) {
+	return eachErrorLine(data, func(line []byte, number int64) error {
 		r, err := reject.Parse(line)
 		if err != nil {
-			v.judge.Corrupt(line, number, err.Error())
-			return
+			return err
 		}
 		v.countReject(v.opts.ErrorsPrefix, r.Reason)
 		reason := r.Reason
@@ -94,6 +93,7 @@ func (v *verification) findRejects(object bucket.Object, data io.Reader) error {
 			key = rejectKey(key[:0], r.Data)
 			v.judge.Reject(key, number, reason)
 		}
+		return nil
 	}, v.judge.Corrupt)
 }
 
@@ -101,11 +101,10 @@ func (v *verification) findRejects(object bucket.Object, data io.Reader) error {
 func (v *verification) findFailures(object bucket.Object, data io.Reader) error {
 	v.judge.Object(object.Key, object.ETag, object.LastModified)
 	var key []byte
-	return eachErrorLine(data, func(line []byte, number int64) {
+	return eachErrorLine(data, func(line []byte, number int64) error {
 		f, err := reject.ParseFailure(line)
 		if err != nil {
-			v.judge.Corrupt(line, number, err.Error())
-			return
+			return err
 		}
 		v.countReject(v.opts.FailedPrefix(), f.ErrorCode)
 		reason := shorten(f.ErrorCode + ": " + f.ErrorMessage)
@@ -116,10 +115,11 @@ func (v *verification) findFailures(object bucket.Object, data io.Reader) error 
 				v.judge.Foreign(text, number, reason)
 			}
 		}
+		return nil
 	}, v.judge.Corrupt)
 }
 
-func eachErrorLine(data io.Reader, take func(line []byte, number int64), corrupt func(line []byte, number int64, reason string)) error {
+func eachErrorLine(data io.Reader, take func(line []byte, number int64) error, corrupt func(line []byte, number int64, reason string)) error {
 	in, err := bucket.Unzip(data)
 	if err == nil {
 		_, err = eachLine(in, maxErrorLine, take, corrupt)
@@ -188,7 +188,7 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 			v.unreadable(object, read.err)
 			continue
 		}
-		v.unreadable(object, eachErrorLine(read.in, func(line []byte, _ int64) {
+		v.unreadable(object, eachErrorLine(read.in, func(line []byte, _ int64) error {
 			if strings.HasPrefix(object.Key, v.opts.ErrorsPrefix) {
 				if r, err := reject.Parse(line); err == nil {
 					suspect(r.Data)
@@ -198,6 +198,7 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 					suspect(text)
 				}
 			}
+			return nil
 		}, func([]byte, int64, string) {}))
 	}
 	v.findSuspects(ctx, false)

@@ -754,7 +754,7 @@ func FuzzObject(f *testing.F) {
 			return
 		}
 		newlines := 0
-		lines, err := eachLine(in, 1<<10, func([]byte, int64) { newlines++ }, func([]byte, int64, string) { newlines++ })
+		lines, err := eachLine(in, 1<<10, func([]byte, int64) error { newlines++; return nil }, func([]byte, int64, string) { newlines++ })
 		if err == nil && lines != int64(newlines) {
 			t.Errorf("%d lines, and %d were handed on", lines, newlines)
 		}

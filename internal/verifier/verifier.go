@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/encoding"
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
@@ -133,10 +134,11 @@ func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state, 
 func newVerification(b bucket.Bucket, opts Options, base *state, kept *archive) *verification {
 	opts.hold = cmp.Or(opts.hold, maxHeld)
 	return &verification{
-		bucket: b,
-		opts:   opts,
-		base:   base,
-		kept:   kept,
+		bucket:      b,
+		opts:        opts,
+		interrupted: func() error { return nil },
+		base:        base,
+		kept:        kept,
 		report: &report.Report{
 			Version:           report.Version,
 			Bucket:            b.Name(),
@@ -155,22 +157,24 @@ func newVerification(b bucket.Bucket, opts Options, base *state, kept *archive) 
 }
 
 type verification struct {
-	bucket    bucket.Bucket
-	opts      Options
-	base      *state // what is folded in, nil for nothing
-	current   *ledger.Current
-	kept      *archive
-	next      *state
-	belated   bool
-	concluded bool // it came to a verdict
-	report    *report.Report
-	claims    []*claim             // those that are not folded in, in the order of their claims
-	open      []*claim             // those of them that the judge does not know yet
-	older     []*claim             // all others, once they were asked for
-	read      bool                 // whether they were
-	compiled  map[string]*compiled // by pipeline hash
-	output    row.Schema
-	judge     *proof.Judge
+	bucket bucket.Bucket
+	// interrupted gives the error of a context that has ended.
+	interrupted func() error
+	opts        Options
+	base        *state // what is folded in, nil for nothing
+	current     *ledger.Current
+	kept        *archive
+	next        *state
+	belated     bool
+	concluded   bool // it came to a verdict
+	report      *report.Report
+	claims      []*claim             // those that are not folded in, in the order of their claims
+	open        []*claim             // those of them that the judge does not know yet
+	older       []*claim             // all others, once they were asked for
+	read        bool                 // whether they were
+	compiled    map[string]*compiled // by pipeline hash
+	output      row.Schema
+	judge       *proof.Judge
 	// sentLines are well-formed lines of records that stand under an error prefix, and the rows that each owes.
 	sentLines map[string][][]byte
 	suspects  suspects
@@ -253,6 +257,7 @@ func (v *verification) note(format string, args ...any) {
 
 // run lists the objects first and the ledger after them, so that no row is seen before its claim.
 func (v *verification) run(ctx context.Context) {
+	v.interrupted = ctx.Err
 	if v.opts.overlap() {
 		v.undecided("of the data's prefix %q and the rejects' prefix %q one is inside of the other", v.opts.DataPrefix, v.opts.ErrorsPrefix)
 		return
@@ -281,6 +286,10 @@ func (v *verification) run(ctx context.Context) {
 	if len(v.claims) == 0 && v.base == nil {
 		v.undecided("there is no ledger: no tick stands under %s in %s, so nothing is known to be owed", ledger.TicksPrefix, v.bucket.Name())
 		return
+	}
+	if last := newest(objects); v.base == nil && !last.IsZero() && last.Before(v.claims[0].claimed) && isCopy(v.bucket) {
+		v.note("every object under %s is older than the first tick, so none of their rows can be matched: the copy has lost its files' times; "+
+			"copy again with times, as aws s3 sync, cp -p and rsync -t do", v.opts.DataPrefix)
 	}
 	if v.findOutput(); v.stopped() {
 		return
@@ -321,7 +330,31 @@ func (v *verification) run(ctx context.Context) {
 }
 
 // stopped says whether there is a reason not to go on.
-func (v *verification) stopped() bool { return len(v.report.Reasons) > 0 || v.belated }
+func (v *verification) stopped() bool {
+	if err := v.interrupted(); err != nil {
+		v.undecided("the verification was interrupted: %v", err)
+	}
+	return len(v.report.Reasons) > 0 || v.belated
+}
+
+// rows are the records of a span for as long as the verification is not interrupted.
+func (v *verification) rows(c *claim, s span) engine.Records {
+	return &interruptible{Records: c.rows(s), interrupted: v.interrupted}
+}
+
+// interruptible ends records early once the verification is interrupted: a single tick may have millions of them.
+type interruptible struct {
+	*generator.Records
+	interrupted func() error
+	n           int
+}
+
+func (r *interruptible) Next() bool {
+	if r.n++; r.n%1024 == 0 && r.interrupted() != nil {
+		return false
+	}
+	return r.Records.Next()
+}
 
 // list gives what stands under a prefix and is not folded in. From the archive on, all of it is listed, as in every
 // verification that is not an increment: what stands before the window and was never counted is told by its times.
@@ -371,6 +404,16 @@ func (v *verification) withoutStrays(prefix string, listed []bucket.Object) []bu
 		v.note("%s is none of the objects that belong under %s, and is passed over", strconv.Quote(o.Key), prefix)
 		return true
 	})
+}
+
+// newest is when the last of the objects was written.
+func newest(objects []bucket.Object) (last time.Time) {
+	for _, o := range objects {
+		if o.LastModified.After(last) {
+			last = o.LastModified
+		}
+	}
+	return last
 }
 
 // readLedger reads every tick that is not folded in, and every pipeline that one names.
@@ -530,8 +573,14 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	r := v.report
 	v.reportRejects()
 	r.Counts, r.Samples = result.Counts, result.Samples
+	if r.Covers.Objects == 0 {
+		v.note("nothing stands under %s", v.opts.DataPrefix)
+	}
+	if r.Counts.Missing > 0 && r.Covers.ErrorObjects == 0 {
+		v.note("nothing stands under the error prefixes %s and %s, where rows that failed would be", v.opts.ErrorsPrefix, v.opts.FailedPrefix())
+	}
 	for i := range r.Samples[proof.Missing] {
-		r.Samples[proof.Missing][i].Reason = whereMissing
+		r.Samples[proof.Missing][i].Reason = v.whereMissing()
 	}
 	r.Delay = delayOf(result)
 	for _, t := range result.Ticks[max(0, len(result.Ticks)-report.MaxTicks):] {
@@ -714,7 +763,7 @@ func (v *verification) owe(c *claim) {
 	v.judge.Claim(proof.Tick{Time: c.Tick.Tick, Claimed: c.claimed, Settled: c.settled})
 	var key []byte
 	for s := range c.spans {
-		err := c.compiled.engine.Rows(c.rows(s), true, func(key []byte) { v.judge.Owe(key, s.lo, s.hi) })
+		err := c.compiled.engine.Rows(v.rows(c, s), true, func(key []byte) { v.judge.Owe(key, s.lo, s.hi) })
 		if err != nil {
 			v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
 			return
@@ -741,7 +790,7 @@ const failedChunk = 1000
 // that what it gives of a record may have been delivered any number of times, or never.
 func (v *verification) mayHaveGiven(c *claim, s span) {
 	give := func(first, last int, emit func(key []byte)) error {
-		return c.failed.engine.Rows(c.rows(span{first: first, last: last}), true, emit)
+		return c.failed.engine.Rows(v.rows(c, span{first: first, last: last}), true, emit)
 	}
 	open := func(key []byte) { v.judge.Owe(key, 0, proof.Infinite) }
 	for first := s.first; first <= s.last; first += failedChunk {
@@ -818,7 +867,7 @@ func (v *verification) classify(ctx context.Context) {
 		}
 		for c := range v.newestFirst(ctx) {
 			for s := range c.spans {
-				err := c.compiled.engine.Rows(c.rows(s), filtered, func(key []byte) { tell(key, c.claimed) })
+				err := c.compiled.engine.Rows(v.rows(c, s), filtered, func(key []byte) { tell(key, c.claimed) })
 				if err != nil {
 					v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
 					return
@@ -907,20 +956,28 @@ func (v *verification) find(object bucket.Object, data io.Reader) error {
 // Count brings every line of an object before the judge and gives their number.
 func Count(judge *proof.Judge, output row.Schema, in io.Reader) (lines int64, err error) {
 	var key []byte
-	return eachLine(in, maxLine, func(line []byte, number int64) {
-		var err error
-		if key, err = output.Append(key[:0], line); err != nil {
-			judge.Corrupt(line, number, err.Error())
-		} else {
+	return eachLine(in, maxLine, func(line []byte, number int64) (err error) {
+		if key, err = output.Append(key[:0], line); err == nil {
 			judge.Find(key, number)
 		}
+		return err
 	}, judge.Corrupt)
 }
 
-// eachLine hands on each line, without its newline and with its number (from 1). What is no whole line of at most the
-// given length is corrupt.
-func eachLine(in io.Reader, longest int, take func(line []byte, number int64), corrupt func(line []byte, number int64, reason string)) (lines int64, err error) {
+// eachLine hands on each line, without its newline and with its number (from 1). What take refuses, and what is no complete
+// line of at most the given length, is corrupt: because of the object's format, where it has one that is not of lines.
+func eachLine(in io.Reader, longest int, take func(line []byte, number int64) error, corrupt func(line []byte, number int64, reason string)) (lines int64, err error) {
 	reader := bufio.NewReaderSize(in, longest)
+	head, _ := reader.Peek(encoding.FormatBytes) // what cannot be read is seen below
+	if format := encoding.Format(head); format != "" {
+		if format == encoding.Gzip {
+			format = "gzip within gzip" // the outer one has been taken off
+		}
+		because := corrupt
+		corrupt = func(line []byte, number int64, _ string) {
+			because(line, number, "the object is "+format+", not lines of rows")
+		}
+	}
 	for {
 		line, err := reader.ReadSlice('\n')
 		if len(line) == 0 && errors.Is(err, io.EOF) {
@@ -929,7 +986,9 @@ func eachLine(in io.Reader, longest int, take func(line []byte, number int64), c
 		lines++
 		switch {
 		case err == nil:
-			take(line[:len(line)-1], lines)
+			if fault := take(line[:len(line)-1], lines); fault != nil {
+				corrupt(line[:len(line)-1], lines, fault.Error())
+			}
 		case errors.Is(err, io.EOF):
 			corrupt(line, lines, "the line is not ended by a newline")
 		case errors.Is(err, bufio.ErrBufferFull):
@@ -946,8 +1005,21 @@ func eachLine(in io.Reader, longest int, take func(line []byte, number int64), c
 	}
 }
 
-// whereMissing is what a verification knows of a missing row. The stream is read back by package explain.
-const whereMissing = "the stream took it, and it is neither in the data, nor among the rejects, nor under processing-failed: see streamproof explain"
+// whereMissing is what a verification knows of a missing row. Where the bucket is a stack's, package explain can read the
+// stream back.
+func (v *verification) whereMissing() string {
+	const where = "the stream took it, and it is neither in the data, nor among the rejects, nor under processing-failed"
+	if isCopy(v.bucket) {
+		return where
+	}
+	return where + ": see streamproof explain"
+}
+
+// isCopy reports whether a bucket is a copy of one, beside which there is no stack.
+func isCopy(b bucket.Bucket) bool {
+	_, copied := b.(bucket.Dir)
+	return copied
+}
 
 // reasonsOf says in sentences what keeps a verdict from PROVEN.
 func reasonsOf(r *report.Report, excused map[proof.Class]int64) []string {
