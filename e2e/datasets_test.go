@@ -123,7 +123,7 @@ func (d dataSet) run(t *testing.T) {
 func copyProject(t *testing.T) (root string) {
 	t.Helper()
 	root = t.TempDir()
-	made := []string{".git", ".venv", ".checkov", ".aws-sam", ".streamproof", "bin", "target"}
+	made := []string{".git", ".venv", ".lint", ".checkov", ".aws-sam", ".streamproof", "bin", "node_modules", "target"}
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -320,6 +320,20 @@ func TestClose(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "2 records were not written") {
 			t.Errorf("got %v, want what was lost", err)
 		}
+
+		// A stack that is deleted takes its delivery stream, role and bucket with it, and nobody waits for what it held.
+		f = newFake()
+		s = f.start(t)
+		put(t, s, "a", "b")
+		f.mu.Lock()
+		f.description, f.writesDenied = nil, true
+		f.mu.Unlock()
+		time.Sleep(2 * lookInterval)
+		start = time.Now()
+		closed(t, s)
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("the end of a deleted delivery stream took %v", took)
+		}
 	})
 }
 

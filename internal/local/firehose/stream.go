@@ -150,7 +150,7 @@ func (s *stream) deliver(records []record, failed bool) {
 	}
 	hook := s.server.hooks.Load().Write
 	if hook == nil {
-		if s.put(o) == nil {
+		if err := s.put(o); err == nil || errors.Is(err, errDeleted) {
 			s.pending.Add(int64(-o.records))
 		}
 		return
@@ -197,6 +197,17 @@ func (s *stream) object(d *definition, records []record, failed bool) (Object, e
 	return o, err
 }
 
+// errDeleted is that a delivery stream was deleted with records in its buffers, about which AWS then promises nothing.
+// https://docs.aws.amazon.com/firehose/latest/APIReference/API_DeleteDeliveryStream.html
+var errDeleted = errors.New("the delivery stream was deleted before all that it held was written")
+
+// deleted reports whether the emulator no longer has the delivery stream. Its role and its bucket go with its stack.
+func (s *stream) deleted() bool {
+	_, err := s.look(s.server.ctx)
+	var answer *Error
+	return errors.As(err, &answer) && answer.Code == "ResourceNotFoundException"
+}
+
 // put writes the object as the role of the delivery stream, and tries for as long as Firehose keeps data.
 func (s *stream) put(o Object) error {
 	put := func() (struct{}, error) {
@@ -208,6 +219,9 @@ func (s *stream) put(o Object) error {
 		_, err := role.s3.PutObject(s.server.ctx, input)
 		if err != nil {
 			role.credentials.Invalidate() // the next try has new ones
+			if s.deleted() {
+				return struct{}{}, backoff.Permanent(errors.Join(errDeleted, err))
+			}
 		}
 		return struct{}{}, err
 	}
