@@ -64,24 +64,6 @@ type Tick struct {
 	Late      int64        `json:"late"`
 }
 
-// Delay is how long delivered rows took, from the claim of their tick to their object, in seconds.
-type Delay struct {
-	Rows int64 `json:"rows"`
-	P50  int64 `json:"p50"`
-	P95  int64 `json:"p95"`
-	Max  int64 `json:"max"`
-	// Histogram counts rows by delay, the shortest first; each bucket ends where it says, and begins where the one before ends.
-	Histogram []Bucket `json:"histogram,omitempty"`
-	// LateMax is by how much the latest row came after its deadline.
-	LateMax int64 `json:"lateMax"`
-}
-
-// A Bucket counts the rows that took at most this many seconds, and more than the bucket before.
-type Bucket struct {
-	Seconds int64 `json:"seconds"`
-	Rows    int64 `json:"rows"`
-}
-
 // Accepted is an acceptance by a person: the findings that it names are not held against the verdict, while they are
 // there.
 type Accepted struct {

@@ -257,39 +257,3 @@ func (h *Handler) useUp(ctx context.Context, left map[string][]proof.Group) erro
 		}
 	}
 }
-
-// delayBuckets are where the buckets of a report's histogram end, in seconds.
-var delayBuckets = []int64{1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400, 7 * 86400}
-
-// delayOf sums up how long rows took.
-func delayOf(result *proof.Result) report.Delay {
-	d := report.Delay{LateMax: int64(result.LateMax / time.Second)}
-	for seconds, n := range result.Delays {
-		if n > 0 {
-			d.Rows += n
-			d.Max = int64(seconds)
-		}
-	}
-	quantile := func(q float64) int64 {
-		var sum int64
-		for seconds, n := range result.Delays {
-			if sum += n; float64(sum) >= q*float64(d.Rows) {
-				return int64(seconds)
-			}
-		}
-		return 0
-	}
-	d.P50, d.P95 = quantile(0.5), quantile(0.95)
-	var next int
-	for _, end := range delayBuckets {
-		bucket := report.Bucket{Seconds: end}
-		for ; next < len(result.Delays) && int64(next) <= end; next++ {
-			bucket.Rows += result.Delays[next]
-		}
-		d.Histogram = append(d.Histogram, bucket)
-		if end >= d.Max {
-			break
-		}
-	}
-	return d
-}

@@ -582,7 +582,7 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	for i := range r.Samples[proof.Missing] {
 		r.Samples[proof.Missing][i].Reason = v.whereMissing()
 	}
-	r.Delay = delayOf(result)
+	r.Delay = report.DelayOf(result.Delays, result.LateMax)
 	for _, t := range result.Ticks[max(0, len(result.Ticks)-report.MaxTicks):] {
 		info := v.ticks[tickName(t.Time)]
 		r.Ticks = append(r.Ticks, report.Tick{
