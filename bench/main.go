@@ -22,11 +22,11 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
 	"streamproof/internal/verifier"
-	"streamproof/pipeline"
 )
 
 func main() {

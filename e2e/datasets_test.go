@@ -18,8 +18,9 @@ import (
 	"streamproof/internal/cli"
 	"streamproof/internal/generator"
 	"streamproof/internal/local"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // A dataSet is one that a person has, with the query that is asked of it.
@@ -167,7 +168,7 @@ func copyProject(t *testing.T) (root string) {
 // pipeline writes the data set's pipeline in place of the one that is there.
 func (d dataSet) pipeline(t *testing.T, dir string) *pipeline.Pipeline {
 	t.Helper()
-	schema := filepath.Join(dir, pipeline.SchemaFile)
+	schema := filepath.Join(dir, schema.File)
 	discover := func(more ...string) string {
 		var stdout, stderr bytes.Buffer
 		args := append([]string{"discover", "--file", filepath.Join("testdata", d.file), "--write", "--samples", "--schema", schema}, more...)

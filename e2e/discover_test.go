@@ -6,8 +6,8 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/local"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/sample"
-	"streamproof/pipeline"
 )
 
 // discovered samples the running stack's stream, with all that stands in it by then, and sees that nothing speaks for

@@ -19,12 +19,12 @@ import (
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
 	"streamproof/internal/report"
 	"streamproof/internal/verifier"
-	"streamproof/pipeline"
 )
 
 // judgeCopy judges a copy as `streamproof verify --dir` does, with a deadline that is over for all that is in it.

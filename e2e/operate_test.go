@@ -27,10 +27,10 @@ import (
 	"streamproof/internal/local"
 	"streamproof/internal/local/firehose"
 	"streamproof/internal/local/runner"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
-	"streamproof/pipeline"
 )
 
 // command runs streamproof on the stack, as a person would, and reads what it prints as JSON.

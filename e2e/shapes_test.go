@@ -26,8 +26,8 @@ import (
 	"streamproof/internal/generator"
 	"streamproof/internal/local"
 	"streamproof/internal/local/firehose"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
-	"streamproof/pipeline"
 )
 
 // poison has records malformed in every way there is, and sees that each bad line is delivered with its reason, byte for

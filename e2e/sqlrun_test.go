@@ -17,9 +17,9 @@ import (
 	"streamproof/internal/dialect"
 	"streamproof/internal/local"
 	"streamproof/internal/local/runner"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/stack"
-	"streamproof/pipeline"
 )
 
 // queryChange is what sql run prints.

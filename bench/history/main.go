@@ -18,9 +18,9 @@ import (
 
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
-	"streamproof/pipeline"
 )
 
 type flags struct {

@@ -28,10 +28,10 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/reshape"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
 )
 
 //go:embed blueprint.py

@@ -25,8 +25,8 @@ import (
 
 	from "streamproof/internal/bucket"
 	"streamproof/internal/generator"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/stream/kinesistest"
-	"streamproof/pipeline"
 )
 
 // ReadStream reads all shards from their beginning and counts the copies of each record, by its bytes. An aggregate counts as

@@ -21,7 +21,7 @@ import (
 
 	"streamproof/internal/deployer"
 	"streamproof/internal/ledger"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 func main() {

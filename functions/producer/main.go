@@ -13,9 +13,9 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/producer"
 	"streamproof/internal/stream"
-	"streamproof/pipeline"
 )
 
 func main() {

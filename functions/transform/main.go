@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/caarlos0/env/v11"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/reshape"
-	"streamproof/pipeline"
 )
 
 var _ lambda.Handler = (*reshape.Handler)(nil)

@@ -14,9 +14,9 @@ import (
 
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
-	"streamproof/pipeline"
 )
 
 // aCopy is a copy of a bucket in a folder: a tick of ten records, and its rows in one object under a prefix.

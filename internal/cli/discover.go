@@ -23,10 +23,11 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/generator"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/sample"
+	"streamproof/internal/schema"
 	"streamproof/internal/terminal"
-	"streamproof/pipeline"
 )
 
 // discoverPermissions are what discover needs on AWS.
@@ -76,7 +77,7 @@ func (c *discoverCmd) Validate() error {
 		c.Delimiter = "\t"
 	}
 	if c.Delimiter != "" {
-		s := pipeline.Schema{Source: "s", Format: pipeline.DefaultFormat(), Columns: []pipeline.Column{{Name: "c", Alias: "c", Type: pipeline.Type{Kind: pipeline.VarChar}}}}
+		s := schema.Schema{Source: "s", Format: schema.DefaultFormat(), Columns: []schema.Column{{Name: "c", Alias: "c", Type: schema.Type{Kind: schema.VarChar}}}}
 		s.Format.Delimiter = c.Delimiter
 		if _, err := s.Encode(); err != nil {
 			return fmt.Errorf("--delimiter is %q, want one ASCII character that is no letter, digit, quote or line break", c.Delimiter)
@@ -108,9 +109,9 @@ type discovered struct {
 	File  string           `json:"file,omitempty"`
 	Merge *discover.Merged `json:"merge,omitempty"`
 	// Schema is what would be, or was, written.
-	Schema  pipeline.Schema `json:"schema"`
-	Refused []string        `json:"refused"` // why it cannot be written
-	Written bool            `json:"written"`
+	Schema  schema.Schema `json:"schema"`
+	Refused []string      `json:"refused"` // why it cannot be written
+	Written bool          `json:"written"`
 
 	hint    string // what a person may do next
 	samples []byte // what the schema's samples are
@@ -163,7 +164,7 @@ func (c *discoverCmd) Run(ctx context.Context, e *env) error {
 
 // current reads the schema to compare with: the one that is named, or is to be written, or belongs to the stack that is sampled.
 // It is nil where there is none.
-func (c *discoverCmd) current(e *env) (file string, current *pipeline.Schema, err error) {
+func (c *discoverCmd) current(e *env) (file string, current *schema.Schema, err error) {
 	own := c.Stream+c.File+c.S3 == ""
 	if file = c.Schema; file == "" {
 		if !c.Write && !own {
@@ -188,7 +189,7 @@ func (c *discoverCmd) current(e *env) (file string, current *pipeline.Schema, er
 	if c.Replace {
 		return file, nil, nil
 	}
-	schema, err := pipeline.ParseSchema(data)
+	schema, err := schema.Parse(data)
 	if err != nil {
 		return "", nil, &usageError{fmt.Errorf("%s cannot be kept in part: %w; mend it, or write it anew with --write --replace", file, err)}
 	}
@@ -262,7 +263,7 @@ func streamSource(name string, read *sample.Sample, err error) (string, []discov
 }
 
 // merge puts the proposal and the schema that is there together.
-func (c *discoverCmd) merge(out *discovered, current *pipeline.Schema) error {
+func (c *discoverCmd) merge(out *discovered, current *schema.Schema) error {
 	if current == nil {
 		out.Schema = out.Proposal.Schema(defaultSource)
 		return nil
@@ -282,7 +283,7 @@ func (c *discoverCmd) merge(out *discovered, current *pipeline.Schema) error {
 }
 
 // refusals is why a schema must not be written: what of it the producer cannot make.
-func refusals(schema pipeline.Schema, samples []byte) []string {
+func refusals(schema schema.Schema, samples []byte) []string {
 	var all []string
 	if _, err := generator.New(&pipeline.Pipeline{Schema: schema, Samples: samples}, 0); err != nil {
 		all = append(all, strings.Split(err.Error(), "\n")...)
@@ -308,19 +309,19 @@ func (c *discoverCmd) findSamples(out *discovered) (err error) {
 	out.Schema.Samples = samplesName(c.File, out.Schema.Format.OrDefault())
 	if out.Merge == nil {
 		for i := range out.Schema.Columns {
-			out.Schema.Columns[i].Fake = pipeline.Fake{} // nothing looks at it
+			out.Schema.Columns[i].Fake = schema.Fake{} // nothing looks at it
 		}
 	}
 	return nil
 }
 
 // samplesName is what a file of samples is called beside the schema: its own name, where that may be.
-func samplesName(file string, format pipeline.Format) string {
+func samplesName(file string, format schema.Format) string {
 	name := strings.TrimSuffix(filepath.Base(file), ".gz")
 	switch {
-	case pipeline.IsSamplesName(name):
+	case schema.IsSamplesName(name):
 		return name
-	case format.Type == pipeline.JSON:
+	case format.Type == schema.JSON:
 		return "samples.jsonl"
 	default:
 		return "samples.csv"
@@ -491,8 +492,8 @@ func discoveredText(d *discovered) terminal.Text {
 }
 
 // formatText says a format in words.
-func formatText(f pipeline.Format) string {
-	if f.Type == pipeline.JSON {
+func formatText(f schema.Format) string {
+	if f.Type == schema.JSON {
 		return "JSON, an object a row"
 	}
 	words := []string{fmt.Sprintf("CSV, delimiter %q", f.Delimiter)}

@@ -14,8 +14,8 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/generator"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/sample"
-	"streamproof/pipeline"
 )
 
 // tripLines are records of the project's own schema.

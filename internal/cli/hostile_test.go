@@ -26,13 +26,13 @@ import (
 	"streamproof/internal/explain"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/producer"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/row"
 	"streamproof/internal/stack"
 	"streamproof/internal/terminal"
-	"streamproof/pipeline"
 )
 
 // hostile clears the screen, conceals what follows, rings, begins lines that look like the program's own, and turns the

@@ -9,7 +9,7 @@ import (
 
 	"streamproof/internal/dialect"
 	"streamproof/internal/generator"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 type sqlCmd struct {

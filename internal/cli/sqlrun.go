@@ -15,6 +15,7 @@ import (
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
 	"streamproof/internal/local/runner"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/producer"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
@@ -22,7 +23,6 @@ import (
 	"streamproof/internal/row"
 	"streamproof/internal/stack"
 	"streamproof/internal/terminal"
-	"streamproof/pipeline"
 )
 
 // firstRows is how many of the first rows are shown.

@@ -23,11 +23,11 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/local/flink"
 	"streamproof/internal/local/runner"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/row"
 	"streamproof/internal/stack"
-	"streamproof/pipeline"
 )
 
 // world stands in for AWS with one stack: its ledger, its schedule, its application, and functions that do what the real ones do

@@ -13,7 +13,7 @@ import (
 
 	"streamproof/internal/application"
 	"streamproof/internal/ledger"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 // The types of the custom resources, as the template names them.

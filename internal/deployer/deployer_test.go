@@ -37,7 +37,7 @@ import (
 	"streamproof/internal/application"
 	"streamproof/internal/deployer"
 	"streamproof/internal/ledger"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 // timeout is the function's, as in the template. The tests run in synctest bubbles, whose clock moves when all wait.

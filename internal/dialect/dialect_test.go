@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"streamproof/internal/dialect"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/schema"
 )
 
 // small has columns of several kinds.
-func small(t testing.TB) pipeline.Schema {
+func small(t testing.TB) schema.Schema {
 	t.Helper()
 	p, err := pipeline.Parse([]byte(`{"source": "S", "columns": [
 		{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}},

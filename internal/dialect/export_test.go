@@ -3,11 +3,11 @@ package dialect
 import (
 	"strings"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // Part translates an expression, or a SELECT, of the legacy dialect, where it reads the source.
-func Part(text string, schema pipeline.Schema) (string, error) {
+func Part(text string, schema schema.Schema) (string, error) {
 	tokens, faults := lex(text)
 	if len(faults) > 0 {
 		return "", faults

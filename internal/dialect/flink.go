@@ -3,11 +3,11 @@ package dialect
 import (
 	"strings"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // checkFlink finds what is certainly wrong with Flink SQL in this pipeline, and what may be. What it does not know is left to Flink.
-func checkFlink(s *Script, text string, schema pipeline.Schema) *flinkChecker {
+func checkFlink(s *Script, text string, schema schema.Schema) *flinkChecker {
 	c := &flinkChecker{tables: map[string]*flinkTable{}, schema: schema}
 	source := sourceRelation(schema)
 	c.tables[schema.Source] = &flinkTable{columns: source.columns, whole: true}
@@ -53,7 +53,7 @@ type flinkTable struct {
 }
 
 type flinkChecker struct {
-	schema pipeline.Schema
+	schema schema.Schema
 	tables map[string]*flinkTable
 	// beyond says that statements made what this package does not know of.
 	beyond           bool

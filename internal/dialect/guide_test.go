@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/dialect"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 const guide = "../../docs/legacy-sql.md"
@@ -47,7 +47,7 @@ func TestGuide(t *testing.T) {
 }
 
 // result is the last cell of a row.
-func result(example string, schema pipeline.Schema) string {
+func result(example string, schema schema.Schema) string {
 	flink, err := translate(example, schema)
 	switch {
 	case err != nil:
@@ -66,7 +66,7 @@ func result(example string, schema pipeline.Schema) string {
 }
 
 // translate takes a type, an expression, a SELECT or a whole program. It gives everything on one line.
-func translate(example string, schema pipeline.Schema) (string, error) {
+func translate(example string, schema schema.Schema) (string, error) {
 	of, isType := strings.CutPrefix(example, "type ")
 	var flink string
 	var err error

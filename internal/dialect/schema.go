@@ -1,6 +1,6 @@
 package dialect
 
-import "streamproof/pipeline"
+import "streamproof/internal/schema"
 
 // MetadataSuffix is what the name of the source's second view ends with: that which has the columns of Metadata, too.
 const MetadataSuffix = "_WITH_METADATA"
@@ -53,7 +53,7 @@ func (r *relation) column(name string) (relColumn, bool) {
 }
 
 // sourceRelation is the stream that schema.json describes.
-func sourceRelation(schema pipeline.Schema) *relation {
+func sourceRelation(schema schema.Schema) *relation {
 	r := &relation{name: schema.Source, withHidden: schema.Source + MetadataSuffix, hidden: map[string]sqlType{}}
 	for _, m := range Metadata() {
 		r.hidden[m.Name] = sqlType{kind: varChar}

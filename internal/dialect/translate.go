@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // Translate gives a text as Flink SQL 1.20: Flink SQL as it stands, but for a byte order mark, the legacy dialect rewritten. The error is Errors, with
@@ -15,7 +15,7 @@ import (
 // so they must have the same columns: a stack has one delivery stream. Each that some query reads is a view, and one that is
 // read and whose name begins with DESTINATION is both. The source is read by its name or, where a query has a column of
 // Metadata, by that name with MetadataSuffix.
-func Translate(text string, schema pipeline.Schema) (string, error) {
+func Translate(text string, schema schema.Schema) (string, error) {
 	script, err := Parse(text)
 	if err != nil {
 		return "", err
@@ -24,7 +24,7 @@ func Translate(text string, schema pipeline.Schema) (string, error) {
 }
 
 // Translate is the package's Translate for the text that the script was parsed from.
-func (s *Script) Translate(text string, schema pipeline.Schema) (string, error) {
+func (s *Script) Translate(text string, schema schema.Schema) (string, error) {
 	if s.Dialect == Flink {
 		if err := checkFlink(s, text, schema).faults.sorted(); err != nil {
 			return "", err
@@ -48,7 +48,7 @@ func (s *Script) Translate(text string, schema pipeline.Schema) (string, error) 
 }
 
 // Warnings are what may stop the job at some record, though Flink takes it. The legacy dialect's translation has nothing of the kind.
-func (s *Script) Warnings(text string, schema pipeline.Schema) Errors {
+func (s *Script) Warnings(text string, schema schema.Schema) Errors {
 	if s.Dialect == Legacy {
 		return nil
 	}
@@ -71,7 +71,7 @@ type stream struct {
 }
 
 type translator struct {
-	schema  pipeline.Schema
+	schema  schema.Schema
 	source  *relation
 	streams map[string]*stream
 	order   []*stream

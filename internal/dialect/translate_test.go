@@ -10,13 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/dialect"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/schema"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
 // schemaOf reads the schema.json of a directory of testdata; the project's own, where it has none.
-func schemaOf(t *testing.T, dir string) pipeline.Schema {
+func schemaOf(t *testing.T, dir string) schema.Schema {
 	t.Helper()
 	file := filepath.Join("testdata", dir, "schema.json")
 	if _, err := os.Stat(file); err != nil {
@@ -97,7 +98,7 @@ func TestTranslate(t *testing.T) {
 // among them, so that nothing is converted that need not be, and no text is cut.
 func TestTypesOfRecords(t *testing.T) {
 	t.Parallel()
-	schema, err := pipeline.ParseSchema([]byte(`{"source":"S","columns":[{"name":"d","alias":"D","type":"DATE"},{"name":"m","alias":"M","type":"DECIMAL(8,2)"},
+	schema, err := schema.Parse([]byte(`{"source":"S","columns":[{"name":"d","alias":"D","type":"DATE"},{"name":"m","alias":"M","type":"DECIMAL(8,2)"},
 		{"name":"t","alias":"T","type":"TIMESTAMP","pattern":"yyyy-MM-dd HH:mm:ss.SSS"},{"name":"u","alias":"U","type":"TIMESTAMP"}]}`))
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // A kind is a type without its sizes.
@@ -129,13 +129,13 @@ func (t sqlType) textLength() int {
 }
 
 // ofSchema is the type that a column of schema.json has in the source's view.
-func ofSchema(c pipeline.Column) sqlType {
+func ofSchema(c schema.Column) sqlType {
 	t := c.Type
-	k := map[pipeline.Kind]kind{pipeline.Integer: integer, pipeline.BigInt: bigInt, pipeline.Real: float, pipeline.Double: double,
-		pipeline.Timestamp: timestamp, pipeline.Char: char, pipeline.VarChar: varChar, pipeline.Boolean: boolean,
-		pipeline.Decimal: decimal, pipeline.Date: date}[t.Kind]
+	k := map[schema.Kind]kind{schema.Integer: integer, schema.BigInt: bigInt, schema.Real: float, schema.Double: double,
+		schema.Timestamp: timestamp, schema.Char: char, schema.VarChar: varChar, schema.Boolean: boolean,
+		schema.Decimal: decimal, schema.Date: date}[t.Kind]
 	typ := sqlType{k, t.Length, t.Scale}
-	if p, err := pipeline.ParsePattern(c.Pattern); err == nil && k == timestamp {
+	if p, err := schema.ParsePattern(c.Pattern); err == nil && k == timestamp {
 		typ.length = p.Digits()
 	}
 	return typ

@@ -6,7 +6,7 @@ import (
 
 	"streamproof/internal/encoding"
 	"streamproof/internal/record"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // check reads the sample as the job will, by the schema that is proposed, and has each row that it rejects as a fault.
@@ -45,7 +45,7 @@ func (d *discovery) isTail(r *Record, row record.Row, end int) bool {
 		return false
 	case row.Offset >= end:
 		return true
-	case d.Format.Type == pipeline.JSON || row.Offset+len(row.Raw) < len(bytes.TrimRight(r.Data, "\r\n")):
+	case d.Format.Type == schema.JSON || row.Offset+len(row.Raw) < len(bytes.TrimRight(r.Data, "\r\n")):
 		return false
 	}
 	return !bytes.HasSuffix(r.Data, []byte("\n")) || row.Err != nil && row.Err.Reason == record.UnclosedQuote && d.Format.Multiline
@@ -86,7 +86,7 @@ func (d *discovery) reason(row record.Row, unreadable string) string {
 	case record.InvalidUTF8, encoding.Latin1:
 		return encodingFault(raw)
 	case encoding.Marked:
-		if d.Format.Type == pipeline.JSON {
+		if d.Format.Type == schema.JSON {
 			return "a byte order mark, which JSON must not begin with"
 		}
 		return "a byte order mark"

@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // A value is one of a column, with how often it was there.
@@ -111,7 +111,7 @@ func (c *collector) column(decide func(out *Column) (agrees func(v value) bool))
 		for _, v := range c.values {
 			longest = max(longest, utf8.RuneCountInString(v.text))
 		}
-		out.Widest = &pipeline.Type{Kind: pipeline.VarChar, Length: roomy(longest)}
+		out.Widest = &schema.Type{Kind: schema.VarChar, Length: roomy(longest)}
 	}
 	out.fake = c.fake(&out, agrees)
 	return out
@@ -128,7 +128,7 @@ func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 	numbers := c.count(numeric)
 	switch {
 	case c.total == 0:
-		out.Type = pipeline.Type{Kind: pipeline.VarChar}
+		out.Type = schema.Type{Kind: schema.VarChar}
 		out.Notes = append(out.Notes, "it is NULL in all rows, which says nothing of its type")
 		return isAny
 	case c.most(numbers) && codes == 0:
@@ -137,9 +137,9 @@ func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 			c.noteTimes(out, numeric)
 			return numeric
 		}
-		out.Notes = append(out.Notes, fmt.Sprintf("its numbers have more digits than the %d that a DECIMAL has", pipeline.MaxPrecision))
+		out.Notes = append(out.Notes, fmt.Sprintf("its numbers have more digits than the %d that a DECIMAL has", schema.MaxPrecision))
 	case c.most(c.count(boolean)):
-		out.Type = pipeline.Type{Kind: pipeline.Boolean}
+		out.Type = schema.Type{Kind: schema.Boolean}
 		return boolean
 	case c.most(c.count(text)):
 		if is := c.time(out); is != nil {
@@ -152,8 +152,8 @@ func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 }
 
 // number is the narrowest type that holds all the numbers as they are written: see docs/discover.md.
-func (c *collector) number(numeric func(v value) bool) (pipeline.Type, bool) {
-	fits := map[pipeline.Kind]bool{pipeline.Integer: true, pipeline.BigInt: true, pipeline.Real: true, pipeline.Double: true}
+func (c *collector) number(numeric func(v value) bool) (schema.Type, bool) {
+	fits := map[schema.Kind]bool{schema.Integer: true, schema.BigInt: true, schema.Real: true, schema.Double: true}
 	whole, scale, integers := 1, 0, true
 	for _, v := range c.values {
 		if !numeric(v) {
@@ -164,26 +164,26 @@ func (c *collector) number(numeric func(v value) bool) (pipeline.Type, bool) {
 		integers = integers && v.shape == isInteger
 		if v.shape == isInteger {
 			_, err := strconv.ParseInt(v.text, 10, 32)
-			fits[pipeline.Integer] = fits[pipeline.Integer] && err == nil
+			fits[schema.Integer] = fits[schema.Integer] && err == nil
 			_, err = strconv.ParseInt(v.text, 10, 64)
-			fits[pipeline.BigInt] = fits[pipeline.BigInt] && err == nil
+			fits[schema.BigInt] = fits[schema.BigInt] && err == nil
 		}
-		fits[pipeline.Real] = fits[pipeline.Real] && survives(v.number, 32)
-		fits[pipeline.Double] = fits[pipeline.Double] && isDouble(v.number)
+		fits[schema.Real] = fits[schema.Real] && survives(v.number, 32)
+		fits[schema.Double] = fits[schema.Double] && isDouble(v.number)
 	}
-	order := []pipeline.Kind{pipeline.Real, pipeline.Double}
+	order := []schema.Kind{schema.Real, schema.Double}
 	if integers {
-		order = []pipeline.Kind{pipeline.Integer, pipeline.BigInt}
+		order = []schema.Kind{schema.Integer, schema.BigInt}
 	}
 	for _, kind := range order {
 		if fits[kind] {
-			return pipeline.Type{Kind: kind}, true
+			return schema.Type{Kind: kind}, true
 		}
 	}
-	if whole+scale > pipeline.MaxPrecision {
-		return pipeline.Type{}, false
+	if whole+scale > schema.MaxPrecision {
+		return schema.Type{}, false
 	}
-	return pipeline.Type{Kind: pipeline.Decimal, Length: whole + scale, Scale: scale}, true
+	return schema.Type{Kind: schema.Decimal, Length: whole + scale, Scale: scale}, true
 }
 
 // time sets a TIMESTAMP or DATE, where nearly all values have one pattern and it is clear which.
@@ -201,10 +201,10 @@ func (c *collector) time(out *Column) (agrees func(v value) bool) {
 		out.Notes = append(out.Notes, fmt.Sprintf("these are days, but nothing says whether %s or %s: set the type DATE or TIMESTAMP and the pattern yourself", first, other))
 		return nil
 	}
-	out.Type = pipeline.Type{Kind: pipeline.Date}
-	standard := pipeline.DatePattern
+	out.Type = schema.Type{Kind: schema.Date}
+	standard := schema.DatePattern
 	if first.HasTime() {
-		out.Type, standard = pipeline.Type{Kind: pipeline.Timestamp}, pipeline.TimestampPattern
+		out.Type, standard = schema.Type{Kind: schema.Timestamp}, schema.TimestampPattern
 	}
 	if text := first.String(); text != standard {
 		out.Pattern = text
@@ -227,7 +227,7 @@ const (
 
 // text is the type that holds the values as text: CHAR where all have one length, and else VARCHAR with room to grow, a
 // power of two, or of any length where all are empty.
-func (c *collector) text() pipeline.Type {
+func (c *collector) text() schema.Type {
 	least, most, different, total := -1, 0, 0, 0
 	for _, v := range c.values {
 		n := utf8.RuneCountInString(v.text)
@@ -239,12 +239,12 @@ func (c *collector) text() pipeline.Type {
 		total += v.count
 	}
 	if least == most && (most == 1 || most > 1 && (total >= charValues || different >= charDifferent)) {
-		return pipeline.Type{Kind: pipeline.Char, Length: most}
+		return schema.Type{Kind: schema.Char, Length: most}
 	}
 	if most <= 0 {
-		return pipeline.Type{Kind: pipeline.VarChar}
+		return schema.Type{Kind: schema.VarChar}
 	}
-	return pipeline.Type{Kind: pipeline.VarChar, Length: roomy(most)}
+	return schema.Type{Kind: schema.VarChar, Length: roomy(most)}
 }
 
 // roomy is the power of two from a length on.
@@ -257,10 +257,10 @@ func roomy(length int) int {
 
 // noteTimes says where integers may be times.
 func (c *collector) noteTimes(out *Column, numeric func(v value) bool) {
-	if out.Type.Kind != pipeline.Integer && out.Type.Kind != pipeline.BigInt {
+	if out.Type.Kind != schema.Integer && out.Type.Kind != schema.BigInt {
 		return
 	}
-	day, _ := pipeline.ParsePattern("yyyyMMdd")
+	day, _ := schema.ParsePattern("yyyyMMdd")
 	looks := map[string]bool{"days (yyyyMMdd)": true, "seconds since 1970": true, "milliseconds since 1970": true}
 	for _, v := range c.values {
 		if !numeric(v) {
@@ -283,5 +283,5 @@ func (c *collector) noteTimes(out *Column, numeric func(v value) bool) {
 func likelyYear(t time.Time) bool { return t.Year() >= 2000 && t.Year() < 2050 }
 
 func (c *Column) isText() bool {
-	return c.Type.Kind == pipeline.Char || c.Type.Kind == pipeline.VarChar
+	return c.Type.Kind == schema.Char || c.Type.Kind == schema.VarChar
 }

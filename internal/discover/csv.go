@@ -6,7 +6,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // nulls are the texts that are taken for NULL, in the order in which the format has them.
@@ -48,7 +48,7 @@ func (d *discovery) csv() error {
 		return d.severalForms(lines)
 	}
 	d.dialect = dialect
-	d.Format = pipeline.Format{Type: pipeline.CSV, Delimiter: string(dialect.delimiter), Newline: "\n", Decimal: ".", Multiline: multis > 0}
+	d.Format = schema.Format{Type: schema.CSV, Delimiter: string(dialect.delimiter), Newline: "\n", Decimal: ".", Multiline: multis > 0}
 	if dialect.quote != 0 {
 		d.Format.Quote = string(dialect.quote)
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // Version is the version of the JSON form.
@@ -33,8 +33,8 @@ type Proposal struct {
 	Version int    `json:"version"`
 	Sample  Counts `json:"sample"`
 	// Format and Columns are the schema, with what speaks for them.
-	Format  pipeline.Format `json:"format"`
-	Columns []Column        `json:"columns"`
+	Format  schema.Format `json:"format"`
+	Columns []Column      `json:"columns"`
 	// Rows are the first few, each a value for each column; nil is NULL.
 	Rows [][]*string `json:"rows"`
 	// Faults are rows, or whole records, that are not of the format.
@@ -64,12 +64,12 @@ type Counts struct {
 
 // A Column is one of the proposal.
 type Column struct {
-	Name     string        `json:"name"`
-	Path     string        `json:"path,omitempty"` // as in schema.json
-	Unnamed  bool          `json:"unnamed,omitzero"`
-	Type     pipeline.Type `json:"type"`
-	Pattern  string        `json:"pattern,omitempty"` // as in schema.json: none for the default
-	Nullable bool          `json:"nullable"`
+	Name     string      `json:"name"`
+	Path     string      `json:"path,omitempty"` // as in schema.json
+	Unnamed  bool        `json:"unnamed,omitzero"`
+	Type     schema.Type `json:"type"`
+	Pattern  string      `json:"pattern,omitempty"` // as in schema.json: none for the default
+	Nullable bool        `json:"nullable"`
 	// Values are those sampled, without the Nulls; Agree is how many of them are of the type.
 	Values int `json:"values"`
 	Nulls  int `json:"nulls"`
@@ -77,11 +77,11 @@ type Column struct {
 	// Examples are the first different ones that agree.
 	Examples []string `json:"examples"`
 	// Disagreeing are the first different values that do not agree, and Widest is the type that would hold them, too.
-	Disagreeing []Count        `json:"disagreeing,omitempty"`
-	Widest      *pipeline.Type `json:"widest,omitempty"`
-	Notes       []string       `json:"notes,omitempty"`
+	Disagreeing []Count      `json:"disagreeing,omitempty"`
+	Widest      *schema.Type `json:"widest,omitempty"`
+	Notes       []string     `json:"notes,omitempty"`
 
-	fake pipeline.Fake
+	fake schema.Fake
 	from *collector
 }
 
@@ -281,8 +281,8 @@ func (d *discovery) note(format string, args ...any) {
 }
 
 // Schema gives the proposal as a schema, with a fake value for each column, as far as there is one.
-func (p *Proposal) Schema(source string) pipeline.Schema {
-	s := pipeline.Schema{Source: source}
+func (p *Proposal) Schema(source string) schema.Schema {
+	s := schema.Schema{Source: source}
 	if !p.Format.IsDefault() {
 		s.Format = p.Format
 	}
@@ -292,8 +292,8 @@ func (p *Proposal) Schema(source string) pipeline.Schema {
 	return s
 }
 
-func (c *Column) column(at int) pipeline.Column {
-	return pipeline.Column{
+func (c *Column) column(at int) schema.Column {
+	return schema.Column{
 		Name: c.Name, Alias: alias(at), Path: c.Path, Unnamed: c.Unnamed, Type: c.Type, Pattern: c.Pattern, Nullable: c.Nullable, Fake: c.fake,
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/generator"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 var update = flag.Bool("update", false, "write the golden files")

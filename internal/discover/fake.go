@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 const (
@@ -21,7 +21,7 @@ var unquoted = strings.NewReplacer(",", " ", `"`, " ", "\r", " ", "\n", " ", "{"
 
 // fake proposes how the producer makes values like these: numbers in the range of those that were sampled, the planned time, or
 // else the text that was there most often, without what would need quoting. It is the zero value where the producer can make none.
-func (c *collector) fake(out *Column, agrees func(v value) bool) pipeline.Fake {
+func (c *collector) fake(out *Column, agrees func(v value) bool) schema.Fake {
 	var texts []value
 	low, high := math.Inf(1), math.Inf(-1)
 	scale := 0
@@ -42,37 +42,37 @@ func (c *collector) fake(out *Column, agrees func(v value) bool) pipeline.Fake {
 		}
 	}
 	switch out.Type.Kind {
-	case pipeline.Timestamp, pipeline.Date:
-		return pipeline.Fake{Time: pipeline.PlannedTime}
-	case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double, pipeline.Decimal:
+	case schema.Timestamp, schema.Date:
+		return schema.Fake{Time: schema.PlannedTime}
+	case schema.Integer, schema.BigInt, schema.Real, schema.Double, schema.Decimal:
 		if low < high && low > -fakeLimit && high < fakeLimit {
 			return fakeNumbers(low, high, scale)
 		}
 	}
 	switch {
 	case len(texts) == 0 && !out.isText():
-		return pipeline.Fake{}
+		return schema.Fake{}
 	case len(texts) == 0:
 		for _, v := range c.values {
 			if plain := unquoted.Replace(v.text); plain != "" && agrees(v) && utf8.ValidString(v.text) {
-				return pipeline.Fake{Text: plain}
+				return schema.Fake{Text: plain}
 			}
 		}
-		return pipeline.Fake{Text: "x"} // there is no text at all
+		return schema.Fake{Text: "x"} // there is no text at all
 	}
 	often := slices.MaxFunc(texts, func(a, b value) int { return a.count - b.count })
-	return pipeline.Fake{Text: often.text}
+	return schema.Fake{Text: often.text}
 }
 
 // fakeNumbers makes numbers between two: whole ones, or with digits behind the point where all have the same before it.
-func fakeNumbers(low, high float64, scale int) pipeline.Fake {
+func fakeNumbers(low, high float64, scale int) schema.Fake {
 	if whole := math.Trunc(low); whole == math.Trunc(high) && (low < 0) == (high <= 0) {
 		scale = min(scale, fakeDigits)
 		prefix := strconv.FormatInt(int64(whole), 10) + "."
 		if low < 0 && whole == 0 {
 			prefix = "-" + prefix
 		}
-		return pipeline.Fake{Prefix: prefix, Integers: [][2]int64{{0, int64(math.Pow10(scale)) - 1}}, Width: scale}
+		return schema.Fake{Prefix: prefix, Integers: [][2]int64{{0, int64(math.Pow10(scale)) - 1}}, Width: scale}
 	}
-	return pipeline.Fake{Integers: [][2]int64{{int64(low), int64(high)}}}
+	return schema.Fake{Integers: [][2]int64{{int64(low), int64(high)}}}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 const (
@@ -43,7 +43,7 @@ func (m *member) child(name string) *member {
 
 // json finds out about rows of JSON.
 func (d *discovery) json() {
-	d.Format = pipeline.JSONFormat()
+	d.Format = schema.JSONFormat()
 	root := &member{}
 	for _, o := range d.objects {
 		root.learn(o.value)
@@ -75,7 +75,7 @@ func (d *discovery) json() {
 		m.plain.nulls["missing"] += len(d.objects) - m.plain.total - m.plain.nulls["null"]
 		column := m.plain.infer()
 		names.give(&column, strings.Join(m.names, "_"), i)
-		if path := pipeline.PathOf(m.names...); path != pipeline.PathOf(column.Name) {
+		if path := schema.PathOf(m.names...); path != schema.PathOf(column.Name) {
 			column.Path = path
 		}
 		d.Columns = append(d.Columns, column)

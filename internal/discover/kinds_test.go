@@ -10,7 +10,7 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/record"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // columnsOf writes the columns of a proposal in a line: name, type, pattern, and a question mark where it may be NULL.
@@ -350,13 +350,13 @@ func TestOddHeaderIsNoRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := p.Schema("S")
+	s := p.Schema("S")
 	headerless := p.Schema("S")
 	headerless.Format.Header = false
 	for i := range headerless.Columns {
 		headerless.Columns[i].Path, headerless.Columns[i].Unnamed = "", false
 	}
-	for _, current := range []pipeline.Schema{schema, headerless} {
+	for _, current := range []schema.Schema{s, headerless} {
 		m, err := discover.Merge(current, p)
 		if err != nil || m.Changed == current.Format.Header {
 			t.Fatalf("got %v, %+v", err, m)

@@ -7,23 +7,23 @@ import (
 	"strings"
 
 	"streamproof/internal/record"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // Merged is what became of a schema that a person has written, and of a proposal.
 type Merged struct {
-	Schema pipeline.Schema `json:"-"`
+	Schema schema.Schema `json:"-"`
 	// Changed says whether the schema is another one than before.
 	Changed bool `json:"changed"`
 	// Changes are what is new, and Warnings what the sample says against what was kept.
 	Changes  []string `json:"changes"`
 	Warnings []string `json:"warnings"`
 	// Now are the columns as merged, for each column of the proposal.
-	Now []pipeline.Column `json:"-"`
+	Now []schema.Column `json:"-"`
 	// Misfits is how many of its values each of them does not read.
 	Misfits []int `json:"-"`
 
-	read pipeline.Format // that values are read by
+	read schema.Format // that values are read by
 }
 
 // An OtherDataError says that a schema describes other data than were sampled.
@@ -36,7 +36,7 @@ func (e *OtherDataError) Error() string { return e.Reason }
 // header says where both have one, in JSON the path. Where the sample speaks against it, that is a warning.
 //
 // The error is an *OtherDataError, where the two have nothing to do with one another.
-func Merge(current pipeline.Schema, p *Proposal) (*Merged, error) {
+func Merge(current schema.Schema, p *Proposal) (*Merged, error) {
 	m := &Merged{Changes: []string{}, Warnings: []string{}}
 	was, is := current.Format.OrDefault(), p.Format
 	if was.Type != is.Type {
@@ -59,7 +59,7 @@ func Merge(current pipeline.Schema, p *Proposal) (*Merged, error) {
 		return nil, &OtherDataError{fmt.Sprintf("the schema describes other data: of its %d columns, %d are in the sample, and of these %d hold other values",
 			len(current.Columns), known, strange)}
 	}
-	m.Schema = pipeline.Schema{Source: current.Source, Format: current.Format, Samples: current.Samples}
+	m.Schema = schema.Schema{Source: current.Source, Format: current.Format, Samples: current.Samples}
 	m.columns(current, p, taken)
 	m.format(was, p)
 	m.Changed = !reflect.DeepEqual(normal(current), normal(m.Schema))
@@ -67,7 +67,7 @@ func Merge(current pipeline.Schema, p *Proposal) (*Merged, error) {
 }
 
 // normal is a schema in the form in which equal ones are the same.
-func normal(s pipeline.Schema) pipeline.Schema {
+func normal(s schema.Schema) schema.Schema {
 	s.Format = s.Format.OrDefault()
 	if len(s.Format.Nulls) == 0 {
 		s.Format.Nulls = nil
@@ -80,9 +80,9 @@ func normal(s pipeline.Schema) pipeline.Schema {
 }
 
 // match gives, for each column of the proposal, its place in the schema, or -1.
-func match(current pipeline.Schema, p *Proposal) (taken []int) {
+func match(current schema.Schema, p *Proposal) (taken []int) {
 	format := current.Format.OrDefault()
-	byPath := p.Format.Type == pipeline.JSON || p.Format.Header && format.Header
+	byPath := p.Format.Type == schema.JSON || p.Format.Header && format.Header
 	for i, c := range p.Columns {
 		at := -1
 		switch {
@@ -102,10 +102,10 @@ func match(current pipeline.Schema, p *Proposal) (taken []int) {
 	return taken
 }
 
-func (m *Merged) columns(current pipeline.Schema, p *Proposal, taken []int) {
+func (m *Merged) columns(current schema.Schema, p *Proposal, taken []int) {
 	names := newNames(0)
 	for i, c := range current.Columns {
-		if slices.Contains(taken, i) || p.Format.Type == pipeline.JSON {
+		if slices.Contains(taken, i) || p.Format.Type == schema.JSON {
 			names.take(c.Name, i)
 			names.take(c.Alias, i)
 		}
@@ -120,8 +120,8 @@ func (m *Merged) columns(current pipeline.Schema, p *Proposal, taken []int) {
 		column := c.column(len(m.Schema.Columns))
 		column.Alias = names.take(column.Alias, fresh)
 		if name := names.take(column.Name, fresh); name != column.Name {
-			if column.Path == "" && !column.Unnamed && (p.Format.Type == pipeline.JSON || p.Format.Header) {
-				column.Path, _ = pipeline.Column{Name: column.Name}.Place(p.Format)
+			if column.Path == "" && !column.Unnamed && (p.Format.Type == schema.JSON || p.Format.Header) {
+				column.Path, _ = schema.Column{Name: column.Name}.Place(p.Format)
 			}
 			column.Name = name
 		}
@@ -133,7 +133,7 @@ func (m *Merged) columns(current pipeline.Schema, p *Proposal, taken []int) {
 		if slices.Contains(taken, i) {
 			continue
 		}
-		if p.Format.Type == pipeline.JSON {
+		if p.Format.Type == schema.JSON {
 			// A member may be rare.
 			m.Warnings = append(m.Warnings, fmt.Sprintf("column %s is in no row of the sample; it is kept", c.Name))
 			m.Schema.Columns = append(m.Schema.Columns, c)
@@ -143,13 +143,13 @@ func (m *Merged) columns(current pipeline.Schema, p *Proposal, taken []int) {
 	}
 }
 
-func (m *Merged) add(c pipeline.Column, misfits int) {
+func (m *Merged) add(c schema.Column, misfits int) {
 	m.Schema.Columns = append(m.Schema.Columns, c)
 	m.Now, m.Misfits = append(m.Now, c), append(m.Misfits, misfits)
 }
 
 // keep keeps a column as a person has it, and says what the sample has against it.
-func (m *Merged) keep(kept pipeline.Column, c *Column, p *Proposal) {
+func (m *Merged) keep(kept schema.Column, c *Column, p *Proposal) {
 	misfits := c.misfits(&kept, m.read)
 	if misfits > 0 {
 		text := fmt.Sprintf("column %s is kept as %s, which %d of %d values are not, as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(c.firstMisfit(&kept, m.read)))
@@ -173,8 +173,8 @@ func (m *Merged) keep(kept pipeline.Column, c *Column, p *Proposal) {
 }
 
 // format takes from the sample what the format that was there cannot read. What the sample only happens not to show stays.
-func (m *Merged) format(was pipeline.Format, p *Proposal) {
-	if was.Type == pipeline.JSON {
+func (m *Merged) format(was schema.Format, p *Proposal) {
+	if was.Type == schema.JSON {
 		return
 	}
 	is := p.Format
@@ -194,7 +194,7 @@ func (m *Merged) format(was pipeline.Format, p *Proposal) {
 		now.Newline = was.Newline
 	}
 	now.Nulls = nil
-	nullable := slices.ContainsFunc(m.Schema.Columns, func(c pipeline.Column) bool { return c.Nullable })
+	nullable := slices.ContainsFunc(m.Schema.Columns, func(c schema.Column) bool { return c.Nullable })
 	for _, null := range append(slices.Clone(was.Nulls), is.Nulls...) {
 		if !slices.Contains(now.Nulls, null) && (nullable || slices.Contains(was.Nulls, null)) {
 			now.Nulls = append(now.Nulls, null)
@@ -215,7 +215,7 @@ func (m *Merged) format(was pipeline.Format, p *Proposal) {
 }
 
 // keptDecimal is that of the sample, or else what it was, where the sample does not show it.
-func keptDecimal(was pipeline.Format, p *Proposal) string {
+func keptDecimal(was schema.Format, p *Proposal) string {
 	if !p.fractions && was.Decimal != p.Format.Delimiter {
 		return was.Decimal
 	}
@@ -223,7 +223,7 @@ func keptDecimal(was pipeline.Format, p *Proposal) string {
 }
 
 // misfits counts the values that a column does not read.
-func (c *Column) misfits(kept *pipeline.Column, format pipeline.Format) int {
+func (c *Column) misfits(kept *schema.Column, format schema.Format) int {
 	n := 0
 	for _, v := range c.from.values {
 		if !record.Reads(kept, format, v.text) {
@@ -233,7 +233,7 @@ func (c *Column) misfits(kept *pipeline.Column, format pipeline.Format) int {
 	return n
 }
 
-func (c *Column) firstMisfit(kept *pipeline.Column, format pipeline.Format) string {
+func (c *Column) firstMisfit(kept *schema.Column, format schema.Format) string {
 	for _, v := range c.from.values {
 		if !record.Reads(kept, format, v.text) {
 			return v.text
@@ -243,7 +243,7 @@ func (c *Column) firstMisfit(kept *pipeline.Column, format pipeline.Format) stri
 }
 
 // typeText is a type with its pattern.
-func typeText(t pipeline.Type, pattern string) string {
+func typeText(t schema.Type, pattern string) string {
 	if pattern != "" {
 		return fmt.Sprintf("%s %q", t, pattern)
 	}

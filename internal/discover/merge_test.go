@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/discover"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/schema"
 )
 
 // TestMergeTrips: what is discovered of the project's own records leaves its schema as it is, poisoned records or not.
@@ -43,120 +44,120 @@ func TestMergeTrips(t *testing.T) {
 
 func TestMerge(t *testing.T) {
 	t.Parallel()
-	column := func(name, alias, typ string) pipeline.Column {
-		parsed, err := pipeline.ParseType(typ)
+	column := func(name, alias, typ string) schema.Column {
+		parsed, err := schema.ParseType(typ)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return pipeline.Column{Name: name, Alias: alias, Type: parsed, Fake: pipeline.Fake{Text: "7"}}
+		return schema.Column{Name: name, Alias: alias, Type: parsed, Fake: schema.Fake{Text: "7"}}
 	}
-	with := func(c pipeline.Column, path, pattern string, nullable bool) pipeline.Column {
+	with := func(c schema.Column, path, pattern string, nullable bool) schema.Column {
 		c.Path, c.Pattern, c.Nullable = path, pattern, nullable
 		return c
 	}
-	schema := func(format pipeline.Format, columns ...pipeline.Column) pipeline.Schema {
-		return pipeline.Schema{Source: "MINE", Format: format, Columns: columns}
+	s := func(format schema.Format, columns ...schema.Column) schema.Schema {
+		return schema.Schema{Source: "MINE", Format: format, Columns: columns}
 	}
-	standard := pipeline.Format{}
-	header := pipeline.DefaultFormat()
+	standard := schema.Format{}
+	header := schema.DefaultFormat()
 	header.Header = true
-	odd := pipeline.DefaultFormat()
+	odd := schema.DefaultFormat()
 	odd.Newline, odd.Quote, odd.Multiline, odd.Nulls = "\r\n", "'", true, []string{"NA"}
-	semicolons := func(decimal string) pipeline.Format {
-		f := pipeline.DefaultFormat()
+	semicolons := func(decimal string) schema.Format {
+		f := schema.DefaultFormat()
 		f.Delimiter, f.Decimal = ";", decimal
 		return f
 	}
 	tests := map[string]struct {
-		current  pipeline.Schema
+		current  schema.Schema
 		records  []discover.Record
 		want     string // columns, as NAME ALIAS TYPE, and the path where there is one
-		format   func(*pipeline.Format)
+		format   func(*schema.Format)
 		changes  []string // parts
 		warnings []string
 		other    string
 	}{
 		"nothing new": {
-			current: schema(standard, column("n", "COL0", "REAL"), column("s", "COL1", "VARCHAR")),
+			current: s(standard, column("n", "COL0", "REAL"), column("s", "COL1", "VARCHAR")),
 			records: each("1,a\n2,b\n"), want: "n COL0 REAL; s COL1 VARCHAR",
 		},
 		"a type that is contradicted": {
-			current: schema(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)")),
+			current: s(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)")),
 			records: each("1,a\n2,b\n2.5,c\n"), want: "n COL0 INTEGER; s COL1 CHAR(1)",
 			warnings: []string{`column n is kept as INTEGER, which 1 of 3 values are not, as "2.5"; REAL would hold 3`},
 		},
 		"NULL": {
-			current: schema(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)")),
+			current: s(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)")),
 			records: each("1,a\n,b\n3,c\n"), want: "n COL0 INTEGER; s COL1 CHAR(1)",
 			warnings: []string{"column n is kept as one that is never NULL, and 1 of 3 values are"},
 		},
 		"a column more": {
-			current: schema(standard, column("n", "x", "INTEGER")),
+			current: s(standard, column("n", "x", "INTEGER")),
 			records: each("1,a,5\n2,b,5\n"), want: "n x INTEGER; COL1 COL1 CHAR(1); COL2 COL2 INTEGER",
 			changes: []string{"column COL1 CHAR(1) is new", "column COL2 INTEGER is new"},
 		},
 		"a new column whose name is taken": {
-			current: schema(standard, column("COL1", "x", "INTEGER")),
+			current: s(standard, column("COL1", "x", "INTEGER")),
 			records: each("1,a\n2,b\n"), want: "COL1 x INTEGER; COL1_2 COL1_2 CHAR(1)",
 			changes: []string{"column COL1_2 CHAR(1) is new"},
 		},
 		"a column less": {
-			current: schema(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)"), column("t", "COL2", "CHAR(1)")),
+			current: s(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)"), column("t", "COL2", "CHAR(1)")),
 			records: each("1,a\n2,b\n"), want: "n COL0 INTEGER; s COL1 CHAR(1)",
 			changes: []string{"column t is taken out: the rows have only 2 columns"},
 		},
-		"other data":    {current: schema(standard, column("a", "COL0", "INTEGER"), column("b", "COL1", "INTEGER")), records: each("x,y\ny,z\n"), other: "describes other data"},
-		"other format":  {current: schema(standard, column("a", "COL0", "INTEGER")), records: each(`{"a":1}`), other: "the schema is of CSV, and the sample of JSON"},
-		"nothing known": {current: schema(pipeline.JSONFormat(), column("a", "COL0", "INTEGER")), records: each(`{"b":1}`), other: "of its 1 columns, 0 are in the sample"},
+		"other data":    {current: s(standard, column("a", "COL0", "INTEGER"), column("b", "COL1", "INTEGER")), records: each("x,y\ny,z\n"), other: "describes other data"},
+		"other format":  {current: s(standard, column("a", "COL0", "INTEGER")), records: each(`{"a":1}`), other: "the schema is of CSV, and the sample of JSON"},
+		"nothing known": {current: s(schema.JSONFormat(), column("a", "COL0", "INTEGER")), records: each(`{"b":1}`), other: "of its 1 columns, 0 are in the sample"},
 		"JSON by path": {
-			current: schema(pipeline.JSONFormat(), with(column("who", "COL0", "VARCHAR"), "$.user.id", "", false), with(column("rare", "COL1", "DATE"), "$.x", "", true)),
+			current: s(schema.JSONFormat(), with(column("who", "COL0", "VARCHAR"), "$.user.id", "", false), with(column("rare", "COL1", "DATE"), "$.x", "", true)),
 			records: each(`{"n":1,"user":{"id":"a"}}` + "\n" + `{"n":2,"user":{"id":"b"}}`),
 			want:    "n COL0_2 INTEGER; who COL0 VARCHAR $.user.id; rare COL1 DATE $.x",
 			changes: []string{"column n INTEGER is new"}, warnings: []string{"column rare is in no row of the sample; it is kept"},
 		},
 		"by the header's names": {
-			current: schema(header, with(column("kept", "COL0", "REAL"), "amount", "", false), column("id", "COL1", "BIGINT")),
+			current: s(header, with(column("kept", "COL0", "REAL"), "amount", "", false), column("id", "COL1", "BIGINT")),
 			records: file("id,amount,day\n1,2.5,2026-01-02\n2,3.5,2026-01-03\n"),
 			want:    "id COL1 BIGINT; kept COL0 REAL amount; day COL2 DATE",
 			changes: []string{"column day DATE is new"},
 		},
 		"a header that is new": {
-			current: schema(standard, column("key", "COL0", "REAL"), column("id", "COL1", "BIGINT")),
+			current: s(standard, column("key", "COL0", "REAL"), column("id", "COL1", "BIGINT")),
 			records: file("ID,id2\n1,2\n2,3\n"), want: "key COL0 REAL ID; id COL1 BIGINT id2",
-			format: func(f *pipeline.Format) { f.Header = true }, changes: []string{`format: header is "true", and was "false"`},
+			format: func(f *schema.Format) { f.Header = true }, changes: []string{`format: header is "true", and was "false"`},
 		},
 		"what the sample does not show": {
-			current: schema(odd, column("key", "COL0", "REAL"), with(column("id", "COL1", "BIGINT"), "", "", true)),
+			current: s(odd, column("key", "COL0", "REAL"), with(column("id", "COL1", "BIGINT"), "", "", true)),
 			records: file("1,2\n2,3\n"), want: "key COL0 REAL; id COL1 BIGINT",
-			format: func(f *pipeline.Format) { *f = odd },
+			format: func(f *schema.Format) { *f = odd },
 		},
 		"another delimiter, and nulls": {
-			current: schema(odd, column("key", "COL0", "REAL"), with(column("id", "COL1", "BIGINT"), "", "", true)),
+			current: s(odd, column("key", "COL0", "REAL"), with(column("id", "COL1", "BIGINT"), "", "", true)),
 			records: file("1;2\n2;\n"), want: "key COL0 REAL; id COL1 BIGINT",
-			format: func(f *pipeline.Format) { *f = odd; f.Delimiter = ";"; f.Nulls = []string{"NA", ""} }, changes: []string{"delimiter", "nulls"},
+			format: func(f *schema.Format) { *f = odd; f.Delimiter = ";"; f.Nulls = []string{"NA", ""} }, changes: []string{"delimiter", "nulls"},
 		},
 		"a decimal comma": {
-			current: schema(semicolons("."), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
+			current: s(semicolons("."), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
 			records: file("1,5;2\n2,5;3\n"), want: "key COL0 REAL; id COL1 REAL",
-			format: func(f *pipeline.Format) { *f = semicolons(",") }, changes: []string{`format: decimal is ",", and was "."`},
+			format: func(f *schema.Format) { *f = semicolons(",") }, changes: []string{`format: decimal is ",", and was "."`},
 		},
 		"a decimal comma that the sample does not show": {
-			current: schema(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
+			current: s(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
 			records: file("1;2\n2;3\n"), want: "key COL0 REAL; id COL1 REAL",
-			format: func(f *pipeline.Format) { *f = semicolons(",") },
+			format: func(f *schema.Format) { *f = semicolons(",") },
 		},
 		"a decimal comma that is none": {
-			current: schema(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
+			current: s(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
 			records: file("1.5;2\n2.5;3\n"), want: "key COL0 REAL; id COL1 REAL",
-			format: func(f *pipeline.Format) { *f = semicolons(".") }, changes: []string{`format: decimal is ".", and was ","`},
+			format: func(f *schema.Format) { *f = semicolons(".") }, changes: []string{`format: decimal is ".", and was ","`},
 		},
 		"a decimal comma where commas come to stand between values": {
-			current: schema(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
+			current: s(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
 			records: file("1,2\n2,3\n"), want: "key COL0 REAL; id COL1 REAL",
-			format: func(f *pipeline.Format) { *f = semicolons("."); f.Delimiter = "," }, changes: []string{"delimiter", "decimal"},
+			format: func(f *schema.Format) { *f = semicolons("."); f.Delimiter = "," }, changes: []string{"delimiter", "decimal"},
 		},
 		"another pattern": {
-			current: schema(standard, with(column("at", "COL0", "TIMESTAMP"), "", "dd/MM/yyyy HH:mm", false), column("n", "COL1", "REAL"), column("m", "COL2", "REAL")),
+			current: s(standard, with(column("at", "COL0", "TIMESTAMP"), "", "dd/MM/yyyy HH:mm", false), column("n", "COL1", "REAL"), column("m", "COL2", "REAL")),
 			records: file("2026-01-02 10:00:00,1,1\n2026-01-02 10:00:01,1,1\n"), want: "at COL0 TIMESTAMP; n COL1 REAL; m COL2 REAL",
 			warnings: []string{`column at is kept as TIMESTAMP "dd/MM/yyyy HH:mm", which 2 of 2 values are not, as "2026-01-02 10:00:00"; TIMESTAMP would hold 2`},
 		},
@@ -181,7 +182,7 @@ func TestMerge(t *testing.T) {
 			var got []string
 			for _, c := range m.Schema.Columns {
 				got = append(got, strings.TrimSpace(strings.Join([]string{c.Name, c.Alias, c.Type.String(), c.Path}, " ")))
-				if i := slices.IndexFunc(test.current.Columns, func(old pipeline.Column) bool { return old.Name == c.Name }); i >= 0 {
+				if i := slices.IndexFunc(test.current.Columns, func(old schema.Column) bool { return old.Name == c.Name }); i >= 0 {
 					if diff := cmp.Diff(test.current.Columns[i].Fake, c.Fake); diff != "" {
 						t.Errorf("%s: the fake value (-want +got):\n%s", c.Name, diff)
 					}
@@ -190,9 +191,9 @@ func TestMerge(t *testing.T) {
 			if diff := cmp.Diff(test.want, strings.Join(got, "; ")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			format := pipeline.DefaultFormat()
-			if test.current.Format.Type == pipeline.JSON {
-				format = pipeline.JSONFormat()
+			format := schema.DefaultFormat()
+			if test.current.Format.Type == schema.JSON {
+				format = schema.JSONFormat()
 			} else if test.current.Format.Header {
 				format.Header = true
 			}

@@ -14,8 +14,9 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/generator"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/record"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // kinds are columns as people have them, each with how a value of it is made.
@@ -28,7 +29,7 @@ var kinds = map[string]*rapid.Generator[string]{
 	"DOUBLE":  rapid.Map(rapid.Float64Range(-1e9, 1e9), func(f float64) string { return fmt.Sprint(f) }),
 	"place":   rapid.StringMatching(`-73\.[0-9]{15}`),
 	"TIMESTAMP": rapid.Map(rapid.Int64Range(0, 4e9), func(n int64) string {
-		return time.Unix(n, 0).UTC().Format(pipeline.TimestampLayout)
+		return time.Unix(n, 0).UTC().Format(schema.TimestampLayout)
 	}),
 	"instant": rapid.Map(rapid.Int64Range(0, 4e12), func(n int64) string { return time.UnixMilli(n).UTC().Format("2006-01-02T15:04:05.000Z07:00") }),
 	"DATE":    rapid.Map(rapid.Int64Range(0, 4e9), func(n int64) string { return time.Unix(n, 0).UTC().Format("2006-01-02") }),
@@ -100,7 +101,7 @@ func TestRowsAreOfWhatIsProposed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f := p.Format; f.Type != pipeline.CSV || f.Delimiter != delimiter || f.Newline != newline || f.Header != header {
+		if f := p.Format; f.Type != schema.CSV || f.Delimiter != delimiter || f.Newline != newline || f.Header != header {
 			t.Fatalf("got format %+v", f)
 		}
 		check(t, p, columns, rows)
@@ -155,7 +156,7 @@ func TestObjectsAreOfWhatIsProposed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Format.Type != pipeline.JSON {
+		if p.Format.Type != schema.JSON {
 			t.Fatalf("got format %+v", p.Format)
 		}
 		byName := map[string]discover.Column{}
@@ -176,7 +177,7 @@ func TestObjectsAreOfWhatIsProposed(t *testing.T) {
 }
 
 // made has the producer make a few records of a schema, each a row of it.
-func made(s pipeline.Schema) error {
+func made(s schema.Schema) error {
 	g, err := generator.New(&pipeline.Pipeline{Schema: s}, 1)
 	if err != nil {
 		return err
@@ -222,23 +223,23 @@ func check(t *rapid.T, p *discover.Proposal, columns []string, rows [][]string) 
 		case "INTEGER", "BOOLEAN":
 			wrong = string(kind) != columns[i]
 		case "BIGINT":
-			wrong = kind != pipeline.BigInt && kind != pipeline.Integer
+			wrong = kind != schema.BigInt && kind != schema.Integer
 		case "REAL", "money":
-			wrong = kind != pipeline.Real && kind != pipeline.Integer
+			wrong = kind != schema.Real && kind != schema.Integer
 		case "DOUBLE", "place":
-			wrong = kind != pipeline.Double && kind != pipeline.Real && kind != pipeline.Integer
+			wrong = kind != schema.Double && kind != schema.Real && kind != schema.Integer
 		case "DECIMAL":
-			wrong = kind != pipeline.Decimal
+			wrong = kind != schema.Decimal
 		case "TIMESTAMP":
-			wrong = kind != pipeline.Timestamp || c.Pattern != ""
+			wrong = kind != schema.Timestamp || c.Pattern != ""
 		case "instant":
-			wrong = kind != pipeline.Timestamp || c.Pattern != "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
+			wrong = kind != schema.Timestamp || c.Pattern != "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
 		case "DATE":
-			wrong = kind != pipeline.Date || c.Pattern != ""
+			wrong = kind != schema.Date || c.Pattern != ""
 		case "day":
-			wrong = kind != pipeline.VarChar && kind != pipeline.Char && c.Pattern != "dd/MM/yyyy"
+			wrong = kind != schema.VarChar && kind != schema.Char && c.Pattern != "dd/MM/yyyy"
 		default:
-			wrong = kind != pipeline.VarChar && kind != pipeline.Char
+			wrong = kind != schema.VarChar && kind != schema.Char
 		}
 		if wrong {
 			t.Fatalf("%s is proposed as %s %s: %q", columns[i], c.Type, c.Pattern, c.Examples)
@@ -285,7 +286,7 @@ func checkFaults(t interface {
 				left[place]--
 			case one.Cut && row.Err != nil:
 				ended = place // and so is all behind it
-			case one.Cut && ended != "" && p.Format.Type == pipeline.JSON: // within a value that is cut
+			case one.Cut && ended != "" && p.Format.Type == schema.JSON: // within a value that is cut
 			default:
 				t.Errorf("%s is no fault, and the reader says %v, after %q:\n%q\n%+v", place, row.Err, ended, one.Data, p)
 			}
@@ -377,7 +378,7 @@ func FuzzDiscover(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := pipeline.ParseSchema(file)
+		again, err := schema.Parse(file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,21 +6,21 @@ import (
 	"strings"
 	"sync"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // timePatterns are the patterns that are looked for. Of those that as many values agree with, the first is taken.
-var timePatterns = sync.OnceValue(func() []*pipeline.Pattern {
-	var all []*pipeline.Pattern
+var timePatterns = sync.OnceValue(func() []*schema.Pattern {
+	var all []*schema.Pattern
 	add := func(text string) {
-		p, err := pipeline.ParsePattern(text)
+		p, err := schema.ParsePattern(text)
 		if err != nil {
 			panic(err) // a test makes this list
 		}
 		all = append(all, p)
 	}
 	iso := []string{"", ":ss", ":ss.SSS", ":ss.SSSSSS", ":ss[.SSS]", ":ss[.SSSSSS]", ":ss.SSSSSSSSS", ":ss[.SSSSSSSSS]", ":ss,SSS"}
-	add(pipeline.DatePattern)
+	add(schema.DatePattern)
 	for _, join := range []string{" ", "'T'"} {
 		for _, zone := range []string{"", "XXX", "xx", " xxx", " xx"} {
 			for _, seconds := range iso {
@@ -58,7 +58,7 @@ func mayBeTime(s string) bool {
 }
 
 func isTime(s string) bool {
-	return mayBeTime(s) && slices.ContainsFunc(timePatterns(), func(p *pipeline.Pattern) bool {
+	return mayBeTime(s) && slices.ContainsFunc(timePatterns(), func(p *schema.Pattern) bool {
 		_, ok := p.Parse(s)
 		return ok
 	})
@@ -66,7 +66,7 @@ func isTime(s string) bool {
 
 // patternCount is how many values a pattern reads.
 type patternCount struct {
-	*pipeline.Pattern
+	*schema.Pattern
 	count int
 }
 
@@ -114,7 +114,7 @@ func inPatterns(values []value) string {
 }
 
 // otherOrder gives the pattern with day and month in the other order, where it reads as many values as the first.
-func otherOrder(counts []patternCount) *pipeline.Pattern {
+func otherOrder(counts []patternCount) *schema.Pattern {
 	swapped := strings.NewReplacer("MMM", "MMM", "MM", "dd", "dd", "MM", "M", "d", "d", "M").Replace(counts[0].String())
 	for _, c := range counts[1:] {
 		if c.count == counts[0].count && c.String() == swapped {

@@ -23,9 +23,9 @@ import (
 	"streamproof/internal/explain"
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
-	"streamproof/pipeline"
 )
 
 const (

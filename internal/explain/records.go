@@ -12,11 +12,11 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
 	"streamproof/internal/record"
 	"streamproof/internal/report"
-	"streamproof/pipeline"
 )
 
 // A tick is one of the ledger, with all that it takes to make its records again.

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // Bounds of what a spec may ask for: far from where a sum in hundredths or a year of four digits would overflow.
@@ -21,7 +21,7 @@ const (
 )
 
 // compile reads the fake specs of a schema; the error names every fault in them.
-func compile(schema pipeline.Schema) ([]column, error) {
+func compile(schema schema.Schema) ([]column, error) {
 	var faults []error
 	c := compiler{schema: schema, columns: make([]column, len(schema.Columns))}
 	for i, spec := range schema.Columns {
@@ -38,7 +38,7 @@ func compile(schema pipeline.Schema) ([]column, error) {
 }
 
 type compiler struct {
-	schema  pipeline.Schema
+	schema  schema.Schema
 	columns []column
 	drawn   uint64 // how many draws the columns so far have
 }
@@ -83,7 +83,7 @@ func (c *compiler) draw(r [2]int64, limit int64) (draw, error) {
 	return draw{counter: c.drawn * gamma, low: r[0], span: uint64(r[1]-r[0]) + 1}, nil
 }
 
-func (c *compiler) integers(fake pipeline.Fake, into *column) error {
+func (c *compiler) integers(fake schema.Fake, into *column) error {
 	*into = column{make: makeIntegers, text: fake.Prefix, width: fake.Width}
 	if fake.Width < 0 || fake.Width > maxWidth {
 		return fmt.Errorf("width is %d, want 0 to %d", fake.Width, maxWidth)
@@ -103,29 +103,29 @@ func (c *compiler) integers(fake pipeline.Fake, into *column) error {
 	return nil
 }
 
-func (c *compiler) time(i int, fake pipeline.Fake, into *column) error {
+func (c *compiler) time(i int, fake schema.Fake, into *column) error {
 	spec := c.schema.Columns[i]
 	switch spec.Type.Kind {
-	case pipeline.Timestamp:
+	case schema.Timestamp:
 		*into = column{make: makeTime}
-	case pipeline.Date:
+	case schema.Date:
 		*into = column{make: makeDate}
 	default:
 		return fmt.Errorf("a time does not go into a column of type %s", spec.Type.Kind)
 	}
 	if spec.Pattern != "" {
 		var err error
-		if into.pattern, err = pipeline.ParsePattern(spec.Pattern); err != nil {
+		if into.pattern, err = schema.ParsePattern(spec.Pattern); err != nil {
 			return err
 		}
-		if spec.Type.Kind == pipeline.Timestamp && !into.pattern.HasSeconds() {
+		if spec.Type.Kind == schema.Timestamp && !into.pattern.HasSeconds() {
 			into.make = makeMinutes
 		}
 		if !readsItself(into.pattern) {
 			return fmt.Errorf("what the pattern %q writes, it does not always read as the same time", spec.Pattern)
 		}
 	}
-	if fake.Time != pipeline.PlannedTime {
+	if fake.Time != schema.PlannedTime {
 		from, err := c.earlier(i, fake.Time)
 		if err != nil {
 			return err
@@ -146,7 +146,7 @@ func (c *compiler) time(i int, fake pipeline.Fake, into *column) error {
 }
 
 // readsItself says whether a pattern reads what it has written: in one that is "dMyyyy", it is not said where the day ends.
-func readsItself(p *pipeline.Pattern) bool {
+func readsItself(p *schema.Pattern) bool {
 	at := time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)
 	for range 365 { // on each day of a year, at one hour after the other
 		at = at.Add(25 * time.Hour)
@@ -162,7 +162,7 @@ func readsItself(p *pipeline.Pattern) bool {
 	return true
 }
 
-func (c *compiler) sum(i int, fake pipeline.Fake, into *column) error {
+func (c *compiler) sum(i int, fake schema.Fake, into *column) error {
 	*into = column{make: makeSum}
 	for _, name := range fake.Sum {
 		from, err := c.earlier(i, name)
@@ -277,29 +277,29 @@ func (c *column) edge(highest bool) column {
 	return edge
 }
 
-func isOfType(value string, typ pipeline.Type) bool {
+func isOfType(value string, typ schema.Type) bool {
 	var err error
 	switch typ.Kind {
-	case pipeline.Integer:
+	case schema.Integer:
 		_, err = strconv.ParseInt(value, 10, 32)
-	case pipeline.BigInt:
+	case schema.BigInt:
 		_, err = strconv.ParseInt(value, 10, 64)
-	case pipeline.Real:
+	case schema.Real:
 		err = isFinite(value, 32)
-	case pipeline.Double:
+	case schema.Double:
 		err = isFinite(value, 64)
-	case pipeline.Decimal:
+	case schema.Decimal:
 		m := decimalForm.FindStringSubmatch(value)
 		return m != nil && len(strings.TrimLeft(m[1], "0")) <= typ.Length-typ.Scale && len(m[2]) <= typ.Scale
-	case pipeline.Timestamp:
-		_, err = time.Parse(pipeline.TimestampLayout, value)
-	case pipeline.Date:
+	case schema.Timestamp:
+		_, err = time.Parse(schema.TimestampLayout, value)
+	case schema.Date:
 		_, err = time.Parse(time.DateOnly, value)
-	case pipeline.Boolean:
+	case schema.Boolean:
 		return strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
-	case pipeline.Char:
+	case schema.Char:
 		return utf8.RuneCountInString(value) == max(typ.Length, 1)
-	case pipeline.VarChar:
+	case schema.VarChar:
 		return typ.Length == 0 || utf8.RuneCountInString(value) <= typ.Length
 	}
 	return err == nil

@@ -16,8 +16,9 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/record"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // TestFormats pins what fake values look like in a format, or why it cannot have them.
@@ -132,9 +133,9 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-func parseSchema(t testing.TB, text string) pipeline.Schema {
+func parseSchema(t testing.TB, text string) schema.Schema {
 	t.Helper()
-	schema, err := pipeline.ParseSchema([]byte(text))
+	schema, err := schema.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,7 @@ type fataler interface {
 
 // checkRecords reads the records as the analytics application does: the good rows are those of Records, value by value, and
 // the others those of Rejects, for the reason that their fault says.
-func checkRecords(t fataler, g *generator.Generator, schema pipeline.Schema, tick generator.Tick) {
+func checkRecords(t fataler, g *generator.Generator, schema schema.Schema, tick generator.Tick) {
 	reader, err := record.NewReader(schema)
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -188,11 +189,11 @@ func checkRecords(t fataler, g *generator.Generator, schema pipeline.Schema, tic
 }
 
 // equalValues knows that a number may be written in several ways, and a boolean, too.
-func equalValues(kind pipeline.Kind, a, b string) bool {
+func equalValues(kind schema.Kind, a, b string) bool {
 	switch kind {
-	case pipeline.Boolean:
+	case schema.Boolean:
 		return strings.EqualFold(a, b)
-	case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double, pipeline.Decimal:
+	case schema.Integer, schema.BigInt, schema.Real, schema.Double, schema.Decimal:
 		x, ok := new(big.Rat).SetString(a)
 		y, also := new(big.Rat).SetString(b)
 		return ok && also && x.Cmp(y) == 0
@@ -253,10 +254,10 @@ func TestAnyFormat(t *testing.T) {
 	})
 }
 
-func anySchema(t *rapid.T) pipeline.Schema {
-	s := pipeline.Schema{Source: "S", Format: pipeline.JSONFormat()}
+func anySchema(t *rapid.T) schema.Schema {
+	s := schema.Schema{Source: "S", Format: schema.JSONFormat()}
 	if rapid.Bool().Draw(t, "csv") {
-		s.Format = pipeline.DefaultFormat()
+		s.Format = schema.DefaultFormat()
 		s.Format.Delimiter = rapid.SampledFrom([]string{",", ";", "\t", "|", "/", ":", " "}).Draw(t, "delimiter")
 		s.Format.Quote = rapid.SampledFrom([]string{`"`, "'", ""}).Draw(t, "quote")
 		s.Format.Newline = rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "newline")
@@ -272,31 +273,31 @@ func anySchema(t *rapid.T) pipeline.Schema {
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("ax,;'\"|\té \r\n")), 1, 4, -1)
 	for i := range rapid.IntRange(1, 5).Draw(t, "columns") {
 		name := fmt.Sprintf("c%d", i)
-		c := pipeline.Column{Name: name, Alias: "A" + name, Nullable: rapid.Bool().Draw(t, "nullable")}
-		if s.Format.Type == pipeline.JSON && rapid.Bool().Draw(t, "deep") {
-			c.Path = pipeline.PathOf(rapid.SampledFrom([]string{"a", "b", "é\""}).Draw(t, "above"), name)
+		c := schema.Column{Name: name, Alias: "A" + name, Nullable: rapid.Bool().Draw(t, "nullable")}
+		if s.Format.Type == schema.JSON && rapid.Bool().Draw(t, "deep") {
+			c.Path = schema.PathOf(rapid.SampledFrom([]string{"a", "b", "é\""}).Draw(t, "above"), name)
 		}
-		integers := pipeline.Fake{Integers: [][2]int64{{0, 20}}}
-		now := pipeline.Fake{Time: pipeline.PlannedTime, PlusMinutes: [2]int64{-1000, 1000}}
-		switch kind := rapid.SampledFrom([]pipeline.Kind{pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double, pipeline.Decimal,
-			pipeline.Timestamp, pipeline.Date, pipeline.VarChar, pipeline.Boolean}).Draw(t, "kind"); kind {
-		case pipeline.Timestamp:
+		integers := schema.Fake{Integers: [][2]int64{{0, 20}}}
+		now := schema.Fake{Time: schema.PlannedTime, PlusMinutes: [2]int64{-1000, 1000}}
+		switch kind := rapid.SampledFrom([]schema.Kind{schema.Integer, schema.BigInt, schema.Real, schema.Double, schema.Decimal,
+			schema.Timestamp, schema.Date, schema.VarChar, schema.Boolean}).Draw(t, "kind"); kind {
+		case schema.Timestamp:
 			c.Pattern = rapid.SampledFrom([]string{"", "dd/MM/yyyy HH:mm", "yyyy-MM-dd'T'HH:mm:ss[.SSS]XXX", "M/d/yyyy h:mm a", "EEE, dd MMM yyyy HH:mm:ss xx", "yyyyMMddHHmmss.SSS"}).Draw(t, "pattern")
-			c.Type, c.Fake = pipeline.Type{Kind: kind}, now
-		case pipeline.Date:
+			c.Type, c.Fake = schema.Type{Kind: kind}, now
+		case schema.Date:
 			c.Pattern = rapid.SampledFrom([]string{"", "dd/MM/yyyy", "d MMM yyyy", "yyyyMMdd"}).Draw(t, "pattern")
-			c.Type, c.Fake = pipeline.Type{Kind: kind}, now
-		case pipeline.VarChar:
+			c.Type, c.Fake = schema.Type{Kind: kind}, now
+		case schema.VarChar:
 			c.Fake.Text = text.Draw(t, "text")
-			c.Type = pipeline.Type{Kind: kind, Length: rapid.SampledFrom([]int{0, 10}).Draw(t, "length")}
-		case pipeline.Boolean:
-			c.Type, c.Fake.Text = pipeline.Type{Kind: kind}, "True"
-		case pipeline.Decimal:
-			c.Type, c.Fake = pipeline.Type{Kind: kind, Length: 6, Scale: 3}, pipeline.Fake{Prefix: "-1.", Integers: [][2]int64{{0, 999}}, Width: 3}
-		case pipeline.Real, pipeline.Double:
-			c.Type, c.Fake = pipeline.Type{Kind: kind}, pipeline.Fake{Prefix: "0.", Integers: [][2]int64{{0, 9}}}
+			c.Type = schema.Type{Kind: kind, Length: rapid.SampledFrom([]int{0, 10}).Draw(t, "length")}
+		case schema.Boolean:
+			c.Type, c.Fake.Text = schema.Type{Kind: kind}, "True"
+		case schema.Decimal:
+			c.Type, c.Fake = schema.Type{Kind: kind, Length: 6, Scale: 3}, schema.Fake{Prefix: "-1.", Integers: [][2]int64{{0, 999}}, Width: 3}
+		case schema.Real, schema.Double:
+			c.Type, c.Fake = schema.Type{Kind: kind}, schema.Fake{Prefix: "0.", Integers: [][2]int64{{0, 9}}}
 		default:
-			c.Type, c.Fake = pipeline.Type{Kind: kind}, integers
+			c.Type, c.Fake = schema.Type{Kind: kind}, integers
 		}
 		s.Columns = append(s.Columns, c)
 	}

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/schema"
 )
 
 // Version is the version of the generator: it goes up whenever the same seed, tick and index give other bytes.
@@ -45,7 +46,7 @@ func (t Tick) Planned(index int) time.Duration {
 type Generator struct {
 	seed    uint64 // mixed
 	columns []column
-	schema  pipeline.Schema
+	schema  schema.Schema
 	layout  layout
 	// samples are the rows that records are, where the schema has samples: then there are neither columns nor a layout.
 	samples []sample
@@ -64,8 +65,8 @@ type column struct {
 	width int
 	// base is the constant part of a sum, in hundredths.
 	base int64
-	// pattern is how a time is written, nil where that is pipeline.TimestampLayout.
-	pattern *pipeline.Pattern
+	// pattern is how a time is written, nil where that is schema.TimestampLayout.
+	pattern *schema.Pattern
 }
 
 // A draw is one number of a record.
@@ -265,7 +266,7 @@ func (c *column) seconds(state uint64, planned int64) int64 {
 
 func makeTime(c *column, dst []byte, state uint64, planned int64) []byte {
 	planned = c.seconds(state, planned)
-	// pipeline.TimestampLayout by hand: time.AppendFormat takes as long as the rest of the record.
+	// schema.TimestampLayout by hand: time.AppendFormat takes as long as the rest of the record.
 	t := time.Unix(planned, 0).UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

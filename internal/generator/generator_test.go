@@ -19,12 +19,13 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/schema"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func embedded(t testing.TB) pipeline.Schema {
+func embedded(t testing.TB) schema.Schema {
 	t.Helper()
 	p, err := pipeline.Embedded()
 	if err != nil {
@@ -167,7 +168,7 @@ func TestValues(t *testing.T) {
 
 func parseTime(t *testing.T, text string) time.Time {
 	t.Helper()
-	at, err := time.Parse(pipeline.TimestampLayout, text)
+	at, err := time.Parse(schema.TimestampLayout, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,9 +187,9 @@ func drawTick(t *rapid.T) generator.Tick {
 // sum is the sum of its parts, and fields, columns and keys agree with the line.
 func TestRecord(t *testing.T) {
 	t.Parallel()
-	schema := embedded(t)
+	s := embedded(t)
 	rapid.Check(t, func(t *rapid.T) {
-		g, err := generator.New(&pipeline.Pipeline{Schema: schema}, rapid.Uint64().Draw(t, "seed"))
+		g, err := generator.New(&pipeline.Pipeline{Schema: s}, rapid.Uint64().Draw(t, "seed"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,15 +202,15 @@ func TestRecord(t *testing.T) {
 			t.Fatalf("%q is not one line of CSV: %v", line, err)
 		}
 		fields := records[0]
-		for i, c := range schema.Columns {
+		for i, c := range s.Columns {
 			switch c.Type.Kind {
-			case pipeline.Integer:
+			case schema.Integer:
 				_, err = strconv.ParseInt(fields[i], 10, 32)
-			case pipeline.Real, pipeline.Double:
+			case schema.Real, schema.Double:
 				_, err = strconv.ParseFloat(fields[i], 64)
-			case pipeline.Timestamp:
-				_, err = time.Parse(pipeline.TimestampLayout, fields[i])
-			case pipeline.Char:
+			case schema.Timestamp:
+				_, err = time.Parse(schema.TimestampLayout, fields[i])
+			case schema.Char:
 				if len(fields[i]) != c.Type.Length {
 					err = fmt.Errorf("length %d", len(fields[i]))
 				}
@@ -234,7 +235,7 @@ func TestRecord(t *testing.T) {
 			}
 			want := new(big.Rat)
 			for _, name := range c.Fake.Sum {
-				part, _ := new(big.Rat).SetString(fields[schema.Index(name)])
+				part, _ := new(big.Rat).SetString(fields[s.Index(name)])
 				want.Add(want, part)
 			}
 			if got := fields[i]; got != want.FloatString(2) {
@@ -361,7 +362,7 @@ func TestSpecs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			schema := pipeline.Schema{Source: "S"}
+			schema := schema.Schema{Source: "S"}
 			if err := json.Unmarshal([]byte("["+tc.columns+"]"), &schema.Columns); err != nil {
 				t.Fatal(err)
 			}

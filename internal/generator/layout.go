@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // A layout is how the values of a row stand in it, in the schema's format.
@@ -75,14 +75,14 @@ func (l *layout) appendBare(dst []byte, column int, state uint64, planned int64)
 
 // layOut says how rows of these columns are written, of which those at fault have nothing that makes them. The error names every
 // value that the format cannot have.
-func layOut(schema pipeline.Schema, columns []column) (layout, error) {
-	if schema.Format.OrDefault().Type == pipeline.JSON {
-		return layOutJSON(schema, columns)
+func layOut(s schema.Schema, columns []column) (layout, error) {
+	if s.Format.OrDefault().Type == schema.JSON {
+		return layOutJSON(s, columns)
 	}
-	return layOutCSV(schema, columns)
+	return layOutCSV(s, columns)
 }
 
-func layOutCSV(schema pipeline.Schema, columns []column) (layout, error) {
+func layOutCSV(schema schema.Schema, columns []column) (layout, error) {
 	format := schema.Format.OrDefault()
 	l := layout{end: format.Newline, delimiter: format.Delimiter[0], plain: format.Newline == "\n"}
 	var faults []error
@@ -117,32 +117,32 @@ func layOutCSV(schema pipeline.Schema, columns []column) (layout, error) {
 	return l, errors.Join(faults...)
 }
 
-func isNumber(kind pipeline.Kind) bool {
+func isNumber(kind schema.Kind) bool {
 	switch kind {
-	case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double, pipeline.Decimal:
+	case schema.Integer, schema.BigInt, schema.Real, schema.Double, schema.Decimal:
 		return true
 	}
 	return false
 }
 
 // write has the values of a time written by its column's pattern.
-func (w *writer) write(spec pipeline.Column) error {
+func (w *writer) write(spec schema.Column) error {
 	if w.pattern != nil {
 		w.make = makePattern
 		return nil
 	}
-	isTime := spec.Type.Kind == pipeline.Timestamp || spec.Type.Kind == pipeline.Date
+	isTime := spec.Type.Kind == schema.Timestamp || spec.Type.Kind == schema.Date
 	if !isTime || spec.Fake.Text == "" {
 		return nil
 	}
-	pattern, layout := pipeline.TimestampPattern, pipeline.TimestampLayout+".999999999"
-	if spec.Type.Kind == pipeline.Date {
-		pattern, layout = pipeline.DatePattern, time.DateOnly
+	pattern, layout := schema.TimestampPattern, schema.TimestampLayout+".999999999"
+	if spec.Type.Kind == schema.Date {
+		pattern, layout = schema.DatePattern, time.DateOnly
 	}
 	if spec.Pattern != "" {
 		pattern = spec.Pattern
 	}
-	p, err := pipeline.ParsePattern(pattern)
+	p, err := schema.ParsePattern(pattern)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (w *writer) write(spec pipeline.Column) error {
 }
 
 // quote puts the column's values into quotes, where they need them.
-func (w *writer) quote(spec pipeline.Column, format pipeline.Format) error {
+func (w *writer) quote(spec schema.Column, format schema.Format) error {
 	special := format.Delimiter + format.Quote + "\r\n"
 	needs := strings.ContainsAny(w.text, special)
 	for _, value := range w.edges() {
@@ -181,7 +181,7 @@ func (w *writer) quote(spec pipeline.Column, format pipeline.Format) error {
 }
 
 // mayBe says whether a text that means NULL may be one of the values.
-func (w *writer) mayBe(null string, spec pipeline.Column) bool {
+func (w *writer) mayBe(null string, spec schema.Column) bool {
 	switch {
 	case spec.Fake.Text != "":
 		return w.text == null
@@ -211,7 +211,7 @@ type member struct {
 	members []*member // of an object, nil of a value
 }
 
-func layOutJSON(schema pipeline.Schema, columns []column) (layout, error) {
+func layOutJSON(schema schema.Schema, columns []column) (layout, error) {
 	l := layout{}
 	var faults []error
 	root := &member{column: -1}
@@ -240,12 +240,12 @@ func layOutJSON(schema pipeline.Schema, columns []column) (layout, error) {
 }
 
 // add finds the place of a column.
-func (m *member) add(spec pipeline.Column, column int) error {
-	place, err := spec.Place(pipeline.JSONFormat())
+func (m *member) add(spec schema.Column, column int) error {
+	place, err := spec.Place(schema.JSONFormat())
 	if err != nil {
 		return err
 	}
-	names, err := pipeline.ParsePath(place)
+	names, err := schema.ParsePath(place)
 	if err != nil {
 		return err
 	}
@@ -262,7 +262,7 @@ func (m *member) add(spec pipeline.Column, column int) error {
 			continue
 		}
 		if m = m.members[at]; last || m.column >= 0 {
-			return fmt.Errorf("path %s is that of a value and of an object, so one row cannot have both", pipeline.PathOf(names[:i+1]...))
+			return fmt.Errorf("path %s is that of a value and of an object, so one row cannot have both", schema.PathOf(names[:i+1]...))
 		}
 	}
 	return nil
@@ -292,7 +292,7 @@ func jsonString(text string) []byte {
 }
 
 // json has the values written as JSON has them.
-func (w *writer) json(spec pipeline.Column) error {
+func (w *writer) json(spec schema.Column) error {
 	if err := w.write(spec); err != nil {
 		return err
 	}
@@ -303,7 +303,7 @@ func (w *writer) json(spec pipeline.Column) error {
 				return fmt.Errorf("%q is not how JSON has a number", value)
 			}
 		}
-	case kind == pipeline.Boolean:
+	case kind == schema.Boolean:
 		w.text = strings.ToLower(w.text)
 	default:
 		quoted := jsonString(w.text)

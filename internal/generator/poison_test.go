@@ -20,8 +20,9 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/schema"
 	"streamproof/internal/stream/kpl"
-	"streamproof/pipeline"
 )
 
 // poisoned is a line of the golden file. Record is the bytes as ISO 8859-1, so that each is one character.
@@ -163,7 +164,7 @@ func TestPoison(t *testing.T) {
 	})
 }
 
-func rowsOf(g *generator.Generator, schema pipeline.Schema, tick generator.Tick, first, last int) (rows []string) {
+func rowsOf(g *generator.Generator, schema schema.Schema, tick generator.Tick, first, last int) (rows []string) {
 	records := g.Records(tick, first, last)
 	for range (last - first) / 2 {
 		records.Next()
@@ -184,7 +185,7 @@ func rowsOf(g *generator.Generator, schema pipeline.Schema, tick generator.Tick,
 
 // reasonOf says why a line is rejected, empty where it is not: the order of the application's LineParser, and no more of
 // it than the faults need.
-func reasonOf(schema pipeline.Schema, line string) string {
+func reasonOf(s schema.Schema, line string) string {
 	switch {
 	case line == "":
 		return "blank line"
@@ -202,7 +203,7 @@ func reasonOf(schema pipeline.Schema, line string) string {
 			return "carriage return"
 		}
 	}
-	if len(fields) != len(schema.Columns) {
+	if len(fields) != len(s.Columns) {
 		return "wrong number of columns"
 	}
 	number := func(err error, otherwise string) string {
@@ -214,35 +215,35 @@ func reasonOf(schema pipeline.Schema, line string) string {
 		}
 		return otherwise
 	}
-	for i, column := range schema.Columns {
+	for i, column := range s.Columns {
 		var err error
 		reason := ""
 		switch field := fields[i]; column.Type.Kind {
-		case pipeline.Integer:
+		case schema.Integer:
 			_, err = strconv.ParseInt(field, 10, 32)
 			reason = number(err, "not an integer")
-		case pipeline.BigInt:
+		case schema.BigInt:
 			_, err = strconv.ParseInt(field, 10, 64)
 			reason = number(err, "not an integer")
-		case pipeline.Real:
+		case schema.Real:
 			_, err = strconv.ParseFloat(field, 32)
 			reason = number(err, "not a number")
-		case pipeline.Double:
+		case schema.Double:
 			_, err = strconv.ParseFloat(field, 64)
 			reason = number(err, "not a number")
-		case pipeline.Timestamp:
-			if _, err = time.Parse(pipeline.TimestampLayout, field); err != nil {
+		case schema.Timestamp:
+			if _, err = time.Parse(schema.TimestampLayout, field); err != nil {
 				reason = "not a timestamp"
 			}
-		case pipeline.Boolean:
+		case schema.Boolean:
 			if !strings.EqualFold(field, "true") && !strings.EqualFold(field, "false") {
 				reason = "not a boolean"
 			}
-		case pipeline.Char:
+		case schema.Char:
 			if utf8.RuneCountInString(field) != column.Type.Length {
 				reason = "wrong length"
 			}
-		case pipeline.VarChar:
+		case schema.VarChar:
 			if column.Type.Length > 0 && utf8.RuneCountInString(field) > column.Type.Length {
 				reason = "wrong length"
 			}
@@ -258,7 +259,7 @@ func reasonOf(schema pipeline.Schema, line string) string {
 // the good lines of one record differ.
 func TestLayouts(t *testing.T) {
 	t.Parallel()
-	g, schema := newGenerator(t, 3), embedded(t)
+	g, s := newGenerator(t, 3), embedded(t)
 	tick := generator.Tick{Time: tickTime, Records: 20_000, Poison: 20_000}
 	without := generator.Tick{Time: tickTime, Records: 20_000}
 	layouts := map[generator.Fault]map[string]bool{}
@@ -271,7 +272,7 @@ func TestLayouts(t *testing.T) {
 		lines := strings.Split(string(g.Append(nil, tick, i)), "\n")
 		lines = lines[:len(lines)-1]
 		for at, line := range lines {
-			if reasonOf(schema, line) == "" {
+			if reasonOf(s, line) == "" {
 				layout += "+"
 			} else {
 				layout += "−"
@@ -283,7 +284,7 @@ func TestLayouts(t *testing.T) {
 		layouts[fault][layout] = true
 		for _, bad := range g.Rejects(tick, i, i) {
 			fields := strings.Split(string(bad), ",")
-			for c := range min(len(fields), len(schema.Columns)) {
+			for c := range min(len(fields), len(s.Columns)) {
 				if fields[c] != string(g.AppendColumn(nil, without, i, c)) {
 					columns[fault][c] = true
 				}
@@ -302,12 +303,12 @@ func TestLayouts(t *testing.T) {
 			t.Errorf("layouts of %q (-want +got):\n%s", fault, diff)
 		}
 	}
-	for fault, kinds := range map[generator.Fault][]pipeline.Kind{
-		generator.LetterInInteger: {pipeline.Integer}, generator.IntegerOverflow: {pipeline.Integer}, generator.NoSuchTime: {pipeline.Timestamp},
-		generator.FloatOverflow: {pipeline.Real, pipeline.Double}, generator.TextTooLong: {pipeline.Char},
-		generator.MisplacedQuote: {pipeline.Integer, pipeline.Real, pipeline.Double, pipeline.Timestamp, pipeline.Char},
+	for fault, kinds := range map[generator.Fault][]schema.Kind{
+		generator.LetterInInteger: {schema.Integer}, generator.IntegerOverflow: {schema.Integer}, generator.NoSuchTime: {schema.Timestamp},
+		generator.FloatOverflow: {schema.Real, schema.Double}, generator.TextTooLong: {schema.Char},
+		generator.MisplacedQuote: {schema.Integer, schema.Real, schema.Double, schema.Timestamp, schema.Char},
 	} {
-		for c, column := range schema.Columns {
+		for c, column := range s.Columns {
 			if got, want := columns[fault][c], slices.Contains(kinds, column.Type.Kind); got != want {
 				t.Errorf("%s of type %s was spoiled with %q: %t, want %t", column.Name, column.Type, fault, got, want)
 			}
@@ -332,7 +333,7 @@ func TestFaults(t *testing.T) {
 		`{"name":"a","alias":"A","type":"TIMESTAMP","fake":{"time":"planned"}}`:                                                        append([]generator.Fault{generator.NoSuchTime}, anySchema...),
 		`{"name":"a","alias":"A","type":"VARCHAR","fake":{"text":"x"}},{"name":"b","alias":"B","type":"CHAR(2)","fake":{"text":"xx"}}`: append([]generator.Fault{generator.TooFewColumns, generator.TextTooLong}, anySchema...),
 	} {
-		schema := pipeline.Schema{Source: "S"}
+		schema := schema.Schema{Source: "S"}
 		if err := json.Unmarshal([]byte("["+columns+"]"), &schema.Columns); err != nil {
 			t.Fatal(err)
 		}

@@ -8,8 +8,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/record"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // A sample is a row of the samples.
@@ -55,7 +56,7 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 	}
 	format := p.Schema.Format.OrDefault()
 	newline := "\n"
-	if format.Type != pipeline.JSON {
+	if format.Type != schema.JSON {
 		newline = format.Newline
 	}
 	places, err := memberPlaces(p.Schema)
@@ -78,7 +79,7 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 		for _, f := range r.Fields {
 			s.values = append(s.values, value{bytes.Clone(f.Text), f.Null})
 		}
-		if format.Type != pipeline.JSON {
+		if format.Type != schema.JSON {
 			s.bare = s.row[:len(r.Raw)]
 			s.findFields(format, len(p.Schema.Columns))
 		} else if err := s.findMembers(r.Raw, places); err != nil {
@@ -93,7 +94,7 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 }
 
 // findFields finds the values of a row of CSV, which has been read: what is not in quotes ends with a delimiter.
-func (s *sample) findFields(format pipeline.Format, columns int) {
+func (s *sample) findFields(format schema.Format, columns int) {
 	at := 0
 	for range columns {
 		end := at
@@ -112,17 +113,17 @@ func (s *sample) findFields(format pipeline.Format, columns int) {
 }
 
 // memberPlaces are the paths of the columns in JSON, each as path has it.
-func memberPlaces(schema pipeline.Schema) ([]string, error) {
-	if schema.Format.OrDefault().Type != pipeline.JSON {
+func memberPlaces(s schema.Schema) ([]string, error) {
+	if s.Format.OrDefault().Type != schema.JSON {
 		return nil, nil
 	}
 	var places []string
-	for _, c := range schema.Columns {
-		place, err := c.Place(pipeline.JSONFormat())
+	for _, c := range s.Columns {
+		place, err := c.Place(schema.JSONFormat())
 		if err != nil {
 			return nil, err
 		}
-		names, err := pipeline.ParsePath(place)
+		names, err := schema.ParsePath(place)
 		if err != nil {
 			return nil, err
 		}

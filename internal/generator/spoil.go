@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // maxSpoiledText is the longest text, in characters, that is made too long.
@@ -30,7 +30,7 @@ type spoiler struct {
 type badRow struct {
 	dst           []byte
 	row, from, to int
-	column        *pipeline.Column
+	column        *schema.Column
 	planned       int64
 	random        uint64
 }
@@ -56,20 +56,20 @@ func (b badRow) begins(quote string) bool {
 func (g *Generator) listSpoilers() []spoiler {
 	var list []spoiler
 	format := g.schema.Format.OrDefault()
-	if format.Type == pipeline.JSON {
+	if format.Type == schema.JSON {
 		list = g.spoilersOfJSON()
 	} else {
 		list = g.spoilersOfCSV(format)
 	}
 	list = slices.DeleteFunc(list, func(s spoiler) bool { return len(s.columns) == 0 })
-	if format.Type != pipeline.JSON {
+	if format.Type != schema.JSON {
 		list = append(list, spoiler{fault: BlankLine})
 	}
 	return append(append(list, spoiler{fault: EmptyRecord}), aggregates...)
 }
 
 // where gives the columns of a kind.
-func (g *Generator) where(is func(c pipeline.Column) bool) (columns []int) {
+func (g *Generator) where(is func(c schema.Column) bool) (columns []int) {
 	for i, c := range g.schema.Columns {
 		if is(c) {
 			columns = append(columns, i)
@@ -78,18 +78,18 @@ func (g *Generator) where(is func(c pipeline.Column) bool) (columns []int) {
 	return columns
 }
 
-func ofKind(kinds ...pipeline.Kind) func(pipeline.Column) bool {
-	return func(c pipeline.Column) bool { return slices.Contains(kinds, c.Type.Kind) }
+func ofKind(kinds ...schema.Kind) func(schema.Column) bool {
+	return func(c schema.Column) bool { return slices.Contains(kinds, c.Type.Kind) }
 }
 
 // isSized says whether a text of the column may be too long.
-func isSized(c pipeline.Column) bool {
-	return (c.Type.Kind == pipeline.Char || c.Type.Kind == pipeline.VarChar) && c.Type.Length > 0 && c.Type.Length <= maxSpoiledText
+func isSized(c schema.Column) bool {
+	return (c.Type.Kind == schema.Char || c.Type.Kind == schema.VarChar) && c.Type.Length > 0 && c.Type.Length <= maxSpoiledText
 }
 
-func every(pipeline.Column) bool { return true }
+func every(schema.Column) bool { return true }
 
-func (g *Generator) spoilersOfCSV(format pipeline.Format) []spoiler {
+func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	letter := noNull(format.Nulls)
 	all := g.where(every)
 	last := all[max(len(all)-1, 0):]
@@ -98,15 +98,15 @@ func (g *Generator) spoilersOfCSV(format pipeline.Format) []spoiler {
 		notTheOnly = last
 	}
 	// With a letter, a value is nothing that means NULL.
-	lettered := func(is func(pipeline.Column) bool) []int {
+	lettered := func(is func(schema.Column) bool) []int {
 		if letter == "" {
 			return nil
 		}
 		return g.where(is)
 	}
-	overflowing := func(kinds ...pipeline.Kind) []int {
+	overflowing := func(kinds ...schema.Kind) []int {
 		is := ofKind(kinds...)
-		return g.where(func(c pipeline.Column) bool {
+		return g.where(func(c schema.Column) bool {
 			return is(c) && !slices.Contains(format.Nulls, overflow(c.Type))
 		})
 	}
@@ -141,7 +141,7 @@ func (g *Generator) spoilersOfCSV(format pipeline.Format) []spoiler {
 	letters := strings.Repeat(letter, maxSpoiledText+1)
 	replace := func(b badRow) []byte { return b.replace(overflow(b.column.Type)) }
 	noSuchDay := func(b badRow) []byte {
-		if !b.begins(format.Quote) && b.to-b.from == len(pipeline.TimestampLayout) && isDefault(b.column.Pattern) {
+		if !b.begins(format.Quote) && b.to-b.from == len(schema.TimestampLayout) && isDefault(b.column.Pattern) {
 			copy(b.dst[b.from+len("2006-"):], "02-30")
 			return b.dst
 		}
@@ -155,13 +155,13 @@ func (g *Generator) spoilersOfCSV(format pipeline.Format) []spoiler {
 		// With its delimiter.
 		{fault: TooFewColumns, columns: notTheOnly, spoil: func(b badRow) []byte { return b.dst[:b.from-1] }},
 		{fault: TooManyColumns, columns: last, spoil: func(b badRow) []byte { return append(b.dst, format.Delimiter[0], '0') }},
-		{fault: LetterInInteger, columns: lettered(ofKind(pipeline.Integer, pipeline.BigInt)), spoil: addLetter},
-		{fault: LetterInNumber, columns: lettered(ofKind(pipeline.Real, pipeline.Double, pipeline.Decimal)), spoil: addLetter},
-		{fault: IntegerOverflow, columns: overflowing(pipeline.Integer, pipeline.BigInt), spoil: replace},
-		{fault: FloatOverflow, columns: overflowing(pipeline.Real, pipeline.Double), spoil: replace},
-		{fault: DecimalOverflow, columns: overflowing(pipeline.Decimal), spoil: replace},
-		{fault: NoSuchTime, columns: g.where(ofKind(pipeline.Timestamp)), spoil: noSuchDay},
-		{fault: NoSuchDay, columns: g.where(ofKind(pipeline.Date)), spoil: noSuchDay},
+		{fault: LetterInInteger, columns: lettered(ofKind(schema.Integer, schema.BigInt)), spoil: addLetter},
+		{fault: LetterInNumber, columns: lettered(ofKind(schema.Real, schema.Double, schema.Decimal)), spoil: addLetter},
+		{fault: IntegerOverflow, columns: overflowing(schema.Integer, schema.BigInt), spoil: replace},
+		{fault: FloatOverflow, columns: overflowing(schema.Real, schema.Double), spoil: replace},
+		{fault: DecimalOverflow, columns: overflowing(schema.Decimal), spoil: replace},
+		{fault: NoSuchTime, columns: g.where(ofKind(schema.Timestamp)), spoil: noSuchDay},
+		{fault: NoSuchDay, columns: g.where(ofKind(schema.Date)), spoil: noSuchDay},
 		{fault: TextTooLong, columns: lettered(isSized), spoil: func(b badRow) []byte {
 			if b.begins(format.Quote) {
 				return b.replace(letters[:b.column.Type.Length+1])
@@ -169,7 +169,7 @@ func (g *Generator) spoilersOfCSV(format pipeline.Format) []spoiler {
 			missing := b.column.Type.Length + 1 - utf8.RuneCount(b.dst[b.from:b.to])
 			return splice(b.dst, b.to, b.to, letters[:max(missing, 0)])
 		}},
-		{fault: NotABoolean, columns: lettered(ofKind(pipeline.Boolean)), spoil: addLetter},
+		{fault: NotABoolean, columns: lettered(ofKind(schema.Boolean)), spoil: addLetter},
 		{fault: UnclosedQuote, columns: unclosed, toEnd: format.Multiline, spoil: func(b badRow) []byte {
 			if b.begins(format.Quote) {
 				return b.dst[:b.to-1] // it is the last column
@@ -200,32 +200,32 @@ func noNull(nulls []string) string {
 	return ""
 }
 
-func isDefault(pattern string) bool { return pattern == "" || pattern == pipeline.TimestampPattern }
+func isDefault(pattern string) bool { return pattern == "" || pattern == schema.TimestampPattern }
 
 // noSuchDayOf is a day that does not exist, at the time of the record, as the column's pattern has it.
 func noSuchDayOf(b badRow) string {
 	pattern := b.column.Pattern
 	switch {
 	case pattern != "":
-	case b.column.Type.Kind == pipeline.Date:
-		pattern = pipeline.DatePattern
+	case b.column.Type.Kind == schema.Date:
+		pattern = schema.DatePattern
 	default:
-		pattern = pipeline.TimestampPattern
+		pattern = schema.TimestampPattern
 	}
-	p, _ := pipeline.ParsePattern(pattern) // the schema was checked
+	p, _ := schema.ParsePattern(pattern) // the schema was checked
 	return string(p.AppendNoSuchDay(nil, time.Unix(b.planned, 0)))
 }
 
 // overflow is the least positive integer, or power of ten, that the type cannot hold.
-func overflow(typ pipeline.Type) string {
+func overflow(typ schema.Type) string {
 	switch typ.Kind {
-	case pipeline.Integer:
+	case schema.Integer:
 		return "2147483648"
-	case pipeline.BigInt:
+	case schema.BigInt:
 		return "9223372036854775808"
-	case pipeline.Real:
+	case schema.Real:
 		return "1e39"
-	case pipeline.Decimal:
+	case schema.Decimal:
 		return "1" + strings.Repeat("0", typ.Length-typ.Scale)
 	default:
 		return "1e309"
@@ -234,7 +234,7 @@ func overflow(typ pipeline.Type) string {
 
 func (g *Generator) spoilersOfJSON() []spoiler {
 	// Only what stands in each row can be spoiled in each.
-	there := func(is func(pipeline.Column) bool) []int {
+	there := func(is func(schema.Column) bool) []int {
 		return slices.DeleteFunc(g.where(is), func(i int) bool {
 			return slices.ContainsFunc(g.samples, func(s sample) bool { return s.spans[i].to == 0 })
 		})
@@ -255,18 +255,18 @@ func (g *Generator) spoilersOfJSON() []spoiler {
 	noSuchDay := func(b badRow) []byte { return b.replace(string(jsonString(noSuchDayOf(b)))) }
 	whole := []int{0} // which column does not matter
 	return []spoiler{
-		{fault: LetterInInteger, columns: there(ofKind(pipeline.Integer, pipeline.BigInt)), spoil: text(`"1x"`)},
-		{fault: LetterInNumber, columns: there(ofKind(pipeline.Real, pipeline.Double, pipeline.Decimal)), spoil: text(`"1x"`)},
-		{fault: IntegerOverflow, columns: there(ofKind(pipeline.Integer, pipeline.BigInt)), spoil: replace},
-		{fault: FloatOverflow, columns: there(ofKind(pipeline.Real, pipeline.Double)), spoil: replace},
-		{fault: DecimalOverflow, columns: there(ofKind(pipeline.Decimal)), spoil: replace},
-		{fault: NoSuchTime, columns: there(ofKind(pipeline.Timestamp)), spoil: noSuchDay},
-		{fault: NoSuchDay, columns: there(ofKind(pipeline.Date)), spoil: noSuchDay},
+		{fault: LetterInInteger, columns: there(ofKind(schema.Integer, schema.BigInt)), spoil: text(`"1x"`)},
+		{fault: LetterInNumber, columns: there(ofKind(schema.Real, schema.Double, schema.Decimal)), spoil: text(`"1x"`)},
+		{fault: IntegerOverflow, columns: there(ofKind(schema.Integer, schema.BigInt)), spoil: replace},
+		{fault: FloatOverflow, columns: there(ofKind(schema.Real, schema.Double)), spoil: replace},
+		{fault: DecimalOverflow, columns: there(ofKind(schema.Decimal)), spoil: replace},
+		{fault: NoSuchTime, columns: there(ofKind(schema.Timestamp)), spoil: noSuchDay},
+		{fault: NoSuchDay, columns: there(ofKind(schema.Date)), spoil: noSuchDay},
 		{fault: TextTooLong, columns: there(isSized), spoil: func(b badRow) []byte {
 			return b.replace(`"` + strings.Repeat("x", b.column.Type.Length+1) + `"`)
 		}},
-		{fault: NotABoolean, columns: there(ofKind(pipeline.Boolean)), spoil: text(`"true"`)},
-		{fault: MissingValue, columns: there(func(c pipeline.Column) bool { return !c.Nullable }), spoil: text("null")},
+		{fault: NotABoolean, columns: there(ofKind(schema.Boolean)), spoil: text(`"true"`)},
+		{fault: MissingValue, columns: there(func(c schema.Column) bool { return !c.Nullable }), spoil: text("null")},
 		{fault: DuplicateName, columns: whole, spoil: first(`"x":0,"x":0`)},
 		{fault: InvalidUTF8, columns: whole, spoil: first("\"x\":\"\xff\"")},
 		{fault: HalfSurrogate, columns: whole, spoil: first(`"x":"\ud800"`)},

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 // CurrentKey is where the current pipeline is named in the bucket.

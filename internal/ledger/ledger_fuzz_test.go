@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"streamproof/internal/ledger"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 // FuzzDecodeTick: whatever stands under a tick's key, reading it ends with a tick that is whole or with an error; what was

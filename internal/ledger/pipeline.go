@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 // publication is the ledger's object for one pipeline.

@@ -15,7 +15,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/cenkalti/backoff/v5"
 
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 // objects is what the ledger needs of S3. The SDK's own retries may stay on: a write that they repeat is told from

@@ -17,7 +17,7 @@ import (
 
 	"streamproof/internal/ledger"
 	"streamproof/internal/ledger/s3test"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

@@ -10,7 +10,7 @@ import (
 
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 // Bounds of what a tick may be.

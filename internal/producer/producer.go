@@ -16,8 +16,8 @@ import (
 
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/stream"
-	"streamproof/pipeline"
 )
 
 // How an invocation's time is divided.

@@ -29,9 +29,9 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/ledger/s3test"
 	"streamproof/internal/metrics/metricstest"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/producer"
 	"streamproof/internal/stream/kinesistest"
-	"streamproof/pipeline"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

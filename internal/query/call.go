@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"streamproof/internal/dialect"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // synonyms are functions that Flink has by two names.
@@ -66,7 +66,7 @@ func (q *Query) call(c *dialect.Call) (operand, error) {
 		return q.concat(c, args)
 	case name == "TRIM":
 		return q.trim(c, args)
-	case name == "SUBSTRING" && len(args) > 1 && args[1].isLiteral && args[1].kind() == pipeline.Integer && args[1].literal <= "0":
+	case name == "SUBSTRING" && len(args) > 1 && args[1].isLiteral && args[1].kind() == schema.Integer && args[1].literal <= "0":
 		return operand{}, refuse(args[1].at, "SUBSTRING from %s: the first character is 1", args[1].literal)
 	case name == "POSITION" && len(args) == 2 && args[0].isLiteral && args[0].literal == "":
 		return operand{}, refuse(args[0].at, "POSITION of an empty text")
@@ -74,7 +74,7 @@ func (q *Query) call(c *dialect.Call) (operand, error) {
 		return operand{}, refuse(c.Pos, "%s", signature)
 	case name == "EXTRACT" && signature == "EXTRACT(TIMESTAMP)":
 		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s)", c.Unit), args...)
-	case parts[name] != "" && len(args) == 1 && args[0].kind() == pipeline.Timestamp:
+	case parts[name] != "" && len(args) == 1 && args[0].kind() == schema.Timestamp:
 		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s)", parts[name]), args...)
 	case name == "EXTRACT" && len(args) == 1:
 		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s FROM %s)", c.Unit, kinds[0]), args...)

@@ -5,8 +5,9 @@ import (
 	"fmt"
 
 	"streamproof/internal/dialect"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // Destination gives the columns of the rows that a pipeline's query writes. It reads the CREATE TABLE alone, so the rest
@@ -53,19 +54,19 @@ func flinkSQL(p *pipeline.Pipeline) (string, *dialect.Script, error) {
 }
 
 // deliverable says why a column of the table cannot be of a type.
-func deliverable(t pipeline.Type) error {
-	if t.Kind == pipeline.Decimal {
+func deliverable(t schema.Type) error {
+	if t.Kind == schema.Decimal {
 		return errors.New("DECIMAL cannot be delivered, since Flink makes NULL of what it cannot hold: use DOUBLE, or VARCHAR and TRY_CAST")
 	}
 	return nil
 }
 
 // output gives the columns of the table, with the names that the schema has for them.
-func output(t *dialect.CreateTable, schema pipeline.Schema) (row.Schema, error) {
+func output(t *dialect.CreateTable, s schema.Schema) (row.Schema, error) {
 	var output row.Schema
 	taken := map[string]int{}
 	for i, c := range t.Columns {
-		typ, err := pipeline.ParseType(c.Type.String())
+		typ, err := schema.ParseType(c.Type.String())
 		if err == nil {
 			err = deliverable(typ)
 		}
@@ -74,8 +75,8 @@ func output(t *dialect.CreateTable, schema pipeline.Schema) (row.Schema, error) 
 		}
 		alias := c.Name.Name
 		name := alias
-		if at := schema.Index(name); at >= 0 {
-			name = schema.Columns[at].Name
+		if at := s.Index(name); at >= 0 {
+			name = s.Columns[at].Name
 		}
 		for _, n := range []string{alias, name} {
 			if before, ok := taken[n]; ok && before != i {

@@ -9,13 +9,13 @@ import (
 	"unicode/utf8"
 
 	"streamproof/internal/dialect"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // An operand is an expression as SQLite is told it.
 type operand struct {
 	sqlite string
-	typ    pipeline.Type // Kind may be one of forms.go; Length is 0 where it is not certain
+	typ    schema.Type // Kind may be one of forms.go; Length is 0 where it is not certain
 	at     dialect.Position
 	// literal is a number as it is written, with its sign, or what a text says. It means nothing where isLiteral is not.
 	literal   string
@@ -24,8 +24,8 @@ type operand struct {
 }
 
 // kind is the operand's name in forms.
-func (o operand) kind() pipeline.Kind {
-	if o.typ.Kind == pipeline.Char || o.typ.Kind == pipeline.VarChar {
+func (o operand) kind() schema.Kind {
+	if o.typ.Kind == schema.Char || o.typ.Kind == schema.VarChar {
 		return text
 	}
 	return o.typ.Kind
@@ -47,9 +47,9 @@ func (q *Query) use(at dialect.Position, name string, operands ...operand) (oper
 	for i, o := range operands {
 		args[i] = o.sqlite
 	}
-	o := operand{typ: pipeline.Type{Kind: f.result}, at: at}
+	o := operand{typ: schema.Type{Kind: f.result}, at: at}
 	if f.result == text {
-		o.typ.Kind = pipeline.VarChar
+		o.typ.Kind = schema.VarChar
 	}
 	if len(args) > 0 && f.sqlite != "" {
 		o.sqlite = fmt.Sprintf(f.sqlite, args...)
@@ -58,7 +58,7 @@ func (q *Query) use(at dialect.Position, name string, operands ...operand) (oper
 }
 
 // convert gives an operand another type, as Flink does by itself where operands differ or a column of the destination does.
-func (q *Query) convert(o operand, to pipeline.Kind) (operand, error) {
+func (q *Query) convert(o operand, to schema.Kind) (operand, error) {
 	if o.kind() == to || o.kind() == null {
 		return o, nil
 	}
@@ -113,7 +113,7 @@ func (q *Query) all(xs ...dialect.Expr) ([]operand, error) {
 // condition compiles what has to be a BOOLEAN.
 func (q *Query) condition(x dialect.Expr) (operand, error) {
 	o, err := q.expression(x)
-	if err == nil && o.kind() != pipeline.Boolean {
+	if err == nil && o.kind() != schema.Boolean {
 		err = refuse(x.Start(), "%s as a condition", o.kind())
 	}
 	return o, err
@@ -155,7 +155,7 @@ func (q *Query) columnAt(c column, at dialect.Position) (operand, error) {
 }
 
 func hasFraction(pattern string) bool {
-	p, err := pipeline.ParsePattern(pattern) // the schema was checked
+	p, err := schema.ParsePattern(pattern) // the schema was checked
 	return err == nil && p.Digits() > 0
 }
 
@@ -179,14 +179,14 @@ func (q *Query) literal(l *dialect.Literal) (operand, error) {
 		if !plainText.MatchString(l.Text) {
 			return o, refuse(l.Pos, "the text %s", l.Text)
 		}
-		o.typ = pipeline.Type{Kind: pipeline.VarChar, Length: len([]rune(l.Value))}
+		o.typ = schema.Type{Kind: schema.VarChar, Length: len([]rune(l.Value))}
 		name = "TEXT"
 	case dialect.BooleanLiteral:
 		if l.Value == "UNKNOWN" {
 			return o, refuse(l.Pos, "UNKNOWN as a value")
 		}
 		o.sqlite = map[string]string{"TRUE": "1", "FALSE": "0"}[l.Value]
-		o.typ.Kind, name = pipeline.Boolean, "BOOLEAN"
+		o.typ.Kind, name = schema.Boolean, "BOOLEAN"
 	case dialect.NullLiteral:
 		o.typ.Kind, name = null, "NULL"
 	case dialect.DateLiteral:
@@ -194,13 +194,13 @@ func (q *Query) literal(l *dialect.Literal) (operand, error) {
 			return o, refuse(l.Pos, "%s: the judge knows DATE 'yyyy-MM-dd' from 1970 on", l.Text)
 		}
 		o.sqlite = "'" + l.Value + "'"
-		o.typ.Kind, name = pipeline.Date, "DATE"
+		o.typ.Kind, name = schema.Date, "DATE"
 	case dialect.TimestampLiteral:
 		if !isRecent(l.Value) {
 			return o, refuse(l.Pos, "%s: the judge knows TIMESTAMP 'yyyy-MM-dd HH:mm:ss' from 1970 on", l.Text)
 		}
 		o.sqlite = "'" + l.Value + "'"
-		o.typ.Kind, name = pipeline.Timestamp, "TIMESTAMP"
+		o.typ.Kind, name = schema.Timestamp, "TIMESTAMP"
 	default:
 		return o, refuse(l.Pos, "%s", l.Text)
 	}
@@ -210,8 +210,8 @@ func (q *Query) literal(l *dialect.Literal) (operand, error) {
 
 // isRecent says whether text is a time of which all engines make the same. The calendar of earlier years is not the same everywhere.
 func isRecent(text string) bool {
-	t, err := time.Parse(pipeline.TimestampLayout, text)
-	return err == nil && t.Year() >= 1970 && len(text) == len(pipeline.TimestampLayout)
+	t, err := time.Parse(schema.TimestampLayout, text)
+	return err == nil && t.Year() >= 1970 && len(text) == len(schema.TimestampLayout)
 }
 
 // isRecentDay is isRecent for a day.
@@ -230,14 +230,14 @@ func (q *Query) number(l *dialect.Literal, sign string) (operand, error) {
 		o.sqlite = "(" + o.sqlite + ")"
 	}
 	if strings.Contains(l.Text, ".") {
-		o.typ.Kind = pipeline.Decimal
+		o.typ.Kind = schema.Decimal
 		if digits := strings.Trim(strings.ReplaceAll(l.Text, ".", ""), "0"); len(digits) > exactDigits || len(l.Text) > 2*exactDigits {
 			return o, refuse(l.Pos, "the number %s, which is longer than %d digits", l.Text, exactDigits)
 		}
 	} else if _, err := strconv.ParseInt(l.Text, 10, 32); err == nil {
-		o.typ.Kind = pipeline.Integer
+		o.typ.Kind = schema.Integer
 	} else if _, err := strconv.ParseInt(l.Text, 10, 64); err == nil {
-		o.typ.Kind = pipeline.BigInt
+		o.typ.Kind = schema.BigInt
 	} else {
 		return o, refuse(l.Pos, "the number %s, which is longer than a BIGINT", l.Text)
 	}
@@ -298,22 +298,22 @@ func (q *Query) binary(b *dialect.Binary) (operand, error) {
 
 // widest gives the kind that Flink computes two numbers in. Of a REAL and a DOUBLE it takes the first one's, which is not
 // certain to hold for all of its rules.
-func widest(a, b pipeline.Kind) (pipeline.Kind, bool) {
+func widest(a, b schema.Kind) (schema.Kind, bool) {
 	if a == b {
 		return a, true
 	}
 	switch {
-	case is(a, b, pipeline.Integer, pipeline.BigInt):
-		return pipeline.BigInt, true
-	case is(a, b, pipeline.Integer, pipeline.Real):
-		return pipeline.Real, true
-	case is(a, b, pipeline.Integer, pipeline.Double), is(a, b, pipeline.Decimal, pipeline.Real), is(a, b, pipeline.Decimal, pipeline.Double):
-		return pipeline.Double, true
+	case is(a, b, schema.Integer, schema.BigInt):
+		return schema.BigInt, true
+	case is(a, b, schema.Integer, schema.Real):
+		return schema.Real, true
+	case is(a, b, schema.Integer, schema.Double), is(a, b, schema.Decimal, schema.Real), is(a, b, schema.Decimal, schema.Double):
+		return schema.Double, true
 	}
 	return "", false
 }
 
-func is(a, b, one, other pipeline.Kind) bool { return a == one && b == other || a == other && b == one }
+func is(a, b, one, other schema.Kind) bool { return a == one && b == other || a == other && b == one }
 
 func (q *Query) arithmetic(b *dialect.Binary, left, right operand) (operand, error) {
 	name := fmt.Sprintf("%s %s %s", left.kind(), b.Op, right.kind())
@@ -328,7 +328,7 @@ func (q *Query) arithmetic(b *dialect.Binary, left, right operand) (operand, err
 	if right, err = q.convert(right, kind); err != nil {
 		return right, err
 	}
-	if left.isLiteral && right.isLiteral && kind == pipeline.Decimal {
+	if left.isLiteral && right.isLiteral && kind == schema.Decimal {
 		return operand{}, refuse(b.OpPos, "%s", name)
 	}
 	return q.use(b.OpPos, fmt.Sprintf("%s %s %s", kind, b.Op, kind), left, right)
@@ -341,7 +341,7 @@ func (q *Query) shift(b *dialect.Binary, left operand, i *dialect.Interval) (ope
 	if err != nil || n < 0 || unit == 0 || i.Unit.To != "" || i.Unit.FromArgs != "" {
 		return operand{}, refuse(i.Pos, "%s: the judge knows whole SECONDs, MINUTEs, HOURs and DAYs", dialect.Print(i))
 	}
-	by := operand{sqlite: strconv.FormatInt(n*unit, 10), typ: pipeline.Type{Kind: interval}}
+	by := operand{sqlite: strconv.FormatInt(n*unit, 10), typ: schema.Type{Kind: interval}}
 	return q.use(b.OpPos, fmt.Sprintf("%s %s INTERVAL", left.kind(), b.Op), left, by)
 }
 
@@ -401,25 +401,25 @@ func (q *Query) comparable(at dialect.Position, op string, left, right operand) 
 		how = "order"
 	}
 	name := fmt.Sprintf("%s %s with %s", how, a.kind(), b.kind())
-	isFloat := a.kind() == pipeline.Real || a.kind() == pipeline.Double
+	isFloat := a.kind() == schema.Real || a.kind() == schema.Double
 	switch {
-	case b.isLiteral && b.kind() == text && (a.kind() == pipeline.Timestamp || a.kind() == fine):
+	case b.isLiteral && b.kind() == text && (a.kind() == schema.Timestamp || a.kind() == fine):
 		if !isRecent(b.literal) {
 			return refuse(b.at, "a TIMESTAMP compared with %s: the judge knows 'yyyy-MM-dd HH:mm:ss' from 1970 on", b.sqlite)
 		}
 		name = fmt.Sprintf("%s %s with a TEXT literal", how, a.kind())
-	case b.isLiteral && b.kind() == text && a.kind() == pipeline.Date:
+	case b.isLiteral && b.kind() == text && a.kind() == schema.Date:
 		if !isRecentDay(b.literal) {
 			return refuse(b.at, "a DATE compared with %s: the judge knows 'yyyy-MM-dd' from 1970 on", b.sqlite)
 		}
 		name = how + " DATE with a TEXT literal"
-	case b.isLiteral && (b.kind() == pipeline.Integer || b.kind() == pipeline.BigInt) && a.kind() == exact:
+	case b.isLiteral && (b.kind() == schema.Integer || b.kind() == schema.BigInt) && a.kind() == exact:
 		name = fmt.Sprintf("%s %s with an INTEGER literal", how, a.kind())
-	case b.isLiteral && b.kind() == pipeline.Decimal && isFloat && strings.Trim(b.literal, "-0.") == "":
+	case b.isLiteral && b.kind() == schema.Decimal && isFloat && strings.Trim(b.literal, "-0.") == "":
 		return refuse(b.at, "a float compared with %s, of which Flink says that -0 is less: write 0", b.literal)
-	case b.isLiteral && b.kind() == pipeline.Decimal:
+	case b.isLiteral && b.kind() == schema.Decimal:
 		name = fmt.Sprintf("%s %s with a DECIMAL literal", how, a.kind())
-	case b.isLiteral && b.kind() == pipeline.Integer && isFloat:
+	case b.isLiteral && b.kind() == schema.Integer && isFloat:
 		const exactInReal = 1 << 24 // integers that a REAL holds exactly
 		if n, _ := strconv.Atoi(b.literal); n > exactInReal || n < -exactInReal {
 			return refuse(at, "a float compared with %s, which no REAL may be", b.literal)
@@ -428,7 +428,7 @@ func (q *Query) comparable(at dialect.Position, op string, left, right operand) 
 	case a.kind() > b.kind():
 		name = fmt.Sprintf("%s %s with %s", how, b.kind(), a.kind())
 	}
-	if a.kind() == pipeline.Boolean && op != "=" && op != "<>" {
+	if a.kind() == schema.Boolean && op != "=" && op != "<>" {
 		return refuse(at, "%s of BOOLEANs", op)
 	}
 	for _, o := range []operand{a, b} {
@@ -457,7 +457,7 @@ func (q *Query) is(x *dialect.Is) (operand, error) {
 		return o, err
 	case o.isLiteral:
 		return o, refuse(x.OpPos, "IS %s of a literal", x.What)
-	case x.What != "NULL" && o.kind() != pipeline.Boolean:
+	case x.What != "NULL" && o.kind() != schema.Boolean:
 		return o, refuse(x.OpPos, "%s IS %s", o.kind(), x.What)
 	}
 	o, err = q.use(x.OpPos, "IS "+x.What, o)
@@ -501,7 +501,7 @@ func (q *Query) in(x *dialect.In) (operand, error) {
 	}
 	var items []string
 	for _, item := range list {
-		isInteger := o.kind() == pipeline.BigInt && item.kind() == pipeline.Integer
+		isInteger := o.kind() == schema.BigInt && item.kind() == schema.Integer
 		if !item.isLiteral || item.kind() != o.kind() && !isInteger {
 			return o, refuse(item.at, "%s IN a list with what is no %s literal", o.kind(), o.kind())
 		}
@@ -534,8 +534,8 @@ func (q *Query) like(x *dialect.Like) (operand, error) {
 }
 
 // common gives values of CASE and COALESCE the type that Flink gives them.
-func (q *Query) common(values []operand) (pipeline.Type, error) {
-	typ := pipeline.Type{Kind: null}
+func (q *Query) common(values []operand) (schema.Type, error) {
+	typ := schema.Type{Kind: null}
 	kind := null
 	for _, v := range values {
 		switch {
@@ -546,16 +546,16 @@ func (q *Query) common(values []operand) (pipeline.Type, error) {
 			continue
 		}
 		widened, ok := widest(kind, v.kind())
-		if is(kind, v.kind(), pipeline.Integer, pipeline.Decimal) {
-			widened, ok = pipeline.Decimal, true
+		if is(kind, v.kind(), schema.Integer, schema.Decimal) {
+			widened, ok = schema.Decimal, true
 		}
 		if !ok {
 			return typ, refuse(v.at, "values of %s and %s in one column", kind, v.kind())
 		}
 		if kind = widened; kind != text {
-			typ = pipeline.Type{Kind: kind}
+			typ = schema.Type{Kind: kind}
 		} else if typ != v.typ {
-			typ = pipeline.Type{Kind: pipeline.VarChar}
+			typ = schema.Type{Kind: schema.VarChar}
 		}
 	}
 	if kind == null {
@@ -632,18 +632,18 @@ func (q *Query) cast(x *dialect.Cast) (operand, error) {
 	if err != nil {
 		return o, err
 	}
-	to, err := pipeline.ParseType(x.Type.String())
+	to, err := schema.ParseType(x.Type.String())
 	if err != nil {
 		return o, refuse(x.Type.Pos, "TRY_CAST AS %s", x.Type)
 	}
 	target := operand{typ: to}.kind()
 	name := fmt.Sprintf("TRY_CAST(%s AS %s)", o.kind(), target)
 	switch {
-	case o.kind() == pipeline.Timestamp && !o.isColumn:
+	case o.kind() == schema.Timestamp && !o.isColumn:
 		return o, refuse(x.Pos, "%s of what is no column: it may have digits behind the seconds", name)
 	case !x.Try:
 		return o, refuse(x.Pos, "CAST, which the job does not take: use TRY_CAST")
-	case to.Kind == pipeline.Char, to.Length > 0 && o.kind() != text:
+	case to.Kind == schema.Char, to.Length > 0 && o.kind() != text:
 		return o, refuse(x.Pos, "TRY_CAST(%s AS %s)", o.kind(), to)
 	case to.Length > 0:
 		return q.use(x.Pos, name[:len(name)-1]+"(n))", o, operand{sqlite: strconv.Itoa(to.Length)})

@@ -6,8 +6,9 @@ import (
 	"strings"
 
 	"streamproof/internal/dialect"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // A Query is a pipeline's query, checked.
@@ -15,7 +16,7 @@ type Query struct {
 	// Output are the columns of the rows.
 	Output row.Schema
 	// Source are the records that it reads.
-	Source pipeline.Schema
+	Source schema.Schema
 	// Parts are what SQLite is told of it, one after the other: each SELECT of a UNION ALL is one.
 	Parts []Part
 

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
-const schema = `{"source": "S", "columns": [
+const schemaJSON = `{"source": "S", "columns": [
 	{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}},
 	{"name": "amount", "alias": "B", "type": "REAL", "fake": {}},
 	{"name": "flag", "alias": "C", "type": "VARCHAR(3)", "fake": {}},
@@ -35,7 +36,7 @@ var manyParts, longColumn = func() (parts, text string) {
 
 func compile(t *testing.T, sql string) (*query.Query, error) {
 	t.Helper()
-	p, err := pipeline.Parse([]byte(schema), []byte(sql))
+	p, err := pipeline.Parse([]byte(schemaJSON), []byte(sql))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,16 +128,16 @@ func TestDestination(t *testing.T) {
 		err  string
 	}{
 		"with the schema's names": {sql: "CREATE TABLE T (A INTEGER, amount FLOAT, `value` VARCHAR(3));", want: row.Schema{
-			{Name: "id", Alias: "A", Type: pipeline.Type{Kind: pipeline.Integer}},
-			{Name: "amount", Alias: "amount", Type: pipeline.Type{Kind: pipeline.Real}},
-			{Name: "value", Alias: "value", Type: pipeline.Type{Kind: pipeline.VarChar, Length: 3}},
+			{Name: "id", Alias: "A", Type: schema.Type{Kind: schema.Integer}},
+			{Name: "amount", Alias: "amount", Type: schema.Type{Kind: schema.Real}},
+			{Name: "value", Alias: "value", Type: schema.Type{Kind: schema.VarChar, Length: 3}},
 		}},
 		"of any query": {
 			sql: `-- a view first
 				CREATE TEMPORARY VIEW V AS SELECT UPPER(C) || ';' AS C, A FROM S /* CREATE TABLE */;
 				CREATE TABLE T (n BIGINT);
 				INSERT INTO T SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE V, DESCRIPTOR(pt), INTERVAL '1' MINUTE)) GROUP BY C`,
-			want: row.Schema{{Name: "n", Alias: "n", Type: pipeline.Type{Kind: pipeline.BigInt}}},
+			want: row.Schema{{Name: "n", Alias: "n", Type: schema.Type{Kind: schema.BigInt}}},
 		},
 		"no table":         {sql: "INSERT INTO T SELECT A FROM S", err: "it has no CREATE TABLE"},
 		"two tables":       {sql: "CREATE TABLE T (A INTEGER); CREATE TABLE U (A INTEGER)", err: "more than one CREATE TABLE"},
@@ -147,7 +148,7 @@ func TestDestination(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p, err := pipeline.Parse([]byte(schema), []byte(test.sql))
+			p, err := pipeline.Parse([]byte(schemaJSON), []byte(test.sql))
 			if err != nil {
 				t.Fatal(err)
 			}

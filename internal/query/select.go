@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"streamproof/internal/dialect"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // A view is what a CREATE VIEW stands for, or why the judge cannot compute it, which matters only where it is read.
@@ -109,11 +109,11 @@ func (q *Query) unite(all []*selection) error {
 			switch {
 			case c.kind() != merged.kind():
 				return refuse(c.at, "a column of %s in UNION ALL with one of %s", c.kind(), merged.kind())
-			case c.kind() == null, c.kind() == pipeline.Decimal, c.kind() == exact && (c.typ != merged.typ || c.typ.Length == 0):
+			case c.kind() == null, c.kind() == schema.Decimal, c.kind() == exact && (c.typ != merged.typ || c.typ.Length == 0):
 				return refuse(c.at, "a column of %s in UNION ALL", c.kind())
 			}
 			if c.typ != merged.typ && c.kind() == text {
-				merged.typ = pipeline.Type{Kind: pipeline.VarChar}
+				merged.typ = schema.Type{Kind: schema.VarChar}
 			}
 			merged.isColumn = merged.isColumn && c.isColumn
 		}
@@ -218,9 +218,9 @@ func (q *Query) sourceColumns() []column {
 	for _, c := range q.Source.Columns {
 		o := operand{sqlite: Quote(c.Alias), typ: c.Type, isColumn: true}
 		switch {
-		case c.Type.Kind == pipeline.Decimal:
+		case c.Type.Kind == schema.Decimal:
 			o.typ.Kind = exact
-		case c.Type.Kind == pipeline.Timestamp && hasFraction(c.Pattern):
+		case c.Type.Kind == schema.Timestamp && hasFraction(c.Pattern):
 			o.typ.Kind = fine
 		}
 		all = append(all, column{o, c.Alias, c.Alias})
@@ -234,7 +234,7 @@ func viewColumns(s *dialect.Select, base *selection) ([]column, error) {
 	var all []column
 	for _, c := range base.columns {
 		switch {
-		case c.kind() == null, c.kind() == pipeline.Decimal:
+		case c.kind() == null, c.kind() == schema.Decimal:
 			return nil, refuse(c.at, "a column of %s that is read by another SELECT", c.kind())
 		case c.isLiteral && c.kind() == text && strings.HasSuffix(c.literal, " "):
 			return nil, refuse(c.at, "a text that ends with a blank and is read by another SELECT")

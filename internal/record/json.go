@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // deepest is how many objects and arrays may stand in each other.
@@ -40,16 +40,16 @@ type objects struct {
 	name    []byte
 }
 
-func newObjects(schema pipeline.Schema) (*objects, error) {
-	o := &objects{root: &place{column: -1}, found: make([]found, len(schema.Columns))}
-	for i := range schema.Columns {
-		path, err := schema.Columns[i].Place(schema.Format)
+func newObjects(s schema.Schema) (*objects, error) {
+	o := &objects{root: &place{column: -1}, found: make([]found, len(s.Columns))}
+	for i := range s.Columns {
+		path, err := s.Columns[i].Place(s.Format)
 		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", schema.Columns[i].Name, err)
+			return nil, fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
 		}
-		names, err := pipeline.ParsePath(path)
+		names, err := schema.ParsePath(path)
 		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", schema.Columns[i].Name, err)
+			return nil, fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
 		}
 		at := o.root
 		for _, name := range names {
@@ -369,23 +369,23 @@ func (r *Reader) field(c *column, f *found) (value row.Field, reason string) {
 	kind := jsontext.Value(f.value).Kind()
 	text := f.value
 	switch c.typ.Kind {
-	case pipeline.Integer, pipeline.BigInt:
+	case schema.Integer, schema.BigInt:
 		if kind != '0' {
 			return value, notAnInteger
 		}
-	case pipeline.Real, pipeline.Double, pipeline.Decimal:
+	case schema.Real, schema.Double, schema.Decimal:
 		if kind != '0' {
 			return value, notANumber
 		}
-	case pipeline.Boolean:
+	case schema.Boolean:
 		if kind != 't' && kind != 'f' {
 			return value, notABoolean
 		}
-	case pipeline.Timestamp:
+	case schema.Timestamp:
 		if kind != '"' {
 			return value, notATimestamp
 		}
-	case pipeline.Date:
+	case schema.Date:
 		if kind != '"' {
 			return value, notADate
 		}

@@ -6,7 +6,7 @@ import (
 
 	"streamproof/internal/encoding"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // The reasons that a row has as a whole, beside those of a column and the names of package encoding. They are the Flink job's own words.
@@ -53,7 +53,7 @@ type Row struct {
 
 // A Reader reads records of one schema. It is for one goroutine at a time.
 type Reader struct {
-	format  pipeline.Format
+	format  schema.Format
 	columns []column
 	// header is what a line of CSV has to be for it to be none.
 	header []string
@@ -64,16 +64,16 @@ type Reader struct {
 	objects *objects   // of JSON
 }
 
-// NewReader makes a reader. The error is that of a schema that pipeline.ParseSchema would not give.
-func NewReader(schema pipeline.Schema) (*Reader, error) {
-	r := &Reader{format: schema.Format.OrDefault(), fields: make([]row.Field, len(schema.Columns))}
-	for i := range schema.Columns {
-		c, err := newColumn(&schema.Columns[i], r.format)
+// NewReader makes a reader. The error is that of a schema that schema.Parse would not give.
+func NewReader(s schema.Schema) (*Reader, error) {
+	r := &Reader{format: s.Format.OrDefault(), fields: make([]row.Field, len(s.Columns))}
+	for i := range s.Columns {
+		c, err := newColumn(&s.Columns[i], r.format)
 		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", schema.Columns[i].Name, err)
+			return nil, fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
 		}
 		r.columns = append(r.columns, c)
-		place, err := schema.Columns[i].Place(r.format)
+		place, err := s.Columns[i].Place(r.format)
 		if err != nil {
 			return nil, fmt.Errorf("column %s: %w", c.name, err)
 		}
@@ -81,9 +81,9 @@ func NewReader(schema pipeline.Schema) (*Reader, error) {
 			r.header = append(r.header, place)
 		}
 	}
-	if r.format.Type == pipeline.JSON {
+	if r.format.Type == schema.JSON {
 		var err error
-		if r.objects, err = newObjects(schema); err != nil {
+		if r.objects, err = newObjects(s); err != nil {
 			return nil, err
 		}
 	}
@@ -97,7 +97,7 @@ func (r *Reader) Rows(record []byte) iter.Seq[Row] {
 			yield(fault(record, name, ""))
 			return
 		}
-		if r.format.Type == pipeline.JSON {
+		if r.format.Type == schema.JSON {
 			r.json(record, yield)
 		} else {
 			r.csv(record, yield)

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/record"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // FuzzReader: whatever a record is, no reader panics; the parts that a record is taken apart into stand in it in order and do
@@ -17,7 +18,7 @@ func FuzzReader(f *testing.F) {
 	var columns []int
 	at := map[string]int{}
 	for name, schemaJSON := range all.Schemas {
-		schema, err := pipeline.ParseSchema(schemaJSON)
+		schema, err := schema.Parse(schemaJSON)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -71,7 +72,7 @@ func BenchmarkReader(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	clicks, err := pipeline.ParseSchema([]byte(`{"source":"S","format":{"type":"json"},"columns":[
+	clicks, err := schema.Parse([]byte(`{"source":"S","format":{"type":"json"},"columns":[
 		{"name":"event","alias":"A","type":"VARCHAR(16)"},{"name":"at","alias":"B","type":"TIMESTAMP","pattern":"yyyy-MM-dd'T'HH:mm:ss[.SSS]XXX"},
 		{"name":"user","alias":"C","path":"$.user.id","type":"VARCHAR(16)"},{"name":"age","alias":"D","path":"$.user.age","type":"INTEGER","nullable":true},
 		{"name":"ok","alias":"E","type":"BOOLEAN"},{"name":"price","alias":"F","type":"DECIMAL(8,2)"}]}`))
@@ -79,7 +80,7 @@ func BenchmarkReader(b *testing.B) {
 		b.Fatal(err)
 	}
 	for name, bench := range map[string]struct {
-		schema pipeline.Schema
+		schema schema.Schema
 		record string
 	}{
 		"csv": {p.Schema, "2,2016-01-01 00:00:00,2016-01-01 00:12:00,2,1.10,-73.990371704101563,40.734695434570313,1,N,-73.981842041015625," +

@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/record"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // table is the one that the Flink job's RecordsTest reads, too.
@@ -52,7 +51,7 @@ type want struct {
 
 func readTable(t testing.TB) table {
 	t.Helper()
-	file, err := os.ReadFile(filepath.FromSlash("../../pipeline/testdata/records.json"))
+	file, err := os.ReadFile("testdata/records.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +66,7 @@ func readTable(t testing.TB) table {
 
 func newReader(t testing.TB, schemaJSON []byte) *record.Reader {
 	t.Helper()
-	schema, err := pipeline.ParseSchema(schemaJSON)
+	schema, err := schema.Parse(schemaJSON)
 	if err != nil {
 		t.Fatal(err)
 	}

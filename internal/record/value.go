@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // The reasons that a value has.
@@ -26,26 +26,26 @@ const (
 // A column is how the values of one are read.
 type column struct {
 	name     string
-	typ      pipeline.Type
+	typ      schema.Type
 	nullable bool
 	nulls    []string
 	point    byte // what stands before a fraction
-	pattern  *pipeline.Pattern
+	pattern  *schema.Pattern
 	// canonical says that values in the pattern are canonical as they are.
 	canonical bool
 }
 
-func newColumn(c *pipeline.Column, format pipeline.Format) (column, error) {
+func newColumn(c *schema.Column, format schema.Format) (column, error) {
 	out := column{name: c.Name, typ: c.Type, nullable: c.Nullable, nulls: format.Nulls, point: '.'}
 	if format.Decimal != "" {
 		out.point = format.Decimal[0]
 	}
 	var standard string
 	switch c.Type.Kind {
-	case pipeline.Timestamp:
-		standard = pipeline.TimestampPattern
-	case pipeline.Date:
-		standard = pipeline.DatePattern
+	case schema.Timestamp:
+		standard = schema.TimestampPattern
+	case schema.Date:
+		standard = schema.DatePattern
 	default:
 		return out, nil
 	}
@@ -54,13 +54,13 @@ func newColumn(c *pipeline.Column, format pipeline.Format) (column, error) {
 		text = standard
 	}
 	var err error
-	out.pattern, err = pipeline.ParsePattern(text)
+	out.pattern, err = schema.ParsePattern(text)
 	out.canonical = text == standard
 	return out, err
 }
 
 // Reads says whether a text is a value of a column of CSV, as NULL is not.
-func Reads(c *pipeline.Column, format pipeline.Format, text string) bool {
+func Reads(c *schema.Column, format schema.Format, text string) bool {
 	column, err := newColumn(c, format.OrDefault())
 	if err != nil {
 		return false
@@ -72,19 +72,19 @@ func Reads(c *pipeline.Column, format pipeline.Format, text string) bool {
 // read gives the canonical form of a text, which is a part of it, or is appended to scratch; or why there is none.
 func (c *column) read(scratch, text []byte) (value, grown []byte, reason string) {
 	switch c.typ.Kind {
-	case pipeline.Integer:
+	case schema.Integer:
 		return readInteger(scratch, text, math.MinInt32, math.MaxInt32)
-	case pipeline.BigInt:
+	case schema.BigInt:
 		return readInteger(scratch, text, math.MinInt64, math.MaxInt64)
-	case pipeline.Real:
+	case schema.Real:
 		return c.readFloat(scratch, text, 32)
-	case pipeline.Double:
+	case schema.Double:
 		return c.readFloat(scratch, text, 64)
-	case pipeline.Decimal:
+	case schema.Decimal:
 		return c.readDecimal(scratch, text)
-	case pipeline.Timestamp, pipeline.Date:
+	case schema.Timestamp, schema.Date:
 		return c.readTime(scratch, text)
-	case pipeline.Boolean:
+	case schema.Boolean:
 		switch s := unsafeString(text); {
 		case strings.EqualFold(s, "true"):
 			return trueText, scratch, ""
@@ -92,7 +92,7 @@ func (c *column) read(scratch, text []byte) (value, grown []byte, reason string)
 			return falseText, scratch, ""
 		}
 		return nil, scratch, notABoolean
-	case pipeline.Char:
+	case schema.Char:
 		if utf8.RuneCount(text) != c.typ.Length {
 			return nil, scratch, wrongLength
 		}
@@ -234,7 +234,7 @@ func (c *column) readDecimal(scratch, text []byte) (value, grown []byte, reason 
 	} else if point > c.typ.Length-scale || len(digits)-point > scale {
 		return nil, scratch[:start], outOfRange
 	}
-	var plain [pipeline.MaxPrecision + 3]byte
+	var plain [schema.MaxPrecision + 3]byte
 	out := plain[:0]
 	if n.negative {
 		out = append(out, '-')
@@ -280,7 +280,7 @@ func exponentOf(text []byte) int {
 func (c *column) readTime(scratch, text []byte) (value, grown []byte, reason string) {
 	t, ok := c.pattern.Parse(unsafeString(text))
 	switch {
-	case !ok && c.typ.Kind == pipeline.Date:
+	case !ok && c.typ.Kind == schema.Date:
 		return nil, scratch, notADate
 	case !ok:
 		return nil, scratch, notATimestamp
@@ -288,10 +288,10 @@ func (c *column) readTime(scratch, text []byte) (value, grown []byte, reason str
 		return text, scratch, ""
 	}
 	start := len(scratch)
-	if c.typ.Kind == pipeline.Date {
+	if c.typ.Kind == schema.Date {
 		scratch = t.AppendFormat(scratch, "2006-01-02")
 	} else {
-		scratch = t.AppendFormat(scratch, pipeline.TimestampLayout+".999999999")
+		scratch = t.AppendFormat(scratch, schema.TimestampLayout+".999999999")
 	}
 	return scratch[start:], scratch, ""
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"streamproof/internal/generator"
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 // BenchmarkInvoke answers events of 0.2 MB of data, from the event's bytes to the answer's. MB/s are of the data.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
 )
 
 // Where the schema has another format, records of the source are read by it, and rows of the output as ever.

@@ -17,10 +17,11 @@ import (
 
 	"streamproof/internal/encoding"
 	"streamproof/internal/metrics"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/record"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // MaxAnswer is the most bytes that an answer has: the 6 MB that Lambda lets a function answer, to which Lambda itself adds
@@ -85,9 +86,9 @@ func New(config Config, p *pipeline.Pipeline, log *slog.Logger, metrics io.Write
 }
 
 // isPlain reports whether a record has lines that read as the output's do, so that there may be some of either kind.
-func isPlain(s pipeline.Schema) bool {
-	return s.Format.IsDefault() && !slices.ContainsFunc(s.Columns, func(c pipeline.Column) bool {
-		return c.Pattern != "" || c.Type.Kind == pipeline.Decimal
+func isPlain(s schema.Schema) bool {
+	return s.Format.IsDefault() && !slices.ContainsFunc(s.Columns, func(c schema.Column) bool {
+		return c.Pattern != "" || c.Type.Kind == schema.Decimal
 	})
 }
 

@@ -20,8 +20,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -453,7 +454,7 @@ func TestTheBufferFits(t *testing.T) {
 	}
 	// The shortest values; longer numbers and text grow less than names do. Where text has to be escaped, one byte
 	// becomes six, which is less than a row of short values grows, or counts here.
-	shortest := map[pipeline.Kind]string{pipeline.Timestamp: "2026-11-23 20:00:00", pipeline.Boolean: "true", pipeline.Char: "\x01", pipeline.VarChar: ""}
+	shortest := map[schema.Kind]string{schema.Timestamp: "2026-11-23 20:00:00", schema.Boolean: "true", schema.Char: "\x01", schema.VarChar: ""}
 	const recordID = 62 // digits
 	overhead := len(before) + recordID + len(`""`) + len(passed) + len(`"`) + len(after)
 	for what, shape := range map[string]shape{"output": h.output, "trips": h.trips} {

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
 )
 
 // BenchmarkAppend reads lines as the demo delivers them, and trips as the producer makes them.

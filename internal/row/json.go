@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 func (s Schema) appendJSON(dst []byte, fields []Field, line []byte) ([]byte, *Error) {
@@ -114,16 +114,16 @@ func (c *Column) takes(kind jsontext.Kind) bool {
 		return true
 	case '0':
 		switch c.Type.Kind {
-		case pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double:
+		case schema.Integer, schema.BigInt, schema.Real, schema.Double:
 			return true
 		}
 	case '"':
 		switch c.Type.Kind {
-		case pipeline.Timestamp, pipeline.Date, pipeline.Char, pipeline.VarChar:
+		case schema.Timestamp, schema.Date, schema.Char, schema.VarChar:
 			return true
 		}
 	case 't', 'f':
-		return c.Type.Kind == pipeline.Boolean
+		return c.Type.Kind == schema.Boolean
 	}
 	return false
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"streamproof/internal/encoding"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // Delimiters are those that a line of CSV may have.
@@ -18,14 +18,14 @@ const Delimiters = ",;|\t"
 type Column struct {
 	// Name is what the schema calls the column, Alias what the query calls it; they are the same where only one does.
 	Name, Alias string
-	Type        pipeline.Type
+	Type        schema.Type
 }
 
 // A Schema is the columns of a result, in order.
 type Schema []Column
 
 // Of gives the columns of the records themselves.
-func Of(schema pipeline.Schema) Schema {
+func Of(schema schema.Schema) Schema {
 	var s Schema
 	for _, c := range schema.Columns {
 		s = append(s, Column{Name: c.Name, Alias: c.Alias, Type: c.Type})
@@ -92,20 +92,20 @@ func (s Schema) AppendValues(dst []byte, values []any) ([]byte, error) {
 		key = append(key, present)
 		var ok bool
 		switch kind := s[i].Type.Kind; kind {
-		case pipeline.Integer:
+		case schema.Integer:
 			var n int64
 			n, ok = value.(int64)
 			ok = ok && n == int64(int32(n))
 			key = binary.BigEndian.AppendUint32(key, uint32(n))
-		case pipeline.BigInt:
+		case schema.BigInt:
 			var n int64
 			n, ok = value.(int64)
 			key = binary.BigEndian.AppendUint64(key, uint64(n))
-		case pipeline.Real:
+		case schema.Real:
 			var f float64
 			f, ok = value.(float64)
 			key = binary.BigEndian.AppendUint32(key, math.Float32bits(float32(f)+0))
-		case pipeline.Double:
+		case schema.Double:
 			var f float64
 			f, ok = value.(float64)
 			key = binary.BigEndian.AppendUint64(key, math.Float64bits(f+0))
@@ -139,27 +139,27 @@ func (s Schema) Format(key []byte) string {
 			continue
 		}
 		switch c.Type.Kind {
-		case pipeline.Integer:
+		case schema.Integer:
 			out = strconv.AppendInt(out, int64(int32(binary.BigEndian.Uint32(key))), 10)
 			key = key[4:]
-		case pipeline.BigInt:
+		case schema.BigInt:
 			out = strconv.AppendInt(out, int64(binary.BigEndian.Uint64(key)), 10)
 			key = key[8:]
-		case pipeline.Real:
+		case schema.Real:
 			out = strconv.AppendFloat(out, float64(math.Float32frombits(binary.BigEndian.Uint32(key))), 'g', -1, 32)
 			key = key[4:]
-		case pipeline.Double:
+		case schema.Double:
 			out = strconv.AppendFloat(out, math.Float64frombits(binary.BigEndian.Uint64(key)), 'g', -1, 64)
 			key = key[8:]
-		case pipeline.Timestamp:
+		case schema.Timestamp:
 			seconds := int64(binary.BigEndian.Uint64(key))
 			nanos := int64(binary.BigEndian.Uint32(key[8:]))
-			out = time.Unix(seconds, nanos).UTC().AppendFormat(out, pipeline.TimestampLayout+".999999999")
+			out = time.Unix(seconds, nanos).UTC().AppendFormat(out, schema.TimestampLayout+".999999999")
 			key = key[12:]
-		case pipeline.Date:
+		case schema.Date:
 			out = fmt.Appendf(out, "%04d-%02d-%02d", binary.BigEndian.Uint16(key), key[2], key[3])
 			key = key[4:]
-		case pipeline.Boolean:
+		case schema.Boolean:
 			out = strconv.AppendBool(out, key[0] == 1)
 			key = key[1:]
 		default:

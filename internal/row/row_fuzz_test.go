@@ -5,8 +5,9 @@ import (
 	"errors"
 	"testing"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // FuzzWrittenAgain: a line is a row or an *Error. A row that was read is written, as JSON and as CSV with each delimiter, so that
@@ -17,9 +18,9 @@ func FuzzWrittenAgain(f *testing.F) {
 		f.Fatal(err)
 	}
 	schemas := map[string]row.Schema{
-		"all types":  schema,
-		"one column": {{Name: "s", Type: pipeline.Type{Kind: pipeline.VarChar, Length: 8}}},
-		"one number": {{Name: "i", Type: pipeline.Type{Kind: pipeline.Integer}}},
+		"all types":  allTypes,
+		"one column": {{Name: "s", Type: schema.Type{Kind: schema.VarChar, Length: 8}}},
+		"one number": {{Name: "i", Type: schema.Type{Kind: schema.Integer}}},
 		"records":    row.Of(p.Schema),
 	}
 	for _, line := range []string{
@@ -87,7 +88,7 @@ func FuzzWrittenAgain(f *testing.F) {
 func holdsWhatCSVCannot(s row.Schema, fields []row.Field) bool {
 	for i, field := range fields {
 		kind := s[i].Type.Kind
-		text := kind == pipeline.Char || kind == pipeline.VarChar
+		text := kind == schema.Char || kind == schema.VarChar
 		if field.Null && (text || len(s) == 1) || text && bytes.IndexByte(field.Text, '\n') >= 0 {
 			return true
 		}

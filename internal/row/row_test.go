@@ -14,22 +14,22 @@ import (
 
 	"streamproof/internal/record"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
-var schema = row.Schema{
-	{Name: "i", Alias: "alias", Type: pipeline.Type{Kind: pipeline.Integer}},
-	{Name: "f", Type: pipeline.Type{Kind: pipeline.Real}},
-	{Name: "s", Type: pipeline.Type{Kind: pipeline.VarChar, Length: 4}},
-	{Name: "t", Type: pipeline.Type{Kind: pipeline.Timestamp}},
-	{Name: "b", Type: pipeline.Type{Kind: pipeline.BigInt}},
-	{Name: "d", Type: pipeline.Type{Kind: pipeline.Double}},
-	{Name: "o", Type: pipeline.Type{Kind: pipeline.Boolean}},
+var allTypes = row.Schema{
+	{Name: "i", Alias: "alias", Type: schema.Type{Kind: schema.Integer}},
+	{Name: "f", Type: schema.Type{Kind: schema.Real}},
+	{Name: "s", Type: schema.Type{Kind: schema.VarChar, Length: 4}},
+	{Name: "t", Type: schema.Type{Kind: schema.Timestamp}},
+	{Name: "b", Type: schema.Type{Kind: schema.BigInt}},
+	{Name: "d", Type: schema.Type{Kind: schema.Double}},
+	{Name: "o", Type: schema.Type{Kind: schema.Boolean}},
 }
 
 func key(t *testing.T, line string) string {
 	t.Helper()
-	got, err := schema.Append([]byte("before"), []byte(line))
+	got, err := allTypes.Append([]byte("before"), []byte(line))
 	if err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
@@ -134,7 +134,7 @@ func TestRefused(t *testing.T) {
 		`{"i":null,"f":null,"s":null,"t":null,"b":null,"d":null,"o":null} x`: "after the closing brace",
 	} {
 		dst := []byte("before")
-		got, err := schema.Append(dst, []byte(line))
+		got, err := allTypes.Append(dst, []byte(line))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %q", line, err, want)
 		}
@@ -148,32 +148,32 @@ func TestRefused(t *testing.T) {
 // texts, of which the output has none that are too short, and times, of which it has some with a fraction.
 func TestValuesAreThoseOfRecords(t *testing.T) {
 	t.Parallel()
-	kinds := []pipeline.Kind{pipeline.Integer, pipeline.BigInt, pipeline.Real, pipeline.Double, pipeline.Boolean, pipeline.Date}
+	kinds := []schema.Kind{schema.Integer, schema.BigInt, schema.Real, schema.Double, schema.Boolean, schema.Date}
 	digits := `[0-9]{0,3}(2147483647|2147483648|9223372036854775807|9223372036854775808)?`
 	number := rapid.StringMatching(`[-+]?` + digits + `(\.[0-9]{0,4})?([eE][-+]?[0-9]{0,3})?`)
 	text := rapid.OneOf(number, rapid.StringMatching(`[-+]?0{0,25}[0-9]{1,20}`), rapid.StringMatching(`[-+. 0-9eEx_]{1,8}`), rapid.StringMatching(`[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|yes|T|1`),
 		rapid.StringMatching(`[0-9]{4}-[01][0-9]-[0-3][0-9]`), rapid.StringN(1, 5, -1))
 	rapid.Check(t, func(t *rapid.T) {
-		typ := pipeline.Type{Kind: rapid.SampledFrom(kinds).Draw(t, "kind")}
+		typ := schema.Type{Kind: rapid.SampledFrom(kinds).Draw(t, "kind")}
 		value := text.Draw(t, "value")
 		if strings.ContainsAny(value, "\",;|\t\n\r{") || value == "" {
 			t.Skip("not a value without quotes")
 		}
-		want := record.Reads(&pipeline.Column{Name: "c", Type: typ}, pipeline.Format{}, value)
-		schema := row.Schema{{Name: "c", Alias: "c", Type: typ}}
+		want := record.Reads(&schema.Column{Name: "c", Type: typ}, schema.Format{}, value)
+		one := row.Schema{{Name: "c", Alias: "c", Type: typ}}
 		fields := make([]row.Field, 1)
-		key, err := schema.AppendFields(nil, fields, []byte(value))
+		key, err := one.AppendFields(nil, fields, []byte(value))
 		if (err == nil) != want {
 			t.Fatalf("%s %q: a value of a record: %v; of a row: %v", typ, value, want, err)
 		}
 		if err != nil {
 			return
 		}
-		line, err := schema.JSON()(nil, fields)
+		line, err := one.JSON()(nil, fields)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := schema.Append(nil, bytes.TrimSuffix(line, []byte("\n"))); err != nil || !bytes.Equal(again, key) {
+		if again, err := one.Append(nil, bytes.TrimSuffix(line, []byte("\n"))); err != nil || !bytes.Equal(again, key) {
 			t.Fatalf("%s %q became %s: %v", typ, value, line, err)
 		}
 	})
@@ -183,10 +183,10 @@ func TestValuesAreThoseOfRecords(t *testing.T) {
 func TestValuesAndLinesMeet(t *testing.T) {
 	t.Parallel()
 	numbers := row.Schema{
-		{Name: "i", Type: pipeline.Type{Kind: pipeline.Integer}},
-		{Name: "b", Type: pipeline.Type{Kind: pipeline.BigInt}},
-		{Name: "f", Type: pipeline.Type{Kind: pipeline.Real}},
-		{Name: "d", Type: pipeline.Type{Kind: pipeline.Double}},
+		{Name: "i", Type: schema.Type{Kind: schema.Integer}},
+		{Name: "b", Type: schema.Type{Kind: schema.BigInt}},
+		{Name: "f", Type: schema.Type{Kind: schema.Real}},
+		{Name: "d", Type: schema.Type{Kind: schema.Double}},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		values := []any{
@@ -218,7 +218,7 @@ func TestValuesAndLinesMeet(t *testing.T) {
 // Numbers read as strconv reads them, the short ones that are read faster too.
 func TestNumbersReadAsStrconvReadsThem(t *testing.T) {
 	t.Parallel()
-	floats := row.Schema{schema[1], schema[5]}
+	floats := row.Schema{allTypes[1], allTypes[5]}
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`-?[0-9]{0,9}\.?[0-9]{0,9}([eE][+-]?[0-9]{1,2})?`).Draw(t, "text")
 		single, err32 := strconv.ParseFloat(text, 32)
@@ -264,11 +264,11 @@ func TestDelimiters(t *testing.T) {
 		`1;"a;;;;;;;;`:                            "has not the 7 columns",
 		`1:2:a::::`:                               "has not the 7 columns",
 	} {
-		if _, err := schema.Append(nil, []byte(line)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := allTypes.Append(nil, []byte(line)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %q", line, err, want)
 		}
 	}
-	one := row.Schema{schema[2]}
+	one := row.Schema{allTypes[2]}
 	if _, err := one.Append(nil, []byte("a,b")); err == nil {
 		t.Error("a,b is read as a single column")
 	}
@@ -299,7 +299,7 @@ func TestCausesHaveNoData(t *testing.T) {
 		`{"s":"data"} data`:        "text after the closing brace",
 		`,"data,,,,,`:              "column f: a quote is not closed",
 	} {
-		_, err := schema.Append(nil, []byte(line))
+		_, err := allTypes.Append(nil, []byte(line))
 		var fault *row.Error
 		if !errors.As(err, &fault) {
 			t.Errorf("%s: got error %v (%T)", line, err, err)
@@ -313,22 +313,22 @@ func TestCausesHaveNoData(t *testing.T) {
 
 func TestTimestampsReadAsTimeReadsThem(t *testing.T) {
 	t.Parallel()
-	times := row.Schema{schema[3]}
+	times := row.Schema{allTypes[3]}
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`(19|20|00)[0-9]{2}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{1,9})?`).Draw(t, "text")
 		if rapid.Bool().Draw(t, "spoilt") {
 			at := rapid.IntRange(0, len(text)-1).Draw(t, "at")
 			text = text[:at] + rapid.SampledFrom([]string{"", "x", "-", " ", "0", "\xff"}).Draw(t, "by") + text[at+1:]
 		}
-		want, err := time.Parse(pipeline.TimestampLayout, text)
-		if err == nil && !strings.HasPrefix(text, want.Format(pipeline.TimestampLayout)) {
+		want, err := time.Parse(schema.TimestampLayout, text)
+		if err == nil && !strings.HasPrefix(text, want.Format(schema.TimestampLayout)) {
 			return // time takes an hour of one digit, or with a space
 		}
 		got, gotErr := times.Append(nil, []byte(text))
 		if (err == nil) != (gotErr == nil) {
 			t.Fatalf("%q: got error %v, want as %v", text, gotErr, err)
 		}
-		if err == nil && times.Format(got) != want.Format(pipeline.TimestampLayout+".999999999") {
+		if err == nil && times.Format(got) != want.Format(schema.TimestampLayout+".999999999") {
 			t.Fatalf("%q is %s, want %s", text, times.Format(got), want)
 		}
 	})
@@ -352,12 +352,12 @@ func TestWriters(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fields := make([]row.Field, len(schema))
-			want, err := schema.AppendFields(nil, fields, []byte(test.line))
+			fields := make([]row.Field, len(allTypes))
+			want, err := allTypes.AppendFields(nil, fields, []byte(test.line))
 			if err != nil {
 				t.Fatal(err)
 			}
-			for what, writer := range map[string]row.Writer{test.json: schema.JSON(), test.bars: schema.CSV('|')} {
+			for what, writer := range map[string]row.Writer{test.json: allTypes.JSON(), test.bars: allTypes.CSV('|')} {
 				line, err := writer([]byte("before"), fields)
 				if err != nil || string(line) != "before"+what+"\n" {
 					t.Errorf("got %q, %v, want %q and a newline", line, err, what)
@@ -372,7 +372,7 @@ func TestWriters(t *testing.T) {
 
 func TestWhatCSVCannotHold(t *testing.T) {
 	t.Parallel()
-	text, number := row.Schema{schema[2], schema[0]}, row.Schema{schema[0]}
+	text, number := row.Schema{allTypes[2], allTypes[0]}, row.Schema{allTypes[0]}
 	for _, test := range []struct {
 		schema     row.Schema
 		line, want string
@@ -396,12 +396,12 @@ func TestWhatCSVCannotHold(t *testing.T) {
 func TestWritersWriteTheRow(t *testing.T) {
 	t.Parallel()
 	// Text first, where a brace would begin JSON, and alone, where it may be all of the line.
-	for _, schema := range []row.Schema{{schema[2]}, {{Name: "v", Type: pipeline.Type{Kind: pipeline.VarChar}}, schema[1], schema[2]}} {
+	for _, columns := range []row.Schema{{allTypes[2]}, {{Name: "v", Type: schema.Type{Kind: schema.VarChar}}, allTypes[1], allTypes[2]}} {
 		rapid.Check(t, func(t *rapid.T) {
-			values := make([]any, len(schema))
-			for i, c := range schema {
+			values := make([]any, len(columns))
+			for i, c := range columns {
 				switch {
-				case c.Type.Kind == pipeline.Real:
+				case c.Type.Kind == schema.Real:
 					values[i] = float64(rapid.Float32Range(-math.MaxFloat32, math.MaxFloat32).Draw(t, "f"))
 				case c.Type.Length > 0:
 					values[i] = rapid.StringOfN(rapid.RuneFrom([]rune("a\",;|\t\r\n{}é\\\x00")), 0, c.Type.Length, -1).Draw(t, "s")
@@ -409,11 +409,11 @@ func TestWritersWriteTheRow(t *testing.T) {
 					values[i] = rapid.String().Draw(t, "v")
 				}
 			}
-			want, err := schema.AppendValues(nil, values)
+			want, err := columns.AppendValues(nil, values)
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkWriters(t, schema, want, fieldsOf(values))
+			checkWriters(t, columns, want, fieldsOf(values))
 		})
 	}
 }
@@ -427,10 +427,10 @@ func fieldsOf(values []any) []row.Field {
 }
 
 // checkWriters checks that what the writers write of a row, in one line, reads as its key.
-func checkWriters(t interface{ Fatalf(string, ...any) }, schema row.Schema, want []byte, fields []row.Field) {
-	writers := map[string]row.Writer{"json": schema.JSON()}
+func checkWriters(t interface{ Fatalf(string, ...any) }, columns row.Schema, want []byte, fields []row.Field) {
+	writers := map[string]row.Writer{"json": columns.JSON()}
 	for _, delimiter := range []byte(row.Delimiters) {
-		writers[string(delimiter)] = schema.CSV(delimiter)
+		writers[string(delimiter)] = columns.CSV(delimiter)
 	}
 	for name, write := range writers {
 		line, err := write(nil, fields)
@@ -440,7 +440,7 @@ func checkWriters(t interface{ Fatalf(string, ...any) }, schema row.Schema, want
 		if err != nil || bytes.IndexByte(line, '\n') != len(line)-1 {
 			t.Fatalf("%s: %q, %v", name, line, err)
 		}
-		got, err := schema.Append(nil, line[:len(line)-1])
+		got, err := columns.Append(nil, line[:len(line)-1])
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("%s: %q reads as %x, %v, want %x", name, line, got, err, want)
 		}
@@ -455,14 +455,14 @@ func FuzzAppend(f *testing.F) {
 	f.Add([]byte(`,,"a,""b",,,,`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		before := bytes.Clone(line)
-		fields := make([]row.Field, len(schema))
-		key, err := schema.AppendFields(nil, fields, line)
+		fields := make([]row.Field, len(allTypes))
+		key, err := allTypes.AppendFields(nil, fields, line)
 		if !bytes.Equal(before, line) {
 			t.Fatal("the line was changed")
 		}
 		if err == nil {
-			_ = schema.Format(key) // takes every key apart
-			checkWriters(t, schema, key, fields)
+			_ = allTypes.Format(key) // takes every key apart
+			checkWriters(t, allTypes, key, fields)
 		}
 	})
 }
@@ -470,7 +470,7 @@ func FuzzAppend(f *testing.F) {
 // TestDates: a day is one in either format, whether it comes from a line or from the engine, and is written as it was read.
 func TestDates(t *testing.T) {
 	t.Parallel()
-	days := row.Schema{{Name: "d", Type: pipeline.Type{Kind: pipeline.Date}}, {Name: "i", Type: pipeline.Type{Kind: pipeline.Integer}}}
+	days := row.Schema{{Name: "d", Type: schema.Type{Kind: schema.Date}}, {Name: "i", Type: schema.Type{Kind: schema.Integer}}}
 	seen := map[string]bool{}
 	for _, day := range []string{"0000-01-01", "0001-01-01", "1969-12-31", "2024-02-29", "2026-02-28", "2026-03-01", "9999-12-31"} {
 		want, err := days.AppendValues(nil, []any{day, int64(1)})

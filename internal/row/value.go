@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // appendText reads one value as text; empty text that is not quoted is NULL, but for text columns.
@@ -22,44 +22,44 @@ func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, *Error) {
 	// The string is only read while text is, and never kept.
 	s := unsafe.String(unsafe.SliceData(text), len(text))
 	switch c.Type.Kind {
-	case pipeline.Integer:
+	case schema.Integer:
 		n, ok := parseInteger(text)
 		if !ok || n != int64(int32(n)) {
 			break
 		}
 		return binary.BigEndian.AppendUint32(dst, uint32(n)), nil
-	case pipeline.BigInt:
+	case schema.BigInt:
 		n, ok := parseInteger(text)
 		if !ok {
 			break
 		}
 		return binary.BigEndian.AppendUint64(dst, uint64(n)), nil
-	case pipeline.Real:
+	case schema.Real:
 		f, err := parseFloat(s, 32)
 		if err != nil {
 			break
 		}
 		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(f))), nil
-	case pipeline.Double:
+	case schema.Double:
 		f, err := parseFloat(s, 64)
 		if err != nil {
 			break
 		}
 		return binary.BigEndian.AppendUint64(dst, math.Float64bits(f)), nil
-	case pipeline.Timestamp:
+	case schema.Timestamp:
 		seconds, nanos, ok := parseTimestamp(text)
 		if !ok {
 			break
 		}
 		dst = binary.BigEndian.AppendUint64(dst, uint64(seconds))
 		return binary.BigEndian.AppendUint32(dst, nanos), nil
-	case pipeline.Date:
+	case schema.Date:
 		year, month, day, ok := parseDate(text)
 		if !ok {
 			break
 		}
 		return append(binary.BigEndian.AppendUint16(dst, uint16(year)), byte(month), byte(day)), nil
-	case pipeline.Boolean:
+	case schema.Boolean:
 		switch { // the job writes lower case, and reads any
 		case strings.EqualFold(s, "true"):
 			return append(dst, 1), nil
@@ -80,7 +80,7 @@ func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, *Error) {
 }
 
 func (c *Column) isText() bool {
-	return c.Type.Kind == pipeline.Char || c.Type.Kind == pipeline.VarChar
+	return c.Type.Kind == schema.Char || c.Type.Kind == schema.VarChar
 }
 
 // otherType is the error of a value that the column cannot have.
@@ -164,9 +164,9 @@ func parseFloat(s string, bits int) (float64, error) {
 // powers of ten.
 var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7}
 
-// parseTimestamp reads pipeline.TimestampLayout, after which up to nine digits of a second may stand, behind a point.
+// parseTimestamp reads schema.TimestampLayout, after which up to nine digits of a second may stand, behind a point.
 func parseTimestamp(text []byte) (seconds int64, nanos uint32, ok bool) {
-	const layout = pipeline.TimestampLayout
+	const layout = schema.TimestampLayout
 	if len(text) < len(layout) {
 		return 0, 0, false
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // A Writer appends the values of a row to dst as one line, ended by a newline, that Append reads as the same row. An
@@ -77,24 +77,24 @@ func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
 		return append(dst, "null"...)
 	}
 	switch c.Type.Kind {
-	case pipeline.Integer, pipeline.BigInt:
+	case schema.Integer, schema.BigInt:
 		if !isJSONNumber(field.Text) {
 			n, _ := parseInteger(field.Text)
 			return strconv.AppendInt(dst, n, 10)
 		}
-	case pipeline.Real, pipeline.Double:
+	case schema.Real, schema.Double:
 		if !isJSONNumber(field.Text) {
 			bits := 64
-			if c.Type.Kind == pipeline.Real {
+			if c.Type.Kind == schema.Real {
 				bits = 32
 			}
 			f, _ := parseFloat(string(field.Text), bits)
 			return strconv.AppendFloat(dst, f, 'g', -1, bits)
 		}
-	case pipeline.Boolean:
+	case schema.Boolean:
 		return strconv.AppendBool(dst, field.Text[0]|0x20 == 't')
-	case pipeline.Decimal: // a DECIMAL is only of a record of the source, which has it so
-	case pipeline.Timestamp, pipeline.Date:
+	case schema.Decimal: // a DECIMAL is only of a record of the source, which has it so
+	case schema.Timestamp, schema.Date:
 		return append(append(append(dst, '"'), field.Text...), '"')
 	default:
 		return appendString(dst, field.Text)

@@ -18,8 +18,8 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/dialect"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
 )
 
 // Book is the stack's ledger, written with the caller's own credentials.

@@ -24,9 +24,10 @@ import (
 
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/schema"
 	"streamproof/internal/stream"
 	"streamproof/internal/stream/kinesistest"
-	"streamproof/pipeline"
 )
 
 func newTick(tb testing.TB, records int, keyName string) (*generator.Generator, generator.Tick, generator.Key) {
@@ -363,9 +364,9 @@ func TestPacked(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.SampledFrom([]int{1, 100, 3000, 12_400, 24_900, 25_100, 100_000}).Draw(t, "size")
-		schema := pipeline.Schema{Source: "s", Columns: []pipeline.Column{
-			{Name: "n", Alias: "C0", Type: pipeline.Type{Kind: pipeline.Integer}, Fake: pipeline.Fake{Integers: [][2]int64{{0, 99}}}},
-			{Name: "text", Alias: "C1", Type: pipeline.Type{Kind: pipeline.VarChar}, Fake: pipeline.Fake{Text: strings.Repeat("x", size)}},
+		schema := schema.Schema{Source: "s", Columns: []schema.Column{
+			{Name: "n", Alias: "C0", Type: schema.Type{Kind: schema.Integer}, Fake: schema.Fake{Integers: [][2]int64{{0, 99}}}},
+			{Name: "text", Alias: "C1", Type: schema.Type{Kind: schema.VarChar}, Fake: schema.Fake{Text: strings.Repeat("x", size)}},
 		}}
 		g, err := generator.New(&pipeline.Pipeline{Schema: schema}, 1)
 		if err != nil {
@@ -485,8 +486,8 @@ func TestEmptyRecord(t *testing.T) {
 // TestLargeRecords: a call holds 5 MB at most, keys included, and what does not fit goes into the next.
 func TestLargeRecords(t *testing.T) {
 	t.Parallel()
-	schema := pipeline.Schema{Source: "s", Columns: []pipeline.Column{
-		{Name: "blob", Alias: "b", Type: pipeline.Type{Kind: pipeline.VarChar}, Fake: pipeline.Fake{Text: strings.Repeat("x", 60_000)}},
+	schema := schema.Schema{Source: "s", Columns: []schema.Column{
+		{Name: "blob", Alias: "b", Type: schema.Type{Kind: schema.VarChar}, Fake: schema.Fake{Text: strings.Repeat("x", 60_000)}},
 	}}
 	g, err := generator.New(&pipeline.Pipeline{Schema: schema}, 1)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/stream/kinesistest"
-	"streamproof/pipeline"
 )
 
 // FuzzDeaggregate: any bytes are an aggregate, none, or an error; what came out of one and is packed again comes out the

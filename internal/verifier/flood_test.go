@@ -11,9 +11,9 @@ import (
 
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
-	"streamproof/pipeline"
 )
 
 // TestHoldingLittleChangesNoVerdict: whatever is under the prefixes, a verification that holds one foreign row at a time says what

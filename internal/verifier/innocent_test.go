@@ -11,9 +11,9 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
-	"streamproof/pipeline"
 )
 
 // A put is one write to a bucket.

@@ -10,8 +10,8 @@ import (
 
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
-	"streamproof/pipeline"
 )
 
 // failing is a pipeline that gives what the embedded one does, of other vendors and with something computed.

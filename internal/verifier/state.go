@@ -18,7 +18,7 @@ import (
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // StateKey is where the state stands in the bucket.
@@ -119,7 +119,7 @@ func describe(output row.Schema) (columns []column) {
 func parseOutput(columns []column) (row.Schema, error) {
 	var output row.Schema
 	for _, c := range columns {
-		t, err := pipeline.ParseType(c.Type)
+		t, err := schema.ParseType(c.Type)
 		if err != nil {
 			return nil, fmt.Errorf("column %s: %w", c.Name, err)
 		}

@@ -27,9 +27,9 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
-	"streamproof/pipeline"
 )
 
 // life is a bucket as it is at a moment: what is written later is not there yet.

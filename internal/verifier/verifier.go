@@ -20,13 +20,13 @@ import (
 	"streamproof/internal/encoding"
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
 	"streamproof/internal/record"
 	"streamproof/internal/report"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
 )
 
 // Options say what is judged.

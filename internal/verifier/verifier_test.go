@@ -21,10 +21,10 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/verifier"
-	"streamproof/pipeline"
 )
 
 // memory is a bucket whose clock stands still.

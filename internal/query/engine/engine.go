@@ -15,7 +15,7 @@ import (
 	"modernc.org/sqlite/vtab"
 
 	"streamproof/internal/query"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // Records are what a query reads, one after the other.
@@ -151,13 +151,13 @@ func (e *Engine) appendKey(key []byte, values []driver.Value, anys []any) ([]byt
 	for i, v := range values {
 		anys[i] = v
 		switch kind := e.query.Output[i].Type.Kind; {
-		case v == nil && (kind == pipeline.Char || kind == pipeline.VarChar || len(values) == 1):
+		case v == nil && (kind == schema.Char || kind == schema.VarChar || len(values) == 1):
 			// The same query may write JSON, where it reads as NULL.
 			return key, fmt.Errorf("column %s: a NULL that reads as empty text in CSV", e.query.Output[i].Name)
 		case v == nil:
-		case kind == pipeline.Boolean:
+		case kind == schema.Boolean:
 			anys[i] = strconv.FormatBool(v == int64(1))
-		case kind == pipeline.Char:
+		case kind == schema.Char:
 			if text, ok := v.(string); ok && utf8.RuneCountInString(text) != e.query.Output[i].Type.Length {
 				return key, fmt.Errorf("column %s: %q is not of %s, and becomes a reject", e.query.Output[i].Name, text, e.query.Output[i].Type)
 			}
@@ -181,11 +181,11 @@ func (m module) Connect(ctx vtab.Context, _ []string) (vtab.Table, error) {
 	return m.table, ctx.Declare("CREATE TABLE t (" + strings.Join(columns, ", ") + ")")
 }
 
-func affinity(kind pipeline.Kind) string {
+func affinity(kind schema.Kind) string {
 	switch kind {
-	case pipeline.Integer, pipeline.BigInt, pipeline.Boolean:
+	case schema.Integer, schema.BigInt, schema.Boolean:
 		return "INTEGER"
-	case pipeline.Real, pipeline.Double:
+	case schema.Real, schema.Double:
 		return "REAL"
 	default:
 		return "TEXT"
@@ -193,7 +193,7 @@ func affinity(kind pipeline.Kind) string {
 }
 
 type table struct {
-	schema  pipeline.Schema
+	schema  schema.Schema
 	records Records
 }
 
@@ -231,15 +231,15 @@ func (c *cursor) Column(i int) (vtab.Value, error) {
 		return nil, nil
 	}
 	switch kind := c.table.schema.Columns[i].Type.Kind; kind {
-	case pipeline.Integer:
+	case schema.Integer:
 		return strconv.ParseInt(string(text), 10, 32)
-	case pipeline.BigInt:
+	case schema.BigInt:
 		return strconv.ParseInt(string(text), 10, 64)
-	case pipeline.Real:
+	case schema.Real:
 		return strconv.ParseFloat(string(text), 32)
-	case pipeline.Double:
+	case schema.Double:
 		return strconv.ParseFloat(string(text), 64)
-	case pipeline.Boolean:
+	case schema.Boolean:
 		if bytes.EqualFold(text, []byte("true")) {
 			return int64(1), nil
 		}

@@ -7,9 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // records are CSV lines without quotes.
@@ -32,7 +33,7 @@ func (r *records) Next() bool {
 
 func (r *records) Field(i int) ([]byte, bool) { return r.fields[i], false }
 
-const schema = `{"source": "S", "columns": [
+const schemaJSON = `{"source": "S", "columns": [
 	{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}},
 	{"name": "amount", "alias": "B", "type": "REAL", "fake": {}},
 	{"name": "flag", "alias": "C", "type": "VARCHAR(3)", "fake": {}},
@@ -43,7 +44,7 @@ const destination = "CREATE TABLE T (X INTEGER, Y FLOAT);\n"
 
 func compile(t *testing.T, sql string) *query.Query {
 	t.Helper()
-	p, err := pipeline.Parse([]byte(schema), []byte(sql))
+	p, err := pipeline.Parse([]byte(schemaJSON), []byte(sql))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func (r *nullable) Field(i int) ([]byte, bool) {
 // does not know of them it refuses.
 func TestNullsDaysAndDecimals(t *testing.T) {
 	t.Parallel()
-	const schema = `{"source": "S", "format": {"nulls": [""]}, "columns": [
+	const schemaJSON = `{"source": "S", "format": {"nulls": [""]}, "columns": [
 		{"name": "n", "alias": "N", "type": "INTEGER"}, {"name": "d", "alias": "D", "type": "DATE", "nullable": true},
 		{"name": "m", "alias": "M", "type": "DECIMAL(38,10)", "nullable": true}, {"name": "t", "alias": "T", "type": "TIMESTAMP", "pattern": "yyyy-MM-dd HH:mm:ss[.SSSSSSSSS]", "nullable": true},
 		{"name": "v", "alias": "V", "type": "VARCHAR", "nullable": true}]}`
@@ -223,7 +224,7 @@ func TestNullsDaysAndDecimals(t *testing.T) {
 			t.Parallel()
 			p := &pipeline.Pipeline{SQL: []byte("CREATE TABLE R (N INTEGER, D DATE); INSERT INTO R SELECT N, D FROM S " + where)}
 			var err error
-			if p.Schema, err = pipeline.ParseSchema([]byte(schema)); err != nil {
+			if p.Schema, err = schema.Parse([]byte(schemaJSON)); err != nil {
 				t.Fatal(err)
 			}
 			q, err := query.Compile(p)

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
 	"streamproof/internal/record"
 	"streamproof/internal/row"
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // An expression is an entry of the table that the Flink job's ExpressionsTest computes, too.
@@ -61,7 +62,7 @@ func flinkLines(t *testing.T) map[string][]string {
 // tableRows gives the rows that the expressions are of, as the judge has the records that it makes again.
 func tableRows(t *testing.T) (rows [][]any) {
 	t.Helper()
-	schema, err := pipeline.ParseSchema(read(t, "schema.json"))
+	schema, err := schema.Parse(read(t, "schema.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"modernc.org/sqlite"
 
-	"streamproof/pipeline"
+	"streamproof/internal/schema"
 )
 
 // A function of SQLite's that computes as Flink does, for arguments none of which is NULL; with one that is, it gives NULL,
@@ -174,11 +174,11 @@ var functions = []function{
 		return time[:to] + "0000-01-01 00:00:00"[to:], recent(time)
 	}},
 	{name: "f_difference", args: 3, of: func(a []driver.Value) (driver.Value, error) {
-		from, err := time.Parse(pipeline.TimestampLayout, a[0].(string))
+		from, err := time.Parse(schema.TimestampLayout, a[0].(string))
 		if err != nil {
 			return nil, err
 		}
-		to, err := time.Parse(pipeline.TimestampLayout, a[1].(string))
+		to, err := time.Parse(schema.TimestampLayout, a[1].(string))
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +189,7 @@ var functions = []function{
 		return n, nil
 	}},
 	{name: "f_later", args: 3, of: func(a []driver.Value) (driver.Value, error) {
-		from, err := time.Parse(pipeline.TimestampLayout, a[0].(string))
+		from, err := time.Parse(schema.TimestampLayout, a[0].(string))
 		if err != nil {
 			return nil, err
 		}
@@ -197,7 +197,7 @@ var functions = []function{
 		if year := t.Year(); year < 1 || year > 9999 {
 			return nil, fmt.Errorf("a TIMESTAMP in the year %d", year)
 		}
-		return t.Format(pipeline.TimestampLayout), nil
+		return t.Format(schema.TimestampLayout), nil
 	}},
 	one("f_date", func(a string) (driver.Value, error) { return a[:len("2006-01-02")], recent(a) }),
 	one("f_micro", func(a string) (driver.Value, error) {
@@ -227,7 +227,7 @@ func decimalKey(number string) string {
 	if whole+fraction == "" {
 		negative = false
 	}
-	const digits = pipeline.MaxPrecision
+	const digits = schema.MaxPrecision
 	key := []byte("1" + strings.Repeat("0", max(digits-len(whole), 0)) + whole + fraction + strings.Repeat("0", max(digits-len(fraction), 0)))
 	if negative {
 		key[0] = '0'

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/dialect"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
-	"streamproof/pipeline"
 )
 
 // programs are those that the Flink job's JobTest runs, too.

@@ -10,9 +10,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
-	"streamproof/pipeline"
 )
 
 // templates are forms of expressions by the type that they have; %i is one of an INTEGER, and so on.
@@ -204,7 +204,7 @@ func TestDecimalLiteralsAreTheNearestDoubles(t *testing.T) {
 		} else if point == len(digits) {
 			number += "0"
 		}
-		p, err := pipeline.Parse([]byte(schema), fmt.Appendf(nil, "CREATE TABLE T (X INTEGER, Y DOUBLE); INSERT INTO T SELECT A, %s FROM S", number))
+		p, err := pipeline.Parse([]byte(schemaJSON), fmt.Appendf(nil, "CREATE TABLE T (X INTEGER, Y DOUBLE); INSERT INTO T SELECT A, %s FROM S", number))
 		if err != nil {
 			t.Fatal(err)
 		}

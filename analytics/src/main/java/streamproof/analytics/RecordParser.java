@@ -5,7 +5,7 @@ import org.apache.flink.types.Row;
 
 /**
  * Takes the bytes of a record apart into rows, and what is none. The Go package record does the same, byte by byte: a table
- * that both are tested by, {@code records.json}, stands beside the pipeline.
+ * that both are tested by, {@code records.json}, stands in that package.
  */
 interface RecordParser extends Serializable {
     /** Gives all that is in a record to {@code sink}, in order. */

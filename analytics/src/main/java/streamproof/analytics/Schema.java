@@ -19,7 +19,7 @@ import org.apache.flink.types.Row;
 final class Schema implements Serializable {
     private static final long serialVersionUID = 1;
     private static final Pattern TYPE = Pattern.compile("([A-Z]+(?: [A-Z]+)*)(?:\\(([1-9][0-9]{0,8})(?:, ?([0-9]{1,2}))?\\))?");
-    /** Other names that SQL has for a type: the same as the Go package pipeline knows. */
+    /** Other names that SQL has for a type: the same as the Go package schema knows. */
     private static final Map<String, String> SYNONYMS =
             Map.of(
                     "INT", "INTEGER", "FLOAT", "REAL", "DOUBLE PRECISION", "DOUBLE", "STRING", "VARCHAR",
@@ -38,7 +38,7 @@ final class Schema implements Serializable {
 
     final Format format;
 
-    /** How a row is written; what schema.json leaves out is as in the Go package pipeline. */
+    /** How a row is written; what schema.json leaves out is as in the Go package schema. */
     static final class Format implements Serializable {
         private static final long serialVersionUID = 1;
 

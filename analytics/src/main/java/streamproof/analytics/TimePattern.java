@@ -9,7 +9,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * How a time or a day is written: the letters of {@code pattern.go} of the Go package pipeline, which says what they are.
+ * How a time or a day is written: the letters of {@code pattern.go} of the Go package schema, which says what they are.
  *
  * <p>They are DateTimeFormatter's letters, but for {@code [.SSS]}, which takes any number of digits up to these. A value is
  * read from left to right, and each part takes all the digits that it may, without an exception where it is none: it runs for

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the Go package record makes of a record, the job does. */
 class RecordsTest {
-    private static final Path TABLE = Path.of("../pipeline/testdata/records.json");
+    private static final Path TABLE = Path.of("../internal/record/testdata/records.json");
     private static final DateTimeFormatter TIME = new DateTimeFormatterBuilder()
             .appendPattern("uuuu-MM-dd HH:mm:ss")
             .appendFraction(ChronoField.NANO_OF_SECOND, 0, 9, true)

@@ -1,8 +1,7 @@
-package pipeline_test
+package schema_test
 
 import (
 	"bytes"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,29 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"streamproof/pipeline"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/schema"
 )
-
-// TestTheFile: the project's own schema is read as it always was, its hash is what the ledgers of running stacks name, and it
-// would be written as it stands.
-func TestTheFile(t *testing.T) {
-	t.Parallel()
-	p, err := pipeline.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !p.Schema.Format.IsDefault() || len(p.Schema.Columns) != 19 {
-		t.Errorf("got format %+v and %d columns", p.Schema.Format, len(p.Schema.Columns))
-	}
-	file, err := os.ReadFile("schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := p.Schema.Encode()
-	if diff := cmp.Diff(string(file), string(got)); diff != "" || err != nil {
-		t.Errorf("Encode: %v (-want +got):\n%s", err, diff)
-	}
-}
 
 func TestSchema(t *testing.T) {
 	t.Parallel()
@@ -105,7 +84,7 @@ func TestSchema(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := pipeline.ParseSchema([]byte(test.file))
+			_, err := schema.Parse([]byte(test.file))
 			if (err != nil) != (len(test.faults) > 0) {
 				t.Fatalf("got %v, want faults %q", err, test.faults)
 			}
@@ -128,7 +107,7 @@ func TestParseType(t *testing.T) {
 		"DECIMAL": "DECIMAL(10,0)", "NUMERIC(38)": "DECIMAL(38,0)", "DECIMAL(10,2)": "DECIMAL(10,2)", "dec(10, 10)": "DECIMAL(10,10)",
 		"DECIMAL(39)": "", "DECIMAL(2,3)": "", "VARCHAR(8,2)": "", "REAL(3)": "", "DATE(1)": "", "MONEY": "", "": "", "CHAR(0)": "",
 	} {
-		got, err := pipeline.ParseType(text)
+		got, err := schema.ParseType(text)
 		if want == "" {
 			if err == nil {
 				t.Errorf("%q: got %s, want an error", text, got)
@@ -138,7 +117,7 @@ func TestParseType(t *testing.T) {
 		if err != nil || got.String() != want {
 			t.Errorf("%q: got %s, %v, want %s", text, got, err, want)
 		}
-		if again, err := pipeline.ParseType(got.String()); err != nil || again != got {
+		if again, err := schema.ParseType(got.String()); err != nil || again != got {
 			t.Errorf("%s: read again as %s, %v", got, again, err)
 		}
 	}
@@ -187,7 +166,7 @@ func TestPattern(t *testing.T) {
 		{"yyyy-MM-dd HH:mm:ss[.SSS]", "2026-11-23 20:00:09", "2026-11-23T20:00:09Z"},
 	}
 	for _, test := range tests {
-		p, err := pipeline.ParsePattern(test.pattern)
+		p, err := schema.ParsePattern(test.pattern)
 		if err != nil {
 			t.Errorf("%s: %v", test.pattern, err)
 			continue
@@ -201,7 +180,7 @@ func TestPattern(t *testing.T) {
 		"", "yyyy", "yyyy-MM", "HH:mm", "YYYY-MM-dd", "yyyy-MM-dd HH", "yyyy-MM-dd mm:ss", "yyyy-MM-dd hh:mm", "yyyy-MM-dd HH:mm a", "yyyy-MM-MM",
 		"yyyy-MM-dd HH:mm:ssSSS", "yyyy-MM-dd HH:mm:ss.SSSSSSSSSS", "yyyy-MM-dd'T", "yyyy-MM-dd'20'", "yyyy-MM-ddTHH:mm", "yyyy_MM_dd", "yyyy-MM-dd yyyy", "yy-MM-dd", "yyyy-MM-dd HH:mm:ss.SSS.SSS", "yyyy-MM-dd XXX",
 	} {
-		if p, err := pipeline.ParsePattern(pattern); err == nil {
+		if p, err := schema.ParsePattern(pattern); err == nil {
 			t.Errorf("%q is read as %s, want an error", pattern, p)
 		}
 	}
@@ -214,7 +193,7 @@ func FuzzPattern(f *testing.F) {
 	f.Add("yyyyMMddHHmmss", "20260102030405")
 	f.Add("EEE, dd MMM yyyy HH:mm:ss[.SSS] XXX", "Mon, 23 Nov 2026 20:00:00.1 +01:00")
 	f.Fuzz(func(t *testing.T, pattern, value string) {
-		p, err := pipeline.ParsePattern(pattern)
+		p, err := schema.ParsePattern(pattern)
 		if err != nil {
 			return
 		}
@@ -246,7 +225,7 @@ func TestEncode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := pipeline.ParseSchema(data)
+		got, err := schema.Parse(data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,14 +239,14 @@ func TestEncode(t *testing.T) {
 	})
 }
 
-func anySchema(t *rapid.T) pipeline.Schema {
-	s := pipeline.Schema{Source: rapid.StringN(1, 9, -1).Draw(t, "source")}
+func anySchema(t *rapid.T) schema.Schema {
+	s := schema.Schema{Source: rapid.StringN(1, 9, -1).Draw(t, "source")}
 	switch rapid.IntRange(0, 2).Draw(t, "format") {
 	case 0:
-		s.Format = pipeline.JSONFormat()
+		s.Format = schema.JSONFormat()
 	case 1:
-		s.Format = pipeline.Format{
-			Type: pipeline.CSV, Delimiter: rapid.SampledFrom([]string{",", ";", "\t", "|", "\x01"}).Draw(t, "delimiter"),
+		s.Format = schema.Format{
+			Type: schema.CSV, Delimiter: rapid.SampledFrom([]string{",", ";", "\t", "|", "\x01"}).Draw(t, "delimiter"),
 			Quote: rapid.SampledFrom([]string{`"`, "'", ""}).Draw(t, "quote"), Newline: rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "newline"),
 			Header: rapid.Bool().Draw(t, "header"), Decimal: ".",
 		}
@@ -280,19 +259,19 @@ func anySchema(t *rapid.T) pipeline.Schema {
 		}
 	}
 	for _, name := range rapid.SliceOfNDistinct(rapid.StringN(1, 9, -1), 1, 9, strings.ToUpper).Draw(t, "names") {
-		c := pipeline.Column{Name: "n" + name, Alias: "a" + name, Nullable: rapid.Bool().Draw(t, "nullable")}
+		c := schema.Column{Name: "n" + name, Alias: "a" + name, Nullable: rapid.Bool().Draw(t, "nullable")}
 		typ := rapid.SampledFrom([]string{"INTEGER", "DECIMAL(10,2)", "TIMESTAMP", "DATE", "CHAR(3)", "VARCHAR", "BOOLEAN"}).Draw(t, "type")
-		c.Type, _ = pipeline.ParseType(typ)
-		if c.Type.Kind == pipeline.Date && rapid.Bool().Draw(t, "pattern") {
+		c.Type, _ = schema.ParseType(typ)
+		if c.Type.Kind == schema.Date && rapid.Bool().Draw(t, "pattern") {
 			c.Pattern = "dd/MM/yyyy"
 		}
 		switch {
-		case s.Format.Type == pipeline.JSON:
-			c.Path = pipeline.PathOf("x", name)
+		case s.Format.Type == schema.JSON:
+			c.Path = schema.PathOf("x", name)
 		case s.Format.Header:
 			c.Path = name
 		}
-		c.Fake = rapid.SampledFrom([]pipeline.Fake{{Text: "x"}, {Prefix: "-7.", Integers: [][2]int64{{0, 9}}, Width: 2}, {Time: "planned", PlusMinutes: [2]int64{0, 9}}, {Sum: []string{"a"}}}).Draw(t, "fake")
+		c.Fake = rapid.SampledFrom([]schema.Fake{{Text: "x"}, {Prefix: "-7.", Integers: [][2]int64{{0, 9}}, Width: 2}, {Time: "planned", PlusMinutes: [2]int64{0, 9}}, {Sum: []string{"a"}}}).Draw(t, "fake")
 		s.Columns = append(s.Columns, c)
 	}
 	return s
@@ -305,8 +284,8 @@ func FuzzPath(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		a, b = strings.ToValidUTF8(a, ""), strings.ToValidUTF8(b, "")
-		path := pipeline.PathOf(a, b)
-		got, err := pipeline.ParsePath(path)
+		path := schema.PathOf(a, b)
+		got, err := schema.ParsePath(path)
 		if diff := cmp.Diff([]string{a, b}, got); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", path, err, diff)
 		}

@@ -1,12 +1,36 @@
 package pipeline_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 
-	"streamproof/pipeline"
+	"github.com/google/go-cmp/cmp"
+
+	"streamproof/internal/pipeline"
 )
+
+// TestTheFile: the project's own schema is read as it always was, its hash is what the ledgers of running stacks name, and it
+// would be written as it stands.
+func TestTheFile(t *testing.T) {
+	t.Parallel()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Schema.Format.IsDefault() || len(p.Schema.Columns) != 19 {
+		t.Errorf("got format %+v and %d columns", p.Schema.Format, len(p.Schema.Columns))
+	}
+	file, err := os.ReadFile("../../pipeline/schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.Schema.Encode()
+	if diff := cmp.Diff(string(file), string(got)); diff != "" || err != nil {
+		t.Errorf("Encode: %v (-want +got):\n%s", err, diff)
+	}
+}
 
 // TestSamples: a pipeline has the samples that its schema names, and its hash is of them, too.
 func TestSamples(t *testing.T) {

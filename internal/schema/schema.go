@@ -1,4 +1,4 @@
-package pipeline
+package schema
 
 import (
 	"bytes"
@@ -14,7 +14,65 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/ohler55/ojg/jp"
+
+	"streamproof/internal/encoding"
 )
+
+// A Schema describes the records of the source stream.
+type Schema struct {
+	// Source is the name of the in-application stream that the query reads.
+	Source string `json:"source"`
+	// Format is how a row is written: the zero value is DefaultFormat.
+	Format Format `json:"format,omitzero"`
+	// Samples names a file beside schema.json, of rows in this format: each record that is produced is one of them. Where it is
+	// empty, the records are made of the columns' fake values.
+	Samples string   `json:"samples,omitempty"`
+	Columns []Column `json:"columns"`
+}
+
+// A Column is one field of a row: of CSV in the row's order, of JSON by its path.
+type Column struct {
+	Name  string `json:"name"`
+	Alias string `json:"alias"` // the name that the query knows it by; it may be the Name
+	// Path says where the value stands. In JSON it is a JSONPath that leads to one value, as $.user.id, and $.NAME where
+	// it is empty. In CSV with a header it is what the header calls the column, and the Name where it is empty.
+	Path string `json:"path,omitempty"`
+	// Unnamed reports whether the header of CSV has no name for the column, as spreadsheets and data frames write for an index.
+	Unnamed bool `json:"unnamed,omitzero"`
+	Type    Type `json:"type"`
+	// Pattern is how a TIMESTAMP or DATE is written: see ParsePattern. The empty one is that of TimestampPattern or DatePattern.
+	Pattern string `json:"pattern,omitempty"`
+	// Nullable columns may be NULL: one of the format's nulls in CSV, null or nothing in JSON.
+	Nullable bool `json:"nullable,omitzero"`
+	// Fake is not looked at where the schema has Samples.
+	Fake Fake `json:"fake,omitzero"`
+}
+
+// Fake says how the producer makes a value: exactly one of Text, Integers, Time and Sum is set. The value is that in SQL; a
+// record has it as its format and the column's pattern say.
+type Fake struct {
+	// Text is a constant.
+	Text string `json:"text,omitempty"`
+	// Integers are inclusive ranges; a number from each is written after Prefix, padded with zeros to Width digits.
+	Prefix   string     `json:"prefix,omitempty"`
+	Integers [][2]int64 `json:"integers,omitempty"`
+	Width    int        `json:"width,omitzero"`
+	// Time is "planned", the moment at which the record is planned to be sent, or an earlier column made of a Time;
+	// a whole number of minutes out of the inclusive range PlusMinutes is added to it.
+	Time        string   `json:"time,omitempty"`
+	PlusMinutes [2]int64 `json:"plusMinutes,omitzero"`
+	// Sum names earlier columns of at most two decimals; their sum is written with two decimals.
+	Sum []string `json:"sum,omitempty"`
+}
+
+// PlannedTime is the value of Fake.Time that stands for the record's own planned time.
+const PlannedTime = "planned"
+
+// TimestampLayout is how a TIMESTAMP is written in a record, in UTC.
+const TimestampLayout = "2006-01-02 15:04:05"
+
+// File is the name of a schema's file.
+const File = "schema.json"
 
 // The types of a Format.
 const (
@@ -178,11 +236,11 @@ func isMark(text string) bool {
 	return c != 0 && c != '\r' && c != '\n' && c != '"' && c != '\'' && c != '-' && c != '+' && c != '.'
 }
 
-// ParseSchema reads schema.json. The error names every fault.
-func ParseSchema(schemaJSON []byte) (Schema, error) {
+// Parse reads schema.json. The error names every fault.
+func Parse(schemaJSON []byte) (Schema, error) {
 	var s Schema
 	if !utf8.Valid(schemaJSON) {
-		return s, notUTF8("schema.json", schemaJSON)
+		return s, NotUTF8("schema.json", schemaJSON)
 	}
 	if bytes.HasPrefix(schemaJSON, []byte("\ufeff")) {
 		return s, errors.New("read schema.json: it begins with a byte order mark: save it as UTF-8 without one")
@@ -205,7 +263,7 @@ func ParseSchema(schemaJSON []byte) (Schema, error) {
 var samplesName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*\.(?:csv|tsv|txt|json|jsonl)$`)
 
 // IsSamplesName says whether a file of samples may be called so.
-func IsSamplesName(name string) bool { return samplesName.MatchString(name) && name != SchemaFile }
+func IsSamplesName(name string) bool { return samplesName.MatchString(name) && name != File }
 
 func (s Schema) faults() []error {
 	var faults []error
@@ -369,8 +427,26 @@ func (s Schema) Encode() ([]byte, error) {
 	if failed != nil {
 		return nil, failed
 	}
-	if _, err := ParseSchema(b.Bytes()); err != nil {
+	if _, err := Parse(b.Bytes()); err != nil {
 		return nil, err // nobody is to write what cannot be read
 	}
 	return b.Bytes(), nil
+}
+
+// Index returns the position of the column with the given name or alias (in any case), or -1.
+func (s Schema) Index(name string) int {
+	for i, c := range s.Columns {
+		if strings.EqualFold(c.Name, name) || strings.EqualFold(c.Alias, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// NotUTF8 is the error of a file that the ledger's JSON could not hold as it is.
+func NotUTF8(name string, text []byte) error {
+	if in := encoding.Name(text); in != "" {
+		return fmt.Errorf("%s is not UTF-8: save it as that (%s)", name, strings.TrimSuffix(strings.TrimPrefix(in, "not UTF-8, "), ", not UTF-8"))
+	}
+	return fmt.Errorf("%s is not UTF-8: save it as that", name)
 }

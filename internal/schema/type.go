@@ -1,0 +1,106 @@
+package schema
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A Kind is a SQL type without its length.
+type Kind string
+
+// The kinds that a record or a result may have. Real is a 32-bit float, Double a 64-bit one. A result has no
+// Decimal: see docs/decisions/0010.
+const (
+	Integer   Kind = "INTEGER"
+	BigInt    Kind = "BIGINT"
+	Real      Kind = "REAL"
+	Double    Kind = "DOUBLE"
+	Decimal   Kind = "DECIMAL"
+	Timestamp Kind = "TIMESTAMP"
+	Date      Kind = "DATE"
+	Char      Kind = "CHAR"
+	VarChar   Kind = "VARCHAR"
+	Boolean   Kind = "BOOLEAN"
+)
+
+// synonyms are other spellings that Flink SQL and the legacy dialect have for a kind.
+var synonyms = map[string]Kind{
+	"INT": Integer, "FLOAT": Real, "DOUBLE PRECISION": Double, "STRING": VarChar, "NUMERIC": Decimal, "DEC": Decimal,
+}
+
+// MaxPrecision is the most digits that a DECIMAL has.
+const MaxPrecision = 38
+
+// A Type is a SQL type. Length is that of CHAR(n) and VARCHAR(n), in characters, 0 where unbounded; of DECIMAL(p, s) it is
+// the precision, and Scale how many of these digits stand behind the point.
+type Type struct {
+	Kind          Kind
+	Length, Scale int
+}
+
+var typeSyntax = regexp.MustCompile(`^([A-Z]+(?: [A-Z]+)*)(?:\(([1-9][0-9]{0,8})(?:, ?([0-9]{1,2}))?\))?$`)
+
+// ParseType reads a SQL type as INTEGER, REAL, CHAR(1) or DECIMAL(10,2).
+func ParseType(text string) (Type, error) {
+	m := typeSyntax.FindStringSubmatch(strings.ToUpper(text))
+	if m == nil {
+		return Type{}, fmt.Errorf("%q is not a SQL type", text)
+	}
+	kind := Kind(m[1])
+	if other, ok := synonyms[m[1]]; ok {
+		kind = other
+	}
+	sized := false
+	switch kind {
+	case Char, VarChar:
+		sized = true
+	case Decimal:
+		return parseDecimal(text, m[2], m[3])
+	case Integer, BigInt, Real, Double, Timestamp, Date, Boolean:
+	default:
+		return Type{}, fmt.Errorf("SQL type %s is not supported", text)
+	}
+	if m[2] != "" && !sized {
+		return Type{}, fmt.Errorf("SQL type %s takes no length", m[1])
+	}
+	if m[3] != "" {
+		return Type{}, fmt.Errorf("SQL type %s takes no scale", m[1])
+	}
+	length, _ := strconv.Atoi(m[2])
+	return Type{Kind: kind, Length: length}, nil
+}
+
+// parseDecimal reads what stands in the parentheses. Without any, a DECIMAL has ten digits and no point, as in Flink.
+func parseDecimal(text, precision, scale string) (Type, error) {
+	t := Type{Kind: Decimal, Length: 10}
+	if precision != "" {
+		t.Length, _ = strconv.Atoi(precision)
+	}
+	t.Scale, _ = strconv.Atoi(scale)
+	if t.Length > MaxPrecision || t.Scale > t.Length {
+		return Type{}, fmt.Errorf("SQL type %s: a DECIMAL has at most %d digits, and no more of them behind the point", text, MaxPrecision)
+	}
+	return t, nil
+}
+
+// String gives the type as SQL.
+func (t Type) String() string {
+	if t.Kind == Decimal {
+		return fmt.Sprintf("%s(%d,%d)", t.Kind, t.Length, t.Scale)
+	}
+	if t.Length > 0 {
+		return fmt.Sprintf("%s(%d)", t.Kind, t.Length)
+	}
+	return string(t.Kind)
+}
+
+// UnmarshalText reads the type from schema.json.
+func (t *Type) UnmarshalText(text []byte) (err error) {
+	*t, err = ParseType(string(text))
+	return err
+}
+
+// MarshalText writes the type as SQL.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
