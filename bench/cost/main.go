@@ -1,5 +1,5 @@
 // Cost runs the local stack at a steady rate and says what Firehose would bill for what the Flink job put: each record
-// rounded up to 5 KB. The numbers in docs/cost.md are its.
+// rounded up to 5 KB. The numbers in docs/packing.md are its.
 package main
 
 import (

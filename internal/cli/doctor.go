@@ -143,7 +143,7 @@ func diagnosisText(d *diagnosis) terminal.Text {
 		w.Row("30 days", fmt.Sprintf("%8.2f", d.Cost.Month), fmt.Sprintf("%8.2f", d.Cost.PausedMonth))
 		w.Row("a day", fmt.Sprintf("%8.2f", d.Cost.Day), fmt.Sprintf("%8.2f", d.Cost.PausedDay))
 		b.Add(w.Text())
-		b.Addf("\nStorage, data transfer, taxes and free tiers are left out: docs/operations.md, \"Cost\".\n")
+		b.Addf("\nStorage, data transfer, taxes and free tiers are left out: docs/operations/cost.md.\n")
 	}
 	b.Addf("\n%s", map[doctor.Result]string{
 		doctor.OK:      "All is well.",

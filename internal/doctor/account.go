@@ -290,7 +290,7 @@ func (a Account) names(ctx context.Context) Check {
 		case !ours:
 			c.Result, c.Means, c.Do = Fault, "it is not one of streamproof's, and a deploy would replace what is in it", "deploy under another name (stack_name in samconfig.toml)"
 		case state == "ROLLBACK_COMPLETE" || strings.HasSuffix(state, "_FAILED"):
-			c.Result, c.Means, c.Do = Fault, "a deploy is refused in this state", "see docs/operations.md, \"A deploy that fails\"; after a first deploy `sam delete`, and deploy again"
+			c.Result, c.Means, c.Do = Fault, "a deploy is refused in this state", "see docs/operations/deploy.md, \"If a deploy fails\"; after a first deploy `sam delete`, and deploy again"
 		default:
 			c.Found += ": a deploy updates it"
 		}

@@ -1,6 +1,6 @@
 // Package price computes what a stack costs on AWS from the parameters that it is deployed with.
 //
-// It is the home of the prices. docs/operations.md shows them with where they were read, and what follows from them for some
+// It is the home of the prices. docs/operations/cost.md shows them with where they were read, and what follows from them for some
 // rates; a test keeps its tables equal to what this package says.
 package price
 
@@ -52,7 +52,7 @@ const (
 	verifierListsFixed = 7
 )
 
-// What was measured (docs/cost.md), for the pipeline's own schema and query.
+// What was measured (docs/packing.md), for the pipeline's own schema and query.
 const (
 	recordBytes       = 171.0
 	rowsPerRecord     = 50_171.0 / 100_000

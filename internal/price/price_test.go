@@ -14,7 +14,7 @@ import (
 	"streamproof/internal/price"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/operations.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/operations/cost.md")
 
 func fromTemplate(t *testing.T, set map[string]string) price.Stack {
 	t.Helper()
@@ -29,9 +29,9 @@ func fromTemplate(t *testing.T, set map[string]string) price.Stack {
 	return s
 }
 
-// TestOperations keeps the table of docs/operations.md equal to what is computed.
+// TestOperations keeps the table of docs/operations/cost.md equal to what is computed.
 func TestOperations(t *testing.T) {
-	const page, begin, end = "../../docs/operations.md", "<!-- computed by internal/price -->\n", "<!-- end -->\n"
+	const page, begin, end = "../../docs/operations/cost.md", "<!-- computed by internal/price -->\n", "<!-- end -->\n"
 	largest := map[string]string{"RecordsPerTick": "1000000", "SpreadSeconds": "50", "ShardCount": "24", "Parallelism": "2"}
 	columns := []struct {
 		head   string
@@ -108,7 +108,7 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// TestSettings compares with what docs/operations.md says that a setting changes.
+// TestSettings compares with what docs/operations/cost.md says that a setting changes.
 func TestSettings(t *testing.T) {
 	slow := map[string]string{"RecordsPerTick": "60"}
 	fast := map[string]string{"RecordsPerTick": "60000", "SpreadSeconds": "50"}

@@ -55,8 +55,8 @@ func TestParameters(t *testing.T) {
 	text := read(t, "template.yaml")
 	parsed := parse(t, text)
 	_, uses, _ := strings.Cut(text, "\nRules:\n")
-	_, table, _ := strings.Cut(read(t, "docs/operations.md"), "### What a change of a parameter does")
-	table, _, _ = strings.Cut(table, "\n\n**")
+	_, table, _ := strings.Cut(read(t, "docs/operations/update.md"), "## What a change of a parameter does")
+	table, _, _ = strings.Cut(table, "\n## ")
 	groups := map[string]int{}
 	for _, group := range parsed.Metadata.Interface.ParameterGroups {
 		for _, name := range group.Parameters {
@@ -80,7 +80,7 @@ func TestParameters(t *testing.T) {
 			t.Errorf("%s is not used", name)
 		}
 		if !regexp.MustCompile("(?m)^\\|[^|]*`" + name + "`[^|]*\\|").MatchString(table) {
-			t.Errorf("docs/operations.md does not say what a change of %s does", name)
+			t.Errorf("docs/operations/update.md does not say what a change of %s does", name)
 		}
 	}
 	for name := range groups {
@@ -177,7 +177,7 @@ func TestPatterns(t *testing.T) {
 // TestAlarms: each goes to the topic, says what no data is, is on the dashboard, and stands in the runbook.
 func TestAlarms(t *testing.T) {
 	parsed := parse(t, read(t, "template.yaml"))
-	docs := read(t, "docs/operations.md")
+	docs := read(t, "docs/operations/alarms.md")
 	dashboard := fmt.Sprint(parsed.Resources["Dashboard"].Properties["DashboardBody"])
 	alarms := map[string]bool{}
 	for name, resource := range parsed.Resources {
@@ -194,7 +194,7 @@ func TestAlarms(t *testing.T) {
 		if p["TreatMissingData"] == nil {
 			t.Errorf("%s does not say what no data is", name)
 		}
-		if description := fmt.Sprint(p["AlarmDescription"]); !strings.HasSuffix(description, " Runbook: docs/operations.md, "+name+".") {
+		if description := fmt.Sprint(p["AlarmDescription"]); !strings.HasSuffix(description, " Runbook: docs/operations/alarms.md, "+name+".") {
 			t.Errorf("%s does not name its part of the runbook: %s", name, description)
 		}
 		if !strings.Contains(dashboard, "${"+name+".Arn}") {
@@ -204,7 +204,7 @@ func TestAlarms(t *testing.T) {
 		part, _, _ = strings.Cut(part, "\n### ")
 		for _, word := range []string{"means.", "look", "do", "ends", "data."} {
 			if !regexp.MustCompile(`(?i)\*\*[^*]*\b` + word).MatchString(part) {
-				t.Errorf("docs/operations.md does not say %q of %s", word, name)
+				t.Errorf("docs/operations/alarms.md does not say %q of %s", word, name)
 			}
 		}
 	}
@@ -213,7 +213,7 @@ func TestAlarms(t *testing.T) {
 	}
 	for _, heading := range regexp.MustCompile(`(?m)^### (\w+Alarm)$`).FindAllStringSubmatch(docs, -1) {
 		if !alarms[heading[1]] {
-			t.Errorf("docs/operations.md has %s, which is no alarm", heading[1])
+			t.Errorf("docs/operations/alarms.md has %s, which is no alarm", heading[1])
 		}
 	}
 }
