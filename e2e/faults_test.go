@@ -272,7 +272,7 @@ func tickRows(t *testing.T, q *query.Query, g *generator.Generator, tick *ledger
 	}
 	defer func() { _ = sql.Close() }()
 	var rows []string
-	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
+	of := generator.Tick{Time: tick.Time, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
 	err = sql.Rows(g.Records(of, 0, of.Records-1), filtered, func(key []byte) { rows = append(rows, string(key)) })
 	if err != nil {
 		t.Fatal(err)
@@ -346,11 +346,11 @@ func tickWithAnEqualRow(t *testing.T, tick time.Time, n int) time.Time {
 		t.Fatal(err)
 	}
 	first := map[string]bool{}
-	for _, row := range tickRows(t, q, g, &ledger.Tick{Tick: tick, Records: n}, true) {
+	for _, row := range tickRows(t, q, g, &ledger.Tick{Time: tick, Records: n}, true) {
 		first[row] = true
 	}
 	for other := time.Now(); ; other = other.Add(time.Millisecond) {
-		for _, row := range tickRows(t, q, g, &ledger.Tick{Tick: other, Records: n}, true) {
+		for _, row := range tickRows(t, q, g, &ledger.Tick{Time: other, Records: n}, true) {
 			if first[row] {
 				return other
 			}

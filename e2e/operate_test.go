@@ -261,7 +261,7 @@ func recordOf(t *testing.T, s *local.Stack, at time.Time, index int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison}
+	of := generator.Tick{Time: tick.Time, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison}
 	return g.Append(nil, of, index)
 }
 

@@ -114,7 +114,7 @@ func fill(dir string, f flags) error {
 	for i := range f.Ticks {
 		at := first.Add(time.Duration(i) * time.Minute)
 		tick := ledger.Tick{
-			State: ledger.Complete, Tick: at, Owner: "bench", LeaseEnd: at.Add(time.Minute), ClaimedAt: at.Add(time.Second),
+			State: ledger.Complete, Time: at, Owner: "bench", LeaseEnd: at.Add(time.Minute), ClaimedAt: at.Add(time.Second),
 			Seed: 1, Generator: generator.Version, Pipeline: p.Hash(), Records: f.Records, PartitionKey: generator.Uniform,
 			Outcomes: []ledger.Range{{Last: f.Records - 1, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}},
 		}

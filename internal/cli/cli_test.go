@@ -267,7 +267,7 @@ func TestStatusText(t *testing.T) {
 	paused.Schedule.State, paused.Application.Status = "DISABLED", "READY"
 	golden(t, "status-paused.txt", statusText(&status{Status: &paused}).String()+"\n")
 	here := *aws
-	here.Ledger.Ticks, here.Ledger.Last = 17, &ledger.Tick{Tick: tick, State: ledger.InProgress, Records: 1000}
+	here.Ledger.Ticks, here.Ledger.Last = 17, &ledger.Tick{Time: tick, State: ledger.InProgress, Records: 1000}
 	here.Last = notProven()
 	at := tick.Truncate(time.Second)
 	golden(t, "status-local.txt", statusText(&status{Status: &here, Local: &localStatus{

@@ -39,7 +39,7 @@ func newCopy(t *testing.T, prefix string) *aCopy {
 	}
 	at := time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC)
 	tick := &ledger.Tick{
-		State: ledger.Complete, Tick: at, Owner: "a", LeaseEnd: at.Add(30 * time.Second), ClaimedAt: at.Add(time.Second),
+		State: ledger.Complete, Time: at, Owner: "a", LeaseEnd: at.Add(30 * time.Second), ClaimedAt: at.Add(time.Second),
 		Seed: 1, Generator: generator.Version, Pipeline: p.Hash(), Records: 10, SpreadSeconds: 5, PartitionKey: "uniform",
 		Outcomes: []ledger.Range{{First: 0, Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}},
 	}

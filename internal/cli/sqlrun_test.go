@@ -309,7 +309,7 @@ func (w *world) produce(out *httptest.ResponseRecorder, in map[string]any) {
 		return
 	}
 	tick := &ledger.Tick{
-		State: ledger.Complete, Tick: at, Owner: "o", LeaseEnd: at.Add(time.Minute), ClaimedAt: time.Now().UTC().Truncate(time.Second), Seed: 1, Generator: 1,
+		State: ledger.Complete, Time: at, Owner: "o", LeaseEnd: at.Add(time.Minute), ClaimedAt: time.Now().UTC().Truncate(time.Second), Seed: 1, Generator: 1,
 		Pipeline: w.current().Pipeline, Records: 1, PartitionKey: "uniform", Outcomes: []ledger.Range{{Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}},
 	}
 	data, err := tick.Encode()
@@ -340,7 +340,7 @@ func (w *world) verify(out *httptest.ResponseRecorder) {
 		if err != nil {
 			w.t.Error(err)
 		}
-		t := report.Tick{Tick: tick.Tick, State: tick.State, Owed: 2, Delivered: 2}
+		t := report.Tick{Tick: tick.Time, State: tick.State, Owed: 2, Delivered: 2}
 		if _, rolledBack := w.current().RolledBack(tick.Pipeline, tick.ClaimedAt); !w.rows[key] && !rolledBack {
 			if t.Delivered, t.InFlight = 0, 2; time.Since(tick.ClaimedAt) > 10*time.Minute {
 				t.InFlight, t.Missing, r.Verdict = 0, 2, proof.NotProven
@@ -599,7 +599,7 @@ func TestSQLRunIsRolledBack(t *testing.T) {
 						t.Fatal(err)
 					}
 					if by, ok := now.RolledBack(tick.Pipeline, tick.ClaimedAt); !ok || by != before.Pipeline {
-						t.Errorf("the tick of %s, claimed for %s, is judged by %q: %+v", tick.Tick, tick.Pipeline, by, now.Rollbacks)
+						t.Errorf("the tick of %s, claimed for %s, is judged by %q: %+v", tick.Time, tick.Pipeline, by, now.Rollbacks)
 					}
 				}
 				// Then all can be done again.

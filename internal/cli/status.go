@@ -92,7 +92,7 @@ func statusText(s *status) terminal.Text {
 	row("delivery stream", "%s to s3://%s/%s", s.Outputs.DeliveryStreamName, s.Outputs.BucketName, s.Outputs.DataPrefix)
 	row("ledger", "%d ticks since %s", s.Ledger.Ticks, s.Ledger.Since.Format("2006-01-02"))
 	if t := s.Ledger.Last; t != nil {
-		row("", "last %s, %s, %d records", t.Tick.UTC().Format(timeFormat), t.State, t.Records)
+		row("", "last %s, %s, %d records", t.Time.UTC().Format(timeFormat), t.State, t.Records)
 	}
 	if r := s.Last; r != nil {
 		row("last verdict", "at %s", r.JudgedAt.UTC().Format(timeFormat))

@@ -126,7 +126,7 @@ func newWorld(t *testing.T, poison int, aggregation string, at time.Time) *world
 		t.Fatal(err)
 	}
 	w.tick = &ledger.Tick{
-		State: ledger.Complete, Tick: at, Owner: "a", LeaseEnd: at.Add(30 * time.Second), ClaimedAt: at.Add(time.Second),
+		State: ledger.Complete, Time: at, Owner: "a", LeaseEnd: at.Add(30 * time.Second), ClaimedAt: at.Add(time.Second),
 		Seed: 1, Generator: generator.Version, Pipeline: p.Hash(), Records: records, SpreadSeconds: 5, PartitionKey: "uniform",
 		Poison: poison, Aggregation: aggregation,
 		Outcomes: []ledger.Range{{First: 0, Last: records - 1, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}},
@@ -155,7 +155,7 @@ func (w *world) keep() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.objects[ledger.TickKey(w.tick.Tick)] = object{data, w.tick.Tick.Add(6 * time.Second)}
+	w.objects[ledger.TickKey(w.tick.Time)] = object{data, w.tick.Time.Add(6 * time.Second)}
 }
 
 // number is the sequence number of record i.
@@ -209,7 +209,7 @@ func (w *world) unique() (index int, of string) {
 
 // lose tells the report of lost rows.
 func (w *world) lose(class proof.Class, row string, count int64) *proof.Sample {
-	at := w.tick.Tick
+	at := w.tick.Time
 	w.report.Samples[class] = append(w.report.Samples[class], proof.Sample{Row: row, Count: count, Tick: &at})
 	if class == proof.Missing {
 		w.report.Counts.Missing += count
@@ -461,17 +461,17 @@ func TestEqualRowsOfTwoTicks(t *testing.T) {
 	_, row := w.unique()
 	w.lose(proof.Missing, row, 1)
 	old := *w.tick
-	old.Tick, old.ClaimedAt = start.Add(-time.Minute), start.Add(-time.Minute)
+	old.Time, old.ClaimedAt = start.Add(-time.Minute), start.Add(-time.Minute)
 	data, err := old.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.objects[ledger.TickKey(old.Tick)] = object{data, start}
-	w.report.Samples[proof.Missing] = append(w.report.Samples[proof.Missing], proof.Sample{Row: row, Count: 1, Tick: &old.Tick})
+	w.objects[ledger.TickKey(old.Time)] = object{data, start}
+	w.report.Samples[proof.Missing] = append(w.report.Samples[proof.Missing], proof.Sample{Row: row, Count: 1, Tick: &old.Time})
 	w.objects[dataPrefix+"after"] = object{[]byte(row + "\n"), judgedAt.Add(time.Second)}
 	got := w.explain()
 	// What the older tick's records are does not matter here: it gives other rows.
-	if len(got) != 2 || !got[0].Tick.Equal(old.Tick) || got[0].Hop != report.NotFound || got[1].Hop != report.Delivered {
+	if len(got) != 2 || !got[0].Tick.Equal(old.Time) || got[0].Hop != report.NotFound || got[1].Hop != report.Delivered {
 		t.Fatalf("got %+v", got)
 	}
 }

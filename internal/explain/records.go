@@ -105,7 +105,7 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 		t.problem = fmt.Sprintf("its pipeline %s cannot be run: %v", t.judgedBy, err)
 		return t, nil
 	}
-	t.of = generator.Tick{Time: t.Tick.Tick, Records: t.Records, Spread: time.Duration(t.SpreadSeconds) * time.Second, Poison: t.Poison, Aggregates: t.PoisonsAggregates()}
+	t.of = generator.Tick{Time: t.Tick.Time, Records: t.Records, Spread: time.Duration(t.SpreadSeconds) * time.Second, Poison: t.Poison, Aggregates: t.PoisonsAggregates()}
 	return t, nil
 }
 
@@ -187,7 +187,7 @@ func (e *explanation) findRecords(t *tick) error {
 				})
 			}
 			if err != nil {
-				return fmt.Errorf("make the rows of tick %s again: %w", t.Tick.Tick.UTC().Format(time.RFC3339Nano), err)
+				return fmt.Errorf("make the rows of tick %s again: %w", t.Tick.Time.UTC().Format(time.RFC3339Nano), err)
 			}
 		}
 		for i, line := range t.make.Rejects(t.of, owed.First, owed.Last) {

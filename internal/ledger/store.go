@@ -60,7 +60,7 @@ func (s *Store) PublishPipeline(ctx context.Context, p *pipeline.Pipeline) error
 type ClaimedError struct{ Tick *Tick }
 
 func (e *ClaimedError) Error() string {
-	return fmt.Sprintf("tick %s is claimed by another attempt (%s) and is %s", e.Tick.Tick.UTC().Format(time.RFC3339Nano), e.Tick.Owner, e.Tick.State)
+	return fmt.Sprintf("tick %s is claimed by another attempt (%s) and is %s", e.Tick.Time.UTC().Format(time.RFC3339Nano), e.Tick.Owner, e.Tick.State)
 }
 
 // A Claim is the right to send a tick's records, and to write what became of them. It is for one goroutine at a time.
@@ -70,13 +70,13 @@ type Claim struct {
 	etag  string
 }
 
-// Claim claims a tick: its Tick, Owner, LeaseEnd, Seed, Generator, Pipeline, Records, SpreadSeconds, PartitionKey, Poison
+// Claim claims a tick: its Time, Owner, LeaseEnd, Seed, Generator, Pipeline, Records, SpreadSeconds, PartitionKey, Poison
 // and Aggregation are to be set. Where the tick is another attempt's, the error is a *ClaimedError. After any other error, the claim may
 // stand all the same: its tick is then closed as crashed when the lease ends.
 func (s *Store) Claim(ctx context.Context, tick Tick) (*Claim, error) {
 	tick.State, tick.Revision, tick.ClaimedAt, tick.Outcomes, tick.Shards = Claimed, 0, time.Time{}, nil, nil
 	if err := tick.check(); err != nil {
-		return nil, fmt.Errorf("claim tick %s: %w", tick.Tick, err)
+		return nil, fmt.Errorf("claim tick %s: %w", tick.Time, err)
 	}
 	c := &Claim{store: s, tick: tick}
 	at, err := c.write(ctx)
@@ -85,7 +85,7 @@ func (s *Store) Claim(ctx context.Context, tick Tick) (*Claim, error) {
 	}
 	if at.IsZero() {
 		// An answer without a Date, which S3 does not give: its clock stands in the object, too.
-		standing, err := s.read(ctx, TickKey(tick.Tick))
+		standing, err := s.read(ctx, TickKey(tick.Time))
 		if err != nil {
 			return nil, fmt.Errorf("claim tick: when it was claimed: %w", err)
 		}
@@ -117,7 +117,7 @@ func (c *Claim) rewrite(ctx context.Context, state State, outcomes []Range, shar
 		_, err = c.write(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("write tick %s as %s: %w", c.tick.Tick.UTC().Format(time.RFC3339Nano), state, err)
+		return fmt.Errorf("write tick %s as %s: %w", c.tick.Time.UTC().Format(time.RFC3339Nano), state, err)
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (c *Claim) write(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("encode: %w", err)
 	}
-	key := TickKey(c.tick.Tick)
+	key := TickKey(c.tick.Time)
 	done, err := c.store.write(ctx, key, body, c.etag, func() (string, *written, error) {
 		standing, err := c.store.read(ctx, key)
 		switch {

@@ -29,7 +29,7 @@ var (
 
 func newTick(owner string) ledger.Tick {
 	return ledger.Tick{
-		Tick: tickTime, Owner: owner, LeaseEnd: tickTime.Add(2 * time.Minute),
+		Time: tickTime, Owner: owner, LeaseEnd: tickTime.Add(2 * time.Minute),
 		Seed: 1, Generator: 1, Pipeline: strings.Repeat("ab", 32), Records: 1000, SpreadSeconds: 20, PartitionKey: "uniform",
 		Poison: 20, Aggregation: ledger.KPL,
 	}

@@ -69,8 +69,8 @@ type Shard struct {
 type Tick struct {
 	Version int   `json:"version"`
 	State   State `json:"state"`
-	// Tick is the moment that the tick stands for, to the millisecond; it names the tick.
-	Tick time.Time `json:"tick"`
+	// Time is the moment that the tick stands for, to the millisecond; it names the tick.
+	Time time.Time `json:"tick"`
 	// Owner is a random token of the attempt that claimed the tick.
 	Owner string `json:"owner"`
 	// LeaseEnd is when that attempt can no longer be running.
@@ -78,7 +78,7 @@ type Tick struct {
 	// ClaimedAt is S3's clock at the claim, in whole seconds; absent in the claim itself, where it is the object's LastModified.
 	ClaimedAt time.Time `json:"claimedAt,omitzero"`
 
-	// Seed, Generator, Pipeline, Records, SpreadSeconds and Poison, with Tick, are all that it takes to make the records again.
+	// Seed, Generator, Pipeline, Records, SpreadSeconds and Poison, with Time, are all that it takes to make the records again.
 	Seed          uint64 `json:"seed"`
 	Generator     int    `json:"generator"` // the generator's version
 	Pipeline      string `json:"pipeline"`  // the pipeline's hash
@@ -155,7 +155,7 @@ func (t *Tick) check() error {
 	switch {
 	case t.State != Claimed && t.State != InProgress && t.State != Complete:
 		return fmt.Errorf("state %q is not known", t.State)
-	case t.Tick.IsZero(), t.Owner == "", t.LeaseEnd.IsZero(), t.Pipeline == "":
+	case t.Time.IsZero(), t.Owner == "", t.LeaseEnd.IsZero(), t.Pipeline == "":
 		return fmt.Errorf("tick, owner, leaseEnd or pipeline is missing")
 	case t.Records < 1 || t.SpreadSeconds < 0:
 		return fmt.Errorf("records is %d and spreadSeconds %d", t.Records, t.SpreadSeconds)

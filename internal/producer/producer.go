@@ -163,7 +163,7 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 		aggregation = ""
 	}
 	claim, err := p.ledger.Claim(ctx, ledger.Tick{
-		Tick:  order.tick,
+		Time:  order.tick,
 		Owner: rand.Text(),
 		// Rounded up: the attempt is over by then.
 		LeaseEnd:      deadline.UTC().Truncate(time.Millisecond).Add(time.Millisecond),
@@ -217,7 +217,7 @@ func (p *Producer) current(ctx context.Context) (*source, error) {
 func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, until time.Time) (answer *Answer, err error) {
 	tick := claim.Tick()
 	delivery := stream.NewDelivery(p.client, p.config.StreamName, from.generator, generator.Tick{
-		Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison,
+		Time: tick.Time, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison,
 		Aggregates: tick.PoisonsAggregates(),
 	}, from.key, tick.Aggregation)
 
@@ -238,14 +238,14 @@ func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, 
 	cancel()
 	claimLost := <-lost
 	result := delivery.Result()
-	defer func() { p.writeMetrics(ctx, tick.Tick, result, err) }()
+	defer func() { p.writeMetrics(ctx, tick.Time, result, err) }()
 	if claimLost != nil {
-		return nil, fmt.Errorf("tick %s: the claim was lost while it was being sent: %w", stamp(tick.Tick), claimLost)
+		return nil, fmt.Errorf("tick %s: the claim was lost while it was being sent: %w", stamp(tick.Time), claimLost)
 	}
 
 	if err := claim.Complete(ctx, result.Outcomes, result.Shards); err != nil {
 		return nil, errors.Join(
-			fmt.Errorf("tick %s: it was sent, but its manifest cannot be written, so that it will be closed as crashed: %w", stamp(tick.Tick), p.explain(err)),
+			fmt.Errorf("tick %s: it was sent, but its manifest cannot be written, so that it will be closed as crashed: %w", stamp(tick.Time), p.explain(err)),
 			refusal)
 	}
 	tick = claim.Tick()
@@ -254,7 +254,7 @@ func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, 
 	answer.Attempts, answer.Throttled = result.Attempts, result.Throttled
 	answer.Seconds = took.Round(time.Millisecond).Seconds()
 	if refusal != nil {
-		return answer, fmt.Errorf("tick %s: %d of %d records rejected, which its manifest says: %w", stamp(tick.Tick), answer.Rejected, answer.Records, p.explain(refusal))
+		return answer, fmt.Errorf("tick %s: %d of %d records rejected, which its manifest says: %w", stamp(tick.Time), answer.Rejected, answer.Records, p.explain(refusal))
 	}
 	if answer.Acknowledged < answer.Records {
 		answer.Message = fmt.Sprintf("%d records were refused or not sent in time, and of %d it is not known whether they were stored", answer.Rejected, answer.Unknown)
@@ -304,7 +304,7 @@ func sentBefore(tick *ledger.Tick, now time.Time) *Answer {
 func answerOf(tick *ledger.Tick) *Answer {
 	count := ledger.Count(tick.Outcomes)
 	a := &Answer{
-		Tick: tick.Tick, State: tick.State, Records: tick.Records, Poison: tick.Poison,
+		Tick: tick.Time, State: tick.State, Records: tick.Records, Poison: tick.Poison,
 		Acknowledged:             count[ledger.Acknowledged] + count[ledger.AcknowledgedAfterUnknown],
 		AcknowledgedAfterUnknown: count[ledger.AcknowledgedAfterUnknown],
 		Rejected:                 count[ledger.Rejected], Unknown: count[ledger.Unknown],

@@ -487,7 +487,7 @@ func TestPoison(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				records := generator.Tick{Time: tick.Tick, Records: tick.Records, Poison: tick.Poison, Aggregates: tick.PoisonsAggregates()}
+				records := generator.Tick{Time: tick.Time, Records: tick.Records, Poison: tick.Poison, Aggregates: tick.PoisonsAggregates()}
 				for i := range tick.Records {
 					if record := string(g.Append(nil, records, i)); sent[record] < 1 {
 						t.Errorf("record %d was not sent: %q", i, record)
@@ -522,7 +522,7 @@ func TestClaimed(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				w := newWorld(t, nil)
 				tick := ledger.Tick{
-					State: tc.state, Tick: start, Owner: "other", LeaseEnd: start.Add(tc.leaseEnd), Pipeline: "p", Records: 50, SpreadSeconds: 1, Generator: 1,
+					State: tc.state, Time: start, Owner: "other", LeaseEnd: start.Add(tc.leaseEnd), Pipeline: "p", Records: 50, SpreadSeconds: 1, Generator: 1,
 				}
 				if tc.state != ledger.Claimed {
 					tick.ClaimedAt = start

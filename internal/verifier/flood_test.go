@@ -55,7 +55,7 @@ func sentLines(t *rapid.T, p *pipeline.Pipeline, tick *ledger.Tick) (lines []str
 		t.Fatal(err)
 	}
 	for i := range tick.Records {
-		line := g.Append(nil, generator.Tick{Time: tick.Tick, Records: tick.Records, Spread: 5 * time.Second}, i)
+		line := g.Append(nil, generator.Tick{Time: tick.Time, Records: tick.Records, Spread: 5 * time.Second}, i)
 		lines = append(lines, strings.TrimSuffix(string(line), "\n"))
 	}
 	return lines

@@ -30,9 +30,9 @@ func TestPlot(t *testing.T) {
 	const records = 500
 	for i := range 48*60 + 6 {
 		tick := l.tick(p, minute(i), records, 0, ledger.Range{Last: records - 1, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
-		l.keep(tick, tick.Tick.Add(6*time.Second))
+		l.keep(tick, tick.Time.Add(6*time.Second))
 		rows, _ := output(p, tick)
-		l.objects[key("data/", tick.Tick, i)] = lifeObject{data: strings.Join(rows, ""), written: tick.Tick.Add(10 * time.Second)}
+		l.objects[key("data/", tick.Time, i)] = lifeObject{data: strings.Join(rows, ""), written: tick.Time.Add(10 * time.Second)}
 	}
 	// Once for the time, and once, with little left uncollected, for how much the heap grows.
 	measure := func(do func()) (ms, megabytes float64) {

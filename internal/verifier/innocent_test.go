@@ -51,7 +51,7 @@ func drawInnocent(t *rapid.T, p *pipeline.Pipeline, l *life, span int) (puts []p
 		}).Draw(t, "outcome")
 		outcome.Last = records - 1
 		tick := l.tick(p, second(claim).Add(skew), records, rapid.IntRange(0, records).Draw(t, "poison"), outcome)
-		key := ledger.TickKey(tick.Tick)
+		key := ledger.TickKey(tick.Time)
 		if seen[key] {
 			continue
 		}

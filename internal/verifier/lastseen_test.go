@@ -50,7 +50,7 @@ func streamOf(t *testing.T, tick *ledger.Tick) *river {
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
+	of := generator.Tick{Time: tick.Time, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
 	key, err := g.KeyOf(tick.PartitionKey)
 	if err != nil {
 		t.Fatal(err)

@@ -251,7 +251,7 @@ func (v *verification) sentLine(c *claim, r record.Row) {
 		v.sentLines[line] = append(v.sentLines[line], bytes.Clone(key))
 	})
 	if err != nil {
-		v.undecided("tick %s cannot be judged: %v", c.Tick.Tick, err)
+		v.undecided("tick %s cannot be judged: %v", c.Tick.Time, err)
 	}
 }
 

@@ -38,7 +38,7 @@ func poison(t *testing.T) poisoned {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tick := generator.Tick{Time: one.tick.Tick, Records: 40, Poison: 20, Spread: 5 * time.Second}
+	tick := generator.Tick{Time: one.tick.Time, Records: 40, Poison: 20, Spread: 5 * time.Second}
 	isBad := map[string]int{}
 	for _, line := range g.Rejects(tick, 0, 39) {
 		isBad[string(line)]++

@@ -44,7 +44,7 @@ func TestRewrittenWhileRead(t *testing.T) {
 	}
 	m.keep(t, tick) // as it is listed
 	m.now = start.Add(70 * time.Second)
-	r := verifier.Judge(t.Context(), &racing{m, ledger.TickKey(tick.Tick), [][]byte{progress, complete}}, verifier.Options{
+	r := verifier.Judge(t.Context(), &racing{m, ledger.TickKey(tick.Time), [][]byte{progress, complete}}, verifier.Options{
 		DataPrefix: prefix, ErrorsPrefix: errorsPrefix, DeliveryDeadline: deadline,
 	})
 	if r.Verdict != proof.Proven {

@@ -34,7 +34,7 @@ func (l *life) rollBack(t interface{ Fatal(...any) }, failed *pipeline.Pipeline,
 	}
 	l.objects[ledger.PipelineKey(failed.Hash())] = lifeObject{data: string(data), written: birth}
 	tick := l.tick(failed, minute(at), 40, poison, ledger.Range{Last: 39, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
-	l.keep(tick, tick.Tick.Add(6*time.Second))
+	l.keep(tick, tick.Time.Add(6*time.Second))
 	return output(embeddedPipeline(), tick)
 }
 

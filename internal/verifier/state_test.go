@@ -121,7 +121,7 @@ func minute(n int) time.Time { return birth.Add(time.Duration(n) * time.Minute) 
 // claimed is how a tick's object is from its claim to its manifest; the bucket has the one of the moment.
 func (l *life) tick(p *pipeline.Pipeline, at time.Time, records, poison int, outcome ledger.Range) *ledger.Tick {
 	tick := &ledger.Tick{
-		State: ledger.Complete, Tick: at, Owner: "a", LeaseEnd: at.Add(2 * time.Minute), ClaimedAt: at.Add(time.Second),
+		State: ledger.Complete, Time: at, Owner: "a", LeaseEnd: at.Add(2 * time.Minute), ClaimedAt: at.Add(time.Second),
 		Seed: 1, Generator: generator.Version, Pipeline: p.Hash(), Records: records, Poison: poison, SpreadSeconds: 5, PartitionKey: "uniform",
 		Outcomes: []ledger.Range{outcome}, Shards: map[string]ledger.Shard{"shard": {Records: records, FirstSequenceNumber: "1", LastSequenceNumber: "2"}},
 	}
@@ -133,7 +133,7 @@ func (l *life) keep(tick *ledger.Tick, written time.Time) {
 	if err != nil {
 		panic(err)
 	}
-	l.objects[ledger.TickKey(tick.Tick)] = lifeObject{data: string(data), written: written}
+	l.objects[ledger.TickKey(tick.Time)] = lifeObject{data: string(data), written: written}
 }
 
 func newLife(p *pipeline.Pipeline) *life {
@@ -152,7 +152,7 @@ func output(p *pipeline.Pipeline, tick *ledger.Tick) (rows, bad []string) {
 	if err != nil {
 		panic(err)
 	}
-	of := generator.Tick{Time: tick.Tick, Records: tick.Records, Poison: tick.Poison, Spread: 5 * time.Second}
+	of := generator.Tick{Time: tick.Time, Records: tick.Records, Poison: tick.Poison, Spread: 5 * time.Second}
 	for records := g.Records(of, 0, tick.Records-1); records.Next(); {
 		field := func(i int) string {
 			text, _ := records.Field(i)
@@ -207,7 +207,7 @@ func drawLife(t *rapid.T, p *pipeline.Pipeline, span, mostRecords int) *life {
 		}).Draw(t, "outcome")
 		outcome.Last = records - 1
 		tick := l.tick(p, at, records, rapid.IntRange(0, records).Draw(t, "poison"), outcome)
-		tick.Tick, tick.LeaseEnd = tick.Tick.Add(skew), tick.LeaseEnd.Add(skew)
+		tick.Time, tick.LeaseEnd = tick.Time.Add(skew), tick.LeaseEnd.Add(skew)
 		written := at.Add(6 * time.Second)
 		if rapid.IntRange(0, 5).Draw(t, "crash") == 0 {
 			tick.State, tick.Outcomes = ledger.InProgress, nil
@@ -366,9 +366,9 @@ func sparse(p *pipeline.Pipeline, minutes, every int) *life {
 	l := newLife(p)
 	for i := 0; i < minutes; i += every {
 		tick := l.tick(p, minute(i), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
-		l.keep(tick, tick.Tick.Add(6*time.Second))
+		l.keep(tick, tick.Time.Add(6*time.Second))
 		rows, _ := output(p, tick)
-		l.objects[key("data/", tick.Tick, i)] = lifeObject{data: strings.Join(rows, ""), written: tick.Tick.Add(10 * time.Second)}
+		l.objects[key("data/", tick.Time, i)] = lifeObject{data: strings.Join(rows, ""), written: tick.Time.Add(10 * time.Second)}
 	}
 	return l
 }
@@ -767,7 +767,7 @@ func TestAWrongClockAccusesNobody(t *testing.T) {
 	p := embeddedPipeline()
 	l := newLife(p)
 	tick := l.tick(p, minute(20), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
-	tick.Tick, tick.LeaseEnd, tick.State = tick.Tick.Add(-10*time.Minute), tick.LeaseEnd.Add(-10*time.Minute), ledger.InProgress
+	tick.Time, tick.LeaseEnd, tick.State = tick.Time.Add(-10*time.Minute), tick.LeaseEnd.Add(-10*time.Minute), ledger.InProgress
 	l.keep(tick, minute(21)) // its last progress
 	rows, _ := output(p, tick)
 	l.objects[key("data/", minute(20), 1)] = lifeObject{data: strings.Join(rows, ""), written: minute(28)}

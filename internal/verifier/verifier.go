@@ -445,7 +445,7 @@ func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (
 			v.undecided("the ledger cannot be read: %s: %v", entry.Key, err)
 			continue
 		}
-		if want := ledger.TickKey(tick.Tick.Tick); want != entry.Key {
+		if want := ledger.TickKey(tick.Tick.Time); want != entry.Key {
 			v.undecided("the ledger cannot be read: %s holds the tick of %s", entry.Key, want)
 			continue
 		}
@@ -457,7 +457,7 @@ func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (
 		claims = append(claims, tick)
 	}
 	slices.SortStableFunc(claims, func(a, b *claim) int {
-		return cmp.Or(a.claimed.Compare(b.claimed), a.Tick.Tick.Compare(b.Tick.Tick))
+		return cmp.Or(a.claimed.Compare(b.claimed), a.Tick.Time.Compare(b.Tick.Time))
 	})
 	return claims
 }
@@ -634,7 +634,7 @@ func (c *claim) place(entry bucket.Object, deadline time.Duration) {
 	}
 	c.settled = closed.Add(deadline)
 	c.records = generator.Tick{
-		Time:    c.Tick.Tick,
+		Time:    c.Tick.Time,
 		Records: c.Records,
 		Spread:  time.Duration(c.SpreadSeconds) * time.Second,
 		Poison:  c.Poison,
@@ -760,12 +760,12 @@ func (v *verification) count(ctx context.Context, objects []bucket.Object, until
 
 // owe makes the rows of a claim again and opens them, one run of the query for each range of equal outcomes.
 func (v *verification) owe(c *claim) {
-	v.judge.Claim(proof.Tick{Time: c.Tick.Tick, Claimed: c.claimed, Settled: c.settled})
+	v.judge.Claim(proof.Tick{Time: c.Tick.Time, Claimed: c.claimed, Settled: c.settled})
 	var key []byte
 	for s := range c.spans {
 		err := c.compiled.engine.Rows(v.rows(c, s), true, func(key []byte) { v.judge.Owe(key, s.lo, s.hi) })
 		if err != nil {
-			v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
+			v.undecided("tick %s cannot be judged: %v", c.Tick.Time.Format(time.RFC3339), err)
 			return
 		}
 		hi := s.hi
@@ -811,7 +811,7 @@ func (v *verification) mayHaveGiven(c *claim, s span) {
 // cover takes the claim into what the report speaks of.
 func (v *verification) cover(c *claim) {
 	v.folded[c.entry.Key] = countedAs(c.entry)
-	v.ticks[tickName(c.Tick.Tick)] = tickState{c.State, c.Records}
+	v.ticks[tickName(c.Tick.Time)] = tickState{c.State, c.Records}
 	for id, shard := range c.Shards {
 		v.report.Shards[id] += int64(shard.Records)
 	}
@@ -821,11 +821,11 @@ func (v *verification) cover(c *claim) {
 	if c.State != ledger.Complete && v.report.JudgedAt.After(c.LeaseEnd) {
 		covers.TicksCrashed++
 	}
-	if covers.From.IsZero() || c.Tick.Tick.Before(covers.From) {
-		covers.From = c.Tick.Tick
+	if covers.From.IsZero() || c.Tick.Time.Before(covers.From) {
+		covers.From = c.Tick.Time
 	}
-	if c.Tick.Tick.After(covers.To) {
-		covers.To = c.Tick.Tick
+	if c.Tick.Time.After(covers.To) {
+		covers.To = c.Tick.Time
 	}
 	if at, found := slices.BinarySearch(covers.Pipelines, c.judgedBy); !found {
 		covers.Pipelines = slices.Insert(covers.Pipelines, at, c.judgedBy)
@@ -869,7 +869,7 @@ func (v *verification) classify(ctx context.Context) {
 			for s := range c.spans {
 				err := c.compiled.engine.Rows(v.rows(c, s), filtered, func(key []byte) { tell(key, c.claimed) })
 				if err != nil {
-					v.undecided("tick %s cannot be judged: %v", c.Tick.Tick.Format(time.RFC3339), err)
+					v.undecided("tick %s cannot be judged: %v", c.Tick.Time.Format(time.RFC3339), err)
 					return
 				}
 			}

@@ -127,7 +127,7 @@ func embedded(t testing.TB) *pipeline.Pipeline {
 func tickAt(p *pipeline.Pipeline, i int) *ledger.Tick {
 	at := start.Add(time.Duration(i) * time.Minute)
 	return &ledger.Tick{
-		State: ledger.Complete, Tick: at, Owner: "a", LeaseEnd: at.Add(30 * time.Second), ClaimedAt: at.Add(time.Second),
+		State: ledger.Complete, Time: at, Owner: "a", LeaseEnd: at.Add(30 * time.Second), ClaimedAt: at.Add(time.Second),
 		Seed: 1, Generator: generator.Version, Pipeline: p.Hash(), Records: 10, SpreadSeconds: 5, PartitionKey: "uniform",
 		Outcomes: []ledger.Range{{First: 0, Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}},
 	}
@@ -149,7 +149,7 @@ func (m *memory) keep(t *testing.T, tick *ledger.Tick) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.objects[ledger.TickKey(tick.Tick)] = object{data, tick.Tick.Add(6 * time.Second)}
+	m.objects[ledger.TickKey(tick.Time)] = object{data, tick.Time.Add(6 * time.Second)}
 }
 
 func objectKey(i int) string { return fmt.Sprintf("%s2026/11/23/20/object-%d", prefix, i) }
@@ -175,7 +175,7 @@ func project(t *testing.T, p *pipeline.Pipeline, tick *ledger.Tick, keep func(ve
 		t.Fatal(err)
 	}
 	var lines []string
-	records := generator.Tick{Time: tick.Tick, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
+	records := generator.Tick{Time: tick.Time, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
 	for i := range tick.Records {
 		f := strings.Split(strings.TrimSuffix(string(g.Append(nil, records, i)), "\n"), ",")
 		if keep(f[0]) {
@@ -528,7 +528,7 @@ func TestUndecided(t *testing.T) {
 	}{
 		"no ledger": {func(t *testing.T, m *memory) {
 			for i := range 2 {
-				delete(m.objects, ledger.TickKey(tickAt(embedded(t), i).Tick))
+				delete(m.objects, ledger.TickKey(tickAt(embedded(t), i).Time))
 			}
 		}, "there is no ledger"},
 		"a tick that is no JSON": {func(t *testing.T, m *memory) {
