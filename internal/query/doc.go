@@ -7,5 +7,5 @@
 // dialect), gives each part the type that it has in Flink, and writes it as the list says.
 //
 // testdata/expressions.json has expressions of every form. Flink's job computes them in a test of its own, into
-// testdata/flink.golden, and a test here sees that the judge gives the same. docs/decisions/0015 says where the two differ.
+// testdata/flink.golden, and a test here sees that the judge gives the same. docs/engines.md says where the two differ.
 package query
