@@ -26,7 +26,7 @@ import (
 	from "streamproof/internal/bucket"
 	"streamproof/internal/generator"
 	"streamproof/internal/pipeline"
-	"streamproof/internal/stream/kinesistest"
+	"streamproof/internal/stream/kpl"
 )
 
 // ReadStream reads all shards from their beginning and counts the copies of each record, by its bytes. An aggregate counts as
@@ -58,9 +58,9 @@ func ReadStream(ctx context.Context, client *kinesis.Client, stream string) (map
 				return nil, err
 			}
 			for _, record := range out.Records {
-				packed, aggregated, err := kinesistest.Deaggregate(record.Data)
+				packed, aggregated, err := kpl.Deaggregate(record.Data)
 				if !aggregated || err != nil { // a malformed one is sent as it is
-					packed = []kinesistest.Record{{Data: record.Data}}
+					packed = []kpl.Record{{Data: record.Data}}
 				}
 				for _, one := range packed {
 					held[string(one.Data)]++

@@ -31,7 +31,7 @@ import (
 	"streamproof/internal/metrics/metricstest"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/producer"
-	"streamproof/internal/stream/kinesistest"
+	"streamproof/internal/stream/kpl"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -456,7 +456,7 @@ func TestPoison(t *testing.T) {
 				w.put = func(_ context.Context, _ int, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
 					entries += len(in.Records)
 					for _, e := range in.Records {
-						records, aggregated, err := kinesistest.Deaggregate(e.Data)
+						records, aggregated, err := kpl.Deaggregate(e.Data)
 						if aggregated != (aggregation == ledger.KPL) {
 							t.Errorf("an entry is an aggregate: %t", aggregated)
 						}
@@ -464,7 +464,7 @@ func TestPoison(t *testing.T) {
 							malformed++
 						}
 						if !aggregated || err != nil {
-							records = []kinesistest.Record{{Data: e.Data}}
+							records = []kpl.Record{{Data: e.Data}}
 						}
 						for _, r := range records {
 							sent[string(r.Data)]++

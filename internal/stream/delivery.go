@@ -292,9 +292,9 @@ func (b *batch) fillPacked(g *generator.Generator, tick generator.Tick, key gene
 		n := b.packer.pack(g, tick, key, next, last)
 		aggregate, hashKey := &b.packer.aggregate, ""
 		if n > 1 {
-			hashKey = aggregate.hashKey
-			b.data = aggregate.append(b.data)
-			b.keys = append(b.keys, aggregate.key...)
+			hashKey = aggregate.HashKey
+			b.data = aggregate.Append(b.data)
+			b.keys = append(b.keys, aggregate.Key...)
 		} else {
 			n = 1
 			b.data = g.Append(b.data, tick, next)

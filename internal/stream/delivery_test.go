@@ -28,6 +28,7 @@ import (
 	"streamproof/internal/schema"
 	"streamproof/internal/stream"
 	"streamproof/internal/stream/kinesistest"
+	"streamproof/internal/stream/kpl"
 )
 
 func newTick(tb testing.TB, records int, keyName string) (*generator.Generator, generator.Tick, generator.Key) {
@@ -160,8 +161,8 @@ func (s *fakeStream) put(ctx context.Context, in *kinesis.PutRecordsInput) (*kin
 }
 
 // recordsOf is the records of an entry. It panics where the entry is not as consumers need it.
-func recordsOf(e types.PutRecordsRequestEntry) []kinesistest.Record {
-	records, aggregated, err := kinesistest.Deaggregate(e.Data)
+func recordsOf(e types.PutRecordsRequestEntry) []kpl.Record {
+	records, aggregated, err := kpl.Deaggregate(e.Data)
 	switch {
 	case err != nil:
 		panic(err)
@@ -170,7 +171,7 @@ func recordsOf(e types.PutRecordsRequestEntry) []kinesistest.Record {
 	case aggregated && len(records) < 2:
 		panic("a record by itself is packed")
 	case !aggregated:
-		return []kinesistest.Record{{PartitionKey: *e.PartitionKey, Data: e.Data}}
+		return []kpl.Record{{PartitionKey: *e.PartitionKey, Data: e.Data}}
 	case *e.PartitionKey != records[0].PartitionKey:
 		panic("an aggregate's partition key is not that of its first record")
 	}
@@ -412,7 +413,7 @@ func TestPacked(t *testing.T) {
 			// Each call's records follow each other. Where it begins is found by its first ones.
 			taken := make([]bool, tick.Records)
 			for _, entries := range calls {
-				var records []kinesistest.Record
+				var records []kpl.Record
 				for _, e := range entries {
 					records = append(records, recordsOf(e)...)
 				}

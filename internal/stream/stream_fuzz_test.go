@@ -3,12 +3,8 @@ package stream
 import (
 	"bytes"
 	"context"
-	"crypto/md5"
-	"encoding/base64"
-	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"testing"
 	"time"
 
@@ -19,61 +15,7 @@ import (
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/pipeline"
-	"streamproof/internal/stream/kinesistest"
 )
-
-// FuzzDeaggregate: any bytes are an aggregate, none, or an error; what came out of one and is packed again comes out the
-// same.
-func FuzzDeaggregate(f *testing.F) {
-	data, err := os.ReadFile("testdata/aggregate.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	var golden struct {
-		Data string `json:"data"`
-	}
-	if err := json.Unmarshal(data, &golden); err != nil {
-		f.Fatal(err)
-	}
-	aggregated, err := base64.StdEncoding.DecodeString(golden.Data)
-	if err != nil {
-		f.Fatal(err)
-	}
-	message := aggregated[len(magic) : len(aggregated)-md5.Size]
-	f.Add(message)
-	f.Add(message[:len(message)-1])
-	f.Add([]byte{})
-	f.Add([]byte("\x1a\x06\x08\x00\x10\x00\x1a\x00"))
-	f.Fuzz(func(t *testing.T, message []byte) {
-		if _, ok, err := kinesistest.Deaggregate(message); ok && err == nil && !bytes.HasPrefix(message, []byte(magic)) {
-			t.Fatal("an aggregate without the magic")
-		}
-		digest := md5.Sum(message)
-		records, ok, err := kinesistest.Deaggregate(append(append([]byte(magic), message...), digest[:]...))
-		if !ok {
-			t.Fatal("with its magic and its digest it is not an aggregate")
-		}
-		if err != nil || len(records) == 0 {
-			return
-		}
-		var a aggregate
-		a.begin(records[0].ExplicitHashKey)
-		for _, r := range records {
-			if r.ExplicitHashKey != records[0].ExplicitHashKey || !a.add(r.Data, []byte(r.PartitionKey)) {
-				return // not one that this package would make
-			}
-		}
-		again, ok, err := kinesistest.Deaggregate(a.append(nil))
-		if !ok || err != nil || len(again) != len(records) {
-			t.Fatalf("packed again: %d of %d records, %t, %v", len(again), len(records), ok, err)
-		}
-		for i := range records {
-			if again[i].PartitionKey != records[i].PartitionKey || !bytes.Equal(again[i].Data, records[i].Data) {
-				t.Fatalf("record %d is %q and then %q", i, records[i], again[i])
-			}
-		}
-	})
-}
 
 type answers func(*http.Request) (*http.Response, error)
 

@@ -19,6 +19,8 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"sync"
+
+	"streamproof/internal/stream/kpl"
 )
 
 // A Fault is what goes wrong with one call.
@@ -226,12 +228,12 @@ func (s *Server) store(answer, request []byte, fault Fault) []byte {
 				if err != nil {
 					panic(err)
 				}
-				records, aggregated, err := Deaggregate(record)
+				records, aggregated, err := kpl.Deaggregate(record)
 				if err != nil {
 					panic(err)
 				}
 				if !aggregated {
-					records = []Record{{Data: record}}
+					records = []kpl.Record{{Data: record}}
 				}
 				for _, r := range records {
 					s.stored[string(r.Data)]++

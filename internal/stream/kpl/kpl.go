@@ -1,19 +1,19 @@
-// Package kpl takes apart what was packed in the format of the Kinesis Producer Library (aggregation-format.md of
-// awslabs/amazon-kinesis-producer). Packing is package stream's. The analytics application has the same rules, in Java; the
-// table testdata/aggregates.json holds both to the same answers.
+// Package kpl packs records into aggregates and unpacks them, in the format of the Kinesis Producer Library
+// (aggregation-format.md of awslabs/amazon-kinesis-producer). The analytics application unpacks by the same rules, in Java;
+// the table testdata/aggregates.json holds both to the same answers.
 package kpl
 
 import (
+	"bytes"
 	"crypto/md5"
 	"math/big"
 	"regexp"
-	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// An Error is why an aggregate gives no records, in the words with which the analytics application rejects it.
+// An Error is why an aggregate has no records, in the words with which the analytics application rejects it.
 type Error string
 
 // The errors.
@@ -26,48 +26,50 @@ const (
 
 func (e Error) Error() string { return string(e) }
 
-// A Record is a record out of an aggregate.
+// A Record is a record of an aggregate.
 type Record struct {
-	PartitionKey, ExplicitHashKey string
+	PartitionKey, ExplicitHashKey string // the latter empty where there is none
 	Data                          []byte
 }
 
-const magic = "\xf3\x89\x9a\xc2"
+// The parts of an aggregate: magic, the message AggregatedRecord, the message's MD5.
+const (
+	magic = "\xf3\x89\x9a\xc2"
 
-// Pack makes an aggregate of the message AggregatedRecord.
-func Pack(message []byte) []byte {
-	sum := md5.Sum(message)
-	return append(append([]byte(magic), message...), sum[:]...)
-}
+	// Fields of AggregatedRecord: two tables of strings, and messages.
+	fieldKeyTable     = 1 // partition_key_table
+	fieldHashKeyTable = 2 // explicit_hash_key_table
+	fieldRecords      = 3 // records
 
-// unpack gives the message of an aggregate.
-func unpack(data []byte) (message []byte, ok bool) {
-	if !strings.HasPrefix(string(data), magic) || len(data) < len(magic)+md5.Size {
-		return nil, false
-	}
-	message, digest := data[len(magic):len(data)-md5.Size], data[len(data)-md5.Size:]
-	sum := md5.Sum(message)
-	return message, string(sum[:]) == string(digest)
-}
+	// Fields of Record: two indexes in the tables, bytes, and messages that mean nothing here.
+	fieldKeyIndex     = 1 // partition_key_index
+	fieldHashKeyIndex = 2 // explicit_hash_key_index
+	fieldData         = 3 // data
+	fieldTags         = 4 // tags
+)
 
-// Deaggregate takes an aggregate in the format of the Kinesis Producer Library apart. ok is false where the data is not
-// one. One that is not wholly in the format is an Error. A record may do without an explicit hash key; its tags are left out.
+// Deaggregate unpacks an aggregate. ok reports whether the data is one; if any part of it does not follow the format, the
+// error is an Error. Tags are left out.
 func Deaggregate(data []byte) (records []Record, ok bool, err error) {
-	message, ok := unpack(data)
-	if !ok {
+	message, ok := bytes.CutPrefix(data, []byte(magic))
+	if !ok || len(message) < md5.Size {
+		return nil, false, nil
+	}
+	message, digest := message[:len(message)-md5.Size], message[len(message)-md5.Size:]
+	if md5.Sum(message) != [md5.Size]byte(digest) {
 		return nil, false, nil
 	}
 	var partitionKeys, hashKeys []string
 	var packed [][]byte
 	err = fields(message, func(field protowire.Number, _ uint64, value []byte) error {
 		switch {
-		case field == 3 && value != nil:
+		case field == fieldRecords && value != nil:
 			packed = append(packed, value)
 		case !utf8.Valid(value):
 			return ErrMalformed
-		case field == 1 && value != nil:
+		case field == fieldKeyTable && value != nil:
 			partitionKeys = append(partitionKeys, string(value))
-		case field == 2 && value != nil:
+		case field == fieldHashKeyTable && value != nil:
 			hashKeys = append(hashKeys, string(value))
 		default:
 			return ErrMalformed
@@ -90,18 +92,18 @@ func Deaggregate(data []byte) (records []Record, ok bool, err error) {
 	return records, true, nil
 }
 
-// parse reads a message Record, whose numbers are places in the tables of keys.
+// parse reads a message Record, whose numbers are indexes in the tables of keys.
 func parse(message []byte, partitionKeys, hashKeys []string) (r Record, err error) {
 	var partitionKey, hashKey *uint64
 	err = fields(message, func(field protowire.Number, n uint64, value []byte) error {
 		switch {
-		case field == 1 && value == nil && partitionKey == nil:
+		case field == fieldKeyIndex && value == nil && partitionKey == nil:
 			partitionKey = &n
-		case field == 2 && value == nil && hashKey == nil:
+		case field == fieldHashKeyIndex && value == nil && hashKey == nil:
 			hashKey = &n
-		case field == 3 && value != nil && r.Data == nil:
+		case field == fieldData && value != nil && r.Data == nil:
 			r.Data = value
-		case field == 4 && value != nil: // a tag
+		case field == fieldTags && value != nil:
 		default:
 			return ErrMalformed
 		}
