@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
@@ -31,6 +30,7 @@ import (
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
+	"streamproof/internal/stream"
 )
 
 // command runs streamproof on the stack, as a person would, and reads what it prints as JSON.
@@ -285,31 +285,28 @@ func rowOfRecord(t *testing.T, data []byte) string {
 // heldRecords reads the whole stream: what each record holds, by its shard and sequence number.
 func heldRecords(t *testing.T, s *local.Stack) map[string][]byte {
 	t.Helper()
-	client := kinesis.NewFromConfig(s.AWS)
-	shards, err := client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: &s.Outputs.StreamName})
+	held := map[string][]byte{}
+	var mu sync.Mutex
+	reader := stream.NewReader(kinesis.NewFromConfig(s.AWS), s.Outputs.StreamName)
+	oldest := types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon}
+	err := reader.EachShard(t.Context(), oldest, func(ctx context.Context, shard *stream.ShardReader) error {
+		for {
+			page, err := shard.Next(ctx, 10_000)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			for _, record := range page.Records {
+				held[shard.ID+" "+record.SequenceNumber] = record.Data
+			}
+			mu.Unlock()
+			if page.End || page.AtTip() {
+				return nil
+			}
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	held := map[string][]byte{}
-	for _, shard := range shards.Shards {
-		start, err := client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
-			StreamName: &s.Outputs.StreamName, ShardId: shard.ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for iterator := start.ShardIterator; iterator != nil; {
-			page, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, record := range page.Records {
-				held[*shard.ShardId+" "+*record.SequenceNumber] = record.Data
-			}
-			if iterator = page.NextShardIterator; len(page.Records) == 0 && aws.ToInt64(page.MillisBehindLatest) == 0 {
-				break
-			}
-		}
 	}
 	return held
 }

@@ -3,7 +3,6 @@ package explain
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/stream"
 )
 
 // Version is the version of the JSON form.
@@ -52,26 +52,14 @@ type Options struct {
 
 // A Stream is the source stream, as it can be read back.
 type Stream interface {
-	Describe(ctx context.Context) (Description, error)
-	// Read hands on the records of a shard between two sequence numbers, both included, until take says that it is enough. Its
-	// error wraps ErrTrimmed where the stream does not hold the first of them any more.
-	Read(ctx context.Context, shard, first, last string, take func(StreamRecord) (more bool)) error
+	// Retention is for how long it holds a record.
+	Retention(ctx context.Context) (time.Duration, error)
+	// ReadRange hands on the records of a shard between two sequence numbers, both included, until take returns false. Its
+	// error wraps stream.ErrTrimmed if the stream no longer holds the first of them.
+	ReadRange(ctx context.Context, shard, first, last string, take func(stream.Record) (more bool)) error
 }
 
-// ErrTrimmed says that the stream's retention is over for what was to be read.
-var ErrTrimmed = errors.New("the stream's retention is over")
-
-// A Description is what there is to know of a stream.
-type Description struct {
-	Retention time.Duration
-}
-
-// A StreamRecord is a record as the stream holds it.
-type StreamRecord struct {
-	SequenceNumber string
-	PartitionKey   string
-	Data           []byte
-}
+var _ Stream = (*stream.Reader)(nil)
 
 // explanation is one under way.
 type explanation struct {
@@ -80,7 +68,7 @@ type explanation struct {
 	opts   Options
 	report *report.Report
 
-	described *Description
+	retention time.Duration        // 0 until it was asked for
 	current   *ledger.Current      // which says what was rolled back
 	pipelines map[string]*compiled // by hash
 	losses    []*loss              // in the order of the claims
@@ -238,7 +226,7 @@ func (e *explanation) findings(l *loss) (all []report.Finding) {
 		return all
 	}
 	if l.trimmed {
-		why := fmt.Sprintf("its retention of %g hours is over for this tick", e.described.Retention.Hours())
+		why := fmt.Sprintf("its retention of %g hours is over for this tick", e.retention.Hours())
 		if !l.tick.expired {
 			why = "it no longer holds the first sequence number of this tick, although its retention is not over: it was made anew"
 		}

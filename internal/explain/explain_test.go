@@ -26,6 +26,7 @@ import (
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/stream"
 )
 
 const (
@@ -47,7 +48,7 @@ type world struct {
 	make    *generator.Generator
 	records []string // the tick's, by index
 	objects map[string]object
-	stream  *stream
+	stream  *held
 	report  *report.Report
 	opts    explain.Options
 	listErr error
@@ -84,16 +85,16 @@ func (w *world) Open(ctx context.Context, o bucket.Object) (io.ReadCloser, error
 	return io.NopCloser(bytes.NewReader(data)), err
 }
 
-// stream is one whose shards are filled in the order of sequence numbers.
-type stream struct {
-	description explain.Description
-	shards      map[string][]explain.StreamRecord
-	err         error
+// held is a stream whose shards are filled in the order of sequence numbers.
+type held struct {
+	retention time.Duration
+	shards    map[string][]stream.Record
+	err       error
 }
 
-func (s *stream) Describe(context.Context) (explain.Description, error) { return s.description, nil }
+func (s *held) Retention(context.Context) (time.Duration, error) { return s.retention, nil }
 
-func (s *stream) Read(_ context.Context, shard, first, last string, take func(explain.StreamRecord) bool) error {
+func (s *held) ReadRange(_ context.Context, shard, first, last string, take func(stream.Record) bool) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -117,7 +118,7 @@ func newWorld(t *testing.T, poison int, aggregation string, at time.Time) *world
 	}
 	w := &world{
 		t: t, objects: map[string]object{},
-		stream: &stream{shards: map[string][]explain.StreamRecord{}, description: explain.Description{Retention: 24 * time.Hour}},
+		stream: &held{shards: map[string][]stream.Record{}, retention: 24 * time.Hour},
 		report: &report.Report{Version: report.Version, Verdict: proof.NotProven, JudgedAt: judgedAt, Samples: map[proof.Class][]proof.Sample{}},
 		opts:   explain.Options{DataPrefix: dataPrefix, ErrorsPrefix: errorsPrefix, FailedPrefix: failedPrefix, Now: start.Add(time.Hour)},
 		of:     generator.Tick{Time: at, Records: records, Spread: 5 * time.Second, Poison: poison},
@@ -171,13 +172,13 @@ func (w *world) key(i int) string {
 
 func (w *world) put(i int) {
 	shard := shards[i%2]
-	w.stream.shards[shard] = append(w.stream.shards[shard], explain.StreamRecord{SequenceNumber: number(i), PartitionKey: w.key(i), Data: []byte(w.records[i])})
+	w.stream.shards[shard] = append(w.stream.shards[shard], stream.Record{SequenceNumber: number(i), PartitionKey: w.key(i), Data: []byte(w.records[i])})
 }
 
 // drop takes record i out of the stream.
 func (w *world) drop(i int) {
 	shard := shards[i%2]
-	w.stream.shards[shard] = slices.DeleteFunc(w.stream.shards[shard], func(r explain.StreamRecord) bool { return r.SequenceNumber == number(i) })
+	w.stream.shards[shard] = slices.DeleteFunc(w.stream.shards[shard], func(r stream.Record) bool { return r.SequenceNumber == number(i) })
 }
 
 // row is what the embedded query makes of a line, worked out by hand, and how a report shows it; empty where the WHERE drops it.
@@ -500,7 +501,7 @@ func TestAggregates(t *testing.T) {
 	i, row := w.unique()
 	others := []int{(i + 1) % records, (i + 2) % records}
 	put := func(hashKeys ...string) {
-		w.stream.shards[shards[1]] = []explain.StreamRecord{
+		w.stream.shards[shards[1]] = []stream.Record{
 			{SequenceNumber: number(0), PartitionKey: "x", Data: []byte("\xf3\x89\x9a\xc2 and what is no aggregate of anybody")},
 			{SequenceNumber: number(1), PartitionKey: w.key(others[0]), Data: w.aggregate(hashKeys, others[0], i, others[1])},
 		}
@@ -530,7 +531,7 @@ func TestRetention(t *testing.T) {
 	w.one(report.Delivered, "")
 	delete(w.objects, dataPrefix+"after")
 	w.opts.Now = start.Add(time.Hour)
-	w.stream.err = fmt.Errorf("read: %w", explain.ErrTrimmed)
+	w.stream.err = fmt.Errorf("read: %w", stream.ErrTrimmed)
 	w.one(report.RetentionOver, "although its retention is not over: it was made anew")
 }
 
@@ -548,7 +549,7 @@ func TestUnknownOutcomes(t *testing.T) {
 	// The shard is read no further than to the last record that is looked for, so a double before it is seen.
 	i := indexes[0]
 	shard := w.stream.shards[shards[i%2]]
-	w.stream.shards[shards[i%2]] = append([]explain.StreamRecord{{SequenceNumber: number(0), PartitionKey: w.key(i), Data: []byte(w.records[i])}}, shard...)
+	w.stream.shards[shards[i%2]] = append([]stream.Record{{SequenceNumber: number(0), PartitionKey: w.key(i), Data: []byte(w.records[i])}}, shard...)
 	w.one(report.InStream, "")
 }
 

@@ -17,6 +17,8 @@ import (
 	"streamproof/internal/query/engine"
 	"streamproof/internal/record"
 	"streamproof/internal/report"
+	"streamproof/internal/stream"
+	"streamproof/internal/stream/kpl"
 )
 
 // A tick is one of the ledger, with all that it takes to make its records again.
@@ -227,19 +229,18 @@ func (e *explanation) readBack(ctx context.Context, t *tick) error {
 	if left == 0 {
 		return nil
 	}
-	if e.described == nil {
-		d, err := e.stream.Describe(ctx)
-		if err != nil {
+	if e.retention == 0 {
+		var err error
+		if e.retention, err = e.stream.Retention(ctx); err != nil {
 			return err
 		}
-		e.described = &d
 	}
 	trim := func() {
 		for _, l := range t.losses {
 			l.trimmed = slices.ContainsFunc(l.records, func(r *suspect) bool { return len(r.Places) == 0 })
 		}
 	}
-	if t.expired = !t.claimed.Add(e.described.Retention).After(e.opts.Now); t.expired {
+	if t.expired = !t.claimed.Add(e.retention).After(e.opts.Now); t.expired {
 		trim()
 		return nil
 	}
@@ -259,10 +260,10 @@ func (e *explanation) readBack(ctx context.Context, t *tick) error {
 	trimmed := false
 	for _, id := range slices.Sorted(maps.Keys(t.Shards)) {
 		part := t.Shards[id]
-		err := e.stream.Read(ctx, id, part.FirstSequenceNumber, part.LastSequenceNumber, func(record StreamRecord) bool {
+		err := e.stream.ReadRange(ctx, id, part.FirstSequenceNumber, part.LastSequenceNumber, func(record stream.Record) bool {
 			place := report.Place{Shard: id, SequenceNumber: record.SequenceNumber}
-			inner, ok := unpack(record)
-			if !ok {
+			inner, ok, err := kpl.Deaggregate(record.Data)
+			if !ok || err != nil { // a malformed aggregate is rejected as it is
 				take(t.identity(record.PartitionKey, record.Data), place)
 				return left > 0
 			}
@@ -276,7 +277,7 @@ func (e *explanation) readBack(ctx context.Context, t *tick) error {
 			return left > 0
 		})
 		switch {
-		case errors.Is(err, ErrTrimmed):
+		case errors.Is(err, stream.ErrTrimmed):
 			trimmed = true
 		case err != nil:
 			return err

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,17 +28,14 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/sample"
+	"streamproof/internal/stream/kinesistest"
 )
 
-// client is a stream whose shards get a record after each time; an iterator is a shard and a place.
+// A stream whose shards get a record after each time.
 type client struct {
 	shards map[string][]record
 	ended  []string // shards that were closed
 	fault  func(call int) error
-
-	mu    sync.Mutex
-	calls int
-	begun time.Time
 }
 
 type record struct {
@@ -54,63 +51,26 @@ func plain(texts ...string) []record {
 	return all
 }
 
-func (c *client) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
-	var ids []string
-	for id := range c.shards {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	// A page for each.
-	at := 0
-	if in.NextToken != nil {
-		at, _ = strconv.Atoi(*in.NextToken)
-	}
-	out := &kinesis.ListShardsOutput{Shards: []types.Shard{{ShardId: &ids[at]}}}
-	if at+1 < len(ids) {
-		out.NextToken = aws.String(strconv.Itoa(at + 1))
-	}
-	return out, nil
-}
-
-func (c *client) GetShardIterator(_ context.Context, in *kinesis.GetShardIteratorInput, _ ...func(*kinesis.Options)) (*kinesis.GetShardIteratorOutput, error) {
-	at := 0
-	switch in.ShardIteratorType {
-	case types.ShardIteratorTypeLatest:
-		for _, r := range c.shards[*in.ShardId] {
-			if r.after <= time.Since(c.begun) {
-				at++
-			}
+// stream starts the stream now.
+func (c *client) stream() *kinesistest.Stream {
+	var shards []*kinesistest.Shard
+	for _, id := range slices.Sorted(maps.Keys(c.shards)) {
+		shard := &kinesistest.Shard{ID: id, Closed: slices.Contains(c.ended, id)}
+		for i, r := range c.shards[id] {
+			shard.Records = append(shard.Records, types.Record{
+				SequenceNumber: aws.String(strconv.Itoa(i)), Data: []byte(r.data), ApproximateArrivalTimestamp: aws.Time(time.Now().Add(r.after)),
+			})
 		}
-	case types.ShardIteratorTypeAfterSequenceNumber:
-		at, _ = strconv.Atoi(*in.StartingSequenceNumber)
-		at++
+		shards = append(shards, shard)
 	}
-	return &kinesis.GetShardIteratorOutput{ShardIterator: aws.String(fmt.Sprintf("%s %d", *in.ShardId, at))}, nil
-}
-
-func (c *client) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.calls++
-	if c.fault != nil {
-		if err := c.fault(c.calls); err != nil {
-			return nil, err
+	s := kinesistest.NewStream(shards...)
+	s.OnRecords = func(call int) (*kinesis.GetRecordsOutput, error) {
+		if c.fault == nil {
+			return nil, nil
 		}
+		return nil, c.fault(call)
 	}
-	shard, place, _ := strings.Cut(*in.ShardIterator, " ")
-	at, _ := strconv.Atoi(place)
-	out := &kinesis.GetRecordsOutput{MillisBehindLatest: aws.Int64(0)}
-	for int32(len(out.Records)) < *in.Limit && at < len(c.shards[shard]) && c.shards[shard][at].after <= time.Since(c.begun) {
-		out.Records = append(out.Records, types.Record{SequenceNumber: aws.String(strconv.Itoa(at)), Data: []byte(c.shards[shard][at].data)})
-		at++
-	}
-	if at < len(c.shards[shard]) && c.shards[shard][at].after <= time.Since(c.begun) {
-		out.MillisBehindLatest = aws.Int64(1000)
-	}
-	if at < len(c.shards[shard]) || !slices.Contains(c.ended, shard) {
-		out.NextShardIterator = aws.String(fmt.Sprintf("%s %d", shard, at))
-	}
-	return out, nil
+	return s
 }
 
 // aggregate packs records as the Kinesis Producer Library does.
@@ -205,8 +165,8 @@ func TestStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				test.client.begun = time.Now()
-				got, err := sample.Stream(t.Context(), test.client, "s", test.options)
+				begun := time.Now()
+				got, err := sample.Stream(t.Context(), test.client.stream(), "s", test.options)
 				if test.err != nil {
 					if !errors.Is(err, test.err) || !strings.Contains(err.Error(), "read a of stream s: ") {
 						t.Errorf("got %v, want %v", err, test.err)
@@ -233,7 +193,7 @@ func TestStream(t *testing.T) {
 				if diff := cmp.Diff(test.shards, counts); diff != "" {
 					t.Errorf("shards (-want +got):\n%s", diff)
 				}
-				if took := time.Since(test.client.begun); took != test.took {
+				if took := time.Since(begun); took != test.took {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
 				if got.Broken != test.broken {

@@ -17,6 +17,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/report"
 	"streamproof/internal/sample"
+	"streamproof/internal/stream"
 )
 
 const (
@@ -220,7 +221,7 @@ func (s *Stack) Explain(ctx context.Context, r *report.Report, failing string, u
 	if idle == string(types.ApplicationStatusRunning) {
 		idle = ""
 	}
-	return explain.Explain(ctx, bucket.NewS3(s.S3, s.Outputs.BucketName), explain.NewKinesis(s.kinesis, s.Outputs.StreamName), r, explain.Options{
+	return explain.Explain(ctx, bucket.NewS3(s.S3, s.Outputs.BucketName), stream.NewReader(s.kinesis, s.Outputs.StreamName), r, explain.Options{
 		DataPrefix:   s.Outputs.DataPrefix,
 		ErrorsPrefix: s.Outputs.ErrorsPrefix,
 		FailedPrefix: s.Outputs.FailedPrefix,

@@ -16,6 +16,7 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
 	"streamproof/internal/report"
+	"streamproof/internal/stream"
 	"streamproof/internal/verifier"
 )
 
@@ -106,23 +107,14 @@ func (s *Stack) stream(ctx context.Context) (Stream, error) {
 	if err != nil {
 		return Stream{}, fmt.Errorf("describe stream %s: %w", s.Outputs.StreamName, err)
 	}
-	stream := Stream{Status: string(summary.StreamDescriptionSummary.StreamStatus)}
-	in := &kinesis.ListShardsInput{StreamName: &s.Outputs.StreamName}
-	for {
-		page, err := s.kinesis.ListShards(ctx, in)
-		if err != nil {
-			return stream, fmt.Errorf("list the shards of %s: %w", s.Outputs.StreamName, err)
+	status := Stream{Status: string(summary.StreamDescriptionSummary.StreamStatus)}
+	shards, err := stream.NewReader(s.kinesis, s.Outputs.StreamName).Shards(ctx)
+	for _, shard := range shards {
+		if shard.SequenceNumberRange == nil || shard.SequenceNumberRange.EndingSequenceNumber == nil {
+			status.Shards = append(status.Shards, aws.ToString(shard.ShardId))
 		}
-		for _, shard := range page.Shards {
-			if shard.SequenceNumberRange == nil || shard.SequenceNumberRange.EndingSequenceNumber == nil {
-				stream.Shards = append(stream.Shards, aws.ToString(shard.ShardId))
-			}
-		}
-		if page.NextToken == nil {
-			return stream, nil
-		}
-		in = &kinesis.ListShardsInput{NextToken: page.NextToken}
 	}
+	return status, err
 }
 
 // ledger lists two days only: a list of everything would grow with the life of the stack.

@@ -21,6 +21,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/stream"
 )
 
 // Where reports are written in the bucket.
@@ -103,9 +104,9 @@ type Handler struct {
 }
 
 // NewHandler makes the handler of a verifier function that logs to out.
-func NewHandler(config Config, client *s3.Client, stream *kinesis.Client, out io.Writer) *Handler {
+func NewHandler(config Config, client *s3.Client, source *kinesis.Client, out io.Writer) *Handler {
 	return &Handler{
-		config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, tag: client, stream: explain.NewKinesis(stream, config.StreamName),
+		config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, tag: client, stream: stream.NewReader(source, config.StreamName),
 		out: out, log: slog.New(slog.NewJSONHandler(out, nil)),
 		mostTags: mostTags,
 	}

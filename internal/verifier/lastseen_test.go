@@ -15,21 +15,20 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/stream"
 )
 
 // river is a stream of one shard.
 type river struct {
-	records []explain.StreamRecord
+	records []stream.Record
 	reads   int
 	err     error
 	stuck   bool // it never answers
 }
 
-func (r *river) Describe(context.Context) (explain.Description, error) {
-	return explain.Description{Retention: 24 * time.Hour}, r.err
-}
+func (r *river) Retention(context.Context) (time.Duration, error) { return 24 * time.Hour, r.err }
 
-func (r *river) Read(ctx context.Context, _, _, _ string, take func(explain.StreamRecord) bool) error {
+func (r *river) ReadRange(ctx context.Context, _, _, _ string, take func(stream.Record) bool) error {
 	r.reads++
 	if r.stuck {
 		<-ctx.Done()
@@ -57,7 +56,7 @@ func streamOf(t *testing.T, tick *ledger.Tick) *river {
 	}
 	r := &river{}
 	for i := range tick.Records {
-		r.records = append(r.records, explain.StreamRecord{
+		r.records = append(r.records, stream.Record{
 			SequenceNumber: fmt.Sprint(4965 + i), PartitionKey: string(g.AppendKey(nil, of, i, key)), Data: g.Append(nil, of, i),
 		})
 	}
