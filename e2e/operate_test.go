@@ -81,14 +81,14 @@ func operate(t *testing.T, s *local.Stack, name, schedule, application string, d
 func pausedAndResumed(t *testing.T, s *local.Stack) {
 	before := schedule(t, s)
 	produce(t, s, time.Now(), 300)
-	o := operate(t, s, "pause", "DISABLED", "READY", "is disabled", "Nothing is on its way: PROVEN", "is stopped, with a snapshot")
+	o := operate(t, s, "pause", "DISABLED", "READY", "is disabled", "Nothing is in flight: PROVEN", "is stopped, with a snapshot")
 	if c := o.Report.Counts; c.InFlight != 0 || !c.AllFound() || c.Owed == 0 {
 		t.Errorf("paused at %s, want nothing in flight", o.Report.LastLine())
 	}
 	if state := job(t, s).State; state != runner.Stopped {
 		t.Errorf("the job is %s, want it stopped", state)
 	}
-	operate(t, s, "pause", "DISABLED", "READY", "was disabled before", "was stopped before")
+	operate(t, s, "pause", "DISABLED", "READY", "was already disabled", "was already stopped")
 
 	// More than a period of the schedule, and than the emulator takes to look at it.
 	paused := ticks(t, s)
@@ -113,7 +113,7 @@ func pausedAndResumed(t *testing.T, s *local.Stack) {
 			schedulertypes.RetryPolicy{}, schedulertypes.DeadLetterConfig{})); diff != "" {
 		t.Errorf("the schedule is another one (-before +after):\n%s", diff)
 	}
-	operate(t, s, "resume", "ENABLED", "RUNNING", "ran before", "was enabled before")
+	operate(t, s, "resume", "ENABLED", "RUNNING", "was already running", "was already enabled")
 	tickBySchedule(t, s)
 	if r := settle(t, s); r.Verdict != proof.Proven || !r.Counts.AllFound() {
 		t.Errorf("resumed: got %s %v", r.LastLine(), r.Reasons)

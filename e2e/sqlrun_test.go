@@ -139,7 +139,7 @@ func TestSQLRun(t *testing.T) {
 		if q := sqlShow(t, s); q.SQL != vendorOne || q.By != "sql run" || !q.Agrees {
 			t.Errorf("shown: got %+v", q)
 		}
-		if again := sqlRun(t, s, vendorOne, 0); !strings.Contains(strings.Join(again.Did, " "), "runs already") || again.Application.Version != c.Application.Version {
+		if again := sqlRun(t, s, vendorOne, 0); !strings.Contains(strings.Join(again.Did, " "), "already runs") || again.Application.Version != c.Application.Version {
 			t.Errorf("the same again: got %+v", again)
 		}
 		produce(t, s, time.Now(), 300)

@@ -22,6 +22,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"streamproof/internal/local"
+	"streamproof/internal/operate"
 	"streamproof/internal/stack"
 	"streamproof/internal/terminal"
 )
@@ -167,6 +168,7 @@ func newParser(g *grammar, options ...kong.Option) (*kong.Kong, error) {
 func (e *env) report(err error) int {
 	var judged verdict
 	var usage *usageError
+	var input *operate.InputError
 	var setup *local.SetupError
 	var log *local.LogError
 	switch {
@@ -181,7 +183,7 @@ func (e *env) report(err error) int {
 		e.tail(log.Log)
 	}
 	_ = e.stderr.Printf("streamproof: %s\n", terminal.Error(err))
-	if errors.As(err, &usage) || errors.As(err, &setup) || errors.Is(err, stack.ErrNotUsable) {
+	if errors.As(err, &usage) || errors.As(err, &input) || errors.As(err, &setup) || errors.Is(err, stack.ErrNotUsable) {
 		return exitUsage
 	}
 	return exitFault

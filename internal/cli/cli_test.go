@@ -324,7 +324,7 @@ func TestProgressLines(t *testing.T) {
 	p := newProgress(newEnv(io.Discard, &out))
 	p.step("first")(nil)
 	p.step("second")(errors.New("no"))
-	p.begin("third").update("half")
+	p.begin("third").Update("half")
 	p.stop()
 	if want := "first …\nfirst: done in 0s\nsecond …\nsecond: failed after 0s\nthird …\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
@@ -350,35 +350,6 @@ func TestExplainText(t *testing.T) {
 	}}
 	golden(t, "explain.txt", explainText(out, r).String()+"\n")
 	golden(t, "explain-nothing.txt", explainText(&explain.Explanation{}, &report.Report{Verdict: proof.Proven}).String()+"\n")
-}
-
-func TestOnTheWay(t *testing.T) {
-	t.Parallel()
-	counts := func(inFlight, missing, failed int64) proof.Counts {
-		return proof.Counts{Owed: 9, InFlight: inFlight, Missing: missing, Failed: failed}
-	}
-	tests := []struct {
-		name  string
-		r     report.Report
-		open  int
-		force bool
-		want  string
-	}{
-		{name: "all delivered", r: report.Report{Verdict: proof.Proven, Counts: counts(0, 0, 0)}},
-		{name: "in flight", r: report.Report{Verdict: proof.Proven, Counts: counts(3, 0, 0)}, want: "3 rows are in flight"},
-		{name: "in flight, forced", r: report.Report{Verdict: proof.Proven, Counts: counts(3, 0, 0)}, force: true, want: "3 rows are in flight"},
-		{name: "being sent", r: report.Report{Verdict: proof.Proven}, open: 1, want: "1 ticks are being sent"},
-		{name: "missing", r: report.Report{Verdict: proof.NotProven, Counts: counts(2, 1, 0)}, want: "2 rows are in flight, 1 rows are missing"},
-		{name: "missing, forced", r: report.Report{Verdict: proof.NotProven, Counts: counts(0, 1, 0)}, force: true},
-		{name: "missing, accepted", r: report.Report{Verdict: proof.Proven, Counts: counts(0, 1, 0)}},
-		{name: "failed", r: report.Report{Verdict: proof.NotProven, Counts: counts(0, 0, 1)}},
-		{name: "undecided", r: report.Report{Verdict: proof.Undecided, Reasons: []string{"no ledger"}}, force: true, want: "the verdict is UNDECIDED (no ledger)"},
-	}
-	for _, test := range tests {
-		if got := onTheWay(&test.r, test.open, test.force); got != test.want {
-			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
-		}
-	}
 }
 
 func TestNeeds(t *testing.T) {

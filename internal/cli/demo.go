@@ -11,6 +11,7 @@ import (
 
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
+	"streamproof/internal/operate"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
@@ -22,9 +23,6 @@ const (
 	longestInterval = 5 * time.Minute
 	// scheduleMargin is for the emulator, which looks at a schedule every 10 seconds, and for the tick to be sent.
 	scheduleMargin = 2 * time.Minute
-	// deliveryMargin is for the ticks that go on beside the deadline of those that are waited for.
-	deliveryMargin = time.Minute
-	lookEvery      = 2 * time.Second
 )
 
 type demoCmd struct {
@@ -89,7 +87,7 @@ func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *re
 	defer func() {
 		end := p.begin("stop everything")
 		stopped := s.Stop(context.WithoutCancel(ctx))
-		end.end(stopped)
+		end.End(stopped)
 		err = errors.Join(err, stopped)
 	}()
 	ticks, err := c.produce(ctx, p, s.Stack)
@@ -106,7 +104,7 @@ func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) (tic
 	for i := range ticksByHand {
 		st := p.begin(fmt.Sprintf("produce %d records by hand, tick %d of %d", c.Records, i+1, ticksByHand))
 		answer, _, err := s.Produce(ctx, time.Now().Truncate(time.Millisecond), c.Records, c.Poison)
-		st.end(err)
+		st.End(err)
 		if err != nil {
 			return 0, err
 		}
@@ -118,12 +116,12 @@ func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) (tic
 	}
 	timeout := scheduleTimeout(schedule)
 	if timeout == 0 {
-		p.begin(fmt.Sprintf("do not wait for the schedule, which is %s and %s", schedule.Expression, schedule.State)).end(nil)
+		p.begin(fmt.Sprintf("do not wait for the schedule, which is %s and %s", schedule.Expression, schedule.State)).End(nil)
 		return ticksByHand, nil
 	}
 	st := p.begin("wait for a tick of the schedule, which is " + schedule.Expression)
 	err = awaitSchedule(ctx, s, since, byHand, timeout)
-	st.end(err)
+	st.End(err)
 	return ticksByHand + 1, err
 }
 
@@ -157,7 +155,7 @@ func awaitSchedule(ctx context.Context, s *stack.Stack, since time.Time, byHand 
 				return nil
 			}
 		}
-		if err := pause(waiting); err != nil {
+		if err := operate.Wait(waiting); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -170,8 +168,8 @@ func awaitSchedule(ctx context.Context, s *stack.Stack, since time.Time, byHand 
 // deadline is past.
 func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack, ticks int) (r *report.Report, err error) {
 	st := p.begin("wait until every owed row is delivered")
-	defer func() { st.end(err) }()
-	deadline := time.Now().Add(s.Outputs.DeliveryDeadline + deliveryMargin)
+	defer func() { st.End(err) }()
+	deadline := time.Now().Add(s.Outputs.DeliveryDeadline + operate.DeliveryMargin)
 	for {
 		if r, _, err = s.Verify(ctx); err != nil {
 			return nil, err
@@ -179,8 +177,8 @@ func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack, ticks int) 
 		if settled(r, ticks) || time.Now().After(deadline) {
 			return r, nil
 		}
-		st.update(fmt.Sprintf("%d of %d", r.Counts.Delivered+r.Counts.Rejects, r.Counts.Owed))
-		if err := pause(ctx); err != nil {
+		st.Update(fmt.Sprintf("%d of %d", r.Counts.Delivered+r.Counts.Rejects, r.Counts.Owed))
+		if err := operate.Wait(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -190,13 +188,4 @@ func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack, ticks int) 
 func settled(r *report.Report, ticks int) bool {
 	return r.Verdict == proof.NotProven ||
 		r.Verdict == proof.Proven && r.Counts.InFlight == 0 && r.Covers.Ticks >= ticks
-}
-
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(lookEvery):
-		return nil
-	}
 }

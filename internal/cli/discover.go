@@ -125,7 +125,7 @@ func (c *discoverCmd) Run(ctx context.Context, e *env) error {
 	p := newProgress(e)
 	st := p.begin("sample")
 	source, records, err := c.sample(ctx, e)
-	st.end(err)
+	st.End(err)
 	p.stop()
 	if err != nil {
 		return needs(err, discoverPermissions)

@@ -8,10 +8,9 @@ import (
 	"strings"
 
 	"streamproof/internal/explain"
-	"streamproof/internal/local"
+	"streamproof/internal/operate"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
-	"streamproof/internal/stack"
 	"streamproof/internal/terminal"
 )
 
@@ -26,15 +25,14 @@ type explainCmd struct {
 }
 
 func (c *explainCmd) Run(ctx context.Context, e *env) error {
-	s, here, err := c.open(ctx, e)
+	var out *explain.Explanation
+	var r *report.Report
+	err := c.operate(ctx, e, explainPermissions, func(o *operate.Operator) (err error) {
+		out, r, err = c.run(ctx, o)
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	p := newProgress(e)
-	out, r, err := c.run(ctx, p, s, here)
-	p.stop()
-	if err != nil {
-		return needs(err, explainPermissions)
 	}
 	if c.JSON {
 		return e.printJSON(out)
@@ -42,26 +40,26 @@ func (c *explainCmd) Run(ctx context.Context, e *env) error {
 	return e.stdout.Println(explainText(out, r))
 }
 
-func (c *explainCmd) run(ctx context.Context, p *progress, s *stack.Stack, here *local.Stack) (*explain.Explanation, *report.Report, error) {
-	r, err := c.read(ctx, p, s)
+func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Explanation, *report.Report, error) {
+	r, err := c.read(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	if r.Verdict == proof.Undecided {
 		return nil, nil, fmt.Errorf("the verdict is UNDECIDED, so no row is known to be missing: %s", strings.Join(r.Reasons, "; "))
 	}
-	why, err := failing(ctx, s, here)
+	failure, err := o.JobFailure(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	st := p.begin("look for the missing and failed rows in the stream and in the bucket")
-	out, err := s.Explain(ctx, r, why, here == nil)
-	st.end(err)
+	st := o.Step("look for the missing and failed rows in the stream and in the bucket")
+	out, err := o.Stack.Explain(ctx, r, failure, o.Local == nil)
+	st.End(err)
 	return out, r, err
 }
 
-// read gets the report from wherever the flags say.
-func (c *explainCmd) read(ctx context.Context, p *progress, s *stack.Stack) (*report.Report, error) {
+// read gets the report from where the flags say.
+func (c *explainCmd) read(ctx context.Context, o *operate.Operator) (*report.Report, error) {
 	switch {
 	case c.Report != "":
 		data, err := os.ReadFile(c.Report)
@@ -77,15 +75,15 @@ func (c *explainCmd) read(ctx context.Context, p *progress, s *stack.Stack) (*re
 		}
 		return &r, nil
 	case c.Latest:
-		r, err := s.LatestReport(ctx)
+		r, err := o.Stack.LatestReport(ctx)
 		if err == nil && r == nil {
-			err = fmt.Errorf("stack %s has no report yet: leave out --latest, or run `streamproof verify`", s.Name)
+			err = fmt.Errorf("stack %s has no report yet: leave out --latest, or run `streamproof verify`", o.Stack.Name)
 		}
 		return r, err
 	default:
-		st := p.begin("verify")
-		r, _, err := s.Verify(ctx)
-		st.end(err)
+		st := o.Step("verify")
+		r, _, err := o.Stack.Verify(ctx)
+		st.End(err)
 		return r, err
 	}
 }

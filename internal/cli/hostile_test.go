@@ -26,12 +26,14 @@ import (
 	"streamproof/internal/explain"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
+	"streamproof/internal/operate"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/producer"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/row"
 	"streamproof/internal/stack"
+	"streamproof/internal/stack/stacktest"
 	"streamproof/internal/terminal"
 )
 
@@ -133,7 +135,7 @@ func TestTextsOfHostileData(t *testing.T) {
 			"discover":     discoveredText(filledDiscovered(text)),
 			"sql show":     showText(query, false),
 			"sql run":      rowsText(columns, [][]*string{{&text, nil}}),
-			"its faults":   terminal.Join([]terminal.Text{sqlFault{Message: text}.in(text), sqlFault{Message: text, Translated: text}.in(text)}, "\n"),
+			"its faults":   terminal.Join([]terminal.Text{faultText(text, operate.Fault{Message: text}), faultText(text, operate.Fault{Message: text, Translated: text})}, "\n"),
 			"pause":        sentences(text, text),
 		}
 		for name, shown := range texts {
@@ -143,9 +145,9 @@ func TestTextsOfHostileData(t *testing.T) {
 		e := newEnv(io.Discard, &out)
 		p := newProgress(e)
 		st := p.begin(text)
-		st.note(text)
-		st.update(text)
-		st.end(errors.New(text))
+		st.Note(text)
+		st.Update(text)
+		st.End(errors.New(text))
 		e.report(&local.LogError{Err: fmt.Errorf("%s: %w", text, errors.New(text)), Log: text})
 		e.report(&usageError{errors.New(text)})
 		checkShown(t, "stderr", out.String())
@@ -193,7 +195,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 		"demo":          {"demo"},
 		"produce":       {"produce 10" + onAWS, "produce " + hostile},
 		"verify":        {"verify" + onAWS, "verify --dir " + root, "verify --dir " + hostile},
-		"discover":      {"discover --file " + data, "discover" + onAWS, "discover --s3 s3://" + bucketName + "/x --region eu-west-1", "discover --stream " + hostile + " --region eu-west-1"},
+		"discover":      {"discover --file " + data, "discover" + onAWS, "discover --s3 s3://" + stacktest.Bucket + "/x --region eu-west-1", "discover --stream " + hostile + " --region eu-west-1"},
 		"explain":       {"explain" + onAWS, "explain --report " + judged + onAWS, "explain --report " + data + onAWS},
 		"accept":        {"accept missing 1 --reason " + hostile + onAWS, "accept " + hostile + " 1 --reason x"},
 		"doctor":        {"doctor --region eu-west-1 --stack streamproof", "doctor --region " + hostile, "doctor --set " + hostile + "=1", "doctor --state-dir " + root},
@@ -208,7 +210,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 	}
 	for _, kind := range []string{"answers", "errors", "broken"} {
 		synctest.Test(t, func(t *testing.T) {
-			w, _ := newWorld(t)
+			w, _ := stacktest.New(t)
 			if kind == "answers" {
 				makeHostile(t, w)
 			}
@@ -261,7 +263,7 @@ func mustJSON(t *testing.T, value any) []byte {
 }
 
 // makeHostile gives a world a query, rows and a last report with hostile text in them.
-func makeHostile(t *testing.T, w *world) {
+func makeHostile(t *testing.T, w *stacktest.World) {
 	t.Helper()
 	p, err := pipeline.Embedded()
 	if err != nil {
@@ -271,7 +273,7 @@ func makeHostile(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	book := w.open().Book()
+	book := w.Open().Book()
 	if err := book.PublishPipeline(t.Context(), bad); err != nil {
 		t.Fatal(err)
 	}
@@ -282,12 +284,12 @@ func makeHostile(t *testing.T, w *world) {
 	if _, err := book.SetCurrent(t.Context(), &ledger.Current{Pipeline: bad.Hash(), Since: time.Now(), By: ledger.BySQLRun, Deployed: p.Hash()}, current); err != nil {
 		t.Fatal(err)
 	}
-	w.put("reports/latest.json", mustJSON(t, filledReport(hostile)))
+	w.Put("reports/latest.json", mustJSON(t, filledReport(hostile)))
 }
 
 // hostileAWS answers as the world does, but that functions answer with hostile text; or with errors of hostile codes; or with what is
 // no answer at all.
-func hostileAWS(w *world, kind, region string) aws.Config {
+func hostileAWS(w *stacktest.World, kind, region string) aws.Config {
 	return aws.Config{
 		Region: region, BaseEndpoint: aws.String("http://127.0.0.1"), Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""), RetryMaxAttempts: 1,
 		HTTPClient: httpFunc(func(r *http.Request) (*http.Response, error) {
@@ -308,7 +310,7 @@ func hostileAWS(w *world, kind, region string) aws.Config {
 				return response, err
 			case kind == "errors" && isJSON:
 				return answer(http.StatusBadRequest, map[string]string{"__type": hostile, "message": hostile})
-			case kind == "errors" && strings.HasPrefix(r.URL.Path, "/"+bucketName):
+			case kind == "errors" && strings.HasPrefix(r.URL.Path, "/"+stacktest.Bucket):
 				return xml(http.StatusForbidden, "<Error><Code>"+hostileText+"</Code><Message>"+hostileText+"</Message></Error>")
 			case kind == "answers" && strings.Contains(r.URL.Path, "/functions/verifier/"):
 				r := filledReport(hostile)

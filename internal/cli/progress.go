@@ -8,7 +8,7 @@ import (
 	"streamproof/internal/terminal"
 )
 
-// progress tells a person of the steps of a long command: a moving display on a terminal, plain lines elsewhere.
+// progress shows the steps of a long command: as a moving display on a terminal, as plain lines elsewhere.
 type progress struct {
 	out     *terminal.Writer
 	display pretty.Writer // nil where there is no terminal
@@ -37,7 +37,7 @@ func newProgress(e *env) *progress {
 	return p
 }
 
-// stop ends the display, so that others can write.
+// stop ends the display, so that others can write to the terminal.
 func (p *progress) stop() {
 	if p.display == nil {
 		return
@@ -53,7 +53,7 @@ func (p *progress) stop() {
 	<-p.ended
 }
 
-// A step is one that is under way.
+// A step is one that is shown. It is an operate.Step.
 type step struct {
 	p       *progress
 	name    string
@@ -73,10 +73,10 @@ func (p *progress) begin(name string) *step {
 }
 
 // step is begin for package local.
-func (p *progress) step(name string) func(error) { return p.begin(name).end }
+func (p *progress) step(name string) func(error) { return p.begin(name).End }
 
-// note says something that stays to be read.
-func (s *step) note(text string) {
+// Note shows a text that remains.
+func (s *step) Note(text string) {
 	if s.tracker != nil {
 		s.p.display.Log("%s", terminal.Escape(text))
 		return
@@ -84,14 +84,15 @@ func (s *step) note(text string) {
 	_ = s.p.out.Printf("%s\n", text)
 }
 
-// update tells how far the step is. Plain lines leave it out.
-func (s *step) update(how string) {
+// Update shows how far the step is. Plain lines leave it out.
+func (s *step) Update(progress string) {
 	if s.tracker != nil {
-		s.tracker.UpdateMessage(terminal.Escape(s.name + ": " + how))
+		s.tracker.UpdateMessage(terminal.Escape(s.name + ": " + progress))
 	}
 }
 
-func (s *step) end(err error) {
+// End shows that the step is done, or that it failed.
+func (s *step) End(err error) {
 	switch {
 	case s.tracker != nil && err != nil:
 		s.tracker.MarkAsErrored()

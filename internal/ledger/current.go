@@ -40,6 +40,9 @@ type Current struct {
 	// Change is a change of the query that has begun and not ended, nil where there is none. Pipeline stays the current one until it
 	// ends, but the application may have been told the other: nobody claims a tick meanwhile.
 	Change *Change `json:"change,omitempty"`
+	// Paused reports whether the schedule was disabled before a change of the query that has not finished: whoever finishes it leaves
+	// the schedule disabled.
+	Paused bool `json:"paused,omitempty"`
 
 	etag string // of what was read
 }
@@ -51,7 +54,7 @@ type Change struct {
 	Begun time.Time `json:"begun"`
 	// Snapshot is the name of the one that the current pipeline goes on from, empty for the latest.
 	Snapshot string `json:"snapshot,omitempty"`
-	// Paused says that the schedule was disabled before the change, and stays so when it ends.
+	// Paused is Current.Paused as earlier versions have written it.
 	Paused bool `json:"paused,omitempty"`
 }
 
@@ -105,6 +108,9 @@ func DecodeCurrent(data []byte) (*Current, error) {
 	var c Current
 	if err := decode(data, &c); err != nil {
 		return nil, err
+	}
+	if c.Change != nil && c.Change.Paused {
+		c.Paused, c.Change.Paused = true, false
 	}
 	return &c, c.check()
 }

@@ -720,17 +720,6 @@ func (s *Stack) Job() (job runner.Status, following bool, err error) {
 	return job, p != nil && p.Alive(), err
 }
 
-// AwaitJob returns when every task of the job of that version of the application runs.
-func (s *Stack) AwaitJob(ctx context.Context, version int64) error {
-	return runner.AwaitRunning(ctx, s.dir.flink(), version)
-}
-
-// Runs tells whether every task of the job of that version of the application runs.
-func (s *Stack) Runs(version int64) (bool, error) {
-	job, _, err := s.Job()
-	return job.State == runner.Running && job.Version == version, err
-}
-
 // JobLog is the path of the JVM's log.
 func (s *Stack) JobLog() string { return runner.LogFile(s.dir.flink()) }
 

@@ -47,8 +47,8 @@ func (q *Query) Problem() string {
 	case pending != "":
 		return pending
 	case !q.Agrees():
-		return fmt.Sprintf("the application has been told another query than pipeline %.12s, which ticks are made for, so that rows go missing: "+
-			"bring that one back with `streamproof resume`", q.Current.Pipeline)
+		return fmt.Sprintf("the application is set to another query than pipeline %.12s, for which ticks are produced, so rows go missing: "+
+			"`streamproof resume` restores that pipeline", q.Current.Pipeline)
 	default:
 		return ""
 	}
@@ -123,7 +123,7 @@ func (s *Stack) SetQuery(ctx context.Context, sql string) error {
 		}}, nil
 	})
 	if err != nil {
-		return fmt.Errorf("tell application %s its query: %w", s.Outputs.ApplicationName, err)
+		return fmt.Errorf("set the query of application %s: %w", s.Outputs.ApplicationName, err)
 	}
 	return nil
 }

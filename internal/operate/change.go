@@ -1,0 +1,476 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"streamproof/internal/analytics"
+	"streamproof/internal/dialect"
+	"streamproof/internal/ledger"
+	"streamproof/internal/local/flink"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/query"
+	"streamproof/internal/row"
+	"streamproof/internal/stack"
+)
+
+// A NewQuery is the query that ChangeQuery has a stack run.
+type NewQuery struct {
+	Name string // of its file, for messages
+	SQL  []byte // Flink SQL, or the SQL of Kinesis Data Analytics
+	// Records is the size of the tick that is sent to see the first rows. No tick is sent if it is 0.
+	Records int
+	// Force changes the query even when rows are missing, or still in flight at the deadline.
+	Force bool
+	// Plan has Flink plan the query, and returns what Flink refuses.
+	Plan func(ctx context.Context, schema []byte, sql string) ([]flink.Fault, error)
+}
+
+// A Change says what ChangeQuery did.
+type Change struct {
+	Stack string `json:"stack"`
+	// Pipeline is the hash of the pipeline that runs in the end, Previous of the one that ran before.
+	Pipeline string `json:"pipeline"`
+	Previous string `json:"previous"`
+	// Judged reports whether the verifier judges the new query, and NotJudged says why it does not.
+	Judged    bool   `json:"judged"`
+	NotJudged string `json:"notJudged,omitempty"`
+	// Faults are the faults of the query. Nothing is changed if there are any.
+	Faults []Fault `json:"faults,omitempty"`
+	// Warnings say what may stop the job at some record.
+	Warnings []Fault `json:"warnings,omitempty"`
+	// Did says in sentences what was done, and what did not need doing.
+	Did []string `json:"did"`
+	// Tick is the tick that was sent to see the first rows. Columns are the query's aliases; a NULL is null.
+	Tick    *time.Time  `json:"tick,omitempty"`
+	Columns []string    `json:"columns,omitempty"`
+	Rows    [][]*string `json:"rows,omitempty"`
+	// RolledBack reports whether the new query failed and the previous one runs again; Error says why.
+	RolledBack bool   `json:"rolledBack"`
+	Error      string `json:"error,omitempty"`
+
+	Schedule    *stack.Schedule    `json:"schedule,omitempty"`
+	Application *stack.Application `json:"application,omitempty"`
+
+	Output row.Schema `json:"-"` // the columns of Rows
+}
+
+// A Fault is a fault of a query, at a place in its file; or in its translation, if only Flink found it there.
+type Fault struct {
+	Line       int    `json:"line"`
+	Column     int    `json:"column"`
+	Message    string `json:"message"`
+	Translated string `json:"translated,omitempty"` // the line of the translation
+}
+
+func (c *Change) did(format string, args ...any) {
+	c.Did = append(c.Did, fmt.Sprintf(format, args...))
+}
+
+// ChangeQuery has the stack run another query without a deploy: it checks the query, pauses the stack, sets the query,
+// starts the application, and waits for the rows of a trial tick. If any of it fails, the previous query runs again.
+//
+// The Change says what was done even if there is an error, and is nil only if nothing could be looked at. The error is
+// an *InputError if the query cannot run.
+func (o *Operator) ChangeQuery(ctx context.Context, q NewQuery) (*Change, error) {
+	c := &change{Operator: o, NewQuery: q, book: o.Stack.Book(), result: &Change{Stack: o.Stack.Name, Did: []string{}}}
+	if err := c.load(ctx); err != nil {
+		return nil, err
+	}
+	runs, err := c.check(ctx)
+	if err == nil && !runs {
+		err = c.run(ctx)
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		c.result.Error = err.Error()
+	}
+	if schedule, err := o.Stack.Schedule(ctx); err == nil {
+		c.result.Schedule = &schedule
+	}
+	if app, err := o.Stack.Application(ctx); err == nil {
+		c.result.Application = &app
+	}
+	return c.result, err
+}
+
+// change is a change of the query that is under way.
+type change struct {
+	*Operator
+	NewQuery
+	book   *ledger.Store
+	result *Change
+
+	running   *stack.Query
+	old, new  *pipeline.Pipeline
+	flinkSQL  string // what the application is set to; empty for its JAR's own query
+	oldJudged bool
+
+	// How the stack was before.
+	idle     bool // the application was stopped
+	paused   bool // the schedule was disabled
+	snapshot string
+	// What was done since.
+	begun  bool            // the application may have been set to the new query
+	before *ledger.Current // the current pipeline before the change, as last written
+	after  *ledger.Current // the current pipeline after the change; nil until it is written
+	setAt  time.Time       // when after was written, by S3's clock
+	ahead  time.Duration   // of S3's clock over this machine's
+}
+
+// load reads the query that runs now.
+func (c *change) load(ctx context.Context) (err error) {
+	if c.running, err = c.Stack.Query(ctx); err != nil {
+		return err
+	}
+	c.before, c.old = c.running.Current, c.running.Pipeline
+	if c.new, err = pipeline.ParseWithSamples(c.old.SchemaJSON, c.SQL, c.old.Samples); err != nil {
+		return c.inputError(err)
+	}
+	c.result.Pipeline, c.result.Previous = c.before.Pipeline, c.before.Pipeline
+	return nil
+}
+
+// inputError is err as a fault of the query's file.
+func (c *change) inputError(err error) error {
+	return &InputError{errors.New(strings.ReplaceAll(err.Error(), dialect.FileName, c.Name))}
+}
+
+// check finds out whether the new query can run, before anything is changed. It reports whether it already runs.
+func (c *change) check(ctx context.Context) (runs bool, err error) {
+	st := c.begin("check " + c.Name)
+	defer func() { st.End(err) }()
+	script, err := dialect.Parse(string(c.new.SQL))
+	if err == nil {
+		c.flinkSQL, err = script.Translate(string(c.new.SQL), c.new.Schema)
+	}
+	if err != nil {
+		for _, fault := range dialect.Faults(err) {
+			c.result.Faults = append(c.result.Faults, Fault{Line: fault.Pos.Line, Column: fault.Pos.Column, Message: fault.Problem})
+		}
+		return false, c.faulty(err)
+	}
+	for _, warning := range script.Warnings(string(c.new.SQL), c.new.Schema) {
+		c.result.Warnings = append(c.result.Warnings, Fault{Line: warning.Pos.Line, Column: warning.Pos.Column, Message: warning.Problem})
+		st.Note(warning.WarningIn(c.Name))
+	}
+	_, err = query.Compile(c.new)
+	if c.result.Judged = err == nil; err != nil {
+		c.result.NotJudged = strings.ReplaceAll(err.Error(), dialect.FileName, c.Name)
+		st.Note("the verifier does not judge this query, its ticks will be UNDECIDED: " + c.result.NotJudged)
+	}
+	_, err = query.Compile(c.old)
+	c.oldJudged = err == nil
+	if _, err := analytics.Properties(c.flinkSQL); err != nil {
+		return false, &InputError{fmt.Errorf("%s: %w", c.Name, err)}
+	}
+	faults, err := c.Plan(ctx, c.new.SchemaJSON, c.flinkSQL)
+	if err != nil {
+		return false, err
+	}
+	for _, fault := range faults {
+		c.result.Faults = append(c.result.Faults, faultOfFlink(fault, script.Dialect, c.flinkSQL))
+	}
+	if len(faults) > 0 {
+		return false, c.faulty(nil)
+	}
+	if err := c.checkColumns(); err != nil {
+		return false, err
+	}
+	if !c.Stack.KeepsSnapshots() {
+		return false, &InputError{fmt.Errorf("change the query of stack %s: its parameter SnapshotState is DISABLED, so the new query would read again "+
+			"all that the stream still holds: deploy it ENABLED first", c.Stack.Name)}
+	}
+	if c.new.Hash() == c.before.Deployed {
+		c.flinkSQL = "" // it is the JAR's own
+	}
+	return c.alreadyRuns(ctx)
+}
+
+// faultOfFlink gives a fault its place in the file, which is the text that Flink read if the file is in Flink SQL.
+func faultOfFlink(fault flink.Fault, in dialect.Dialect, sql string) Fault {
+	f := Fault{Line: fault.Line, Column: fault.Column, Message: fault.Message}
+	if lines := strings.Split(sql, "\n"); in != dialect.Flink && fault.Line <= len(lines) {
+		f.Translated = lines[fault.Line-1]
+	}
+	return f
+}
+
+func (c *change) faulty(err error) error {
+	switch n := len(c.result.Faults); n {
+	case 0:
+		return &InputError{fmt.Errorf("%s: %w", c.Name, err)}
+	case 1:
+		return &InputError{fmt.Errorf("%s has 1 fault: nothing was changed", c.Name)}
+	default:
+		return &InputError{fmt.Errorf("%s has %d faults: nothing was changed", c.Name, n)}
+	}
+}
+
+// checkColumns refuses rows with other columns: the verifier could not tell them from those that were delivered before.
+func (c *change) checkColumns() error {
+	old, err := query.Destination(c.old)
+	if err != nil {
+		return fmt.Errorf("read the columns of the query that runs now, %s: %w", ledger.PipelineKey(c.before.Pipeline), err)
+	}
+	if c.result.Output, err = query.Destination(c.new); err != nil {
+		return c.inputError(err)
+	}
+	if slices.Equal(old, c.result.Output) {
+		return nil
+	}
+	return &InputError{fmt.Errorf("%s: its rows have the columns (%s), but the query that runs now has (%s), and under one prefix the two cannot be told apart: "+
+		"give its destination the columns of the query that runs, or deploy another stack for it", c.Name, columnsText(c.result.Output), columnsText(old))}
+}
+
+func columnsText(columns row.Schema) string {
+	var all []string
+	for _, c := range columns {
+		all = append(all, c.Alias+" "+c.Type.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// alreadyRuns reports whether both the ledger and the application have the new query.
+func (c *change) alreadyRuns(ctx context.Context) (bool, error) {
+	if c.new.Hash() != c.before.Pipeline || c.running.Problem() != "" {
+		return false, nil
+	}
+	app, err := c.Stack.Application(ctx)
+	if err != nil || app.Status != "RUNNING" {
+		return false, err
+	}
+	c.result.did("Pipeline %.12s already runs, since %s: nothing was done.", c.before.Pipeline, c.before.Since.UTC().Format(timeFormat))
+	return true, nil
+}
+
+// run changes the query while nothing is in flight, and sees it run. If that fails, it puts everything back.
+func (c *change) run(ctx context.Context) (err error) {
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	if err := c.step("publish the query", func() error { return c.book.PublishPipeline(ctx, c.new) }); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = c.putBack(ctx, err)
+		}
+	}()
+	paused, err := c.pause(ctx, c.Force || !c.oldJudged)
+	var drain *drainError
+	switch {
+	case errors.As(err, &drain) && drain.stuck:
+		return fmt.Errorf("%s, and waiting does not change that: fix it, or change the query all the same with --force", drain.left)
+	case errors.As(err, &drain):
+		return fmt.Errorf("%s after %s: `streamproof explain` shows where missing rows are; run this again to wait longer, or change the query all the same with --force",
+			drain.left, drain.limit)
+	case err != nil:
+		return err
+	}
+	c.result.Did = append(c.result.Did, paused.Did...)
+	if c.snapshot, err = c.Stack.LatestSnapshot(ctx); err != nil {
+		return err
+	}
+	name := c.Stack.Outputs.ApplicationName
+	err = c.step("set the query of application "+name, func() error {
+		if err := c.announce(ctx); err != nil {
+			return err
+		}
+		return c.Stack.SetQuery(ctx, c.flinkSQL)
+	})
+	if err != nil {
+		return err
+	}
+	err = c.step("start the application "+name, func() error {
+		// A query that the verifier judges keeps no state.
+		_, err := c.Stack.StartApplicationFrom(ctx, "", !c.oldJudged || !c.result.Judged)
+		return c.explainJob(err)
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.setCurrent(ctx); err != nil {
+		return err
+	}
+	c.result.did("Application %s runs pipeline %.12s, from its latest snapshot. Ticks are produced for it from now on.", name, c.new.Hash())
+	if c.Records > 0 {
+		if err := c.try(ctx); err != nil {
+			return err
+		}
+	}
+	return c.restoreSchedule(ctx)
+}
+
+// prepare puts right what another change left behind, because otherwise it is unclear what this one would roll back to.
+func (c *change) prepare(ctx context.Context) error {
+	schedule, err := c.Stack.Schedule(ctx)
+	if err != nil {
+		return err
+	}
+	pending := c.before.Change != nil
+	if c.paused = c.before.Paused || !pending && !schedule.Enabled(); c.paused && !c.before.Paused {
+		next := *c.before
+		next.Paused = true
+		if err := c.write(ctx, &next); err != nil {
+			return err
+		}
+		c.running.Current = c.before
+	}
+	did, err := c.restoreQuery(ctx, "restore the query that the ledger names", c.running)
+	if err != nil {
+		return err
+	}
+	if did != "" {
+		c.result.did("%s", did)
+	}
+	if pending {
+		if c.before, err = c.book.Current(ctx); err != nil { // without the change
+			return err
+		}
+		if !c.paused {
+			if _, err := c.Stack.EnableSchedule(ctx, true); err != nil {
+				return err
+			}
+		}
+	}
+	app, err := c.Stack.Application(ctx)
+	c.idle = app.Status == "READY"
+	return err
+}
+
+func (c *change) write(ctx context.Context, next *ledger.Current) error {
+	_, err := c.book.SetCurrent(ctx, next, c.before)
+	if err == nil {
+		c.before = next
+	}
+	return err
+}
+
+// announce writes to the ledger that the query is being changed, before the application is set to it, so that whoever
+// finds the change broken off knows what to restore.
+func (c *change) announce(ctx context.Context) error {
+	c.begun = true
+	next := *c.before
+	next.Change = &ledger.Change{To: c.new.Hash(), Begun: time.Now().UTC().Truncate(time.Second), Snapshot: c.snapshot}
+	return c.write(ctx, &next)
+}
+
+// setCurrent has ticks produced for the new query, and judged by it, from now on. It ends the announced change.
+func (c *change) setCurrent(ctx context.Context) error {
+	next := &ledger.Current{
+		Pipeline: c.new.Hash(), Since: time.Now().UTC().Truncate(time.Second), By: ledger.BySQLRun,
+		Deployed: c.before.Deployed, Rollbacks: c.before.Rollbacks, Paused: c.paused,
+	}
+	if next.Pipeline == next.Deployed {
+		next.By = ledger.ByDeploy
+	}
+	at, err := c.book.SetCurrent(ctx, next, c.before)
+	if err != nil {
+		return err
+	}
+	if at.IsZero() {
+		at = time.Now().UTC() // an answer without a Date, which S3 does not give
+	}
+	c.after, c.setAt, c.ahead = next, at.Truncate(time.Second), time.Until(at)
+	c.result.Pipeline = c.new.Hash()
+	return nil
+}
+
+// claimedWithin is how long after a change of the current pipeline a producer that read the previous one may still
+// claim a tick for it.
+const claimedWithin = 2 * time.Second
+
+// putBack restores the stack after a change that failed with cause or was interrupted. Its error says what runs now.
+func (c *change) putBack(ctx context.Context, cause error) error {
+	if errors.Is(cause, context.Canceled) {
+		cause = errors.New("interrupted")
+	}
+	ctx = context.WithoutCancel(ctx)
+	now := fmt.Sprintf("nothing was changed, pipeline %.12s stays", c.result.Previous)
+	var err error
+	switch {
+	case c.begun:
+		now = fmt.Sprintf("rolled back, pipeline %.12s runs again", c.result.Previous)
+		err = c.rollBack(ctx, cause)
+	case !c.idle:
+		_, err = c.Stack.StartApplication(ctx)
+	}
+	if err == nil && c.begun {
+		c.result.did("Application %s runs pipeline %.12s again, from the snapshot of the pause.", c.Stack.Outputs.ApplicationName, c.result.Previous)
+	}
+	if err == nil {
+		if c.paused {
+			err = c.forgetPaused(ctx)
+		} else if changed, enableErr := c.Stack.EnableSchedule(ctx, true); enableErr != nil {
+			err = enableErr
+		} else if changed {
+			c.result.did("Schedule %s is enabled again.", c.Stack.Outputs.ProducerSchedule)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%w; and the stack could not be put back completely, to pipeline %.12s: %w: run this again, or `streamproof resume`",
+			cause, c.result.Previous, err)
+	}
+	return fmt.Errorf("%w: %s", cause, now)
+}
+
+// rollBack has the previous query read again all that has arrived since the pause, from the snapshot that was taken
+// then, and records in the ledger which rows the new query may have delivered meanwhile. The ledger is written first,
+// so that restoreQuery can continue if this is killed, too.
+func (c *change) rollBack(ctx context.Context, cause error) error {
+	if c.after != nil {
+		next := *c.before
+		next.Rollbacks = append(slices.Clone(next.Rollbacks), ledger.Rollback{
+			Failed: c.after.Pipeline, From: c.setAt, Until: time.Now().UTC().Add(c.ahead + claimedWithin).Truncate(time.Second),
+			JudgedBy: c.before.Pipeline, Why: excerpt(cause.Error()),
+		})
+		if _, err := c.book.SetCurrent(ctx, &next, c.after); err != nil {
+			return err
+		}
+	}
+	c.result.Pipeline, c.result.RolledBack = c.before.Pipeline, true
+	q, err := c.Stack.Query(ctx)
+	if err != nil {
+		return err
+	}
+	if q.Problem() == "" { // the change could not be announced, so the query was not set
+		_, err = c.Stack.StartApplication(ctx)
+		return err
+	}
+	_, err = c.restoreQuery(ctx, "roll back", q)
+	return err
+}
+
+// excerpt returns the beginning of a text.
+func excerpt(text string) string {
+	const most = 500
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+// restoreSchedule leaves the schedule as it was before the change.
+func (c *change) restoreSchedule(ctx context.Context) error {
+	name := c.Stack.Outputs.ProducerSchedule
+	if c.paused {
+		if err := c.forgetPaused(ctx); err != nil {
+			return err
+		}
+		c.result.did("Schedule %s stays disabled, as it was: `streamproof resume` enables it.", name)
+		return nil
+	}
+	err := c.step("enable the schedule "+name, func() error {
+		_, err := c.Stack.EnableSchedule(ctx, true)
+		return err
+	})
+	if err == nil {
+		c.result.did("Schedule %s is enabled again.", name)
+	}
+	return err
+}

@@ -1,0 +1,120 @@
+package operate
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var killScenarios = map[string]func(w *world){
+	"it succeeds":       func(*world) {},
+	"it does not start": func(w *world) { w.Refuses = "COL0 < 2" },
+	"it gives no row":   func(w *world) { w.Silences = "COL0 < 2" },
+}
+
+// TestChangeIsKilled kills a change of the query after each request that changes something, and so its rollback. No tick
+// is produced for a query that does not run; resume, killed itself or not, brings the stack back to work; and a
+// schedule that was disabled stays disabled until somebody resumes a stack whose change has ended.
+func TestChangeIsKilled(t *testing.T) {
+	t.Parallel()
+	for name, scenario := range killScenarios {
+		for _, before := range []string{"deployed", "set by hand", "not scheduled"} {
+			t.Run(name+", "+before, func(t *testing.T) {
+				t.Parallel()
+				var all int // changes of a change that is not killed
+				synctest.Test(t, func(t *testing.T) {
+					w, sql := killedWorld(t, before, scenario)
+					w.Changes = 0
+					_, _ = w.sqlRun(t.Context(), sql, 200)
+					all = w.Changes
+				})
+				pending := 0
+				for after := 1; after <= all; after++ {
+					synctest.Test(t, func(t *testing.T) {
+						when := fmt.Sprintf("killed after %d of %d changes", after, all)
+						w := killedChange(t, before, scenario, after)
+						w.checkSound(t, when)
+						if w.Current().Change != nil {
+							pending++
+						}
+						if w.Current().Change != nil || w.Current().Paused {
+							checkKilledResume(t, before, scenario, after)
+						}
+						if _, err := w.resume(t); err != nil {
+							t.Fatalf("%s: resume: %v", when, err)
+						}
+						schedule := "ENABLED"
+						if before == "not scheduled" && after < all {
+							schedule = "DISABLED"
+						}
+						w.checkResumed(t, when+", and resumed", schedule)
+						// And it may be changed again.
+						w.Refuses, w.Silences = "", ""
+						time.Sleep(10 * time.Second)
+						_, sql := newWorld(t)
+						if _, err := w.sqlRun(t.Context(), sql, 200); err != nil || w.SQL() != sql {
+							t.Errorf("%s: again: %v", when, err)
+						}
+						w.checkResumed(t, when+", and changed again", schedule)
+					})
+				}
+				if pending < 3 {
+					t.Errorf("only %d of the kills came while a change was announced", pending)
+				}
+			})
+		}
+	}
+}
+
+func killedWorld(t *testing.T, before string, scenario func(*world)) (w *world, sql string) {
+	t.Helper()
+	w, sql = newWorld(t)
+	switch before {
+	case "set by hand":
+		if _, err := w.sqlRun(t.Context(), strings.Replace(sql, "COL0 < 2", "COL0 < 4", 1), 0); err != nil {
+			t.Fatal(err)
+		}
+	case "not scheduled":
+		w.Schedule = "DISABLED"
+	}
+	scenario(w)
+	return w, sql
+}
+
+// killedChange is a world in which a change of the query was killed after so many of its requests.
+func killedChange(t *testing.T, before string, scenario func(*world), after int) *world {
+	t.Helper()
+	w, sql := killedWorld(t, before, scenario)
+	w.Changes, w.DiesAfter = 0, after
+	_, _ = w.sqlRun(t.Context(), sql, 200)
+	w.Changes, w.DiesAfter = 0, 0
+	return w
+}
+
+// checkKilledResume kills the resume of a killed change, after each of its own changes.
+func checkKilledResume(t *testing.T, before string, scenario func(*world), after int) {
+	t.Helper()
+	w := killedChange(t, before, scenario, after)
+	if _, err := w.resume(t); err != nil {
+		t.Fatal(err)
+	}
+	all := w.Changes
+	for again := 1; again <= all; again++ {
+		w := killedChange(t, before, scenario, after)
+		w.DiesAfter = again
+		_, _ = w.resume(t)
+		w.DiesAfter = 0
+		when := fmt.Sprintf("killed after %d changes, and the resume after %d of %d", after, again, all)
+		w.checkSound(t, when)
+		if _, err := w.resume(t); err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		schedule := "ENABLED"
+		if before == "not scheduled" && again < all {
+			schedule = "DISABLED"
+		}
+		w.checkResumed(t, when, schedule)
+	}
+}

@@ -1,0 +1,350 @@
+// Package stacktest stands in for AWS with one stack, in tests of what operates stacks.
+package stacktest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"streamproof/internal/ledger"
+	"streamproof/internal/pipeline"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+	"streamproof/internal/stack"
+)
+
+// world stands in for AWS with one stack: its ledger, its schedule, its application, and functions that do what the real ones do
+// as far as a change of the query sees it.
+type World struct {
+	t        *testing.T
+	Objects  map[string]Object
+	versions int
+	Schedule string // its state
+	Status   string // of the application
+	Groups   []any
+	Restored []string // what each start was from
+	Calls    []string
+	// refuses is a part of the SQL that the application does not start with, silences of one that gives no row.
+	Refuses, Silences string
+	// before, where set, is called before a call is carried out, by its name, and says whether it is refused.
+	Before func(call string) (refused bool)
+	Rows   map[string]bool // by the tick's key, where they are delivered
+	// delivers is an object of rows.
+	Delivers []byte
+	// changes counts the requests that change something. After so many of them none is answered, where diesAfter is not 0, as if the
+	// process had been killed.
+	Changes, DiesAfter int
+	Undecided          bool // every verdict is
+	Restarts           int  // of the job, which is down where there are any
+}
+
+type Object struct {
+	Body    []byte
+	ETag    string
+	Written time.Time
+}
+
+const (
+	Bucket   = "the-bucket"
+	Snapshot = "STOP-1"
+)
+
+func New(t *testing.T) (*World, *pipeline.Pipeline) {
+	t.Helper()
+	p, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &World{t: t, Objects: map[string]Object{}, Schedule: "ENABLED", Status: "RUNNING", Rows: map[string]bool{}, Delivers: []byte("1,2,3.5,4.25\n1,,5.0,6.5\n"),
+		Groups: []any{map[string]any{"PropertyGroupId": "streamproof", "PropertyMap": map[string]string{"a": "b"}}}}
+	book := w.Open().Book()
+	if err := book.PublishPipeline(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := book.SetCurrent(t.Context(), &ledger.Current{Pipeline: p.Hash(), Since: time.Now(), By: ledger.ByDeploy, Deployed: p.Hash()}, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.Calls = nil
+	return w, p
+}
+
+func (w *World) Open() *stack.Stack {
+	w.t.Helper()
+	s, err := stack.Open(w.t.Context(), aws.Config{
+		Region: "eu-west-1", HTTPClient: w, BaseEndpoint: aws.String("http://127.0.0.1"), Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""),
+	}, "streamproof")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// sql is what the application runs: what was set, or empty.
+func (w *World) SQL() (text string) {
+	for _, g := range w.Groups {
+		if g := g.(map[string]any); g["PropertyGroupId"] == "streamproof.sql" {
+			m, _ := json.Marshal(g["PropertyMap"])
+			parts := map[string]string{}
+			if err := json.Unmarshal(m, &parts); err != nil {
+				w.t.Error(err)
+			}
+			for i := 0; parts[fmt.Sprintf("%03d", i)] != ""; i++ {
+				text += parts[fmt.Sprintf("%03d", i)]
+			}
+		}
+	}
+	return text
+}
+
+func (w *World) Current() *ledger.Current {
+	w.t.Helper()
+	c, err := ledger.DecodeCurrent(w.Objects[ledger.CurrentKey].Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// Do answers in this process, so that time can stand still.
+func (w *World) Do(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if w.DiesAfter > 0 && w.Changes >= w.DiesAfter {
+		return nil, errors.New("the process is dead")
+	}
+	if _, target, _ := strings.Cut(r.Header.Get("X-Amz-Target"), "."); r.Method == http.MethodPut || strings.Contains(r.URL.Path, "/functions/producer/") ||
+		slices.Contains([]string{"StartApplication", "StopApplication", "UpdateApplication"}, target) {
+		w.Changes++
+	}
+	out := httptest.NewRecorder()
+	out.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			w.t.Error(err)
+		}
+	}
+	name, answer := w.route(r, body)
+	if w.Before != nil && w.Before(name) {
+		out.WriteHeader(http.StatusBadRequest)
+		w.write(out, map[string]any{"__type": "AccessDeniedException", "message": "not allowed"})
+		return out.Result(), nil
+	}
+	answer(out)
+	return out.Result(), nil
+}
+
+func (w *World) write(out io.Writer, value any) {
+	if err := json.NewEncoder(out).Encode(value); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// route says what a request asks for, and how it is answered.
+func (w *World) route(r *http.Request, body []byte) (call string, answer func(*httptest.ResponseRecorder)) {
+	_, target, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	var in map[string]any
+	_ = json.Unmarshal(body, &in)
+	change := func(call string, do func()) (string, func(*httptest.ResponseRecorder)) {
+		return call, func(out *httptest.ResponseRecorder) {
+			w.Calls = append(w.Calls, call)
+			do()
+			w.write(out, map[string]any{"OperationId": "1"})
+		}
+	}
+	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, "/schedules/") && r.Method == http.MethodGet:
+		return "GetSchedule", func(out *httptest.ResponseRecorder) {
+			w.write(out, map[string]any{"Name": "ticks", "State": w.Schedule, "ScheduleExpression": "rate(1 minute)", "LastModificationDate": float64(time.Now().Add(-time.Hour).Unix()),
+				"Target": map[string]any{"Arn": "a", "RoleArn": "r"}, "FlexibleTimeWindow": map[string]any{"Mode": "OFF"}})
+		}
+	case strings.HasPrefix(path, "/schedules/"):
+		state, _ := in["State"].(string)
+		return change(state, func() { w.Schedule = state })
+	case strings.Contains(path, "/functions/producer/"):
+		return "produce", func(out *httptest.ResponseRecorder) { w.produce(out, in) }
+	case strings.Contains(path, "/functions/verifier/"):
+		return "verify", w.verify
+	case target == "DescribeApplication":
+		return target, func(out *httptest.ResponseRecorder) {
+			w.write(out, map[string]any{"ApplicationDetail": map[string]any{"ApplicationStatus": w.Status, "ApplicationVersionId": w.versions,
+				"ApplicationConfigurationDescription": map[string]any{"EnvironmentPropertyDescriptions": map[string]any{"PropertyGroupDescriptions": w.Groups}}}})
+		}
+	case target == "ListApplicationSnapshots":
+		return target, func(out *httptest.ResponseRecorder) {
+			w.write(out, map[string]any{"SnapshotSummaries": []any{map[string]any{"SnapshotName": Snapshot, "SnapshotStatus": "READY", "SnapshotCreationTimestamp": 1, "ApplicationVersionId": 1}}})
+		}
+	case target == "DescribeApplicationOperation":
+		return target, func(out *httptest.ResponseRecorder) {
+			details := map[string]any{"Operation": "StartApplication", "OperationStatus": "SUCCESSFUL", "StartTime": 1, "EndTime": 2}
+			if w.Status == "READY" {
+				details["OperationStatus"] = "FAILED"
+				details["OperationFailureDetails"] = map[string]any{"ErrorInfo": map[string]any{"ErrorString": "no such function"}}
+			}
+			w.write(out, map[string]any{"ApplicationOperationInfoDetails": details})
+		}
+	case target == "ListApplicationOperations":
+		return target, func(out *httptest.ResponseRecorder) {
+			w.write(out, map[string]any{"ApplicationOperationInfoList": []any{}})
+		}
+	case strings.Contains(string(body), "Action=GetMetricData"): // of a job that is steady
+		return "GetMetricData", func(out *httptest.ResponseRecorder) {
+			fmt.Fprint(out, `<GetMetricDataResponse><GetMetricDataResult><MetricDataResults>`)
+			downtime := min(w.Restarts, 1) * 1000
+			for i, value := range []int{w.Restarts, 1000, downtime, 40} { // restarts, uptime, downtime, the last checkpoint
+				first := value
+				if i == 0 {
+					first = 0
+				}
+				fmt.Fprintf(out, `<member><Id>m%d</Id><Values><member>%d</member><member>%d</member></Values></member>`, i, first, value)
+			}
+			fmt.Fprint(out, `</MetricDataResults></GetMetricDataResult></GetMetricDataResponse>`)
+		}
+	case target == "StopApplication":
+		call := "stop"
+		if in["Force"] == true {
+			call = "force stop"
+		}
+		return change(call, func() { w.Status = "READY" })
+	case target == "StartApplication":
+		return change("start", func() {
+			restore, _ := in["RunConfiguration"].(map[string]any)
+			text, _ := json.Marshal(restore)
+			w.Restored = append(w.Restored, string(text))
+			if w.Status = "RUNNING"; w.Refuses != "" && strings.Contains(w.SQL(), w.Refuses) {
+				w.Status = "READY"
+			}
+		})
+	case target == "UpdateApplication":
+		return change("update", func() {
+			w.versions++
+			w.Groups = in["ApplicationConfigurationUpdate"].(map[string]any)["EnvironmentPropertyUpdates"].(map[string]any)["PropertyGroups"].([]any)
+		})
+	case strings.HasPrefix(path, "/"+Bucket):
+		return "s3", func(out *httptest.ResponseRecorder) {
+			w.s3(out, r, strings.TrimPrefix(strings.TrimPrefix(path, "/"+Bucket), "/"), body)
+		}
+	}
+	return "DescribeStacks", func(out *httptest.ResponseRecorder) {
+		var members strings.Builder
+		for key, value := range map[string]string{
+			"BucketName": Bucket, "StreamName": "s", "DeliveryStreamName": "d", "ApplicationName": "app", "ProducerFunction": "producer", "ProducerSchedule": "ticks",
+			"VerifierFunction": "verifier", "DataPrefix": "data/", "ErrorsPrefix": "data-errors/", "FailedPrefix": "errors/data/processing-failed/", "DeliveryDeadlineSeconds": "60",
+		} {
+			fmt.Fprintf(&members, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
+		}
+		fmt.Fprintf(out, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>streamproof</StackName><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>%s</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, members.String())
+	}
+}
+
+func (w *World) s3(out *httptest.ResponseRecorder, r *http.Request, key string, body []byte) {
+	stands, there := w.Objects[key]
+	switch {
+	case key == "":
+		query := r.URL.Query()
+		fmt.Fprint(out, `<ListBucketResult>`)
+		var keys []string
+		for k := range w.Objects {
+			if strings.HasPrefix(k, query.Get("prefix")) && k > query.Get("start-after") {
+				keys = append(keys, k)
+			}
+		}
+		slices.Sort(keys)
+		for _, k := range keys {
+			fmt.Fprintf(out, `<Contents><Key>%s</Key><ETag>%s</ETag><Size>%d</Size><LastModified>%s</LastModified></Contents>`,
+				k, w.Objects[k].ETag, len(w.Objects[k].Body), w.Objects[k].Written.UTC().Format("2006-01-02T15:04:05.000Z"))
+		}
+		fmt.Fprint(out, `</ListBucketResult>`)
+	case r.Method == http.MethodPut:
+		if r.Header.Get("If-None-Match") != "" && there || r.Header.Get("If-Match") != "" && r.Header.Get("If-Match") != stands.ETag {
+			out.WriteHeader(http.StatusPreconditionFailed)
+			fmt.Fprint(out, `<Error><Code>PreconditionFailed</Code></Error>`)
+			return
+		}
+		w.Put(key, body)
+		out.Header().Set("ETag", w.Objects[key].ETag)
+	case !there:
+		out.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(out, `<Error><Code>NoSuchKey</Code></Error>`)
+	default:
+		out.Header().Set("ETag", stands.ETag)
+		out.Header().Set("Content-Range", fmt.Sprintf("bytes 0-%d/%d", len(stands.Body)-1, len(stands.Body)))
+		_, _ = out.Write(stands.Body)
+	}
+}
+
+func (w *World) Put(key string, body []byte) {
+	w.versions++
+	w.Objects[key] = Object{Body: body, ETag: fmt.Sprintf(`"%d"`, w.versions), Written: time.Now()}
+}
+
+// produce claims a tick of the current pipeline, and delivers two rows of it where the application gives any.
+func (w *World) produce(out *httptest.ResponseRecorder, in map[string]any) {
+	at, err := time.Parse(time.RFC3339, in["tick"].(string))
+	if err != nil {
+		w.t.Error(err)
+	}
+	if pending := w.Current().Pending(); pending != "" {
+		out.Header().Set("X-Amz-Function-Error", "Unhandled")
+		w.write(out, map[string]any{"errorMessage": pending})
+		return
+	}
+	tick := &ledger.Tick{
+		State: ledger.Complete, Time: at, Owner: "o", LeaseEnd: at.Add(time.Minute), ClaimedAt: time.Now().UTC().Truncate(time.Second), Seed: 1, Generator: 1,
+		Pipeline: w.Current().Pipeline, Records: 1, PartitionKey: "uniform", Outcomes: []ledger.Range{{Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}},
+	}
+	data, err := tick.Encode()
+	if err != nil {
+		w.t.Error(err)
+	}
+	w.Calls = append(w.Calls, "tick")
+	w.Put(ledger.TickKey(at), data)
+	if w.Status == "RUNNING" && (w.Silences == "" || !strings.Contains(w.SQL(), w.Silences)) {
+		w.Rows[ledger.TickKey(at)] = true
+		w.Put("data/"+time.Now().UTC().Format("2006/01/02/15")+"/rows", w.Delivers)
+	}
+	w.write(out, map[string]any{"tick": at, "state": "complete"})
+}
+
+func (w *World) verify(out *httptest.ResponseRecorder) {
+	r := report.Report{Version: report.Version, Verdict: proof.Proven, JudgedAt: time.Now()}
+	if w.Undecided {
+		r.Verdict, r.Reasons = proof.Undecided, []string{"the ledger cannot be read"}
+		w.write(out, r)
+		return
+	}
+	for key, o := range w.Objects {
+		if !strings.HasPrefix(key, ledger.TicksPrefix) {
+			continue
+		}
+		tick, err := ledger.DecodeTick(o.Body)
+		if err != nil {
+			w.t.Error(err)
+		}
+		t := report.Tick{Tick: tick.Time, State: tick.State, Owed: 2, Delivered: 2}
+		if _, rolledBack := w.Current().RolledBack(tick.Pipeline, tick.ClaimedAt); !w.Rows[key] && !rolledBack {
+			if t.Delivered, t.InFlight = 0, 2; time.Since(tick.ClaimedAt) > time.Minute {
+				t.InFlight, t.Missing, r.Verdict = 0, 2, proof.NotProven
+			}
+		}
+		r.Counts.InFlight += t.InFlight
+		r.Counts.Missing += t.Missing
+		r.Ticks = append(r.Ticks, t)
+	}
+	if len(r.Ticks) == 0 {
+		r.Verdict, r.Reasons = proof.Undecided, []string{"there is no ledger"}
+	}
+	w.write(out, r)
+}
