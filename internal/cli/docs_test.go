@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 )
 
 // TestDocumentedCommands: every command line of the README and the docs is one that the program takes.
@@ -126,6 +127,19 @@ func anchors(t *testing.T, file string) []string {
 		}, strings.TrimSpace(heading)))
 	}
 	return list
+}
+
+// TestDocumentLines checks that prose has no line of more than 120 columns. Tables and lines with a URL may.
+func TestDocumentLines(t *testing.T) {
+	t.Parallel()
+	for _, file := range documents(t) {
+		for n, line := range prose(t, file) {
+			if columns := utf8.RuneCountInString(line); columns > 120 &&
+				!strings.HasPrefix(strings.TrimSpace(line), "|") && !strings.Contains(line, "://") {
+				t.Errorf("%s:%d: %d columns, want at most 120", file, n+1, columns)
+			}
+		}
+	}
 }
 
 // arguments takes a line apart as a shell would, with something that is there for what a reader is to put in.
