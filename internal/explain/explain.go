@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"streamproof/internal/bucket"
-	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
+	"streamproof/internal/replay"
 	"streamproof/internal/report"
 	"streamproof/internal/stream"
 )
@@ -68,10 +68,9 @@ type explanation struct {
 	opts   Options
 	report *report.Report
 
-	retention time.Duration        // 0 until it was asked for
-	current   *ledger.Current      // which says what was rolled back
-	pipelines map[string]*compiled // by hash
-	losses    []*loss              // in the order of the claims
+	retention time.Duration // 0 until it was asked for
+	ledger    *replay.Ledger
+	losses    []*loss // in the order of the claims
 }
 
 // A loss is one sample of a report: equal rows that one tick owes and that are missing or failed.
@@ -101,47 +100,49 @@ type find struct {
 // Explain says of each missing and each failed row that the report has a sample of where it was last. Its error is that of a
 // stream or a bucket that cannot be read.
 func Explain(ctx context.Context, b bucket.Bucket, s Stream, r *report.Report, opts Options) (*Explanation, error) {
-	e := &explanation{bucket: b, stream: s, opts: opts, report: r, pipelines: map[string]*compiled{}}
-	defer e.close()
-	ticks := map[time.Time]*tick{}
+	e := &explanation{bucket: b, stream: s, opts: opts, report: r}
 	for _, class := range []proof.Class{proof.Missing, proof.Failed} {
 		for _, sample := range r.Samples[class] {
-			l := &loss{Sample: sample, class: class}
-			e.losses = append(e.losses, l)
-			if sample.Tick == nil {
-				l.problem = "the report does not say which tick owes it"
-				continue
-			}
-			t := ticks[sample.Tick.UTC()]
-			if t == nil {
-				if len(ticks) == 0 {
-					if err := e.readCurrent(ctx); err != nil {
-						return nil, err
-					}
-				}
-				var err error
-				if t, err = e.readTick(ctx, *sample.Tick); err != nil {
-					return nil, err
-				}
-				ticks[sample.Tick.UTC()] = t
-			}
-			if t.problem != "" {
-				l.problem = t.problem
-				continue
-			}
-			l.tick = t
-			t.losses = append(t.losses, l)
+			e.losses = append(e.losses, &loss{Sample: sample, class: class})
 		}
+	}
+	if len(e.losses) == 0 {
+		return e.draw(), nil
+	}
+	var err error
+	if e.ledger, err = replay.Open(ctx, b); err != nil {
+		return nil, err
+	}
+	defer func() { _ = e.ledger.Close() }() // nothing is written with it
+	ticks := map[time.Time]*tick{}
+	for _, l := range e.losses {
+		if l.Tick == nil {
+			l.problem = "the report does not say which tick owes it"
+			continue
+		}
+		t := ticks[l.Tick.UTC()]
+		if t == nil {
+			if t, err = e.readTick(ctx, *l.Tick); err != nil {
+				return nil, err
+			}
+			ticks[l.Tick.UTC()] = t
+		}
+		if t.problem != "" {
+			l.problem = t.problem
+			continue
+		}
+		l.tick = t
+		t.losses = append(t.losses, l)
 	}
 	// An older claim is paid first, and so it is found first.
 	slices.SortStableFunc(e.losses, func(a, b *loss) int {
 		if a.tick == nil || b.tick == nil {
 			return 0
 		}
-		return a.tick.claimed.Compare(b.tick.claimed)
+		return a.tick.Claimed.Compare(b.tick.Claimed)
 	})
 	for _, t := range ticks {
-		if err := e.findRecords(t); err != nil {
+		if err := e.findRecords(ctx, t); err != nil {
 			return nil, err
 		}
 		if err := e.readBack(ctx, t); err != nil {

@@ -646,7 +646,7 @@ func TestATickThatHasExpired(t *testing.T) {
 	w.report.Covers.ArchivedUntil = start.Add(time.Hour)
 	w.one(report.InStream, "") // it stands there still
 	delete(w.objects, ledger.TickKey(start))
-	w.one(report.NotFound, "any more: history is archived until 2026-11-23T21:00:00Z, and the tick has expired")
+	w.one(report.NotFound, "has expired: history is archived until 2026-11-23T21:00:00Z")
 	w.report.Covers.ArchivedUntil = start.Add(-time.Hour)
 	w.one(report.NotFound, "the tick was deleted")
 }

@@ -1,12 +1,9 @@
 package explain
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +30,8 @@ const (
 func (e *explanation) search(ctx context.Context) error {
 	var since time.Time // the first claim
 	for _, l := range e.losses {
-		if l.tick != nil && (since.IsZero() || l.tick.claimed.Before(since)) {
-			since = l.tick.claimed
+		if l.tick != nil && (since.IsZero() || l.tick.Claimed.Before(since)) {
+			since = l.tick.Claimed
 		}
 	}
 	if since.IsZero() {
@@ -46,29 +43,27 @@ func (e *explanation) search(ctx context.Context) error {
 			return err
 		}
 		slices.SortStableFunc(objects, func(a, b bucket.Object) int { return a.LastModified.Compare(b.LastModified) })
-		for _, object := range objects {
-			counted := !object.LastModified.After(e.report.JudgedAt)
-			if counted && (prefix != e.opts.ErrorsPrefix || object.LastModified.Before(since)) {
-				continue
-			}
-			in, err := e.bucket.Open(ctx, object)
-			if err != nil {
-				return err
-			}
-			err = eachLine(in, func(line []byte, number int64) {
-				at := find{object: object.Key, line: number}
+		objects = slices.DeleteFunc(objects, func(o bucket.Object) bool {
+			return e.counted(o) && (prefix != e.opts.ErrorsPrefix || o.LastModified.Before(since))
+		})
+		for object, content := range bucket.ReadAhead(ctx, e.bucket, objects) {
+			lines := bucket.NewLines(content, longestLine)
+			for lines.Next() {
+				if lines.Fault() != nil {
+					continue // no row
+				}
+				at := find{object: object.Key, line: lines.Number()}
 				switch prefix {
 				case e.opts.DataPrefix:
 					at.hop = report.Delivered
-					e.findRow(line, at)
+					e.findRow(lines.Text(), at)
 				case e.opts.ErrorsPrefix:
-					e.findReject(line, at, counted)
+					e.findReject(lines.Text(), at, e.counted(object))
 				default:
-					e.findFailure(line, at)
+					e.findFailure(lines.Text(), at)
 				}
-			})
-			_ = in.Close() // it was only read
-			if err != nil {
+			}
+			if err := lines.Err(); err != nil {
 				return fmt.Errorf("search %s/%s: %w", e.bucket.Name(), object.Key, err)
 			}
 		}
@@ -76,17 +71,20 @@ func (e *explanation) search(ctx context.Context) error {
 	return nil
 }
 
+// counted reports whether the report has counted an object.
+func (e *explanation) counted(o bucket.Object) bool { return !o.LastModified.After(e.report.JudgedAt) }
+
 // findRow gives a line that is a lost row to the oldest loss that is short of one.
 func (e *explanation) findRow(line []byte, at find) {
 	var key []byte
-	var of *compiled // whose key it is
+	var of string // the pipeline whose key it is
 	for _, l := range e.losses {
 		if l.key == nil || int64(len(l.found)) >= l.Count {
 			continue
 		}
-		if of != l.tick.compiled {
-			of = l.tick.compiled
-			key, _ = of.query.Output.Append(key[:0], line) // empty where the line is no row
+		if of != l.tick.JudgedBy {
+			of = l.tick.JudgedBy
+			key, _ = l.tick.Output().Append(key[:0], line) // empty if the line is no row
 		}
 		if bytes.Equal(key, l.key) {
 			l.found = append(l.found, at)
@@ -114,8 +112,9 @@ func (e *explanation) findReject(line []byte, at find, counted bool) {
 		return
 	}
 	at.place = &report.Place{Shard: r.Shard, SequenceNumber: r.SequenceNumber}
+	wellFormed := e.ledger.IsLine(r.Data)
 	for _, l := range e.losses {
-		if int64(len(l.found)) < l.Count && l.carries(r.Data) {
+		if int64(len(l.found)) < l.Count && l.carries(r.Data, wellFormed) {
 			l.found = append(l.found, at)
 			return
 		}
@@ -123,20 +122,13 @@ func (e *explanation) findReject(line []byte, at find, counted bool) {
 }
 
 // carries tells whether the line is the malformed one that was lost, or one of a record that gives the row.
-func (l *loss) carries(line []byte) bool {
+func (l *loss) carries(line []byte, wellFormed bool) bool {
 	if l.line != nil {
 		return bytes.Equal(l.line, line)
 	}
-	if l.tick == nil {
-		return false
-	}
-	reader := l.tick.compiled.records
-	if !reader.IsRow(line) {
-		return false
-	}
-	return slices.ContainsFunc(l.records, func(r *suspect) bool {
-		for own := range reader.Rows(r.data) {
-			if own.Err == nil && bytes.Equal(own.Raw, line) {
+	return wellFormed && slices.ContainsFunc(l.records, func(r *suspect) bool {
+		for own := range l.tick.LinesOf(r.data) {
+			if bytes.Equal(own.Raw, line) {
 				return true
 			}
 		}
@@ -153,31 +145,5 @@ func (e *explanation) findFailure(line []byte, at find) {
 	at.hop, at.reason = report.ProcessingFailed, f.ErrorCode+": "+f.ErrorMessage
 	for row := range bytes.Lines(f.RawData) {
 		e.findRow(bytes.TrimSuffix(row, []byte("\n")), at)
-	}
-}
-
-// eachLine hands on the lines of an object, gzip or not as its first bytes tell, with their numbers from 1.
-func eachLine(object io.Reader, take func(line []byte, number int64)) error {
-	in, err := bucket.Unzip(object)
-	if err != nil {
-		return err
-	}
-	reader := bufio.NewReader(in)
-	var line []byte
-	for number := int64(1); ; {
-		part, err := reader.ReadSlice('\n')
-		if line = append(line, part...); len(line) > longestLine {
-			line = line[:longestLine] // which is no row
-		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-		case err == nil:
-			take(line[:len(line)-1], number)
-			line, number = line[:0], number+1
-		case errors.Is(err, io.EOF): // a line without an end is no row
-			return nil
-		default:
-			return err
-		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -40,8 +41,8 @@ func (v *verification) acceptances(ctx context.Context) (all []*acceptance, err 
 		return !strings.HasPrefix(o.Key, ledger.AcceptancesPrefix)
 	})
 	entries = v.withoutStrays(ledger.AcceptancesPrefix, entries)
-	for entry, read := range download(ctx, v.bucket, entries) {
-		data, err := read.whole()
+	for entry, content := range bucket.ReadAhead(ctx, v.bucket, entries) {
+		data, err := io.ReadAll(content)
 		if err != nil {
 			return nil, err
 		}
@@ -68,11 +69,11 @@ func (v *verification) acceptances(ctx context.Context) (all []*acceptance, err 
 func (v *verification) named(ctx context.Context, a *ledger.Acceptance) ([]proof.Group, error) {
 	var object []byte
 	if a.FindingsKey != "" {
-		data, etag, err := load(ctx, v.bucket, a.FindingsKey)
+		stored, data, err := bucket.Get(ctx, v.bucket, a.FindingsKey)
 		if err != nil {
 			return nil, err
 		}
-		if etag == nil {
+		if stored == nil {
 			return nil, fmt.Errorf("%s is gone: restore it", a.FindingsKey)
 		}
 		object = data
@@ -82,18 +83,15 @@ func (v *verification) named(ctx context.Context, a *ledger.Acceptance) ([]proof
 
 // loadUsed reads what is used up, and its ETag, empty where nothing is yet.
 func loadUsed(ctx context.Context, b bucket.Bucket) (*ledger.Used, string, error) {
-	data, etag, err := load(ctx, b, ledger.UsedKey)
-	if errors.Is(err, bucket.ErrRewritten) {
-		data, etag, err = load(ctx, b, ledger.UsedKey)
-	}
-	if err != nil || etag == nil {
+	object, data, err := bucket.Get(ctx, b, ledger.UsedKey)
+	if err != nil || object == nil {
 		return &ledger.Used{Left: map[string][]proof.Group{}}, "", err
 	}
 	used, err := ledger.DecodeUsed(data)
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", ledger.UsedKey, err)
 	}
-	return used, *etag, nil
+	return used, object.ETag, nil
 }
 
 // common gives the findings that are in both.

@@ -100,7 +100,7 @@ func decodeArchive(data []byte) (*archive, error) {
 // loadArchive reads the archive, nil where there is none. Where it is not as new as a state that was read before it says, it
 // is lost.
 func loadArchive(ctx context.Context, b bucket.Bucket, known *state) (*archive, error) {
-	data, etag, err := load(ctx, b, ArchiveKey)
+	object, data, err := bucket.Get(ctx, b, ArchiveKey)
 	if err != nil {
 		return nil, fmt.Errorf("the archive cannot be read: %w", err)
 	}
@@ -108,7 +108,7 @@ func loadArchive(ctx context.Context, b bucket.Bucket, known *state) (*archive, 
 	if known != nil {
 		until = known.Covers.ArchivedUntil
 	}
-	if etag == nil {
+	if object == nil {
 		if until.IsZero() {
 			return nil, nil
 		}
@@ -118,7 +118,7 @@ func loadArchive(ctx context.Context, b bucket.Bucket, known *state) (*archive, 
 	if err != nil {
 		return nil, fmt.Errorf("the archive cannot be read: %s: %w: restore its former version", ArchiveKey, err)
 	}
-	a.etag = *etag
+	a.etag = object.ETag
 	if a.Base == nil && !until.IsZero() || a.Base != nil && a.Base.Horizon.Before(until) {
 		a.lost = fmt.Sprintf("%s is older than the one that went until %s, and what that had folded in may be gone: restore the latest version of %s",
 			ArchiveKey, until.UTC().Format(time.RFC3339), ArchiveKey)
@@ -359,16 +359,6 @@ func (h *Handler) tagAll(ctx context.Context, keys []string) (done int, err erro
 		done = len(keys)
 	}
 	return done, err
-}
-
-// load reads an object, with no ETag where there is none.
-func load(ctx context.Context, b bucket.Bucket, key string) (data []byte, etag *string, err error) {
-	object, err := bucket.Find(ctx, b, key)
-	if err != nil || object == nil {
-		return nil, nil, err
-	}
-	data, err = b.Read(ctx, *object)
-	return data, &object.ETag, err
 }
 
 // replace writes over the version with this ETag, and no other; with none, only where nothing stands.

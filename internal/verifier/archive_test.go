@@ -21,6 +21,7 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
+	"streamproof/internal/replay"
 	"streamproof/internal/report"
 )
 
@@ -868,8 +869,13 @@ func FuzzArchive(f *testing.F) {
 		if a.Base.toTag() {
 			t.Error("there is something to tag in what was trimmed")
 		}
-		v := newVerification(l, lifeOpts, a.begin(), a)
-		v.run(t.Context())
-		v.close()
+		replayed, err := replay.Open(t.Context(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		newVerification(l, lifeOpts, replayed, a.begin(), a).run(t.Context())
+		if err := replayed.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -4,37 +4,32 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"streamproof/internal/bucket"
-	"streamproof/internal/generator"
+	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 )
 
-// TestInterrupted: a verification whose context ends while owed rows are made again gives no verdict, and no state to go on from.
+// interrupting is a life whose context ends while its only tick is read.
+type interrupting struct {
+	*life
+	cancel context.CancelFunc
+}
+
+func (i interrupting) Read(ctx context.Context, o bucket.Object) ([]byte, error) {
+	if strings.HasPrefix(o.Key, ledger.PipelinesPrefix) {
+		i.cancel()
+	}
+	return i.life.Read(context.WithoutCancel(ctx), o)
+}
+
+// TestInterrupted: a verification whose context ends before all rows are counted gives no verdict and no checkpoint.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	ended := false
-	v := newVerification(bucket.Dir(t.TempDir()), Options{}, nil, nil)
-	v.interrupted = func() error {
-		if ended {
-			return context.Canceled
-		}
-		return nil
-	}
-	g, err := generator.New(embeddedPipeline(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tick := &claim{make: g, records: generator.Tick{Time: time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC), Records: 5000}}
-	read := 0
-	for records := v.rows(tick, span{first: 0, last: 4999}); records.Next(); read++ {
-		ended = read >= 2000
-	}
-	if read >= 4999 || read < 2000 {
-		t.Errorf("%d of 5000 records were read after the context had ended at 2000", read)
-	}
-	if !v.stopped() || v.report.Verdict != proof.Undecided || !strings.Contains(v.report.Reasons[0], "interrupted") {
-		t.Errorf("got %s %v", v.report.Verdict, v.report.Reasons)
+	ctx, cancel := context.WithCancel(t.Context())
+	l := hours(embeddedPipeline(), 1).at(minute(60))
+	r, next := judgeFrom(ctx, interrupting{l, cancel}, lifeOpts, nil, nil)
+	if r.Verdict != proof.Undecided || next != nil || len(r.Reasons) != 1 || !strings.Contains(r.Reasons[0], "the verification was interrupted: context canceled") {
+		t.Errorf("got %s %v, and a checkpoint: %t", r.Verdict, r.Reasons, next != nil)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/explain"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
@@ -70,8 +71,8 @@ func (h *Handler) lastReport(ctx context.Context, r *report.Report) *report.Repo
 	if r.Verdict != proof.Undecided && len(r.Samples[proof.Missing])+len(r.Samples[proof.Failed]) == 0 {
 		return nil
 	}
-	data, etag, err := load(ctx, h.bucket, LatestReport)
-	if err != nil || etag == nil {
+	object, data, err := bucket.Get(ctx, h.bucket, LatestReport)
+	if err != nil || object == nil {
 		return nil
 	}
 	var before report.Report

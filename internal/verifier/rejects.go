@@ -12,8 +12,8 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/record"
 	"streamproof/internal/reject"
+	"streamproof/internal/replay"
 	"streamproof/internal/report"
-	"streamproof/internal/row"
 	"streamproof/internal/sieve"
 )
 
@@ -120,10 +120,7 @@ func (v *verification) findFailures(object bucket.Object, data io.Reader) error 
 }
 
 func eachErrorLine(data io.Reader, take func(line []byte, number int64) error, corrupt func(line []byte, number int64, reason string)) error {
-	in, err := bucket.Unzip(data)
-	if err == nil {
-		_, err = eachLine(in, maxErrorLine, take, corrupt)
-	}
+	_, err := eachLine(data, maxErrorLine, take, corrupt)
 	return err
 }
 
@@ -168,12 +165,9 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 		if _, known := v.sentLines[string(line)]; known || s.lines[string(line)] || s.sieve != nil && !s.sieve.MayHave(line) {
 			return
 		}
-		for _, c := range v.compiled {
-			if c.records.IsRow(line) {
-				s.lines[string(line)] = true
-				s.bytes += len(line) + suspectBytes
-				break
-			}
+		if v.ledger.IsLine(line) {
+			s.lines[string(line)] = true
+			s.bytes += len(line) + suspectBytes
 		}
 		if s.bytes >= v.opts.hold {
 			first := s.sieve == nil
@@ -183,12 +177,8 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 			v.findSuspects(ctx, first)
 		}
 	}
-	for object, read := range download(ctx, v.bucket, objects) {
-		if read.err != nil {
-			v.unreadable(object, read.err)
-			continue
-		}
-		v.unreadable(object, eachErrorLine(read.in, func(line []byte, _ int64) error {
+	for object, content := range bucket.ReadAhead(ctx, v.bucket, objects) {
+		v.unreadable(object, eachErrorLine(content, func(line []byte, _ int64) error {
 			if strings.HasPrefix(object.Key, v.opts.ErrorsPrefix) {
 				if r, err := reject.Parse(line); err == nil {
 					suspect(r.Data)
@@ -211,27 +201,18 @@ func (v *verification) findSuspects(ctx context.Context, fill bool) {
 		clear(s.lines)
 		s.bytes = 0
 	}()
-	done := func() bool { return len(s.lines) == 0 && !fill || v.stopped() }
+	done := func() bool { return len(s.lines) == 0 && !fill || v.stopped(ctx) }
 	if done() {
 		return
 	}
-	var data []byte
 	for c := range v.newestFirst(ctx) {
-		for span := range c.spans {
-			for i := span.first; i <= span.last; i++ {
-				data = c.make.Append(data[:0], c.records, i)
-				for r := range c.compiled.records.Rows(data) {
-					if r.Err != nil {
-						continue
-					}
-					if fill {
-						s.sieve.Add(r.Raw)
-					}
-					if s.lines[string(r.Raw)] {
-						delete(s.lines, string(r.Raw))
-						v.sentLine(c, r)
-					}
-				}
+		for r := range c.Lines {
+			if fill {
+				s.sieve.Add(r.Raw)
+			}
+			if s.lines[string(r.Raw)] {
+				delete(s.lines, string(r.Raw))
+				v.sentLine(ctx, c, r)
 			}
 		}
 		if done() {
@@ -241,32 +222,12 @@ func (v *verification) findSuspects(ctx context.Context, fill bool) {
 }
 
 // sentLine keeps the rows that a line owes. Equal lines of several ticks owe equal rows.
-func (v *verification) sentLine(c *claim, r record.Row) {
+func (v *verification) sentLine(ctx context.Context, c *replay.Claim, r record.Row) {
 	line := string(r.Raw)
 	if _, ok := v.sentLines[line]; ok {
 		return
 	}
 	v.sentLines[line] = nil
-	err := c.compiled.engine.Rows(&oneRow{fields: r.Fields}, true, func(key []byte) {
-		v.sentLines[line] = append(v.sentLines[line], bytes.Clone(key))
-	})
-	if err != nil {
-		v.undecided("tick %s cannot be judged: %v", c.Tick.Time, err)
-	}
+	err := c.RowsOf(r, func(key []byte) { v.sentLines[line] = append(v.sentLines[line], bytes.Clone(key)) })
+	v.notJudged(ctx, c, err)
 }
-
-// oneRow is one row of a record as the engine reads it.
-type oneRow struct {
-	fields []row.Field
-	read   bool
-}
-
-func (l *oneRow) Next() bool {
-	first := !l.read
-	l.read = true
-	return first
-}
-
-func (l *oneRow) Rewind() { l.read = false }
-
-func (l *oneRow) Field(i int) (text []byte, null bool) { return l.fields[i].Text, l.fields[i].Null }

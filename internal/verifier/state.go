@@ -199,15 +199,15 @@ func (s *state) check() error {
 // loadState reads the state, nil where there is none, and its ETag. It is listed first, because S3 tells only those who
 // may list the whole bucket that an object is not there.
 func loadState(ctx context.Context, b bucket.Bucket) (*state, string, error) {
-	data, etag, err := load(ctx, b, StateKey)
-	if err != nil || etag == nil {
+	object, data, err := bucket.Get(ctx, b, StateKey)
+	if err != nil || object == nil {
 		return nil, "", err
 	}
 	s, err := decodeState(data)
 	if err != nil {
-		return nil, *etag, fmt.Errorf("%s: %w", StateKey, err)
+		return nil, object.ETag, fmt.Errorf("%s: %w", StateKey, err)
 	}
-	return s, *etag, nil
+	return s, object.ETag, nil
 }
 
 // goesOn says whether a verification with these options can go on from the state. An older one knows neither the times

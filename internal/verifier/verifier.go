@@ -1,8 +1,6 @@
 package verifier
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -17,14 +15,9 @@ import (
 	"time"
 
 	"streamproof/internal/bucket"
-	"streamproof/internal/encoding"
-	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
-	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
-	"streamproof/internal/query"
-	"streamproof/internal/query/engine"
-	"streamproof/internal/record"
+	"streamproof/internal/replay"
 	"streamproof/internal/report"
 	"streamproof/internal/row"
 )
@@ -69,7 +62,7 @@ func Judge(ctx context.Context, b bucket.Bucket, opts Options) *report.Report {
 
 // undecided is the report of a verification that cannot begin.
 func undecided(b bucket.Bucket, opts Options, format string, args ...any) *report.Report {
-	v := newVerification(b, opts, nil, nil)
+	v := newVerification(b, opts, nil, nil, nil)
 	v.undecided(format, args...)
 	return v.report
 }
@@ -82,10 +75,11 @@ func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state, 
 	if base != nil && (!base.goesOn(opts) || begin != nil && base.Horizon.Before(begin.Horizon)) {
 		base = nil
 	}
-	current, err := loadCurrent(ctx, b)
+	replayed, err := replay.Open(ctx, b)
 	if err != nil {
-		return undecided(b, opts, "%s cannot be read: %v", ledger.CurrentKey, err), nil
+		return undecided(b, opts, "%v", err), nil
 	}
+	current := replayed.Current
 	if !base.knows(current) {
 		base = nil
 	}
@@ -98,10 +92,11 @@ func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state, 
 			return undecided(b, opts, "%s goes until %s, and a query of before was rolled back after that: %s", ArchiveKey, base.Horizon.UTC().Format(time.RFC3339), base.anew()), nil
 		}
 	}
-	v := newVerification(b, opts, base, kept)
-	v.current = current
+	v := newVerification(b, opts, replayed, base, kept)
 	v.run(ctx)
-	v.close()
+	if err := replayed.Close(); err != nil {
+		v.undecided("close the query's engine: %v", err)
+	}
 	overtaken, err := v.overtaken(ctx)
 	if overtaken && err == nil {
 		if kept, err = loadArchive(ctx, b, known); err == nil {
@@ -131,14 +126,14 @@ func judgeFrom(ctx context.Context, b bucket.Bucket, opts Options, base *state, 
 	return v.report, v.next
 }
 
-func newVerification(b bucket.Bucket, opts Options, base *state, kept *archive) *verification {
+func newVerification(b bucket.Bucket, opts Options, replayed *replay.Ledger, base *state, kept *archive) *verification {
 	opts.hold = cmp.Or(opts.hold, maxHeld)
 	return &verification{
-		bucket:      b,
-		opts:        opts,
-		interrupted: func() error { return nil },
-		base:        base,
-		kept:        kept,
+		bucket: b,
+		opts:   opts,
+		base:   base,
+		kept:   kept,
+		ledger: replayed,
 		report: &report.Report{
 			Version:           report.Version,
 			Bucket:            b.Name(),
@@ -147,7 +142,6 @@ func newVerification(b bucket.Bucket, opts Options, base *state, kept *archive) 
 			Shards:            map[string]int64{},
 			DuplicatesAllowed: opts.DuplicatesAllowed,
 		},
-		compiled:  map[string]*compiled{},
 		sentLines: map[string][][]byte{},
 		suspects:  suspects{lines: map[string]bool{}},
 		rejects:   map[rejectReason]int64{},
@@ -157,24 +151,21 @@ func newVerification(b bucket.Bucket, opts Options, base *state, kept *archive) 
 }
 
 type verification struct {
-	bucket bucket.Bucket
-	// interrupted gives the error of a context that has ended.
-	interrupted func() error
-	opts        Options
-	base        *state // what is folded in, nil for nothing
-	current     *ledger.Current
-	kept        *archive
-	next        *state
-	belated     bool
-	concluded   bool // it came to a verdict
-	report      *report.Report
-	claims      []*claim             // those that are not folded in, in the order of their claims
-	open        []*claim             // those of them that the judge does not know yet
-	older       []*claim             // all others, once they were asked for
-	read        bool                 // whether they were
-	compiled    map[string]*compiled // by pipeline hash
-	output      row.Schema
-	judge       *proof.Judge
+	bucket    bucket.Bucket
+	opts      Options
+	base      *state // what is folded in, nil for nothing
+	ledger    *replay.Ledger
+	kept      *archive
+	next      *state
+	belated   bool
+	concluded bool // it came to a verdict
+	report    *report.Report
+	claims    []*replay.Claim // those that are not folded in, in the order of their claims
+	open      []*replay.Claim // those of them that the judge does not know yet
+	older     []*replay.Claim // all others, once they were asked for
+	read      bool            // whether they were
+	output    row.Schema
+	judge     *proof.Judge
 	// sentLines are well-formed lines of records that stand under an error prefix, and the rows that each owes.
 	sentLines map[string][][]byte
 	suspects  suspects
@@ -184,44 +175,6 @@ type verification struct {
 	left      map[string][]proof.Group // what is left of acceptances of which something is used up, by key
 	unlisted  int                      // reasons beyond maxReasons
 	unnoted   int                      // and notes
-}
-
-// A claim is one tick of the ledger, with all that it takes to make its rows.
-type claim struct {
-	*ledger.Tick
-	entry    bucket.Object
-	claimed  time.Time // C
-	settled  time.Time
-	records  generator.Tick
-	make     *generator.Generator
-	judgedBy string // the pipeline that has read its records: the one that it names, unless that was rolled back
-	compiled *compiled
-	// failed is the pipeline that was rolled back, which may have given rows, too. It is nil where the judge does not know it.
-	failed *compiled
-}
-
-// rolledBack says whether another pipeline has read the claim's records than the one that it names.
-func (c *claim) rolledBack() bool { return c.judgedBy != c.Pipeline }
-
-// compiled is a pipeline that some tick was made for, or why there is none.
-type compiled struct {
-	err        error
-	pipeline   *pipeline.Pipeline
-	query      *query.Query
-	records    *record.Reader
-	engine     *engine.Engine
-	generators map[uint64]*generator.Generator // by seed
-}
-
-func (v *verification) close() {
-	for _, c := range v.compiled {
-		if c.engine == nil {
-			continue
-		}
-		if err := c.engine.Close(); err != nil {
-			v.undecided("close the judge's engine: %v", err)
-		}
-	}
 }
 
 // maxReasons is how many reasons a report lists; of more, it says how many.
@@ -257,7 +210,6 @@ func (v *verification) note(format string, args ...any) {
 
 // run lists the objects first and the ledger after them, so that no row is seen before its claim.
 func (v *verification) run(ctx context.Context) {
-	v.interrupted = ctx.Err
 	if v.opts.overlap() {
 		v.undecided("of the data's prefix %q and the rejects' prefix %q one is inside of the other", v.opts.DataPrefix, v.opts.ErrorsPrefix)
 		return
@@ -280,21 +232,21 @@ func (v *verification) run(ctx context.Context) {
 		errorObjects = append(errorObjects, listed...)
 	}
 	v.report.JudgedAt = now.UTC()
-	if v.readLedger(ctx); v.stopped() {
+	if v.readLedger(ctx); v.stopped(ctx) {
 		return
 	}
 	if len(v.claims) == 0 && v.base == nil {
 		v.undecided("there is no ledger: no tick stands under %s in %s, so nothing is known to be owed", ledger.TicksPrefix, v.bucket.Name())
 		return
 	}
-	if last := newest(objects); v.base == nil && !last.IsZero() && last.Before(v.claims[0].claimed) && isCopy(v.bucket) {
+	if last := newest(objects); v.base == nil && !last.IsZero() && last.Before(v.claims[0].Claimed) && isCopy(v.bucket) {
 		v.note("every object under %s is older than the first tick, so none of their rows can be matched: the copy has lost its files' times; "+
 			"copy again with times, as aws s3 sync, cp -p and rsync -t do", v.opts.DataPrefix)
 	}
-	if v.findOutput(); v.stopped() {
+	if v.findOutput(); v.stopped(ctx) {
 		return
 	}
-	if v.begin(); v.stopped() {
+	if v.begin(); v.stopped(ctx) {
 		return
 	}
 	v.judge.Bound(v.opts.hold, func() { v.classify(ctx) })
@@ -313,7 +265,7 @@ func (v *verification) run(ctx context.Context) {
 	if v.judge.HasUnmatched() {
 		v.classify(ctx)
 	}
-	if v.stopped() {
+	if v.stopped(ctx) {
 		return
 	}
 	if v.base == nil || horizon.After(v.base.Horizon) {
@@ -323,37 +275,18 @@ func (v *verification) run(ctx context.Context) {
 	if v.judge.HasUnmatched() {
 		v.classify(ctx)
 	}
-	if v.stopped() {
+	if v.stopped(ctx) {
 		return
 	}
 	v.conclude(ctx, now)
 }
 
 // stopped says whether there is a reason not to go on.
-func (v *verification) stopped() bool {
-	if err := v.interrupted(); err != nil {
+func (v *verification) stopped(ctx context.Context) bool {
+	if err := ctx.Err(); err != nil {
 		v.undecided("the verification was interrupted: %v", err)
 	}
 	return len(v.report.Reasons) > 0 || v.belated
-}
-
-// rows are the records of a span for as long as the verification is not interrupted.
-func (v *verification) rows(c *claim, s span) engine.Records {
-	return &interruptible{Records: c.rows(s), interrupted: v.interrupted}
-}
-
-// interruptible ends records early once the verification is interrupted: a single tick may have millions of them.
-type interruptible struct {
-	*generator.Records
-	interrupted func() error
-	n           int
-}
-
-func (r *interruptible) Next() bool {
-	if r.n++; r.n%1024 == 0 && r.interrupted() != nil {
-		return false
-	}
-	return r.Records.Next()
 }
 
 // list gives what stands under a prefix and is not folded in. From the archive on, all of it is listed, as in every
@@ -374,7 +307,7 @@ func (v *verification) list(ctx context.Context, what, prefix string) (fresh []b
 		v.undecided("%s", fault)
 	}
 	v.belated = v.belated || belated && len(faults) == 0
-	return fresh, now, !v.stopped()
+	return fresh, now, !v.stopped(ctx)
 }
 
 // isForeign reports whether an object under a prefix cannot be one of those that are read there: the marker of a folder, or, in
@@ -424,59 +357,45 @@ func (v *verification) readLedger(ctx context.Context) {
 	}
 	v.claims = v.readTicks(ctx, entries)
 	v.open = v.claims
-	if v.base == nil || len(v.claims) == 0 || v.claims[0].claimed.After(v.base.Horizon) {
+	if v.base == nil || len(v.claims) == 0 || v.claims[0].Claimed.After(v.base.Horizon) {
 		return
 	}
 	if v.belated = !v.base.archived; !v.belated {
-		v.undecided("%s was claimed by %s and is not counted in %s, which goes until %s: %s", v.claims[0].entry.Key,
-			v.claims[0].claimed.UTC().Format(time.RFC3339), ArchiveKey, v.base.Horizon.UTC().Format(time.RFC3339), moveAway(ledger.TicksPrefix, ""))
+		v.undecided("%s was claimed by %s and is not counted in %s, which goes until %s: %s", v.claims[0].Entry.Key,
+			v.claims[0].Claimed.UTC().Format(time.RFC3339), ArchiveKey, v.base.Horizon.UTC().Format(time.RFC3339), moveAway(ledger.TicksPrefix, ""))
 	}
 }
 
 // readTicks gives the ticks in the order of their claims.
-func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (claims []*claim) {
-	for entry, read := range download(ctx, v.bucket, entries) {
-		entry, data, err := v.readAgain(ctx, entry, read)
-		var tick *claim
-		if err == nil {
-			tick, err = decodeTick(data)
-		}
+func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (claims []*replay.Claim) {
+	for entry, content := range bucket.ReadAhead(ctx, v.bucket, entries) {
+		entry, data, err := v.readTick(ctx, entry, content)
 		if err != nil {
 			v.undecided("the ledger cannot be read: %s: %v", entry.Key, err)
 			continue
 		}
-		if want := ledger.TickKey(tick.Tick.Time); want != entry.Key {
-			v.undecided("the ledger cannot be read: %s holds the tick of %s", entry.Key, want)
-			continue
-		}
-		tick.place(entry, v.opts.DeliveryDeadline)
-		if err := v.compile(ctx, tick); err != nil {
-			v.undecided("the pipeline %s cannot be judged: %v", tick.Pipeline, err)
+		tick, err := v.ledger.Claim(ctx, entry, data)
+		if err != nil {
+			v.undecided("%v", err)
 			continue
 		}
 		claims = append(claims, tick)
 	}
-	slices.SortStableFunc(claims, func(a, b *claim) int {
-		return cmp.Or(a.claimed.Compare(b.claimed), a.Tick.Time.Compare(b.Tick.Time))
+	slices.SortStableFunc(claims, func(a, b *replay.Claim) int {
+		return cmp.Or(a.Claimed.Compare(b.Claimed), a.Time.Compare(b.Time))
 	})
 	return claims
 }
 
-// readAgain lists and reads a tick once more that its producer has written meanwhile, which it does every few seconds. It is
-// the same claim, and everything that is counted was listed before.
-func (v *verification) readAgain(ctx context.Context, entry bucket.Object, read result) (_ bucket.Object, data []byte, err error) {
-	const most = 5
-	data, err = read.whole()
-	for range most {
-		if !errors.Is(err, bucket.ErrRewritten) {
-			break
+// readTick reads a tick, again if its producer has rewritten it since it was listed. It is the same claim, and everything
+// that is counted was listed before.
+func (v *verification) readTick(ctx context.Context, entry bucket.Object, content io.Reader) (bucket.Object, []byte, error) {
+	data, err := io.ReadAll(content)
+	if errors.Is(err, bucket.ErrRewritten) {
+		now, again, againErr := bucket.Get(ctx, v.bucket, entry.Key)
+		if now != nil {
+			return *now, again, againErr
 		}
-		now, gone := bucket.Find(ctx, v.bucket, entry.Key)
-		if gone != nil || now == nil {
-			break
-		}
-		entry = *now
-		data, err = v.bucket.Read(ctx, entry)
 	}
 	return entry, data, err
 }
@@ -516,9 +435,9 @@ func (v *verification) begin() {
 func (v *verification) horizon(now time.Time) time.Time {
 	horizon := now.Add(-margin)
 	for _, c := range v.claims {
-		over := now.After(c.LeaseEnd.Add(margin)) && now.After(c.claimed.Add(longestRun+margin))
-		if final := c.State == ledger.Complete || over; !final && !c.claimed.After(horizon) {
-			horizon = c.claimed.Add(-time.Second)
+		over := now.After(c.LeaseEnd.Add(margin)) && now.After(c.Claimed.Add(longestRun+margin))
+		if final := c.State == ledger.Complete || over; !final && !c.Claimed.After(horizon) {
+			horizon = c.Claimed.Add(-time.Second)
 		}
 	}
 	return horizon
@@ -541,8 +460,8 @@ func (v *verification) fold(horizon time.Time) *state {
 		Judge:   v.judge.State(report.MaxTicks),
 	}
 	s.Covers.Pipelines = slices.Clone(v.report.Covers.Pipelines)
-	if v.current != nil {
-		s.Rollbacks = len(v.current.Rollbacks)
+	if v.ledger.Current != nil {
+		s.Rollbacks = len(v.ledger.Current.Rollbacks)
 	}
 	for _, t := range s.Judge.Ticks {
 		s.Ticks[tickName(t.Time)] = v.ticks[tickName(t.Time)]
@@ -609,113 +528,6 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	v.concluded = true
 }
 
-func decodeTick(data []byte) (*claim, error) {
-	tick, err := ledger.DecodeTick(data)
-	if err != nil {
-		return nil, err
-	}
-	if !generator.Known(tick.Generator) {
-		return nil, fmt.Errorf("its records were made by version %d of the generator, and this program has version %d", tick.Generator, generator.Version)
-	}
-	return &claim{Tick: tick}, nil
-}
-
-// place puts the claim in time: C is kept in the tick, and in a bare claim it is when the object was written.
-func (c *claim) place(entry bucket.Object, deadline time.Duration) {
-	c.entry = entry
-	c.claimed = c.ClaimedAt
-	if c.State == ledger.Claimed {
-		c.claimed = entry.LastModified
-	}
-	// The lease is by the producer's clock, which may be wrong: what the tick owes was acknowledged by its last write.
-	closed := entry.LastModified
-	if c.State != ledger.Complete && c.LeaseEnd.After(closed) {
-		closed = c.LeaseEnd
-	}
-	c.settled = closed.Add(deadline)
-	c.records = generator.Tick{
-		Time:    c.Tick.Time,
-		Records: c.Records,
-		Spread:  time.Duration(c.SpreadSeconds) * time.Second,
-		Poison:  c.Poison,
-
-		Aggregates: c.PoisonsAggregates(),
-	}
-}
-
-// compile finds the pipeline that the claim is judged by, once for all its ticks, and the generator of its records.
-func (v *verification) compile(ctx context.Context, c *claim) error {
-	find := func(hash string) *compiled {
-		if v.compiled[hash] == nil {
-			v.compiled[hash] = v.compilePipeline(ctx, hash)
-		}
-		return v.compiled[hash]
-	}
-	c.judgedBy = c.Pipeline
-	if by, ok := v.current.RolledBack(c.Pipeline, c.claimed); ok {
-		c.judgedBy = by
-		if failed := find(c.Pipeline); failed.err == nil {
-			c.failed = failed
-		}
-	}
-	c.compiled = find(c.judgedBy)
-	err := c.compiled.err
-	if err != nil {
-		return err
-	}
-	if c.make = c.compiled.generators[c.Seed]; c.make == nil {
-		c.make, err = generator.New(c.compiled.pipeline, c.Seed)
-		c.compiled.generators[c.Seed] = c.make
-	}
-	return err
-}
-
-func (v *verification) compilePipeline(ctx context.Context, hash string) *compiled {
-	c := &compiled{generators: map[uint64]*generator.Generator{}}
-	if c.pipeline, c.err = v.readPipeline(ctx, hash); c.err == nil {
-		c.query, c.err = query.Compile(c.pipeline)
-	}
-	if c.err == nil {
-		c.records, c.err = record.NewReader(c.pipeline.Schema)
-	}
-	if c.err == nil {
-		c.engine, c.err = engine.Open(c.query)
-	}
-	return c
-}
-
-// loadCurrent reads which pipeline is current, and which were rolled back; nil where nobody has said.
-func loadCurrent(ctx context.Context, b bucket.Bucket) (*ledger.Current, error) {
-	data, etag, err := load(ctx, b, ledger.CurrentKey)
-	if errors.Is(err, bucket.ErrRewritten) {
-		data, etag, err = load(ctx, b, ledger.CurrentKey)
-	}
-	if err != nil || etag == nil {
-		return nil, err
-	}
-	return ledger.DecodeCurrent(data)
-}
-
-func (v *verification) readPipeline(ctx context.Context, hash string) (*pipeline.Pipeline, error) {
-	key := ledger.PipelineKey(hash)
-	entry, err := bucket.Find(ctx, v.bucket, key)
-	if err != nil {
-		return nil, err
-	}
-	if entry == nil {
-		return nil, fmt.Errorf("it is not published: there is no %s", key)
-	}
-	data, err := v.bucket.Read(ctx, *entry)
-	if err != nil {
-		return nil, err
-	}
-	p, err := ledger.DecodePipeline(data, hash)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, err)
-	}
-	return p, nil
-}
-
 // findOutput finds the schema of the rows, which has to be the same for all pipelines that are judged together.
 func (v *verification) findOutput() {
 	var first string
@@ -729,10 +541,10 @@ func (v *verification) findOutput() {
 	}
 	for _, c := range v.claims {
 		if v.output == nil {
-			v.output, first = c.compiled.query.Output, c.judgedBy
+			v.output, first = c.Output(), c.JudgedBy
 		}
-		if !slices.Equal(c.compiled.query.Output, v.output) {
-			v.undecided("pipelines %s and %s write rows of different columns under one prefix, which the judge cannot tell apart", first, c.judgedBy)
+		if !slices.Equal(c.Output(), v.output) {
+			v.undecided("pipelines %s and %s write rows of different columns under one prefix, which the judge cannot tell apart", first, c.JudgedBy)
 			return
 		}
 	}
@@ -742,76 +554,46 @@ func (v *verification) findOutput() {
 // that moment, or all where it is zero.
 func (v *verification) count(ctx context.Context, objects []bucket.Object, until time.Time) {
 	open := func(until time.Time) {
-		for len(v.open) > 0 && (until.IsZero() || !v.open[0].claimed.After(until)) {
-			v.owe(v.open[0])
+		for len(v.open) > 0 && (until.IsZero() || !v.open[0].Claimed.After(until)) {
+			v.owe(ctx, v.open[0])
 			v.open = v.open[1:]
 		}
 	}
-	for object, read := range download(ctx, v.bucket, objects) {
+	for object, content := range bucket.ReadAhead(ctx, v.bucket, objects) {
 		open(object.LastModified)
-		if read.err == nil {
-			read.err = v.find(object, read.in)
-		}
-		v.unreadable(object, read.err)
+		v.unreadable(object, v.find(object, content))
 		v.folded[object.Key] = countedAs(object)
 	}
 	open(until)
 }
 
-// owe makes the rows of a claim again and opens them, one run of the query for each range of equal outcomes.
-func (v *verification) owe(c *claim) {
-	v.judge.Claim(proof.Tick{Time: c.Tick.Time, Claimed: c.claimed, Settled: c.settled})
+// owe opens the rows and rejects of a claim.
+func (v *verification) owe(ctx context.Context, c *replay.Claim) {
+	v.judge.Claim(proof.Tick{Time: c.Time, Claimed: c.Claimed, Settled: c.Settled(v.opts.DeliveryDeadline)})
 	var key []byte
-	for s := range c.spans {
-		err := c.compiled.engine.Rows(v.rows(c, s), true, func(key []byte) { v.judge.Owe(key, s.lo, s.hi) })
-		if err != nil {
-			v.undecided("tick %s cannot be judged: %v", c.Tick.Time.Format(time.RFC3339), err)
-			return
-		}
-		hi := s.hi
-		if c.rolledBack() {
-			hi = proof.Infinite // the job of the query that failed may have rejected it, each time that it was started
-		}
-		for _, line := range c.make.Rejects(c.records, s.first, s.last) {
-			key = rejectKey(key[:0], line)
-			v.judge.Owe(key, s.lo, hi)
-		}
-		if c.failed != nil {
-			v.mayHaveGiven(c, s)
-		}
+	err := c.Owe(ctx, v.judge.Owe, func(line []byte, lo, hi int64) {
+		key = rejectKey(key[:0], line)
+		v.judge.Owe(key, lo, hi)
+	})
+	if v.notJudged(ctx, c, err) {
+		return
 	}
 	v.cover(c)
 }
 
-// failedChunk is how many records are given at once to a query that fails at some of them.
-const failedChunk = 1000
-
-// mayHaveGiven opens the rows of a query that was rolled back: it has run until it failed, and was started again and again, so
-// that what it gives of a record may have been delivered any number of times, or never.
-func (v *verification) mayHaveGiven(c *claim, s span) {
-	give := func(first, last int, emit func(key []byte)) error {
-		return c.failed.engine.Rows(v.rows(c, span{first: first, last: last}), true, emit)
+// notJudged reports whether there is an error, and notes it as one of the claim's rows. That ctx has ended is noted when
+// the verification stops.
+func (v *verification) notJudged(ctx context.Context, c *replay.Claim, err error) bool {
+	if err != nil && ctx.Err() == nil {
+		v.undecided("tick %s cannot be judged: %v", c.Time.Format(time.RFC3339), err)
 	}
-	open := func(key []byte) { v.judge.Owe(key, 0, proof.Infinite) }
-	for first := s.first; first <= s.last; first += failedChunk {
-		last := min(first+failedChunk-1, s.last)
-		var rows [][]byte
-		if err := give(first, last, func(key []byte) { rows = append(rows, bytes.Clone(key)) }); err == nil {
-			for _, key := range rows {
-				open(key)
-			}
-			continue
-		}
-		for i := first; i <= last; i++ {
-			_ = give(i, i, open) // the record that it fails at gives nothing
-		}
-	}
+	return err != nil
 }
 
 // cover takes the claim into what the report speaks of.
-func (v *verification) cover(c *claim) {
-	v.folded[c.entry.Key] = countedAs(c.entry)
-	v.ticks[tickName(c.Tick.Time)] = tickState{c.State, c.Records}
+func (v *verification) cover(c *replay.Claim) {
+	v.folded[c.Entry.Key] = countedAs(c.Entry)
+	v.ticks[tickName(c.Time)] = tickState{c.State, c.Records}
 	for id, shard := range c.Shards {
 		v.report.Shards[id] += int64(shard.Records)
 	}
@@ -821,40 +603,14 @@ func (v *verification) cover(c *claim) {
 	if c.State != ledger.Complete && v.report.JudgedAt.After(c.LeaseEnd) {
 		covers.TicksCrashed++
 	}
-	if covers.From.IsZero() || c.Tick.Time.Before(covers.From) {
-		covers.From = c.Tick.Time
+	if covers.From.IsZero() || c.Time.Before(covers.From) {
+		covers.From = c.Time
 	}
-	if c.Tick.Time.After(covers.To) {
-		covers.To = c.Tick.Time
+	if c.Time.After(covers.To) {
+		covers.To = c.Time
 	}
-	if at, found := slices.BinarySearch(covers.Pipelines, c.judgedBy); !found {
-		covers.Pipelines = slices.Insert(covers.Pipelines, at, c.judgedBy)
-	}
-}
-
-// A span is the records first to last (both included) of one claim, which share their bounds.
-type span struct {
-	first, last int
-	lo, hi      int64 // how many copies of each the stream may hold
-}
-
-func (c *claim) rows(s span) *generator.Records { return c.make.Records(c.records, s.first, s.last) }
-
-// spans gives the claim's records as spans, in order, without those that the stream cannot hold. What has no outcome
-// may have been sent, any number of times.
-func (c *claim) spans(yield func(span) bool) {
-	next := 0
-	for _, r := range c.Outcomes {
-		if r.First > next && !yield(span{next, r.First - 1, 0, proof.Infinite}) {
-			return
-		}
-		if r.Hi > 0 && !yield(span{r.First, r.Last, int64(r.Lo), int64(r.Hi)}) {
-			return
-		}
-		next = r.Last + 1
-	}
-	if next < c.Records {
-		yield(span{next, c.Records - 1, 0, proof.Infinite})
+	if at, found := slices.BinarySearch(covers.Pipelines, c.JudgedBy); !found {
+		covers.Pipelines = slices.Insert(covers.Pipelines, at, c.JudgedBy)
 	}
 }
 
@@ -862,16 +618,13 @@ func (c *claim) spans(yield func(span) bool) {
 // would have given.
 func (v *verification) classify(ctx context.Context) {
 	ask := func(filtered bool, tell func(key []byte, claimed time.Time)) {
-		if v.stopped() || !v.judge.Unresolved() {
+		if v.stopped(ctx) || !v.judge.Unresolved() {
 			return
 		}
 		for c := range v.newestFirst(ctx) {
-			for s := range c.spans {
-				err := c.compiled.engine.Rows(v.rows(c, s), filtered, func(key []byte) { tell(key, c.claimed) })
-				if err != nil {
-					v.undecided("tick %s cannot be judged: %v", c.Tick.Time.Format(time.RFC3339), err)
-					return
-				}
+			err := c.Rows(ctx, filtered, func(key []byte) { tell(key, c.Claimed) })
+			if v.notJudged(ctx, c, err) {
+				return
 			}
 			if !v.judge.Unresolved() {
 				return
@@ -884,8 +637,8 @@ func (v *verification) classify(ctx context.Context) {
 
 // newestFirst gives all claims of the ledger: those of this verification, and, where somebody goes on asking, those that
 // are folded in.
-func (v *verification) newestFirst(ctx context.Context) iter.Seq[*claim] {
-	return func(yield func(*claim) bool) {
+func (v *verification) newestFirst(ctx context.Context) iter.Seq[*replay.Claim] {
+	return func(yield func(*replay.Claim) bool) {
 		for _, c := range slices.Backward(v.claims) {
 			if !yield(c) {
 				return
@@ -904,7 +657,7 @@ func (v *verification) newestFirst(ctx context.Context) iter.Seq[*claim] {
 			}
 			known := map[string]bool{}
 			for _, c := range v.claims {
-				known[c.entry.Key] = true
+				known[c.Entry.Key] = true
 			}
 			v.older = v.readTicks(ctx, slices.DeleteFunc(entries, func(o bucket.Object) bool { return known[o.Key] }))
 		}
@@ -944,11 +697,7 @@ func (v *verification) find(object bucket.Object, data io.Reader) error {
 	covers.Objects++
 	covers.Bytes += object.Size
 	v.judge.Object(object.Key, object.ETag, object.LastModified)
-	in, err := bucket.Unzip(data)
-	if err != nil {
-		return err
-	}
-	lines, err := Count(v.judge, v.output, in)
+	lines, err := Count(v.judge, v.output, data)
 	covers.Rows += lines
 	return err
 }
@@ -964,45 +713,20 @@ func Count(judge *proof.Judge, output row.Schema, in io.Reader) (lines int64, er
 	}, judge.Corrupt)
 }
 
-// eachLine hands on each line, without its newline and with its number (from 1). What take refuses, and what is no complete
-// line of at most the given length, is corrupt: because of the object's format, where it has one that is not of lines.
-func eachLine(in io.Reader, longest int, take func(line []byte, number int64) error, corrupt func(line []byte, number int64, reason string)) (lines int64, err error) {
-	reader := bufio.NewReaderSize(in, longest)
-	head, _ := reader.Peek(encoding.FormatBytes) // what cannot be read is seen below
-	if format := encoding.Format(head); format != "" {
-		if format == encoding.Gzip {
-			format = "gzip within gzip" // the outer one has been taken off
+// eachLine passes each line, with its number, to take. What take refuses, and what is no complete line of at most the
+// given length, is corrupt.
+func eachLine(object io.Reader, longest int, take func(line []byte, number int64) error, corrupt func(line []byte, number int64, reason string)) (int64, error) {
+	lines := bucket.NewLines(object, longest)
+	for lines.Next() {
+		fault := lines.Fault()
+		if fault == nil {
+			fault = take(lines.Text(), lines.Number())
 		}
-		because := corrupt
-		corrupt = func(line []byte, number int64, _ string) {
-			because(line, number, "the object is "+format+", not lines of rows")
-		}
-	}
-	for {
-		line, err := reader.ReadSlice('\n')
-		if len(line) == 0 && errors.Is(err, io.EOF) {
-			return lines, nil
-		}
-		lines++
-		switch {
-		case err == nil:
-			if fault := take(line[:len(line)-1], lines); fault != nil {
-				corrupt(line[:len(line)-1], lines, fault.Error())
-			}
-		case errors.Is(err, io.EOF):
-			corrupt(line, lines, "the line is not ended by a newline")
-		case errors.Is(err, bufio.ErrBufferFull):
-			corrupt(line, lines, fmt.Sprintf("the line is longer than %d bytes", longest))
-			for errors.Is(err, bufio.ErrBufferFull) {
-				_, err = reader.ReadSlice('\n')
-			}
-			if err != nil && !errors.Is(err, io.EOF) {
-				return lines, err
-			}
-		default:
-			return lines, err
+		if fault != nil {
+			corrupt(lines.Text(), lines.Number(), lines.Explain(fault))
 		}
 	}
+	return lines.Number(), lines.Err()
 }
 
 // whereMissing is what a verification knows of a missing row. Where the bucket is a stack's, package explain can read the

@@ -6,14 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
-	"testing/synctest"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"streamproof/internal/bucket"
 	"streamproof/internal/proof"
@@ -30,7 +26,7 @@ type streamed struct {
 func (s *streamed) ListAfter(ctx context.Context, prefix, after string) ([]bucket.Object, time.Time, error) {
 	listed, now, err := s.life.ListAfter(ctx, prefix, after)
 	for i := range listed {
-		listed[i].Size += largeObject
+		listed[i].Size += bucket.LargeObject
 	}
 	return listed, now, err
 }
@@ -121,62 +117,4 @@ func TestWhatBreaksOffIsNotFoldedIn(t *testing.T) {
 			}
 		})
 	}
-}
-
-// shelf is a bucket of sizes: an object's only byte is its key.
-type shelf struct {
-	bucket.Bucket
-	open int
-}
-
-func (s *shelf) Read(_ context.Context, o bucket.Object) ([]byte, error) {
-	return []byte{o.Key[0]}, nil
-}
-
-func (s *shelf) Open(ctx context.Context, o bucket.Object) (io.ReadCloser, error) {
-	s.open++
-	data, err := s.Read(ctx, o)
-	return opened{bytes.NewReader(data), &s.open}, err
-}
-
-// TestDownload: objects come in their order, large and small, and who stops early leaves nothing behind.
-func TestDownload(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		size := rapid.SampledFrom([]int64{0, 1, largeObject, largeObject + 1, 1 << 30})
-		sizes := rapid.OneOf(rapid.SliceOfN(size, 0, 10), rapid.SliceOfN(size, 4*parallelObjects, 80)).Draw(rt, "sizes")
-		stop, cancelled := rapid.IntRange(0, 80).Draw(rt, "stop after"), rapid.Bool().Draw(rt, "by its context")
-		var objects []bucket.Object
-		var want, got []byte
-		for i, size := range sizes {
-			objects = append(objects, bucket.Object{Key: string([]byte{byte(i)}), Size: size})
-			want = append(want, byte(i))
-		}
-		s := &shelf{}
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			for o, read := range download(ctx, s, objects) {
-				if data, err := read.whole(); err == nil && string(data) == o.Key {
-					got = append(got, data...)
-				} else if err == nil || !errors.Is(err, ctx.Err()) {
-					got = append(got, 255)
-				}
-				if len(got) == stop && cancelled {
-					cancel()
-				} else if len(got) == stop {
-					break
-				}
-			}
-		})
-		if stop > 0 && stop < len(want) && !cancelled {
-			want = want[:stop]
-		}
-		switch {
-		case s.open != 0:
-			rt.Fatalf("%d objects are still open", s.open)
-		case slices.Contains(got, 255) || !cancelled && !bytes.Equal(got, want):
-			rt.Fatalf("got %d, want %d", got, want)
-		}
-	})
 }

@@ -1,0 +1,107 @@
+package bucket
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+
+	"streamproof/internal/encoding"
+)
+
+// Unzip reads an object's bytes, decompressed if they begin as gzip does.
+func Unzip(object io.Reader) (io.Reader, error) {
+	in := bufio.NewReader(object)
+	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return gzip.NewReader(in)
+	}
+	return in, nil
+}
+
+// Lines reads the lines of an object, gzip or not, one after the other as a bufio.Scanner does:
+//
+//	lines := bucket.NewLines(object, 1<<20)
+//	for lines.Next() {
+//		if err := lines.Fault(); err != nil { … }
+//		use(lines.Text())
+//	}
+//	return lines.Err()
+//
+// A line that is too long or not terminated does not end the reading; it has a Fault.
+type Lines struct {
+	in      *bufio.Reader
+	longest int
+	format  string // why these are not lines at all
+	text    []byte
+	number  int64
+	fault   error
+	err     error
+}
+
+// NewLines returns a reader of lines of at most so many bytes, newline included.
+func NewLines(object io.Reader, longest int) *Lines {
+	in, err := Unzip(object)
+	if err != nil {
+		return &Lines{err: err}
+	}
+	// Without the struct, a larger bufio.Reader would be used as it is.
+	l := &Lines{in: bufio.NewReaderSize(struct{ io.Reader }{in}, longest), longest: longest}
+	head, _ := l.in.Peek(encoding.FormatBytes) // Next meets the error again
+	if l.format = encoding.Format(head); l.format == encoding.Gzip {
+		l.format = "gzip within gzip"
+	}
+	return l
+}
+
+// Next advances to the next line and reports whether there is one.
+func (l *Lines) Next() bool {
+	if l.err != nil {
+		return false
+	}
+	text, err := l.in.ReadSlice('\n')
+	if len(text) == 0 && errors.Is(err, io.EOF) {
+		return false
+	}
+	l.number++
+	l.text, l.fault = bytes.TrimSuffix(text, []byte{'\n'}), nil
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
+		l.fault = errors.New("the line does not end with a newline")
+	case errors.Is(err, bufio.ErrBufferFull):
+		l.fault = fmt.Errorf("the line is longer than %d bytes", l.longest)
+		l.text = bytes.Clone(text)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = l.in.ReadSlice('\n')
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			l.err = err
+		}
+	default:
+		l.err = err
+		return false
+	}
+	return true
+}
+
+// Text returns the line without its newline, or the start of a line that is too long. It is valid until Next is called.
+func (l *Lines) Text() []byte { return l.text }
+
+// Number returns the line's number, from 1; after the last line, how many there were.
+func (l *Lines) Number() int64 { return l.number }
+
+// Fault returns why the line is not a complete line, or nil.
+func (l *Lines) Fault() error { return l.fault }
+
+// Explain returns the cause of a line's fault: the object's format, if that is not lines at all, and else the fault.
+func (l *Lines) Explain(fault error) string {
+	if l.format != "" {
+		return "the object is " + l.format + ", not lines of rows"
+	}
+	return fault.Error()
+}
+
+// Err returns the error that ended the reading before the object's end, or nil.
+func (l *Lines) Err() error { return l.err }
