@@ -7,33 +7,36 @@ import (
 	"streamproof/internal/proof"
 )
 
-// metrics are the report's, in the order of the report. Of Proven, NotProven and Undecided one is 1. There is no DelayP95
-// where no row was delivered.
+// metrics are the report's, in its order. One of Proven, NotProven and Undecided is 1. An UNDECIDED verdict has no counts:
+// Missing at 0 would say that nothing is missing. There is no DelayP95 if no row was delivered.
 func (r *Report) metrics() []metrics.Metric {
-	is := func(v proof.Verdict) int64 {
-		if r.Verdict == v {
-			return 1
-		}
-		return 0
+	var proven, notProven, undecided int64
+	switch r.Verdict {
+	case proof.Proven:
+		proven = 1
+	case proof.NotProven:
+		notProven = 1
+	default:
+		undecided = 1
+	}
+	all := []metrics.Metric{
+		metrics.Of("Proven", metrics.Count, proven),
+		metrics.Of("NotProven", metrics.Count, notProven),
+		metrics.Of("Undecided", metrics.Count, undecided),
+	}
+	if undecided == 1 {
+		return all
 	}
 	c := r.Counts
-	all := []metrics.Metric{
-		metrics.Of("Proven", metrics.Count, is(proof.Proven)),
-		metrics.Of("NotProven", metrics.Count, is(proof.NotProven)),
-		metrics.Of("Undecided", metrics.Count, 1-is(proof.Proven)-is(proof.NotProven)),
-		metrics.Of("Owed", metrics.Count, c.Owed),
-		metrics.Of("Delivered", metrics.Count, c.Delivered),
-		metrics.Of("Rejects", metrics.Count, c.Rejects),
-		metrics.Of("Missing", metrics.Count, c.Missing),
-		metrics.Of("Failed", metrics.Count, c.Failed),
-		metrics.Of("Duplicated", metrics.Count, c.Duplicated),
-		metrics.Of("Corrupt", metrics.Count, c.Corrupt),
-		metrics.Of("Leaked", metrics.Count, c.Leaked),
-		metrics.Of("Unexpected", metrics.Count, c.Unexpected),
-		metrics.Of("InFlight", metrics.Count, c.InFlight),
-		metrics.Of("Unknown", metrics.Count, c.Unknown),
-		metrics.Of("Late", metrics.Count, c.Late),
-		metrics.Of("Foreign", metrics.Count, c.Foreign),
+	for _, count := range []struct {
+		name string
+		rows int64
+	}{
+		{"Owed", c.Owed}, {"Delivered", c.Delivered}, {"Rejects", c.Rejects}, {"Missing", c.Missing}, {"Failed", c.Failed},
+		{"Duplicated", c.Duplicated}, {"Corrupt", c.Corrupt}, {"Leaked", c.Leaked}, {"Unexpected", c.Unexpected},
+		{"InFlight", c.InFlight}, {"Unknown", c.Unknown}, {"Late", c.Late}, {"Foreign", c.Foreign},
+	} {
+		all = append(all, metrics.Of(count.name, metrics.Count, count.rows))
 	}
 	if r.Delay.Rows > 0 {
 		all = append(all, metrics.Of("DelayP95", metrics.Seconds, r.Delay.P95))
@@ -41,7 +44,7 @@ func (r *Report) metrics() []metrics.Metric {
 	return all
 }
 
-// Metrics is the report as a line of metrics of the stack: seventeen, each of which is one custom metric.
+// Metrics is the report as a line of metrics of the stack: at most seventeen, each of them a custom metric.
 func Metrics(r *Report, stack string, now time.Time) ([]byte, error) {
 	return metrics.Line(now, []metrics.Dimension{{Name: metrics.Stack, Value: stack}}, r.metrics(), map[string]any{"Verdict": r.Verdict})
 }

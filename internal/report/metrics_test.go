@@ -47,7 +47,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsOfVerdicts: exactly one of the three verdicts is 1, and what was not measured is left out.
+// TestMetricsOfVerdicts: exactly one of the three verdicts is 1, and what was not measured is left out. NoVerdictAlarm needs
+// Undecided of every verdict, and NotProvenAlarm takes a missing NotProven for none.
 func TestMetricsOfVerdicts(t *testing.T) {
 	t.Parallel()
 	for _, verdict := range []proof.Verdict{proof.Proven, proof.NotProven, proof.Undecided, ""} {
@@ -64,6 +65,12 @@ func TestMetricsOfVerdicts(t *testing.T) {
 		}
 		if _, ok := got["DelayP95"]; ok {
 			t.Errorf("%q: got a delay of no rows", verdict)
+		}
+		judged := verdict == proof.Proven || verdict == proof.NotProven
+		for _, count := range []string{"Owed", "Delivered", "Missing", "InFlight", "Foreign"} {
+			if _, ok := got[count]; ok != judged {
+				t.Errorf("%q: got %s %v, want counts of a verdict that was reached and of no other", verdict, count, got[count])
+			}
 		}
 	}
 	if line, err := report.Metrics(&report.Report{}, "", judged); err == nil {
