@@ -6,30 +6,14 @@ import (
 	"math"
 	"strings"
 	"time"
-
-	"github.com/dustin/go-humanize"
-	"github.com/go-analyze/charts"
 )
 
-// The colours of the charts. The library takes numbers only, and a page that follows the reader's light or dark mode needs
-// names: each number stands for a variable of the page's style sheet, and is replaced by it.
-var (
-	textColor      = charts.Color{R: 1, G: 2, B: 10, A: 255}
-	lineColor      = charts.Color{R: 1, G: 2, B: 11, A: 255}
-	deliveredColor = charts.Color{R: 1, G: 2, B: 12, A: 255}
-	inFlightColor  = charts.Color{R: 1, G: 2, B: 13, A: 255}
-	failedColor    = charts.Color{R: 1, G: 2, B: 14, A: 255}
-	missingColor   = charts.Color{R: 1, G: 2, B: 15, A: 255}
-)
-
-var variables = strings.NewReplacer(
-	textColor.String(), "var(--dim)",
-	lineColor.String(), "var(--line)",
-	deliveredColor.String(), "var(--delivered)",
-	inFlightColor.String(), "var(--flight)",
-	failedColor.String(), "var(--failed)",
-	missingColor.String(), "var(--bad)",
-	";font-family:'Roboto Medium',sans-serif", "",
+// The colours of the charts are variables of the page's style sheet, which follows the reader's light or dark mode.
+const (
+	deliveredColor template.CSS = "var(--delivered)"
+	inFlightColor  template.CSS = "var(--flight)"
+	failedColor    template.CSS = "var(--failed)"
+	missingColor   template.CSS = "var(--bad)"
 )
 
 // A chart is the same bars twice, for a wide and for a narrow window, since the text of an SVG shrinks with it.
@@ -42,59 +26,52 @@ type chart struct {
 // A series is one colour of stacked bars.
 type series struct {
 	Name   string
-	Color  charts.Color
+	Color  template.CSS
 	values []float64
 }
 
-// CSS is the series' colour, for the legend.
-func (s series) CSS() template.CSS { return template.CSS(variables.Replace(s.Color.String())) }
+// The space around the bars, in the drawing's units, which are pixels at its full width.
+const (
+	spaceAbove, spaceBelow, spaceRight = 10, 24, 12
+	digitWidth                         = 7 // of the text, which has 12 pixels
+	barShare                           = 0.8
+)
 
-// bars draws stacked bars, one for each name.
-func bars(width, height, labels int, names []string, all []series) (template.HTML, error) {
-	var values [][]float64
-	var colors []charts.Color
-	for _, s := range all {
-		values = append(values, s.values)
-		colors = append(colors, s.Color)
+// bars draws stacked bars, one for each name. It writes numbers and times only, no text of a row. What it shows is said in
+// words beside it.
+func bars(width, height, labels int, names []string, all []series) template.HTML {
+	top, step := scale(all)
+	left := 12 + digitWidth*len(comma(int64(top)))
+	slot := float64(width-left-spaceRight) / float64(len(names))
+	bottom := float64(height - spaceBelow)
+	unit := (bottom - spaceAbove) / top
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg aria-hidden="true" viewBox="0 0 %d %d">`, width, height)
+	for v := 0.0; v <= top; v += step {
+		y := bottom - v*unit
+		fmt.Fprintf(&b, `<path d="M%d %.1fH%d" stroke="var(--line)"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`,
+			left, y, width-spaceRight, left-6, y+4, comma(int64(v)))
 	}
-	opt := charts.NewBarChartOptionWithData(values)
-	opt.StackSeries = charts.Ptr(true)
-	opt.BarSize = 0.8
-	opt.Padding = charts.Box{Top: 10, Right: 12, Bottom: 4, Left: 2, IsSet: true}
-	opt.Theme = charts.MakeTheme(charts.ThemeOption{
-		AxisStrokeColor: lineColor, AxisSplitLineColor: lineColor, TextColor: textColor, SeriesColors: colors,
-		BackgroundColor: charts.ColorTransparent,
-	})
-	font := charts.FontStyle{FontSize: 9}
-	opt.Legend.Show = charts.Ptr(false)
-	opt.CategoryAxis.Labels = names
-	opt.CategoryAxis.LabelCount = min(labels, len(names))
-	opt.CategoryAxis.LabelFontStyle = font
-	top, count := scale(all)
-	opt.ValueAxis[0].Min, opt.ValueAxis[0].Max = charts.Ptr(0.0), charts.Ptr(top)
-	opt.ValueAxis[0].LabelCount = count
-	opt.ValueAxis[0].LabelFontStyle = font
-	opt.ValueAxis[0].ValueFormatter = func(v float64) string { return humanize.Comma(int64(math.Round(v))) }
-	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: height})
-	if err := p.BarChart(opt); err != nil {
-		return "", fmt.Errorf("draw a chart: %w", err)
+	for i := range names {
+		y := bottom
+		for _, s := range all {
+			if h := s.values[i] * unit; h > 0 {
+				y -= h
+				fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`,
+					float64(left)+(float64(i)+(1-barShare)/2)*slot, y, barShare*slot, h, s.Color)
+			}
+		}
 	}
-	data, err := p.Bytes()
-	if err != nil {
-		return "", fmt.Errorf("draw a chart: %w", err)
+	every := (len(names) + labels - 1) / labels
+	for i := 0; i < len(names); i += every {
+		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`, float64(left)+(float64(i)+0.5)*slot, height-6, names[i])
 	}
-	// Inside of a page an SVG needs no namespaces. What it shows is said in words beside it.
-	_, drawing, ok := strings.Cut(string(data), " viewBox=")
-	if !ok {
-		return "", fmt.Errorf("draw a chart: the drawing has no view box")
-	}
-	// The library writes these bytes from numbers and times only; no text of a row is among them.
-	return template.HTML(`<svg aria-hidden="true" viewBox=` + variables.Replace(drawing)), nil
+	b.WriteString("</svg>")
+	return template.HTML(b.String())
 }
 
-// scale is the end of the axis for the highest bar, and how many labels it has: rows are counted in whole numbers, which the
-// library's own axis does not know.
-func scale(all []series) (top float64, labels int) {
+// scale returns the end of the axis for the highest bar and the step between its labels, in whole numbers.
+func scale(all []series) (top, step float64) {
 	highest := 1.0
 	for i := range all[0].values {
 		sum := 0.0
@@ -103,12 +80,11 @@ func scale(all []series) (top float64, labels int) {
 		}
 		highest = max(highest, sum)
 	}
-	step := 1.0
+	step = 1
 	for i := 0; highest > 4*step; i++ {
 		step *= []float64{2, 2.5, 2}[i%3] // 1, 2, 5, 10, 20, 50, …
 	}
-	steps := math.Ceil(highest / step)
-	return steps * step, int(steps) + 1
+	return math.Ceil(highest/step) * step, step
 }
 
 // Bars and labels that a wide and a narrow window have room for.
@@ -118,21 +94,16 @@ const (
 )
 
 // draw draws the chart wide and narrow: group gives the labels and series for at most so many bars.
-func (c *chart) draw(group func(bars int) ([]string, []series)) error {
-	var err error
+func (c *chart) draw(group func(bars int) ([]string, []series)) {
 	names, all := group(wideBars)
-	if c.Wide, err = bars(840, 230, wideLabels, names, all); err != nil {
-		return err
-	}
-	c.Legend = all
+	c.Legend, c.Wide = all, bars(840, 230, wideLabels, names, all)
 	names, all = group(narrowBars)
-	c.Narrow, err = bars(330, 200, narrowLabels, names, all)
-	return err
+	c.Narrow = bars(330, 200, narrowLabels, names, all)
 }
 
 // tickChart draws some counts of the ticks, as so many bars at most. Series that are 0 throughout are left out.
-func tickChart(c chart, ticks []Tick, want []series, count func(t *Tick) []int64) (*chart, error) {
-	err := c.draw(func(bars int) ([]string, []series) {
+func tickChart(c chart, ticks []Tick, want []series, count func(t *Tick) []int64) *chart {
+	c.draw(func(bars int) ([]string, []series) {
 		each := (len(ticks) + bars - 1) / bars
 		layout := "15:04"
 		if ticks[len(ticks)-1].Tick.Sub(ticks[0].Tick) > 24*time.Hour {
@@ -161,7 +132,7 @@ func tickChart(c chart, ticks []Tick, want []series, count func(t *Tick) []int64
 		}
 		return names, all
 	})
-	return &c, err
+	return &c
 }
 
 func ticksPerBar(n, bars int) string {
@@ -172,9 +143,9 @@ func ticksPerBar(n, bars int) string {
 }
 
 // tickCharts draws what became of the ticks, and, where there are any, the rows that are not there.
-func (r *Report) tickCharts() ([]*chart, error) {
+func (r *Report) tickCharts() []*chart {
 	if len(r.Ticks) == 0 {
-		return nil, nil
+		return nil
 	}
 	var delivered, missing, failed, inFlight, owed int64
 	for i := range r.Ticks {
@@ -194,7 +165,7 @@ func (r *Report) tickCharts() ([]*chart, error) {
 		{"failed", failedColor, nil},
 		{"in flight", inFlightColor, nil},
 	}
-	all, err := tickChart(chart{
+	all := tickChart(chart{
 		Title: "Owed rows, by tick",
 		Note:  note,
 		Alt: fmt.Sprintf("Stacked bars, %s. Of %s rows owed, %s were delivered, %s are missing, %s failed and %s are in flight.",
@@ -202,26 +173,26 @@ func (r *Report) tickCharts() ([]*chart, error) {
 	}, r.Ticks, append([]series{{"delivered", deliveredColor, nil}}, absent...), func(t *Tick) []int64 {
 		return []int64{t.Delivered + t.Rejects, t.Missing, t.Failed, t.InFlight}
 	})
-	if err != nil || missing+failed+inFlight == 0 {
-		return []*chart{all}, err
+	if missing+failed+inFlight == 0 {
+		return []*chart{all}
 	}
-	// On the scale of what is owed, a few rows are not to be seen.
-	rest, err := tickChart(chart{
+	// On the scale of what is owed, a few rows cannot be seen.
+	rest := tickChart(chart{
 		Title: "Rows that are not there, by tick",
 		Note:  "The same ticks, on a scale of their own.",
 		Alt:   fmt.Sprintf("Stacked bars, %s: %s rows are missing, %s failed and %s are in flight.", span, comma(missing), comma(failed), comma(inFlight)),
 	}, r.Ticks, absent, func(t *Tick) []int64 { return []int64{t.Missing, t.Failed, t.InFlight} })
-	return []*chart{all, rest}, err
+	return []*chart{all, rest}
 }
 
 // delayChart draws the histogram of delays.
-func (r *Report) delayChart() (*chart, error) {
+func (r *Report) delayChart() *chart {
 	buckets := r.Delay.Histogram
 	for len(buckets) > 1 && buckets[0].Rows == 0 {
 		buckets = buckets[1:]
 	}
 	if len(buckets) == 0 {
-		return nil, nil
+		return nil
 	}
 	words := make([]string, 0, len(buckets))
 	for _, b := range buckets {
@@ -234,7 +205,7 @@ func (r *Report) delayChart() (*chart, error) {
 		Note:  "From the claim of a tick to the object with the row. Each bar ends at the delay below it.",
 		Alt:   "Bars. Rows by delay, each count beyond the one before: " + strings.Join(words, ", ") + ".",
 	}
-	err := c.draw(func(bars int) ([]string, []series) {
+	c.draw(func(bars int) ([]string, []series) {
 		each := (len(buckets) + bars - 1) / bars
 		var names []string
 		var rows []float64
@@ -248,5 +219,5 @@ func (r *Report) delayChart() (*chart, error) {
 		return names, []series{{"rows", deliveredColor, rows}}
 	})
 	c.Legend = nil
-	return &c, err
+	return &c
 }

@@ -23,14 +23,7 @@ var pageText string
 // HTML writes the report as one page for a person: no other file, no script and no network belongs to it. What a row or a
 // line holds is shown as text, whatever it is.
 func HTML(w io.Writer, r *Report) error {
-	p := page{Report: r}
-	var err error
-	if p.TickCharts, err = r.tickCharts(); err != nil {
-		return err
-	}
-	if p.DelayChart, err = r.delayChart(); err != nil {
-		return err
-	}
+	p := page{Report: r, TickCharts: r.tickCharts(), DelayChart: r.delayChart()}
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"comma": comma, "count": func(n int) string { return comma(int64(n)) }, "many": many,
 		"manyInt": func(n int, noun string) string { return many(int64(n), noun) },
