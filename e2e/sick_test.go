@@ -16,7 +16,7 @@ import (
 	"streamproof/internal/local/runner"
 )
 
-// TestSickJob: an application whose job fails again and again is RUNNING to the service, which then refuses each stop
+// TestSickJob: an application whose job keeps failing is RUNNING to the service, which then refuses each stop
 // with a snapshot and each update. It is updated, rolled back, paused, resumed and deleted all the same, and nothing is
 // lost.
 func TestSickJob(t *testing.T) {
@@ -33,11 +33,11 @@ func TestSickJob(t *testing.T) {
 		withoutManifest(t, filepath.Join(built, "DeployerFunction", "streamproof-analytics.jar"), jar)
 		rolledBack(t, s, dir, parameters, "did not start", "manifest")
 	})
-	t.Run("code that fails again and again", func(t *testing.T) {
+	t.Run("code that keeps failing", func(t *testing.T) {
 		dir := copied(t, built)
 		jar := filepath.Join(dir, "DeployerFunction", "streamproof-analytics.jar")
 		withoutEntry(t, filepath.Join(built, "DeployerFunction", "streamproof-analytics.jar"), jar, asyncClient)
-		rolledBack(t, s, dir, parameters, "its job fails again and again", "DefaultFirehoseAsyncClient", "stopped by force", "goes back to its last snapshot")
+		rolledBack(t, s, dir, parameters, "its job keeps failing", "DefaultFirehoseAsyncClient", "stopped by force", "goes back to its last snapshot")
 	})
 	t.Run("paused and resumed", func(t *testing.T) {
 		fallSick(t, s)
@@ -46,7 +46,7 @@ func TestSickJob(t *testing.T) {
 		var stderr bytes.Buffer
 		status := cli.Run(t.Context(), []string{"resume", "--state-dir", s.StateDir()}, &bytes.Buffer{}, &stderr)
 		t.Logf("resumed:\n%s", stderr.String())
-		if status == 0 || !strings.Contains(stderr.String(), "its job fails again and again") || !strings.Contains(stderr.String(), "not authorized to perform: kinesis:") {
+		if status == 0 || !strings.Contains(stderr.String(), "its job keeps failing") || !strings.Contains(stderr.String(), "not authorized to perform: kinesis:") {
 			t.Errorf("resumed with exit status %d, want it to fail and to say why", status)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ const (
 	pollInterval = 2 * time.Second
 	// graceAfterCall is how long an application may still be seen in its former status after a call that changes it.
 	graceAfterCall = 30 * time.Second
-	// reasonLimit bounds the parts of an error whose length is not ours to choose. CloudFormation takes 4 KB in all.
+	// reasonLimit bounds the parts of an error that come from outside. CloudFormation accepts 4 KB in all.
 	reasonLimit = 1500
 )
 
@@ -53,25 +54,25 @@ var (
 // An Application is one Managed Flink application.
 type Application struct {
 	Name     string
-	LogGroup string // found out where it is empty; of an application that writes no logs it stays so
-	// MetricPeriod is how often the application's metrics come, a minute where it is 0: the service publishes no faster.
+	LogGroup string // looked up if empty; it stays empty for an application that writes no logs
+	// MetricPeriod is how often the application's metrics arrive; 0 for the service's own minute.
 	MetricPeriod time.Duration
 	startedAt    time.Time // when it was last started here
 
 	API     API
 	Metrics Metrics
 	Logs    Logs
-	Log     *slog.Logger // discards where nil
+	Log     *slog.Logger // nil discards
 }
 
 // From says what an application starts from.
 type From struct {
-	// Snapshot is the name of a snapshot; the latest one where it is empty. An application that takes no snapshots
-	// starts without one in that case, since the latest it may still have is of long ago.
+	// Snapshot is the name of a snapshot, empty for the latest. An application that takes no snapshots then starts
+	// without one, because the latest that it still has may be old.
 	Snapshot string
-	// LeaveState starts without the state that belongs to no operator of the job. All of the job's own have fixed names,
-	// so this is what the planner has made of another query: the windows that it had open. The rows that the sink has
-	// yet to deliver are never left.
+	// LeaveState drops state that belongs to no operator of the job. The job's own operators have fixed names, so this
+	// is what the planner created for another query, such as its open windows. Rows that the sink has yet to deliver
+	// are always kept.
 	LeaveState bool
 }
 
@@ -87,7 +88,7 @@ func (a *Application) Describe(ctx context.Context) (*types.ApplicationDetail, e
 	return out.ApplicationDetail, nil
 }
 
-// logGroup is that of an application's log stream, empty where it has none.
+// logGroup is the group of an application's log stream, empty if it has none.
 func logGroup(detail *types.ApplicationDetail) string {
 	for _, option := range detail.CloudWatchLoggingOptionDescriptions {
 		if _, rest, ok := strings.Cut(aws.ToString(option.LogStreamARN), ":log-group:"); ok {
@@ -98,16 +99,13 @@ func logGroup(detail *types.ApplicationDetail) string {
 	return ""
 }
 
-// Start returns when the application runs, and the service says that the start has succeeded; asked is false where it
-// ran before. The job need not be steady yet.
+// Start returns when the application runs and the service says that the start succeeded. It reports false if the
+// application was running before. Its job need not be steady yet.
 //
-// An update of a running application restarts it, and leaves it READY where the new version did not come up. Such an
-// application is started here once more, and its second failure is the answer.
+// An update of a running application restarts it, and leaves it READY if the new version does not come up. Start tries
+// once more, and returns the second failure.
 func (a *Application) Start(ctx context.Context, from From) (asked bool, err error) {
 	w := a.watch()
-	var operation string
-	var askedAt time.Time
-	left := false // it was seen in another status since it was asked
 	for {
 		detail, err := w.look(ctx)
 		if err != nil {
@@ -115,7 +113,7 @@ func (a *Application) Start(ctx context.Context, from From) (asked bool, err err
 		}
 		switch status := detail.ApplicationStatus; status {
 		case types.ApplicationStatusRunning:
-			outcome, why := a.outcome(ctx, operation)
+			outcome, why := a.outcome(ctx, w.operation)
 			if failed(outcome) {
 				return asked, fmt.Errorf("application %s did not start%s; %s", a.Name, why, a.lookAt())
 			}
@@ -124,24 +122,25 @@ func (a *Application) Start(ctx context.Context, from From) (asked bool, err err
 			}
 		case types.ApplicationStatusReady:
 			if asked {
-				outcome, why := a.outcome(ctx, operation)
-				if failed(outcome) || left || time.Since(askedAt) > graceAfterCall {
+				if gaveUp, why := w.gaveUp(ctx); gaveUp {
 					return asked, fmt.Errorf("application %s did not start, it is %s again%s; %s", a.Name, status, why, a.lookAt())
 				}
 				break
 			}
-			if operation, asked, err = a.askStart(ctx, detail, from); err != nil {
+			operation, accepted, err := a.askStart(ctx, detail, from)
+			if err != nil {
 				return asked, w.overdue(ctx, err)
 			}
-			if asked {
-				askedAt = time.Now()
-				a.startedAt = askedAt
+			if accepted {
+				asked = true
+				w.accepted(operation)
+				a.startedAt = w.acceptedAt
 				continue // its status is news: no need to wait
 			}
 		case types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
 			return asked, fmt.Errorf("application %s is %s and cannot be started; look at its operations in the console, and %s", a.Name, status, a.lookAt())
 		default: // transient
-			left = asked
+			w.left = asked
 		}
 		if err := w.wait(ctx); err != nil {
 			return asked, err
@@ -149,7 +148,7 @@ func (a *Application) Start(ctx context.Context, from From) (asked bool, err err
 	}
 }
 
-// askStart asks for a start. It is not accepted where the status has just changed: the next look decides.
+// askStart asks for a start. The service does not accept it while the status changes: the next look decides.
 func (a *Application) askStart(ctx context.Context, detail *types.ApplicationDetail, from From) (operation string, accepted bool, err error) {
 	restore := &types.ApplicationRestoreConfiguration{ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromLatestSnapshot}
 	switch {
@@ -181,41 +180,34 @@ func takesSnapshots(detail *types.ApplicationDetail) bool {
 	return c == nil || c.ApplicationSnapshotConfigurationDescription == nil || aws.ToBool(c.ApplicationSnapshotConfigurationDescription.SnapshotsEnabled)
 }
 
-// Stopped is what a stop came to.
+// Stopped is the result of a stop.
 type Stopped struct {
-	Asked  bool // false where the application did not run
+	Asked  bool // false if the application was not running
 	Forced bool
-	// Refused is what the service said where it refused to stop the application with a snapshot, or failed to.
+	// Refused is why the service did not stop the application with a snapshot.
 	Refused string
-	// Snapshot is the one that the next start goes back to, after a stop by force; nil where there is none, or where it
-	// cannot be told.
+	// Snapshot is the one that the next start goes back to after a stop by force, nil if there is none or it is unknown.
 	Snapshot *types.SnapshotDetails
 }
 
-// Cost says in a sentence what a stop by force costs; empty where there was none.
+// Cost says in a sentence what a stop by force costs. It is empty if the stop was not forced.
 func (s Stopped) Cost() string {
 	switch {
 	case !s.Forced:
 		return ""
 	case s.Snapshot == nil:
-		return "It was stopped by force and has no snapshot: the next start reads all that the stream still holds, and what was delivered of that is delivered twice."
+		return "It was stopped by force and has no snapshot: the next start reads all that the stream still holds, and what was delivered of it is delivered twice."
 	}
 	return fmt.Sprintf("It was stopped by force: the next start goes back to its last snapshot, %s of %s, and what was delivered since then is delivered twice.",
 		aws.ToString(s.Snapshot.SnapshotName), aws.ToTime(s.Snapshot.SnapshotCreationTimestamp).UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
 // Stop returns when the application has stopped. It is stopped with a snapshot, which first delivers what the job holds;
-// with force, without one. Where the service refuses or fails to take the snapshot, or where half of the context's time
-// is over, it is stopped by force all the same: see Stopped.Cost.
+// with force, without one. It is also stopped by force if the service refuses or fails to take the snapshot, or if half
+// of the context's time is over: see Stopped.Cost.
 func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err error) {
-	patience := time.Duration(1<<63 - 1)
-	if deadline, ok := ctx.Deadline(); ok {
-		patience = time.Until(deadline) / 2
-	}
 	w := a.watch()
-	var operation string
-	var askedAt time.Time
-	left := false // it was seen in another status since it was asked
+	patience := halfOf(ctx)
 	for {
 		detail, err := w.look(ctx)
 		if err != nil {
@@ -234,18 +226,17 @@ func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err erro
 			if ask = !s.Asked || force && !s.Forced; ask {
 				break
 			}
-			// The stop may have been accepted and its snapshot failed.
-			outcome, why := a.outcome(ctx, operation)
-			if gaveUp := failed(outcome) || left || time.Since(askedAt) > graceAfterCall; gaveUp && s.Forced {
+			// The stop may have been accepted, and its snapshot may have failed.
+			if gaveUp, why := w.gaveUp(ctx); gaveUp && s.Forced {
 				return s, fmt.Errorf("application %s is %s again after it was stopped by force%s; %s", a.Name, status, why, a.lookAt())
 			} else if gaveUp {
 				s.Refused, force, ask = "the stop failed"+why, true, true
 			}
 		case types.ApplicationStatusStarting, types.ApplicationStatusUpdating, types.ApplicationStatusAutoscaling, types.ApplicationStatusStopping:
-			left = s.Asked
+			w.left = s.Asked
 			ask = force && !s.Forced
 		default: // transient, and not to be stopped by force either
-			left = s.Asked
+			w.left = s.Asked
 		}
 		if ask {
 			out, err := a.API.StopApplication(ctx, &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &a.Name, Force: aws.Bool(force)})
@@ -259,7 +250,7 @@ func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err erro
 			case err != nil:
 				return s, w.overdue(ctx, fmt.Errorf("stop application %s: %w", a.Name, err))
 			default:
-				operation, askedAt, left = aws.ToString(out.OperationId), time.Now(), false
+				w.accepted(aws.ToString(out.OperationId))
 				s.Asked, s.Forced = true, force
 				continue
 			}
@@ -270,8 +261,8 @@ func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err erro
 	}
 }
 
-// Update changes the application by what change makes of its description, and returns when the service has taken it. A
-// running application restarts with it; where the service refuses that, it is stopped by force first, and is not running
+// Update changes the application as change says, given its description, and returns when the service has accepted it. A
+// running application restarts. If the service refuses that, the application is stopped by force first, and does not run
 // afterwards.
 func (a *Application) Update(ctx context.Context, change func(*types.ApplicationDetail) (*kinesisanalyticsv2.UpdateApplicationInput, error)) (s Stopped, err error) {
 	w := a.watch()
@@ -314,15 +305,12 @@ func (a *Application) Update(ctx context.Context, change func(*types.Application
 	}
 }
 
-// MakeWay returns when the service would take an update of the application: it stops by force one whose job restarts
-// again and again, and one that is still in a transient status after half of the context's time. It leaves alone one
-// that is not there.
+// MakeWay returns when the service would accept an update of the application. It stops the application by force if its
+// job keeps restarting, or if it is still in a transient status after half of the context's time. An application that
+// does not exist is fine.
 func (a *Application) MakeWay(ctx context.Context) (Stopped, error) {
-	patience := time.Duration(1<<63 - 1)
-	if deadline, ok := ctx.Deadline(); ok {
-		patience = time.Until(deadline) / 2
-	}
 	w := a.watch()
+	patience := halfOf(ctx)
 	for {
 		detail, err := w.look(ctx)
 		if errors.As(err, new(*types.ResourceNotFoundException)) {
@@ -351,7 +339,16 @@ func (a *Application) MakeWay(ctx context.Context) (Stopped, error) {
 	}
 }
 
-// LatestSnapshot returns the application's newest snapshot that can be restored, nil where it has none.
+// halfOf returns half of the time that a context has left.
+func halfOf(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return math.MaxInt64
+	}
+	return time.Until(deadline) / 2
+}
+
+// LatestSnapshot returns the newest snapshot that can be restored, nil if there is none.
 func (a *Application) LatestSnapshot(ctx context.Context) (latest *types.SnapshotDetails, err error) {
 	pages := kinesisanalyticsv2.NewListApplicationSnapshotsPaginator(a.API, &kinesisanalyticsv2.ListApplicationSnapshotsInput{ApplicationName: &a.Name})
 	for pages.HasMorePages() {
@@ -369,8 +366,8 @@ func (a *Application) LatestSnapshot(ctx context.Context) (latest *types.Snapsho
 	return latest, nil
 }
 
-// outcome is how an operation ended and, as a part of a sentence, what the service says of its failure. Both are empty
-// where there was no operation, or where the service does not say, or not to the caller: then the status has to do.
+// outcome returns how an operation ended, and why it failed, as part of a sentence. Both are empty if there was no
+// operation, or the service does not tell the caller: then the application's status has to do.
 func (a *Application) outcome(ctx context.Context, operation string) (outcome types.OperationStatus, why string) {
 	if operation == "" {
 		return "", ""
@@ -387,8 +384,7 @@ func (a *Application) outcome(ctx context.Context, operation string) (outcome ty
 	return d.OperationStatus, why
 }
 
-// LastFailure is what the service says of the newest operation, as a part of a sentence, where that has failed; else
-// empty.
+// LastFailure says why the newest operation failed, as part of a sentence. It is empty if it did not fail.
 func (a *Application) LastFailure(ctx context.Context) string {
 	out, err := a.API.ListApplicationOperations(ctx, &kinesisanalyticsv2.ListApplicationOperationsInput{ApplicationName: &a.Name})
 	if err != nil {
@@ -413,13 +409,13 @@ func failed(outcome types.OperationStatus) bool {
 	return outcome == types.OperationStatusFailed || outcome == types.OperationStatusCancelled
 }
 
-// busy reports whether the service refused a call because something else changes the application: the next look at it
+// busy reports whether the service refused a call because something else is changing the application: the next look
 // decides.
 func busy(err error) bool {
 	return errors.As(err, new(*types.ResourceInUseException)) || errors.As(err, new(*types.ConcurrentModificationException))
 }
 
-// snapshotRefused is what the service said where it refused a call because the job cannot take a snapshot; else empty.
+// snapshotRefused returns what the service said if it refused a call because the job cannot take a snapshot.
 // https://docs.aws.amazon.com/managed-flink/latest/java/troubleshooting-symptoms.html#troubleshooting-rt-appconfigexception
 func snapshotRefused(err error) string {
 	refused := (*types.InvalidApplicationConfigurationException)(nil)
@@ -429,7 +425,7 @@ func snapshotRefused(err error) string {
 	return clean(strings.TrimSuffix(refused.Error(), "."))
 }
 
-// lookAt says where a person sees more, as a part of a sentence.
+// lookAt says where to find out more, as part of a sentence.
 func (a *Application) lookAt() string {
 	if a.LogGroup == "" {
 		return "set the template's parameter AnalyticsLogLevel to see why"
@@ -444,11 +440,27 @@ func (a *Application) log() *slog.Logger {
 	return a.Log
 }
 
-// A watch is a wait for the application under way.
+// A watch waits for an operation of the application.
 type watch struct {
 	*Application
 	began time.Time
 	last  types.ApplicationStatus
+
+	operation  string // the one that was accepted last
+	acceptedAt time.Time
+	left       bool // the application was seen in another status since
+}
+
+// accepted notes that the service has accepted an operation.
+func (w *watch) accepted(operation string) {
+	w.operation, w.acceptedAt, w.left = operation, time.Now(), false
+}
+
+// gaveUp reports whether the service has ended the accepted operation without effect, given that the application is in
+// its former status; why is part of a sentence.
+func (w *watch) gaveUp(ctx context.Context) (gaveUp bool, why string) {
+	outcome, why := w.outcome(ctx, w.operation)
+	return failed(outcome) || w.left || time.Since(w.acceptedAt) > graceAfterCall, why
 }
 
 func (a *Application) watch() *watch { return &watch{Application: a, began: time.Now()} }
@@ -480,7 +492,7 @@ func (w *watch) wait(ctx context.Context) error {
 	}
 }
 
-// overdue says, where the time is over, what the application was last seen doing; else it is the error itself.
+// overdue returns what the application was last seen doing if the context's time is over, and err if it is not.
 func (w *watch) overdue(ctx context.Context, err error) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || w.last == "" {
 		return err
@@ -488,7 +500,7 @@ func (w *watch) overdue(ctx context.Context, err error) error {
 	return fmt.Errorf("application %s is still %s after %s; %s: %w", w.Name, w.last, time.Since(w.began).Round(time.Second), w.lookAt(), ctx.Err())
 }
 
-// clean makes a text from outside fit for a line of a terminal or of an answer to CloudFormation.
+// clean makes a text from outside safe for a line of a terminal or of a response to CloudFormation.
 func clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {

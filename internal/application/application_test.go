@@ -369,10 +369,10 @@ func TestAwaitSteady(t *testing.T) {
 		"maintenance comes between": {"RUNNING MAINTENANCE MAINTENANCE RUNNING", func(began, at time.Time) point { return point{uptime: 1000, checkpoint: 40} }, nil, 5 * time.Minute, ""},
 		"it restarts for ever": {"RUNNING", func(began, at time.Time) point {
 			return point{restarts: 3 * minutes(began, at), downtime: 500, checkpoint: -1}
-		}, nil, 5 * time.Minute, "application an-application runs, but its job fails again and again: it has restarted 5 times: java.lang.ArithmeticException: / by zero; and: java.lang.OutOfMemoryError:  [31mheap"},
+		}, nil, 5 * time.Minute, "application an-application runs, but its job keeps failing: it has restarted 5 times: java.lang.ArithmeticException: / by zero; and: java.lang.OutOfMemoryError:  [31mheap"},
 		"it restarts for ever after a checkpoint": {"RUNNING", func(began, at time.Time) point {
 			return point{restarts: 3 * minutes(began, at), downtime: 500, checkpoint: 40}
-		}, nil, 6 * time.Minute, "its job fails again and again"},
+		}, nil, 6 * time.Minute, "its job keeps failing"},
 		"it does nothing":      {"RUNNING", func(began, at time.Time) point { return point{checkpoint: -1} }, nil, 10 * time.Minute, "its job is not steady after 10m0s: it has restarted 0 times and completed no checkpoint"},
 		"there are no metrics": {"RUNNING", func(began, at time.Time) point { return point{none: true} }, nil, 10 * time.Minute, "CloudWatch has no metrics of it yet"},
 		"it stops":             {"RUNNING RUNNING READY", func(began, at time.Time) point { return point{none: true} }, nil, time.Minute, "has stopped and is READY: why it failed; look at the log group a-group"},

@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	// Namespace is that of the service's metrics, which have the application's name as their only dimension at this
-	// level.
+	// Namespace is that of the service's metrics. At this level the application's name is their only dimension.
 	// https://docs.aws.amazon.com/managed-flink/latest/java/metrics-dimensions.html
 	Namespace = "AWS/KinesisAnalytics"
 	// Dimension is the name of the dimension.
@@ -26,30 +25,29 @@ const (
 
 	// servicePeriod is how often the service publishes its metrics.
 	servicePeriod = time.Minute
-	// steadyAfter is how long a job that completes no checkpoint has to run without a restart.
+	// steadyAfter is how long a job without a checkpoint must run without a restart.
 	steadyAfter = time.Minute
-	// mostRestarts is how many restarts are one too many: what fails once may run when Flink has started it again.
+	// mostRestarts is how many restarts are too many: a job that fails once may run when Flink restarts it.
 	mostRestarts = 2
-	// lookBack is how far back Restarting looks: a job that restarts waits up to a minute in between, and metrics come
-	// late.
+	// lookBack is how far back Restarting looks: a job waits up to a minute between restarts, and metrics arrive late.
 	lookBack = 5 * time.Minute
 )
 
-// The metrics that tell how a job is.
+// The metrics that show a job's health.
 const (
 	MetricRestarts   = "fullRestarts"           // since the job was submitted
 	MetricUptime     = "uptime"                 // milliseconds without an interruption
-	MetricDowntime   = "downtime"               // milliseconds of the outage that lasts; 0 for a job that runs
-	MetricCheckpoint = "lastCheckpointDuration" // milliseconds; not above 0 until there was one
+	MetricDowntime   = "downtime"               // milliseconds of the current outage; 0 for a job that runs
+	MetricCheckpoint = "lastCheckpointDuration" // milliseconds; above 0 once there was one
 )
 
 var metrics = []string{MetricRestarts, MetricUptime, MetricDowntime, MetricCheckpoint}
 
-// health is what the metrics say of a job since a moment.
+// health is what the metrics say about a job since a moment.
 type health struct {
-	points     int     // how many periods there is a word of
-	restarts   float64 // how many there were from the first point to the last
-	total      float64 // restarts since the job was submitted
+	points     int     // periods with metrics
+	restarts   float64 // from the first point to the last
+	total      float64 // since the job was submitted
 	uptime     float64 // at the last point
 	downtime   float64 // at the last point
 	checkpoint bool    // one was completed
@@ -68,12 +66,12 @@ func (h health) String() string {
 	return fmt.Sprintf("it has restarted %.0f times and completed no checkpoint since it was started", h.total)
 }
 
-// A JobError says that the application runs and its job does not.
+// A JobError says that the application runs but its job does not.
 type JobError struct {
 	Application string
-	Problem     string // as "its job has restarted 3 times"
-	Says        string // what the job says of it, empty where it says nothing
-	Again       bool   // it has failed more often than a job does that runs when Flink has started it again
+	Problem     string // such as "its job has restarted 3 times"
+	Says        string // what the job has logged about it, if anything
+	Again       bool   // it has failed too often for another restart to help
 	look        string
 }
 
@@ -85,8 +83,8 @@ func (e *JobError) Error() string {
 }
 
 // AwaitSteady returns once the job of a running application has completed a checkpoint, or has run for a minute without
-// a restart. The error is a *JobError where it restarts again and again instead, or is not steady when the context's
-// time is over; it has what the job says.
+// a restart. It returns a *JobError if the job keeps restarting instead, or is not steady when the context's time is
+// over.
 func (a *Application) AwaitSteady(ctx context.Context) error {
 	w := a.watch()
 	since := time.Now()
@@ -98,8 +96,8 @@ func (a *Application) AwaitSteady(ctx context.Context) error {
 			case types.ApplicationStatusRunning:
 				h, err = a.health(ctx, since)
 			case types.ApplicationStatusReady, types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
-				return fmt.Errorf("application %s has stopped and is %s%s; %s", a.Name, status, a.LastFailure(ctx), a.lookAt())
-			default: // transient: another job begins, as after maintenance
+				return a.stoppedError(ctx, status)
+			default: // transient: another job starts, as after maintenance
 				since = time.Now()
 			}
 		}
@@ -111,7 +109,7 @@ func (a *Application) AwaitSteady(ctx context.Context) error {
 		case h.steady():
 			return nil
 		case max(h.restarts, h.total) >= mostRestarts && !h.checkpoint, h.restarts >= mostRestarts:
-			return a.jobError(ctx, w.began, fmt.Sprintf("its job fails again and again: it has restarted %.0f times", max(h.restarts, h.total)))
+			return a.jobError(ctx, w.began, fmt.Sprintf("its job keeps failing: it has restarted %.0f times", max(h.restarts, h.total)))
 		}
 		if err := w.wait(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return err
@@ -119,8 +117,8 @@ func (a *Application) AwaitSteady(ctx context.Context) error {
 	}
 }
 
-// Restarting reports whether the job of a running application is down, or has just restarted: the service would refuse
-// to take a snapshot of it.
+// Restarting reports whether the job of a running application is down or has just restarted, so that the service would
+// refuse to take a snapshot of it.
 func (a *Application) Restarting(ctx context.Context) (bool, error) {
 	h, err := a.health(ctx, time.Now().Add(-lookBack))
 	return h.restarting(), err
@@ -130,7 +128,7 @@ func (h health) restarting() bool {
 	return h.points > 0 && (h.downtime > 0 || h.restarts > 0 && h.uptime < float64(steadyAfter.Milliseconds()))
 }
 
-// Check returns an error where the application does not run, or its job is down or has just restarted.
+// Check returns an error if the application does not run, or its job is down or has just restarted.
 func (a *Application) Check(ctx context.Context) error {
 	detail, err := a.Describe(ctx)
 	if err != nil {
@@ -138,7 +136,7 @@ func (a *Application) Check(ctx context.Context) error {
 	}
 	switch status := detail.ApplicationStatus; status {
 	case types.ApplicationStatusReady, types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
-		return fmt.Errorf("application %s has stopped and is %s%s; %s", a.Name, status, a.LastFailure(ctx), a.lookAt())
+		return a.stoppedError(ctx, status)
 	case types.ApplicationStatusRunning:
 		h, err := a.health(ctx, time.Now().Add(-lookBack))
 		if err != nil || !h.restarting() {
@@ -152,8 +150,12 @@ func (a *Application) Check(ctx context.Context) error {
 	}
 }
 
-// health reads the metrics of the whole periods since a moment. The one that the moment is in may still speak of the job
-// before.
+func (a *Application) stoppedError(ctx context.Context, status types.ApplicationStatus) error {
+	return fmt.Errorf("application %s has stopped and is %s%s; %s", a.Name, status, a.LastFailure(ctx), a.lookAt())
+}
+
+// health reads the metrics of the complete periods since a moment. The period that contains the moment may still
+// describe the previous job.
 func (a *Application) health(ctx context.Context, since time.Time) (h health, err error) {
 	period := a.MetricPeriod
 	if period == 0 {
@@ -211,18 +213,17 @@ func (a *Application) health(ctx context.Context, since time.Time) (h health, er
 func (a *Application) jobError(ctx context.Context, since time.Time, problem string) *JobError {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	since = since.Add(-time.Minute) // it may have failed before anybody waited for it
+	since = since.Add(-time.Minute) // it may have failed before the wait began
 	if a.startedAt.After(since) {
 		since = a.startedAt
 	}
 	return &JobError{Application: a.Name, Problem: problem, Says: a.says(ctx, since), look: a.lookAt()}
 }
 
-// echo is what the source says when another operator of the same task has failed a moment before.
+// echo is what the source reports when another operator of the same task failed a moment before.
 const echo = "java.util.concurrent.RejectedExecutionException"
 
-// says returns the causes of the failures that the job has logged since a moment, each once; empty where it has logged
-// none.
+// says returns the causes of the failures that the job has logged since a moment, each once.
 func (a *Application) says(ctx context.Context, since time.Time) string {
 	if a.LogGroup == "" || a.Logs == nil {
 		return ""
@@ -244,8 +245,8 @@ func (a *Application) says(ctx context.Context, since time.Time) string {
 	return clean(strings.Join(causes, "; and: "))
 }
 
-// Cause returns the innermost cause of the exception that a line of the service's log has, empty where it has none. A
-// line is a JSON object, with the stack trace as a string or as one string for each of its lines.
+// Cause returns the innermost cause of the exception in a line of the service's log, empty if there is none. A line is a
+// JSON object that holds the stack trace as a string, or as one string for each of its lines.
 // https://docs.aws.amazon.com/managed-flink/latest/java/cloudwatch-logs-reading.html
 func Cause(line string) string {
 	var event struct {
@@ -255,9 +256,9 @@ func Cause(line string) string {
 		return ""
 	}
 	var lines []string
-	var whole string
-	if json.Unmarshal(event.Trace, &lines) != nil && json.Unmarshal(event.Trace, &whole) == nil {
-		lines = strings.Split(whole, "\n")
+	var text string
+	if json.Unmarshal(event.Trace, &lines) != nil && json.Unmarshal(event.Trace, &text) == nil {
+		lines = strings.Split(text, "\n")
 	}
 	cause := ""
 	for i, line := range lines {

@@ -615,7 +615,7 @@ func TestRunStarts(t *testing.T) {
 		{"it starts for ever", flink{next: statuses(ready), afterStart: statuses(starting)}, []string{"start", "force stop"}, "application a-stack-analytics is still STARTING after 12m40s; look at the log group a-log-group"},
 		{"it updates for ever", flink{next: statuses(updating)}, []string{"force stop"}, "is still UPDATING after 12m40s"},
 
-		{"its job fails again and again", flink{next: statuses(ready), afterStart: statuses(starting, running), crashes: 3}, []string{"start", "force stop"}, "application a-stack-analytics runs, but its job fails again and again: it has restarted 6 times: java.lang.ArithmeticException: / by zero. It was stopped by force and has no snapshot"},
+		{"its job keeps failing", flink{next: statuses(ready), afterStart: statuses(starting, running), crashes: 3}, []string{"start", "force stop"}, "application a-stack-analytics runs, but its job keeps failing: it has restarted 6 times: java.lang.ArithmeticException: / by zero. It was stopped by force and has no snapshot"},
 		{"its job fails, and there is a snapshot", flink{next: statuses(running), crashes: 3, snapshot: "UPDATE-1"}, []string{"force stop"}, "the next start goes back to its last snapshot, UPDATE-1 of 2023-11-14 22:13:20 UTC, and what was delivered since then is delivered twice"},
 		{"the service rolled it back to other code", flink{next: statuses(updating, rollingBack, running), code: "code/old.jar", why: "no main class"}, []string{"force stop"}, "runs code/old.jar and not code/new.jar: the service has rolled the update back: no main class"},
 		{"it runs the code that was asked for", flink{next: statuses(updating, running), code: "code/new.jar"}, nil, ""},
@@ -868,7 +868,7 @@ func TestGate(t *testing.T) {
 	}{
 		{"there is none yet", flink{next: statuses(gone)}, nil, ""},
 		{"its job is well", flink{next: statuses(running)}, nil, ""},
-		{"its job fails again and again", flink{next: statuses(running), crashes: 1}, []string{"force stop"}, ""},
+		{"its job keeps failing", flink{next: statuses(running), crashes: 1}, []string{"force stop"}, ""},
 		{"it is stopped", flink{next: statuses(ready)}, nil, ""},
 		{"it is about something that ends", flink{next: statuses(autoscaling, maintenance, running)}, nil, ""},
 		{"it hangs", flink{next: statuses(updating)}, []string{"force stop"}, ""},

@@ -13,7 +13,7 @@
 //     replaced, which is after the update has succeeded and not before: a rollback finds the old JAR in its place.
 //   - Custom::KnownRoles waits after roles were created: for some seconds IAM does not know a new role everywhere, and
 //     both Managed Flink and Firehose use theirs when an application or a delivery stream is created.
-//   - Custom::AnalyticsGate is asked before CloudFormation changes the application. A job that fails again and again
+//   - Custom::AnalyticsGate is asked before CloudFormation changes the application. A job that keeps failing
 //     cannot take the snapshot that an update begins with, so the service would refuse the update, and the rollback too:
 //     such an application is stopped by force.
 //   - Custom::AnalyticsRun starts the application (CloudFormation creates it, but never starts it), waits until its

@@ -63,7 +63,7 @@ func (d *Deployer) gate(ctx context.Context, log *slog.Logger, event cfn.Event) 
 	}
 	stopped, err := d.application(log, event, props["Application"]).MakeWay(ctx)
 	if cost := stopped.Cost(); cost != "" {
-		log.WarnContext(ctx, "the job restarts again and again, and the service would refuse an update", "cost", cost)
+		log.WarnContext(ctx, "the job keeps restarting, and the service would refuse an update", "cost", cost)
 	}
 	return id, err
 }

@@ -210,7 +210,7 @@ func (s *Stack) Restarting(ctx context.Context) error {
 func (s *Stack) LatestReport(ctx context.Context) (*report.Report, error) { return s.lastReport(ctx) }
 
 // Explain finds out where the missing and failed rows of a report were last, reading the stream and the bucket with the
-// caller's own credentials. Failing is why the application's job fails again and again, empty where it does not; unseen says
+// caller's own credentials. Failing is why the application's job keeps failing, empty where it does not; unseen says
 // that it cannot be known.
 func (s *Stack) Explain(ctx context.Context, r *report.Report, failing string, unseen bool) (*explain.Explanation, error) {
 	app, err := s.Application(ctx)
