@@ -18,7 +18,7 @@ import (
 func (o *Operator) JobFailure(ctx context.Context) (string, error) {
 	if o.Local == nil {
 		var job *application.JobError
-		if errors.As(o.Stack.Restarting(ctx), &job) {
+		if errors.As(o.Stack.CheckJob(ctx), &job) {
 			return job.Error(), nil
 		}
 		return "", nil
@@ -79,7 +79,7 @@ func (o *Operator) watchJob() (*jobWatch, error) {
 // check returns an error that says why the job fails, once it has failed too often.
 func (w *jobWatch) check(ctx context.Context) error {
 	if w.Local == nil {
-		return w.Stack.Restarting(ctx)
+		return w.Stack.CheckJob(ctx)
 	}
 	job, _, err := w.Local.Job()
 	if err != nil {

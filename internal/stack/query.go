@@ -10,8 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 
 	"streamproof/internal/analytics"
@@ -22,26 +20,23 @@ import (
 	"streamproof/internal/row"
 )
 
-// Book is the stack's ledger, written with the caller's own credentials.
-func (s *Stack) Book() *ledger.Store { return ledger.NewStore(s.S3, s.Outputs.BucketName) }
-
-// KeepsSnapshots tells whether the stack's parameter SnapshotState says that the application goes on from a snapshot.
+// KeepsSnapshots reports whether the application restarts from a snapshot (parameter SnapshotState).
 func (s *Stack) KeepsSnapshots() bool { return s.parameters["SnapshotState"] != "DISABLED" }
 
-// A Query is what the ledger says that the application runs, and whether the application has been told that.
+// A Query is the query that the ledger names, and the one that the application is set to.
 type Query struct {
 	Current  *ledger.Current
 	Pipeline *pipeline.Pipeline
-	// Flink is what the application has to be told to run it, empty for its JAR's own.
+	// Flink is the SQL that the application must be set to, empty for its JAR's own.
 	Flink string
-	// Set is the hash of what it has been told.
+	// Set is the hash of the SQL that it is set to.
 	Set string
 }
 
-// Agrees reports whether the application has the query that the ledger names.
+// Agrees reports whether the application is set to the query that the ledger names.
 func (q *Query) Agrees() bool { return q.Set == HashOf(q.Flink) }
 
-// Problem says what is wrong between the ledger and the application, and what to do; it is empty where nothing is.
+// Problem says how the ledger and the application disagree, and what to do; it is empty if they agree.
 func (q *Query) Problem() string {
 	switch pending := q.Current.Pending(); {
 	case pending != "":
@@ -54,19 +49,19 @@ func (q *Query) Problem() string {
 	}
 }
 
-// HashOf is the hash of Flink SQL as Query.Set has it, empty for none.
+// HashOf is the hash of Flink SQL, as in Query.Set; empty for no SQL.
 func HashOf(sql string) string {
 	if sql == "" {
 		return ""
 	}
 	group, err := analytics.Properties(sql)
 	if err != nil {
-		return "" // it is too long to be told
+		return "" // it is too long to be set
 	}
 	return analytics.Hash([]types.PropertyGroup{group})
 }
 
-// Query reads which query runs. A stack that does not say in its ledger is ErrNotUsable. It needs s3:GetObject on
+// Query reads which query runs. It returns ErrNotUsable if the stack's ledger does not say. It needs s3:GetObject on
 // ledger.CurrentKey and ledger.PipelinesPrefix, and kinesisanalytics:DescribeApplication.
 func (s *Stack) Query(ctx context.Context) (*Query, error) {
 	var q Query
@@ -75,14 +70,14 @@ func (s *Stack) Query(ctx context.Context) (*Query, error) {
 		return nil, err
 	}
 	if q.Current == nil {
-		return nil, fmt.Errorf("%w: stack %s does not say in s3://%s/%s which query it runs: deploy this version of the template", ErrNotUsable, s.Name, s.Outputs.BucketName, ledger.CurrentKey)
+		return nil, fmt.Errorf("%w: stack %s does not name its query in s3://%s/%s: deploy this version of the template", ErrNotUsable, s.Name, s.Outputs.BucketName, ledger.CurrentKey)
 	}
 	if q.Pipeline, err = s.Book().Pipeline(ctx, q.Current.Pipeline); err != nil {
 		return nil, err
 	}
 	if q.Current.Pipeline != q.Current.Deployed {
 		if q.Flink, err = dialect.Translate(string(q.Pipeline.SQL), q.Pipeline.Schema); err != nil {
-			return nil, fmt.Errorf("the query that runs now, %s: %w", ledger.PipelineKey(q.Current.Pipeline), err)
+			return nil, fmt.Errorf("translate the query that runs now, %s: %w", ledger.PipelineKey(q.Current.Pipeline), err)
 		}
 	}
 	app, err := s.describe(ctx)
@@ -93,58 +88,11 @@ func (s *Stack) Query(ctx context.Context) (*Query, error) {
 	return &q, nil
 }
 
-func (s *Stack) describe(ctx context.Context) (*types.ApplicationDetail, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return s.application.Describe(ctx)
-}
-
-// SetQuery tells the application, which is to be stopped, to run Flink SQL from its next start on; its JAR's own where it is
-// empty. All else that it is told stays. It needs kinesisanalytics:DescribeApplication and kinesisanalytics:UpdateApplication.
-func (s *Stack) SetQuery(ctx context.Context, sql string) error {
-	var set *types.PropertyGroup
-	want := ""
-	if sql != "" {
-		group, err := analytics.Properties(sql)
-		if err != nil {
-			return err
-		}
-		set, want = &group, HashOf(sql)
-	}
-	app, err := s.describe(ctx)
-	if err != nil || analytics.Hash(analytics.Described(app)) == want {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	_, err = s.application.Update(ctx, func(app *types.ApplicationDetail) (*kinesisanalyticsv2.UpdateApplicationInput, error) {
-		return &kinesisanalyticsv2.UpdateApplicationInput{ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{
-			EnvironmentPropertyUpdates: &types.EnvironmentPropertyUpdates{PropertyGroups: analytics.Groups(analytics.Described(app), set)},
-		}}, nil
-	})
-	if err != nil {
-		return fmt.Errorf("set the query of application %s: %w", s.Outputs.ApplicationName, err)
-	}
-	return nil
-}
-
-// LatestSnapshot gives the name of the application's newest snapshot, empty where it has none. It needs
-// kinesisanalytics:ListApplicationSnapshots.
-func (s *Stack) LatestSnapshot(ctx context.Context) (name string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	latest, err := s.application.LatestSnapshot(ctx)
-	if err != nil || latest == nil {
-		return "", err
-	}
-	return aws.ToString(latest.SnapshotName), nil
-}
-
-// FirstRows reads up to a number of the rows that were delivered from a moment on, by S3's clock, in the order of their objects.
+// FirstRows reads up to most of the rows that were delivered since a moment, by S3's clock, in the order of their objects.
 func (s *Stack) FirstRows(ctx context.Context, output row.Schema, since time.Time, most int) (rows [][]row.Field, err error) {
 	in := bucket.NewS3(s.S3, s.Outputs.BucketName)
 	since = since.Truncate(time.Second)
-	// Objects are named for the hour in which the first of their rows arrived, by Firehose's clock.
+	// Objects are named after the hour in which their first row arrived, by Firehose's clock.
 	objects, _, err := in.ListAfter(ctx, s.Outputs.DataPrefix, s.Outputs.DataPrefix+since.UTC().Add(-time.Hour).Format("2006/01/02/15"))
 	if err != nil {
 		return nil, err

@@ -1,5 +1,6 @@
-// Package stack speaks to a deployed stack, on AWS or on the local emulator alike: it finds the resources by the stack's
-// outputs, has the producer produce and the verifier judge, and tells how all parts of it are.
+// Package stack calls a deployed stack, on AWS or on the local emulator alike: it finds the resources by the stack's
+// outputs, has the producer produce and the verifier judge, and reads and changes the state of each part. Each method is
+// one call, or waits for one to end; package operate puts them in order.
 package stack
 
 import (
@@ -25,19 +26,19 @@ import (
 
 	"streamproof/internal/application"
 	"streamproof/internal/producer"
-	"streamproof/internal/report"
+	"streamproof/internal/sample"
 )
 
 const (
 	callTimeout = 30 * time.Second
-	// invokeTimeout is more than a function may run on Lambda.
+	// invokeTimeout is longer than a function may run on Lambda.
 	invokeTimeout = 16 * time.Minute
 )
 
-// ErrNotUsable says that the stack is not there, or is not one of streamproof's.
+// ErrNotUsable reports that there is no such stack, or that it is not one of streamproof's.
 var ErrNotUsable = errors.New("not usable")
 
-// Outputs are those of the stack.
+// Outputs are the outputs of the stack.
 type Outputs struct {
 	BucketName         string        `json:"bucketName"`
 	StreamName         string        `json:"streamName"`
@@ -50,17 +51,17 @@ type Outputs struct {
 	ErrorsPrefix       string        `json:"errorsPrefix"`
 	FailedPrefix       string        `json:"failedPrefix"`
 	DeliveryDeadline   time.Duration `json:"-"`
-	// Query says which query the last deploy of the application has left running; a stack of before has no such output.
+	// Query says which query the last deploy has left running. Stacks of older versions do not have this output.
 	Query string `json:"query,omitempty"`
 }
 
-// A Stack is one that is deployed.
+// A Stack is a deployed stack.
 type Stack struct {
 	Name    string
 	Region  string
-	State   string // CloudFormation's word: CREATE_COMPLETE, UPDATE_COMPLETE, …
+	State   string // CloudFormation's: CREATE_COMPLETE, UPDATE_COMPLETE, …
 	Outputs Outputs
-	// S3 reads the stack's bucket.
+	// S3 reads and writes the stack's bucket.
 	S3 *s3.Client
 
 	lambda      *lambda.Client
@@ -70,7 +71,7 @@ type Stack struct {
 	parameters  map[string]string // what it was deployed with
 }
 
-// Open finds the stack. The error of one that is not there, or lacks an output, wraps ErrNotUsable.
+// Open finds the stack. Its error wraps ErrNotUsable if there is no such stack, or it lacks an output.
 func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -115,7 +116,7 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 	return s, nil
 }
 
-// parseOutputs names everything that is missing or wrong at once.
+// parseOutputs names all missing outputs at once.
 func parseOutputs(values map[string]string) (Outputs, error) {
 	var o Outputs
 	var missing []string
@@ -153,7 +154,7 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 }
 
 // Produce has the producer send a tick of that many records, of which poison are malformed on purpose. The same tick again
-// sends nothing. It returns the producer's answer as it came, too.
+// sends nothing. It also returns the producer's answer as it came.
 func (s *Stack) Produce(ctx context.Context, tick time.Time, records, poison int) (*producer.Answer, json.RawMessage, error) {
 	event := map[string]any{"records": records, "poison": poison, "tick": tick.UTC().Format("2006-01-02T15:04:05.000Z")}
 	var answer producer.Answer
@@ -161,27 +162,12 @@ func (s *Stack) Produce(ctx context.Context, tick time.Time, records, poison int
 	return &answer, raw, err
 }
 
-// Verify has the verifier judge the stack, going on from where the last verification ended.
-func (s *Stack) Verify(ctx context.Context) (*report.Report, json.RawMessage, error) {
-	return s.verify(ctx, false)
+// Sample reads part of the stack's stream, with the caller's own credentials.
+func (s *Stack) Sample(ctx context.Context, o sample.Options) (*sample.Sample, error) {
+	return sample.Stream(ctx, s.kinesis, s.Outputs.StreamName, o)
 }
 
-// VerifyFull has the verifier judge the whole life of the stack again.
-func (s *Stack) VerifyFull(ctx context.Context) (*report.Report, json.RawMessage, error) {
-	return s.verify(ctx, true)
-}
-
-func (s *Stack) verify(ctx context.Context, full bool) (*report.Report, json.RawMessage, error) {
-	event := map[string]any{}
-	if full {
-		event["full"] = true
-	}
-	var r report.Report
-	raw, err := s.invoke(ctx, s.Outputs.VerifierFunction, event, &r)
-	return &r, raw, err
-}
-
-// invoke calls a function and reads its answer. A repeated call does no harm: neither function does anything twice.
+// invoke calls a function and reads its answer. The SDK may repeat the call, because neither function does anything twice.
 func (s *Stack) invoke(ctx context.Context, function string, event, answer any) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, invokeTimeout)
 	defer cancel()
@@ -212,8 +198,8 @@ func (s *Stack) invoke(ctx context.Context, function string, event, answer any) 
 	return out.Payload, nil
 }
 
-// Failure returns why the stack's last operation failed: the first resource that did, and its reason; empty where none
-// did, or it cannot be told.
+// Failure returns the first resource that failed in the stack's last operation, and why. It is empty if none did, or if
+// that is unknown.
 func Failure(ctx context.Context, config aws.Config, name string) string {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -2,25 +2,19 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
 	"streamproof/internal/report"
 	"streamproof/internal/stream"
-	"streamproof/internal/verifier"
 )
 
-// Status is how the parts of a stack are.
+// A Status is the state of all parts of a stack.
 type Status struct {
 	Stack       string         `json:"stack"`
 	Region      string         `json:"region"`
@@ -28,42 +22,36 @@ type Status struct {
 	Outputs     Outputs        `json:"outputs"`
 	Schedule    Schedule       `json:"schedule"`
 	Application Application    `json:"application"`
-	Query       *RunningQuery  `json:"query,omitempty"` // nil where the stack does not say
+	Query       *RunningQuery  `json:"query,omitempty"` // nil if the stack does not say
 	Stream      Stream         `json:"stream"`
 	Ledger      Ledger         `json:"ledger"`
 	Last        *report.Report `json:"lastReport,omitempty"`
 }
 
-// Application is the analytics application.
-type Application struct {
-	Status  string `json:"status"`
-	Version int64  `json:"version"`
-}
-
-// RunningQuery is the query that the ledger names.
+// A RunningQuery is the query that the ledger names.
 type RunningQuery struct {
 	Pipeline string    `json:"pipeline"` // its hash
 	Since    time.Time `json:"since"`
 	By       string    `json:"by"` // ledger.ByDeploy or ledger.BySQLRun
-	// Agrees is whether the application has it, and Problem what is to be done where it has not, or nobody knows.
+	// Agrees reports whether the application has it. Problem says what to do if it does not, or if that is unknown.
 	Agrees  bool   `json:"agrees"`
 	Problem string `json:"problem,omitempty"`
 }
 
-// Stream is the source stream.
+// A Stream is the state of the source stream.
 type Stream struct {
 	Status string   `json:"status"`
 	Shards []string `json:"shards"` // the open ones
 }
 
-// Ledger is what the ledger holds of the ticks since yesterday, in UTC.
+// A Ledger sums up the ledger's ticks since yesterday, in UTC.
 type Ledger struct {
 	Since time.Time    `json:"since"`
 	Ticks int          `json:"ticks"`
 	Last  *ledger.Tick `json:"last,omitempty"`
 }
 
-// Status asks every part of the stack how it is.
+// Status asks every part of the stack for its state.
 func (s *Stack) Status(ctx context.Context) (*Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -79,7 +67,7 @@ func (s *Stack) Status(ctx context.Context) (*Status, error) {
 	case err == nil:
 		status.Query = &RunningQuery{Pipeline: q.Current.Pipeline, Since: q.Current.Since, By: q.Current.By, Agrees: q.Agrees(), Problem: q.Problem()}
 	case !errors.Is(err, ErrNotUsable):
-		status.Query = &RunningQuery{Problem: fmt.Sprintf("which query runs cannot be told: %v", err)}
+		status.Query = &RunningQuery{Problem: fmt.Sprintf("cannot read which query runs: %v", err)}
 	}
 	if status.Stream, err = s.stream(ctx); err != nil {
 		return nil, err
@@ -87,19 +75,10 @@ func (s *Stack) Status(ctx context.Context) (*Status, error) {
 	if status.Ledger, err = s.ledger(ctx); err != nil {
 		return nil, err
 	}
-	if status.Last, err = s.lastReport(ctx); err != nil {
+	if status.Last, err = s.LatestReport(ctx); err != nil {
 		return nil, err
 	}
 	return status, nil
-}
-
-// Application describes the analytics application.
-func (s *Stack) Application(ctx context.Context) (Application, error) {
-	app, err := s.describe(ctx)
-	if err != nil {
-		return Application{}, err
-	}
-	return Application{Status: string(app.ApplicationStatus), Version: aws.ToInt64(app.ApplicationVersionId)}, nil
 }
 
 func (s *Stack) stream(ctx context.Context) (Stream, error) {
@@ -117,7 +96,7 @@ func (s *Stack) stream(ctx context.Context) (Stream, error) {
 	return status, err
 }
 
-// ledger lists two days only: a list of everything would grow with the life of the stack.
+// ledger lists two days only, because a list of everything would grow with the life of the stack.
 func (s *Stack) ledger(ctx context.Context) (Ledger, error) {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	l := Ledger{Since: today.AddDate(0, 0, -1)}
@@ -128,66 +107,4 @@ func (s *Stack) ledger(ctx context.Context) (Ledger, error) {
 	l.Ticks = len(keys)
 	l.Last, err = s.Tick(ctx, keys[len(keys)-1])
 	return l, err
-}
-
-// TickKeys lists the ledger's ticks from the day of since on, in order: those of the time to come, too, which an older version has
-// made and verifications count.
-func (s *Stack) TickKeys(ctx context.Context, since time.Time) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var keys []string
-	objects, _, err := bucket.NewS3(s.S3, s.Outputs.BucketName).ListAfter(ctx, ledger.TicksPrefix, ledger.TicksPrefix+since.UTC().Format("2006/01/02"))
-	if err != nil {
-		return nil, err
-	}
-	for _, object := range objects {
-		if ledger.IsTickKey(object.Key) {
-			keys = append(keys, object.Key)
-		}
-	}
-	return keys, nil
-}
-
-// Tick reads one tick of the ledger.
-func (s *Stack) Tick(ctx context.Context, key string) (*ledger.Tick, error) {
-	data, err := s.read(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	tick, err := ledger.DecodeTick(data)
-	if err != nil {
-		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, key, err)
-	}
-	return tick, nil
-}
-
-func (s *Stack) lastReport(ctx context.Context) (*report.Report, error) {
-	data, err := s.read(ctx, verifier.LatestReport)
-	var notFound *s3types.NoSuchKey
-	if errors.As(err, &notFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var r report.Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, verifier.LatestReport, err)
-	}
-	return &r, nil
-}
-
-func (s *Stack) read(ctx context.Context, key string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	out, err := s.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Outputs.BucketName, Key: &key})
-	if err != nil {
-		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, key, err)
-	}
-	defer out.Body.Close()
-	data, err := io.ReadAll(out.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read s3://%s/%s: %w", s.Outputs.BucketName, key, err)
-	}
-	return data, nil
 }
