@@ -409,8 +409,8 @@ func discoveredText(d *discovered) terminal.Text {
 		if c.Path != "" {
 			name = terminal.Format("%s\n%s", name, c.Path)
 		}
-		if c.Pattern != "" {
-			typ = terminal.Format("%s\n%s", typ, c.Pattern)
+		if c.Pattern != nil {
+			typ = terminal.Format("%s\n%s", typ, c.Pattern.String())
 		}
 		if c.Nulls > 0 {
 			null = fmt.Sprint(c.Nulls)
@@ -423,8 +423,8 @@ func discoveredText(d *discovered) terminal.Text {
 		if d.Merge != nil {
 			now := d.Merge.Now[i]
 			kept := now.Name + " " + now.Type.String()
-			if now.Pattern != "" {
-				kept += " " + now.Pattern
+			if now.Pattern != nil {
+				kept += " " + now.Pattern.String()
 			}
 			if misfits := d.Merge.Misfits[i]; misfits > 0 {
 				kept += fmt.Sprintf(" (not %d)", misfits)

@@ -135,8 +135,8 @@ func ofSchema(c schema.Column) sqlType {
 		schema.Timestamp: timestamp, schema.Char: char, schema.VarChar: varChar, schema.Boolean: boolean,
 		schema.Decimal: decimal, schema.Date: date}[t.Kind]
 	typ := sqlType{k, t.Length, t.Scale}
-	if p, err := schema.ParsePattern(c.Pattern); err == nil && k == timestamp {
-		typ.length = p.Digits()
+	if k == timestamp {
+		typ.length = c.TimePattern().Digits()
 	}
 	return typ
 }

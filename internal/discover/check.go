@@ -11,11 +11,8 @@ import (
 
 // check reads the sample as the job will, by the schema that is proposed, and has each row that it rejects as a fault.
 // It gives how many rows are read, and how many are rejected for a value of a column.
-func (d *discovery) check(records []Record) (rows, misfits int, err error) {
-	reader, err := record.NewReader(d.Schema("S"))
-	if err != nil {
-		return 0, 0, err
-	}
+func (d *discovery) check(records []Record) (rows, misfits int) {
+	reader := record.NewReader(d.Schema("S"))
 	d.Faults, d.Sample.FaultyRows = nil, 0
 	for i := range records {
 		r := &records[i]
@@ -35,7 +32,7 @@ func (d *discovery) check(records []Record) (rows, misfits int, err error) {
 		}
 	}
 	d.Sample.Rejected = misfits + d.Sample.FaultyRows
-	return rows, misfits, nil
+	return rows, misfits
 }
 
 // isTail reports whether a part of a record is the row that the sample ends within.
@@ -119,7 +116,7 @@ func (d *discovery) widen() {
 	for i := range d.Columns {
 		if c := &d.Columns[i]; c.Agree < c.Values {
 			text := c.from.asText()
-			text.Name, text.Path, text.Unnamed = c.Name, c.Path, c.Unnamed
+			text.Name, text.Path, text.Unnamed, text.path = c.Name, c.Path, c.Unnamed, c.path
 			text.Notes = append(text.Notes, fmt.Sprintf("only %d of %d are %s", c.Agree, c.Values, c.Type))
 			*c = text
 		}

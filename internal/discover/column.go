@@ -202,12 +202,11 @@ func (c *collector) time(out *Column) (agrees func(v value) bool) {
 		return nil
 	}
 	out.Type = schema.Type{Kind: schema.Date}
-	standard := schema.DatePattern
 	if first.HasTime() {
-		out.Type, standard = schema.Type{Kind: schema.Timestamp}, schema.TimestampPattern
+		out.Type = schema.Type{Kind: schema.Timestamp}
 	}
-	if text := first.String(); text != standard {
-		out.Pattern = text
+	if first.String() != schema.DefaultPattern(out.Type.Kind).String() {
+		out.Pattern = first.Pattern
 	}
 	return func(v value) bool {
 		if v.kind != isString {

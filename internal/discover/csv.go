@@ -260,8 +260,8 @@ func (d *discovery) csvColumns(rows []line, header []string, width int) {
 			path = header[i]
 		}
 		names.give(&column, path, i)
-		if path != column.Name {
-			column.Path = path
+		if header != nil && path != column.Name {
+			column.Path, column.path = path, schema.Path{path}
 		}
 		if column.Unnamed = header != nil && path == ""; column.Unnamed {
 			column.Notes = append(column.Notes, "the header has no name for it")

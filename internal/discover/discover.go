@@ -64,12 +64,13 @@ type Counts struct {
 
 // A Column is one of the proposal.
 type Column struct {
-	Name     string      `json:"name"`
-	Path     string      `json:"path,omitempty"` // as in schema.json
-	Unnamed  bool        `json:"unnamed,omitzero"`
-	Type     schema.Type `json:"type"`
-	Pattern  string      `json:"pattern,omitempty"` // as in schema.json: none for the default
-	Nullable bool        `json:"nullable"`
+	Name    string      `json:"name"`
+	Path    string      `json:"path,omitempty"` // as in schema.json
+	Unnamed bool        `json:"unnamed,omitzero"`
+	Type    schema.Type `json:"type"`
+	// Pattern is nil for the default one.
+	Pattern  *schema.Pattern `json:"pattern,omitempty"`
+	Nullable bool            `json:"nullable"`
 	// Values are those sampled, without the Nulls; Agree is how many of them are of the type.
 	Values int `json:"values"`
 	Nulls  int `json:"nulls"`
@@ -81,6 +82,7 @@ type Column struct {
 	Widest      *schema.Type `json:"widest,omitempty"`
 	Notes       []string     `json:"notes,omitempty"`
 
+	path schema.Path // as in schema.Column
 	fake schema.Fake
 	from *collector
 }
@@ -230,15 +232,12 @@ func (d *discovery) run(records []Record) error {
 // settle reads the sample by what is proposed. Each column may have its few faults; where these are many together, such
 // columns are text.
 func (d *discovery) settle(records []Record) error {
-	rows, misfits, err := d.check(records)
-	if err == nil && misfits*3 > rows {
+	rows, misfits := d.check(records)
+	if misfits*3 > rows {
 		d.widen()
-		rows, misfits, err = d.check(records)
+		rows, misfits = d.check(records)
 	}
-	switch {
-	case err != nil:
-		return &UndecidedError{Reason: err.Error()}
-	case misfits > rows || rows == 0:
+	if misfits > rows || rows == 0 {
 		return d.undecided("only %d of %d rows are read by the schema that they look like", rows, rows+d.Sample.Rejected)
 	}
 	return nil
@@ -294,7 +293,7 @@ func (p *Proposal) Schema(source string) schema.Schema {
 
 func (c *Column) column(at int) schema.Column {
 	return schema.Column{
-		Name: c.Name, Alias: alias(at), Path: c.Path, Unnamed: c.Unnamed, Type: c.Type, Pattern: c.Pattern, Nullable: c.Nullable, Fake: c.fake,
+		Name: c.Name, Alias: alias(at), Path: c.path, Type: c.Type, Pattern: c.Pattern, Nullable: c.Nullable, Fake: c.fake,
 	}
 }
 

@@ -75,8 +75,8 @@ func (d *discovery) json() {
 		m.plain.nulls["missing"] += len(d.objects) - m.plain.total - m.plain.nulls["null"]
 		column := m.plain.infer()
 		names.give(&column, strings.Join(m.names, "_"), i)
-		if path := schema.PathOf(m.names...); path != schema.PathOf(column.Name) {
-			column.Path = path
+		if path := schema.Path(m.names); len(path) > 1 || path[0] != column.Name {
+			column.Path, column.path = path.String(), path
 		}
 		d.Columns = append(d.Columns, column)
 	}

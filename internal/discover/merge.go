@@ -74,7 +74,7 @@ func normal(s schema.Schema) schema.Schema {
 	}
 	s.Columns = slices.Clone(s.Columns)
 	for i := range s.Columns {
-		s.Columns[i].Path, _ = s.Columns[i].Place(s.Format) // it was checked when it was read
+		s.Columns[i].Path = s.Columns[i].Place()
 	}
 	return s
 }
@@ -87,9 +87,9 @@ func match(current schema.Schema, p *Proposal) (taken []int) {
 		at := -1
 		switch {
 		case byPath:
-			place, _ := c.column(i).Place(p.Format) // it is the proposal's own
+			column := c.column(i)
 			for j, other := range current.Columns {
-				if path, err := other.Place(format); err == nil && path == place && !slices.Contains(taken, j) {
+				if slices.Equal(other.Place(), column.Place()) && !slices.Contains(taken, j) {
 					at = j
 					break
 				}
@@ -120,8 +120,8 @@ func (m *Merged) columns(current schema.Schema, p *Proposal, taken []int) {
 		column := c.column(len(m.Schema.Columns))
 		column.Alias = names.take(column.Alias, fresh)
 		if name := names.take(column.Name, fresh); name != column.Name {
-			if column.Path == "" && !column.Unnamed && (p.Format.Type == schema.JSON || p.Format.Header) {
-				column.Path, _ = schema.Column{Name: column.Name}.Place(p.Format)
+			if p.Format.Type == schema.JSON || p.Format.Header {
+				column.Path = column.Place()
 			}
 			column.Name = name
 		}
@@ -153,7 +153,7 @@ func (m *Merged) keep(kept schema.Column, c *Column, p *Proposal) {
 	misfits := c.misfits(&kept, m.read)
 	if misfits > 0 {
 		text := fmt.Sprintf("column %s is kept as %s, which %d of %d values are not, as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(c.firstMisfit(&kept, m.read)))
-		if c.Type != kept.Type || c.Pattern != kept.Pattern {
+		if typeText(c.Type, c.Pattern) != typeText(kept.Type, kept.Pattern) {
 			text += fmt.Sprintf("; %s would hold %d", typeText(c.Type, c.Pattern), c.Agree)
 		}
 		m.Warnings = append(m.Warnings, text)
@@ -163,10 +163,9 @@ func (m *Merged) keep(kept schema.Column, c *Column, p *Proposal) {
 	}
 	if p.Format.Header {
 		// What the header calls it, which the column may be called, too.
-		place, _ := c.column(0).Place(p.Format)
-		kept.Unnamed = c.Unnamed
-		if kept.Path = place; place == kept.Name {
-			kept.Path = ""
+		column := c.column(0)
+		if kept.Path = column.Place(); kept.Path[0] == kept.Name {
+			kept.Path = nil
 		}
 	}
 	m.add(kept, misfits)
@@ -243,8 +242,8 @@ func (c *Column) firstMisfit(kept *schema.Column, format schema.Format) string {
 }
 
 // typeText is a type with its pattern.
-func typeText(t schema.Type, pattern string) string {
-	if pattern != "" {
+func typeText(t schema.Type, pattern *schema.Pattern) string {
+	if pattern != nil {
 		return fmt.Sprintf("%s %q", t, pattern)
 	}
 	return t.String()

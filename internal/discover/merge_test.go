@@ -52,7 +52,14 @@ func TestMerge(t *testing.T) {
 		return schema.Column{Name: name, Alias: alias, Type: parsed, Fake: schema.Fake{Text: "7"}}
 	}
 	with := func(c schema.Column, path, pattern string, nullable bool) schema.Column {
-		c.Path, c.Pattern, c.Nullable = path, pattern, nullable
+		c.Pattern, _ = schema.ParsePattern(pattern)
+		c.Nullable = nullable
+		switch {
+		case strings.HasPrefix(path, "$"):
+			c.Path, _ = schema.ParsePath(path)
+		case path != "":
+			c.Path = schema.Path{path}
+		}
 		return c
 	}
 	s := func(format schema.Format, columns ...schema.Column) schema.Schema {
@@ -181,7 +188,11 @@ func TestMerge(t *testing.T) {
 			}
 			var got []string
 			for _, c := range m.Schema.Columns {
-				got = append(got, strings.TrimSpace(strings.Join([]string{c.Name, c.Alias, c.Type.String(), c.Path}, " ")))
+				path := strings.Join(c.Path, "") // CSV's has one name
+				if test.current.Format.Type == schema.JSON && c.Path != nil {
+					path = c.Path.String()
+				}
+				got = append(got, strings.TrimSpace(strings.Join([]string{c.Name, c.Alias, c.Type.String(), path}, " ")))
 				if i := slices.IndexFunc(test.current.Columns, func(old schema.Column) bool { return old.Name == c.Name }); i >= 0 {
 					if diff := cmp.Diff(test.current.Columns[i].Fake, c.Fake); diff != "" {
 						t.Errorf("%s: the fake value (-want +got):\n%s", c.Name, diff)

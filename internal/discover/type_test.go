@@ -72,7 +72,7 @@ func TestTypes(t *testing.T) {
 			continue
 		}
 		c := p.Columns[1]
-		got := strings.TrimSpace(c.Type.String() + " " + c.Pattern)
+		got := strings.TrimSpace(c.Type.String() + " " + c.Pattern.String())
 		if got != test.want || c.Agree != test.agree || c.Values != len(test.values) {
 			t.Errorf("%.9q: got %s, %d of %d agree, want %s, %d", test.values, got, c.Agree, c.Values, test.want, test.agree)
 		}

@@ -113,11 +113,7 @@ func (c *compiler) time(i int, fake schema.Fake, into *column) error {
 	default:
 		return fmt.Errorf("a time does not go into a column of type %s", spec.Type.Kind)
 	}
-	if spec.Pattern != "" {
-		var err error
-		if into.pattern, err = schema.ParsePattern(spec.Pattern); err != nil {
-			return err
-		}
+	if into.pattern = spec.Pattern; into.pattern != nil {
 		if spec.Type.Kind == schema.Timestamp && !into.pattern.HasSeconds() {
 			into.make = makeMinutes
 		}

@@ -108,8 +108,7 @@ func layOutCSV(schema schema.Schema, columns []column) (layout, error) {
 			p.before = format.Delimiter
 		}
 		l.parts = append(l.parts, p)
-		place, _ := spec.Place(format) // the schema was checked
-		header = header && spec.Fake.Text == place
+		header = header && spec.Fake.Text == spec.Place()[0]
 	}
 	if header && len(faults) == 0 && len(columns) > 0 {
 		faults = append(faults, errors.New("all columns are constants, by which each row would be the header"))
@@ -135,16 +134,9 @@ func (w *writer) write(spec schema.Column) error {
 	if !isTime || spec.Fake.Text == "" {
 		return nil
 	}
-	pattern, layout := schema.TimestampPattern, schema.TimestampLayout+".999999999"
+	p, layout := spec.TimePattern(), schema.TimestampLayout+".999999999"
 	if spec.Type.Kind == schema.Date {
-		pattern, layout = schema.DatePattern, time.DateOnly
-	}
-	if spec.Pattern != "" {
-		pattern = spec.Pattern
-	}
-	p, err := schema.ParsePattern(pattern)
-	if err != nil {
-		return err
+		layout = time.DateOnly
 	}
 	at, err := time.Parse(layout, spec.Fake.Text)
 	if err != nil {
@@ -152,7 +144,7 @@ func (w *writer) write(spec schema.Column) error {
 	}
 	w.text = string(p.Append(nil, at))
 	if read, ok := p.Parse(w.text); !ok || read.Format(layout) != spec.Fake.Text {
-		return fmt.Errorf("%q cannot be written as %s", spec.Fake.Text, pattern)
+		return fmt.Errorf("%q cannot be written as %s", spec.Fake.Text, p)
 	}
 	return nil
 }
@@ -241,16 +233,9 @@ func layOutJSON(schema schema.Schema, columns []column) (layout, error) {
 
 // add finds the place of a column.
 func (m *member) add(spec schema.Column, column int) error {
-	place, err := spec.Place(schema.JSONFormat())
-	if err != nil {
-		return err
-	}
-	names, err := schema.ParsePath(place)
-	if err != nil {
-		return err
-	}
-	for i, name := range names {
-		last := i == len(names)-1
+	path := spec.Place()
+	for i, name := range path {
+		last := i == len(path)-1
 		at := slices.IndexFunc(m.members, func(n *member) bool { return n.name == name })
 		if at < 0 {
 			next := &member{name: name, column: -1}
@@ -262,7 +247,7 @@ func (m *member) add(spec schema.Column, column int) error {
 			continue
 		}
 		if m = m.members[at]; last || m.column >= 0 {
-			return fmt.Errorf("path %s is that of a value and of an object, so one row cannot have both", schema.PathOf(names[:i+1]...))
+			return fmt.Errorf("path %s is that of a value and of an object, so one row cannot have both", path[:i+1])
 		}
 	}
 	return nil

@@ -50,21 +50,14 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 	if p.Samples == nil {
 		return nil, errors.New("the file is not there")
 	}
-	reader, err := record.NewReader(p.Schema)
-	if err != nil {
-		return nil, err
-	}
 	format := p.Schema.Format.OrDefault()
 	newline := "\n"
 	if format.Type != schema.JSON {
 		newline = format.Newline
 	}
-	places, err := memberPlaces(p.Schema)
-	if err != nil {
-		return nil, err
-	}
+	places := memberPlaces(p.Schema)
 	var samples []sample
-	for r := range reader.Rows(p.Samples) {
+	for r := range record.NewReader(p.Schema).Rows(p.Samples) {
 		start := cap(p.Samples) - cap(r.Raw) // it is a part of them
 		at := func(err error) error {
 			return fmt.Errorf("line %d: %w", 1+bytes.Count(p.Samples[:start], []byte("\n")), err)
@@ -113,23 +106,12 @@ func (s *sample) findFields(format schema.Format, columns int) {
 }
 
 // memberPlaces are the paths of the columns in JSON, each as path has it.
-func memberPlaces(s schema.Schema) ([]string, error) {
-	if s.Format.OrDefault().Type != schema.JSON {
-		return nil, nil
-	}
+func memberPlaces(s schema.Schema) []string {
 	var places []string
 	for _, c := range s.Columns {
-		place, err := c.Place(schema.JSONFormat())
-		if err != nil {
-			return nil, err
-		}
-		names, err := schema.ParsePath(place)
-		if err != nil {
-			return nil, err
-		}
-		places = append(places, path(names))
+		places = append(places, path(c.Place()))
 	}
-	return places, nil
+	return places
 }
 
 // path is a key for the names that lead to a member.

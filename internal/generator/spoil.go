@@ -141,7 +141,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	letters := strings.Repeat(letter, maxSpoiledText+1)
 	replace := func(b badRow) []byte { return b.replace(overflow(b.column.Type)) }
 	noSuchDay := func(b badRow) []byte {
-		if !b.begins(format.Quote) && b.to-b.from == len(schema.TimestampLayout) && isDefault(b.column.Pattern) {
+		if !b.begins(format.Quote) && b.to-b.from == len(schema.TimestampLayout) && b.column.TimePattern().String() == schema.TimestampPattern {
 			copy(b.dst[b.from+len("2006-"):], "02-30")
 			return b.dst
 		}
@@ -200,20 +200,9 @@ func noNull(nulls []string) string {
 	return ""
 }
 
-func isDefault(pattern string) bool { return pattern == "" || pattern == schema.TimestampPattern }
-
 // noSuchDayOf is a day that does not exist, at the time of the record, as the column's pattern has it.
 func noSuchDayOf(b badRow) string {
-	pattern := b.column.Pattern
-	switch {
-	case pattern != "":
-	case b.column.Type.Kind == schema.Date:
-		pattern = schema.DatePattern
-	default:
-		pattern = schema.TimestampPattern
-	}
-	p, _ := schema.ParsePattern(pattern) // the schema was checked
-	return string(p.AppendNoSuchDay(nil, time.Unix(b.planned, 0)))
+	return string(b.column.TimePattern().AppendNoSuchDay(nil, time.Unix(b.planned, 0)))
 }
 
 // overflow is the least positive integer, or power of ten, that the type cannot hold.

@@ -154,11 +154,6 @@ func (q *Query) columnAt(c column, at dialect.Position) (operand, error) {
 	return o, err
 }
 
-func hasFraction(pattern string) bool {
-	p, err := schema.ParsePattern(pattern) // the schema was checked
-	return err == nil && p.Digits() > 0
-}
-
 var (
 	plainNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
 	// plainText is text between quotes without escapes and without what is not seen. The blank at the end is what some

@@ -220,7 +220,7 @@ func (q *Query) sourceColumns() []column {
 		switch {
 		case c.Type.Kind == schema.Decimal:
 			o.typ.Kind = exact
-		case c.Type.Kind == schema.Timestamp && hasFraction(c.Pattern):
+		case c.Type.Kind == schema.Timestamp && c.TimePattern().Digits() > 0:
 			o.typ.Kind = fine
 		}
 		all = append(all, column{o, c.Alias, c.Alias})

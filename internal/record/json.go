@@ -3,7 +3,6 @@ package record
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -40,19 +39,11 @@ type objects struct {
 	name    []byte
 }
 
-func newObjects(s schema.Schema) (*objects, error) {
-	o := &objects{root: &place{column: -1}, found: make([]found, len(s.Columns))}
-	for i := range s.Columns {
-		path, err := s.Columns[i].Place(s.Format)
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
-		}
-		names, err := schema.ParsePath(path)
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
-		}
+func newObjects(columns []schema.Column) *objects {
+	o := &objects{root: &place{column: -1}, found: make([]found, len(columns))}
+	for i := range columns {
 		at := o.root
-		for _, name := range names {
+		for _, name := range columns[i].Place() {
 			at.below = append(at.below, i)
 			if at.members == nil {
 				at.members = map[string]*place{}
@@ -64,7 +55,7 @@ func newObjects(s schema.Schema) (*objects, error) {
 		}
 		at.column = i
 	}
-	return o, nil
+	return o
 }
 
 // json reads values one after the other, or the elements of arrays. Where one is broken, all to the end of its line is, and

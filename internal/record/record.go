@@ -1,7 +1,6 @@
 package record
 
 import (
-	"fmt"
 	"iter"
 
 	"streamproof/internal/encoding"
@@ -64,30 +63,20 @@ type Reader struct {
 	objects *objects   // of JSON
 }
 
-// NewReader makes a reader. The error is that of a schema that schema.Parse would not give.
-func NewReader(s schema.Schema) (*Reader, error) {
+// NewReader returns a reader of the records that a schema describes.
+func NewReader(s schema.Schema) *Reader {
 	r := &Reader{format: s.Format.OrDefault(), fields: make([]row.Field, len(s.Columns))}
 	for i := range s.Columns {
-		c, err := newColumn(&s.Columns[i], r.format)
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
-		}
-		r.columns = append(r.columns, c)
-		place, err := s.Columns[i].Place(r.format)
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", c.name, err)
-		}
+		c := &s.Columns[i]
+		r.columns = append(r.columns, newColumn(c, r.format))
 		if r.format.Header {
-			r.header = append(r.header, place)
+			r.header = append(r.header, c.Place()[0])
 		}
 	}
 	if r.format.Type == schema.JSON {
-		var err error
-		if r.objects, err = newObjects(s); err != nil {
-			return nil, err
-		}
+		r.objects = newObjects(s.Columns)
 	}
-	return r, nil
+	return r
 }
 
 // Rows gives the rows of a record, in order, and what of it is none. A row is valid until the next one.

@@ -70,11 +70,7 @@ func newReader(t testing.TB, schemaJSON []byte) *record.Reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := record.NewReader(schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return record.NewReader(schema)
 }
 
 func rows(r *record.Reader, data []byte) (out []want) {

@@ -35,36 +35,20 @@ type column struct {
 	canonical bool
 }
 
-func newColumn(c *schema.Column, format schema.Format) (column, error) {
+func newColumn(c *schema.Column, format schema.Format) column {
 	out := column{name: c.Name, typ: c.Type, nullable: c.Nullable, nulls: format.Nulls, point: '.'}
 	if format.Decimal != "" {
 		out.point = format.Decimal[0]
 	}
-	var standard string
-	switch c.Type.Kind {
-	case schema.Timestamp:
-		standard = schema.TimestampPattern
-	case schema.Date:
-		standard = schema.DatePattern
-	default:
-		return out, nil
+	if out.pattern = c.TimePattern(); out.pattern != nil {
+		out.canonical = out.pattern.String() == schema.DefaultPattern(c.Type.Kind).String()
 	}
-	text := c.Pattern
-	if text == "" {
-		text = standard
-	}
-	var err error
-	out.pattern, err = schema.ParsePattern(text)
-	out.canonical = text == standard
-	return out, err
+	return out
 }
 
-// Reads says whether a text is a value of a column of CSV, as NULL is not.
+// Reads reports whether a text, which is not NULL, is a value of a column of CSV.
 func Reads(c *schema.Column, format schema.Format, text string) bool {
-	column, err := newColumn(c, format.OrDefault())
-	if err != nil {
-		return false
-	}
+	column := newColumn(c, format.OrDefault())
 	_, _, reason := column.read(nil, []byte(text))
 	return reason == ""
 }

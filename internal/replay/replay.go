@@ -140,10 +140,8 @@ func compile(data []byte, hash string) *compiled {
 	if err != nil {
 		return &compiled{err: err}
 	}
-	c := &compiled{output: q.Output}
-	if c.records, c.err = record.NewReader(p.Schema); c.err == nil {
-		c.engine, c.err = engine.Open(q)
-	}
+	c := &compiled{output: q.Output, records: record.NewReader(p.Schema)}
+	c.engine, c.err = engine.Open(q)
 	seeds := map[uint64]*generator.Generator{}
 	c.generators = func(seed uint64) (*generator.Generator, error) {
 		if seeds[seed] == nil {

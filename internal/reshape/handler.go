@@ -74,13 +74,9 @@ func New(config Config, p *pipeline.Pipeline, log *slog.Logger, metrics io.Write
 			s.write = s.schema.CSV(config.Delimiter[0])
 		}
 	}
-	if _, err := record.NewReader(p.Schema); err != nil {
-		return nil, err
-	}
 	h.foreign = !isPlain(p.Schema)
 	h.scratch.New = func() any {
-		reader, _ := record.NewReader(p.Schema) // as above
-		return &scratch{fields: make([]row.Field, len(h.output.schema)), reader: reader}
+		return &scratch{fields: make([]row.Field, len(h.output.schema)), reader: record.NewReader(p.Schema)}
 	}
 	return h, nil
 }
@@ -88,7 +84,7 @@ func New(config Config, p *pipeline.Pipeline, log *slog.Logger, metrics io.Write
 // isPlain reports whether a record has lines that read as the output's do, so that there may be some of either kind.
 func isPlain(s schema.Schema) bool {
 	return s.Format.IsDefault() && !slices.ContainsFunc(s.Columns, func(c schema.Column) bool {
-		return c.Pattern != "" || c.Type.Kind == schema.Decimal
+		return c.Pattern != nil || c.Type.Kind == schema.Decimal
 	})
 }
 

@@ -8,11 +8,33 @@ import (
 	"time"
 )
 
-// The patterns of columns that name none.
+// The patterns of columns that name none, and the layout of the first in package time.
 const (
 	TimestampPattern = "yyyy-MM-dd HH:mm:ss"
+	TimestampLayout  = time.DateTime
 	DatePattern      = "yyyy-MM-dd"
 )
+
+var timestampPattern, datePattern = mustParse(TimestampPattern), mustParse(DatePattern)
+
+func mustParse(text string) *Pattern {
+	p, err := ParsePattern(text)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// DefaultPattern returns the pattern of a TIMESTAMP or DATE that names none, and nil for other kinds.
+func DefaultPattern(kind Kind) *Pattern {
+	switch kind {
+	case Timestamp:
+		return timestampPattern
+	case Date:
+		return datePattern
+	}
+	return nil
+}
 
 // A Pattern is how a time or a day is written, in letters of Java's DateTimeFormatter:
 //
@@ -24,14 +46,14 @@ const (
 //	hh h a             hour, 01 to 12, with AM or PM
 //	mm ss              minutes and seconds, of two digits
 //	.SSS  ,SSS         fraction of a second, of exactly as many digits, 1 to 9
-//	[.SSS]             the same with up to as many digits, or none: Java's own optional part would want exactly these
+//	[.SSS]             the same with at most as many digits, or none; in Java it would be exactly as many, or none
 //	XXX XX X           offset from UTC as +01:00, +0100 or +01, or Z
-//	xxx xx             the same where none is +00:00 or +0000
-//	'T'                text: T, Z, at, of, blanks and marks
+//	xxx xx             the same with +00:00 or +0000 in place of Z
+//	'T'                text: T, Z, at, of, spaces and punctuation
 //
-// All other letters are refused; what is no letter stands for itself. A time with an offset is the instant that it names,
-// one without is taken as UTC. A value is read from left to right, and each part takes all the digits that it may. The Flink
-// job's TimePattern is the same.
+// Other letters are refused; punctuation and spaces stand for themselves. A time with an offset is the instant it
+// names; a time without one is taken as UTC. A value is read from left to right, and each part takes as many digits as
+// it may.
 type Pattern struct {
 	text  string
 	parts []part
@@ -40,13 +62,12 @@ type Pattern struct {
 	digits int
 }
 
-// A part is one of a pattern's.
 type part struct {
 	// letters are as in the pattern; "S" is a fraction of a second, "'" text.
 	letters  string
-	literal  string // the text; of a fraction the mark before it
+	literal  string // the text, or the mark before a fraction
 	digits   int    // of a fraction
-	optional bool   // of a fraction
+	optional bool   // a fraction that may be missing
 }
 
 // known are the letters of a pattern.
@@ -55,7 +76,7 @@ var known = []string{
 }
 
 var (
-	fraction         = regexp.MustCompile(`^([.,])(S{1,9})`)
+	fraction         = regexp.MustCompile(`^([.,])(S{1,9})(?:[^S]|$)`)
 	optionalFraction = regexp.MustCompile(`^\[\.(S{1,9})\]`)
 )
 
@@ -70,9 +91,9 @@ func ParsePattern(text string) (*Pattern, error) {
 		add := part{letters: "'"}
 		size := 1
 		switch c := rest[0]; {
-		case p.has("ss") && isFraction(rest):
+		case p.has("ss") && fraction.MatchString(rest):
 			m := fraction.FindStringSubmatch(rest)
-			add, size = part{letters: "S", literal: m[1], digits: len(m[2])}, len(m[0])
+			add, size = part{letters: "S", literal: m[1], digits: len(m[2])}, 1+len(m[2])
 		case strings.HasSuffix(text[:at], "ss") && optionalFraction.MatchString(rest):
 			m := optionalFraction.FindStringSubmatch(rest)
 			add, size = part{letters: "S", literal: ".", digits: len(m[1]), optional: true}, len(m[0])
@@ -80,30 +101,30 @@ func ParsePattern(text string) (*Pattern, error) {
 			size = len(rest) - len(strings.TrimLeft(rest, string(c)))
 			add = part{letters: rest[:size]}
 			if !slices.Contains(known, add.letters) {
-				return fail("%s is not one of the letters that are known", add.letters)
+				return fail("%s is not supported; want %s", add.letters, strings.Join(known, " "))
 			}
 		case c == '\'':
-			add.literal, size = quotedLiteral(rest)
-			if size == 0 {
+			var closed bool
+			if add.literal, _, closed = strings.Cut(rest[1:], "'"); !closed {
 				return fail("a quote is not closed")
 			}
 			if strings.Trim(add.literal, "TZ :-,./atof") != "" {
-				return fail("text in quotes may be of T, Z, at, of, blanks and :-,./ only")
+				return fail("quoted text may have only T, Z, at, of, spaces and :-,./")
 			}
+			size = len(add.literal) + 2
 		case strings.ContainsRune(" -/:,.", rune(c)):
 			add.literal = rest[:1]
 		default:
-			return fail("%q has to stand in quotes", c)
+			return fail("%q must be in quotes", c)
 		}
 		if add.letters != "'" && p.has(add.letters) {
-			return fail("%s is there twice", add.letters)
+			return fail("%s occurs twice", add.letters)
 		}
 		p.parts = append(p.parts, add)
 		p.digits = max(p.digits, add.digits)
 		at += size
 	}
-	either := func(letters ...string) int {
-		n := 0
+	count := func(letters ...string) (n int) {
 		for _, l := range letters {
 			if p.has(l) {
 				n++
@@ -111,17 +132,16 @@ func ParsePattern(text string) (*Pattern, error) {
 		}
 		return n
 	}
-	months, days, hours, zones := either("MMM", "MM", "M"), either("dd", "d"), either("HH", "H", "hh", "h"), either("XXX", "XX", "X", "xxx", "xx")
-	half := either("hh", "h")
+	hours, half, zones := count("HH", "H", "hh", "h"), count("hh", "h"), count("XXX", "XX", "X", "xxx", "xx")
 	switch {
-	case !p.has("yyyy") || months != 1 || days != 1:
-		return fail("it has to have year, month and day, each once")
+	case !p.has("yyyy") || count("MMM", "MM", "M") != 1 || count("dd", "d") != 1:
+		return fail("it needs a year, a month and a day, each once")
 	case hours > 1 || zones > 1:
-		return fail("hour and offset may be there once")
+		return fail("it may have an hour and an offset once each")
 	case hours == 0 && (p.has("mm") || p.has("ss") || p.has("a") || zones > 0), hours == 1 && !p.has("mm"):
-		return fail("a time has hour and minutes")
+		return fail("a time needs an hour and minutes")
 	case (half == 1) != p.has("a"):
-		return fail("hh and h go with a")
+		return fail("hh and h need a, and a needs one of them")
 	}
 	p.clock = hours == 1
 	return p, nil
@@ -131,42 +151,55 @@ func (p *Pattern) has(letters string) bool {
 	return slices.ContainsFunc(p.parts, func(part part) bool { return part.letters == letters })
 }
 
-// isFraction says whether a fraction of at most nine digits stands here.
-func isFraction(text string) bool {
-	m := fraction.FindString(text)
-	return m != "" && !strings.HasPrefix(text[len(m):], "S")
-}
-
-// quotedLiteral reads text in quotes, and gives how much of the pattern it is, 0 where the quote is not closed.
-func quotedLiteral(text string) (literal string, size int) {
-	end := strings.IndexByte(text[1:], '\'')
-	if end < 0 {
-		return "", 0
+// tokens returns the parts as the resolved form has them.
+func (p *Pattern) tokens() []string {
+	var all []string
+	for _, part := range p.parts {
+		token := part.letters
+		switch {
+		case token == "'":
+			token += part.literal
+		case token == "S":
+			token = part.literal + strings.Repeat("S", part.digits)
+			if part.optional {
+				token = "[" + token + "]"
+			}
+		}
+		all = append(all, token)
 	}
-	return text[1 : end+1], end + 2
+	return all
 }
 
-// String gives the pattern's text.
-func (p *Pattern) String() string { return p.text }
+// String returns the pattern's text, which is empty for nil.
+func (p *Pattern) String() string {
+	if p == nil {
+		return ""
+	}
+	return p.text
+}
 
-// HasTime says whether the pattern has a time of the day.
+// MarshalText returns the pattern's text.
+func (p *Pattern) MarshalText() ([]byte, error) { return []byte(p.text), nil }
+
+// HasTime reports whether the pattern has a time of day.
 func (p *Pattern) HasTime() bool { return p.clock }
 
-// HasSeconds says whether a time of the day has seconds.
+// HasSeconds reports whether the time of day has seconds.
 func (p *Pattern) HasSeconds() bool { return p.has("ss") }
 
-// Digits is how many digits of a second's fraction a value has at most: the n of SQL's TIMESTAMP(n).
+// Digits returns how many digits of a second's fraction a value has at most: the p of TIMESTAMP(p).
 func (p *Pattern) Digits() int { return p.digits }
 
-// moment is what the parts of a value say.
+// A moment is what the parts of a value say.
 type moment struct {
 	year, month, day, hour, minute, second, nanos int
 	offset                                        int // minutes
-	weekday                                       int // -1: not said
+	weekday                                       int // -1 if missing
 	half, afternoon                               bool
 }
 
-// Parse reads a value. All of it has to be as the pattern says, and a day and a time that exist, of the years 0 to 9999 in UTC.
+// Parse reads a value. It reports false unless all of the value matches the pattern and is a day and time that exist,
+// in the years 0 to 9999 of UTC.
 func (p *Pattern) Parse(value string) (time.Time, bool) {
 	m := moment{weekday: -1}
 	for i := range p.parts {
@@ -195,7 +228,7 @@ func (p *Pattern) Parse(value string) (time.Time, bool) {
 	return t, t.Year() >= 0 && t.Year() <= 9999
 }
 
-// names of months and days of the week, three letters each.
+// The names of months and days of the week, of three letters each.
 const (
 	monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
 	dayNames   = "SunMonTueWedThuFriSat"
@@ -249,7 +282,7 @@ func (p *part) read(value string, m *moment) (rest string, ok bool) {
 	return rest, ok
 }
 
-// number reads digits, as many as there are of those that may be.
+// number reads at least least digits, and as many up to most as there are.
 func number(value string, least, most int) (n int, rest string, ok bool) {
 	size := 0
 	for size < len(value) && size < most && value[size] >= '0' && value[size] <= '9' {
@@ -259,7 +292,7 @@ func number(value string, least, most int) (n int, rest string, ok bool) {
 	return n, value[size:], size >= least
 }
 
-// shortNumber reads one digit or two, without a zero before them.
+// shortNumber reads one or two digits without a leading zero.
 func shortNumber(value string) (n int, rest string, ok bool) {
 	if value == "" || value[0] == '0' {
 		return 0, value, false
@@ -267,7 +300,7 @@ func shortNumber(value string) (n int, rest string, ok bool) {
 	return number(value, 1, 2)
 }
 
-// name reads one of the names, and gives its number from 0 on.
+// name reads one of the names and returns its number, from 0.
 func name(value, names string) (n int, rest string, ok bool) {
 	for n = 0; n*3 < len(names); n++ {
 		if rest, ok = strings.CutPrefix(value, names[n*3:n*3+3]); ok {
@@ -321,8 +354,8 @@ func (p *part) readOffset(value string, m *moment) (rest string, ok bool) {
 	return rest, ok && hours <= 23 && minutes <= 59
 }
 
-// Append writes a time, in UTC, as the pattern has it: what Parse reads as the same time, as far as the pattern has its parts.
-// A fraction that may be missing is written without zeros at its end.
+// Append appends a time in UTC as the pattern has it. Parse reads it as the same time, as far as the pattern has its
+// parts. A fraction that may be missing has no trailing zeros.
 func (p *Pattern) Append(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	for i := range p.parts {
@@ -331,7 +364,7 @@ func (p *Pattern) Append(dst []byte, t time.Time) []byte {
 	return dst
 }
 
-// AppendNoSuchDay is Append with the 30th of February in place of the day.
+// AppendNoSuchDay is Append with February 30 in place of the day.
 func (p *Pattern) AppendNoSuchDay(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	february := time.Date(t.Year(), time.February, 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)

@@ -28,7 +28,7 @@ func TestSchema(t *testing.T) {
 		"empty":             {file: `{}`, faults: []string{"source is empty", "columns is empty"}},
 		"unknown field":     {file: `{"source":"S","format":{"type":"csv","separator":","},"columns":[` + column + `]}`, faults: []string{"separator"}},
 		"two values":        {file: `{"source":"S","columns":[` + column + `]} {}`, faults: []string{"after the closing brace"}},
-		"UTF-16":            {file: "\xff\xfe{\x00", faults: []string{"schema.json is not UTF-8: save it as that (UTF-16 text)"}},
+		"UTF-16":            {file: "\xff\xfe{\x00", faults: []string{"schema.json is not UTF-8 (UTF-16 text)"}},
 		"a byte order mark": {file: "\ufeff" + `{"source":"S","columns":[` + column + `]}`, faults: []string{"schema.json: it begins with a byte order mark"}},
 		"not UTF-8":         {file: "{\"source\":\"\xff\"}", faults: []string{"not UTF-8"}},
 		"csv": {
@@ -78,7 +78,7 @@ func TestSchema(t *testing.T) {
 			file: `{"source":"S","columns":[
 				{"name":"a","alias":"A","pattern":"yyyy-MM-dd","type":"REAL","fake":{}}, {"name":"b","alias":"B","pattern":"yyyy-MM-dd HH:mm","type":"DATE","fake":{}},
 				{"name":"c","alias":"C","pattern":"yyyy-MM-dd","type":"TIMESTAMP","fake":{}}, {"name":"d","alias":"D","pattern":"YYYY","type":"DATE","fake":{}}]}`,
-			faults: []string{"columns[0]: a pattern goes with", "columns[1]: pattern", "columns[2]: pattern", "columns[3]: pattern"},
+			faults: []string{"columns[0]: a pattern is for", "columns[1]: pattern", "columns[2]: pattern", "columns[3]: pattern"},
 		},
 	}
 	for name, test := range tests {
@@ -186,7 +186,8 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-// FuzzPattern: a pattern is refused, or reads values without a panic; what it writes of a time that it has read is read as the same.
+// FuzzPattern: a pattern is refused, or reads values without a panic; what it writes of a time that it has read is read
+// as the same.
 func FuzzPattern(f *testing.F) {
 	f.Add("yyyy-MM-dd HH:mm:ss", "2026-11-23 20:00:09")
 	f.Add("d/M/yyyy h:mm a", "1/2/2026 1:05 PM")
@@ -230,7 +231,8 @@ func TestEncode(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Format, got.Format = s.Format.OrDefault(), got.Format.OrDefault()
-		if diff := cmp.Diff(s, got); diff != "" {
+		samePattern := cmp.Comparer(func(a, b *schema.Pattern) bool { return a.String() == b.String() })
+		if diff := cmp.Diff(s, got, samePattern); diff != "" {
 			t.Fatalf("(-want +got):\n%s\n%s", diff, data)
 		}
 		if lines := bytes.Count(data, []byte("\n")); lines > len(s.Columns)+6 {
@@ -263,18 +265,35 @@ func anySchema(t *rapid.T) schema.Schema {
 		typ := rapid.SampledFrom([]string{"INTEGER", "DECIMAL(10,2)", "TIMESTAMP", "DATE", "CHAR(3)", "VARCHAR", "BOOLEAN"}).Draw(t, "type")
 		c.Type, _ = schema.ParseType(typ)
 		if c.Type.Kind == schema.Date && rapid.Bool().Draw(t, "pattern") {
-			c.Pattern = "dd/MM/yyyy"
+			c.Pattern, _ = schema.ParsePattern("dd/MM/yyyy")
 		}
 		switch {
 		case s.Format.Type == schema.JSON:
-			c.Path = schema.PathOf("x", name)
+			c.Path = schema.Path{"x", name}
 		case s.Format.Header:
-			c.Path = name
+			c.Path = schema.Path{name}
 		}
 		c.Fake = rapid.SampledFrom([]schema.Fake{{Text: "x"}, {Prefix: "-7.", Integers: [][2]int64{{0, 9}}, Width: 2}, {Time: "planned", PlusMinutes: [2]int64{0, 9}}, {Sum: []string{"a"}}}).Draw(t, "fake")
 		s.Columns = append(s.Columns, c)
 	}
 	return s
+}
+
+func TestParsePath(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]schema.Path{
+		"$.a": {"a"}, "$.a['b'].c": {"a", "b", "c"}, "$[ 'a' ]": {"a"}, "$.0": {"0"}, "$.é~b|#%;?^{}_": {"é~b|#%;?^{}_"},
+		`$['user id']["x"]`: {"user id", "x"}, `$['a\'b']`: {"a'b"}, `$["a\"b"]`: {`a"b`}, `$['a"b']`: {`a"b`}, `$["a'b"]`: {"a'b"},
+		`$['\b\f\n\r\t\\\u00e9\U0041']`: {"\b\f\n\r\t\\éA"}, "$['a\nb']": {"a\nb"}, "$['']": {""}, `$['[0].*']`: {"[0].*"},
+		"$": nil, "": nil, "a": nil, "@.a": nil, "$a": nil, "$.": nil, "$.a.": nil, "$..a": nil, "$.a b": nil, " $.a": nil, "$.a ": nil,
+		"$[0]": nil, "$[*]": nil, "$.*": nil, "$['a','b']": nil, "$.a[b]": nil, "$['a'": nil, "$['a": nil, `$['a"]`: nil, "$['a'b']": nil,
+		`$['\q']`: nil, `$['\x41']`: nil, `$['\ud83d\ude00']`: nil, `$['\uDFFF']`: nil, `$['\u00g0']`: nil, `$['\']`: nil,
+	} {
+		got, err := schema.ParsePath(text)
+		if diff := cmp.Diff(want, got); diff != "" || (err == nil) != (want != nil) {
+			t.Errorf("%s: %v (-want +got):\n%s", text, err, diff)
+		}
+	}
 }
 
 // FuzzPath: the names of a path are those that it was made of.
@@ -284,9 +303,9 @@ func FuzzPath(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		a, b = strings.ToValidUTF8(a, ""), strings.ToValidUTF8(b, "")
-		path := schema.PathOf(a, b)
-		got, err := schema.ParsePath(path)
-		if diff := cmp.Diff([]string{a, b}, got); err != nil || diff != "" {
+		path := schema.Path{a, b}
+		got, err := schema.ParsePath(path.String())
+		if diff := cmp.Diff(path, got); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", path, err, diff)
 		}
 	})

@@ -10,8 +10,8 @@ import (
 // A Kind is a SQL type without its length.
 type Kind string
 
-// The kinds that a record or a result may have. Real is a 32-bit float, Double a 64-bit one. A result has no
-// Decimal: see docs/decisions/0010.
+// The kinds that a record or a result may have. Real is a 32-bit float, Double a 64-bit one. A result has no Decimal:
+// see docs/decisions/0010.
 const (
 	Integer   Kind = "INTEGER"
 	BigInt    Kind = "BIGINT"
@@ -25,7 +25,7 @@ const (
 	Boolean   Kind = "BOOLEAN"
 )
 
-// synonyms are other spellings that Flink SQL and the legacy dialect have for a kind.
+// synonyms are other names of a kind in Flink SQL and the legacy dialect.
 var synonyms = map[string]Kind{
 	"INT": Integer, "FLOAT": Real, "DOUBLE PRECISION": Double, "STRING": VarChar, "NUMERIC": Decimal, "DEC": Decimal,
 }
@@ -33,8 +33,8 @@ var synonyms = map[string]Kind{
 // MaxPrecision is the most digits that a DECIMAL has.
 const MaxPrecision = 38
 
-// A Type is a SQL type. Length is that of CHAR(n) and VARCHAR(n), in characters, 0 where unbounded; of DECIMAL(p, s) it is
-// the precision, and Scale how many of these digits stand behind the point.
+// A Type is a SQL type. Length is the n of CHAR(n) and VARCHAR(n), in characters, 0 if unbounded, or the p of
+// DECIMAL(p,s), whose s is Scale.
 type Type struct {
 	Kind          Kind
 	Length, Scale int
@@ -42,7 +42,7 @@ type Type struct {
 
 var typeSyntax = regexp.MustCompile(`^([A-Z]+(?: [A-Z]+)*)(?:\(([1-9][0-9]{0,8})(?:, ?([0-9]{1,2}))?\))?$`)
 
-// ParseType reads a SQL type as INTEGER, REAL, CHAR(1) or DECIMAL(10,2).
+// ParseType reads a SQL type such as INTEGER, REAL, CHAR(1) or DECIMAL(10,2).
 func ParseType(text string) (Type, error) {
 	m := typeSyntax.FindStringSubmatch(strings.ToUpper(text))
 	if m == nil {
@@ -52,40 +52,32 @@ func ParseType(text string) (Type, error) {
 	if other, ok := synonyms[m[1]]; ok {
 		kind = other
 	}
-	sized := false
+	length, _ := strconv.Atoi(m[2])
+	scale, _ := strconv.Atoi(m[3])
 	switch kind {
-	case Char, VarChar:
-		sized = true
 	case Decimal:
-		return parseDecimal(text, m[2], m[3])
+		if m[2] == "" {
+			length = 10 // as in Flink
+		}
+		if length > MaxPrecision || scale > length {
+			return Type{}, fmt.Errorf("SQL type %s: a DECIMAL has at most %d digits, its scale included", text, MaxPrecision)
+		}
+		return Type{Kind: kind, Length: length, Scale: scale}, nil
 	case Integer, BigInt, Real, Double, Timestamp, Date, Boolean:
+		if m[2] != "" {
+			return Type{}, fmt.Errorf("SQL type %s takes no length", m[1])
+		}
+	case Char, VarChar:
 	default:
 		return Type{}, fmt.Errorf("SQL type %s is not supported", text)
-	}
-	if m[2] != "" && !sized {
-		return Type{}, fmt.Errorf("SQL type %s takes no length", m[1])
 	}
 	if m[3] != "" {
 		return Type{}, fmt.Errorf("SQL type %s takes no scale", m[1])
 	}
-	length, _ := strconv.Atoi(m[2])
 	return Type{Kind: kind, Length: length}, nil
 }
 
-// parseDecimal reads what stands in the parentheses. Without any, a DECIMAL has ten digits and no point, as in Flink.
-func parseDecimal(text, precision, scale string) (Type, error) {
-	t := Type{Kind: Decimal, Length: 10}
-	if precision != "" {
-		t.Length, _ = strconv.Atoi(precision)
-	}
-	t.Scale, _ = strconv.Atoi(scale)
-	if t.Length > MaxPrecision || t.Scale > t.Length {
-		return Type{}, fmt.Errorf("SQL type %s: a DECIMAL has at most %d digits, and no more of them behind the point", text, MaxPrecision)
-	}
-	return t, nil
-}
-
-// String gives the type as SQL.
+// String returns the type as SQL.
 func (t Type) String() string {
 	if t.Kind == Decimal {
 		return fmt.Sprintf("%s(%d,%d)", t.Kind, t.Length, t.Scale)

@@ -66,10 +66,7 @@ func tableRows(t *testing.T) (rows [][]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, err := record.NewReader(schema)
-	if err != nil {
-		t.Fatal(err)
-	}
+	reader := record.NewReader(schema)
 	for r := range reader.Rows(read(t, "rows.csv")) {
 		if r.Err != nil {
 			t.Fatalf("%s: %v", r.Raw, r.Err)
