@@ -16,7 +16,8 @@ export SAM_CLI_TELEMETRY := 0
 # This machine's processor, by Lambda's name: the local stack's functions run as processes of this machine.
 ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 JAR := analytics/target/streamproof-analytics.jar
-# The pipeline as the Flink job takes it: pipeline.sql in Flink SQL, whichever dialect it is written in.
+# The pipeline as the Flink job takes it: pipeline.sql in Flink SQL, whichever dialect it is written in, and schema.json
+# resolved.
 FLINK_PIPELINE := analytics/target/pipeline
 # Maven takes the path from the folder of pom.xml. A path of the project's own stands in no command: it may hold a space.
 MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml -Dpipeline.directory=$(FLINK_PIPELINE:analytics/%=%)
@@ -115,9 +116,10 @@ $(JAR): analytics/pom.xml $(shell find analytics/src/main -type f) $(FLINK_PIPEL
 	@touch $@
 
 # For this machine, whatever `sam build` builds for.
-$(FLINK_PIPELINE)/pipeline.sql: $(filter-out %.go,$(wildcard pipeline/*.*)) $(wildcard internal/dialect/*.go)
+$(FLINK_PIPELINE)/pipeline.sql: $(filter-out %.go,$(wildcard pipeline/*.*)) $(wildcard internal/dialect/*.go internal/schema/*.go)
 	@mkdir -p $(@D)
 	GOOS= GOARCH= go run ./cmd/streamproof sql translate pipeline/pipeline.sql >$@.new
+	GOOS= GOARCH= go run ./pipeline/resolve >$(@D)/schema.resolved.json
 	cp pipeline/schema.json $(@D)/
 	@mv $@.new $@
 

@@ -1,0 +1,95 @@
+package schema_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"streamproof/internal/schema"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestResolved: the schemas that tests of the Flink job read are those of the files beside them, resolved.
+func TestResolved(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../*/testdata/*/schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, "../query/testdata/schema.json", "testdata/schema.json", "../../pipeline/schema.json")
+	if len(files) < 6 {
+		t.Fatalf("got only %q", files)
+	}
+	for _, file := range files {
+		golden := filepath.Join(filepath.Dir(file), "schema.resolved.json")
+		if file == "../../pipeline/schema.json" {
+			golden = "testdata/project.resolved.json"
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkGolden(t, golden, resolve(t, text))
+	}
+}
+
+// TestResolvedRecords is TestResolved for the schemas of the table of records.
+func TestResolvedRecords(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../record/testdata/records.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table struct {
+		Schemas map[string]json.RawMessage `json:"schemas"`
+	}
+	if err := json.Unmarshal(text, &table); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range table.Schemas {
+		table.Schemas[name] = resolve(t, text)
+	}
+	var got []byte
+	for _, name := range slices.Sorted(maps.Keys(table.Schemas)) {
+		got = fmt.Appendf(got, ",\n%q: %s", name, bytes.TrimSuffix(table.Schemas[name], []byte("\n")))
+	}
+	checkGolden(t, "../record/testdata/schemas.resolved.json", append(append([]byte("{"), got[1:]...), "\n}\n"...))
+}
+
+func resolve(t *testing.T, text []byte) []byte {
+	t.Helper()
+	s, err := schema.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolved, err := s.Resolved()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resolved
+}
+
+func checkGolden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
