@@ -49,7 +49,11 @@ func (c Config) Build(ctx context.Context) error {
 
 // Deploy brings the stack to what Build has built.
 func (c Config) Deploy(ctx context.Context) error {
-	return c.run(ctx, "deploy", "--template-file", filepath.Join(c.BuildDir, templateFile), "--stack-name", c.Stack)
+	packed, err := c.pack()
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, "deploy", "--template-file", packed, "--stack-name", c.Stack)
 }
 
 // Delete deletes the stack, and what Deploy uploaded for it.
@@ -89,7 +93,7 @@ func (c Config) exec(ctx context.Context, command string, args ...string) error 
 		"AWS_SECRET_ACCESS_KEY="+emulator.SecretAccessKey,
 		"AWS_EC2_METADATA_DISABLED=true",
 		"SAM_CLI_TELEMETRY=0",
-		"SAM_CLI_POLL_DELAY=1",
+		"SAM_CLI_POLL_DELAY=0.5",
 	)
 	// It runs compilers: all of them end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -23,10 +23,16 @@ func TestCommands(t *testing.T) {
 	t.Setenv("AWS_SESSION_TOKEN", "secret")
 	t.Setenv("LC_ALL", "C")
 	t.Setenv("no_proxy", ".example.com")
-	c := sam.Config{Program: program, Root: dir, BuildDir: "/b", LogFile: filepath.Join(dir, "log"), Stack: "s", Region: "eu-west-1", Endpoint: "http://127.0.0.1:1",
+	c := sam.Config{Program: program, Root: dir, BuildDir: filepath.Join(dir, "b"), LogFile: filepath.Join(dir, "log"), Stack: "s", Region: "eu-west-1", Endpoint: "http://127.0.0.1:1",
 		Parameters: map[string]string{"Transform": "JSON", "Compression": "GZIP"}}
 	if err := c.Build(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if err := os.Mkdir(c.BuildDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.BuildDir, "template.yaml"), []byte("Resources: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if err := c.Deploy(t.Context()); err == nil || !strings.Contains(err.Error(), "sam deploy: exit status 1") {
 		t.Errorf("got %v, want the exit status", err)
@@ -40,14 +46,14 @@ AWS_EC2_METADATA_DISABLED=true
 AWS_ENDPOINT_URL=http://127.0.0.1:1
 AWS_SECRET_ACCESS_KEY=test
 LC_ALL=C.UTF-8
-SAM_CLI_POLL_DELAY=1
+SAM_CLI_POLL_DELAY=0.5
 SAM_CLI_TELEMETRY=0
 no_proxy=.example.com,127.0.0.1,localhost
 `
 	common := " --config-file DIR/samconfig.toml --config-env local --region eu-west-1 --template-file "
 	parameters := " --parameter-overrides file://local.yaml Architecture=ARCH Compression=GZIP Transform=JSON\n"
-	want := "build" + common + "DIR/template.yaml --build-dir /b" + parameters + env +
-		"deploy" + common + "/b/template.yaml --stack-name s" + parameters + env
+	want := "build" + common + "DIR/template.yaml --build-dir DIR/b" + parameters + env +
+		"deploy" + common + "DIR/b/packed.json --stack-name s" + parameters + env
 	got := strings.NewReplacer(dir, "DIR", sam.Architecture(), "ARCH").Replace(string(log))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
