@@ -1,4 +1,4 @@
-// The transform's function, called by Firehose before it writes to S3; see package reshape.
+// The function that Firehose calls to transform records before it writes them to S3; see package reshape.
 package main
 
 import (

@@ -1,13 +1,14 @@
-// Package analytics is how the analytics application is told of a query that a person has set in place of the JAR's own: in
-// a group of its environment properties, in parts, since a property holds at most 2,048 characters.
+// Package analytics holds the property group in which a person sets a query for the analytics application, in place of
+// the one in its JAR. The query is split into parts, since a property holds at most 2,048 characters.
 //
-// The group belongs to no template. Whoever writes it keeps all other groups as they are, because UpdateApplication replaces
-// them together. The Flink job (Config.java) joins the parts, and does not start where their hash is another.
+// No template has the group. UpdateApplication replaces all groups together, so a writer must keep the others as they
+// are. The Flink job (Config.java) joins the parts, and does not start if their hash differs.
 package analytics
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"unicode/utf16"
@@ -19,18 +20,18 @@ import (
 // Group is the property group of a query that was set by hand.
 const Group = "streamproof.sql"
 
-// hashKey is the property that has the SHA-256 of the whole.
+// hashKey is the property with the SHA-256 of the complete query.
 const hashKey = "sha256"
 
-// The service's limits on a group: what a value may be, in UTF-16 units, which are no fewer than characters, and how many
-// properties there may be, less the one of the hash.
+// The service's limits on a group: the length of a value, counted in UTF-16 units to be safe, and the number of
+// properties, less the one for the hash.
 // https://docs.aws.amazon.com/managed-flink/latest/apiv2/API_PropertyGroup.html
 const (
 	PartLength = 2048
 	MaxParts   = 49
 )
 
-// Properties gives a query, which is Flink SQL, as a property group. The error says how long it is and may be.
+// Properties returns the property group for a query in Flink SQL. The error gives its length and the limit.
 func Properties(sql string) (types.PropertyGroup, error) {
 	group := types.PropertyGroup{PropertyGroupId: aws.String(Group), PropertyMap: map[string]string{hashKey: hash(sql)}}
 	parts, start, length := 0, 0, 0
@@ -50,10 +51,10 @@ func Properties(sql string) (types.PropertyGroup, error) {
 	}
 	switch {
 	case parts == 0:
-		return group, fmt.Errorf("there is no SQL")
+		return group, errors.New("there is no SQL")
 	case parts > MaxParts:
-		return group, fmt.Errorf("the SQL has %d characters as Flink runs it, and an application's properties hold %d x %d = %d: put it into pipeline/pipeline.sql and deploy it",
-			len(utf16.Encode([]rune(sql))), MaxParts, PartLength, MaxParts*PartLength)
+		return group, fmt.Errorf("the SQL has %d characters as Flink runs it, and an application's properties hold %d x %d = %d: "+
+			"put it into pipeline/pipeline.sql and deploy it", len(utf16.Encode([]rune(sql))), MaxParts, PartLength, MaxParts*PartLength)
 	}
 	return group, nil
 }
@@ -63,17 +64,19 @@ func hash(sql string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Groups gives the property groups of an application with another query in place of what was set before, or with none where
-// set is nil.
+// Groups returns an application's property groups with set in place of the query that was set before. If set is nil,
+// none is set.
 func Groups(described []types.PropertyGroup, set *types.PropertyGroup) []types.PropertyGroup {
-	groups := slices.DeleteFunc(slices.Clone(described), func(g types.PropertyGroup) bool { return aws.ToString(g.PropertyGroupId) == Group })
+	groups := slices.DeleteFunc(slices.Clone(described), func(g types.PropertyGroup) bool {
+		return aws.ToString(g.PropertyGroupId) == Group
+	})
 	if set != nil {
 		groups = append(groups, *set)
 	}
 	return groups
 }
 
-// Described gives the property groups that DescribeApplication has told of.
+// Described returns the property groups that DescribeApplication reported.
 func Described(app *types.ApplicationDetail) []types.PropertyGroup {
 	if c := app.ApplicationConfigurationDescription; c != nil && c.EnvironmentPropertyDescriptions != nil {
 		return c.EnvironmentPropertyDescriptions.PropertyGroupDescriptions
@@ -81,7 +84,7 @@ func Described(app *types.ApplicationDetail) []types.PropertyGroup {
 	return nil
 }
 
-// Hash gives the SHA-256 of the query that the groups set, empty where they set none.
+// Hash returns the SHA-256 of the query that the groups set, or "" if they set none.
 func Hash(groups []types.PropertyGroup) string {
 	for _, g := range groups {
 		if aws.ToString(g.PropertyGroupId) == Group {

@@ -15,8 +15,8 @@ import (
 	"streamproof/internal/analytics"
 )
 
-// TestPartsAreTheWhole: the parts, in the order of their keys, are the SQL, and each is one that the service takes.
-func TestPartsAreTheWhole(t *testing.T) {
+// TestPartsJoin checks that the parts, in the order of their keys, are the SQL, and that the service accepts each.
+func TestPartsJoin(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		unit := rapid.StringN(1, 40, -1).Draw(t, "unit")
@@ -25,7 +25,7 @@ func TestPartsAreTheWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole := ""
+		joined := ""
 		for _, key := range slices.Sorted(maps.Keys(group.PropertyMap)) {
 			part := group.PropertyMap[key]
 			if key == "sha256" {
@@ -34,10 +34,10 @@ func TestPartsAreTheWhole(t *testing.T) {
 			if n := len(utf16.Encode([]rune(part))); n < 1 || n > 2048 || !utf8.ValidString(part) {
 				t.Fatalf("part %s has %d units", key, n)
 			}
-			whole += part
+			joined += part
 		}
-		if whole != sql || len(group.PropertyMap) > 50 {
-			t.Fatalf("%d properties are %d bytes, want %d", len(group.PropertyMap), len(whole), len(sql))
+		if joined != sql || len(group.PropertyMap) > 50 {
+			t.Fatalf("%d properties are %d bytes, want %d", len(group.PropertyMap), len(joined), len(sql))
 		}
 		if got := analytics.Hash([]types.PropertyGroup{group}); len(got) != 64 {
 			t.Fatalf("the hash is %q", got)
@@ -51,11 +51,12 @@ func TestLongestSQL(t *testing.T) {
 		t.Errorf("got %d properties, %v, want 50", len(group.PropertyMap), err)
 	}
 	_, err := analytics.Properties(strings.Repeat("x", 49*2048+1))
-	if err == nil || !strings.Contains(err.Error(), "has 100353 characters") || !strings.Contains(err.Error(), "49 x 2048 = 100352") {
-		t.Errorf("got error %v, want the sum", err)
+	if err == nil || !strings.Contains(err.Error(), "has 100353 characters") ||
+		!strings.Contains(err.Error(), "49 x 2048 = 100352") {
+		t.Errorf("got error %v, want one with the length and the limit", err)
 	}
 	if _, err := analytics.Properties(""); err == nil {
-		t.Error("an empty query was taken")
+		t.Error("an empty query was accepted")
 	}
 }
 

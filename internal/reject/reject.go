@@ -1,5 +1,5 @@
-// Package reject reads what stands under the error prefixes: the lines that the analytics application rejected, and the
-// records that Firehose could not have transformed. Both are JSON lines that carry the bytes as they came.
+// Package reject reads the objects under the error prefixes: the lines that the analytics application rejected, and the
+// records that Firehose's transform failed on. Both are JSON lines that hold the original bytes.
 package reject
 
 import (
@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// A Reject is one line that the analytics application could not use, as its delivery stream of rejects writes it.
+// A Reject is a line that the analytics application could not use, as its delivery stream of rejects writes it.
 type Reject struct {
 	// Reason is one of a small set of phrases.
 	Reason string `json:"reason"`
-	// Column is the column at fault, empty where the line as a whole is.
+	// Column is the faulty column, "" if the fault is not in a column.
 	Column string `json:"column"`
-	// Data is the line without its newline, byte for byte: a line of a record of the stream, or a row that does not fit
-	// the output where Shard is empty.
+	// Data is a line of a record without its newline, byte for byte. If Shard is empty, it is a row that does not fit
+	// the output.
 	Data           []byte    `json:"data"`
 	Shard          string    `json:"shard"`
 	SequenceNumber string    `json:"sequence_number"`
 	ArrivalTime    time.Time `json:"arrival_time"`
-	// Part and Parts are set where the line is too long for one record of Firehose: this is part 1 to Parts of its data.
+	// Part and Parts are set if the line is too long for one Firehose record: Data is part 1 to Parts of it.
 	Part  int `json:"part"`
 	Parts int `json:"parts"`
 }
 
-// Parse reads one line, without its newline, of the rejects' prefix. It knows every field, so another one is an error.
+// Parse reads a line, without its newline, of the rejects' prefix. An unknown field is an error.
 func Parse(line []byte) (*Reject, error) {
 	var r Reject
 	if err := decode(line, &r, true); err != nil {
@@ -40,18 +40,18 @@ func Parse(line []byte) (*Reject, error) {
 	return &r, nil
 }
 
-// A Failure is one record that Firehose gave to its transform in vain.
+// A Failure is a record that Firehose's transform failed on.
 // https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 type Failure struct {
 	AttemptsMade int    `json:"attemptsMade"`
 	ErrorCode    string `json:"errorCode"`
 	ErrorMessage string `json:"errorMessage"`
-	// RawData is the record as it was put, before the transform: any number of rows.
+	// RawData is the record before the transform: any number of rows.
 	RawData []byte `json:"rawData"`
 }
 
-// ParseFailure reads one line, without its newline, of Firehose's processing-failed prefix. Fields that it does not need
-// are left to Firehose.
+// ParseFailure reads a line, without its newline, of Firehose's processing-failed prefix. It ignores other fields,
+// which Firehose may add.
 func ParseFailure(line []byte) (*Failure, error) {
 	var f Failure
 	if err := decode(line, &f, false); err != nil {

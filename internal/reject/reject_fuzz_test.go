@@ -11,8 +11,8 @@ import (
 	"streamproof/internal/reject"
 )
 
-// FuzzParse: a line under the errors' prefix is a reject with a reason and bytes, or an error; what was read and is written
-// again is the same reject.
+// FuzzParse checks that a line is a reject with a reason and data, or an error, and that a reject that is read, written
+// and read again stays the same.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"reason":"not an integer","column":"VendorID","data":"eA==","shard":"shardId-000000000001","sequence_number":"49","arrival_time":"2026-11-23T20:00:00.123Z"}`))
 	f.Add([]byte(`{"reason":"empty record","column":null,"data":"","shard":null,"sequence_number":null,"arrival_time":null}`))
@@ -41,12 +41,12 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzParseFailure: as FuzzParse, for the envelopes of Firehose.
+// FuzzParseFailure is FuzzParse for Firehose's failures.
 func FuzzParseFailure(f *testing.F) {
 	f.Add([]byte(`{"attemptsMade":4,"arrivalTimestamp":1475012000,"errorCode":"Lambda.FunctionError","errorMessage":"it failed","attemptEndingTimestamp":1475012001,"rawData":"MSwyCjMsNAo=","lambdaArn":"arn"}`))
 	f.Add([]byte(`{"errorCode":"e","rawData":""}`))
 	f.Add([]byte(`{"errorCode":"e","rawData":"eA"}`))
-	// As the local stack's Firehose writes them, and as the events that the transform gets: rows in base64.
+	// Answers of the transform, which are JSON with rows in base64.
 	events, err := filepath.Glob("../reshape/testdata/*.json")
 	if err != nil {
 		f.Fatal(err)

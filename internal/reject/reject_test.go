@@ -47,7 +47,7 @@ func TestParseFailure(t *testing.T) {
 	}
 }
 
-func TestWhatIsNeither(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		``:                         "EOF",

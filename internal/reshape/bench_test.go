@@ -11,14 +11,14 @@ import (
 	"streamproof/internal/pipeline"
 )
 
-// BenchmarkInvoke answers events of 0.2 MB of data, from the event's bytes to the answer's. MB/s are of the data.
+// BenchmarkInvoke answers events with 0.2 MB of data, from bytes to bytes. MB/s count the data.
 func BenchmarkInvoke(b *testing.B) {
 	for _, bench := range []struct {
 		name   string
-		rows   int // of one record
+		rows   int // in a record
 		trips  bool
 		output string
-		stack  string // for metrics
+		stack  string // of the metrics
 	}{
 		{"rows/100", 100, false, JSON, ""},
 		{"rows/100/metrics", 100, false, JSON, "streamproof"},
@@ -46,7 +46,7 @@ func BenchmarkInvoke(b *testing.B) {
 	}
 }
 
-// dataEvent is an event of 0.2 MB of generated data.
+// dataEvent returns an event with 0.2 MB of generated data.
 func dataEvent(b *testing.B, h *Handler, perRecord int, trips bool) (event []byte, size, rows int) {
 	b.Helper()
 	p, err := pipeline.Embedded()

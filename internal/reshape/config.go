@@ -10,7 +10,7 @@ import (
 	"streamproof/internal/row"
 )
 
-// The forms that rows come back in.
+// The formats of the rows that go out.
 const (
 	JSON = "JSON"
 	CSV  = "CSV"
@@ -20,13 +20,13 @@ const (
 type Config struct {
 	// Output is JSON or CSV.
 	Output string `env:"OUTPUT,required"`
-	// Delimiter is that of CSV: one of row.Delimiters, or the word tab. It means nothing for JSON.
+	// Delimiter separates the columns of CSV: one of row.Delimiters, or the word tab. JSON ignores it.
 	Delimiter string `env:"DELIMITER" envDefault:","`
-	// StackName is the dimension of the metrics. Where it is empty there are none.
+	// StackName is the dimension of the metrics. If it is empty, none are written.
 	StackName string `env:"STACK_NAME"`
 }
 
-// ReadConfig reads the environment, as a map. The error names every fault in it.
+// ReadConfig reads the environment, given as a map. The error names every fault.
 func ReadConfig(environment map[string]string) (Config, error) {
 	c, err := env.ParseAsWithOptions[Config](env.Options{Environment: environment})
 	faults := []error{err}

@@ -1,14 +1,16 @@
-// Package reshape is the transformation that Firehose calls before it writes to S3: rows in, rows out in another form.
+// Package reshape is the transformation that Firehose calls before it writes to S3. It turns rows into rows in another
+// format.
 //
-// A record's data is any number of lines, each a row: of the pipeline's output, as CSV or as JSON (see package row), or
-// a trip, as CSV with all columns of the schema, where the delivery stream reads the Kinesis stream itself. Where schema.json
-// has another format, a record with a line that is no row of the output is read as the Flink job does (package record). They come
-// back as JSON lines with the names of the schema, or as CSV with a delimiter of choice; every line ends with a newline.
+// A record's data is any number of lines. A line is a row of the pipeline's output, in CSV or JSON (see package row),
+// or a trip: CSV with all columns of the schema, which a delivery stream that reads the Kinesis stream itself has. If
+// schema.json has another format, a record with a line that is not a row of the output is read as the Flink job reads
+// it (package record). Rows go out as JSON lines with the schema's names, or as CSV with a chosen delimiter. Every
+// line ends with a newline.
 //
-// Every record comes back exactly once and in order. One that has a line which is no row comes back whole, as
-// ProcessingFailed with its own data, so that Firehose keeps it under the error prefix: no row of a record is delivered
-// where another is not. The answer never exceeds what Lambda lets a function answer. docs/transform.md has the details.
+// Every record is answered exactly once and in order. A record with a line that is not a row goes back complete, as
+// ProcessingFailed with its own data, and Firehose keeps it under the error prefix: none of its rows is delivered. The
+// answer never exceeds Lambda's limit. docs/transform.md has the details.
 //
-// The rules of events and answers are those of
+// The rules for events and answers are those of
 // https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html.
 package reshape

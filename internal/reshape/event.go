@@ -7,12 +7,12 @@ import (
 	"math"
 )
 
-// An incoming record of an event. Both are JSON strings as they stand in the event, with quotes and escapes.
+// An incoming record of an event. Both are JSON strings as the event has them, with quotes and escapes.
 type incoming struct {
 	id, data span
 }
 
-// A span is a part of an event: an offset in place of a pointer, which the garbage collector would follow for each record.
+// A span is a part of an event: offsets, because the garbage collector would follow a pointer for each record.
 type span struct {
 	from, to int32
 }
@@ -20,12 +20,13 @@ type span struct {
 func (s span) size() int              { return int(s.to - s.from) }
 func (s span) of(event []byte) []byte { return event[s.from:s.to] }
 
-// decode gives the records of an event. It is written by hand because most records hold one short row,
-// and a library takes several times as long over the members around it as all the rest does. Lambda hands over JSON and
-// nothing else: what is not read here is passed over without a look at whether it is.
+// decode returns the records of an event. It is written by hand because records may hold one short row, and reading
+// the members around it then takes most of the time. With jsontext an event of such records takes 1.7 times as long
+// in all, with json.Unmarshal more; if a record holds 100 rows, 1.1 times (BenchmarkInvoke). Lambda passes valid
+// JSON, so values that are not needed are skipped unchecked.
 func decode(event []byte) ([]incoming, error) {
 	if len(event) > math.MaxInt32 {
-		return nil, fmt.Errorf("an event of %d bytes", len(event))
+		return nil, fmt.Errorf("event of %d bytes is too large", len(event))
 	}
 	s := scanner{text: event}
 	var records []incoming
@@ -82,13 +83,13 @@ func (s *scanner) record() (incoming, error) {
 	return r, err
 }
 
-// A scanner goes over JSON text.
+// A scanner reads JSON text.
 type scanner struct {
 	text []byte
 	at   int
 }
 
-// peek gives the next byte that is no blank, 0 at the end.
+// peek returns the next byte that is not blank, 0 at the end.
 func (s *scanner) peek() byte {
 	for ; s.at < len(s.text); s.at++ {
 		switch c := s.text[s.at]; c {
@@ -115,7 +116,7 @@ func (s *scanner) unexpected() error {
 	return fmt.Errorf("unexpected JSON at byte %d", s.at+1)
 }
 
-// list reads an array or an object, and has each of its items read.
+// list reads an array or an object, and calls item to read each element or member.
 func (s *scanner) list(open, end byte, item func() error) error {
 	if !s.take(open) {
 		return s.unexpected()
@@ -136,7 +137,7 @@ func (s *scanner) list(open, end byte, item func() error) error {
 	}
 }
 
-// members reads an object, and has the value of each of its members read.
+// members reads an object, and calls value to read the value of each member.
 func (s *scanner) members(value func(name []byte) error) error {
 	return s.list('{', '}', func() error {
 		name, err := s.string()
@@ -150,7 +151,7 @@ func (s *scanner) members(value func(name []byte) error) error {
 	})
 }
 
-// string reads a string and gives it as it stands, with its quotes.
+// string reads a string and returns it as it is, with its quotes.
 func (s *scanner) string() ([]byte, error) {
 	if !s.take('"') {
 		return nil, s.unexpected()
@@ -163,7 +164,7 @@ func (s *scanner) string() ([]byte, error) {
 			return nil, s.unexpected()
 		}
 		s.at += length + 1
-		escapes := 0 // a quote after an odd number of backslashes ends nothing
+		escapes := 0 // a quote after an odd number of backslashes does not end the string
 		for s.text[s.at-2-escapes] == '\\' {
 			escapes++
 		}
@@ -173,7 +174,7 @@ func (s *scanner) string() ([]byte, error) {
 	}
 }
 
-// skip passes over a value.
+// skip skips a value.
 func (s *scanner) skip() error {
 	depth := 0
 	for {

@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// An event that is JSON is read as a library reads it; one that is not must only do no harm.
+// FuzzDecode checks that valid JSON is read as jsontext reads it. Other input must only not panic.
 func FuzzDecode(f *testing.F) {
 	for _, path := range samples(f) {
 		f.Add(read(f, path))
@@ -30,9 +30,9 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// slowDecode is decode by a library that checks all of the event, which takes ten times as long as the rows do.
+// slowDecode is decode with jsontext.
 func slowDecode(event []byte) ([]incoming, error) {
-	// Of a *bytes.Buffer the decoder reads the bytes where they are.
+	// The decoder reads a *bytes.Buffer in place.
 	e := slowDecoder{event: event, json: jsontext.NewDecoder(bytes.NewBuffer(event))}
 	if err := e.members(e.member); err != nil {
 		return nil, fmt.Errorf("not an event of a Firehose transformation: %w", err)
@@ -53,7 +53,7 @@ type slowDecoder struct {
 	records []incoming
 }
 
-// members reads an object, and hands over each name when its value is to be read.
+// members reads an object, and calls member with each name to read its value.
 func (e *slowDecoder) members(member func(name string) error) error {
 	if token, err := e.json.ReadToken(); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (e *slowDecoder) member(name string) error {
 	return err
 }
 
-// text reads a string, and leaves what is none to be found missing.
+// text reads a string. A value of another kind counts as missing.
 func (e *slowDecoder) text(into *span) error {
 	value, err := e.json.ReadValue()
 	if err != nil || value.Kind() != '"' {

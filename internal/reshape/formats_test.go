@@ -11,7 +11,7 @@ import (
 	"streamproof/internal/pipeline"
 )
 
-// Where the schema has another format, records of the source are read by it, and rows of the output as ever.
+// TestOtherFormats checks that records of the source are read in the schema's format, and rows of the output as always.
 func TestOtherFormats(t *testing.T) {
 	t.Parallel()
 	const (
@@ -48,10 +48,10 @@ func TestOtherFormats(t *testing.T) {
 		"JSON of the output": {schema: clicks, output: CSV, data: `{"N":1,"T":"a"}` + "\n", want: "1,a\n"},
 		"one bad row": {
 			schema: clicks, output: JSON, data: `{"price":2,"at":"2026-11-23T20:00:09Z"}` + "\n" + `{"price":"secret","at":"2026-11-23T20:00:09Z"}`,
-			reason: `"row":2,"reason":"no row of the output, and as one of the source: column price: not a number"`,
+			reason: `"row":2,"reason":"not a row of the output; read as one of the source: column price: not a number"`,
 		},
 		"a quote that is not closed": {
-			schema: sales, output: CSV, data: "1;\"a\r\n", reason: `"row":1,"reason":"no row of the output, and as one of the source: unclosed quote"`,
+			schema: sales, output: CSV, data: "1;\"a\r\n", reason: `"row":1,"reason":"not a row of the output; read as one of the source: unclosed quote"`,
 		},
 	}
 	for name, test := range tests {

@@ -24,49 +24,52 @@ import (
 	"streamproof/internal/schema"
 )
 
-// MaxAnswer is the most bytes that an answer has: the 6 MB that Lambda lets a function answer, to which Lambda itself adds
-// 100 bytes (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). With the template's BufferSizeInMBs
-// an answer stays below it: see docs/transform.md.
+// MaxAnswer is the most bytes of an answer: Lambda's limit of 6 MB, to which Lambda itself adds 100 bytes
+// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). The template's BufferSizeInMBs keeps
+// answers below it: see docs/transform.md.
 const MaxAnswer = 6 << 20
 
 // A Handler answers the events of a Firehose transformation. It may be used from many goroutines at once.
 type Handler struct {
 	output, trips shape
-	// foreign says that a record of trips need not be lines of CSV: it is read whole, where it is no rows of the output.
+	// foreign: a record of trips is not lines of plain CSV. If it is not rows of the output, it is read as one record.
 	foreign bool
-	// apart says that no line of CSV is both a row of the output and a trip, so that either may be tried first. They have
-	// different numbers of columns, and more than one: a single column of text would take a trip whole.
+	// apart: no line of CSV is both a row of the output and a trip, so either may be tried first. They have different
+	// numbers of columns, and more than one: a single text column would hold any line.
 	apart   bool
 	log     *slog.Logger
-	stack   string    // empty for no metrics
-	metrics io.Writer // of lines, one a call
+	stack   string    // "" for no metrics
+	metrics io.Writer // a line a call
 	scratch sync.Pool // of *scratch
 }
 
-// A shape is one kind of row that may come in, and how it goes out.
+// A shape is a kind of row that may come in, and how it goes out.
 type shape struct {
 	schema row.Schema
 	write  row.Writer
 }
 
-// scratch is the memory that one event after the other uses.
+// scratch is memory that is used again for the next event.
 type scratch struct {
 	data, key, rows []byte
 	fields          []row.Field
 	reader          *record.Reader // of trips
 	trips           bool           // the last line of CSV was a trip
-	answer          int            // size of the last answer: the next one is about as large
-	transformed     int            // rows of this event's answer
+	answer          int            // size of the last answer, which predicts that of the next
+	transformed     int            // rows in this event's answer
 }
 
-// New makes a handler for the rows of a pipeline. Its metrics are written where the function's log goes, which CloudWatch reads
-// them from; that has to take lines from many goroutines at once, as os.Stdout does.
+// New returns a handler for the rows of a pipeline. It writes metrics to the function's log, where CloudWatch reads
+// them; the writer must accept lines from many goroutines at once, as os.Stdout does.
 func New(config Config, p *pipeline.Pipeline, log *slog.Logger, metrics io.Writer) (*Handler, error) {
 	output, err := query.Destination(p)
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{output: shape{schema: output}, trips: shape{schema: row.Of(p.Schema)}, log: log, stack: config.StackName, metrics: metrics}
+	h := &Handler{
+		output: shape{schema: output}, trips: shape{schema: row.Of(p.Schema)},
+		log: log, stack: config.StackName, metrics: metrics,
+	}
 	h.apart = len(h.output.schema) != len(h.trips.schema) && min(len(h.output.schema), len(h.trips.schema)) > 1
 	for _, s := range []*shape{&h.output, &h.trips} {
 		s.write = s.schema.JSON()
@@ -81,14 +84,14 @@ func New(config Config, p *pipeline.Pipeline, log *slog.Logger, metrics io.Write
 	return h, nil
 }
 
-// isPlain reports whether a record has lines that read as the output's do, so that there may be some of either kind.
+// isPlain reports whether trips are written as rows of the output are, so that a record may hold lines of both kinds.
 func isPlain(s schema.Schema) bool {
 	return s.Format.IsDefault() && !slices.ContainsFunc(s.Columns, func(c schema.Column) bool {
 		return c.Pattern != nil || c.Type.Kind == schema.Decimal
 	})
 }
 
-// What stands around the recordId and the data of an answer's record. The two come with their quotes.
+// The JSON around the recordId and the data of an answer's record. The two include their quotes.
 const (
 	head    = `{"records":[`
 	before  = `{"recordId":`
@@ -104,8 +107,8 @@ func (r incoming) unchanged() int {
 	return len(before) + r.id.size() + len(failed) + r.data.size() + len(after)
 }
 
-// Invoke answers an event, bytes for bytes, as a lambda.Handler does. An error is one of the event as a whole: it is none
-// of Firehose's, or has a recordId twice, or its records would have no room in an answer even as they came.
+// Invoke answers an event; it implements lambda.Handler. It returns an error if the event is not Firehose's, has a
+// recordId twice, or has records that do not fit an answer even unchanged.
 func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	records, err := decode(event)
 	if err != nil {
@@ -119,15 +122,16 @@ func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 		size += r.unchanged()
 	}
 	if size > MaxAnswer {
-		return nil, fmt.Errorf("the %d records of this event need an answer of %d bytes as they came, and %d is the most", len(records), size, MaxAnswer)
+		return nil, fmt.Errorf("the %d records of this event need an answer of %d bytes even unchanged; %d is the most",
+			len(records), size, MaxAnswer)
 	}
-	room := MaxAnswer - size // what is left when every record that is still to come goes back as it came
+	room := MaxAnswer - size // left if all remaining records go back unchanged
 	s := h.scratch.Get().(*scratch)
 	defer h.scratch.Put(s)
 	s.transformed = 0
 	processingFailed := 0
 	answer := append(make([]byte, 0, min(MaxAnswer, max(size, s.answer+s.answer/8))), head...)
-	var bad *fault // here, because errors.As has it allocated
+	var bad *fault // outside the loop, because errors.As makes it escape
 	for _, r := range records {
 		start := len(answer)
 		answer, err = h.append(answer, start+r.unchanged()+room, event, r, s)
@@ -149,15 +153,15 @@ func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return answer, nil
 }
 
-// measure writes the metrics of an event that was answered, as one line:
+// measure writes the metrics of an answered event as one line:
 //
 //	RowsTransformed          rows of the records that go back as Ok
-//	RecordsProcessingFailed  records that go back as ProcessingFailed, which no metric of Firehose or of Lambda counts: to
-//	                         Lambda the call succeeded, and Firehose counts what was processed, and not what was not
+//	RecordsProcessingFailed  records that go back as ProcessingFailed, which no metric of Firehose or Lambda counts: for
+//	                         Lambda the call succeeded, and Firehose counts only what was processed
 //
-// Both have the unit Count and the dimension Stack: two custom metrics. Firehose calls again where it has not seen the answer,
-// so rows may be counted twice. An event that has no answer has no line: Lambda's own Errors counts it, and Firehose's
-// ExecuteProcessing.Success falls. What cannot be written fails nothing, since the rows are worth more.
+// Both have the unit Count and the dimension Stack. Firehose calls again if it has not seen the answer, so rows may be
+// counted twice. An event without an answer has no line: Lambda's Errors counts it, and Firehose's
+// ExecuteProcessing.Success falls. A failed write is only logged, since the rows matter more.
 func (h *Handler) measure(ctx context.Context, transformed, processingFailed int) {
 	if h.stack == "" {
 		return
@@ -174,8 +178,8 @@ func (h *Handler) measure(ctx context.Context, transformed, processingFailed int
 	}
 }
 
-// distinct checks that no recordId is there twice, so that none is answered twice. Firehose's own are mostly in order, and
-// then each has to be compared with one other only.
+// distinct checks that no recordId occurs twice, so that none is answered twice. Firehose's are mostly in order, and
+// then each is compared with the next only.
 func distinct(event []byte, records []incoming) error {
 	ordered := 1
 	for ordered < len(records) && bytes.Compare(records[ordered-1].id.of(event), records[ordered].id.of(event)) < 0 {
@@ -187,7 +191,7 @@ func distinct(event []byte, records []incoming) error {
 	seen := make(map[string]struct{}, len(records))
 	for _, r := range records {
 		id := r.id.of(event)
-		key := unsafe.String(unsafe.SliceData(id), len(id)) // the event does not change while the map is there
+		key := unsafe.String(unsafe.SliceData(id), len(id)) // the event does not change while the map exists
 		if _, twice := seen[key]; twice {
 			return fmt.Errorf("recordId %s is in the event twice", id)
 		}
@@ -196,15 +200,15 @@ func distinct(event []byte, records []incoming) error {
 	return nil
 }
 
-// A fault is why a record goes back as it came.
+// A fault is the reason why a record goes back unchanged.
 type fault struct {
-	row    int // the line, from 1; 0 where it is the record
+	row    int // the line, from 1; 0 for the record
 	reason string
 }
 
 func (f *fault) Error() string { return f.reason }
 
-// report says why a record failed, without any of its data.
+// report logs why a record failed, without any of its data.
 func (h *Handler) report(ctx context.Context, event []byte, r incoming, f *fault) {
 	attributes := []slog.Attr{slog.String("recordId", string(bytes.Trim(r.id.of(event), `"`)))}
 	if f.row > 0 {
@@ -213,10 +217,10 @@ func (h *Handler) report(ctx context.Context, event []byte, r incoming, f *fault
 	h.log.LogAttrs(ctx, slog.LevelWarn, "record failed", append(attributes, slog.String("reason", f.reason))...)
 }
 
-// kplMagic is what a record begins with that the Kinesis Producer Library has made of many.
+// kplMagic begins every record that the Kinesis Producer Library has aggregated.
 var kplMagic = []byte{0xF3, 0x89, 0x9A, 0xC2}
 
-// append adds the answer to one record, which may end at limit at most. On a *fault the answer is as it was.
+// append appends the answer to a record, which must end by limit. On a *fault it returns the answer unchanged.
 func (h *Handler) append(answer []byte, limit int, event []byte, r incoming, s *scratch) ([]byte, error) {
 	if err := s.decode(r.data.of(event)); err != nil {
 		return nil, err
@@ -230,7 +234,7 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r incoming, s *
 		return answer[:start], &fault{reason: name}
 	}
 	if bytes.HasPrefix(s.data, kplMagic) {
-		return answer[:start], &fault{reason: "aggregated by the Kinesis Producer Library, and not taken apart by Firehose"}
+		return answer[:start], &fault{reason: "aggregated by the Kinesis Producer Library, and not de-aggregated by Firehose"}
 	}
 	answer = append(answer, passed...)
 	const end = `"` + after
@@ -248,7 +252,7 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r incoming, s *
 	return append(rows, end...), nil
 }
 
-// lines adds what becomes of the lines of s.data.
+// lines appends the transformed lines of s.data.
 func (h *Handler) lines(answer []byte, limit int, s *scratch) (_ []byte, count int, err error) {
 	s.rows = s.rows[:0]
 	for rest := s.data; len(rest) > 0; {
@@ -269,7 +273,7 @@ func (h *Handler) lines(answer []byte, limit int, s *scratch) (_ []byte, count i
 	return answer, count, nil
 }
 
-// orRecords is records for data that is no rows of the output because of an error.
+// orRecords reads data as a record of the source after lines failed with an error.
 func (h *Handler) orRecords(answer []byte, limit int, s *scratch, err error) ([]byte, int, error) {
 	var bad *fault
 	if !errors.As(err, &bad) || bad.row == 0 {
@@ -277,12 +281,12 @@ func (h *Handler) orRecords(answer []byte, limit int, s *scratch, err error) ([]
 	}
 	rows, count, err := h.records(answer, limit, s)
 	if errors.As(err, &bad) && bad.row > 0 {
-		bad.reason = "no row of the output, and as one of the source: " + bad.reason
+		bad.reason = "not a row of the output; read as one of the source: " + bad.reason
 	}
 	return rows, count, err
 }
 
-// records adds what becomes of the rows of s.data as a record of the source.
+// records appends the transformed rows of s.data, which is a record of the source.
 func (h *Handler) records(answer []byte, limit int, s *scratch) (_ []byte, count int, err error) {
 	s.rows = s.rows[:0]
 	for one := range s.reader.Rows(s.data) {
@@ -301,26 +305,27 @@ func (h *Handler) records(answer []byte, limit int, s *scratch) (_ []byte, count
 	return answer, count, err
 }
 
-// encode adds s.rows to the answer while they are in the processor's cache; three bytes at a time, which need no padding.
+// encode appends s.rows to the answer once they are a batch, while they are in the processor's cache. All but the last
+// batch are a multiple of three bytes, so they need no padding.
 func (s *scratch) encode(answer []byte, limit int, last bool) ([]byte, error) {
 	if len(s.rows) < batch && !last {
 		return answer, nil
 	}
-	whole := len(s.rows)
+	size := len(s.rows)
 	if !last {
-		whole -= whole % 3
+		size -= size % 3
 	}
-	if len(answer)+base64.StdEncoding.EncodedLen(whole) > limit {
+	if len(answer)+base64.StdEncoding.EncodedLen(size) > limit {
 		return nil, &fault{reason: "the answer has no room for its rows"}
 	}
-	answer = appendBase64(answer, s.rows[:whole])
-	s.rows = append(s.rows[:0], s.rows[whole:]...)
+	answer = appendBase64(answer, s.rows[:size])
+	s.rows = append(s.rows[:0], s.rows[size:]...)
 	return answer, nil
 }
 
 const batch = 4096
 
-// decode sets s.data to what a record's data holds. Firehose never sends data that is an error here.
+// decode sets s.data to the data of a record. Firehose never sends data that is an error here.
 func (s *scratch) decode(quoted []byte) (err error) {
 	text := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(text, '\\') >= 0 {
@@ -329,7 +334,7 @@ func (s *scratch) decode(quoted []byte) (err error) {
 		}
 	}
 	if bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
-		return errors.New("data is not base64") // which the package would let pass
+		return errors.New("data is not base64") // the package would ignore these
 	}
 	if s.data, err = base64.StdEncoding.AppendDecode(s.data[:0], text); err != nil {
 		return fmt.Errorf("data is not base64: %w", err)
@@ -337,7 +342,7 @@ func (s *scratch) decode(quoted []byte) (err error) {
 	return nil
 }
 
-// row appends what becomes of a line to s.rows.
+// row appends a transformed line to s.rows.
 func (h *Handler) row(s *scratch, line []byte) error {
 	if len(line) == 0 || line[0] == '{' || h.foreign {
 		return h.outputRow(s, line)
@@ -349,7 +354,7 @@ func (h *Handler) row(s *scratch, line []byte) error {
 	if s.trips = false; err == nil {
 		return nil
 	}
-	// The columns are counted for such lines only, because that costs as much as to read a row.
+	// Columns are counted for bad lines only, because counting costs as much as reading a row.
 	switch columns := row.Columns(line); {
 	case columns == len(h.trips.schema):
 		err = h.trip(s, line)
@@ -358,11 +363,12 @@ func (h *Handler) row(s *scratch, line []byte) error {
 	case columns == len(h.output.schema), encoding.Name(line) != "":
 		return err
 	default:
-		return fmt.Errorf("the line has another number of columns (%d) than a row of the output (%d) or a trip (%d)", columns, len(h.output.schema), len(h.trips.schema))
+		return fmt.Errorf("line has %d columns; a row of the output has %d, a trip %d",
+			columns, len(h.output.schema), len(h.trips.schema))
 	}
 }
 
-// outputRow appends a line that is a row of the output.
+// outputRow appends a row of the output.
 func (h *Handler) outputRow(s *scratch, line []byte) (err error) {
 	if s.key, err = h.output.schema.AppendFields(s.key[:0], s.fields, line); err == nil {
 		s.rows, err = h.output.write(s.rows, s.fields)
@@ -370,7 +376,7 @@ func (h *Handler) outputRow(s *scratch, line []byte) (err error) {
 	return err
 }
 
-// trip appends a line that is a trip, which is read as the Flink job reads it.
+// trip appends a trip, read as the Flink job reads it.
 func (h *Handler) trip(s *scratch, line []byte) (err error) {
 	one := s.reader.Line(line)
 	if one.Err != nil {
@@ -380,7 +386,7 @@ func (h *Handler) trip(s *scratch, line []byte) (err error) {
 	return err
 }
 
-// cause is the reason without the data.
+// cause returns the reason without the data.
 func cause(err error) string {
 	var bad *row.Error
 	if errors.As(err, &bad) {

@@ -15,7 +15,7 @@ type writeFunc func([]byte) (int, error)
 
 func (f writeFunc) Write(line []byte) (int, error) { return f(line) }
 
-// TestMetrics: each event that is answered has one line, which counts rows that went out and records that did not.
+// TestMetrics checks that each answered event writes one line, with its rows that went out and its failed records.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	const row, bad = "1,1,1,1\n", "x\n"
@@ -70,7 +70,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsThatCannotBeWritten: the rows go out all the same.
+// TestMetricsThatCannotBeWritten checks that the rows still go out.
 func TestMetricsThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	h, logged := newHandler(t, JSON, ",")

@@ -27,7 +27,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// samples are the function's sample events: what Firehose sends by Direct PUT, and for a Kinesis stream as its source.
+// samples returns the function's sample events: one of Direct PUT, one with a Kinesis stream as the source.
 func samples(t testing.TB) []string {
 	t.Helper()
 	paths, err := filepath.Glob("../../functions/transform/events/*.json")
@@ -73,7 +73,7 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// answered reads an answer as Firehose does.
+// answered parses an answer as Firehose does.
 func answered(t fataler, answer []byte) []events.KinesisFirehoseResponseRecord {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(answer))
@@ -94,7 +94,7 @@ func encode(t fataler, records []events.KinesisFirehoseEventRecord) []byte {
 	return event
 }
 
-// eventOf is an event of one record for each data.
+// eventOf returns an event with one record for each data.
 func eventOf(t fataler, data ...string) []byte {
 	t.Helper()
 	var records []events.KinesisFirehoseEventRecord
@@ -104,7 +104,8 @@ func eventOf(t fataler, data ...string) []byte {
 	return encode(t, records)
 }
 
-// Each sample event has its golden answers: bytes for bytes as they go back, and for people, with the log.
+// TestSampleEvents compares the answer to each sample event with two golden files: its bytes, and a readable form with
+// the log.
 func TestSampleEvents(t *testing.T) {
 	for _, path := range samples(t) {
 		for _, form := range []struct{ output, delimiter string }{{JSON, ","}, {CSV, "|"}} {
@@ -142,7 +143,8 @@ func TestSampleEvents(t *testing.T) {
 
 const trip = "1,2026-11-23 20:00:00,2026-11-23 20:31:00,5,3,-73.0,40.0,2,N,-73.0,40.0,3,55,1,0.05,97,4,0.3,157.35"
 
-// A record with a bad row comes back as it came, and the log says which row and why, with no value of the data.
+// TestBadRows checks that a record with a bad row goes back unchanged, and that the log names the row and the reason
+// but no value.
 func TestBadRows(t *testing.T) {
 	tests := map[string]struct {
 		data   string
@@ -150,13 +152,13 @@ func TestBadRows(t *testing.T) {
 		reason string
 	}{
 		"text for a number":       {"1,1,1,1\nsecret,1,1,1\n1,1,1,1\n", 2, "column VendorID: is not of type INTEGER"},
-		"a column too few":        {"1,1,1\n", 1, "the line has another number of columns (3) than a row of the output (4) or a trip (19)"},
-		"a column too many":       {"1,1,1,1,\n", 1, "the line has another number of columns (5) than a row of the output (4) or a trip (19)"},
+		"a column too few":        {"1,1,1\n", 1, "line has 3 columns; a row of the output has 4, a trip 19"},
+		"a column too many":       {"1,1,1,1,\n", 1, "line has 5 columns; a row of the output has 4, a trip 19"},
 		"a blank line":            {"1,1,1,1\n\n", 2, "empty line"},
 		"a blank line alone":      {"\n", 1, "empty line"},
 		"a blank line between":    {"1,1,1,1\n\n1,1,1,1", 2, "empty line"},
 		"an infinity":             {"1,1,Infinity,1\n", 1, "column trip_distance: is not of type REAL"},
-		"rows without a newline":  {"1,1,1,11,1,1,1\n", 1, "the line has another number of columns (7) than a row of the output (4) or a trip (19)"},
+		"rows without a newline":  {"1,1,1,11,1,1,1\n", 1, "line has 7 columns; a row of the output has 4, a trip 19"},
 		"Windows lines":           {"1,1,1,1\r\n", 1, "carriage return"},
 		"a name of no column":     {`{"x":"secret"}` + "\n", 1, `"x" is not one of the columns of the output`},
 		"a name in another case":  {`{"col3":1}` + "\n", 1, `"col3" is not one of the columns of the output, but COL3 is`},
@@ -173,7 +175,7 @@ func TestBadRows(t *testing.T) {
 		"a trip's semicolons":     {strings.ReplaceAll(trip, ",", ";") + "\n", 1, "wrong number of columns"},
 		"a trip's line end":       {trip + "\r\n", 1, "carriage return"},
 		"a trip's flag":           {trip + "\n" + strings.Replace(trip, "N", "secret", 1) + "\n", 2, "column store_and_fwd_flag: wrong length"},
-		"a trip with too much":    {strings.Replace(trip, ",N,", ",,,", 1) + "\n", 1, "the line has another number of columns (20) than a row of the output (4) or a trip (19)"},
+		"a trip with too much":    {strings.Replace(trip, ",N,", ",,,", 1) + "\n", 1, "line has 20 columns; a row of the output has 4, a trip 19"},
 		"no UTF-8":                {strings.Replace(trip, "N", "\xff", 1) + "\n", 1, "invalid UTF-8"},
 		"Latin-1":                 {strings.Replace(trip, "N", "\xe9", 1) + "\n", 1, "not UTF-8, perhaps Latin-1"},
 		"gzip":                    {"\x1f\x8b\x08\x00\n", 0, "gzip"},
@@ -181,8 +183,8 @@ func TestBadRows(t *testing.T) {
 		"UTF-16 without a mark":   {"1\x00,\x002\x00\n\x00", 1, "UTF-16 text, not UTF-8"},
 		"a byte order mark":       {"\ufeff1,1,1,1\n", 1, "byte order mark"},
 		"one before JSON":         {"\ufeff{\"COL0\":1}\n", 1, "byte order mark"},
-		"two kinds of delimiters": {"1;1|1|1\n", 1, "the line has another number of columns (1) than a row of the output (4) or a trip (19)"},
-		"a KPL aggregate":         {"\xf3\x89\x9a\xc2\n\x01a\x1a", 0, "aggregated by the Kinesis Producer Library, and not taken apart by Firehose"},
+		"two kinds of delimiters": {"1;1|1|1\n", 1, "line has 1 columns; a row of the output has 4, a trip 19"},
+		"a KPL aggregate":         {"\xf3\x89\x9a\xc2\n\x01a\x1a", 0, "aggregated by the Kinesis Producer Library, and not de-aggregated by Firehose"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -210,7 +212,8 @@ func TestBadRows(t *testing.T) {
 	}
 }
 
-// A number is one to the transform where it is one to the job, in a row of the output and in a trip, and JSON's when it goes out.
+// TestNumbersAreThoseOfTheJob checks that the transform accepts the numbers that the job accepts, in rows of the output
+// and in trips, and writes them as JSON's.
 func TestNumbersAreThoseOfTheJob(t *testing.T) {
 	h, _ := newHandler(t, JSON, ",")
 	const zeros = "0000000000000000000000000"
@@ -273,8 +276,8 @@ func TestWhatIsNoEvent(t *testing.T) {
 	}
 }
 
-// Whatever comes in: each record comes back once and in order, whole or not at all, and as the rows that it was.
-func TestAnswersAreWhole(t *testing.T) {
+// TestAnswersAreComplete checks that each record is answered once and in order, with all of its rows or unchanged.
+func TestAnswersAreComplete(t *testing.T) {
 	handlers := []*Handler{}
 	for _, form := range []struct{ Output, Delimiter string }{{JSON, ","}, {CSV, ","}, {CSV, ";"}, {CSV, "|"}, {CSV, "\t"}} {
 		h, _ := newHandler(t, form.Output, form.Delimiter)
@@ -347,7 +350,7 @@ func TestAnswersAreWhole(t *testing.T) {
 	})
 }
 
-// keys are the rows of a record's data by value; not ok where a line is none.
+// keys returns the rows of a record's data by value; ok is false if a line is not a row.
 func keys(h *Handler, data string) (keys []string, ok bool) {
 	for line := range strings.SplitSeq(strings.TrimSuffix(data, "\n"), "\n") {
 		key, err := h.output.schema.Append(nil, []byte(line))
@@ -362,7 +365,8 @@ func keys(h *Handler, data string) (keys []string, ok bool) {
 	return keys, true
 }
 
-// largest is an event as large as Lambda takes one, of records of so many rows, the last of which is bad if asked for.
+// largest returns an event of the largest size that Lambda accepts. Each record has so many rows, and a bad one if
+// asked.
 func largest(t testing.TB, rows int, bad bool) (event []byte, records int) {
 	t.Helper()
 	const lambdaTakes = 6_291_556
@@ -383,7 +387,7 @@ func largest(t testing.TB, rows int, bad bool) (event []byte, records int) {
 	return append(event[:len(event)-1], "]}"...), records
 }
 
-// However large the event, the answer fits; what has no room in it comes back as it came.
+// TestAnswersFit checks that the answer to the largest event fits: records without room go back unchanged.
 func TestAnswersFit(t *testing.T) {
 	for _, test := range []struct {
 		rows int
@@ -418,7 +422,8 @@ func TestAnswersFit(t *testing.T) {
 	}
 }
 
-// Where not even the records as they came have room, which needs records without their times, nothing is answered.
+// TestEventsThatCannotBeAnswered checks the error for records that do not even fit unchanged. Such records have no
+// times.
 func TestEventsThatCannotBeAnswered(t *testing.T) {
 	h, _ := newHandler(t, JSON, ",")
 	event, _ := largest(t, 1, true)
@@ -432,7 +437,8 @@ func TestEventsThatCannotBeAnswered(t *testing.T) {
 	}
 }
 
-// The answer to as much as the template's BufferSizeInMBs of the shortest rows has room, however they are packed in records.
+// TestTheBufferFits checks that the answer to the template's BufferSizeInMBs of the shortest rows fits, for any
+// packing.
 func TestTheBufferFits(t *testing.T) {
 	h, _ := newHandler(t, JSON, ",")
 	template, err := os.ReadFile("../../template.yaml")
@@ -447,13 +453,12 @@ func TestTheBufferFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// KiB of a pack where there is a transform, by itself and at most.
+	// The KiB of a pack with a transform: the default and the most.
 	packs := regexp.MustCompile(`(?s)!Contains \[\[auto, .*"([0-9]+)"\], !Ref PackKiB\].*pack\.kib: !If \[WithAutoPack, !If \[WithTransform, "([0-9]+)"`).FindSubmatch(template)
 	if packs == nil {
 		t.Fatal("the template has no PackKiB for a transform")
 	}
-	// The shortest values; longer numbers and text grow less than names do. Where text has to be escaped, one byte
-	// becomes six, which is less than a row of short values grows, or counts here.
+	// The shortest values grow most, by the columns' names. An escaped byte of text becomes six, which counts here.
 	shortest := map[schema.Kind]string{schema.Timestamp: "2026-11-23 20:00:00", schema.Boolean: "true", schema.Char: "\x01", schema.VarChar: ""}
 	const recordID = 62 // digits
 	overhead := len(before) + recordID + len(`""`) + len(passed) + len(`"`) + len(after)
@@ -482,7 +487,7 @@ func TestTheBufferFits(t *testing.T) {
 			if size(megabytes) > MaxAnswer {
 				t.Errorf("%s, %d rows a record: the answer to %v MB has %d bytes, and %d is the most", what, rows, megabytes, size(megabytes), MaxAnswer)
 			}
-			// The record that reaches the hint may be a whole pack.
+			// The record that reaches the hint may be a full pack.
 			for i, pack := range packs[1:] {
 				kib, err := strconv.Atoi(string(pack))
 				if err != nil {
