@@ -13,8 +13,8 @@ const Namespace = "Streamproof"
 
 // Names of dimensions.
 const (
-	Stack = "Stack" // the stack's name: every metric has it
-	Shard = "Shard" // a shard id
+	Stack = "Stack" // the stack's name; every metric has it
+	Shard = "Shard" // a shard ID
 )
 
 // Limits of a line.
@@ -24,7 +24,7 @@ const (
 	maxDimensionValue = 1024 // characters
 )
 
-// A Unit is one of CloudWatch's, by its name there.
+// A Unit is one of CloudWatch's, by its name.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 type Unit string
 
@@ -44,10 +44,10 @@ type Metric struct {
 // Of is a metric.
 func Of(name string, unit Unit, value int64) Metric { return Metric{name, unit, value} }
 
-// A Dimension is a part of what names a metric, beside its own name.
+// A Dimension is a part of a metric's identity besides its name.
 type Dimension struct{ Name, Value string }
 
-// metadata is the member of a line that says which of the others are metrics. Its own members are the specification's.
+// metadata is the member of a line that says which others are metrics. Its member names are the specification's.
 type metadata struct {
 	Timestamp         int64 // in milliseconds
 	CloudWatchMetrics []directive
@@ -64,8 +64,8 @@ type definition struct {
 	Unit Unit
 }
 
-// Line is one line, ended by a newline, of metrics that all have the same dimensions, and of what else it is about, which may
-// be nil. The error names everything that CloudWatch would not take, since it would drop that without a word to the function.
+// Line returns one line, ended by a newline, of metrics with the same dimensions. about has further members, and may be nil.
+// The error names everything that CloudWatch would refuse, since CloudWatch drops such a line without telling the function.
 func Line(at time.Time, dimensions []Dimension, metrics []Metric, about map[string]any) ([]byte, error) {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -78,7 +78,7 @@ func Line(at time.Time, dimensions []Dimension, metrics []Metric, about map[stri
 	}
 
 	d := directive{Namespace: Namespace, Dimensions: [][]string{make([]string, len(dimensions))}, Metrics: make([]definition, len(metrics))}
-	add("_aws", metadata{at.UnixMilli(), []directive{d}}) // whose slices are filled below
+	add("_aws", metadata{at.UnixMilli(), []directive{d}}) // its slices are filled below
 	if len(dimensions) > MaxDimensions {
 		fault("%d dimensions, and %d are the most", len(dimensions), MaxDimensions)
 	}

@@ -15,10 +15,10 @@ import (
 
 // Bounds of what a tick may be.
 const (
-	// MaxRecords is the most records that a tick may have: about what ten shards take in the 15 minutes that a
-	// function may run. What cannot be sent in time is rejected in the manifest.
+	// MaxRecords is the most records of a tick: about what ten shards take in the 15 minutes that a function may run.
+	// Records that cannot be sent in time are rejected in the manifest.
 	MaxRecords = 10_000_000
-	// MaxSpreadSeconds is the longest time that a tick's records may be spread over.
+	// MaxSpreadSeconds is the longest time to spread a tick's records over.
 	MaxSpreadSeconds = 600
 )
 
@@ -32,19 +32,19 @@ type Config struct {
 	Bucket     string `env:"BUCKET,required,notEmpty"`
 	// StackName is the dimension of the metrics.
 	StackName string `env:"STACK_NAME,required,notEmpty"`
-	// RecordsPerTick is how many records a tick has, 1 to MaxRecords, unless its event says.
+	// RecordsPerTick is how many records a tick has, 1 to MaxRecords, unless its event says otherwise.
 	RecordsPerTick int `env:"RECORDS_PER_TICK,required"`
-	// SpreadSeconds is the time that a tick's records are spread over, 0 to MaxSpreadSeconds.
+	// SpreadSeconds is the time to spread a tick's records over, 0 to MaxSpreadSeconds.
 	SpreadSeconds int `env:"SPREAD_SECONDS" envDefault:"20"`
 	// PartitionKey is generator.Uniform or a column of the schema.
 	PartitionKey string `env:"PARTITION_KEY" envDefault:"uniform"`
 	// Aggregation is NoAggregation or ledger.KPL, to pack the records as the Kinesis Producer Library does.
 	Aggregation string `env:"AGGREGATION" envDefault:"none"`
-	// Seed makes the records, with the tick and the index.
+	// Seed, the tick and the index determine a record.
 	Seed uint64 `env:"SEED" envDefault:"1"`
 }
 
-// ReadConfig reads the environment, as a map. The error names every fault in it.
+// ReadConfig reads the environment, given as a map. The error names every fault in it.
 func ReadConfig(environment map[string]string, p *pipeline.Pipeline) (Config, error) {
 	c, err := env.ParseAsWithOptions[Config](env.Options{Environment: environment})
 	var faults []error
@@ -54,7 +54,7 @@ func ReadConfig(environment map[string]string, p *pipeline.Pipeline) (Config, er
 		for _, fault := range all.Errors {
 			var unparsed env.ParseError
 			if errors.As(fault, &unparsed) {
-				// The library names the field; who sets the variable wants that one's name.
+				// The library names the field; the reader of the error needs the variable.
 				field, _ := reflect.TypeFor[Config]().FieldByName(unparsed.Name)
 				unread[unparsed.Name] = true
 				fault = fmt.Errorf("%s: %w", variable(field), unparsed.Err)

@@ -10,38 +10,39 @@ import (
 	"time"
 )
 
-// placeholder stands in the schedule's Input. EventBridge Scheduler puts the scheduled time in its place, the emulator
-// does not.
+// placeholder stands in the schedule's Input. EventBridge Scheduler replaces it by the scheduled time; the emulator does
+// not.
 const placeholder = "<aws.scheduler.scheduled-time>"
 
-// OldestTick is how long ago a tick may be when its event arrives. Verifications look back a little further.
+// OldestTick is how old a tick may be when its event arrives. Verifications look back a little further.
 //
-// No repetition of a scheduled event comes so late, whatever the schedule's rate. After a tick's time, by the template:
+// A repeated event is never that late, whatever the schedule's rate. After a tick's time, by the template:
 //
 //	60 s   until EventBridge Scheduler calls Lambda, which it does to the minute
-//	300 s  for which it repeats a call that Lambda refused (RetryPolicy)
-//	600 s  for which Lambda keeps the event (EventInvokeConfig)
+//	300 s  during which it repeats a call that Lambda refused (RetryPolicy)
+//	600 s  during which Lambda keeps the event (EventInvokeConfig)
 //
-// So the last attempt begins 960 s, or 16 minutes, after the tick's time, and 24 hours are 90 times that. The 600 s have room
-// for Lambda's two retries, which come 1 and 2 minutes after a failure: 3 × 120 s (Timeout) + 60 s + 120 s = 540 s.
+// So the last attempt starts within 960 s, or 16 minutes, of the tick's time; 24 hours are 90 times that. The 600 s leave
+// room for Lambda's two retries, 1 and 2 minutes after a failure: 3 × 120 s (Timeout) + 60 s + 120 s = 540 s.
 //
-// Nor is a late one judged wrongly. What it finds claimed is a success that sends nothing: complete, in progress, or crashed. An
-// attempt's lease is its time-out, so that a retry, a minute after Lambda has killed it, finds the lease over. What it claims is
-// due by its own claim and manifest, and no clock starts at the tick's time. Were AWS's longest ages set (24 hours and 6), an event
-// could be refused here: before anything is claimed, so that nobody owes it.
+// A late event is not judged wrongly either. If it finds the tick claimed, it succeeds and sends nothing: the tick is
+// complete, in progress or crashed. An attempt's lease is its timeout, so a retry, a minute after Lambda killed the
+// attempt, finds the lease over. If it claims the tick, the deadline counts from its own claim and manifest, not from the
+// tick's time. With AWS's longest ages (24 hours and 6), an event could be refused here: before anything is claimed, so
+// nothing is owed.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 const OldestTick = 24 * time.Hour
 
-// NewestTick is how far a tick may lie ahead of the clock: as far as two clocks may differ. One further ahead would be due years
-// from now, and be the last of the ledger until then.
+// NewestTick is how far a tick may be ahead of the clock: as far as two clocks may differ. A tick years ahead would be due
+// years from now, and would stay the ledger's last.
 const NewestTick = 5 * time.Minute
 
-// CheckTick says why a person should not ask for a tick now, nil where nothing is against it.
+// CheckTick returns why a person should not ask for a tick now, nil if nothing is against it.
 func CheckTick(tick, now time.Time) error {
 	if tick.After(now.Add(NewestTick)) {
-		return fmt.Errorf("which is more than %s ahead: give an earlier one", NewestTick)
+		return fmt.Errorf("more than %s ahead: give an earlier one", NewestTick)
 	}
 	return checkTick(tick, now)
 }
@@ -49,26 +50,26 @@ func CheckTick(tick, now time.Time) error {
 func checkTick(tick, now time.Time) error {
 	switch {
 	case !tick.Equal(tick.Truncate(time.Millisecond)):
-		return errors.New("want no more than milliseconds")
+		return errors.New("use at most milliseconds")
 	case tick.Before(now.Add(-OldestTick)):
-		// Verifications look no further back, and would not find it.
-		return fmt.Errorf("which is more than %s ago: give a later one", OldestTick)
+		// Verifications do not look further back, and would not find it.
+		return fmt.Errorf("more than %s ago: give a later one", OldestTick)
 	}
 	return nil
 }
 
 // An order is what an event asks for.
 type order struct {
-	tick    time.Time // UTC, in whole milliseconds
+	tick    time.Time // UTC, in milliseconds
 	records int
 	poison  int // how many of the records are malformed on purpose
 }
 
-// readEvent reads an event that arrived at this time. It has one of three forms:
+// readEvent reads an event that arrived at this time. There are three forms:
 //
 //	{"scheduledTime": "2026-01-02T03:04:00Z"}                         the schedule's Input
 //	{"detail-type": "Scheduled Event", "time": "…", …}                EventBridge's own
-//	{"records": 1000, "poison": 20, "tick": "2026-01-02T03:04:05Z"}   by hand; each may be left out
+//	{"records": 1000, "poison": 20, "tick": "2026-01-02T03:04:05Z"}   by hand; each member is optional
 func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 	o := order{tick: arrived.UTC().Truncate(time.Millisecond), records: records}
 	var fields map[string]json.RawMessage
@@ -113,7 +114,7 @@ func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 	return o, nil
 }
 
-// readNumber reads a whole number, where the event has it.
+// readNumber reads an integer, if the event has it.
 func readNumber(fields map[string]json.RawMessage, field string, into *int, low, high int) error {
 	value, ok := fields[field]
 	if !ok {
@@ -141,7 +142,7 @@ func (o *order) readTime(field string, value json.RawMessage, arrived time.Time)
 		return fmt.Errorf("event: %s is %s, %w", field, text, err)
 	}
 	if at.UTC().Year() > 9998 {
-		// A record's times have four digits for the year, the later ones of a trip too.
+		// A record's times have four digits for the year, and a trip can end in the next.
 		return fmt.Errorf("event: %s is %s, want a year up to 9998", field, text)
 	}
 	o.tick = at.UTC()
@@ -158,10 +159,10 @@ func onlyKnown(fields map[string]json.RawMessage, known ...string) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	return fmt.Errorf(`event: %s is not known here; give {"records": N, "poison": K, "tick": "time"}, {"scheduledTime": "time"} or a Scheduled Event`, strings.Join(unknown, ", "))
+	return fmt.Errorf(`event: %s is not a member of an event; give {"records": N, "poison": K, "tick": "time"}, {"scheduledTime": "time"} or a Scheduled Event`, strings.Join(unknown, ", "))
 }
 
-// excerpt is the beginning of what somebody sent, for an error.
+// excerpt is the start of what was sent, for an error.
 func excerpt(data []byte) string {
 	const most = 60
 	if len(data) == 0 {

@@ -13,25 +13,25 @@ import (
 	"streamproof/internal/stream"
 )
 
-// writeMetrics writes the metrics of a tick that this event sent: what Kinesis answered, also where the ledger could not be
-// told of it.
+// writeMetrics writes the metrics of a tick that this event sent: what Kinesis answered, even if the ledger could not be
+// written.
 //
-//	RecordsAcknowledged  those with a sequence number, whatever came before it
-//	RecordsRejected      those that every attempt refused, or that there was no time for
-//	RecordsUnknown       those that may have been stored, and were never acknowledged
-//	EntriesThrottled     entries of calls that were refused for a limit, each as often as it was; one that is packed has many records
-//	TicksFailed          1 where the event ends with an error all the same, else 0, so that their number is that of the ticks
+//	RecordsAcknowledged  records with a sequence number, whatever came before it
+//	RecordsRejected      records that every attempt refused, or that there was no time for
+//	RecordsUnknown       records that may have been stored, and were never acknowledged
+//	EntriesThrottled     entries refused because of a limit, once for each refusal; a packed entry has many records
+//	TicksFailed          1 if the event ends with an error all the same, else 0, so its sample count is that of the ticks
 //
-// All have the unit Count and the dimension Stack: five custom metrics. RecordsAcknowledged is there once more for each shard
-// that acknowledged any, with the dimensions Stack and Shard: one more custom metric a shard, and one for each shard that a
-// resharding makes. A shard that acknowledged nothing has no line, since only Kinesis knows of it. A dashboard finds them all by
+// All have the unit Count and the dimension Stack: five custom metrics. RecordsAcknowledged is written again for each shard
+// that acknowledged any, with the dimensions Stack and Shard: one custom metric for each shard, and for each that a
+// reshard opens. A shard that acknowledged nothing has no line, since only Kinesis can name it. A dashboard finds them by
 //
 //	SEARCH('{Streamproof,Stack,Shard} MetricName="RecordsAcknowledged" Stack="NAME"', 'Sum', 60)
 //
-// What failed before the tick was claimed sent nothing, and an attempt that Lambda kills writes nothing: both are in Lambda's
-// own Errors. So is a failed tick, but only once: its retry finds it claimed and succeeds, so that no queue ever holds it.
+// A failure before the tick was claimed sent nothing, and an attempt that Lambda kills writes nothing. Both are in Lambda's
+// own Errors. So is a failed tick, but only once: its retry finds the tick claimed and succeeds, so no queue ever holds it.
 //
-// Nothing here fails a tick: it is sent, and its manifest says so.
+// Errors here do not fail the tick: it is sent, and its manifest says so.
 func (p *Producer) writeMetrics(ctx context.Context, tick time.Time, result stream.Result, failed error) {
 	count := func(name string, n int) metrics.Metric { return metrics.Of(name, metrics.Count, int64(n)) }
 	const acknowledged = "RecordsAcknowledged"

@@ -28,7 +28,7 @@ const (
 	sendingMargin = 2 * time.Second
 	// progressInterval is how often the outcomes so far are written.
 	progressInterval = 5 * time.Second
-	// longestRun is the lease where the context has no deadline: Lambda's longest timeout.
+	// longestRun is the lease if the context has no deadline: Lambda's longest timeout.
 	longestRun = 15 * time.Minute
 )
 
@@ -38,7 +38,7 @@ type putter interface {
 
 var _ putter = (*kinesis.Client)(nil)
 
-// A Producer answers events. It is made once a process.
+// A Producer answers events. A process makes one.
 type Producer struct {
 	config   Config
 	embedded *source
@@ -47,8 +47,8 @@ type Producer struct {
 	log      *slog.Logger
 	metrics  io.Writer
 
-	published atomic.Bool            // whether this process has published the embedded pipeline
-	set       atomic.Pointer[source] // of the last tick that was made for another pipeline
+	published atomic.Bool            // this process has published the embedded pipeline
+	set       atomic.Pointer[source] // of the last tick for another pipeline
 }
 
 // A source makes the records of ticks for one pipeline.
@@ -71,8 +71,8 @@ func newSource(config Config, p *pipeline.Pipeline) (*source, error) {
 	return &source{pipeline: p, hash: p.Hash(), generator: g, key: key}, nil
 }
 
-// New makes a producer of ticks for the current pipeline, which is the given one where the ledger names none. The Kinesis client
-// is to be one of stream.NewClient, and metrics where the function's log goes, which CloudWatch reads them from.
+// New makes a producer of ticks for the pipeline that the ledger names, or for the given one if it names none. The client
+// must be one of stream.NewClient. Metrics go where the function's log goes; CloudWatch reads them from there.
 func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger, metrics io.Writer) (*Producer, error) {
 	embedded, err := newSource(config, p)
 	if err != nil {
@@ -81,39 +81,39 @@ func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store
 	return &Producer{config: config, embedded: embedded, client: client, ledger: store, log: log, metrics: metrics}, nil
 }
 
-// Crashed is the state in an Answer of a tick whose attempt is over and has left no manifest.
+// Crashed is the state, in an Answer, of a tick whose attempt is over and left no manifest.
 const Crashed ledger.State = "crashed"
 
-// An Answer is what the producer says of a tick.
+// An Answer is the producer's answer to an event.
 type Answer struct {
 	Tick  time.Time    `json:"tick"`
 	State ledger.State `json:"state"` // complete, in progress or crashed
-	// Sent is whether this event sent the tick; else what follows is what the ledger says of it so far.
+	// Sent reports whether this event sent the tick. If not, the rest is what the ledger says so far.
 	Sent    bool `json:"sent"`
 	Records int  `json:"records"`
 	// Poison is how many of the records are malformed on purpose.
 	Poison int `json:"poison,omitempty"`
 	// Acknowledged, Rejected and Unknown are records by outcome; they add up to Records in a complete tick.
 	Acknowledged int `json:"acknowledged"`
-	// AcknowledgedAfterUnknown is those of Acknowledged that the stream may hold more than once.
+	// AcknowledgedAfterUnknown counts the acknowledged records that the stream may hold more than once.
 	AcknowledgedAfterUnknown int `json:"acknowledgedAfterUnknown"`
 	Rejected                 int `json:"rejected"`
 	Unknown                  int `json:"unknown"`
 	// Ranges is the number of runs of equal outcomes.
 	Ranges int `json:"ranges"`
-	// Shards is what each shard acknowledged, by shard id.
+	// Shards is what each shard acknowledged, by shard ID.
 	Shards map[string]ledger.Shard `json:"shards"`
-	// Attempts, Throttled and Seconds are this event's PutRecords calls, the entries that were refused for a limit,
-	// and the time that the sending took.
+	// Attempts, Throttled and Seconds are this event's PutRecords calls, entries refused because of a limit, and time spent
+	// sending.
 	Attempts  int     `json:"attempts"`
 	Throttled int     `json:"throttled"`
 	Seconds   float64 `json:"seconds"`
-	// Message says in words what is not a tick sent and acknowledged.
+	// Message says in words what differs from a tick that was sent and acknowledged.
 	Message string `json:"message,omitempty"`
 }
 
-// Handle answers one event and logs one line, beside the metrics of a tick that it sends. An error means that nothing was sent, except where it says otherwise; there
-// is an answer beside it where a tick was claimed.
+// Handle answers one event. It logs one line, and the metrics of a tick that it sends. An error means that nothing was sent
+// unless it says otherwise; if a tick was claimed, an answer comes with it.
 func (p *Producer) Handle(ctx context.Context, event json.RawMessage) (*Answer, error) {
 	answer, err := p.handle(ctx, event)
 	if err != nil {
@@ -144,17 +144,17 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 	}
 	spread := time.Duration(p.config.SpreadSeconds) * time.Second
 	if need := spread + sendingMargin + manifestMargin; deadline.Sub(now) < need {
-		return nil, fmt.Errorf("tick %s: %s are left and a spread of %s needs %s: raise the function's timeout or lower SPREAD_SECONDS; nothing was sent",
+		return nil, fmt.Errorf("tick %s: nothing was sent: %s are left and a spread of %s needs %s; raise the function's timeout or lower SPREAD_SECONDS",
 			stamp(order.tick), deadline.Sub(now).Round(time.Millisecond), spread, need)
 	}
 
 	from, err := p.current(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("tick %s: nothing was sent, for it cannot be told for which pipeline: %w", stamp(order.tick), p.explain(err))
+		return nil, fmt.Errorf("tick %s: cannot determine the current pipeline; nothing was sent: %w", stamp(order.tick), p.explain(err))
 	}
 	if from == p.embedded && !p.published.Load() {
 		if err := p.ledger.PublishPipeline(ctx, from.pipeline); err != nil {
-			return nil, fmt.Errorf("tick %s: nothing was sent, for its ledger cannot be written: %w", stamp(order.tick), p.explain(err))
+			return nil, fmt.Errorf("tick %s: cannot write the ledger; nothing was sent: %w", stamp(order.tick), p.explain(err))
 		}
 		p.published.Store(true)
 	}
@@ -181,19 +181,19 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 		return sentBefore(claimed.Tick, now), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("tick %s: nothing was sent, for it cannot be claimed: %w", stamp(order.tick), p.explain(err))
+		return nil, fmt.Errorf("tick %s: cannot claim the tick; nothing was sent: %w", stamp(order.tick), p.explain(err))
 	}
 	return p.send(ctx, claim, from, deadline.Add(-manifestMargin))
 }
 
-// current is what ticks are made from now: the embedded pipeline, unless the ledger names another one, which a person has set.
+// current is the source of the current ticks: the embedded pipeline, unless the ledger names one that a person has set.
 func (p *Producer) current(ctx context.Context) (*source, error) {
 	current, err := p.ledger.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if pending := current.Pending(); pending != "" {
-		return nil, errors.New(pending) // by which query its records would be read is not known
+		return nil, errors.New(pending) // the query that would read its records is undecided
 	}
 	if current == nil || current.Pipeline == p.embedded.hash {
 		return p.embedded, nil
@@ -227,7 +227,7 @@ func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, 
 	go func() {
 		err := p.writeProgress(sending, claim, delivery)
 		if err != nil {
-			// Somebody else has the tick: what more is sent would be in nobody's ledger.
+			// Another attempt has the tick: no ledger would account for what this one still sends.
 			cancel()
 		}
 		lost <- err
@@ -240,12 +240,12 @@ func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, 
 	result := delivery.Result()
 	defer func() { p.writeMetrics(ctx, tick.Time, result, err) }()
 	if claimLost != nil {
-		return nil, fmt.Errorf("tick %s: the claim was lost while it was being sent: %w", stamp(tick.Time), claimLost)
+		return nil, fmt.Errorf("tick %s: another attempt took over its claim while it was being sent: %w", stamp(tick.Time), claimLost)
 	}
 
 	if err := claim.Complete(ctx, result.Outcomes, result.Shards); err != nil {
 		return nil, errors.Join(
-			fmt.Errorf("tick %s: it was sent, but its manifest cannot be written, so that it will be closed as crashed: %w", stamp(tick.Time), p.explain(err)),
+			fmt.Errorf("tick %s: sent, but its manifest cannot be written, so it will be closed as crashed: %w", stamp(tick.Time), p.explain(err)),
 			refusal)
 	}
 	tick = claim.Tick()
@@ -254,16 +254,18 @@ func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, 
 	answer.Attempts, answer.Throttled = result.Attempts, result.Throttled
 	answer.Seconds = took.Round(time.Millisecond).Seconds()
 	if refusal != nil {
-		return answer, fmt.Errorf("tick %s: %d of %d records rejected, which its manifest says: %w", stamp(tick.Time), answer.Rejected, answer.Records, p.explain(refusal))
+		return answer, fmt.Errorf("tick %s: %d of %d records rejected, as its manifest says: %w",
+			stamp(tick.Time), answer.Rejected, answer.Records, p.explain(refusal))
 	}
 	if answer.Acknowledged < answer.Records {
-		answer.Message = fmt.Sprintf("%d records were refused or not sent in time, and of %d it is not known whether they were stored", answer.Rejected, answer.Unknown)
+		answer.Message = fmt.Sprintf("%d records were refused or not sent in time; %d may or may not have been stored",
+			answer.Rejected, answer.Unknown)
 	}
 	return answer, nil
 }
 
-// writeProgress writes the outcomes so far now and then, until ctx ends. A write that fails is left to the next one; the
-// error is that of a tick that is somebody else's.
+// writeProgress writes the outcomes so far at intervals, until ctx ends. The next write makes up for one that failed. It
+// returns an error only if another attempt has taken the tick.
 func (p *Producer) writeProgress(ctx context.Context, claim *ledger.Claim, delivery *stream.Delivery) error {
 	ticker := time.NewTicker(progressInterval)
 	defer ticker.Stop()
@@ -293,7 +295,8 @@ func sentBefore(tick *ledger.Tick, now time.Time) *Answer {
 		a.Message = "sent before: these are the numbers of its manifest"
 	case tick.Crashed(now):
 		a.State = Crashed
-		a.Message = fmt.Sprintf("the attempt that claimed this tick ended at %s without a manifest: it is closed as crashed and is not sent again", stamp(tick.LeaseEnd))
+		a.Message = fmt.Sprintf("the attempt that claimed this tick ended at %s without a manifest: the tick is closed as crashed and is not sent again",
+			stamp(tick.LeaseEnd))
 	default:
 		a.State = ledger.InProgress
 		a.Message = fmt.Sprintf("another attempt is sending this tick, until %s at the latest", stamp(tick.LeaseEnd))
@@ -316,7 +319,7 @@ func answerOf(tick *ledger.Tick) *Answer {
 	return a
 }
 
-// explain puts before an error of AWS what is to be done about it, where that is known.
+// explain puts advice before an error of AWS, if there is any.
 func (p *Producer) explain(err error) error {
 	var operation *smithy.OperationError
 	var api smithy.APIError

@@ -178,8 +178,8 @@ func TestBadEvents(t *testing.T) {
 		`null`:                                  "event is null, want a JSON object",
 		`[1]`:                                   "event is [1]",
 		`"x"`:                                   "want a JSON object",
-		`{"record": 5, "a": 1}`:                 `"a", "record" is not known here`,
-		`{"Records": 5}`:                        `"Records" is not known here`,
+		`{"record": 5, "a": 1}`:                 `"a", "record" is not a member of an event`,
+		`{"Records": 5}`:                        `"Records" is not a member of an event`,
 		`{"records": 0}`:                        "records is 0, want 1 to 10000000",
 		`{"records": -3}`:                       "records is -3",
 		`{"records": 10000001}`:                 "records is 10000001",
@@ -195,12 +195,12 @@ func TestBadEvents(t *testing.T) {
 		`{"tick": "yesterday"}`:                 `tick is "yesterday", want a time`,
 		`{"tick": "2026-01-02 03:04"}`:          "want a time",
 		`{"tick": 5}`:                           "tick is 5, want a string",
-		`{"tick": "2026-01-02T03:04:05.0001Z"}`: "no more than milliseconds",
-		`{"tick": "1999-12-30T23:59:59Z"}`:      "which is more than 24h0m0s ago",
+		`{"tick": "2026-01-02T03:04:05.0001Z"}`: "at most milliseconds",
+		`{"tick": "1999-12-30T23:59:59Z"}`:      ", more than 24h0m0s ago: give a later one",
 		`{"tick": "9999-12-31T23:59:59Z"}`:      "up to 9998",
 		`{"scheduledTime": "soon"}`:             `scheduledTime is "soon"`,
-		`{"scheduledTime": "2026-01-02T03:04:05Z", "records": 5}`:          `"records" is not known here`,
-		`{"scheduledTime": "2026-01-02T03:04:05Z", "poison": 5}`:           `"poison" is not known here`,
+		`{"scheduledTime": "2026-01-02T03:04:05Z", "records": 5}`:          `"records" is not a member of an event`,
+		`{"scheduledTime": "2026-01-02T03:04:05Z", "poison": 5}`:           `"poison" is not a member of an event`,
 		`{"detail-type": "Scheduled Event"}`:                               "without a time",
 		`{"detail-type": "S3 Object Created", "time": "2026-01-02T00:00"}`: `detail-type is "S3 Object Created"`,
 	} {
@@ -820,7 +820,7 @@ func TestCurrentPipeline(t *testing.T) {
 			t.Errorf("nothing is said: got %s, want the embedded pipeline", got)
 		}
 		set(other, ledger.BySQLRun)
-		if _, err := w.invoke(`{}`); err == nil || !strings.Contains(err.Error(), "it cannot be told for which pipeline") {
+		if _, err := w.invoke(`{}`); err == nil || !strings.Contains(err.Error(), "cannot determine the current pipeline; nothing was sent") {
 			t.Errorf("the pipeline is not published: got error %v", err)
 		}
 		if err := store.PublishPipeline(t.Context(), other); err != nil {

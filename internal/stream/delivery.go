@@ -15,27 +15,26 @@ import (
 	"streamproof/internal/ledger"
 )
 
-// Limits of a PutRecords call. Kinesis has raised that of the bytes to 10 MiB (the API reference of 2025); 5 MB, keys included, is what every
-// stream and every emulator takes, and 500 records of this size come to a fiftieth of it.
+// Limits of a PutRecords call. Kinesis now takes 10 MiB (API reference of 2025). Every stream and every emulator takes
+// 5 MB, keys included, and 500 records of this size are a fiftieth of that.
 const (
 	maxBatchRecords = 500
 	maxBatchBytes   = 5_000_000
 )
 
-// How a Delivery goes about it.
+// The pace of a Delivery.
 const (
-	// chunkRecords is how many records a worker takes where they are packed: some 17 aggregates, of which only the last
-	// is not full, or 0.4 MB. Where fewer are planned for a chunkSpan, it takes these: a call is made at the planned time
-	// of its first record.
+	// chunkRecords is how many records a worker takes if they are packed: some 17 aggregates, all full but the last, or
+	// 0.4 MB. If fewer are planned for a chunkSpan, it takes those: a call is made at the planned time of its first record.
 	chunkRecords = 2500
 	chunkSpan    = time.Second
 	// workers is how many calls run at a time. With 500 records a call and 40 ms an answer, that is 200,000 records/s.
 	workers = 16
-	// attemptTimeout is how long a call may take: Kinesis answers in tens of milliseconds, so what takes longer has
-	// most likely gone astray, and what is cut is unknown.
+	// attemptTimeout limits a call. Kinesis answers in tens of milliseconds, so a slower call is most likely lost. The
+	// records of a call that is cut off are unknown.
 	attemptTimeout = 10 * time.Second
-	// lastAttempt is the least time that an attempt is begun with: one that is cut leaves its records unknown, one
-	// that is not made leaves them as they are.
+	// lastAttempt is the least time left for starting an attempt. Cut off, it would leave its records unknown; not made,
+	// it leaves them as they are.
 	lastAttempt = time.Second
 
 	firstBackoff = 100 * time.Millisecond
@@ -60,8 +59,8 @@ type Delivery struct {
 	err   error // why stop was closed
 }
 
-// NewDelivery prepares to send a tick's records to a stream, by its name. The aggregation is ledger.KPL, to pack them, or
-// empty.
+// NewDelivery prepares to send a tick's records to the stream with this name. The aggregation is ledger.KPL, to pack them,
+// or empty.
 func NewDelivery(client putter, stream string, g *generator.Generator, tick generator.Tick, key generator.Key, aggregation string) *Delivery {
 	return &Delivery{
 		client: client, stream: stream, generator: g, tick: tick, key: key, packed: aggregation == ledger.KPL,
@@ -70,9 +69,9 @@ func NewDelivery(client putter, stream string, g *generator.Generator, tick gene
 	}
 }
 
-// Run sends the records and returns when each has its outcome: at the latest when ctx ends, which cuts the calls under
-// way. It returns an error only where Kinesis refuses for good (no such stream, no permission), and has then stopped
-// early. Whatever it returns, Result is complete.
+// Run sends the records and returns when each has its outcome, at the latest when ctx ends, which cuts off the calls under
+// way. It returns an error only if Kinesis refuses for good (no such stream, no permission); it has then stopped early.
+// In either case Result is complete.
 func (d *Delivery) Run(ctx context.Context) error {
 	d.start = time.Now()
 	var running sync.WaitGroup
@@ -84,20 +83,20 @@ func (d *Delivery) Run(ctx context.Context) error {
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	// What nobody took was never sent.
+	// Records that no worker took were never sent.
 	d.tally.add(ledger.Range{First: d.next, Last: d.tick.Records - 1, Outcome: ledger.Rejected})
 	d.next = d.tick.Records
 	return d.err
 }
 
-// Result is what became of the records so far. It may be called at any time, from any goroutine.
+// Result returns the outcomes so far. It may be called at any time, from any goroutine.
 func (d *Delivery) Result() Result {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.tally.snapshot()
 }
 
-// chunk is how many records a worker takes at a time: those of a call where each is an entry of its own.
+// chunk is how many records a worker takes at a time: one call's, unless they are packed.
 func (d *Delivery) chunk() int {
 	if !d.packed {
 		return maxBatchRecords
@@ -109,9 +108,9 @@ func (d *Delivery) chunk() int {
 	return max(1, min(chunkRecords, int(perSpan)))
 }
 
-// work takes batches in the order of their records until none is left or there is no point in going on.
+// work takes batches in the order of their records until none is left or no further attempt makes sense.
 func (d *Delivery) work(ctx context.Context) {
-	// Not nil: a batch may have no bytes, for a record may be empty, and the SDK wants bytes all the same.
+	// Not nil: the SDK requires data, even of a batch whose only record is empty.
 	b := &batch{data: []byte{}}
 	fill := b.fill
 	if d.packed {
@@ -136,7 +135,7 @@ func (d *Delivery) work(ctx context.Context) {
 	}
 }
 
-// send makes attempts until every record of the batch is acknowledged or there is no point in going on, and settles them all.
+// send makes attempts until every record of the batch is acknowledged or no further attempt makes sense, and settles all.
 func (d *Delivery) send(ctx context.Context, b *batch) {
 	pause := &backoff.ExponentialBackOff{
 		InitialInterval: firstBackoff, MaxInterval: maxBackoff, Multiplier: 2, RandomizationFactor: 0.5,
@@ -162,16 +161,16 @@ func (d *Delivery) attempt(ctx context.Context, b *batch) (*kinesis.PutRecordsOu
 	return answer, err
 }
 
-// settle takes what one attempt did to a batch into account, and leaves those entries in it that are to be sent again.
+// settle records what one attempt did to a batch, and keeps the entries that must be sent again.
 func (d *Delivery) settle(b *batch, answer *kinesis.PutRecordsOutput, err error) {
-	whole := acknowledged
+	ofCall := acknowledged
 	if err != nil {
-		whole = classify(err, nil)
+		ofCall = classify(err, nil)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.tally.Attempts++
-	if whole == denied && d.err == nil {
+	if ofCall == denied && d.err == nil {
 		d.err = fmt.Errorf("put records to stream %s: %w", d.stream, err)
 		close(d.stop)
 	}
@@ -179,11 +178,11 @@ func (d *Delivery) settle(b *batch, answer *kinesis.PutRecordsOutput, err error)
 	var run ledger.Range
 	run.Last = -1
 	for i := range b.entries {
-		what := whole
+		fate := ofCall
 		if err == nil {
-			what = classify(nil, &answer.Records[i])
+			fate = classify(nil, &answer.Records[i])
 		}
-		switch what {
+		switch fate {
 		case acknowledged:
 			o := b.sent[i].outcome(true)
 			d.tally.acknowledge(aws.ToString(answer.Records[i].ShardId), *answer.Records[i].SequenceNumber, o.Last-o.First+1)
@@ -206,7 +205,7 @@ func (d *Delivery) settle(b *batch, answer *kinesis.PutRecordsOutput, err error)
 	b.keep(left)
 }
 
-// giveUp settles the records of a batch that no attempt acknowledged.
+// giveUp settles the records of a batch that were never acknowledged.
 func (d *Delivery) giveUp(b *batch) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -216,7 +215,7 @@ func (d *Delivery) giveUp(b *batch) {
 	b.keep(0)
 }
 
-// mayAttempt reports whether an attempt begun now has a chance.
+// mayAttempt reports whether an attempt started now can succeed.
 func (d *Delivery) mayAttempt(ctx context.Context) bool {
 	select {
 	case <-d.stop:
@@ -227,10 +226,10 @@ func (d *Delivery) mayAttempt(ctx context.Context) bool {
 	return ctx.Err() == nil && (!limited || time.Until(deadline) >= lastAttempt)
 }
 
-// wait waits, but not beyond the point from which on no attempt is begun.
+// wait waits, but not beyond the moment after which no attempt is started.
 func (d *Delivery) wait(ctx context.Context, pause time.Duration) {
 	if deadline, limited := ctx.Deadline(); limited {
-		// One tick of the clock more, or mayAttempt would still say yes.
+		// One nanosecond more, or mayAttempt would still allow an attempt.
 		pause = min(pause, time.Until(deadline)-lastAttempt+1)
 	}
 	if pause <= 0 {
@@ -245,8 +244,7 @@ func (d *Delivery) wait(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// A batch is what a worker has in its hands: the entries of the next call, and what has been sent in each. Its memory is
-// used again for the next one.
+// A batch holds the entries of a worker's next call, and which records are in each. Its memory is reused.
 type batch struct {
 	entries []types.PutRecordsRequestEntry
 	sent    []sent
@@ -255,18 +253,18 @@ type batch struct {
 	dataEnds, keyEnd []int
 	keyStrings       []string
 
-	packer   packer   // where records are packed,
-	hashKeys []string // and the explicit hash keys, empty where an entry has none
+	packer   packer
+	hashKeys []string // explicit hash keys of a packed batch; empty for an entry without one
 }
 
-// sent is the records of one entry, first to last (both included), and how many attempts may have stored it.
+// sent is the records of one entry, first to last inclusive, and how many attempts may have stored it.
 type sent struct{ first, last, maybe int }
 
 func (s sent) outcome(acknowledged bool) ledger.Range {
 	return outcome(s.first, s.last, s.maybe, acknowledged)
 }
 
-// fill makes the records from first to last (not included), as many as go into a call, and returns how many these are.
+// fill makes as many of the records [first, last) as fit into a call, and returns their number.
 func (b *batch) fill(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int) int {
 	b.clear()
 	for i := first; i < last; i++ {
@@ -282,8 +280,8 @@ func (b *batch) fill(g *generator.Generator, tick generator.Tick, key generator.
 	return len(b.entries)
 }
 
-// fillPacked does as fill does, with records packed into aggregates. A record that is alone, for it or the next one is too
-// large for an aggregate, is an entry as it is, and so is one that is a malformed aggregate itself.
+// fillPacked is fill with records packed into aggregates. A record goes as it is if it would be alone in its aggregate,
+// because it or the next one is too large, and if it is itself a malformed aggregate.
 func (b *batch) fillPacked(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int) int {
 	b.clear()
 	b.hashKeys = b.hashKeys[:0]
@@ -323,7 +321,7 @@ func (b *batch) clear() {
 
 // makeEntries makes an entry of each piece of the data and the keys.
 func (b *batch) makeEntries() {
-	// The SDK wants each key as a pointer to a string: one string holds them all.
+	// The SDK takes each key as a pointer to a string. One string holds them all.
 	n := len(b.dataEnds)
 	if cap(b.keyStrings) < n {
 		b.keyStrings = make([]string, n)
@@ -337,7 +335,7 @@ func (b *batch) makeEntries() {
 	}
 }
 
-// keep shortens the batch to its first n entries.
+// keep truncates the batch to its first n entries.
 func (b *batch) keep(n int) {
 	b.entries, b.sent = b.entries[:n], b.sent[:n]
 }

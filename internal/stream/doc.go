@@ -1,13 +1,13 @@
-// Package stream sends the records of a tick to a Kinesis stream and keeps account of what became of each.
+// Package stream writes to a Kinesis stream and reads it back.
 //
-// Records go in full batches, several at a time, paced over the tick's spread. This package's loop is the only one that
-// retries, so that every attempt is seen; only the entries that were not acknowledged are sent again. A record is made
-// when it is sent and held only until it is settled, so memory does not grow with the number of records: only with that of
-// the runs of equal outcomes, of which a tick without faults has one.
+// A Delivery sends the records of a tick and accounts for each. It promises bounds, not success: for each record, how many
+// copies the stream may hold. What is owed is the ledger's business. Records go in full batches, several at a time, paced
+// over the tick's spread. Its loop is the only one that retries, so every attempt is seen, and only entries that were not
+// acknowledged are sent again. A record is generated when it is sent and held until it is settled, so memory grows only
+// with the number of runs of equal outcomes; a tick without faults has one.
 //
-// Records go as they are or, where asked, packed as the Kinesis Producer Library packs them: many to an entry of 25,000 bytes,
-// of which Kinesis stores all or none, so that an entry's outcome is that of each record in it.
+// Records go as they are or packed into aggregates (package kpl). Kinesis stores all of an aggregate or nothing, so the
+// outcome of an entry is the outcome of each record in it.
 //
-// It promises bounds, not success: for each record, how many copies of it the stream may hold. What is owed, and to
-// whom, is the ledger's business.
+// A Reader reads shards page by page, beside the stream's other readers.
 package stream

@@ -9,17 +9,17 @@ import (
 	"streamproof/internal/ledger"
 )
 
-// A Result is what became of the records of a tick so far. A record without an outcome is not settled yet.
+// A Result is the outcome of a tick's records so far. A record without an outcome is not settled yet.
 type Result struct {
 	// Outcomes are in the order of their records; neighbours differ.
 	Outcomes []ledger.Range
-	// Shards is what each shard acknowledged, by shard id.
+	// Shards is what each shard acknowledged, by shard ID.
 	Shards map[string]ledger.Shard
-	// Attempts is the number of calls, and Throttled that of entries that were refused for a shard's limit.
+	// Attempts counts calls; Throttled counts entries that were refused because of a shard's limit.
 	Attempts, Throttled int
 }
 
-// A tally is a Result in the making.
+// A tally builds up a Result.
 type tally struct{ Result }
 
 // add settles a run of records.
@@ -43,7 +43,7 @@ func (t *tally) add(r ledger.Range) {
 	}
 }
 
-// joins reports whether b goes on where a ends, with the same outcome.
+// joins reports whether b starts where a ends, with the same outcome.
 func joins(a, b ledger.Range) bool {
 	return a.Last+1 == b.First && a.Outcome == b.Outcome && a.Lo == b.Lo && a.Hi == b.Hi
 }
@@ -67,13 +67,13 @@ func (t *tally) snapshot() Result {
 	return r
 }
 
-// compareSequenceNumbers compares two as the decimal integers that they are, of up to 128 digits.
+// compareSequenceNumbers compares two sequence numbers as decimal integers of up to 128 digits.
 func compareSequenceNumbers(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-// outcome is that of records with this many attempts that may have been stored, acknowledged at last or not.
+// outcome is the outcome of records with this many attempts that may have been stored, in the end acknowledged or not.
 func outcome(first, last, maybe int, acknowledged bool) ledger.Range {
 	r := ledger.Range{First: first, Last: last, Hi: maybe}
 	switch {

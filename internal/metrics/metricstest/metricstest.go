@@ -1,5 +1,5 @@
-// Package metricstest reads lines of the embedded metric format as CloudWatch does, for tests, and refuses what breaks a rule
-// of its specification or of the API's MetricDatum.
+// Package metricstest reads lines of the embedded metric format as CloudWatch does, for tests, and refuses lines that break
+// a rule of its specification or of the API's MetricDatum.
 package metricstest
 
 import (
@@ -27,11 +27,11 @@ var units = regexp.MustCompile(`^(((Micro|Milli)?[Ss]econds|(Kilo|Mega|Giga|Tera
 
 var namespaces = regexp.MustCompile(`^[A-Za-z0-9._/#:-]{1,255}$`)
 
-// maxLine is the size of a log event, less than which some versions of the specification allow.
+// maxLine is the size of a log event. Some versions of the specification allow less.
 const maxLine = 256 << 10
 
-// Read reads one line, with its newline: the values of its metrics, and all other members but the dimensions. The error names
-// every rule that it breaks.
+// Read reads one line, with its newline, and returns the values of its metrics and all other members but the dimensions.
+// The error names every rule that the line breaks.
 func Read(line []byte) (data []Datum, about map[string]any, err error) {
 	if n := bytes.IndexByte(line, '\n'); n < 0 || n != len(line)-1 || len(line) > maxLine {
 		return nil, nil, fmt.Errorf("%d bytes with the first newline at %d, want one line of at most %d", len(line), n, maxLine)
@@ -57,7 +57,7 @@ func Read(line []byte) (data []Datum, about map[string]any, err error) {
 		}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(root.AWS))
-	decoder.DisallowUnknownFields() // no other member belongs in there
+	decoder.DisallowUnknownFields() // no other member belongs there
 	if err := decoder.Decode(&metadata); err != nil {
 		return nil, nil, fmt.Errorf("_aws: %w", err)
 	}
@@ -107,7 +107,7 @@ func (r *reader) check(ok bool, format string, args ...any) {
 	}
 }
 
-// values are those of a metric: a number, or up to 100 of them.
+// values are a metric's: a number, or up to 100 of them.
 func (r *reader) values(name string) (values []float64) {
 	r.targets = append(r.targets, name)
 	switch v := r.members[name].(type) {

@@ -1,8 +1,10 @@
-// Package kinesistest is a stand-in for Kinesis over HTTP, for tests and benchmarks in this process.
+// Package kinesistest has stand-ins for Kinesis, for tests and benchmarks in this process.
 //
-// It knows PutRecords and no more of it than a producer sees: as many shards as asked for, chosen by the explicit hash key
-// or else the MD5 of the partition key, sequence numbers that look like Kinesis' own, no limits, and faults by hook. It reads the request by
-// looking for its keys and does not decode the records unless it is to keep them, so that a benchmark measures the producer.
+// A Server answers PutRecords over HTTP, as far as a producer can see: shards chosen by the explicit hash key or else the
+// MD5 of the partition key, sequence numbers that look like Kinesis' own, no limits, faults by hook. It finds the keys in
+// the request without parsing it, and decodes records only if it keeps them, so that a benchmark measures the producer.
+//
+// A Stream is read in memory, with shards, limits and expiring iterators.
 package kinesistest
 
 import (
@@ -26,7 +28,7 @@ import (
 // A Fault is what goes wrong with one call.
 type Fault int
 
-// The faults. A call is stored where the name says so, and not where it does not.
+// The faults. A call is stored only if the name says so.
 const (
 	None               Fault = iota
 	Reset                    // the connection is reset and nothing stored
@@ -44,11 +46,11 @@ const (
 // A Server is a stream. Set its fields before the first call.
 type Server struct {
 	*httptest.Server
-	// Shards is the number of shards, 2 where it is 0.
+	// Shards is the number of shards; 0 means 2.
 	Shards int
-	// Fault, where set, says what goes wrong with the call of this number, from 0.
+	// Fault, if set, decides what goes wrong with a call, counted from 0.
 	Fault func(call int) Fault
-	// Keep makes the server count what it stores, by data; an aggregate counts as the records in it.
+	// Keep makes the server count what it stores, by data. An aggregate counts as the records in it.
 	Keep bool
 
 	mu       sync.Mutex
@@ -66,7 +68,7 @@ func New() *Server {
 	return s
 }
 
-// Stored is how many copies of each record the stream holds, where Keep is set.
+// Stored is how many copies of each record the stream holds, if Keep is set.
 func (s *Server) Stored() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,15 +79,14 @@ func (s *Server) Stored() map[string]int {
 	return stored
 }
 
-// Records is how many copies of entries were stored since the server started: of records, or of aggregates.
+// Records is how many copies of entries, records or aggregates, were stored since the server started.
 func (s *Server) Records() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return int(s.sequence)
 }
 
-// Units is how many PUT payload units what was stored comes to: each copy counts, with its partition key, in pieces of 25 KB,
-// of which a megabyte has 40.
+// Units is how many PUT payload units the stored copies cost: each counts with its partition key, in pieces of 25 KB.
 func (s *Server) Units() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +106,7 @@ func (s *Server) putRecords(w http.ResponseWriter, r *http.Request) {
 	}
 	b.in = b.in[:max(r.ContentLength, 0)]
 	if _, err := io.ReadFull(r.Body, b.in); err != nil {
-		panic(http.ErrAbortHandler) // the producer went away in the middle of its request
+		panic(http.ErrAbortHandler) // the producer went away in mid-request
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "Kinesis_20131202.PutRecords" {
 		fail(w, http.StatusBadRequest, "UnknownOperationException", target)
@@ -152,7 +153,7 @@ func (s *Server) putRecords(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(b.out[:len(b.out)/2])
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = w.Write(b.out) // an error is the producer's to see
+	_, _ = w.Write(b.out) // the producer sees any error
 }
 
 // reset ends the connection with a RST instead of a FIN.
@@ -173,7 +174,7 @@ func fail(w http.ResponseWriter, status int, code, message string) {
 	_, _ = fmt.Fprintf(w, `{"__type":%q,"message":%q}`, code, message)
 }
 
-// store stores the records of a request, as far as the fault lets it, and appends the answer.
+// store stores the records of a request, as far as the fault allows, and appends the answer.
 func (s *Server) store(answer, request []byte, fault Fault) []byte {
 	shards := uint64(max(s.Shards, 0))
 	if shards == 0 {
@@ -248,8 +249,8 @@ func (s *Server) store(answer, request []byte, fault Fault) []byte {
 // unit is the bytes of a PUT payload unit.
 const unit = 25_000
 
-// explicitHashKey finds the explicit hash key of an entry whose data ends where entry begins, nil where it has none. The
-// SDK writes an entry's fields in the order of their names.
+// explicitHashKey finds the explicit hash key of an entry whose data ends where entry starts, nil if it has none. The SDK
+// writes an entry's fields in the order of their names.
 func explicitHashKey(entry []byte) (key, rest []byte) {
 	if !bytes.HasPrefix(entry, []byte(`","ExplicitHashKey":"`)) {
 		return nil, entry
@@ -258,7 +259,7 @@ func explicitHashKey(entry []byte) (key, rest []byte) {
 	return key, rest
 }
 
-// next finds the string that follows the prefix, and what comes after it. Base64 and the keys have nothing escaped.
+// next finds the string after the prefix, and the rest. Neither base64 nor the keys contain escapes.
 func next(request []byte, prefix string) (value, rest []byte, ok bool) {
 	_, request, ok = bytes.Cut(request, []byte(prefix))
 	if !ok {
