@@ -1,7 +1,6 @@
-# The commands of the project: `make help`. Each does again only what has changed.
+# The commands of the project: `make help`. Each does only what has changed since it last ran.
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
 
 # The JVM reads and writes file names in the locale's encoding, and Python prints in it.
 export LC_ALL := C.UTF-8
@@ -13,6 +12,9 @@ export GOFLAGS := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
 export SAM_CLI_TELEMETRY := 0
 
+# Maven is over before the JVM's optimizing compiler pays.
+export MAVEN_OPTS := $(strip $(MAVEN_OPTS) -XX:TieredStopAtLevel=1)
+
 # This machine's processor, by Lambda's name: the local stack's functions run as processes of this machine.
 ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 JAR := analytics/target/streamproof-analytics.jar
@@ -21,8 +23,10 @@ JAR := analytics/target/streamproof-analytics.jar
 FLINK_PIPELINE := analytics/target/pipeline
 # Maven takes the path from the folder of pom.xml. A path of the project's own stands in no command: it may hold a space.
 MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml -Dpipeline.directory=$(FLINK_PIPELINE:analytics/%=%)
-# The end-to-end tests need the whole local stack; all other tests need nothing.
-UNIT = $$(go list ./... | grep -v /e2e)
+# How `make test` runs its parts: at the same time, each with its output in one piece where make is 4.0 or newer.
+# On two cores, parts that compute give way to the end-to-end tests, which mostly wait but must not be late.
+BESIDE := --jobs $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+GIVE_WAY := nice
 
 .PHONY: help
 help: ## show this list
@@ -33,11 +37,13 @@ demo: setup cli ## deploy to a local AWS, produce, analyse, deliver, and prove i
 	bin/streamproof demo $(SET:%=--set %) $(POISON:%=--poison %)
 
 .PHONY: test
-test: setup lint unit java e2e ## lint, unit tests, Flink tests, and the tests against the whole local stack
+test: setup ## lint, unit tests, Flink tests, and the tests against the whole local stack
+	@echo "running lint, unit, java and e2e at the same time; the output of each follows when it ends"
+	@$(MAKE) --no-print-directory $(BESIDE) lint unit java e2e
 
 .PHONY: bench
 bench: setup $(FLINK_PIPELINE)/pipeline.sql ## measure the parts and their peers, and what Kinesis and Firehose bill
-	go test -run '^$$' -bench . -benchmem -timeout 30m $(UNIT)
+	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
 	go run ./bench
 	go run ./bench/transform
 	go run ./bench/start
@@ -55,19 +61,19 @@ soak: setup cli ## run a local stack under random faults, and count what it says
 .PHONY: lint
 lint: setup bin/golangci-lint lint/node_modules ## check Go code, the template and the shell scripts
 	@unformatted=$$(gofmt -l $$(go list ./... | cut -d/ -f2 | sort -u)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
-	go vet ./...
-	bin/golangci-lint run ./...
+	$(GIVE_WAY) go vet -tags e2e,lint ./...
+	$(GIVE_WAY) bin/golangci-lint run ./...
 	@tools/venv .lint tools/lint.txt
-	.lint/bin/cfn-lint template.yaml
-	go test -count=1 -tags lint ./lint
+	$(GIVE_WAY) .lint/bin/cfn-lint template.yaml
+	$(GIVE_WAY) go test -count=1 -tags lint ./lint
 	@tools/venv .checkov tools/checkov.txt
 	@mkdir -p .aws-sam
 	sed '/^    Condition: /d' template.yaml >.aws-sam/unconditional.yaml
-	.checkov/bin/checkov --config-file tools/checkov.yaml
+	$(GIVE_WAY) .checkov/bin/checkov --config-file tools/checkov.yaml
 	sh -n tools/check && sh -n tools/venv && bash -n .ci/run
 
 .PHONY: build
-build: setup cli ## build the command line, the JAR and the functions' packages, for this machine
+build: setup cli $(JAR) ## build the command line, the JAR and the functions' packages, for this machine
 	sam build --config-env local --build-dir .aws-sam/local --parameter-overrides file://local.yaml Architecture=$(ARCHITECTURE)
 
 .PHONY: deploy
@@ -93,15 +99,15 @@ setup:
 
 .PHONY: unit
 unit:
-	go test $(UNIT)
+	$(GIVE_WAY) go test ./...
 
 .PHONY: java
-java: $(FLINK_PIPELINE)/pipeline.sql
-	$(MVN) package
+java: $(JAR)
+	$(GIVE_WAY) $(MVN) test
 
 .PHONY: e2e
 e2e: build
-	go test -v -count=1 -timeout 45m -parallel 3 ./e2e/...
+	go test -v -tags e2e -count=1 -timeout 45m -parallel 4 ./e2e
 
 .PHONY: cli
 cli:

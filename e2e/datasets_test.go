@@ -1,3 +1,5 @@
+//go:build e2e
+
 package e2e_test
 
 import (
@@ -74,7 +76,10 @@ WHERE "COL3" >= 12.5 AND "COL0" >= DATE '2026-10-01';
 		},
 	}
 	for name, set := range sets {
-		t.Run(name, func(t *testing.T) { set.run(t) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set.run(t)
+		})
 	}
 }
 

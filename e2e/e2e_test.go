@@ -1,8 +1,10 @@
-// Package e2e tests the whole local stack: the template deployed by SAM to the emulator, which enforces IAM, the real
+//go:build e2e
+
+// Package e2e tests the complete local stack: the template deployed by SAM to the emulator, which enforces IAM, the real
 // function binaries, the real Flink job, and the verdict over what is then in S3.
 //
-// The tests deploy what `make build` has built, which `make e2e` does first: each has a stack of its own, and they run beside each
-// other, since most of their time goes into waiting.
+// These tests have the build tag e2e and deploy what `make build` has built; `make e2e` takes care of both. Each test has
+// a stack of its own. They run in parallel, since they mostly wait.
 package e2e_test
 
 import (

@@ -1,3 +1,5 @@
+//go:build e2e
+
 package e2e_test
 
 import (
@@ -70,7 +72,7 @@ func startCluster(t *testing.T, libraries string) *flink.Client {
 		CheckpointInterval: 5 * time.Second, CheckpointMinPause: time.Second,
 		Parallelism: 1, RESTPort: port, CheckpointDir: dir, SavepointDir: dir, UploadDir: filepath.Join(dir, "upload"),
 	}
-	cmd, err := conf.Command(java, libraries, dir, "-Xmx512m", "-Djava.io.tmpdir="+dir)
+	cmd, err := conf.Command(java, libraries, dir, "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir)
 	if err != nil {
 		t.Fatal(err)
 	}
