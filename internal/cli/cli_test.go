@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -14,9 +13,9 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
-	"github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/explain"
+	"streamproof/internal/golden"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
 	"streamproof/internal/local/runner"
@@ -25,25 +24,6 @@ import (
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s: (-want +got)\n%s", file, diff)
-	}
-}
 
 // project makes a directory that looks like the project's, and goes there.
 func project(t *testing.T) string {
@@ -230,16 +210,16 @@ func TestReportText(t *testing.T) {
 	t.Parallel()
 	r := notProven()
 	text := reportText(r).String()
-	golden(t, "report.txt", text+"\n")
+	golden.Check(t, "testdata/report.txt", text+"\n")
 	if last := text[strings.LastIndexByte(text, '\n')+1:]; last != r.LastLine() || !strings.HasPrefix(last, "NOT PROVEN") {
 		t.Errorf("got last line %q, want %q", last, r.LastLine())
 	}
-	golden(t, "report-empty.txt", reportText(&report.Report{Verdict: proof.Undecided, Bucket: "s3://bucket", Prefix: "p/", Reasons: []string{"there is no ledger"}}).String()+"\n")
+	golden.Check(t, "testdata/report-empty.txt", reportText(&report.Report{Verdict: proof.Undecided, Bucket: "s3://bucket", Prefix: "p/", Reasons: []string{"there is no ledger"}}).String()+"\n")
 }
 
 func TestAnswerText(t *testing.T) {
 	t.Parallel()
-	golden(t, "answer.txt", answerText(&producer.Answer{
+	golden.Check(t, "testdata/answer.txt", answerText(&producer.Answer{
 		Tick: tick, State: ledger.Complete, Sent: true, Records: 1000, Acknowledged: 990, Rejected: 7, Unknown: 3,
 		Shards: map[string]ledger.Shard{
 			"shardId-000000000001": {Records: 490, FirstSequenceNumber: "3", LastSequenceNumber: "4"},
@@ -247,7 +227,7 @@ func TestAnswerText(t *testing.T) {
 		},
 		Message: "7 records were rejected.",
 	}).String()+"\n")
-	golden(t, "answer-empty.txt", answerText(&producer.Answer{Tick: tick, State: ledger.Claimed, Records: 10, Message: "It is in progress."}).String()+"\n")
+	golden.Check(t, "testdata/answer-empty.txt", answerText(&producer.Answer{Tick: tick, State: ledger.Claimed, Records: 10, Message: "It is in progress."}).String()+"\n")
 }
 
 func TestStatusText(t *testing.T) {
@@ -262,22 +242,22 @@ func TestStatusText(t *testing.T) {
 		Stream:      stack.Stream{Status: "ACTIVE", Shards: []string{"shardId-000000000000", "shardId-000000000001"}},
 		Ledger:      stack.Ledger{Since: tick.Truncate(24*time.Hour).AddDate(0, 0, -1)},
 	}
-	golden(t, "status-aws.txt", statusText(&status{Status: aws}).String()+"\n")
+	golden.Check(t, "testdata/status-aws.txt", statusText(&status{Status: aws}).String()+"\n")
 	paused := *aws
 	paused.Schedule.State, paused.Application.Status = "DISABLED", "READY"
-	golden(t, "status-paused.txt", statusText(&status{Status: &paused}).String()+"\n")
+	golden.Check(t, "testdata/status-paused.txt", statusText(&status{Status: &paused}).String()+"\n")
 	here := *aws
 	here.Ledger.Ticks, here.Ledger.Last = 17, &ledger.Tick{Time: tick, State: ledger.InProgress, Records: 1000}
 	here.Last = notProven()
 	at := tick.Truncate(time.Second)
-	golden(t, "status-local.txt", statusText(&status{Status: &here, Local: &localStatus{
+	golden.Check(t, "testdata/status-local.txt", statusText(&status{Status: &here, Local: &localStatus{
 		Endpoint: "http://127.0.0.1:4566", StateDir: "/project/.streamproof", Following: true,
 		Job: runner.Status{
 			State: runner.Starting, Version: 4, PID: 42, Address: "http://127.0.0.1:8081", Starts: 3, Failures: 1,
 			RestoredFrom: "/project/.streamproof/flink/checkpoints/a/chk-7", LastError: "the JVM ended by itself", LastErrorAt: &at,
 		},
 	}}).String()+"\n")
-	golden(t, "status-nobody.txt", statusText(&status{Status: aws, Local: &localStatus{Endpoint: "http://127.0.0.1:4566", StateDir: "/project/.streamproof"}}).String()+"\n")
+	golden.Check(t, "testdata/status-nobody.txt", statusText(&status{Status: aws, Local: &localStatus{Endpoint: "http://127.0.0.1:4566", StateDir: "/project/.streamproof"}}).String()+"\n")
 }
 
 func TestSettled(t *testing.T) {
@@ -348,8 +328,8 @@ func TestExplainText(t *testing.T) {
 		},
 		{Class: proof.Failed, Row: `"a\xff"`, Count: 2, Hop: report.NotFound, Text: "the report does not say which tick owes it"},
 	}}
-	golden(t, "explain.txt", explainText(out, r).String()+"\n")
-	golden(t, "explain-nothing.txt", explainText(&explain.Explanation{}, &report.Report{Verdict: proof.Proven}).String()+"\n")
+	golden.Check(t, "testdata/explain.txt", explainText(out, r).String()+"\n")
+	golden.Check(t, "testdata/explain-nothing.txt", explainText(&explain.Explanation{}, &report.Report{Verdict: proof.Proven}).String()+"\n")
 }
 
 func TestNeeds(t *testing.T) {
@@ -373,7 +353,7 @@ func TestAcceptedText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "accepted.txt", acceptedText(a, r).String())
+	golden.Check(t, "testdata/accepted.txt", acceptedText(a, r).String())
 }
 
 // TestWhatIsAccepted: the number has to be that of the findings, of which flags leave some out.

@@ -14,6 +14,7 @@ import (
 
 	"streamproof/internal/discover"
 	"streamproof/internal/generator"
+	"streamproof/internal/golden"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/sample"
 )
@@ -109,13 +110,13 @@ func TestDiscoverText(t *testing.T) {
 		if status != test.status {
 			t.Errorf("%s: got status %d: %s", name, status, stderr)
 		}
-		golden(t, "discover-"+name+".txt", strings.ReplaceAll(stdout, dir, "PROJECT"))
+		golden.Check(t, "testdata/discover-"+name+".txt", strings.ReplaceAll(stdout, dir, "PROJECT"))
 	}
 	if err := os.WriteFile(file, []byte(orders), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	status, stdout, _ := discoverWith(t, "--file", file, "--json")
-	golden(t, "discover-orders.json", strings.ReplaceAll(stdout, dir, "PROJECT"))
+	golden.Check(t, "testdata/discover-orders.json", strings.ReplaceAll(stdout, dir, "PROJECT"))
 	if got := new(discovered); status != exitDone || json.Unmarshal([]byte(stdout), got) != nil || len(got.Schema.Columns) != 5 || got.Written {
 		t.Errorf("got status %d, %+v", status, got)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"streamproof/internal/golden"
 )
 
 // runDoctor runs the command over the project's own template, without credentials.
@@ -30,7 +32,7 @@ func TestDoctorAccount(t *testing.T) {
 	if status != exitUsage { // there are no credentials
 		t.Errorf("got exit status %d, want %d", status, exitUsage)
 	}
-	golden(t, "doctor.txt", out)
+	golden.Check(t, "testdata/doctor.txt", out)
 
 	_, out, _ = runDoctor(t, "--region", "eu-west-1", "--json", "--set", "Parallelism=4")
 	var d diagnosis

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"streamproof/internal/dialect"
+	"streamproof/internal/golden"
 	"streamproof/internal/ledger"
 	"streamproof/internal/operate"
 	"streamproof/internal/pipeline"
@@ -19,7 +20,7 @@ import (
 func TestRowsText(t *testing.T) {
 	t.Parallel()
 	one, none := "1", (*string)(nil)
-	golden(t, "sqlrows.golden", rowsText(row.Schema{{Name: "VendorID", Alias: "COL0"}, {Name: "LABEL", Alias: "LABEL"}}, [][]*string{{&one, none}}).String()+"\n")
+	golden.Check(t, "testdata/sqlrows.golden", rowsText(row.Schema{{Name: "VendorID", Alias: "COL0"}, {Name: "LABEL", Alias: "LABEL"}}, [][]*string{{&one, none}}).String()+"\n")
 }
 
 func TestSQLShowText(t *testing.T) {
@@ -30,7 +31,7 @@ func TestSQLShowText(t *testing.T) {
 	}
 	got := inText(shownQuery{By: ledger.ByDeploy, Judged: true, Agrees: true, Application: stack.Application{Status: "RUNNING"}}, false) + "\n" +
 		inText(shownQuery{By: ledger.BySQLRun, NotJudged: "pipeline.sql:3:1: it has windows", Problem: "it has been told another one", Application: stack.Application{Status: "READY"}}, true)
-	golden(t, "sqlshow.golden", got)
+	golden.Check(t, "testdata/sqlshow.golden", got)
 	if script, err := dialect.Parse(string(embeddedSQL(t))); err != nil || script.Dialect != dialect.Flink {
 		t.Fatal(err)
 	}

@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"streamproof/internal/dialect"
+	"streamproof/internal/golden"
 	"streamproof/internal/schema"
 )
 
@@ -36,14 +35,7 @@ func TestGuide(t *testing.T) {
 		t.Errorf("got %d rows with an example, want more than 80", rows)
 	}
 	got := strings.Join(lines, "\n")
-	if *update {
-		if err := os.WriteFile(guide, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(string(data), got); diff != "" && !*update {
-		t.Errorf("%s: (-want +got)\n%s", guide, diff)
-	}
+	golden.Check(t, guide, got)
 }
 
 // result is the last cell of a row.

@@ -1,7 +1,6 @@
 package dialect_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,11 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/dialect"
+	"streamproof/internal/golden"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/schema"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // schemaOf reads the schema.json of a directory of testdata; the project's own, where it has none.
 func schemaOf(t *testing.T, dir string) schema.Schema {
@@ -69,18 +67,7 @@ func TestTranslate(t *testing.T) {
 				t.Fatal(err)
 			}
 			goldenFile := strings.TrimSuffix(file, ".sql") + translated
-			if *update {
-				if err := os.WriteFile(goldenFile, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(goldenFile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
+			golden.Check(t, goldenFile, got)
 			// The job takes no program with more.
 			if strings.Count(got, "CREATE TABLE ") != 1 || strings.Count(got, "INSERT INTO ") != 1 {
 				t.Errorf("there has to be one CREATE TABLE and one INSERT")

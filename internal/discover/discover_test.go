@@ -5,22 +5,16 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"streamproof/internal/discover"
 	"streamproof/internal/generator"
+	"streamproof/internal/golden"
 	"streamproof/internal/pipeline"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // records makes a record of each text.
 func records(texts ...string) []discover.Record {
@@ -210,24 +204,7 @@ func TestDiscover(t *testing.T) {
 				}
 				b.Write(file)
 			}
-			golden(t, name+".golden", b.String())
+			golden.Check(t, "testdata/"+name+".golden", b.String())
 		})
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s: (-want +got)\n%s", file, diff)
 	}
 }

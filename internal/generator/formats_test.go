@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/golden"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/record"
 	"streamproof/internal/schema"
@@ -463,32 +463,21 @@ func TestGoldenFormats(t *testing.T) {
 			}
 			tick := generator.Tick{Time: tickTime, Records: 4 * len(g.Faults(generator.Tick{})), Spread: 20 * time.Second, Poison: 3 * len(g.Faults(generator.Tick{}))}
 			checkRecords(t, g, p.Schema, tick)
-			golden := formatGolden{Schema: json.RawMessage(text), Samples: test.samples}
+			want := formatGolden{Schema: json.RawMessage(text), Samples: test.samples}
 			rejects := map[int][]byte{}
 			for i, row := range g.Rejects(tick, 0, tick.Records-1) {
 				rejects[i] = slices.Clone(row)
 			}
 			for i := range tick.Records {
 				fault := g.FaultOf(tick, i)
-				golden.Records = append(golden.Records, formatRecord{fault, fault.Reason(), g.Append([]byte{}, tick, i), rejects[i]})
+				want.Records = append(want.Records, formatRecord{fault, fault.Reason(), g.Append([]byte{}, tick, i), rejects[i]})
 			}
-			got, err := json.MarshalIndent(golden, "", " ")
+			got, err := json.MarshalIndent(want, "", " ")
 			if err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join("testdata", "v1-format-"+name+".json")
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", file, diff)
-			}
+			golden.Check(t, file, got)
 		})
 	}
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math/big"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,11 +17,10 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/golden"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/schema"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func embedded(t testing.TB) schema.Schema {
 	t.Helper()
@@ -87,18 +84,7 @@ func TestGolden(t *testing.T) {
 			got = g.Append(got, tc.tick, i)
 		}
 		name := filepath.Join("testdata", fmt.Sprintf("v1-seed-%d.txt", tc.seed))
-		if *update {
-			if err := os.WriteFile(name, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("records of seed %d differ from %s (Version %d):\ngot\n%s\nwant\n%s", tc.seed, name, generator.Version, got, want)
-		}
+		golden.Check(t, name, got)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -20,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/golden"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/schema"
 	"streamproof/internal/stream/kpl"
@@ -53,23 +53,7 @@ func TestGoldenPoison(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	compareGolden(t, filepath.Join("testdata", "v1-poison.jsonl"), got.Bytes())
-}
-
-func compareGolden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
+	golden.Check(t, filepath.Join("testdata", "v1-poison.jsonl"), got.Bytes())
 }
 
 // TestPoison: a record is poisoned where the definition says so, with the fault that it says; the good rows and the
@@ -431,5 +415,5 @@ func TestPoisonedAggregates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compareGolden(t, filepath.Join("testdata", "v2-aggregates.json"), append(got, '\n'))
+	golden.Check(t, filepath.Join("testdata", "v2-aggregates.json"), append(got, '\n'))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"streamproof/internal/golden"
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 )
@@ -33,18 +34,7 @@ func TestAcceptance(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join("testdata", "acceptance.json")
-	if *update {
-		if err := os.WriteFile(file, append(data, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(data)+"\n"); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+	golden.Check(t, file, append(data, '\n'))
 	got, err := ledger.DecodeAcceptance(data)
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,15 +11,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"streamproof/internal/golden"
 	"streamproof/internal/ledger"
 	"streamproof/internal/ledger/s3test"
 	"streamproof/internal/pipeline"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 var (
 	tickTime = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
@@ -58,22 +55,11 @@ func TestLife(t *testing.T) {
 	s := s3test.New()
 	now := tickTime.Add(time.Second)
 	s.Now = func() time.Time { return now }
-	golden := func(name string) {
+	check := func(name string) {
 		t.Helper()
 		got, _ := s.Get(path)
 		file := filepath.Join("testdata", name+".json")
-		if *update {
-			if err := os.WriteFile(file, append(got.Body, '\n'), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got.Body)+"\n"); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", file, diff)
-		}
+		golden.Check(t, file, append(got.Body, '\n'))
 		if _, err := ledger.DecodeTick(got.Body); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -83,13 +69,13 @@ func TestLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden("claim")
+	check("claim")
 	now = now.Add(5 * time.Second)
 	shards := map[string]ledger.Shard{"shardId-000000000000": {Records: 500, FirstSequenceNumber: "49650000000000000000000000000000000000000000000000000001", LastSequenceNumber: "49650000000000000000000000000000000000000000000000000500"}}
 	if err := claim.Progress(t.Context(), some(499, ledger.Acknowledged, 1, 1), shards); err != nil {
 		t.Fatal(err)
 	}
-	golden("progress")
+	check("progress")
 	outcomes := []ledger.Range{
 		{First: 0, Last: 499, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1},
 		{First: 500, Last: 500, Outcome: ledger.AcknowledgedAfterUnknown, Lo: 1, Hi: 3},
@@ -99,7 +85,7 @@ func TestLife(t *testing.T) {
 	if err := claim.Complete(t.Context(), outcomes, shards); err != nil {
 		t.Fatal(err)
 	}
-	golden("manifest")
+	check("manifest")
 	if got, want := claim.Tick().ClaimedAt, tickTime.Add(time.Second).Truncate(time.Second); !got.Equal(want) {
 		t.Errorf("claimed at %s, want %s by the Date of the claim's answer", got, want)
 	}

@@ -1,20 +1,17 @@
 package metrics_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"streamproof/internal/golden"
 	"streamproof/internal/metrics"
 	"streamproof/internal/metrics/metricstest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 var at = time.Date(2026, 11, 23, 20, 0, 0, 123_000_000, time.UTC)
 
@@ -29,18 +26,7 @@ func TestLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	const file = "testdata/line.json"
-	if *update {
-		if err := os.WriteFile(file, line, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(line)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+	golden.Check(t, file, line)
 	data, about, err := metricstest.Read(line)
 	if err != nil {
 		t.Fatal(err)

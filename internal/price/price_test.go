@@ -1,7 +1,6 @@
 package price_test
 
 import (
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -11,10 +10,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"streamproof/internal/golden"
 	"streamproof/internal/price"
 )
-
-var update = flag.Bool("update", false, "rewrite the table in docs/operations/cost.md")
 
 func fromTemplate(t *testing.T, set map[string]string) price.Stack {
 	t.Helper()
@@ -87,7 +85,7 @@ func TestOperations(t *testing.T) {
 	if got == want {
 		return
 	}
-	if !*update {
+	if !*golden.Update {
 		t.Fatalf("%s: run go test ./internal/price -update. It has\n%s\nwant\n%s", page, got, want)
 	}
 	if err := os.WriteFile(page, []byte(before+begin+want+end+after), 0o644); err != nil {

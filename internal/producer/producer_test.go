@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -26,6 +25,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/golden"
 	"streamproof/internal/ledger"
 	"streamproof/internal/ledger/s3test"
 	"streamproof/internal/metrics/metricstest"
@@ -33,8 +33,6 @@ import (
 	"streamproof/internal/producer"
 	"streamproof/internal/stream/kpl"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func embedded(t testing.TB) *pipeline.Pipeline {
 	t.Helper()
@@ -302,9 +300,9 @@ func TestGolden(t *testing.T) {
 			got = append(append(got, data...), '\n')
 		}
 		got = append(got, w.log.Bytes()...)
-		golden(t, "testdata/answers.txt", got)
+		golden.Check(t, "testdata/answers.txt", got)
 
-		golden(t, "testdata/metrics.jsonl", w.metrics.Bytes())
+		golden.Check(t, "testdata/metrics.jsonl", w.metrics.Bytes())
 		want := map[string]float64{
 			"RecordsAcknowledged": 900, "RecordsRejected": 0, "RecordsUnknown": 100, "EntriesThrottled": 1, "TicksFailed": 0,
 			"RecordsAcknowledged of shardId-000000000000": 464, "RecordsAcknowledged of shardId-000000000001": 436,
@@ -313,22 +311,6 @@ func TestGolden(t *testing.T) {
 			t.Errorf("metrics (-want +got):\n%s", diff)
 		}
 	})
-}
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
 }
 
 // TestMetrics: each tick that is sent is measured once, however it ends, and what sends nothing is not measured.

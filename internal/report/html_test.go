@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,12 +14,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"streamproof/internal/golden"
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 var judged = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
@@ -122,26 +118,9 @@ func html(t *testing.T, r *report.Report) string {
 	return b.String()
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s: (-want +got)\n%s", file, diff)
-	}
-}
-
 func TestHTML(t *testing.T) {
 	t.Parallel()
-	golden(t, "not-proven.html", html(t, broken()))
+	golden.Check(t, "testdata/not-proven.html", html(t, broken()))
 }
 
 func TestHTMLSentence(t *testing.T) {

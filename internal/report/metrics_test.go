@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"streamproof/internal/golden"
 	"streamproof/internal/metrics/metricstest"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
@@ -35,7 +36,7 @@ func TestMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "metrics.json", string(line))
+	golden.Check(t, "testdata/metrics.json", string(line))
 	got := read(t, line)
 	want := map[string]any{
 		"Stack": "streamproof", "Verdict": "NOT PROVEN", "Proven": 0., "NotProven": 1., "Undecided": 0.,

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,12 +19,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"streamproof/internal/golden"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/row"
 	"streamproof/internal/schema"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // samples returns the function's sample events: one of Direct PUT, one with a Kinesis stream as the source.
 func samples(t testing.TB) []string {
@@ -126,15 +124,7 @@ func TestSampleEvents(t *testing.T) {
 				}
 				people.Write(logged.Bytes())
 				for extension, got := range map[string][]byte{".json": answer, ".txt": []byte(people.String())} {
-					golden := filepath.Join("testdata", name+extension)
-					if *update {
-						if err := os.WriteFile(golden, got, 0o644); err != nil {
-							t.Fatal(err)
-						}
-					}
-					if diff := cmp.Diff(string(read(t, golden)), string(got)); diff != "" {
-						t.Errorf("%s (-want +got):\n%s", golden, diff)
-					}
+					golden.Check(t, filepath.Join("testdata", name+extension), got)
 				}
 			})
 		}

@@ -3,7 +3,6 @@ package schema_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -11,12 +10,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"streamproof/internal/golden"
 	"streamproof/internal/schema"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // TestResolved: the schemas that tests of the Flink job read are those of the files beside them, resolved.
 func TestResolved(t *testing.T) {
@@ -30,15 +26,15 @@ func TestResolved(t *testing.T) {
 		t.Fatalf("got only %q", files)
 	}
 	for _, file := range files {
-		golden := filepath.Join(filepath.Dir(file), "schema.resolved.json")
+		resolved := filepath.Join(filepath.Dir(file), "schema.resolved.json")
 		if file == "../../pipeline/schema.json" {
-			golden = "testdata/project.resolved.json"
+			resolved = "testdata/project.resolved.json"
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkGolden(t, golden, resolve(t, text))
+		golden.Check(t, resolved, resolve(t, text))
 	}
 }
 
@@ -62,7 +58,7 @@ func TestResolvedRecords(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(table.Schemas)) {
 		got = fmt.Appendf(got, ",\n%q: %s", name, bytes.TrimSuffix(table.Schemas[name], []byte("\n")))
 	}
-	checkGolden(t, "../record/testdata/schemas.resolved.json", append(append([]byte("{"), got[1:]...), "\n}\n"...))
+	golden.Check(t, "../record/testdata/schemas.resolved.json", append(append([]byte("{"), got[1:]...), "\n}\n"...))
 }
 
 func resolve(t *testing.T, text []byte) []byte {
@@ -76,20 +72,4 @@ func resolve(t *testing.T, text []byte) []byte {
 		t.Fatal(err)
 	}
 	return resolved
-}
-
-func checkGolden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
+	"streamproof/internal/golden"
 	"streamproof/internal/ledger"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/schema"
@@ -706,11 +705,9 @@ func TestPackedShards(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden is an aggregate as the analytics application's AggregateTest reads it: it has Flink's connector take it apart.
+// goldenAggregate is an aggregate as the analytics application's AggregateTest reads it: it has Flink's connector take it apart.
 // Bytes are base64.
-type golden struct {
+type goldenAggregate struct {
 	PartitionKey    string         `json:"partitionKey"`
 	ExplicitHashKey string         `json:"explicitHashKey"`
 	Data            []byte         `json:"data"`
@@ -727,10 +724,10 @@ func TestGoldenAggregate(t *testing.T) {
 	t.Parallel()
 	g, tick, key := newTick(t, 40, "VendorID")
 	tick.Poison = len(g.Faults(generator.Tick{}))
-	var got []golden
+	var got []goldenAggregate
 	d := stream.NewDelivery(&fakePutter{func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
 		for _, e := range in.Records {
-			got = append(got, golden{PartitionKey: *e.PartitionKey, ExplicitHashKey: aws.ToString(e.ExplicitHashKey), Data: slices.Clone(e.Data)})
+			got = append(got, goldenAggregate{PartitionKey: *e.PartitionKey, ExplicitHashKey: aws.ToString(e.ExplicitHashKey), Data: slices.Clone(e.Data)})
 		}
 		return acknowledge(in), nil
 	}}, "s", g, tick, key, ledger.KPL)
@@ -745,16 +742,5 @@ func TestGoldenAggregate(t *testing.T) {
 		t.Fatal(err)
 	}
 	const file = "testdata/aggregate.json"
-	if *update {
-		if err := os.WriteFile(file, append(data, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(data)+"\n"); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+	golden.Check(t, file, append(data, '\n'))
 }

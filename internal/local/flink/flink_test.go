@@ -1,7 +1,6 @@
 package flink_test
 
 import (
-	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,10 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"streamproof/internal/golden"
 	"streamproof/internal/local/flink"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func TestCommand(t *testing.T) {
 	t.Parallel()
@@ -64,19 +62,7 @@ func compareGolden(t *testing.T, file, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s: (-want +got)\n%s", golden, diff)
-	}
+	golden.Check(t, filepath.Join("testdata", name), got)
 }
 
 func TestLatestState(t *testing.T) {

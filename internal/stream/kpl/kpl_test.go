@@ -1,20 +1,16 @@
 package kpl_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"streamproof/internal/golden"
 	"streamproof/internal/stream/kpl"
 )
-
-var update = flag.Bool("update", false, "write the table")
 
 const table = "testdata/aggregates.json"
 
@@ -152,18 +148,7 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	got = append(got, '\n')
-	if *update {
-		if err := os.WriteFile(table, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what this test says: write it again with -update, and run the Java tests", table)
-	}
+	golden.Check(t, table, got)
 }
 
 // FuzzDeaggregate: whatever is in an aggregate is records or a reason, and never both.
