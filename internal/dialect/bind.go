@@ -161,7 +161,7 @@ func (b *binder) key(x Expr) string {
 // isRowTime says whether an expression is the row's own time.
 func (b *binder) isRowTime(x Expr) bool {
 	n, ok := x.(*Name)
-	if !ok || n.Parts[len(n.Parts)-1].Name != rowTime || len(n.Parts) > 1 && n.Parts[len(n.Parts)-2].Name != b.alias {
+	if !ok || n.last().Name != rowTime || len(n.Parts) > 1 && n.Parts[len(n.Parts)-2].Name != b.alias {
 		return false
 	}
 	_, own := b.relation.column(rowTime)
@@ -302,7 +302,7 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 }
 
 func (b *binder) name(n *Name) (Expr, sqlType) {
-	id := n.Parts[len(n.Parts)-1]
+	id := n.last()
 	if len(n.Parts) > 1 {
 		if of := n.Parts[len(n.Parts)-2]; of.Name != b.alias {
 			if c, ok := b.relation.column(of.Name); ok && c.typ.kind == unknown {

@@ -20,7 +20,7 @@ func (s exprSet) with(other exprSet) exprSet {
 }
 
 // divisions warns of each division of a SELECT that may be one of integers by zero. from is nil where its columns are not certain.
-func (c *flinkChecker) divisions(s *Select, from *flinkTable) {
+func (c *flinkChecker) divisions(s *Select, from []relColumn) {
 	for _, x := range append([]Expr{s.Where}, s.GroupBy...) {
 		c.divisionsIn(x, from, exprSet{})
 	}
@@ -32,7 +32,7 @@ func (c *flinkChecker) divisions(s *Select, from *flinkTable) {
 }
 
 // divisionsIn warns of those in an expression, where safe are not zero.
-func (c *flinkChecker) divisionsIn(x Expr, from *flinkTable, safe exprSet) {
+func (c *flinkChecker) divisionsIn(x Expr, from []relColumn, safe exprSet) {
 	switch x := x.(type) {
 	case nil:
 		return
@@ -59,16 +59,15 @@ func (c *flinkChecker) divisionsIn(x Expr, from *flinkTable, safe exprSet) {
 	}
 }
 
-func (c *flinkChecker) division(pos Position, op string, dividend, divisor Expr, from *flinkTable, safe exprSet) {
+func (c *flinkChecker) division(pos Position, op string, dividend, divisor Expr, from []relColumn, safe exprSet) {
 	if !isNeverZero(divisor) && !safe[Print(divisor)] && !isFloat(dividend, from) && !isFloat(divisor, from) {
 		c.warnings.add(pos, divisionWarning, op)
 	}
 }
 
 // opaqueDivisions warns of those in a statement beyond the grammar. Of what stands there, only the source's columns are known.
-func (c *flinkChecker) opaqueDivisions(s *Opaque) {
-	source := c.tables[c.schema.Source]
-	tokens, _ := lex(s.Text)
+func (c *flinkChecker) opaqueDivisions(s *Opaque, tokens []token) {
+	source := c.tables[c.source]
 	for i, t := range tokens[:len(tokens)-1] {
 		if !t.is("/") && !t.is("%") {
 			continue
@@ -153,17 +152,14 @@ func nonZeroUnless(condition Expr) exprSet {
 }
 
 // isFloat reports whether an expression certainly is a FLOAT or DOUBLE.
-func isFloat(x Expr, from *flinkTable) bool {
+func isFloat(x Expr, from []relColumn) bool {
 	float32or64 := func(t sqlType) bool { return t.kind == float || t.kind == double }
 	anyOf := func(all ...Expr) bool {
 		return slices.ContainsFunc(all, func(x Expr) bool { return isFloat(x, from) })
 	}
 	switch x := x.(type) {
 	case *Name:
-		if from == nil {
-			return false
-		}
-		column, _ := find(from.columns, x.Parts[len(x.Parts)-1].Name)
+		column, _ := find(from, x.last().Name)
 		return float32or64(column.typ)
 	case *Literal:
 		return x.Kind == NumberLiteral && float32or64(numberType(x.Value))

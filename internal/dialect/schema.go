@@ -43,14 +43,7 @@ type relColumn struct {
 	typ  sqlType
 }
 
-func (r *relation) column(name string) (relColumn, bool) {
-	for _, c := range r.columns {
-		if c.name == name {
-			return c, true
-		}
-	}
-	return relColumn{}, false
-}
+func (r *relation) column(name string) (relColumn, bool) { return find(r.columns, name) }
 
 // sourceRelation is the stream that schema.json describes.
 func sourceRelation(schema schema.Schema) *relation {

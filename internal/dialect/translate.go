@@ -497,7 +497,7 @@ func (t *translator) selection(q *Select) (*Select, []outColumn) {
 		out := &Item{X: x}
 		name := fmt.Sprintf("EXPR$%d", len(columns))
 		if n, ok := item.X.(*Name); ok {
-			name = n.Parts[len(n.Parts)-1].Name
+			name = n.last().Name
 		}
 		if item.Alias != nil {
 			if name = item.Alias.Name; name == rowTime {

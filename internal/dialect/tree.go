@@ -27,6 +27,13 @@ type statement struct {
 func (s *statement) Start() Position  { return s.Pos }
 func (s *statement) base() *statement { return s }
 
+// begins reports whether these keywords are the statement's first.
+func (s *statement) begins(words ...string) bool {
+	tokens, _ := lex(s.Text)
+	p := parser{tokens: tokens}
+	return p.take(words...)
+}
+
 // A CreateStream is the legacy dialect's CREATE STREAM: of an in-application stream.
 type CreateStream struct {
 	statement
@@ -89,11 +96,8 @@ type Opaque struct {
 	Err *Error
 }
 
-// IsTable says whether it is a CREATE TABLE.
-func (o *Opaque) IsTable() bool {
-	tokens, _ := lex(o.Text)
-	return tokens[0].is("CREATE") && len(tokens) > 1 && tokens[1].is("TABLE")
-}
+// IsTable reports whether it is a CREATE TABLE.
+func (o *Opaque) IsTable() bool { return o.begins("CREATE", "TABLE") }
 
 // A Query is a *Select or a *Union.
 type Query interface {
@@ -278,6 +282,8 @@ type (
 		Qualified bool // the name has others before it
 	}
 )
+
+func (n *Name) last() Ident { return n.Parts[len(n.Parts)-1] }
 
 // A When is WHEN … THEN ….
 type When struct{ If, Then Expr }

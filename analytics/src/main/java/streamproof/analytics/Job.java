@@ -211,57 +211,26 @@ public final class Job {
         }
     }
 
-    /**
-     * Runs the script. There is one table and one INSERT: each INSERT would make a sink of its own, and a snapshot knows
-     * the sink by its one uid.
-     */
+    /** Runs a script that the build, or {@code sql run}, has taken: it has one CREATE TABLE and one INSERT. */
     private static void runScript(String text, StreamTableEnvironment tables, String format) {
         Script script = new Script(text);
         List<Script.Statement> statements = script.statements();
-        List<Script.Fault> faults = new ArrayList<>();
-        List<Script.Statement> creates = new ArrayList<>();
-        List<Script.Statement> inserts = new ArrayList<>();
         for (Script.Statement statement : statements) {
-            for (int cast : statement.casts()) {
-                faults.add(script.fault(
-                        statement.offset + cast,
-                        "CAST would stop the job at a value that it cannot convert, again after each restart: use"
-                                + " TRY_CAST, which gives NULL"));
-            }
-            if (begins(statement, "INSERT ")) {
-                inserts.add(statement);
-            } else if (begins(statement, "CREATE TABLE ")) {
-                creates.add(statement);
-            } else if (!begins(statement, "CREATE ")) {
-                faults.add(script.fault(statement.offset, "only CREATE and INSERT can stand here, not: " + statement.text));
-            }
-        }
-        if (faults.isEmpty() && (creates.size() != 1 || inserts.size() != 1)) {
-            faults.add(script.fault(
-                    0,
-                    String.format(
-                            "there must be one CREATE TABLE and one INSERT (UNION ALL makes one of several), not %d and %d",
-                            creates.size(), inserts.size())));
-        }
-        if (!faults.isEmpty()) {
-            throw new Script.FaultyException(faults, null);
-        }
-        for (Script.Statement statement : statements) {
-            try {
-                if (statement == creates.get(0)) {
+            script.run(statement, () -> {
+                if (begins(statement, "CREATE TABLE ")) {
                     tables.executeSql(statement.text + " WITH ('connector' = '" + LineTableFactory.IDENTIFIER + "')");
                     widen(tables, format);
-                } else if (statement != inserts.get(0)) {
+                } else if (!begins(statement, "INSERT ")) {
                     tables.executeSql(statement.text);
                 }
-            } catch (RuntimeException e) {
-                throw new Script.FaultyException(List.of(script.fault(statement, e)), e);
-            }
+            });
         }
-        try {
-            tables.createStatementSet().addInsertSql(inserts.get(0).text).attachAsDataStream();
-        } catch (RuntimeException e) {
-            throw new Script.FaultyException(List.of(script.fault(inserts.get(0), e)), e);
+        for (Script.Statement statement : statements) {
+            if (begins(statement, "INSERT ")) {
+                script.run(statement, () -> tables.createStatementSet()
+                        .addInsertSql(statement.text)
+                        .attachAsDataStream());
+            }
         }
     }
 

@@ -19,9 +19,6 @@ final class Script {
                     + "|(?<end>;)"
                     + "|(?s:.)");
 
-    private static final Pattern CAST =
-            Pattern.compile("'[^']*'|\"[^\"]*\"|`[^`]*`|(?<cast>\\bCAST\\s*\\()", Pattern.CASE_INSENSITIVE);
-
     private final String text;
 
     Script(String text) {
@@ -36,15 +33,6 @@ final class Script {
         private Statement(String text, int offset) {
             this.text = text;
             this.offset = offset;
-        }
-
-        /** Where the statement calls CAST (and not TRY_CAST), from its start. */
-        List<Integer> casts() {
-            return CAST.matcher(text)
-                    .results()
-                    .filter(match -> match.group(1) != null)
-                    .map(match -> match.start(1))
-                    .collect(Collectors.toList());
         }
     }
 
@@ -119,8 +107,12 @@ final class Script {
         return new Fault(line, 1 + text.codePointCount(begin, offset), message);
     }
 
-    /** The fault that made Flink refuse a statement, where it says that it is. */
-    Fault fault(Statement statement, Throwable refusal) {
-        return FlinkMessage.of(refusal).in(this, statement);
+    /** Has Flink take a statement; what it refuses is a fault of the script. */
+    void run(Statement statement, Runnable action) {
+        try {
+            action.run();
+        } catch (RuntimeException e) {
+            throw new FaultyException(List.of(FlinkMessage.of(e).in(this, statement)), e);
+        }
     }
 }

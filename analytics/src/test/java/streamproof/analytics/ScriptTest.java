@@ -54,21 +54,4 @@ class ScriptTest {
                 want, assertThrows(IllegalArgumentException.class, () -> new Script(script).statements())
                         .getMessage());
     }
-
-    @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            quoteCharacter = '#',
-            value = {
-                "SELECT CAST(A AS INT) FROM S             | 7",
-                "SELECT 'x', cast (CAST(A)) FROM S        | 12 18",
-                "SELECT TRY_CAST(A AS INT) FROM S         | ##",
-                "SELECT 'CAST(', \"CAST(\", `CAST(`, CASTS | ##",
-            })
-    void casts(String statement, String want) {
-        assertEquals(
-                want,
-                new Script(statement)
-                        .statements().get(0).casts().stream().map(String::valueOf).collect(Collectors.joining(" ")));
-    }
 }
