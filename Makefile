@@ -115,7 +115,12 @@ cli:
 
 # sam build comes here, too: see tools/sam/build.mk.
 .PHONY: jar
-jar: $(JAR)
+jar: $(FLINK_PIPELINE)/planned
+
+# A query that Flink refuses ends the build, with its place in pipeline.sql, and not the deploy.
+$(FLINK_PIPELINE)/planned: $(JAR)
+	GOOS= GOARCH= go run ./cmd/streamproof sql check pipeline/pipeline.sql
+	@touch $@
 
 $(JAR): analytics/pom.xml $(shell find analytics/src/main -type f) $(FLINK_PIPELINE)/pipeline.sql
 	$(MVN) --quiet -Dmaven.test.skip=true package

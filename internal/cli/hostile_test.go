@@ -204,6 +204,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 		"resume":        {"resume" + onAWS},
 		"sql run":       {"sql run " + faulty + onAWS, "sql run " + hostile + onAWS},
 		"sql show":      {"sql show" + onAWS, "sql show --flink" + onAWS},
+		"sql check":     {"sql check " + faulty, "sql check " + hostile},
 		"sql translate": {"sql translate " + faulty, "sql translate " + hostile},
 		"down":          {"down --state-dir " + root},
 		"follow":        {"follow " + root},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -9,12 +10,15 @@ import (
 
 	"streamproof/internal/dialect"
 	"streamproof/internal/generator"
+	"streamproof/internal/local/flink"
+	"streamproof/internal/operate"
 	"streamproof/internal/pipeline"
 )
 
 type sqlCmd struct {
 	Run       sqlRunCmd    `cmd:"" help:"Save and run: have the application run another query, without a deploy, and show its first rows."`
 	Show      sqlShowCmd   `cmd:"" help:"Show the query that the application runs."`
+	Check     checkCmd     `cmd:"" help:"Have Flink plan a query, as a deploy would, and print every fault with its place. Nothing is run."`
 	Translate translateCmd `cmd:"" help:"Print a query as the Flink SQL that runs: Flink SQL as it is, that of Kinesis Data Analytics for SQL rewritten."`
 }
 
@@ -28,48 +32,97 @@ type translateCmd struct {
 }
 
 func (c *translateCmd) Run(e *env) error {
-	name, text, err := readQuery(c.File, c.stdin)
-	if err != nil {
-		return &usageError{err}
-	}
-	schema, folder, err := c.schema(e)
+	t, err := c.translate(e)
 	if err != nil {
 		return err
 	}
+	return e.printSQL(t.flink)
+}
+
+type checkCmd struct {
+	translateCmd `embed:""`
+
+	// plan stands in for Flink in tests.
+	plan func(ctx context.Context, e *env, schema []byte, sql string) ([]flink.Fault, error)
+}
+
+func (c *checkCmd) Run(ctx context.Context, e *env) error {
+	t, err := c.translate(e)
+	if err != nil {
+		return err
+	}
+	if c.plan == nil {
+		c.plan = plan
+	}
+	faults, err := c.plan(ctx, e, t.pipeline.SchemaJSON, t.flink)
+	if err != nil {
+		return err
+	}
+	for _, fault := range faults {
+		_ = e.stderr.Println(faultText(t.name, operate.FaultOfFlink(fault, t.dialect, t.flink)))
+	}
+	if len(faults) > 0 {
+		return &usageError{fmt.Errorf("%s is refused by Flink: it has %s", t.name, counted(len(faults)))}
+	}
+	return e.stdout.Printf("%s: Flink takes it\n", t.name)
+}
+
+func counted(faults int) string {
+	if faults == 1 {
+		return "1 fault"
+	}
+	return fmt.Sprintf("%d faults", faults)
+}
+
+// A translation is a query as Flink runs it.
+type translation struct {
+	name     string // of the file
+	pipeline *pipeline.Pipeline
+	dialect  dialect.Dialect
+	flink    string
+}
+
+// translate reads the query and the schema, and prints what is wrong with the query.
+func (c *translateCmd) translate(e *env) (*translation, error) {
+	name, text, err := readQuery(c.File, c.stdin)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	schema, folder, err := c.schema(e)
+	if err != nil {
+		return nil, err
+	}
 	samples, err := pipeline.ReadSamples(folder, schema)
 	if err != nil {
-		return &usageError{err}
+		return nil, &usageError{err}
 	}
 	p, err := pipeline.ParseWithSamples(schema, text, samples)
 	if err != nil {
-		return &usageError{err}
+		return nil, &usageError{err}
 	}
 	if samples != nil {
 		// Every build comes by here, and none is to end in a producer that cannot start.
 		if _, err := generator.New(p, 0); err != nil {
-			return &usageError{err}
+			return nil, &usageError{err}
 		}
 	}
+	t := &translation{name: name, pipeline: p}
 	script, err := dialect.Parse(string(text))
-	var flink string
 	if err == nil {
-		flink, err = script.Translate(string(text), p.Schema)
+		t.dialect = script.Dialect
+		t.flink, err = script.Translate(string(text), p.Schema)
 	}
 	if err != nil {
 		faults := dialect.Faults(err)
 		for _, fault := range faults {
 			_ = e.stderr.Printf("%s\n", fault.In(name))
 		}
-		found := "1 fault"
-		if len(faults) > 1 {
-			found = fmt.Sprintf("%d faults", len(faults))
-		}
-		return &usageError{fmt.Errorf("%s is not translated: it has %s", name, found)}
+		return nil, &usageError{fmt.Errorf("%s is not translated: it has %s", name, counted(len(faults)))}
 	}
 	for _, warning := range script.Warnings(string(text), p.Schema) {
 		_ = e.stderr.Printf("%s\n", warning.WarningIn(name))
 	}
-	return e.printSQL(flink)
+	return t, nil
 }
 
 // readQuery gives the text of a file, or of standard input where it is called -, and what errors call it.

@@ -2,10 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"streamproof/internal/local/flink"
 )
 
 const testSchema = `{"source": "S", "columns": [{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}}]}`
@@ -55,6 +59,51 @@ func TestSQLTranslate(t *testing.T) {
 			status := Run(t.Context(), append([]string{"sql", "translate"}, test.args...), &stdout, &stderr)
 			if status != test.status || stdout.String() != test.stdout || stderr.String() != test.stderr {
 				t.Errorf("got status %d\n%s\n%s\nwant %d\n%s\n%s", status, stdout.String(), stderr.String(), test.status, test.stdout, test.stderr)
+			}
+		})
+	}
+}
+
+func TestSQLCheck(t *testing.T) {
+	dir := project(t)
+	schema := filepath.Join(dir, "schema.json")
+	if err := os.WriteFile(schema, []byte(testSchema), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const (
+		legacy = "CREATE STREAM T (X INTEGER);\nCREATE PUMP P AS INSERT INTO T SELECT STREAM a FROM s"
+		asIs   = "CREATE TABLE T (X INTEGER);\nINSERT INTO T SELECT Z FROM S"
+	)
+	tests := map[string]struct {
+		sql    string
+		faults []flink.Fault
+		err    error
+		stdout string
+		stderr string
+		want   string
+	}{
+		"no fault":          {sql: asIs, stdout: "standard input: Flink takes it\n"},
+		"one in Flink SQL":  {sql: asIs, faults: []flink.Fault{{Line: 2, Column: 22, Message: "no Z"}}, stderr: "standard input:2:22: no Z\n", want: "standard input is refused by Flink: it has 1 fault"},
+		"in a translation":  {sql: legacy, faults: []flink.Fault{{Line: 6, Column: 8, Message: "no A"}, {Line: 7, Column: 6, Message: "no S"}}, stderr: "standard input: Flink refuses its translation at 6:8: no A\n  SELECT A\nstandard input: Flink refuses its translation at 7:6: no S\n  FROM S;\n", want: "standard input is refused by Flink: it has 2 faults"},
+		"one of ours":       {sql: asIs + "; INSERT INTO T SELECT A FROM S", stderr: "standard input:2:32: line 2 already has the INSERT, and the job takes one: combine them with UNION ALL\n", want: "standard input is not translated: it has 1 fault"},
+		"Flink cannot plan": {sql: asIs, err: errors.New("no JVM"), want: "no JVM"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			c := checkCmd{translateCmd: translateCmd{File: "-", Schema: schema, stdin: strings.NewReader(test.sql)}}
+			c.plan = func(_ context.Context, _ *env, schema []byte, _ string) ([]flink.Fault, error) {
+				if string(schema) != testSchema {
+					t.Errorf("got schema %s, want %s", schema, testSchema)
+				}
+				return test.faults, test.err
+			}
+			got := ""
+			if err := c.Run(t.Context(), newEnv(&stdout, &stderr)); err != nil {
+				got = err.Error()
+			}
+			if got != test.want || stdout.String() != test.stdout || stderr.String() != test.stderr {
+				t.Errorf("got %q, stdout %q, stderr %q\nwant %q, stdout %q, stderr %q", got, stdout.String(), stderr.String(), test.want, test.stdout, test.stderr)
 			}
 		})
 	}

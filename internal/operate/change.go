@@ -173,7 +173,7 @@ func (c *change) check(ctx context.Context) (runs bool, err error) {
 		return false, err
 	}
 	for _, fault := range faults {
-		c.result.Faults = append(c.result.Faults, faultOfFlink(fault, script.Dialect, c.flinkSQL))
+		c.result.Faults = append(c.result.Faults, FaultOfFlink(fault, script.Dialect, c.flinkSQL))
 	}
 	if len(faults) > 0 {
 		return false, c.faulty(nil)
@@ -191,8 +191,8 @@ func (c *change) check(ctx context.Context) (runs bool, err error) {
 	return c.alreadyRuns(ctx)
 }
 
-// faultOfFlink gives a fault its place in the file, which is the text that Flink read if the file is in Flink SQL.
-func faultOfFlink(fault flink.Fault, in dialect.Dialect, sql string) Fault {
+// FaultOfFlink gives a fault its place in the file, which is the text that Flink read if the file is in Flink SQL.
+func FaultOfFlink(fault flink.Fault, in dialect.Dialect, sql string) Fault {
 	f := Fault{Line: fault.Line, Column: fault.Column, Message: fault.Message}
 	if lines := strings.Split(sql, "\n"); in != dialect.Flink && fault.Line <= len(lines) {
 		f.Translated = lines[fault.Line-1]
