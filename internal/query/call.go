@@ -13,90 +13,92 @@ import (
 var synonyms = map[string]string{"CHARACTER_LENGTH": "CHAR_LENGTH", "CEILING": "CEIL"}
 
 // parts are functions that Flink has for EXTRACT.
-var parts = map[string]string{"YEAR": "YEAR", "MONTH": "MONTH", "DAYOFMONTH": "DAY", "HOUR": "HOUR", "MINUTE": "MINUTE", "SECOND": "SECOND"}
+var parts = map[string]string{
+	"YEAR": "YEAR", "MONTH": "MONTH", "DAYOFMONTH": "DAY", "HOUR": "HOUR", "MINUTE": "MINUTE", "SECOND": "SECOND",
+}
 
-// reasons say of functions why the judge cannot compute them at all.
-var reasons = func() map[string]string {
-	const (
-		chance    = "gives another value each time"
-		now       = "depends on when Flink computes it"
-		aggregate = "is computed over several rows"
-	)
-	return map[string]string{
-		"RAND": chance, "RAND_INTEGER": chance, "UUID": chance,
-		"CURRENT_DATE": now, "CURRENT_TIME": now, "CURRENT_TIMESTAMP": now, "CURRENT_ROW_TIMESTAMP": now, "LOCALTIME": now,
-		"LOCALTIMESTAMP": now, "NOW": now, "PROCTIME": now, "CURRENT_WATERMARK": now,
-		"COUNT": aggregate, "SUM": aggregate, "AVG": aggregate, "MIN": aggregate, "MAX": aggregate, "FIRST_VALUE": aggregate,
-		"LAST_VALUE": aggregate, "STDDEV_POP": aggregate, "STDDEV_SAMP": aggregate, "VAR_POP": aggregate, "VAR_SAMP": aggregate,
-		"LISTAGG": aggregate, "COLLECT": aggregate,
+// reason explains why a function can never be computed here. It is empty for all other functions.
+func reason(function string) string {
+	switch function {
+	case "RAND", "RAND_INTEGER", "UUID":
+		return "gives another value each time"
+	case "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_ROW_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP", "NOW",
+		"PROCTIME", "CURRENT_WATERMARK":
+		return "depends on when Flink computes it"
+	case "COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE", "STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP",
+		"LISTAGG", "COLLECT":
+		return "is computed over several rows"
 	}
-}()
+	return ""
+}
 
-func (q *Query) call(c *dialect.Call) (operand, error) {
+func (q *Query) call(c *dialect.Call) operand {
 	name := c.Name
 	if other := synonyms[name]; other != "" {
 		name = other
 	}
-	if reason := reasons[name]; reason != "" {
-		return operand{}, refuse(c.Pos, "%s, which %s", name, reason)
+	if reason := reason(name); reason != "" {
+		return q.refuse(c.Pos, "%s, which %s", name, reason)
 	}
 	if c.Qualified || c.Star || c.Distinct || c.Bare || c.By {
-		return operand{}, refuse(c.Pos, "%s", dialect.Print(c))
+		return q.refuse(c.Pos, "%s", dialect.Print(c))
 	}
-	if name == "DATE_FORMAT" {
-		return q.dateFormat(c)
-	}
-	args, err := q.all(c.Args...)
-	if err != nil {
-		return operand{}, err
-	}
+	args := q.all(c.Args...)
 	kinds := make([]string, len(args))
 	for i, a := range args {
 		kinds[i] = string(a.kind())
 	}
 	signature := fmt.Sprintf("%s(%s)", name, strings.Join(kinds, ", "))
+	unit := c.Unit
+	if part := parts[name]; part != "" && len(args) == 1 {
+		name, unit = "EXTRACT", part
+	}
 	switch {
+	case name == "DATE_FORMAT":
+		return q.dateFormat(c, args)
 	case name == "COALESCE" || name == "IFNULL":
 		return q.coalesce(c, args)
 	case name == "NULLIF" && len(args) == 2:
-		return q.nullIf(c, args)
+		o := q.use(c.Pos, "NULLIF", q.compare(c.Pos, "=", args[0], args[1]), args[0])
+		o.typ = args[0].typ
+		return o
 	case name == "IF" && len(args) == 3:
-		return operand{}, refuse(c.Pos, "IF: use CASE")
+		return q.refuse(c.Pos, "IF: use CASE")
 	case name == "CONCAT" && len(args) > 0:
-		return q.concat(c, args)
+		all := args[0]
+		for _, a := range args[1:] {
+			all = q.use(c.Pos, fmt.Sprintf("%s || %s", all.kind(), a.kind()), all, a)
+		}
+		return all
 	case name == "TRIM":
 		return q.trim(c, args)
-	case name == "SUBSTRING" && len(args) > 1 && args[1].isLiteral && args[1].kind() == schema.Integer && args[1].literal <= "0":
-		return operand{}, refuse(args[1].at, "SUBSTRING from %s: the first character is 1", args[1].literal)
+	case name == "SUBSTRING" && len(args) > 1 && args[1].isLiteral && kinds[1] == string(schema.Integer) && args[1].literal <= "0":
+		return q.refuse(args[1].at, "SUBSTRING from %s: the first character is 1", args[1].literal)
 	case name == "POSITION" && len(args) == 2 && args[0].isLiteral && args[0].literal == "":
-		return operand{}, refuse(args[0].at, "POSITION of an empty text")
+		return q.refuse(args[0].at, "POSITION of an empty text")
 	case name == "MOD" && len(args) == 2 && kinds[0] != kinds[1]:
-		return operand{}, refuse(c.Pos, "%s", signature)
-	case name == "EXTRACT" && signature == "EXTRACT(TIMESTAMP)":
-		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s)", c.Unit), args...)
-	case parts[name] != "" && len(args) == 1 && args[0].kind() == schema.Timestamp:
-		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s)", parts[name]), args...)
+		return q.refuse(c.Pos, "%s", signature)
+	case name == "EXTRACT" && len(args) == 1 && args[0].kind() == schema.Timestamp:
+		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s)", unit), args...)
 	case name == "EXTRACT" && len(args) == 1:
-		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s FROM %s)", c.Unit, kinds[0]), args...)
-	case parts[name] != "" && len(args) == 1:
-		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s FROM %s)", parts[name], kinds[0]), args...)
-	case name == "FLOOR" && c.Unit != "", name == "CEIL" && c.Unit != "":
-		return q.use(c.Pos, fmt.Sprintf("%s(%s TO %s)", name, strings.Join(kinds, ", "), c.Unit), args...)
+		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s FROM %s)", unit, kinds[0]), args...)
+	case name == "FLOOR" && unit != "", name == "CEIL" && unit != "":
+		return q.use(c.Pos, fmt.Sprintf("%s(%s TO %s)", name, strings.Join(kinds, ", "), unit), args...)
 	case signature == "TIMESTAMPDIFF(TIMESTAMP, TIMESTAMP)", signature == "TIMESTAMPADD(INTEGER, TIMESTAMP)":
-		return q.use(c.Pos, fmt.Sprintf("%s(%s)", name, c.Unit), args...)
-	case c.Unit != "":
-		return operand{}, refuse(c.Pos, "%s", dialect.Print(c))
+		return q.use(c.Pos, fmt.Sprintf("%s(%s)", name, unit), args...)
+	case unit != "":
+		return q.refuse(c.Pos, "%s", dialect.Print(c))
 	}
-	o, err := q.use(c.Pos, signature, args...)
-	if err == nil && (name == "UPPER" || name == "LOWER") {
+	o := q.use(c.Pos, signature, args...)
+	if (name == "UPPER" || name == "LOWER") && len(args) > 0 {
 		o.typ = args[0].typ
 	}
-	return o, err
+	return o
 }
 
-func (q *Query) coalesce(c *dialect.Call, args []operand) (operand, error) {
+func (q *Query) coalesce(c *dialect.Call, args []operand) operand {
 	if len(args) < 2 {
-		return operand{}, refuse(c.Pos, "%s of one value", c.Name)
+		return q.refuse(c.Pos, "%s of one value", c.Name)
 	}
 	// Flink finds the common type by other rules than that of CASE.
 	for i, kind := 1, args[0].kind(); i < len(args); i++ {
@@ -104,51 +106,25 @@ func (q *Query) coalesce(c *dialect.Call, args []operand) (operand, error) {
 		if kind == next && kind != null {
 			continue
 		}
-		if _, err := q.use(args[i].at, fmt.Sprintf("%s(%s, %s)", c.Name, kind, next)); err != nil {
-			return operand{}, err
-		}
+		q.use(args[i].at, fmt.Sprintf("%s(%s, %s)", c.Name, kind, next))
 		kind, _ = widest(kind, next)
 	}
-	typ, err := q.common(args)
-	if err != nil {
-		return operand{}, err
-	}
+	typ := q.common(args)
 	list := make([]string, len(args))
 	for i, a := range args {
 		list[i] = a.sqlite
 	}
-	o, err := q.use(c.Pos, "COALESCE", operand{sqlite: strings.Join(list, ", ")})
+	o := q.use(c.Pos, "COALESCE", operand{sqlite: strings.Join(list, ", ")})
 	o.typ = typ
-	return o, err
+	return o
 }
 
-func (q *Query) nullIf(c *dialect.Call, args []operand) (operand, error) {
-	equal, err := q.compare(c.Pos, "=", args[0], args[1])
-	if err != nil {
-		return equal, err
-	}
-	o, err := q.use(c.Pos, "NULLIF", equal, args[0])
-	o.typ = args[0].typ
-	return o, err
-}
-
-func (q *Query) concat(c *dialect.Call, args []operand) (operand, error) {
-	all := args[0]
-	for _, a := range args[1:] {
-		var err error
-		if all, err = q.use(c.Pos, fmt.Sprintf("%s || %s", all.kind(), a.kind()), all, a); err != nil {
-			return all, err
-		}
-	}
-	return all, nil
-}
-
-// trim knows blanks only.
-func (q *Query) trim(c *dialect.Call, args []operand) (operand, error) {
+// trim compiles the TRIM of blanks.
+func (q *Query) trim(c *dialect.Call, args []operand) operand {
 	name := map[string]string{"": "TRIM", "BOTH": "TRIM", "LEADING": "LTRIM", "TRAILING": "RTRIM"}[c.Unit]
 	if c.Unit != "" {
 		if !args[0].isLiteral || args[0].literal != " " {
-			return operand{}, refuse(c.Pos, "TRIM of other than blanks")
+			return q.refuse(c.Pos, "TRIM of anything but blanks")
 		}
 		args = args[1:]
 	}
@@ -161,16 +137,13 @@ var (
 	longPart = regexp.MustCompile(`yyyyy|MMM|ddd|HHH|mmm|sss`)
 )
 
-func (q *Query) dateFormat(c *dialect.Call) (operand, error) {
-	if len(c.Args) != 2 {
-		return operand{}, refuse(c.Pos, "%s", dialect.Print(c))
+func (q *Query) dateFormat(c *dialect.Call, args []operand) operand {
+	if len(args) != 2 {
+		return q.refuse(c.Pos, "%s", dialect.Print(c))
 	}
-	args, err := q.all(c.Args...)
-	if err != nil {
-		return operand{}, err
-	}
-	if !args[1].isLiteral || !plainPattern.MatchString(args[1].literal) || longPart.MatchString(args[1].literal) {
-		return operand{}, refuse(args[1].at, "DATE_FORMAT with a pattern of other than yyyy, MM, dd, HH, mm, ss, blanks and -/:")
+	pattern := args[1]
+	if !pattern.isLiteral || !plainPattern.MatchString(pattern.literal) || longPart.MatchString(pattern.literal) {
+		return q.refuse(pattern.at, "DATE_FORMAT with a pattern of more than yyyy, MM, dd, HH, mm, ss, blanks and -/:")
 	}
 	return q.use(c.Pos, fmt.Sprintf("DATE_FORMAT(%s, pattern)", args[0].kind()), args...)
 }

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"errors"
 	"fmt"
 
 	"streamproof/internal/dialect"
@@ -10,42 +9,35 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Destination gives the columns of the rows that a pipeline's query writes. It reads the CREATE TABLE alone, so the rest
-// of the SQL may be anything that Flink takes. The error says where and why a CREATE TABLE cannot be read.
+// Destination returns the columns of the rows that a pipeline's query writes, as its CREATE TABLE declares them. The query
+// may be anything that Flink takes.
 func Destination(p *pipeline.Pipeline) (row.Schema, error) {
 	_, script, err := flinkSQL(p)
 	if err != nil {
 		return nil, err
 	}
-	var create *dialect.CreateTable
 	for _, s := range script.Statements {
 		switch s := s.(type) {
 		case *dialect.CreateTable:
-			if create != nil {
-				return nil, errors.New("pipeline.sql: it has more than one CREATE TABLE")
-			}
-			create = s
+			return output(s, p.Schema)
 		case *dialect.Opaque:
 			if s.IsTable() {
 				return nil, s.Err
 			}
 		}
 	}
-	if create == nil {
-		return nil, errors.New("pipeline.sql: it has no CREATE TABLE")
-	}
-	return output(create, p.Schema)
+	return nil, fmt.Errorf("%s: it has no CREATE TABLE", dialect.FileName)
 }
 
-// flinkSQL gives what Flink runs, and its syntax tree.
+// flinkSQL returns what Flink runs, and its syntax tree. It has one CREATE TABLE and one INSERT.
 func flinkSQL(p *pipeline.Pipeline) (string, *dialect.Script, error) {
-	text := string(p.SQL)
-	script, err := dialect.Parse(text)
-	if err != nil || script.Dialect == dialect.Flink {
-		return text, script, err
-	}
-	if text, err = script.Translate(text, p.Schema); err != nil {
+	script, err := dialect.Parse(string(p.SQL))
+	if err != nil {
 		return "", nil, err
+	}
+	text, err := script.Translate(string(p.SQL), p.Schema)
+	if err != nil || script.Dialect == dialect.Flink {
+		return string(p.SQL), script, err
 	}
 	if script, err = dialect.Parse(text); err != nil {
 		return "", nil, fmt.Errorf("its translation to Flink SQL: %w", err)
@@ -53,23 +45,12 @@ func flinkSQL(p *pipeline.Pipeline) (string, *dialect.Script, error) {
 	return text, script, nil
 }
 
-// deliverable says why a column of the table cannot be of a type.
-func deliverable(t schema.Type) error {
-	if t.Kind == schema.Decimal {
-		return errors.New("DECIMAL cannot be delivered, since Flink makes NULL of what it cannot hold: use DOUBLE, or VARCHAR and TRY_CAST")
-	}
-	return nil
-}
-
-// output gives the columns of the table, with the names that the schema has for them.
+// output returns the columns of the table, with the names that the schema has for them.
 func output(t *dialect.CreateTable, s schema.Schema) (row.Schema, error) {
 	var output row.Schema
 	taken := map[string]int{}
 	for i, c := range t.Columns {
 		typ, err := schema.ParseType(c.Type.String())
-		if err == nil {
-			err = deliverable(typ)
-		}
 		if err != nil {
 			return nil, fault(c.Name.Pos, "%w", err)
 		}

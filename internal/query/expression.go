@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,12 +13,12 @@ import (
 	"streamproof/internal/schema"
 )
 
-// An operand is an expression as SQLite is told it.
+// An operand is an expression in SQLite's SQL.
 type operand struct {
 	sqlite string
-	typ    schema.Type // Kind may be one of forms.go; Length is 0 where it is not certain
+	typ    schema.Type // Kind may be one of forms.go; Length is 0 if it is not certain
 	at     dialect.Position
-	// literal is a number as it is written, with its sign, or what a text says. It means nothing where isLiteral is not.
+	// literal is a number as it is written, with its sign, or the value of a text. It has no meaning unless isLiteral.
 	literal   string
 	isLiteral bool
 	isColumn  bool
@@ -31,16 +32,24 @@ func (o operand) kind() schema.Kind {
 	return o.typ.Kind
 }
 
-// refuse says that the judge does not compute this, at this place.
-func refuse(at dialect.Position, format string, args ...any) error {
-	return notKnown(fault(at, format, args...))
+// fail keeps the first error. What is compiled after it is thrown away.
+func (q *Query) fail(err error) operand {
+	if q.err == nil {
+		q.err = err
+	}
+	return operand{}
 }
 
-// use makes an operand by one of the forms. What is not one of them is refused.
-func (q *Query) use(at dialect.Position, name string, operands ...operand) (operand, error) {
+// refuse reports what the verifier cannot compute, at its place.
+func (q *Query) refuse(at dialect.Position, format string, args ...any) operand {
+	return q.fail(irreproducible(fault(at, format, args...)))
+}
+
+// use makes an operand by one of the forms, and refuses what is not one of them.
+func (q *Query) use(at dialect.Position, name string, operands ...operand) operand {
 	f, ok := forms[name]
 	if !ok {
-		return operand{}, refuse(at, "%s", name)
+		return q.refuse(at, "%s", name)
 	}
 	q.used[name] = true
 	args := make([]any, len(operands))
@@ -54,18 +63,18 @@ func (q *Query) use(at dialect.Position, name string, operands ...operand) (oper
 	if len(args) > 0 && f.sqlite != "" {
 		o.sqlite = fmt.Sprintf(f.sqlite, args...)
 	}
-	return o, nil
+	return o
 }
 
-// convert gives an operand another type, as Flink does by itself where operands differ or a column of the destination does.
-func (q *Query) convert(o operand, to schema.Kind) (operand, error) {
+// convert gives an operand another type, as Flink does by itself if two operands differ, or an operand and its column.
+func (q *Query) convert(o operand, to schema.Kind) operand {
 	if o.kind() == to || o.kind() == null {
-		return o, nil
+		return o
 	}
 	return q.use(o.at, fmt.Sprintf("%s to %s", o.kind(), to), o)
 }
 
-func (q *Query) expression(x dialect.Expr) (operand, error) {
+func (q *Query) expression(x dialect.Expr) operand {
 	switch x := x.(type) {
 	case *dialect.Name:
 		return q.column(x)
@@ -90,95 +99,82 @@ func (q *Query) expression(x dialect.Expr) (operand, error) {
 	case *dialect.Call:
 		return q.call(x)
 	case *dialect.Star:
-		return operand{}, refuse(x.Pos, "* in an expression")
+		return q.refuse(x.Pos, "* in an expression")
 	case *dialect.Interval:
-		return operand{}, refuse(x.Pos, "INTERVAL, but for + and - with a TIMESTAMP")
+		return q.refuse(x.Pos, "INTERVAL, other than after + or - with a TIMESTAMP")
 	default:
-		return operand{}, refuse(x.Start(), "%s", dialect.Print(x))
+		return q.refuse(x.Start(), "%s", dialect.Print(x))
 	}
 }
 
-// all compiles several expressions.
-func (q *Query) all(xs ...dialect.Expr) ([]operand, error) {
+func (q *Query) all(xs ...dialect.Expr) []operand {
 	operands := make([]operand, len(xs))
 	for i, x := range xs {
-		var err error
-		if operands[i], err = q.expression(x); err != nil {
-			return nil, err
-		}
+		operands[i] = q.expression(x)
 	}
-	return operands, nil
+	return operands
 }
 
-// condition compiles what has to be a BOOLEAN.
-func (q *Query) condition(x dialect.Expr) (operand, error) {
-	o, err := q.expression(x)
-	if err == nil && o.kind() != schema.Boolean {
-		err = refuse(x.Start(), "%s as a condition", o.kind())
+func (q *Query) condition(x dialect.Expr) operand {
+	o := q.expression(x)
+	if o.kind() != schema.Boolean {
+		return q.refuse(x.Start(), "%s as a condition", o.kind())
 	}
-	return o, err
+	return o
 }
 
-// column finds a column by its name (the source's by their aliases), in the name's own case, as Flink does; SQLite would take any case, and an unknown name in
-// quotes for text.
-func (q *Query) column(n *dialect.Name) (operand, error) {
+// column finds a column by its name, or a column of the source by its alias. As in Flink, the case matters: SQLite would
+// ignore it, and would take an unknown quoted name for a text.
+func (q *Query) column(n *dialect.Name) operand {
 	last := n.Parts[len(n.Parts)-1]
-	switch {
-	case len(n.Parts) > 2, len(n.Parts) == 2 && (n.Parts[0].Name != q.from || q.isQuoted(n.Parts[0])), q.isQuoted(last):
-		return operand{}, unexpected(n.Start(), dialect.Print(n))
+	if len(n.Parts) > 2 || len(n.Parts) == 2 && (n.Parts[0].Name != q.from || q.isQuoted(n.Parts[0])) || q.isQuoted(last) {
+		return q.fail(unexpected(n.Start(), dialect.Print(n)))
 	}
-	var found *column
-	for i, c := range q.scope {
-		switch {
-		case c.name != last.Name:
-		case found != nil:
-			return operand{}, fault(n.Pos, "two columns are called %s", c.name)
-		default:
-			found = &q.scope[i]
-		}
+	named := func(c column) bool { return c.name == last.Name }
+	i := slices.IndexFunc(q.scope, named)
+	if i < 0 {
+		return q.fail(fault(n.Pos, "%s has no column %s", q.reads, last.Name))
 	}
-	if found == nil {
-		return operand{}, fault(n.Pos, "%s has no column %s", q.reads, last.Name)
+	if slices.ContainsFunc(q.scope[i+1:], named) {
+		return q.fail(fault(n.Pos, "two columns are called %s", last.Name))
 	}
-	return q.columnAt(*found, n.Pos)
+	return q.columnAt(q.scope[i], n.Pos)
 }
 
-// columnAt is a column where a SELECT names it.
-func (q *Query) columnAt(c column, at dialect.Position) (operand, error) {
+// columnAt is a column at the place that names it.
+func (q *Query) columnAt(c column, at dialect.Position) operand {
 	o := c.operand
 	o.at = at
-	if !o.isColumn { // a view's, whose expression has been compiled
-		return o, nil
+	if o.isColumn { // and not a view's expression, which has been compiled
+		q.use(at, string(o.kind())+" column")
 	}
-	_, err := q.use(at, string(o.kind())+" column")
-	return o, err
+	return o
 }
 
 var (
 	plainNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
-	// plainText is text between quotes without escapes and without what is not seen. The blank at the end is what some
-	// engines pad a CHAR with.
+	// plainText is a text without escapes or invisible characters, apart from blanks.
 	plainText = regexp.MustCompile(`^'(?:[^'\\\pC\pZ]|''| )*'$`)
 )
 
 // exactDigits is how many digits of a decimal number both engines read as the nearest DOUBLE.
 const exactDigits = 15
 
-func (q *Query) literal(l *dialect.Literal) (operand, error) {
+func (q *Query) literal(l *dialect.Literal) operand {
 	o := operand{sqlite: l.Text, literal: l.Value, isLiteral: true, at: l.Pos}
-	var name string
+	name := ""
 	switch l.Kind {
 	case dialect.NumberLiteral:
 		return q.number(l, "")
 	case dialect.TextLiteral:
 		if !plainText.MatchString(l.Text) {
-			return o, refuse(l.Pos, "the text %s", l.Text)
+			return q.refuse(l.Pos, "the text %s", l.Text)
 		}
 		o.typ = schema.Type{Kind: schema.VarChar, Length: len([]rune(l.Value))}
 		name = "TEXT"
 	case dialect.BooleanLiteral:
 		if l.Value == "UNKNOWN" {
-			return o, refuse(l.Pos, "UNKNOWN as a value")
+			return q.refuse(l.Pos, "UNKNOWN as a value")
 		}
 		o.sqlite = map[string]string{"TRUE": "1", "FALSE": "0"}[l.Value]
 		o.typ.Kind, name = schema.Boolean, "BOOLEAN"
@@ -186,24 +182,24 @@ func (q *Query) literal(l *dialect.Literal) (operand, error) {
 		o.typ.Kind, name = null, "NULL"
 	case dialect.DateLiteral:
 		if !isRecentDay(l.Value) {
-			return o, refuse(l.Pos, "%s: the judge knows DATE 'yyyy-MM-dd' from 1970 on", l.Text)
+			return q.refuse(l.Pos, "%s: only DATE 'yyyy-MM-dd' from 1970 on is supported", l.Text)
 		}
 		o.sqlite = "'" + l.Value + "'"
 		o.typ.Kind, name = schema.Date, "DATE"
 	case dialect.TimestampLiteral:
 		if !isRecent(l.Value) {
-			return o, refuse(l.Pos, "%s: the judge knows TIMESTAMP 'yyyy-MM-dd HH:mm:ss' from 1970 on", l.Text)
+			return q.refuse(l.Pos, "%s: only TIMESTAMP 'yyyy-MM-dd HH:mm:ss' from 1970 on is supported", l.Text)
 		}
 		o.sqlite = "'" + l.Value + "'"
 		o.typ.Kind, name = schema.Timestamp, "TIMESTAMP"
 	default:
-		return o, refuse(l.Pos, "%s", l.Text)
+		return q.refuse(l.Pos, "%s", l.Text)
 	}
-	_, err := q.use(l.Pos, name+" literal")
-	return o, err
+	q.use(l.Pos, name+" literal")
+	return o
 }
 
-// isRecent says whether text is a time of which all engines make the same. The calendar of earlier years is not the same everywhere.
+// isRecent reports whether all engines read a text as the same time. Their calendars differ before 1970.
 func isRecent(text string) bool {
 	t, err := time.Parse(schema.TimestampLayout, text)
 	return err == nil && t.Year() >= 1970 && len(text) == len(schema.TimestampLayout)
@@ -215,73 +211,52 @@ func isRecentDay(text string) bool {
 	return err == nil && t.Year() >= 1970
 }
 
-// number is a literal with its sign.
-func (q *Query) number(l *dialect.Literal, sign string) (operand, error) {
+// number compiles a literal with its sign.
+func (q *Query) number(l *dialect.Literal, sign string) operand {
 	o := operand{sqlite: sign + l.Text, literal: sign + l.Text, isLiteral: true, at: l.Pos}
 	if !plainNumber.MatchString(l.Text) {
-		return o, refuse(l.Pos, "the number %s, which is not written with digits and a point alone", l.Text)
+		return q.refuse(l.Pos, "the number %s, which is not written with digits and a point alone", l.Text)
 	}
 	if sign != "" {
 		o.sqlite = "(" + o.sqlite + ")"
 	}
 	if strings.Contains(l.Text, ".") {
 		o.typ.Kind = schema.Decimal
-		if digits := strings.Trim(strings.ReplaceAll(l.Text, ".", ""), "0"); len(digits) > exactDigits || len(l.Text) > 2*exactDigits {
-			return o, refuse(l.Pos, "the number %s, which is longer than %d digits", l.Text, exactDigits)
+		digits := strings.Trim(strings.ReplaceAll(l.Text, ".", ""), "0")
+		if len(digits) > exactDigits || len(l.Text) > 2*exactDigits {
+			return q.refuse(l.Pos, "the number %s, which is longer than %d digits", l.Text, exactDigits)
 		}
 	} else if _, err := strconv.ParseInt(l.Text, 10, 32); err == nil {
 		o.typ.Kind = schema.Integer
 	} else if _, err := strconv.ParseInt(l.Text, 10, 64); err == nil {
 		o.typ.Kind = schema.BigInt
 	} else {
-		return o, refuse(l.Pos, "the number %s, which is longer than a BIGINT", l.Text)
+		return q.refuse(l.Pos, "the number %s, which is longer than a BIGINT", l.Text)
 	}
-	_, err := q.use(l.Pos, string(o.typ.Kind)+" literal")
-	return o, err
+	q.use(l.Pos, string(o.typ.Kind)+" literal")
+	return o
 }
 
-func (q *Query) unary(u *dialect.Unary) (operand, error) {
+func (q *Query) unary(u *dialect.Unary) operand {
 	if u.Op == "NOT" {
-		o, err := q.condition(u.X)
-		if err != nil {
-			return o, err
-		}
-		return q.use(u.Pos, "NOT", o)
+		return q.use(u.Pos, "NOT", q.condition(u.X))
 	}
 	if l, ok := u.X.(*dialect.Literal); ok && u.Op == "-" && l.Kind == dialect.NumberLiteral {
 		return q.number(l, "-")
 	}
-	o, err := q.expression(u.X)
-	if err != nil {
-		return o, err
-	}
+	o := q.expression(u.X)
 	return q.use(u.Pos, u.Op+string(o.kind()), o)
 }
 
-func (q *Query) binary(b *dialect.Binary) (operand, error) {
-	switch b.Op {
-	case "AND", "OR":
-		left, err := q.condition(b.Left)
-		if err != nil {
-			return left, err
-		}
-		right, err := q.condition(b.Right)
-		if err != nil {
-			return right, err
-		}
-		return q.use(b.OpPos, b.Op, left, right)
+func (q *Query) binary(b *dialect.Binary) operand {
+	if b.Op == "AND" || b.Op == "OR" {
+		return q.use(b.OpPos, b.Op, q.condition(b.Left), q.condition(b.Right))
 	}
-	left, err := q.expression(b.Left)
-	if err != nil {
-		return left, err
-	}
+	left := q.expression(b.Left)
 	if i, ok := b.Right.(*dialect.Interval); ok {
 		return q.shift(b, left, i)
 	}
-	right, err := q.expression(b.Right)
-	if err != nil {
-		return right, err
-	}
+	right := q.expression(b.Right)
 	switch b.Op {
 	case "+", "-", "*", "/", "%":
 		return q.arithmetic(b, left, right)
@@ -291,8 +266,8 @@ func (q *Query) binary(b *dialect.Binary) (operand, error) {
 	return q.compare(b.OpPos, b.Op, left, right)
 }
 
-// widest gives the kind that Flink computes two numbers in. Of a REAL and a DOUBLE it takes the first one's, which is not
-// certain to hold for all of its rules.
+// widest returns the kind in which Flink computes with two numbers. A REAL with a DOUBLE has none here: Flink takes the
+// kind of the first one, but not in all of its rules.
 func widest(a, b schema.Kind) (schema.Kind, bool) {
 	if a == b {
 		return a, true
@@ -310,226 +285,185 @@ func widest(a, b schema.Kind) (schema.Kind, bool) {
 
 func is(a, b, one, other schema.Kind) bool { return a == one && b == other || a == other && b == one }
 
-func (q *Query) arithmetic(b *dialect.Binary, left, right operand) (operand, error) {
-	name := fmt.Sprintf("%s %s %s", left.kind(), b.Op, right.kind())
+func (q *Query) arithmetic(b *dialect.Binary, left, right operand) operand {
 	kind, ok := widest(left.kind(), right.kind())
-	if !ok || left.kind() == null || right.kind() == null {
-		return operand{}, refuse(b.OpPos, "%s", name)
+	if !ok || left.kind() == null || right.kind() == null ||
+		left.isLiteral && right.isLiteral && kind == schema.Decimal {
+		return q.refuse(b.OpPos, "%s %s %s", left.kind(), b.Op, right.kind())
 	}
-	left, err := q.convert(left, kind)
-	if err != nil {
-		return left, err
-	}
-	if right, err = q.convert(right, kind); err != nil {
-		return right, err
-	}
-	if left.isLiteral && right.isLiteral && kind == schema.Decimal {
-		return operand{}, refuse(b.OpPos, "%s", name)
-	}
+	left, right = q.convert(left, kind), q.convert(right, kind)
 	return q.use(b.OpPos, fmt.Sprintf("%s %s %s", kind, b.Op, kind), left, right)
 }
 
-// shift is a time with an interval added to it or taken from it.
-func (q *Query) shift(b *dialect.Binary, left operand, i *dialect.Interval) (operand, error) {
+// shift adds an interval to a time, or subtracts it.
+func (q *Query) shift(b *dialect.Binary, left operand, i *dialect.Interval) operand {
 	unit := map[string]int64{"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}[i.Unit.From]
 	n, err := strconv.ParseInt(i.Value, 10, 16)
 	if err != nil || n < 0 || unit == 0 || i.Unit.To != "" || i.Unit.FromArgs != "" {
-		return operand{}, refuse(i.Pos, "%s: the judge knows whole SECONDs, MINUTEs, HOURs and DAYs", dialect.Print(i))
+		return q.refuse(i.Pos, "%s: only whole SECONDs, MINUTEs, HOURs and DAYs are supported", dialect.Print(i))
 	}
 	by := operand{sqlite: strconv.FormatInt(n*unit, 10), typ: schema.Type{Kind: interval}}
 	return q.use(b.OpPos, fmt.Sprintf("%s %s INTERVAL", left.kind(), b.Op), left, by)
 }
 
-// compare lets through the pairs of forms.
-func (q *Query) compare(at dialect.Position, op string, left, right operand) (operand, error) {
-	if err := q.comparable(at, op, left, right); err != nil {
-		return operand{}, err
-	}
+func (q *Query) compare(at dialect.Position, op string, left, right operand) operand {
+	q.comparable(at, op, left, right)
+	both := []operand{left, right}
 	if isOrder(op) {
-		left, right = ordered(left), ordered(right)
+		both = inOrder(both)
 	}
-	if left.kind() == exact || right.kind() == exact {
-		left, right = decimalKey(left), decimalKey(right)
-	}
-	return q.use(at, op, left, right)
+	return q.use(at, op, byDigits(both)...)
 }
 
-// isOrder says whether an operator tells which of two is less.
+// isOrder reports whether an operator asks which of two values is less.
 func isOrder(op string) bool { return strings.ContainsAny(op, "<>") && op != "<>" }
 
 func isASCII(text string) bool {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return false
+	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}
+
+// inOrder prepares operands for comparing which is less: the engine checks that Flink orders such texts in the same way.
+func inOrder(all []operand) []operand {
+	for i, o := range all {
+		if o.kind() == text && (!o.isLiteral || !isASCII(o.literal)) {
+			all[i].sqlite = "f_ordered(" + o.sqlite + ")"
 		}
 	}
-	return true
+	return all
 }
 
-// ordered is an operand where texts are put in order: the engine sees that Flink has the same order for it.
-func ordered(o operand) operand {
-	if o.kind() == text && (!o.isLiteral || !isASCII(o.literal)) {
-		o.sqlite = "f_ordered(" + o.sqlite + ")"
+// byDigits prepares operands for a comparison with a DECIMAL column: SQLite would turn both into DOUBLEs.
+func byDigits(all []operand) []operand {
+	if !slices.ContainsFunc(all, func(o operand) bool { return o.kind() == exact }) {
+		return all
 	}
-	return o
-}
-
-// decimalKey is an operand that is compared with a DECIMAL column: SQLite would make a DOUBLE of either.
-func decimalKey(o operand) operand {
-	if o.isLiteral {
-		o.sqlite = "'" + o.literal + "'"
+	for i, o := range all {
+		if o.isLiteral {
+			o.sqlite = "'" + o.literal + "'"
+		}
+		all[i].sqlite = "f_decimal(" + o.sqlite + ")"
 	}
-	o.sqlite = "f_decimal(" + o.sqlite + ")"
-	return o
+	return all
 }
 
-func (q *Query) comparable(at dialect.Position, op string, left, right operand) error {
-	a, b := left, right
+// comparable refuses pairs of operands that the two engines may compare differently.
+func (q *Query) comparable(at dialect.Position, op string, a, b operand) {
 	switch {
 	case a.isLiteral && b.isLiteral:
-		return refuse(at, "a comparison of two literals")
+		q.refuse(at, "a comparison of two literals")
+		return
 	case a.isLiteral || !b.isLiteral && a.kind() > b.kind():
 		a, b = b, a
+	}
+	kinds := [2]string{string(a.kind()), string(b.kind())}
+	literal := func(kind string) { kinds[1] = kind + " literal" }
+	isFloat := a.kind() == schema.Real || a.kind() == schema.Double
+	switch {
+	case b.isLiteral && b.kind() == text && (a.kind() == schema.Timestamp || a.kind() == fine):
+		if !isRecent(b.literal) {
+			q.refuse(b.at, "a TIMESTAMP compared with %s: only 'yyyy-MM-dd HH:mm:ss' from 1970 on is supported", b.sqlite)
+		}
+		literal("a TEXT")
+	case b.isLiteral && b.kind() == text && a.kind() == schema.Date:
+		if !isRecentDay(b.literal) {
+			q.refuse(b.at, "a DATE compared with %s: only 'yyyy-MM-dd' from 1970 on is supported", b.sqlite)
+		}
+		literal("a TEXT")
+	case b.isLiteral && (b.kind() == schema.Integer || b.kind() == schema.BigInt) && a.kind() == exact:
+		literal("an INTEGER")
+	case b.isLiteral && b.kind() == schema.Decimal && isFloat && strings.Trim(b.literal, "-0.") == "":
+		q.refuse(b.at, "a float compared with %s, to which Flink says that -0 is less: write 0", b.literal)
+	case b.isLiteral && b.kind() == schema.Decimal:
+		literal("a DECIMAL")
+	case b.isLiteral && b.kind() == schema.Integer && isFloat:
+		const exactInReal = 1 << 24 // integers that a REAL holds exactly
+		if n, _ := strconv.Atoi(b.literal); n > exactInReal || n < -exactInReal {
+			q.refuse(at, "a float compared with %s, which no REAL may be", b.literal)
+		}
+		literal("an INTEGER")
+	case a.kind() > b.kind():
+		kinds[0], kinds[1] = kinds[1], kinds[0]
+	}
+	if a.kind() == schema.Boolean && op != "=" && op != "<>" {
+		q.refuse(at, "%s of BOOLEANs", op)
+	}
+	for _, o := range []operand{a, b} {
+		if o.isLiteral && o.kind() == text && strings.HasSuffix(o.literal, " ") {
+			q.refuse(o.at, "a comparison with text that ends with a blank")
+		}
+	}
+	if strings.HasPrefix(op, "IS ") && isFloat {
+		q.refuse(at, "%s of floats", op)
 	}
 	how := "equal"
 	if isOrder(op) {
 		how = "order"
 	}
-	name := fmt.Sprintf("%s %s with %s", how, a.kind(), b.kind())
-	isFloat := a.kind() == schema.Real || a.kind() == schema.Double
-	switch {
-	case b.isLiteral && b.kind() == text && (a.kind() == schema.Timestamp || a.kind() == fine):
-		if !isRecent(b.literal) {
-			return refuse(b.at, "a TIMESTAMP compared with %s: the judge knows 'yyyy-MM-dd HH:mm:ss' from 1970 on", b.sqlite)
-		}
-		name = fmt.Sprintf("%s %s with a TEXT literal", how, a.kind())
-	case b.isLiteral && b.kind() == text && a.kind() == schema.Date:
-		if !isRecentDay(b.literal) {
-			return refuse(b.at, "a DATE compared with %s: the judge knows 'yyyy-MM-dd' from 1970 on", b.sqlite)
-		}
-		name = how + " DATE with a TEXT literal"
-	case b.isLiteral && (b.kind() == schema.Integer || b.kind() == schema.BigInt) && a.kind() == exact:
-		name = fmt.Sprintf("%s %s with an INTEGER literal", how, a.kind())
-	case b.isLiteral && b.kind() == schema.Decimal && isFloat && strings.Trim(b.literal, "-0.") == "":
-		return refuse(b.at, "a float compared with %s, of which Flink says that -0 is less: write 0", b.literal)
-	case b.isLiteral && b.kind() == schema.Decimal:
-		name = fmt.Sprintf("%s %s with a DECIMAL literal", how, a.kind())
-	case b.isLiteral && b.kind() == schema.Integer && isFloat:
-		const exactInReal = 1 << 24 // integers that a REAL holds exactly
-		if n, _ := strconv.Atoi(b.literal); n > exactInReal || n < -exactInReal {
-			return refuse(at, "a float compared with %s, which no REAL may be", b.literal)
-		}
-		name = fmt.Sprintf("%s %s with an INTEGER literal", how, a.kind())
-	case a.kind() > b.kind():
-		name = fmt.Sprintf("%s %s with %s", how, b.kind(), a.kind())
-	}
-	if a.kind() == schema.Boolean && op != "=" && op != "<>" {
-		return refuse(at, "%s of BOOLEANs", op)
-	}
-	for _, o := range []operand{a, b} {
-		if o.isLiteral && o.kind() == text && strings.HasSuffix(o.literal, " ") {
-			return refuse(o.at, "a comparison with text that ends with a blank")
-		}
-	}
-	if strings.HasPrefix(op, "IS ") && isFloat {
-		return refuse(at, "%s of floats", op)
-	}
-	_, err := q.use(at, name)
-	return err
+	q.use(at, fmt.Sprintf("%s %s with %s", how, kinds[0], kinds[1]))
 }
 
-func (q *Query) not(at dialect.Position, not bool, o operand, err error) (operand, error) {
-	if err != nil || !not {
-		return o, err
+func (q *Query) not(at dialect.Position, not bool, o operand) operand {
+	if !not {
+		return o
 	}
 	return q.use(at, "NOT", o)
 }
 
-func (q *Query) is(x *dialect.Is) (operand, error) {
-	o, err := q.expression(x.X)
+func (q *Query) is(x *dialect.Is) operand {
+	o := q.expression(x.X)
 	switch {
-	case err != nil:
-		return o, err
 	case o.isLiteral:
-		return o, refuse(x.OpPos, "IS %s of a literal", x.What)
+		return q.refuse(x.OpPos, "IS %s of a literal", x.What)
 	case x.What != "NULL" && o.kind() != schema.Boolean:
-		return o, refuse(x.OpPos, "%s IS %s", o.kind(), x.What)
+		return q.refuse(x.OpPos, "%s IS %s", o.kind(), x.What)
 	}
-	o, err = q.use(x.OpPos, "IS "+x.What, o)
-	return q.not(x.OpPos, x.Not, o, err)
+	return q.not(x.OpPos, x.Not, q.use(x.OpPos, "IS "+x.What, o))
 }
 
-func (q *Query) between(x *dialect.Between) (operand, error) {
-	operands, err := q.all(x.X, x.Low, x.High)
-	if err != nil {
-		return operand{}, err
-	}
+func (q *Query) between(x *dialect.Between) operand {
+	operands := q.all(x.X, x.Low, x.High)
 	for _, limit := range operands[1:] {
-		if err := q.comparable(x.OpPos, "<=", operands[0], limit); err != nil {
-			return operand{}, err
-		}
-	}
-	for i, o := range operands {
-		operands[i] = ordered(o)
-	}
-	if operands[0].kind() == exact {
-		for i, o := range operands {
-			operands[i] = decimalKey(o)
-		}
+		q.comparable(x.OpPos, "<=", operands[0], limit)
 	}
 	name := "BETWEEN"
 	if x.Symmetric {
 		name = "BETWEEN SYMMETRIC"
 	}
-	o, err := q.use(x.OpPos, name, operands...)
-	return q.not(x.OpPos, x.Not, o, err)
+	return q.not(x.OpPos, x.Not, q.use(x.OpPos, name, byDigits(inOrder(operands))...))
 }
 
-func (q *Query) in(x *dialect.In) (operand, error) {
-	o, err := q.expression(x.X)
-	if err != nil {
-		return o, err
-	}
-	list, err := q.all(x.List...)
-	if err != nil {
-		return o, err
-	}
+func (q *Query) in(x *dialect.In) operand {
+	o := q.expression(x.X)
 	var items []string
-	for _, item := range list {
+	for _, item := range q.all(x.List...) {
 		isInteger := o.kind() == schema.BigInt && item.kind() == schema.Integer
 		if !item.isLiteral || item.kind() != o.kind() && !isInteger {
-			return o, refuse(item.at, "%s IN a list with what is no %s literal", o.kind(), o.kind())
+			return q.refuse(item.at, "%s IN a list with anything but %s literals", o.kind(), o.kind())
 		}
-		if err := q.comparable(x.OpPos, "=", o, item); err != nil {
-			return o, err
-		}
+		q.comparable(x.OpPos, "=", o, item)
 		items = append(items, item.sqlite)
 	}
-	o, err = q.use(x.OpPos, string(o.kind())+" IN", o, operand{sqlite: strings.Join(items, ", ")})
-	return q.not(x.OpPos, x.Not, o, err)
+	list := operand{sqlite: strings.Join(items, ", ")}
+	return q.not(x.OpPos, x.Not, q.use(x.OpPos, string(o.kind())+" IN", o, list))
 }
 
-func (q *Query) like(x *dialect.Like) (operand, error) {
-	operands, err := q.all(x.X, x.Pattern)
-	if err != nil {
-		return operand{}, err
-	}
+func (q *Query) like(x *dialect.Like) operand {
+	operands := q.all(x.X, x.Pattern)
 	switch pattern := operands[1]; {
 	case x.Op != "LIKE":
-		return operand{}, refuse(x.OpPos, "%s", x.Op)
+		return q.refuse(x.OpPos, "%s", x.Op)
 	case x.Escape != nil:
-		return operand{}, refuse(x.Escape.Start(), "LIKE with ESCAPE")
+		return q.refuse(x.Escape.Start(), "LIKE with ESCAPE")
 	case !pattern.isLiteral || pattern.kind() != text:
-		return operand{}, refuse(pattern.at, "LIKE with a pattern that is no literal")
+		return q.refuse(pattern.at, "LIKE with a pattern that is no literal")
 	case pattern.literal == "", strings.Contains(pattern.literal, "%%"):
-		return operand{}, refuse(pattern.at, "LIKE with the pattern %s", pattern.sqlite) // Flink says that all texts are LIKE ''
+		return q.refuse(pattern.at, "LIKE with the pattern %s", pattern.sqlite) // in Flink, every text is LIKE ''
 	}
-	o, err := q.use(x.OpPos, string(operands[0].kind())+" LIKE", operands...)
-	return q.not(x.OpPos, x.Not, o, err)
+	return q.not(x.OpPos, x.Not, q.use(x.OpPos, string(operands[0].kind())+" LIKE", operands...))
 }
 
-// common gives values of CASE and COALESCE the type that Flink gives them.
-func (q *Query) common(values []operand) (schema.Type, error) {
+// common gives the values of CASE and COALESCE the type that Flink gives them.
+func (q *Query) common(values []operand) schema.Type {
 	typ := schema.Type{Kind: null}
 	kind := null
 	for _, v := range values {
@@ -545,7 +479,7 @@ func (q *Query) common(values []operand) (schema.Type, error) {
 			widened, ok = schema.Decimal, true
 		}
 		if !ok {
-			return typ, refuse(v.at, "values of %s and %s in one column", kind, v.kind())
+			q.refuse(v.at, "values of %s and %s in one column", kind, v.kind())
 		}
 		if kind = widened; kind != text {
 			typ = schema.Type{Kind: kind}
@@ -554,61 +488,34 @@ func (q *Query) common(values []operand) (schema.Type, error) {
 		}
 	}
 	if kind == null {
-		return typ, refuse(values[0].at, "a value that is always NULL")
+		q.refuse(values[0].at, "a value that is always NULL")
 	}
 	for i, v := range values {
-		converted, err := q.convert(v, kind)
-		if err != nil {
-			return typ, err
-		}
-		values[i] = converted
+		values[i] = q.convert(v, kind)
 	}
-	return typ, nil
+	return typ
 }
 
-func (q *Query) caseOf(x *dialect.Case) (operand, error) {
+func (q *Query) caseOf(x *dialect.Case) operand {
 	name := "CASE WHEN"
 	var of operand
 	if x.Operand != nil {
-		name = "CASE x WHEN"
-		var err error
-		if of, err = q.expression(x.Operand); err != nil {
-			return of, err
-		}
+		name, of = "CASE x WHEN", q.expression(x.Operand)
 	}
 	var conditions, values []operand
 	for _, w := range x.Whens {
-		var condition operand
-		var err error
 		if x.Operand == nil {
-			condition, err = q.condition(w.If)
-		} else if condition, err = q.expression(w.If); err == nil {
-			condition, err = q.compare(w.If.Start(), "=", of, condition)
+			conditions = append(conditions, q.condition(w.If))
+		} else {
+			conditions = append(conditions, q.compare(w.If.Start(), "=", of, q.expression(w.If)))
 		}
-		if err != nil {
-			return condition, err
-		}
-		value, err := q.expression(w.Then)
-		if err != nil {
-			return value, err
-		}
-		conditions, values = append(conditions, condition), append(values, value)
+		values = append(values, q.expression(w.Then))
 	}
 	if x.Else != nil {
-		value, err := q.expression(x.Else)
-		if err != nil {
-			return value, err
-		}
-		values = append(values, value)
+		values = append(values, q.expression(x.Else))
 	}
-	typ, err := q.common(values)
-	if err != nil {
-		return operand{}, err
-	}
-	o, err := q.use(x.Pos, name)
-	if err != nil {
-		return o, err
-	}
+	typ := q.common(values)
+	o := q.use(x.Pos, name)
 	var b strings.Builder
 	b.WriteString("CASE")
 	for i, c := range conditions {
@@ -619,31 +526,27 @@ func (q *Query) caseOf(x *dialect.Case) (operand, error) {
 	}
 	b.WriteString(" END")
 	o.sqlite, o.typ = b.String(), typ
-	return o, nil
+	return o
 }
 
-func (q *Query) cast(x *dialect.Cast) (operand, error) {
-	o, err := q.expression(x.X)
-	if err != nil {
-		return o, err
-	}
+// cast compiles TRY_CAST: package dialect refuses CAST.
+func (q *Query) cast(x *dialect.Cast) operand {
+	o := q.expression(x.X)
 	to, err := schema.ParseType(x.Type.String())
 	if err != nil {
-		return o, refuse(x.Type.Pos, "TRY_CAST AS %s", x.Type)
+		return q.refuse(x.Type.Pos, "TRY_CAST AS %s", x.Type)
 	}
 	target := operand{typ: to}.kind()
 	name := fmt.Sprintf("TRY_CAST(%s AS %s)", o.kind(), target)
 	switch {
 	case o.kind() == schema.Timestamp && !o.isColumn:
-		return o, refuse(x.Pos, "%s of what is no column: it may have digits behind the seconds", name)
-	case !x.Try:
-		return o, refuse(x.Pos, "CAST, which the job does not take: use TRY_CAST")
+		return q.refuse(x.Pos, "%s of anything but a column: it may have digits behind the seconds", name)
 	case to.Kind == schema.Char, to.Length > 0 && o.kind() != text:
-		return o, refuse(x.Pos, "TRY_CAST(%s AS %s)", o.kind(), to)
+		return q.refuse(x.Pos, "TRY_CAST(%s AS %s)", o.kind(), to)
 	case to.Length > 0:
 		return q.use(x.Pos, name[:len(name)-1]+"(n))", o, operand{sqlite: strconv.Itoa(to.Length)})
 	case o.kind() == target && target != text:
-		return o, nil
+		return o
 	}
 	return q.use(x.Pos, name, o)
 }

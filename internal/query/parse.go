@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,39 +18,33 @@ type Query struct {
 	Output row.Schema
 	// Source are the records that it reads.
 	Source schema.Schema
-	// Parts are what SQLite is told of it, one after the other: each SELECT of a UNION ALL is one.
+	// Parts are what SQLite runs, one after the other: each SELECT of a UNION ALL is one.
 	Parts []Part
 
 	text  string           // what Flink runs
 	views map[string]*view // what may be read besides the source
-	reads string           // what is read,
-	from  string           // as a column's name may have it before its own,
-	scope []column         // and its columns
+	reads string           // what the current SELECT reads,
+	from  string           // the name that may stand before its columns,
+	scope []column         // and those columns
 	used  map[string]bool  // the forms
+	err   error            // the first one
 }
 
 // A Part is one SELECT over the source.
 type Part struct {
-	// Filtered is the SELECT, Unfiltered the same without its WHERE, and without those of the views that it reads.
+	// Filtered is the SELECT. Unfiltered is the same without its WHERE, and without those of the views that it reads.
 	Filtered, Unfiltered string
 }
 
 // Forms are the names of all forms that the query is made of.
-func (q *Query) Forms() []string {
-	var names []string
-	for name := range q.used {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (q *Query) Forms() []string { return slices.Sorted(maps.Keys(q.used)) }
 
-// Compile checks a pipeline's query against its schema and against what the judge knows to compute as Flink does: all that
-// is not let through below is refused, with line and column. Of the legacy dialect, the translation is checked and run.
+// Compile checks a pipeline's query against its schema and against what the verifier can compute exactly as Flink does.
+// It refuses everything else, with line and column. In the legacy dialect, what is checked and run is the translation.
 func Compile(p *pipeline.Pipeline) (*Query, error) {
 	text, script, err := flinkSQL(p)
 	if err != nil {
-		return nil, notKnown(err)
+		return nil, irreproducible(err)
 	}
 	q := &Query{Source: p.Schema, text: text, views: map[string]*view{}, used: map[string]bool{}}
 	var create *dialect.CreateTable
@@ -57,30 +52,20 @@ func Compile(p *pipeline.Pipeline) (*Query, error) {
 	for _, s := range script.Statements {
 		switch s := s.(type) {
 		case *dialect.CreateTable:
-			if create == nil {
-				create = s
-				continue
-			}
+			create = s
 		case *dialect.Insert:
-			if into == nil {
-				into = s
-				continue
-			}
+			into = s
 		case *dialect.CreateView:
-			if err := q.createView(s); err != nil {
-				return nil, err
-			}
-			continue
+			q.createView(s)
 		case *dialect.Opaque:
-			return nil, notKnown(s.Err)
+			q.fail(irreproducible(s.Err))
 		}
-		return nil, fault(s.Start(), "the judge knows one CREATE TABLE and one INSERT only")
 	}
-	if create == nil || into == nil {
-		return nil, fmt.Errorf("pipeline.sql: it has to have a CREATE TABLE and an INSERT INTO it")
+	if q.err != nil {
+		return nil, q.err
 	}
 	if into.Into.Name != create.Name.Name {
-		return nil, fmt.Errorf("pipeline.sql: it creates %s and inserts into %s", create.Name.Name, into.Into.Name)
+		return nil, fault(into.Into.Pos, "it creates %s and inserts into %s", create.Name.Name, into.Into.Name)
 	}
 	for _, c := range create.Columns {
 		if c.NotNull {
@@ -93,40 +78,38 @@ func Compile(p *pipeline.Pipeline) (*Query, error) {
 	if len(into.Columns) > 0 {
 		return nil, unexpected(into.Columns[0].Pos, into.Columns[0].Name)
 	}
-	parts, err := q.query(into.Query)
-	if err != nil {
-		return nil, err
+	for _, part := range q.query(into.Query) {
+		q.insert(part)
 	}
-	for _, part := range parts {
-		if err := q.insert(part); err != nil {
-			return nil, err
-		}
+	if q.err != nil {
+		return nil, q.err
 	}
 	return q, nil
 }
 
-func notKnown(err error) error {
-	return fmt.Errorf("the judge does not know to compute this as Flink does: %w", err)
+func irreproducible(err error) error {
+	return fmt.Errorf("the verifier cannot reproduce Flink's result: %w", err)
 }
 
-// unexpected is what the judge says to a token that begins what it does not know.
+// unexpected refuses what a token begins.
 func unexpected(at dialect.Position, token string) error {
-	return notKnown(fault(at, "unexpected token %q", token))
+	return irreproducible(fault(at, "unexpected token %q", token))
 }
 
-// insert makes of a SELECT what SQLite runs: the same tree, where each part is one of the forms.
-func (q *Query) insert(s *selection) error {
+// insert writes a SELECT as SQLite runs it: the same tree, in which each part is one of the forms.
+func (q *Query) insert(s *selection) {
 	if len(s.columns) != len(q.Output) {
-		return fault(s.at, "%d columns are selected for %d of the destination", len(s.columns), len(q.Output))
+		q.fail(fault(s.at, "%d columns are selected for %d of the destination", len(s.columns), len(q.Output)))
+		return
 	}
 	items := make([]string, len(s.columns))
 	for i, c := range s.columns {
 		to := operand{typ: q.Output[i].Type}.kind()
-		converted, err := q.convert(c.operand, to)
-		if err != nil || c.kind() == null {
-			return fault(c.at, "the judge does not know how Flink turns %s %s into %s %s", c.text, c.kind(), q.Output[i].Alias, to)
+		if from := c.kind(); from != to && forms[fmt.Sprintf("%s to %s", from, to)] == (form{}) {
+			q.fail(fault(c.at, "the verifier cannot reproduce how Flink turns %s %s into %s %s", c.text, from, q.Output[i].Alias, to))
+			return
 		}
-		items[i] = converted.sqlite
+		items[i] = q.convert(c.operand, to).sqlite
 	}
 	part := Part{Unfiltered: fmt.Sprintf("SELECT %s FROM %s", strings.Join(items, ", "), Quote(q.Source.Source))}
 	part.Filtered = part.Unfiltered
@@ -134,11 +117,10 @@ func (q *Query) insert(s *selection) error {
 		part.Filtered += " WHERE " + s.where
 	}
 	q.Parts = append(q.Parts, part)
-	return nil
 }
 
-// isQuoted says whether a name is in other quotes than Flink's.
+// isQuoted reports whether a name is in other quotes than Flink's.
 func (q *Query) isQuoted(id dialect.Ident) bool { return id.Quoted && q.text[id.Pos.Offset] != '`' }
 
-// Quote gives a name as SQLite has it, whatever word it is.
+// Quote returns a name as SQLite has it, whatever word it is.
 func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

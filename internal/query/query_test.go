@@ -62,7 +62,7 @@ func TestCompileRefuses(t *testing.T) {
 		"the processing time":      {"INSERT INTO T SELECT A, B FROM S WHERE PROCTIME() IS NULL", "2:40: PROCTIME, which depends on when Flink computes it"},
 		"an aggregate":             {"INSERT INTO T SELECT COUNT(*), 1.5 FROM S", "2:22: COUNT, which is computed over several rows"},
 		"an unknown function":      {"INSERT INTO T SELECT SOUNDEX(C), B FROM S", "2:22: SOUNDEX(TEXT)"},
-		"a CAST":                   {"INSERT INTO T SELECT CAST(C AS INTEGER), B FROM S", "2:22: CAST, which the job does not take"},
+		"a CAST":                   {"INSERT INTO T SELECT CAST(C AS INTEGER), B FROM S", "2:22: CAST would stop the job at a value that it cannot convert"},
 		"decimals":                 {"INSERT INTO T SELECT A, B FROM S WHERE A * 1.5 > 3", "2:42: INTEGER * DECIMAL"},
 		"a pattern":                {"INSERT INTO T SELECT A, B FROM S WHERE C LIKE D", "2:47: LIKE with a pattern that is no literal"},
 		"an escape":                {"INSERT INTO T SELECT A, B FROM S WHERE C LIKE 'a!%' ESCAPE '!'", "2:60: LIKE with ESCAPE"},
@@ -89,7 +89,7 @@ func TestCompileRefuses(t *testing.T) {
 		"a view as a pattern":      {"CREATE VIEW V AS SELECT A, B, C, 'x%' AS X FROM S; INSERT INTO T SELECT A, B FROM V WHERE C LIKE X", "LIKE with a pattern that is no literal"},
 		"a subquery's other name":  {"INSERT INTO T SELECT S.A, B FROM (SELECT A, B FROM S) AS Q", `unexpected token "S.A"`},
 		"many SELECTs":             {manyParts, "more than 64 SELECTs, with those of its views"},
-		"a long column":            {longColumn, "it reads a column that is too long with what it is made of"},
+		"a long column":            {longColumn, "it reads a column that is too long once its views are expanded"},
 		"a part of UNION":          {"INSERT INTO T SELECT A, B FROM S UNION ALL SELECT A, B FROM S WHERE RAND() < 0.5", "2:69: RAND, which gives another value each time"},
 		"distinct":                 {"INSERT INTO T SELECT DISTINCT A, B FROM S", "2:22: DISTINCT, which is computed over several rows"},
 		"a join":                   {"INSERT INTO T SELECT A, B FROM S, S", `unexpected token ","`},
@@ -108,8 +108,8 @@ func TestCompileRefuses(t *testing.T) {
 		"a long literal":           {"INSERT INTO T SELECT A, B FROM S WHERE B < 1.2345678901234567", "longer than"},
 		"a large literal":          {"INSERT INTO T SELECT A, B FROM S WHERE B < 16777217", "a float compared with 16777217"},
 		"an overflow":              {"INSERT INTO T SELECT A, B FROM S WHERE A < 9223372036854775808", "longer than a BIGINT"},
-		"no insert":                {"", "it has to have"},
-		"two inserts":              {"INSERT INTO T SELECT A, B FROM S; INSERT INTO T SELECT A, B FROM S", "one INSERT only"},
+		"no insert":                {"", "1:1: there is no INSERT"},
+		"two inserts":              {"INSERT INTO T SELECT A, B FROM S; INSERT INTO T SELECT A, B FROM S", "2:35: line 2 already has the INSERT"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestDestination(t *testing.T) {
 		want row.Schema
 		err  string
 	}{
-		"with the schema's names": {sql: "CREATE TABLE T (A INTEGER, amount FLOAT, `value` VARCHAR(3));", want: row.Schema{
+		"with the schema's names": {sql: "CREATE TABLE T (A INTEGER, amount FLOAT, `value` VARCHAR(3)); INSERT INTO T SELECT A, B, C FROM S", want: row.Schema{
 			{Name: "id", Alias: "A", Type: schema.Type{Kind: schema.Integer}},
 			{Name: "amount", Alias: "amount", Type: schema.Type{Kind: schema.Real}},
 			{Name: "value", Alias: "value", Type: schema.Type{Kind: schema.VarChar, Length: 3}},
@@ -139,12 +139,12 @@ func TestDestination(t *testing.T) {
 				INSERT INTO T SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE V, DESCRIPTOR(pt), INTERVAL '1' MINUTE)) GROUP BY C`,
 			want: row.Schema{{Name: "n", Alias: "n", Type: schema.Type{Kind: schema.BigInt}}},
 		},
-		"no table":         {sql: "INSERT INTO T SELECT A FROM S", err: "it has no CREATE TABLE"},
-		"two tables":       {sql: "CREATE TABLE T (A INTEGER); CREATE TABLE U (A INTEGER)", err: "more than one CREATE TABLE"},
-		"an unknown type":  {sql: "CREATE TABLE T (A MAP)", err: "1:17: SQL type MAP is not supported"},
-		"a name twice":     {sql: "CREATE TABLE T (A INTEGER, id INTEGER)", err: "1:28: two columns are called id"},
+		"no table":         {sql: "INSERT INTO T SELECT A FROM S", err: "1:1: there is no CREATE TABLE"},
+		"two tables":       {sql: "CREATE TABLE T (A INTEGER); CREATE TABLE U (A INTEGER); INSERT INTO T SELECT A FROM S", err: "1:29: line 1 already has the CREATE TABLE"},
+		"an unknown type":  {sql: "CREATE TABLE T (A MAP); INSERT INTO T SELECT A FROM S", err: "1:17: SQL type MAP is not supported"},
+		"a name twice":     {sql: "CREATE TABLE T (A INTEGER, id INTEGER); INSERT INTO T SELECT A FROM S", err: "1:28: two columns are called id"},
 		"a broken table":   {sql: "CREATE TABLE T (A INTEGER", err: "1:26: unexpected token"},
-		"an open sentence": {sql: "CREATE TABLE T (A INTEGER) WITH ('format' = 'csv')", err: `1:28: unexpected token "WITH"`},
+		"an open sentence": {sql: "CREATE TABLE T (A INTEGER) WITH ('format' = 'csv'); INSERT INTO T SELECT A FROM S", err: "1:28: leave out WITH"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,13 +8,13 @@ import (
 	"streamproof/internal/schema"
 )
 
-// A view is what a CREATE VIEW stands for, or why the judge cannot compute it, which matters only where it is read.
+// A view is what a CREATE VIEW stands for. If it cannot be computed, the error matters only to what reads it.
 type view struct {
 	parts []*selection
 	err   error
 }
 
-// A selection is a SELECT over the source: what it reads of views is put in the place of their columns.
+// A selection is a SELECT over the source: the columns of views are replaced by what they stand for.
 type selection struct {
 	at      dialect.Position
 	columns []column
@@ -24,83 +24,82 @@ type selection struct {
 // A column is one that a SELECT gives, or may read.
 type column struct {
 	operand
-	name string // empty where it has none that can be written
+	name string // empty if no query can name it
 	text string // as it stands in the SELECT
 }
 
 const (
-	// maxParts is how many SELECTs a query may be made of, once views are in the place of their names.
+	// maxParts is how many SELECTs a query may have once its views are expanded.
 	maxParts = 64
-	// maxColumn is how long a view's column may be in SQLite's SQL: each name of it stands for the whole.
+	// maxColumn is how long a view's column may be in SQLite's SQL: each mention of it repeats all of it.
 	maxColumn = 4096
 )
 
-// createView takes a view for what reads it.
-func (q *Query) createView(s *dialect.CreateView) error {
+func (q *Query) createView(s *dialect.CreateView) {
 	name := s.Name.Name
-	if q.isQuoted(s.Name) {
-		return unexpected(s.Name.Pos, name)
+	switch {
+	case q.isQuoted(s.Name):
+		q.fail(unexpected(s.Name.Pos, name))
+	case q.views[name] != nil || name == q.Source.Source:
+		q.fail(fault(s.Name.Pos, "there is a view %s already", name))
 	}
-	if q.views[name] != nil || name == q.Source.Source {
-		return fault(s.Name.Pos, "there is a view %s already", name)
+	before := q.err
+	q.err = nil
+	v := &view{parts: q.query(s.Query)} // which cannot read the view itself
+	if q.err == nil && len(s.Columns) > 0 {
+		q.rename(v.parts, s)
 	}
-	v := &view{}
-	v.parts, v.err = q.query(s.Query) // which cannot read it
-	if v.err == nil && len(s.Columns) > 0 {
-		v.err = q.rename(v.parts, s)
-	}
+	v.err, q.err = q.err, before
 	q.views[name] = v
-	return nil
 }
 
-// rename gives the columns the names that the view has for them.
-func (q *Query) rename(parts []*selection, s *dialect.CreateView) error {
+// rename gives the columns the view's names.
+func (q *Query) rename(parts []*selection, s *dialect.CreateView) {
 	for _, part := range parts {
 		if len(part.columns) != len(s.Columns) {
-			return fault(s.Columns[0].Pos, "%s has %d columns, and its query %d", s.Name.Name, len(s.Columns), len(part.columns))
+			q.fail(fault(s.Columns[0].Pos, "%s has %d columns, and its query %d", s.Name.Name, len(s.Columns), len(part.columns)))
+			return
 		}
 		for i, id := range s.Columns {
 			if q.isQuoted(id) {
-				return unexpected(id.Pos, id.Name)
+				q.fail(unexpected(id.Pos, id.Name))
 			}
 			part.columns[i].name = id.Name
 		}
 	}
-	return nil
 }
 
-// query compiles each SELECT of a query.
-func (q *Query) query(x dialect.Query) ([]*selection, error) {
+// query compiles each SELECT of a query. It returns nothing if one of them fails.
+func (q *Query) query(x dialect.Query) []*selection {
 	var all []*selection
 	for _, s := range dialect.Selects(x) {
-		from, err := q.read(s)
-		if err != nil {
-			return nil, err
-		}
-		for _, base := range from {
-			part, err := q.selection(s, base)
-			if err != nil {
-				return nil, err
+		for _, base := range q.read(s) {
+			if all = append(all, q.selection(s, base)); q.err != nil {
+				return nil
 			}
-			all = append(all, part)
 		}
 		if len(all) > maxParts {
-			return nil, refuse(s.Pos, "more than %d SELECTs, with those of its views", maxParts)
+			q.refuse(s.Pos, "more than %d SELECTs, with those of its views", maxParts)
+		}
+		if q.err != nil {
+			return nil
 		}
 	}
-	return all, q.unite(all)
+	q.unite(all)
+	return all
 }
 
-// unite gives the SELECTs of a UNION ALL columns of the same types. Flink finds a common type of others by rules of its own.
-func (q *Query) unite(all []*selection) error {
+// unite gives the SELECTs of a UNION ALL columns of the same types. For different types, Flink has rules of its own.
+func (q *Query) unite(all []*selection) {
 	first := all[0]
 	for _, s := range all[1:] {
 		if len(s.columns) != len(first.columns) {
-			return fault(s.at, "%d columns are selected, and %d by the SELECT before", len(s.columns), len(first.columns))
+			q.fail(fault(s.at, "%d columns are selected, and %d by the SELECT before", len(s.columns), len(first.columns)))
+			return
 		}
 	}
 	if len(all) == 1 {
-		return nil
+		return
 	}
 	for i := range first.columns {
 		merged := first.columns[i].operand
@@ -108,9 +107,9 @@ func (q *Query) unite(all []*selection) error {
 			c := s.columns[i]
 			switch {
 			case c.kind() != merged.kind():
-				return refuse(c.at, "a column of %s in UNION ALL with one of %s", c.kind(), merged.kind())
+				q.refuse(c.at, "a column of %s in UNION ALL with one of %s", c.kind(), merged.kind())
 			case c.kind() == null, c.kind() == schema.Decimal, c.kind() == exact && (c.typ != merged.typ || c.typ.Length == 0):
-				return refuse(c.at, "a column of %s in UNION ALL", c.kind())
+				q.refuse(c.at, "a column of %s in UNION ALL", c.kind())
 			}
 			if c.typ != merged.typ && c.kind() == text {
 				merged.typ = schema.Type{Kind: schema.VarChar}
@@ -122,39 +121,41 @@ func (q *Query) unite(all []*selection) error {
 			c.typ, c.isColumn, c.name = merged.typ, merged.isColumn, first.columns[i].name
 		}
 	}
-	return nil
 }
 
-// read gives what a SELECT reads: the source as one that gives all of its columns, or the SELECTs of a view or of a query.
-func (q *Query) read(s *dialect.Select) ([]*selection, error) {
+// read returns what a SELECT reads: the SELECTs of a view or of a query; for the source, a single nil.
+func (q *Query) read(s *dialect.Select) []*selection {
+	const overRows = "%s, which is computed over several rows"
 	from := s.From
 	switch {
 	case from.Tumble != nil:
-		return nil, refuse(from.Pos, "a window (TUMBLE), which is computed over several rows")
+		q.refuse(from.Pos, overRows, "a window (TUMBLE)")
 	case s.Distinct:
-		return nil, refuse(s.DistinctPos, "DISTINCT, which is computed over several rows")
+		q.refuse(s.DistinctPos, overRows, "DISTINCT")
 	case len(s.GroupBy) > 0:
-		return nil, refuse(s.GroupPos, "GROUP BY, which is computed over several rows")
+		q.refuse(s.GroupPos, overRows, "GROUP BY")
 	case s.Having != nil:
-		return nil, refuse(s.Having.Start(), "HAVING, which is computed over several rows")
+		q.refuse(s.Having.Start(), overRows, "HAVING")
 	case from.Alias != nil && q.isQuoted(*from.Alias):
-		return nil, unexpected(from.Alias.Pos, from.Alias.Name)
+		q.fail(unexpected(from.Alias.Pos, from.Alias.Name))
 	case from.Query != nil:
 		return q.query(from.Query)
 	case q.isQuoted(*from.Table):
-		return nil, unexpected(from.Table.Pos, from.Table.Name)
+		q.fail(unexpected(from.Table.Pos, from.Table.Name))
 	case from.Table.Name == q.Source.Source:
-		return []*selection{nil}, nil
+		return []*selection{nil}
+	case q.views[from.Table.Name] == nil:
+		q.fail(fault(s.Pos, "it reads %s, and the schema's source is %s", from.Table.Name, q.Source.Source))
+	case q.views[from.Table.Name].err != nil:
+		q.fail(q.views[from.Table.Name].err)
+	default:
+		return q.views[from.Table.Name].parts
 	}
-	v := q.views[from.Table.Name]
-	if v == nil {
-		return nil, fault(s.Pos, "it reads %s, and the schema's source is %s", from.Table.Name, q.Source.Source)
-	}
-	return v.parts, v.err
+	return nil
 }
 
-// selection compiles a SELECT over another one, or over the source, where that is nil.
-func (q *Query) selection(s *dialect.Select, base *selection) (*selection, error) {
+// selection compiles a SELECT over another one, or over the source if that is nil.
+func (q *Query) selection(s *dialect.Select, base *selection) *selection {
 	q.reads, q.from = "the query in FROM", ""
 	if s.From.Table != nil {
 		q.reads = s.From.Table.Name
@@ -167,32 +168,21 @@ func (q *Query) selection(s *dialect.Select, base *selection) (*selection, error
 	if base == nil {
 		q.scope = q.sourceColumns()
 	} else {
-		var err error
-		if q.scope, err = viewColumns(s, base); err != nil {
-			return nil, err
-		}
+		q.scope = q.viewColumns(s, base)
 		out.where = base.known()
 	}
 	for _, item := range s.Items {
 		if item.Alias != nil && q.isQuoted(*item.Alias) {
-			return nil, unexpected(item.Alias.Pos, item.Alias.Name)
+			q.fail(unexpected(item.Alias.Pos, item.Alias.Name))
 		}
 		if star, ok := item.X.(*dialect.Star); ok && star.Of == nil {
 			for _, c := range q.scope {
-				o, err := q.columnAt(c, star.Pos)
-				if err != nil {
-					return nil, err
-				}
-				out.columns = append(out.columns, column{o, c.name, c.name})
+				out.columns = append(out.columns, column{q.columnAt(c, star.Pos), c.name, c.name})
 			}
 			continue
 		}
-		o, err := q.expression(item.X)
-		if err != nil {
-			return nil, err
-		}
-		o.at = item.X.Start()
-		c := column{operand: o, text: dialect.Print(item.X)}
+		c := column{operand: q.expression(item.X), text: dialect.Print(item.X)}
+		c.at = item.X.Start()
 		if n, ok := item.X.(*dialect.Name); ok {
 			c.name = n.Parts[len(n.Parts)-1].Name
 		}
@@ -201,15 +191,10 @@ func (q *Query) selection(s *dialect.Select, base *selection) (*selection, error
 		}
 		out.columns = append(out.columns, c)
 	}
-	if s.Where == nil {
-		return out, nil
+	if s.Where != nil {
+		out.where = both(out.where, q.condition(s.Where).sqlite)
 	}
-	where, err := q.condition(s.Where)
-	if err != nil {
-		return nil, err
-	}
-	out.where = both(out.where, where.sqlite)
-	return out, nil
+	return out
 }
 
 // sourceColumns are the columns of the records.
@@ -228,31 +213,31 @@ func (q *Query) sourceColumns() []column {
 	return all
 }
 
-// viewColumns are the columns of a SELECT that another one reads. They are no literals any more: Flink treats some of those in
-// other ways than a column that has the same value in each row.
-func viewColumns(s *dialect.Select, base *selection) ([]column, error) {
+// viewColumns are the columns of a SELECT that another one reads. They are no longer literals, some of which Flink treats
+// differently from a column with the same value in each row.
+func (q *Query) viewColumns(s *dialect.Select, base *selection) []column {
 	var all []column
 	for _, c := range base.columns {
 		switch {
 		case c.kind() == null, c.kind() == schema.Decimal:
-			return nil, refuse(c.at, "a column of %s that is read by another SELECT", c.kind())
+			q.refuse(c.at, "a column of %s that is read by another SELECT", c.kind())
 		case c.isLiteral && c.kind() == text && strings.HasSuffix(c.literal, " "):
-			return nil, refuse(c.at, "a text that ends with a blank and is read by another SELECT")
+			q.refuse(c.at, "a text that ends with a blank and is read by another SELECT")
 		case len(c.sqlite) > maxColumn:
-			return nil, refuse(s.Pos, "it reads a column that is too long with what it is made of")
+			q.refuse(s.Pos, "it reads a column that is too long once its views are expanded")
 		}
 		c.isLiteral, c.literal = false, ""
 		all = append(all, c)
 	}
-	return all, nil
+	return all
 }
 
-// known is the condition of a SELECT that another one reads. It computes all columns that may be unknown, or stop the job:
-// Flink may have done so though the other SELECT does not ask for them, or leaves the row out.
+// known is the condition of a SELECT that another one reads. It computes all columns that may be unknown, or may stop the
+// job: Flink may compute them even if the other SELECT does not ask for them, or drops the row.
 func (s *selection) known() string {
 	var all string
 	for _, c := range s.columns {
-		if strings.Contains(c.sqlite, "f_") { // one of the engine's functions, if not a name with it
+		if strings.Contains(c.sqlite, "f_") { // one of the engine's functions, or a name like it
 			all = both(all, "f_known("+c.sqlite+")")
 		}
 	}
@@ -262,8 +247,8 @@ func (s *selection) known() string {
 	return fmt.Sprintf("CASE WHEN %s THEN %s END", s.where, all)
 }
 
-// both is TRUE where two conditions are. Each is computed in any case: where one of them would stop the job, Flink may have
-// computed it before the other one.
+// both is TRUE if two conditions are. Each is always computed: if one of them would stop the job, Flink may have computed
+// it before the other.
 func both(a, b string) string {
 	if a == "" {
 		return b

@@ -558,7 +558,7 @@ func TestUndecided(t *testing.T) {
 			m.publish(t, &other)
 			tick := tickAt(&other, 0)
 			m.keep(t, tick)
-		}, "does not know to compute this as Flink does"},
+		}, "cannot reproduce Flink's result"},
 		"an object that cannot be read": {func(_ *testing.T, m *memory) {
 			m.unreadable[objectKey(0)] = context.DeadlineExceeded
 		}, "an object cannot be read: " + objectKey(0)},

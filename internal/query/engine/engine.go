@@ -129,7 +129,7 @@ func (e *Engine) run(statement driver.Stmt, filtered bool, emit func(key []byte)
 		fault := e.fault
 		e.fault = nil
 		if fault != nil && filtered {
-			return fmt.Errorf("the judge does not know to compute this as Flink does: %w", fault)
+			return fmt.Errorf("the verifier cannot reproduce Flink's result: %w", fault)
 		}
 		if err != nil {
 			return nil
