@@ -29,7 +29,7 @@ import (
 	"streamproof/internal/stack"
 )
 
-// What Start takes where Options say nothing.
+// Defaults of Start.
 const (
 	DefaultStack  = "streamproof"
 	DefaultRegion = "eu-west-1"
@@ -37,48 +37,48 @@ const (
 	StateDirName  = ".streamproof"
 )
 
-// AnyPort is the Port of Options for any free one.
+// AnyPort, as the Port of Options, picks a free one.
 const AnyPort = -1
 
 const (
 	maxHeap       = "1g"
 	deployTimeout = 10 * time.Minute
 	jobTimeout    = 2 * time.Minute
-	endGrace      = 20 * time.Second // more than a follower takes for its JVM and its deliveries
-	closeTimeout  = 5 * time.Second  // for what the delivery streams hold
-	followTimeout = 10 * time.Second // for a follower to begin
+	endGrace      = 20 * time.Second // longer than a follower takes for its JVM and its deliveries
+	closeTimeout  = 5 * time.Second  // for writing what the delivery streams hold
+	followTimeout = 10 * time.Second // for a follower to answer
 )
 
-// FiresWithin is how long after a schedule was disabled the producer may still claim a tick: the emulator calls it at once.
+// FiresWithin is how long after its schedule was disabled the producer may still claim a tick. The emulator calls it at once.
 const FiresWithin = 3 * time.Second
 
 // Options say which stack to start.
 type Options struct {
 	Root     string // the project's directory
-	StateDir string // Root's .streamproof where empty
-	Port     int    // of the emulator; 0 for that of a running one, else DefaultPort
-	// Parameters are values for the template's parameters, over those of local.yaml.
+	StateDir string // if empty, Root's .streamproof
+	Port     int    // of the emulator; 0 takes the running one's, else DefaultPort
+	// Parameters override the template parameters of local.yaml.
 	Parameters map[string]string
-	// Prebuilt deploys what an earlier Start has built, where there is something.
+	// Prebuilt deploys what an earlier Start has built, if there is anything.
 	Prebuilt bool
-	// Follower makes the command that calls Follow with the state directory. With it the stack outlives this process;
-	// without it the follower is a part of this process, and the kernel ends the rest with it.
+	// Follower makes the command that calls Follow with the state directory. The stack then outlives this process. Without
+	// it, the follower is part of this process, and the kernel ends the rest with it.
 	Follower func(stateDir string) *exec.Cmd
-	// JobEndpoint, where set, says at which endpoint the Flink job is to find a service, "kinesis" or "firehose", that
-	// answers at the given one: a proxy may stand between. It is for a stack whose follower is a part of this process.
+	// JobEndpoint, if set, maps the endpoint of a service, "kinesis" or "firehose", to the one that the Flink job uses, such
+	// as a proxy's. It needs a follower that is part of this process.
 	JobEndpoint func(service, endpoint string) (string, error)
-	// Step is told of each step as it begins, and the function that it returns of how it ended. It may be nil.
+	// Step, if set, is called as each step starts; the function that it returns is called with the step's error.
 	Step func(name string) func(error)
 }
 
-// A Stack is one that runs.
+// A Stack is a running stack.
 type Stack struct {
 	*stack.Stack
-	AWS aws.Config // root's, on the emulator
+	AWS aws.Config // root's, for the emulator
 
 	dir    dir
 	record record
-	// A follower that is part of this process, and how to end it.
+	// A follower in this process, and how to end it.
 	follower *follower
 	stop     func() error
 }
@@ -88,21 +88,21 @@ type record struct {
 	Stack  string `json:"stack"`
 	Region string `json:"region"`
 	Port   int    `json:"port"`
-	// ManagedFlink is the port of the stand-in for Managed Flink, which the follower has.
+	// ManagedFlink is the port of the follower's stand-in for Managed Flink.
 	ManagedFlink int    `json:"managedFlink"`
 	Root         string `json:"root"`
 	Deployed     bool   `json:"deployed,omitempty"`
 }
 
-// application is the name of the stack's application, as the template makes it: it is followed before there are outputs.
+// application is the name of the stack's application, as in the template: it is needed before there are outputs.
 func (r record) application() string { return r.Stack + "-analytics" }
 
-// A SetupError is one that the user can mend before trying again: something is not installed, not built or not running.
+// A SetupError is one that the user can fix before trying again: something is not installed, not built or not running.
 type SetupError struct{ Problem string }
 
 func (e *SetupError) Error() string { return e.Problem }
 
-// A LogError is the failure of a program that says more in its log.
+// A LogError is the failure of a program whose log says more.
 type LogError struct {
 	Err error
 	Log string // path of the log
@@ -124,8 +124,8 @@ func (d dir) followerLog() string     { return d.path("follower.log") }
 func (d dir) samLog() string          { return d.path("sam.log") }
 func (d dir) flink() string           { return d.path("flink") }
 
-// flinkOf is where the job of an application has its files: those of the stack's own in flink, those of other stacks,
-// which somebody has deployed to the emulator, beside it.
+// flinkOf is the directory of an application's job: flink for the stack's own, a directory beside it for an application of
+// another stack on the emulator.
 func (d dir) flinkOf(r record, application string) string {
 	if application == r.application() {
 		return d.flink()
@@ -141,7 +141,7 @@ func (d dir) write(r record) error {
 	return os.WriteFile(d.stackFile(), data, 0o600)
 }
 
-// running reads what runs, nil where nothing does.
+// running reads what is running, nil for nothing.
 func (d dir) running() (*record, error) {
 	data, err := os.ReadFile(d.stackFile())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -161,7 +161,7 @@ func (d dir) running() (*record, error) {
 	return &r, nil
 }
 
-// lock keeps two commands from changing the same stack at once.
+// lock keeps two commands from changing the same stack at the same time.
 func (d dir) lock() (unlock func(), err error) {
 	if err := os.MkdirAll(string(d), 0o755); err != nil {
 		return nil, err
@@ -177,8 +177,7 @@ func (d dir) lock() (unlock func(), err error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// Start brings a stack up, or to what the template says now where it runs already. What it has started it ends again
-// where it fails.
+// Start brings a stack up, or updates a running one to what the template says now. If it fails, it ends what it started.
 func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	var t tools
 	if o.Step == nil {
@@ -241,7 +240,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	return s, s.deploy(ctx, o, t)
 }
 
-// Update deploys what was built, with these values over those of local.yaml, to a stack that runs in this process.
+// Update deploys what was built to a stack that runs in this process. The parameters override those of local.yaml.
 func (s *Stack) Update(ctx context.Context, parameters map[string]string) error {
 	o := Options{Root: s.record.Root, Parameters: parameters, Prebuilt: true, Step: func(string) func(error) { return func(error) {} }}
 	if err := sam.CheckParameters(o.Root, o.Parameters); err != nil {
@@ -266,7 +265,7 @@ func (o Options) step(name string, do func() error) error {
 	return err
 }
 
-// deploy builds, deploys, and returns when the job of what was deployed runs.
+// deploy builds, deploys, and returns when the deployed job runs.
 func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 	build := sam.Config{
 		Program:    t.sam,
@@ -297,7 +296,7 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 		return err
 	}
 	deploy := func(ctx context.Context) error {
-		began := time.Now().Add(-time.Second) // the job's times are whole seconds
+		began := time.Now().Add(-time.Second) // the job's times are in seconds
 		err := build.Deploy(ctx)
 		if err != nil && ctx.Err() == nil {
 			if why := stack.Failure(ctx, s.AWS, s.record.Stack); why != "" {
@@ -332,8 +331,8 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 	return o.step("start the Flink job", func() error { return s.awaitJob(ctx) })
 }
 
-// holdTicks keeps the schedule from firing, and returns when no tick is being sent: where a function is deployed anew, the
-// emulator kills it in the middle of its work, and AWS does not. The function that it returns has the schedule fire again.
+// holdTicks disables the schedule and returns when no tick is being sent: unlike AWS, the emulator kills a function that is
+// redeployed while it works. The function that it returns enables the schedule again.
 func (s *Stack) holdTicks(ctx context.Context) (produceAgain func(context.Context) error, err error) {
 	changed, err := s.EnableSchedule(ctx, false)
 	if err != nil {
@@ -369,7 +368,7 @@ func (s *Stack) holdTicks(ctx context.Context) (produceAgain func(context.Contex
 }
 
 func (s *Stack) startEmulator(ctx context.Context, o Options, t tools, started *bool) error {
-	// What a stack whose emulator died has left: its stream and its bucket are gone, so the job's state is worthless.
+	// If an earlier emulator died, its stream and bucket are gone, so the job's state is worthless.
 	if err := s.end(ctx); err != nil {
 		return err
 	}
@@ -410,10 +409,10 @@ func (s *Stack) startEmulator(ctx context.Context, o Options, t tools, started *
 	return s.dir.write(s.record)
 }
 
-// rootConfig is root's configuration.
+// rootConfig is root's configuration for the emulator.
 type rootConfig aws.Config
 
-// config makes root's clients of the emulator.
+// config makes root's configuration.
 func config(r record) rootConfig {
 	return rootConfig{
 		Region:       r.Region,
@@ -422,7 +421,7 @@ func config(r record) rootConfig {
 	}
 }
 
-// behind is the configuration with the stand-in for Managed Flink in front of the emulator, as the functions have it.
+// behind puts the stand-in for Managed Flink in front of the emulator, as for the functions.
 func (c rootConfig) behind(r record) aws.Config {
 	c.ServiceOptions = []func(string, any){func(_ string, options any) {
 		if o, ok := options.(*kinesisanalyticsv2.Options); ok {
@@ -432,7 +431,7 @@ func (c rootConfig) behind(r record) aws.Config {
 	return aws.Config(c)
 }
 
-// follow sees that a follower is at work.
+// follow makes sure that a follower is running.
 func (s *Stack) follow(o Options) error {
 	_, following, err := s.Job()
 	if err != nil || following {
@@ -461,7 +460,7 @@ func (r record) flinkAnswers() bool {
 	return conn.Close() == nil
 }
 
-// awaitJob returns when the application's job runs.
+// awaitJob returns when the application's job is running.
 func (s *Stack) awaitJob(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
@@ -470,7 +469,7 @@ func (s *Stack) awaitJob(ctx context.Context) error {
 		return err
 	}
 	if application.Status == "READY" {
-		return nil // paused: a deploy starts it only where it changes it
+		return nil // paused: a deploy starts it only if it changes it
 	}
 	if err := runner.AwaitRunning(ctx, s.dir.flink(), application.Version); err != nil {
 		return &LogError{err, runner.LogFile(s.dir.flink())}
@@ -478,7 +477,7 @@ func (s *Stack) awaitJob(ctx context.Context) error {
 	return nil
 }
 
-// followThere leaves the running to a process of its own.
+// followThere starts a follower in a process of its own.
 func (s *Stack) followThere(cmd *exec.Cmd) error {
 	log, err := os.OpenFile(s.dir.followerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -490,7 +489,7 @@ func (s *Stack) followThere(cmd *exec.Cmd) error {
 	return err
 }
 
-// followHere runs the follower in this process.
+// followHere runs a follower in this process.
 func (s *Stack) followHere(jobEndpoint func(service, endpoint string) (string, error)) error {
 	log, err := os.OpenFile(s.dir.followerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -501,7 +500,7 @@ func (s *Stack) followHere(jobEndpoint func(service, endpoint string) (string, e
 		return errors.Join(err, log.Close())
 	}
 	s.follower = f
-	// Not the caller's context: a stack goes on until it is stopped.
+	// Not the caller's context: a stack runs until it is stopped.
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- errors.Join(f.run(ctx), log.Close()) }()
@@ -512,23 +511,23 @@ func (s *Stack) followHere(jobEndpoint func(service, endpoint string) (string, e
 	return nil
 }
 
-// A follower does what AWS does behind a deployed stack and the emulator does not: it is Managed Flink, with the jobs of
-// the applications, and delivers what those put into the delivery streams.
+// A follower does what AWS does behind a deployed stack and the emulator does not. It is Managed Flink and runs the
+// applications' jobs, and it is the delivery streams that the jobs write to.
 type follower struct {
 	dir        dir
 	record     record
-	jobs       runner.Config // of each job, less what is its own
+	jobs       runner.Config // common to all jobs
 	flink      *managedflink.Server
 	deliveries *firehose.Server
 	log        *slog.Logger
 
-	running map[string]func() error // by the application; each ends its runner
+	running map[string]func() error // by application; each function ends a runner
 }
 
 // followEvery is how often the follower looks for applications.
 const followEvery = 200 * time.Millisecond
 
-// run follows the stack until the context ends or the emulator does; then it writes what the delivery streams hold.
+// run follows the stack until the context or the emulator ends. Then it writes what the delivery streams hold.
 func (f *follower) run(ctx context.Context) error {
 	var errs []error
 	ticker := time.NewTicker(followEvery)
@@ -551,7 +550,7 @@ func (f *follower) run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// look has a runner for each application that there is, and none for one that was deleted.
+// look starts a runner for each new application, and ends the runners of deleted ones.
 func (f *follower) look() error {
 	applications := f.flink.Applications()
 	for name, end := range f.running {
@@ -576,7 +575,7 @@ func (f *follower) look() error {
 	return nil
 }
 
-// start starts the runner of an application, and returns how to end it.
+// start starts an application's runner, and returns how to end it.
 func (f *follower) start(name string) (end func() error, err error) {
 	c := f.jobs
 	c.Application, c.Dir = name, f.dir.flinkOf(f.record, name)
@@ -587,7 +586,7 @@ func (f *follower) start(name string) (end func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// Not the caller's: a runner ends its JVM when its own context does.
+	// Not the caller's context: a runner ends its JVM when its own context ends.
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
@@ -597,7 +596,7 @@ func (f *follower) start(name string) (end func() error, err error) {
 	}, nil
 }
 
-// job tells Managed Flink how the job of an application is.
+// job reports to Managed Flink the state of an application's job.
 func (f *follower) job(name string) (managedflink.Job, bool) {
 	status, err := runner.ReadStatus(f.dir.flinkOf(f.record, name))
 	if err != nil || status.State == "" {
@@ -656,8 +655,8 @@ func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (s
 	return f, err
 }
 
-// Follow follows the stack in the state directory, until the context ends or the stack does. It is what the
-// command that Options.Follower makes has to call.
+// Follow follows the stack in the state directory until the context or the stack ends. The command that Options.Follower
+// makes has to call it.
 func Follow(ctx context.Context, stateDir string) error {
 	d := dir(stateDir)
 	running, err := d.running()
@@ -674,7 +673,7 @@ func Follow(ctx context.Context, stateDir string) error {
 	return f.run(ctx)
 }
 
-// Open finds the stack that runs in the state directory.
+// Open returns the stack that is running in the state directory.
 func Open(ctx context.Context, stateDir string) (*Stack, error) {
 	d := dir(stateDir)
 	running, err := d.running()
@@ -685,7 +684,7 @@ func Open(ctx context.Context, stateDir string) (*Stack, error) {
 		return nil, notRunning(d)
 	}
 	s := &Stack{dir: d, record: *running, AWS: aws.Config(config(*running))}
-	if running.flinkAnswers() { // else the emulator says what it was told
+	if running.flinkAnswers() { // otherwise the emulator answers
 		s.AWS = config(*running).behind(*running)
 	}
 	s.Stack, err = stack.Open(ctx, s.AWS, running.Stack)
@@ -696,10 +695,10 @@ func notRunning(d dir) error {
 	return &SetupError{fmt.Sprintf("no local stack runs in %s: start one with `streamproof up`, or name one on AWS with --stack", d)}
 }
 
-// Endpoint is where every AWS service of the stack answers.
+// Endpoint is the address of every AWS service of the stack.
 func (s *Stack) Endpoint() string { return emulator.Endpoint(s.record.Port) }
 
-// Deliveries is the data plane of the delivery streams of a stack that runs in this process, nil of another.
+// Deliveries is the data plane of the delivery streams, nil unless the stack's follower is in this process.
 func (s *Stack) Deliveries() *firehose.Server {
 	if s.follower == nil {
 		return nil
@@ -710,7 +709,7 @@ func (s *Stack) Deliveries() *firehose.Server {
 // StateDir is the stack's state directory.
 func (s *Stack) StateDir() string { return string(s.dir) }
 
-// Job tells how the Flink job is; its PID is that of the JVM. Following tells whether a follower is at work.
+// Job returns the state of the Flink job, with the JVM's PID. following reports whether a follower is running.
 func (s *Stack) Job() (job runner.Status, following bool, err error) {
 	job, err = runner.ReadStatus(s.dir.flink())
 	if err != nil || s.stop != nil {
@@ -723,7 +722,7 @@ func (s *Stack) Job() (job runner.Status, following bool, err error) {
 // JobLog is the path of the JVM's log.
 func (s *Stack) JobLog() string { return runner.LogFile(s.dir.flink()) }
 
-// Stop ends everything of the stack. The logs stay.
+// Stop ends everything that belongs to the stack. The logs stay.
 func (s *Stack) Stop(ctx context.Context) error {
 	unlock, err := s.dir.lock()
 	if err != nil {
@@ -733,7 +732,7 @@ func (s *Stack) Stop(ctx context.Context) error {
 	return s.end(ctx)
 }
 
-// Down ends everything of the stack in the state directory, and tells whether there was anything.
+// Down ends everything that belongs to the stack in the state directory. It reports whether there was anything.
 func Down(ctx context.Context, stateDir string) (bool, error) {
 	s := &Stack{dir: dir(stateDir)}
 	if _, err := os.Stat(stateDir); errors.Is(err, fs.ErrNotExist) {
@@ -750,12 +749,12 @@ func Down(ctx context.Context, stateDir string) (bool, error) {
 	return found, s.Stop(ctx)
 }
 
-// pidFiles are those of a stack's processes, in the order in which they end.
+// pidFiles are the files of a stack's processes, in the order in which these end.
 func (s *Stack) pidFiles() []string {
 	return []string{s.dir.followerPID(), runner.PIDFile(s.dir.flink()), s.dir.emulatorPID()}
 }
 
-// end ends the processes. It does so even where the context has ended: then it is the ending that was asked for.
+// end ends the processes, even if the context has ended.
 func (s *Stack) end(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error

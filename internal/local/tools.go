@@ -22,7 +22,7 @@ type tools struct {
 	libraries            string
 }
 
-// findTools finds the programs; the error names everything that is missing.
+// findTools finds the programs. The error names everything that is missing.
 func findTools(root string) (tools, error) {
 	t := tools{
 		sam:       filepath.Join(root, ".venv", "bin", "sam"),
@@ -30,7 +30,7 @@ func findTools(root string) (tools, error) {
 		libraries: filepath.Join(root, "analytics", "target", "local"),
 	}
 	if runtime.GOOS != "linux" {
-		return t, &SetupError{fmt.Sprintf("the local stack runs on Linux only, for the functions are Linux programs; this is %s", runtime.GOOS)}
+		return t, &SetupError{fmt.Sprintf("the local stack runs on Linux only, since the functions are Linux programs; this is %s", runtime.GOOS)}
 	}
 	var absent []string
 	for _, program := range []string{t.sam, t.ministack} {
@@ -49,23 +49,23 @@ func findTools(root string) (tools, error) {
 	return t, nil
 }
 
-// checkPath refuses a directory in which a JVM cannot find its JARs: a colon divides a class path, and what follows "!/" in a
-// URL is the name of a file within an archive.
+// checkPath refuses a directory in which a JVM cannot find its JARs: a colon splits a class path, and "!/" in a URL is
+// followed by a file's name within an archive.
 func checkPath(dir string) error {
 	for _, mark := range []string{string(os.PathListSeparator), "!/"} {
 		if strings.Contains(dir+"/", mark) {
-			return &SetupError{fmt.Sprintf("%q has %q in its path, and a JVM finds nothing there: use another directory", dir, mark)}
+			return &SetupError{fmt.Sprintf("the path %q contains %q, and a JVM finds no files there: use another directory", dir, mark)}
 		}
 	}
 	return nil
 }
 
-// missing says what to do about files that are not there. The project's own check of its tools knows whether a tool is to be
-// installed first, and how; where it finds all of them, the project is only to be built.
+// missing says how to get files that are not there. If tools are missing, the project's own check says which and how to
+// install them; otherwise the project only has to be built.
 func missing(root, files string) error {
 	out, err := CheckTools(context.Background(), root)
 	if err == nil && out != "" {
-		var lines []error // joined, each is shown in a line of its own
+		var lines []error // each is shown on its own line
 		for line := range strings.SplitSeq(out, "\n") {
 			lines = append(lines, &SetupError{line})
 		}
@@ -74,8 +74,8 @@ func missing(root, files string) error {
 	return &SetupError{fmt.Sprintf("missing: %s: run `make build`", files)}
 }
 
-// CheckTools runs tools/check, the project's check of the tools that it is built with, which `make` begins with. It
-// returns what the check says is missing and how to get it, empty where nothing is.
+// CheckTools runs tools/check, the check of the build tools that `make` starts with. It returns what is missing and how to
+// get it, empty if nothing is.
 func CheckTools(ctx context.Context, root string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -90,7 +90,7 @@ func CheckTools(ctx context.Context, root string) (string, error) {
 	return "", nil
 }
 
-// findJava gives the program's path, or, with an error, what it was looked for as.
+// findJava returns the program's path, or an error and the name that was looked up.
 func findJava() (string, error) {
 	java := "java"
 	if home := os.Getenv("JAVA_HOME"); home != "" {
@@ -103,8 +103,8 @@ func findJava() (string, error) {
 	return path, nil
 }
 
-// Checker finds what it takes to have Flink plan a query, on this machine, as the project in this directory has built it: for
-// a stack on AWS, too. A SetupError names what is missing.
+// Checker returns a checker that has Flink plan a query on this machine, as the project in this directory has built it. It
+// serves stacks on AWS too. A SetupError names what is missing.
 func Checker(root string) (*flink.Checker, error) {
 	java, err := findJava()
 	if err != nil {
@@ -116,12 +116,12 @@ func Checker(root string) (*flink.Checker, error) {
 	}
 	jar := filepath.Join(root, "analytics", "target", deployer.JARName)
 	if _, err := os.Stat(jar); err != nil {
-		return nil, &SetupError{fmt.Sprintf("missing: %s, which has Flink check the query: run `make build`", jar)}
+		return nil, &SetupError{fmt.Sprintf("missing: %s, with which Flink checks the query: run `make build`", jar)}
 	}
 	return &flink.Checker{Java: java, JAR: jar, Libraries: t.libraries}, nil
 }
 
-// checkLibraries finds the JARs that the service gives to a job and a plain JVM does not.
+// checkLibraries looks for the JARs that the service provides to a job and a plain JVM does not.
 func (t tools) checkLibraries() error {
 	if jars, err := fs.Glob(os.DirFS(t.libraries), "*.jar"); err != nil || len(jars) == 0 {
 		return &SetupError{fmt.Sprintf("missing: the JARs of Flink in %s: run `make build`", t.libraries)}

@@ -1,5 +1,5 @@
-// Package emulator runs MiniStack, the AWS emulator, as a process that listens on 127.0.0.1 only, enforces IAM and
-// knows nothing of the user's own AWS account: its environment, which its Lambda functions inherit, is made from scratch.
+// Package emulator runs MiniStack, the AWS emulator, as a process that listens on 127.0.0.1 only and enforces IAM. Its
+// environment, which its Lambda functions inherit, is built from scratch, so it has nothing of the user's AWS account.
 package emulator
 
 import (
@@ -31,7 +31,7 @@ const (
 	endGrace     = 5 * time.Second
 )
 
-// ErrPortInUse says that another program listens on the port.
+// ErrPortInUse reports that another program listens on the port.
 var ErrPortInUse = errors.New("already in use")
 
 // Config says which emulator to run.
@@ -42,28 +42,28 @@ type Config struct {
 	LogFile string
 	Port    int // 0 for a free one
 	Region  string
-	Tied    bool // ends with this process, however that ends
-	// ManagedFlink is the endpoint of the stand-in for Managed Flink, where there is one: the functions call that in the
-	// place of the emulator, and CloudFormation asks it at GatePath before it touches an application.
+	Tied    bool // ends with this process, in whatever way that ends
+	// ManagedFlink is the endpoint of the stand-in for Managed Flink, empty for none. The functions call it instead of the
+	// emulator, and CloudFormation asks it at GatePath before it changes an application.
 	ManagedFlink string
 }
 
-// GatePath is where CloudFormation asks the stand-in whether the service would take a call.
+// GatePath is where CloudFormation asks the stand-in whether the service would accept a call.
 const GatePath = "/gate"
 
 //go:embed gated.py
 var gated []byte
 
-// An Emulator is one that runs.
+// An Emulator is a running emulator.
 type Emulator struct {
 	*process.Process
 	Port int
 }
 
-// Endpoint is the address of every AWS service of the emulator at this port.
+// Endpoint is the address of all the emulator's AWS services, at this port.
 func Endpoint(port int) string { return "http://127.0.0.1:" + strconv.Itoa(port) }
 
-// Start starts an emulator and returns when it answers. The error of a port in use wraps ErrPortInUse.
+// Start starts an emulator and returns when it answers. If the port is in use, the error wraps ErrPortInUse.
 func Start(ctx context.Context, c Config) (*Emulator, error) {
 	port, err := FreePort(c.Port)
 	if err != nil {
@@ -104,10 +104,10 @@ func Start(ctx context.Context, c Config) (*Emulator, error) {
 		"MINISTACK_REGION=" + c.Region,
 		"AWS_ACCESS_KEY_ID=" + AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + SecretAccessKey,
-		// Functions would call the real AWS without it.
+		// Without it, functions would call AWS.
 		"AWS_ENDPOINT_URL=" + Endpoint(port),
 		"LAMBDA_EXECUTOR=local",
-		// Unreachable, so that the emulator does not run the Flink job too.
+		// Unreachable, so that the emulator does not run the Flink job as well.
 		"DOCKER_HOST=tcp://127.0.0.1:1",
 		// These two would listen on every interface.
 		"SFTP_ENABLED=0",
@@ -137,7 +137,7 @@ func (e *Emulator) await(ctx context.Context) error {
 		}
 		select {
 		case <-e.Done():
-			return fmt.Errorf("the emulator ended as it started: %w", cause(e.Err()))
+			return fmt.Errorf("the emulator ended while starting: %w", cause(e.Err()))
 		case <-ctx.Done():
 			return fmt.Errorf("the emulator does not answer at %s: %w", Endpoint(e.Port), ctx.Err())
 		case <-time.After(100 * time.Millisecond):
@@ -152,7 +152,7 @@ func cause(err error) error {
 	return err
 }
 
-// Healthy tells whether an emulator answers at the port.
+// Healthy reports whether an emulator answers at the port.
 func Healthy(ctx context.Context, port int) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -174,9 +174,9 @@ func Healthy(ctx context.Context, port int) bool {
 // End ends the emulator and the functions' processes.
 func (e *Emulator) End(ctx context.Context) error { return e.Process.End(ctx, endGrace) }
 
-// FreePort returns the port, or a free one for 0. The error wraps ErrPortInUse where a program listens on it.
+// FreePort returns the port, or a free one for 0. The error wraps ErrPortInUse if a program listens on it.
 func FreePort(port int) (int, error) {
-	// A program that listens on every interface does not keep this one from listening on 127.0.0.1.
+	// A program that listens on every interface does not prevent another from listening on 127.0.0.1.
 	if port != 0 {
 		if conn, err := net.DialTimeout("tcp", strings.TrimPrefix(Endpoint(port), "http://"), time.Second); err == nil {
 			_ = conn.Close()

@@ -1,6 +1,6 @@
-# Runs MiniStack, whose CloudFormation asks the stand-in for Managed Flink before it touches an application or makes a
-# delivery stream. CloudFormation's own resource handlers call the service on AWS; those of MiniStack are calls inside of
-# this process, which no proxy sees.
+# Runs MiniStack. Its CloudFormation asks the stand-in for Managed Flink before it changes an application or creates a
+# delivery stream. On AWS, CloudFormation's resource handlers call the service; MiniStack's are calls inside this process,
+# which no proxy sees.
 import json
 import os
 import sys
@@ -14,7 +14,7 @@ GATE = os.environ.pop("STREAMPROOF_GATE")
 
 
 def ask(operation, name, **more):
-    """Returns the service's refusal as (code, message), None where it takes the call."""
+    """Returns the service's refusal as (code, message), None if it accepts the call."""
     body = json.dumps({"Operation": operation, "Name": name, **more}).encode()
     try:
         urllib.request.urlopen(urllib.request.Request(GATE, body, method="POST"), timeout=60).close()
@@ -46,7 +46,7 @@ flink.create_application = gated("CreateApplication", flink.create_application,
 flink.update_application = gated("UpdateApplication", flink.update_application)
 flink.delete_application = gated("DeleteApplication", flink.delete_application)
 flink.add_logging_option = gated("AddApplicationCloudWatchLoggingOption", flink.add_logging_option)
-# These two answer CloudFormation alone, and its handlers look at no answer: a refusal is raised.
+# Only CloudFormation calls these two, and its handlers ignore their answers: so a refusal is raised.
 flink.replace_from_template = raises("UpdateApplication", flink.replace_from_template, lambda name, props: name)
 flink.delete_logging_option = raises("DeleteApplicationCloudWatchLoggingOption", flink.delete_logging_option,
                                      lambda data: data["ApplicationName"])

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// A record is one that was taken, or what became of it.
+// A record is a record that was accepted, or what it became.
 type record struct {
 	data    []byte
 	arrived time.Time // at the delivery stream
-	added   time.Time // to the buffer in which it is
+	added   time.Time // to its buffer
 }
 
-// A buffer gathers records until they have a size or the oldest has waited for an interval, whichever comes first.
+// A buffer collects records until they have a size or the oldest has waited for an interval, whichever comes first.
 // https://docs.aws.amazon.com/firehose/latest/dev/buffering-hints.html
 type buffer struct {
-	// limits are the size in bytes and the interval. With an interval of zero, records go on as soon as possible.
+	// limits are the size in bytes and the interval. With an interval of zero, records are emitted as soon as possible.
 	limits func() (int, time.Duration)
-	// emit is called with one batch at a time, in the order of the records. What comes meanwhile waits, without bound:
-	// Firehose goes on taking records, too.
+	// emit is called with one batch at a time, in the order of the records. Meanwhile records queue up without limit, as
+	// Firehose keeps accepting them too.
 	emit func([]record)
 
 	mu      sync.Mutex
@@ -36,7 +36,7 @@ func newBuffer(limits func() (int, time.Duration), emit func([]record)) *buffer 
 	return b
 }
 
-// add does not block. Records that are added together stay together, as far as the size lets them.
+// add does not block. Records that are added together stay together, as far as the size allows.
 func (b *buffer) add(records ...record) {
 	if len(records) == 0 {
 		return
@@ -52,7 +52,7 @@ func (b *buffer) add(records ...record) {
 	b.changed()
 }
 
-// end emits what there is, and returns when that is done. Nothing may be added any more.
+// end emits what is left and returns when that is done. Nothing may be added afterwards.
 func (b *buffer) end() {
 	b.mu.Lock()
 	b.ended = true
@@ -88,7 +88,7 @@ func (b *buffer) run() {
 	}
 }
 
-// due takes the records that are to be emitted now, or tells how long to wait for some.
+// due takes the records that must be emitted now, or returns how long to wait.
 func (b *buffer) due() (batch []record, wait time.Duration, ended bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -99,7 +99,7 @@ func (b *buffer) due() (batch []record, wait time.Duration, ended bool) {
 	if wait = interval - time.Since(b.records[0].added); b.size < size && wait > 0 && !b.ended {
 		return nil, wait, false
 	}
-	// The last record is the one that reaches the size: a batch is larger than that by less than a record.
+	// The last record is the one that reaches the size, so a batch exceeds it by less than a record.
 	n, taken := 0, 0
 	for n < len(b.records) && (n == 0 || taken < size) {
 		taken += len(b.records[n].data)

@@ -18,7 +18,7 @@ const mebibyte = 1 << 20
 type definition struct {
 	arn, region, account string
 	version              string
-	encrypted            bool // at rest, which the answers to puts say
+	encrypted            bool // at rest, as the answers to puts report
 	bucket, role         string
 	ok, failed           prefix
 	size                 int // bytes that make an object
@@ -36,8 +36,9 @@ type processor struct {
 	retries        int
 }
 
-// description is what is known here of https://docs.aws.amazon.com/firehose/latest/APIReference/API_DeliveryStreamDescription.html
-// and what belongs to it. Any other member is refused, so that nothing that the template asks for is left out in silence.
+// description is the supported part of
+// https://docs.aws.amazon.com/firehose/latest/APIReference/API_DeliveryStreamDescription.html
+// Any other member is refused, so that nothing the template asks for is silently ignored.
 type description struct {
 	DeliveryStreamName   string
 	DeliveryStreamARN    string
@@ -49,7 +50,7 @@ type description struct {
 	HasMoreDestinations  bool
 	Destinations         []struct {
 		DestinationId                    string
-		S3DestinationDescription         json.RawMessage // on AWS the same once more
+		S3DestinationDescription         json.RawMessage // on AWS, the same again
 		ExtendedS3DestinationDescription *struct {
 			BucketARN               string
 			RoleARN                 string
@@ -84,8 +85,8 @@ type description struct {
 	}
 }
 
-// A scalar is a string, number or Boolean, as text. The emulator hands on what CloudFormation gave it, and that gives
-// numbers as strings and the other way about.
+// A scalar is a string, number or Boolean, as text. The emulator passes on what CloudFormation gave it, which has numbers as
+// strings and the reverse.
 type scalar string
 
 func (s *scalar) UnmarshalJSON(data []byte) error {
@@ -103,13 +104,13 @@ func (s *scalar) UnmarshalJSON(data []byte) error {
 	return fmt.Errorf("%s is not a string, a number or a Boolean", data)
 }
 
-// parseDefinition reads the answer to DescribeDeliveryStream. The error names everything that is not known here.
+// parseDefinition reads the answer to DescribeDeliveryStream. The error names everything that is not supported.
 func parseDefinition(answer []byte) (*definition, error) {
 	var out struct{ DeliveryStreamDescription description }
 	decoder := json.NewDecoder(bytes.NewReader(answer))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&out); err != nil {
-		return nil, fmt.Errorf("a delivery stream with more than is known here: %w", err)
+		return nil, fmt.Errorf("a delivery stream with members that are not supported: %w", err)
 	}
 	in := out.DeliveryStreamDescription
 	var faults []error
@@ -131,8 +132,10 @@ func parseDefinition(answer []byte) (*definition, error) {
 	unknown(s3.RoleARN == "", "no RoleARN")
 	unknown(s3.S3BackupMode != "" && s3.S3BackupMode != "Disabled", "S3BackupMode %s", s3.S3BackupMode)
 	logging := s3.CloudWatchLoggingOptions
-	unknown(on(logging.Enabled) && (logging.LogGroupName == "" || logging.LogStreamName == ""), "CloudWatchLoggingOptions without LogGroupName or LogStreamName")
-	unknown(s3.CompressionFormat != "" && s3.CompressionFormat != "UNCOMPRESSED" && s3.CompressionFormat != "GZIP", "CompressionFormat %s", s3.CompressionFormat)
+	unknown(on(logging.Enabled) && (logging.LogGroupName == "" || logging.LogStreamName == ""),
+		"CloudWatchLoggingOptions without LogGroupName or LogStreamName")
+	unknown(s3.CompressionFormat != "" && s3.CompressionFormat != "UNCOMPRESSED" && s3.CompressionFormat != "GZIP",
+		"CompressionFormat %s", s3.CompressionFormat)
 	if len(faults) > 0 {
 		return nil, notKnown(faults)
 	}
@@ -203,7 +206,7 @@ func notKnown(faults []error) error {
 	for i, fault := range faults {
 		texts[i] = fault.Error()
 	}
-	return fmt.Errorf("a delivery stream with what is not known here: %s", strings.Join(texts, "; "))
+	return fmt.Errorf("a delivery stream with settings that are not supported: %s", strings.Join(texts, "; "))
 }
 
 func on(s scalar) bool { return strings.EqualFold(string(s), "true") }
@@ -211,15 +214,15 @@ func on(s scalar) bool { return strings.EqualFold(string(s), "true") }
 func number(faults *[]error, name string, value scalar, low, high float64) float64 {
 	n, err := strconv.ParseFloat(string(value), 64)
 	if err != nil || !(n >= low && n <= high) {
-		*faults = append(*faults, fmt.Errorf("%s %s, which is not between %v and %v", name, value, low, high))
+		*faults = append(*faults, fmt.Errorf("%s %s, want %v to %v", name, value, low, high))
 	}
 	return n
 }
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// describe asks the emulator for the delivery stream. That it has none, or one with what is not known here, is an *Error.
-// The SDK's client does not do: it refuses numbers that are strings.
+// describe asks the emulator for the delivery stream. If there is none, or one that is not supported, the error is an
+// *Error. The SDK's client will not do: it refuses numbers that are strings.
 func (s *Server) describe(ctx context.Context, name string) (*definition, error) {
 	body, err := json.Marshal(map[string]string{"DeliveryStreamName": name})
 	if err != nil {

@@ -87,7 +87,7 @@ func TestDefinition(t *testing.T) {
 			d["ProcessingConfiguration"] = processing("JsonParsingEngine", "JQ-1.6", "BufferSizeInMBs", 4)
 		}},
 		{"BucketARN elsewhere; no RoleARN", func(_, d map[string]any) { d["BucketARN"] = "elsewhere"; d["RoleARN"] = "" }},
-		{"!{partitionKeyFromQuery:x} is not known here", func(_, d map[string]any) { d["Prefix"] = "!{partitionKeyFromQuery:x}" }},
+		{"!{partitionKeyFromQuery:x} is not supported", func(_, d map[string]any) { d["Prefix"] = "!{partitionKeyFromQuery:x}" }},
 	} {
 		if _, err := parse(c.change); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want that it names %s", err, c.want)
@@ -108,18 +108,18 @@ func TestPrefixes(t *testing.T) {
 		{data: "y=!{timestamp:yyyy}/m=!{timestamp:MM}/", failed: "!{timestamp:'year='yyyy'/hour='HH}/!{firehose:error-output-type}", want: "y=2018/m=08/", wantFailed: "year=2018/hour=10/processing-failed"},
 		{data: "!{timestamp:HH-mm.ss''}", failed: "!{firehose:error-output-type}", want: "10-30.05'", wantFailed: "processing-failed"},
 		{data: "!{firehose:random-string}/", failed: "!{firehose:error-output-type}", want: "RANDOM/2018/08/27/10/", wantFailed: "processing-failed"},
-		{data: strings.Repeat("é", 498), no: "the ErrorOutputPrefix: it has 530 characters"},
+		{data: strings.Repeat("é", 498), no: "the ErrorOutputPrefix: it evaluates to 530 characters"},
 
-		{data: "!{timestamp:yyyy}", no: "the ErrorOutputPrefix: it must be there"},
+		{data: "!{timestamp:yyyy}", no: "the ErrorOutputPrefix: required"},
 		{data: "a", failed: "e/", no: "!{firehose:error-output-type} is missing"},
 		{data: "!{firehose:error-output-type}", failed: "!{firehose:error-output-type}", no: "for ErrorOutputPrefix only"},
-		{data: "!{timestamp:yyyy", failed: "!{firehose:error-output-type}", no: "not ended"},
+		{data: "!{timestamp:yyyy", failed: "!{firehose:error-output-type}", no: "has no closing }"},
 		{data: "!{timestamp:}", failed: "!{firehose:error-output-type}", no: "empty"},
-		{data: "!{timestamp:'yyyy}", failed: "!{firehose:error-output-type}", no: "a quote is not ended"},
-		{data: "!{timestamp:YYYY}", failed: "!{firehose:error-output-type}", no: "YYYY is not known here"},
-		{data: "!{timestamp:ddd}", failed: "!{firehose:error-output-type}", no: "ddd is not known here"},
+		{data: "!{timestamp:'yyyy}", failed: "!{firehose:error-output-type}", no: "a quote is not closed"},
+		{data: "!{timestamp:YYYY}", failed: "!{firehose:error-output-type}", no: "YYYY is not supported"},
+		{data: "!{timestamp:ddd}", failed: "!{firehose:error-output-type}", no: "ddd is not supported"},
 		{data: "!{timestamp:[HH]}", failed: "!{firehose:error-output-type}", no: "[ is reserved"},
-		{data: "!{partitionKeyFromLambda:a}", failed: "!{firehose:error-output-type}", no: "the Prefix: !{partitionKeyFromLambda:a} is not known here"},
+		{data: "!{partitionKeyFromLambda:a}", failed: "!{firehose:error-output-type}", no: "the Prefix: !{partitionKeyFromLambda:a} is not supported"},
 		{data: strings.Repeat("x", 499), failed: "!{firehose:error-output-type}", no: "513 characters"},
 	} {
 		ok, failed, err := parsePrefixes(c.data, c.failed)

@@ -1,13 +1,13 @@
-// Package firehose is the data plane of Firehose delivery streams on this machine: it takes records as Firehose does,
-// gathers them, has a Lambda function transform them, and writes them to S3.
+// Package firehose is the data plane of Firehose delivery streams on this machine: it accepts records as Firehose does,
+// buffers them, has a Lambda function transform them, and writes them to S3.
 //
-// The delivery streams themselves are the emulator's: the server asks it for their definition, and acts as the role that
-// stands there. It keeps AWS's documented rules on limits, buffering, transforms, failed records, prefixes and object
-// names; each rule names its page. Where the pages are silent, a comment says what was chosen.
+// The delivery streams are the emulator's. The server asks it for their definitions and acts as the roles that they name.
+// It follows AWS's documented rules on limits, buffering, transforms, failed records, prefixes and object names; each rule
+// names its page. If the pages are silent, a comment says what was chosen.
 //
-// It promises that a record that was taken is written at least once, unless a hook or the end of the process comes
-// between: everything is in memory. Records keep their order. Faults come by Hooks only.
+// A record that was accepted is written at least once, unless a hook or the end of the process prevents it: everything is
+// in memory. Records keep their order. Faults come from Hooks only.
 //
-// It knows Direct PUT streams with an extended S3 destination, GZIP, and one Lambda processor. A stream that asks for
-// anything else is refused by the name of that. It leaves the life of streams, and who may do what, to the emulator.
+// It supports Direct PUT streams with an extended S3 destination, GZIP, and one Lambda processor. It refuses a stream that
+// asks for anything else, and names it. The life cycle of streams, and authorization, are left to the emulator.
 package firehose

@@ -23,7 +23,7 @@ const (
 	contentSHA256 = "X-Amz-Content-Sha256"
 )
 
-// An answer is one of the emulator, to be read or to be handed on as it is.
+// An answer is the emulator's, to be read or passed on.
 type answer struct {
 	status int
 	header http.Header
@@ -72,15 +72,14 @@ func hash(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// authorize asks the emulator whether the caller may do what it asks for: with nil it may, else the answer is the
-// emulator's to the caller.
+// authorize asks the emulator whether the caller may make this call. If not, it returns the emulator's answer to the caller.
 //
-// The emulator gets the call as it came, all but the records: it checks the signature and the policies before it finds
-// that there is nothing to take, which it says with an InvalidArgumentException. The signature covers the body by its
-// hash, which may stand in a header of its own, and by its length, so the emptied body is as long as the caller's.
+// The emulator gets the call without its records. It checks the signature and the policies before it finds that there is
+// nothing to put, and then answers with an InvalidArgumentException. The signature covers the body's length and its hash.
+// The hash can be given in a header, and the emptied body is padded to the length of the caller's.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 func (s *Server) authorize(r *http.Request, operation, stream string, body []byte) (*answer, error) {
-	// A number is no data: an empty record would be taken.
+	// A number is no data; an empty record would be accepted.
 	nothing := map[string]any{"DeliveryStreamName": stream, "Record": map[string]int{"Data": 1}}
 	if operation == putRecordBatch {
 		nothing = map[string]any{"DeliveryStreamName": stream, "Records": []any{}}
@@ -97,7 +96,7 @@ func (s *Server) authorize(r *http.Request, operation, stream string, body []byt
 		return nil, err
 	}
 	out.Header = r.Header.Clone()
-	// These are of one connection, and nobody signs them.
+	// These belong to one connection, and are never signed.
 	for _, hop := range []string{"Connection", "Keep-Alive", "Te", "Expect"} {
 		out.Header.Del(hop)
 	}
@@ -115,7 +114,7 @@ func (s *Server) authorize(r *http.Request, operation, stream string, body []byt
 	return &a, nil
 }
 
-// doer is what makes the calls that no client of the SDK makes.
+// doer makes the calls for which the SDK's clients will not do.
 func doer(c aws.Config) aws.HTTPClient {
 	if c.HTTPClient != nil {
 		return c.HTTPClient

@@ -16,10 +16,10 @@ const (
 	hourly          = "!{timestamp:yyyy/MM/dd/HH/}"
 )
 
-// A prefix is a custom prefix of S3 objects, as its parts, each a function of the arrival of the object's oldest record.
+// A prefix is a custom prefix of S3 objects in parts, each a function of the arrival of the object's oldest record.
 type prefix struct {
 	parts                      []func(time.Time) string
-	timestamp, errorType, rand bool // the expressions in it
+	timestamp, errorType, rand bool // the expressions that it contains
 }
 
 // parsePrefixes reads the two prefixes of a destination, by the semantic rules of
@@ -33,9 +33,9 @@ func parsePrefixes(data, failed string) (ok, bad prefix, err error) {
 	}
 	if failed == "" {
 		if ok.timestamp || ok.rand {
-			return ok, bad, errors.New("the ErrorOutputPrefix: it must be there, because Prefix contains expressions")
+			return ok, bad, errors.New("the ErrorOutputPrefix: required, because Prefix contains expressions")
 		}
-		// The rule's text has nothing between the type and the year, its example a slash.
+		// The rule's text has nothing between the type and the year; its example has a slash.
 		failed = data + "!{firehose:error-output-type}/" + hourly
 	}
 	if !ok.timestamp {
@@ -62,7 +62,7 @@ func parsePrefix(s string) (prefix, error) {
 		}
 		expression, rest, closed := strings.Cut(rest, "}")
 		if !closed {
-			return p, fmt.Errorf("!{%s is not ended by }", expression)
+			return p, fmt.Errorf("!{%s has no closing }", expression)
 		}
 		s = rest
 		namespace, value, _ := strings.Cut(expression, ":")
@@ -81,18 +81,18 @@ func parsePrefix(s string) (prefix, error) {
 			p.rand = true
 			p.parts = append(p.parts, func(time.Time) string { return strings.ToLower(rand.Text()[:randomLength]) })
 		default:
-			return p, fmt.Errorf("!{%s} is not known here", expression)
+			return p, fmt.Errorf("!{%s} is not supported", expression)
 		}
 	}
-	// Its length is the same at any time.
+	// The length is the same at any time.
 	if n := len([]rune(p.evaluate(time.Unix(0, 0)))); n > maxPrefix {
-		return p, fmt.Errorf("it has %d characters when it is evaluated, and %d are allowed", n, maxPrefix)
+		return p, fmt.Errorf("it evaluates to %d characters, and %d are allowed", n, maxPrefix)
 	}
 	return p, nil
 }
 
-// parseTimestamp reads the part of a Java DateTimeFormatter pattern that is known here: yyyy, MM, dd, HH, mm, ss, text in
-// single quotes (two of which are one), and characters that are neither letters nor reserved.
+// parseTimestamp reads the supported part of a Java DateTimeFormatter pattern: yyyy, MM, dd, HH, mm, ss, text in single
+// quotes (doubled for a quote), and characters that are neither letters nor reserved.
 // https://docs.oracle.com/javase/8/docs/api/java/time/format/DateTimeFormatter.html
 func parseTimestamp(pattern string) ([]func(time.Time) string, error) {
 	layouts := map[string]string{"yyyy": "2006", "MM": "01", "dd": "02", "HH": "15", "mm": "04", "ss": "05"}
@@ -110,7 +110,7 @@ func parseTimestamp(pattern string) ([]func(time.Time) string, error) {
 		case c == '\'':
 			end := strings.IndexByte(pattern[1:], '\'')
 			if end < 0 {
-				return nil, errors.New("a quote is not ended")
+				return nil, errors.New("a quote is not closed")
 			}
 			literal(pattern[1 : 1+end])
 			pattern = pattern[end+2:]
@@ -118,7 +118,7 @@ func parseTimestamp(pattern string) ([]func(time.Time) string, error) {
 			n := len(pattern) - len(strings.TrimLeft(pattern, string(c)))
 			layout, ok := layouts[pattern[:n]]
 			if !ok {
-				return nil, fmt.Errorf("%s is not known here", pattern[:n])
+				return nil, fmt.Errorf("%s is not supported", pattern[:n])
 			}
 			parts = append(parts, func(at time.Time) string { return at.Format(layout) })
 			pattern = pattern[n:]
@@ -132,7 +132,7 @@ func parseTimestamp(pattern string) ([]func(time.Time) string, error) {
 	return parts, nil
 }
 
-// evaluate gives the prefix of an object whose oldest record arrived at that time. Prefixes are in UTC.
+// evaluate returns the prefix of an object whose oldest record arrived at that time. Prefixes are in UTC.
 func (p prefix) evaluate(at time.Time) string {
 	var b strings.Builder
 	for _, part := range p.parts {

@@ -43,7 +43,7 @@ const (
 	serviceUnavailable = "ServiceUnavailableException"
 )
 
-// renewBefore is the time left at which a role has new credentials. They end after an hour.
+// renewBefore is the time left at which a role's credentials are renewed. They last an hour.
 const renewBefore = 5 * time.Minute
 
 // An Error is the answer to a call that was refused.
@@ -58,7 +58,7 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 // Config says where the delivery streams are.
 type Config struct {
 	AWS aws.Config   // root's, at the emulator: BaseEndpoint is set
-	Log *slog.Logger // nothing is logged where it is nil
+	Log *slog.Logger // nil to log nothing
 }
 
 // A Server is the data plane of all delivery streams of an emulator.
@@ -72,7 +72,7 @@ type Server struct {
 	listener net.Listener
 	server   *http.Server
 
-	ctx     context.Context // of all work; it ends when the server is ended by force
+	ctx     context.Context // of all work; ends when the server is ended by force
 	force   context.CancelFunc
 	closing context.Context // ends when Close begins
 	letGo   context.CancelFunc
@@ -120,7 +120,7 @@ func newServer(c Config) (*Server, error) {
 // URL is the endpoint of PutRecord and PutRecordBatch.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-// Stats tells what each delivery stream did, by its name, once it was put to.
+// Stats are what each delivery stream did, by name, for those that received a call.
 func (s *Server) Stats() map[string]Stats {
 	stats := map[string]Stats{}
 	for _, st := range s.started() {
@@ -142,8 +142,8 @@ func (s *Server) started() []*stream {
 	return started
 }
 
-// Close takes no more records, writes all that it holds and ends. Where the context ends before that, the rest is lost,
-// and the error says how much.
+// Close accepts no more records, writes all that it holds and ends. If the context ends first, the rest is lost, and the
+// error says how much.
 func (s *Server) Close(ctx context.Context) error {
 	s.letGo()
 	var err error
@@ -186,7 +186,7 @@ func (s *Server) stream(name string) *stream {
 	return s.streams[name]
 }
 
-// A role is what a delivery stream acts as.
+// A role is one that delivery streams act as.
 type role struct {
 	credentials *aws.CredentialsCache
 	s3          *s3.Client
@@ -194,7 +194,7 @@ type role struct {
 	logs        *cloudwatchlogs.Client
 }
 
-// role assumes a role as Firehose does, with the account for the external id.
+// role assumes a role as Firehose does, with the account as the external ID.
 // https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#firehose-assume-role
 func (s *Server) role(arn, account string) *role {
 	s.mu.Lock()
@@ -242,10 +242,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // who does not hear it, does not know what was taken
+	_ = json.NewEncoder(w).Encode(body) // a caller that misses it cannot tell what was accepted
 }
 
-// errLost says that records were taken, and the caller is not to know.
+// errLost reports that records were accepted and the answer must not arrive.
 var errLost = errors.New("the answer is lost")
 
 func invalid(format string, args ...any) *Error {
@@ -258,9 +258,9 @@ type (
 		Record             *entry  // of PutRecord
 		Records            []entry // of PutRecordBatch
 	}
-	entry struct{ Data []byte } // nil where it is missing
+	entry struct{ Data []byte } // nil if missing
 
-	// output is the answer to a batch. Each entry has the same place as in the request.
+	// output is the answer to a batch, its entries in the order of the request's.
 	output struct {
 		FailedPutCount   int
 		Encrypted        bool
@@ -277,7 +277,7 @@ type (
 	}
 )
 
-// serve takes the records of a call. An answer is the emulator's to who may not make it.
+// serve accepts the records of a call. The answer, if any, is the emulator's refusal of a caller.
 func (s *Server) serve(r *http.Request) (any, *answer, error) {
 	operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
 	if r.Method != http.MethodPost || !ok || operation != putRecord && operation != putRecordBatch {
@@ -333,7 +333,7 @@ func (s *Server) serve(r *http.Request) (any, *answer, error) {
 	return out, nil, nil
 }
 
-// check holds a call to the limits. It is refused as a whole.
+// check holds a call to the limits. The call is refused entirely.
 func check(in input) error {
 	switch {
 	case in.DeliveryStreamName == "":
@@ -360,7 +360,7 @@ func check(in input) error {
 	return nil
 }
 
-// putAll takes the entries, less those that the hook refuses.
+// putAll accepts the entries, except those that the hook refuses.
 func (s *stream) putAll(d *definition, entries []entry, refuse func(string, int) string) output {
 	out := output{Encrypted: d.encrypted, RequestResponses: make([]outcome, len(entries))}
 	now, id := time.Now(), rand.Text()

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// lookInterval is how old what is known of a delivery stream may be.
+	// lookInterval is how old a delivery stream's definition may be.
 	lookInterval = time.Second
 	// https://docs.aws.amazon.com/firehose/latest/dev/retry.html
 	retention  = 24 * time.Hour
@@ -29,31 +29,31 @@ const (
 	billingUnit = 5 << 10
 )
 
-// Stats count what a delivery stream did since the server started.
+// Stats count what a delivery stream has done since the server started.
 type Stats struct {
-	Records       int64 // taken
+	Records       int64 // accepted
 	Bytes         int64 // of their data
-	BilledBytes   int64 // the same with each record rounded up to the next 5 KB, which is 5,120 bytes
-	Objects       int64 // written, those of failed records among them
+	BilledBytes   int64 // the same with each record rounded up to the next 5 KB, that is 5,120 bytes
+	Objects       int64 // written, including those of failed records
 	FailedRecords int64 // that could not be transformed
 }
 
-// A stream is a delivery stream at work: processing hands records on to ok and failed, and these make objects of them.
+// A stream is a delivery stream at work: processing passes records on to ok and failed, which become objects.
 type stream struct {
 	server *Server
 	name   string
 
-	mu         sync.Mutex                 // of the look at the emulator
-	looked     time.Time                  // when it last was good
-	definition atomic.Pointer[definition] // the last that was good
+	mu         sync.Mutex                 // of asking the emulator
+	looked     time.Time                  // when that last succeeded
+	definition atomic.Pointer[definition] // the last good one
 
 	processing, ok, failed *buffer
-	writes                 sync.WaitGroup // those that a hook makes
+	writes                 sync.WaitGroup // those of a hook
 
 	records, bytes, billed, objects, failedRecords, pending atomic.Int64
 }
 
-// look tells what the delivery stream is now, as the emulator says once a second at most.
+// look returns the delivery stream's definition, asking the emulator at most once a second.
 func (s *stream) look(ctx context.Context) (*definition, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,9 +75,9 @@ func (s *stream) look(ctx context.Context) (*definition, error) {
 func (s *stream) start() {
 	size := func() (int, time.Duration) { d := s.definition.Load(); return d.size, d.interval }
 	s.ok = newBuffer(size, func(records []record) { s.deliver(records, false) })
-	// The pages say nothing of the buffering of failed records; the hints are the destination's, and so are they.
+	// The pages do not mention buffering of failed records. The hints are the destination's, and so are these records.
 	s.failed = newBuffer(size, func(records []record) { s.deliver(records, true) })
-	// Transformed data is gathered once more: https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+	// Transformed data is buffered again: https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
 	s.processing = newBuffer(func() (int, time.Duration) {
 		if p := s.definition.Load().processor; p != nil {
 			return p.size, p.interval
@@ -86,7 +86,7 @@ func (s *stream) start() {
 	}, s.process)
 }
 
-// end writes everything that was taken.
+// end writes everything that was accepted.
 func (s *stream) end() {
 	s.processing.end()
 	s.ok.end()
@@ -109,12 +109,12 @@ func (s *stream) take(records []record) {
 	s.processing.add(records...)
 }
 
-// latest is the definition for what was taken already: where the emulator does not say, or says what is not known here, the
-// last one that was good.
+// latest returns the definition for records that were accepted already: the last good one if the emulator does not answer,
+// or if its answer is not supported.
 func (s *stream) latest() *definition {
 	d, err := s.look(s.server.ctx)
 	if err != nil {
-		s.server.log.Warn("the delivery stream is gone or not known any more: what it holds goes by what it was", "stream", s.name, "error", err)
+		s.server.log.Warn("the delivery stream is gone or no longer supported: its records go by its last definition", "stream", s.name, "error", err)
 		return s.definition.Load()
 	}
 	return d
@@ -145,7 +145,7 @@ func (s *stream) process(records []record) {
 func (s *stream) deliver(records []record, failed bool) {
 	o, err := s.object(s.latest(), records, failed)
 	if err != nil {
-		s.server.log.Error("an object is lost", "stream", s.name, "error", err) // it takes a random source that fails
+		s.server.log.Error("an object is lost", "stream", s.name, "error", err) // only if the random source fails
 		return
 	}
 	hook := s.server.hooks.Load().Write
@@ -166,7 +166,7 @@ func (s *stream) deliver(records []record, failed bool) {
 
 // object names an object: https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html
 // Its compression and its extension are the destination's, for failed records too: the pages make no exception.
-// They say nothing of Content-Encoding, which GZIP objects of Firehose are seen to have.
+// They do not mention Content-Encoding, but GZIP objects of Firehose have it.
 func (s *stream) object(d *definition, records []record, failed bool) (Object, error) {
 	oldest, prefix, extension := records[0].arrived, d.ok, ""
 	var body bytes.Buffer
@@ -192,23 +192,23 @@ func (s *stream) object(d *definition, records []record, failed bool) (Object, e
 		prefix = d.failed
 	}
 	id, err := smithyrand.NewUUID(rand.Reader).GetUUID()
-	// The pages do not say which time stands in the name: it is the one of the prefix.
+	// The pages do not say which time is in the name. Here it is that of the prefix.
 	o.Key = fmt.Sprintf("%s%s-%s-%s-%s%s", prefix.evaluate(oldest), s.name, d.version, oldest.UTC().Format("2006-01-02-15-04-05"), id, extension)
 	return o, err
 }
 
-// errDeleted is that a delivery stream was deleted with records in its buffers, about which AWS then promises nothing.
+// errDeleted reports that a delivery stream was deleted with records in its buffers, for which AWS promises nothing.
 // https://docs.aws.amazon.com/firehose/latest/APIReference/API_DeleteDeliveryStream.html
-var errDeleted = errors.New("the delivery stream was deleted before all that it held was written")
+var errDeleted = errors.New("the delivery stream was deleted before everything it held was written")
 
-// deleted reports whether the emulator no longer has the delivery stream. Its role and its bucket go with its stack.
+// deleted reports whether the emulator no longer has the delivery stream. Its role and bucket are deleted with its stack.
 func (s *stream) deleted() bool {
 	_, err := s.look(s.server.ctx)
 	var answer *Error
 	return errors.As(err, &answer) && answer.Code == "ResourceNotFoundException"
 }
 
-// put writes the object as the role of the delivery stream, and tries for as long as Firehose keeps data.
+// put writes the object as the delivery stream's role, and retries for as long as Firehose keeps data.
 func (s *stream) put(o Object) error {
 	put := func() (struct{}, error) {
 		role := s.server.role(o.by.role, o.by.account)
@@ -218,7 +218,7 @@ func (s *stream) put(o Object) error {
 		}
 		_, err := role.s3.PutObject(s.server.ctx, input)
 		if err != nil {
-			role.credentials.Invalidate() // the next try has new ones
+			role.credentials.Invalidate() // the next attempt gets new ones
 			if s.deleted() {
 				return struct{}{}, backoff.Permanent(errors.Join(errDeleted, err))
 			}

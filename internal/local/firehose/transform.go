@@ -18,12 +18,12 @@ const (
 	// Of a request and of an answer, in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 	maxEvent  = 6 * mebibyte
 	maxAnswer = 6291556
-	// What an event has around the data of a record, and of all records, at most.
+	// Upper bounds of what an event has around a record's data, and around all records.
 	recordOverhead = 160
 	eventOverhead  = 1024
 	// https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
 	invocationTimeout = 5 * time.Minute
-	// Between two attempts. The pages do not say.
+	// Between two attempts. The pages do not say how long it is.
 	retryPause = time.Second
 )
 
@@ -44,11 +44,11 @@ type eventRecord struct {
 // An envelope is a line of an error object: https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 type envelope struct {
 	AttemptsMade           int    `json:"attemptsMade"`
-	ArrivalTimestamp       int64  `json:"arrivalTimestamp"` // ms, as the next
+	ArrivalTimestamp       int64  `json:"arrivalTimestamp"` // ms, like the next
 	ErrorCode              string `json:"errorCode"`
 	ErrorMessage           string `json:"errorMessage"`
 	AttemptEndingTimestamp int64  `json:"attemptEndingTimestamp"`
-	RawData                []byte `json:"rawData"` // as it was before the transform
+	RawData                []byte `json:"rawData"` // as before the transform
 	LambdaArn              string `json:"lambdaArn"`
 }
 
@@ -66,7 +66,7 @@ var (
 	processingFailed = failure{"Lambda.ProcessingFailedStatus", "The function set the status ProcessingFailed."}
 )
 
-// fitting is how many of the records an event can hold, at least one.
+// fitting returns how many of the records fit into an event, at least one.
 func fitting(records []record) int {
 	size := eventOverhead
 	for i, r := range records {
@@ -78,8 +78,8 @@ func fitting(records []record) int {
 	return len(records)
 }
 
-// transform has the function transform the records: the results, the envelopes of those that failed, both in the order of
-// the records, and how many were dropped on purpose. The error is the context's.
+// transform has the function transform the records. It returns the results and the envelopes of failures, each in the
+// order of the records, and how many records the function dropped. The error is the context's.
 func (s *stream) transform(ctx context.Context, d *definition, records []record) (ok, failed []record, dropped int, err error) {
 	p := d.processor
 	in := event{DeliveryStreamArn: d.arn, Region: d.region, Records: make([]eventRecord, len(records))}
@@ -113,8 +113,8 @@ func (s *stream) transform(ctx context.Context, d *definition, records []record)
 	return ok, failed, dropped, nil
 }
 
-// attempts invokes the function until it answers, NumberOfRetries times again at most. The page says so of calls that
-// fail; a function that fails is observed to be called again as well, and an answer of the wrong form to be taken as it is.
+// attempts invokes the function until it answers, and at most NumberOfRetries times again. The page says so of failed calls.
+// In practice, a failing function is called again as well, and an answer in the wrong form is not.
 // https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 func (s *stream) attempts(ctx context.Context, d *definition, in event) (results, *failure, int) {
 	for attempt := 1; ; attempt++ {
@@ -157,20 +157,20 @@ func (s *stream) invoke(ctx context.Context, d *definition, attempt int, payload
 	}
 	out, err := role.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &d.processor.function, Payload: payload})
 	if err != nil {
-		role.credentials.Invalidate() // the next attempt has new ones
+		role.credentials.Invalidate() // the next attempt gets new ones
 		return nil, failureOf(err)
 	}
 	if out.FunctionError != nil {
 		return nil, &failure{functionError.code, fmt.Sprintf("%s %s: %.300s", functionError.message, aws.ToString(out.FunctionError), out.Payload)}
 	}
-	// On AWS it is Lambda that fails such an invocation.
+	// On AWS, Lambda fails such an invocation.
 	if len(out.Payload) > maxAnswer {
 		return nil, &failure{functionError.code, fmt.Sprintf("%s The answer has %d bytes, and %d are allowed.", functionError.message, len(out.Payload), maxAnswer)}
 	}
 	return out.Payload, nil
 }
 
-// failureOf says by its code why an invocation failed.
+// failureOf returns the failure for an invocation's error.
 func failureOf(err error) *failure {
 	var code, message string
 	var api smithy.APIError
@@ -198,7 +198,7 @@ func failureOf(err error) *failure {
 	return &failure{code, message}
 }
 
-// results are those of the function, by record id: one each, where it keeps the rules.
+// results are the function's, by record ID: one each if it follows the rules.
 type results map[string][]result
 
 // A result: https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
@@ -210,8 +210,8 @@ type result struct {
 	data []byte
 }
 
-// parseResults reads an answer. One that breaks the status model anywhere is a failure of all its records; an id that is
-// missing or doubled is one of that record. Ids that were not sent are passed over.
+// parseResults reads an answer. If it breaks the status model anywhere, all its records fail; if an ID is missing or
+// duplicated, that record fails. IDs that were not sent are ignored.
 func parseResults(answer []byte) (results, *failure) {
 	var out struct {
 		Records []result `json:"records"`
@@ -240,7 +240,7 @@ func parseResults(answer []byte) (results, *failure) {
 	return by, nil
 }
 
-// of finds a record's result: Ok or Dropped, or why it failed.
+// of returns a record's result, Ok or Dropped, or why it failed.
 func (r results) of(id string) (*result, *failure) {
 	switch found := r[id]; {
 	case len(found) == 0:

@@ -15,24 +15,24 @@ import (
 	"streamproof/internal/local/process"
 )
 
-// checkTimeout is for a JVM that starts and plans one query; it takes seconds.
+// checkTimeout is for a JVM that starts and plans one query, which takes seconds.
 const checkTimeout = 2 * time.Minute
 
-// A Fault is what Flink refuses of a SQL script. Line and column count characters from 1.
+// A Fault is a part of a SQL script that Flink refuses. Line and column count characters from 1.
 type Fault struct {
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
 	Message string `json:"message"`
 }
 
-// A Checker has the job's own JAR plan queries as a cluster would start it, and runs none.
+// A Checker has the job's own JAR plan queries as a cluster would, without running them.
 type Checker struct {
 	Java      string // path of the program
 	JAR       string
 	Libraries string // directory of the cluster's JARs
 }
 
-// Check plans a script of Flink SQL over a schema, as schema.json has it, and gives what Flink refuses of it.
+// Check plans a script of Flink SQL over a schema, given as in schema.json, and returns what Flink refuses.
 func (c Checker) Check(ctx context.Context, schema []byte, sql string) ([]Fault, error) {
 	dir, err := os.MkdirTemp("", "streamproof-check-")
 	if err != nil {
@@ -48,7 +48,7 @@ func (c Checker) Check(ctx context.Context, schema []byte, sql string) ([]Fault,
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.Java, addOpens,
-		"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir, // it is over before a better compiler pays
+		"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir, // too short-lived for a better compiler
 		"-cp", classPath(c.Libraries), planClass, c.JAR, "--check", schemaFile, sqlFile)
 	cmd.Env = process.Environ(os.Environ())
 	var stdout, stderr bytes.Buffer

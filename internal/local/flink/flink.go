@@ -1,6 +1,5 @@
-// Package flink runs Flink jobs on this machine as the service runs them: a cluster in a JVM of its own, to whose REST
-// interface a job's JAR is submitted. It knows the files that they start with and the states (checkpoints and savepoints)
-// that they leave behind.
+// Package flink runs Flink jobs on this machine as the service does: a cluster in its own JVM takes a job's JAR over REST.
+// The package has the cluster's configuration, its REST client, and the states (checkpoints and savepoints) that it leaves.
 package flink
 
 import (
@@ -39,14 +38,14 @@ const (
 	planClass    = "streamproof.cluster.Plan"
 )
 
-// addOpens is of Flink's own scripts: what looks into the fields of a job's functions, and its checkpoints, need it.
+// addOpens is from Flink's own scripts: it looks into the fields of a job's functions, and so do its checkpoints.
 const addOpens = "--add-opens=java.base/java.util=ALL-UNNAMED"
 
 // confFile is the name that Flink gives to its configuration.
 const confFile = "config.yaml"
 
-// Command returns the command that runs a cluster, whose libraries are the JARs in that directory. Its configuration is
-// written to dir.
+// Command returns the command that runs a cluster with the JARs in that directory. It writes the cluster's configuration to
+// dir.
 func (c Conf) Command(java, libraries, dir string, options ...string) (*exec.Cmd, error) {
 	if err := os.WriteFile(filepath.Join(dir, confFile), []byte(c.yaml()), 0o600); err != nil {
 		return nil, err
@@ -55,12 +54,12 @@ func (c Conf) Command(java, libraries, dir string, options ...string) (*exec.Cmd
 	return exec.Command(java, append(args, "-cp", classPath(libraries), clusterClass, dir)...), nil
 }
 
-// classPath is that of a cluster: no class of a job is on it.
+// classPath is the cluster's: no class of a job is on it.
 func classPath(libraries string) string {
 	return filepath.Join(libraries, "*") + string(os.PathListSeparator) + libraries
 }
 
-// WriteProperties writes the property groups into a file of the form in which the service gives them to a job.
+// WriteProperties writes the property groups to a file in the service's form.
 func WriteProperties(file string, groups []PropertyGroup) error {
 	if groups == nil {
 		groups = []PropertyGroup{}
@@ -85,9 +84,9 @@ func (c Conf) yaml() string {
 		"web.submit.enable":             "true",
 		"web.cancel.enable":             "false",
 		"web.upload.dir":                c.UploadDir,
-		// What its REST interface says of metrics is 10 s old else.
+		// Otherwise, metrics over REST would be 10 s old.
 		"metrics.fetcher.update-interval": "500 ms",
-		// Flink takes a path as it is, and a % in it as a %.
+		// Flink takes a path literally, with any % in it.
 		"execution.checkpointing.dir":                               "file://" + c.CheckpointDir,
 		"execution.checkpointing.savepoint-dir":                     "file://" + c.SavepointDir,
 		"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
@@ -104,8 +103,8 @@ func (c Conf) yaml() string {
 	return b.String()
 }
 
-// duration writes a duration as Flink itself does, in the largest unit that it is a multiple of: Flink compares a job's
-// configuration with its cluster's by the text, and would take "5000 ms" for changed to "5 s" by the program.
+// duration writes a duration as Flink does, in the largest unit that divides it. Flink compares a job's configuration with
+// its cluster's as text, and would consider "5000 ms" a change of "5 s" by the program.
 func duration(d time.Duration) string {
 	for _, unit := range []struct {
 		name   string
@@ -118,14 +117,14 @@ func duration(d time.Duration) string {
 	return fmt.Sprintf("%d ms", d.Milliseconds())
 }
 
-// LatestState returns the newest complete checkpoint or savepoint below the directories that was completed at the
-// given time or after it, empty where there is none. Flink puts _metadata in place last, and at once.
+// LatestState returns the newest checkpoint or savepoint below the directories that was completed at the given time or later,
+// empty for none. Flink puts _metadata in place last, in one step.
 func LatestState(since time.Time, dirs ...string) (string, error) {
 	var latest string
 	var newest time.Time
 	for _, dir := range dirs {
-		// Checkpoints stand in <job id>/chk-<n>, savepoints in <stop>/savepoint-<id>.
-		files, err := fs.Glob(os.DirFS(dir), "*/*/_metadata") // not filepath.Glob, to which a [ in dir means something
+		// Checkpoints are in <job id>/chk-<n>, savepoints in <stop>/savepoint-<id>.
+		files, err := fs.Glob(os.DirFS(dir), "*/*/_metadata") // not filepath.Glob, which would interpret a [ in dir
 		if err != nil {
 			return "", err
 		}
@@ -133,7 +132,7 @@ func LatestState(since time.Time, dirs ...string) (string, error) {
 			file = filepath.Join(dir, file)
 			info, err := os.Stat(file)
 			if os.IsNotExist(err) {
-				continue // a newer checkpoint has replaced it since
+				continue // a newer checkpoint has replaced it
 			}
 			if err != nil {
 				return "", err

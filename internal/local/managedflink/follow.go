@@ -17,15 +17,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 )
 
-// The service publishes metrics once a minute. Here they come sooner, so that nobody has to wait: most often of a job
-// that has just started, or is down.
+// The service publishes metrics once a minute. Here they come sooner, to save waiting, and most often for a job that has
+// just started or is down.
 const (
 	measureOften  = time.Second
 	measureSeldom = 5 * time.Second
 	newJob        = 2 * time.Minute
 )
 
-// follow brings the operations on as the jobs come on.
+// follow advances the operations as the jobs progress.
 func (s *Server) follow(ctx context.Context) {
 	defer close(s.stopped)
 	ticker := time.NewTicker(stepEvery)
@@ -44,7 +44,7 @@ func (s *Server) follow(ctx context.Context) {
 	}
 }
 
-// step ends the operation of an application where its job has come as far, and tells CloudWatch how the job is.
+// step ends an application's operation once its job has got that far, and publishes the job's metrics and failures.
 func (s *Server) step(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -113,8 +113,8 @@ func rollsBack(detail *types.ApplicationDetail) bool {
 	return c != nil && c.ApplicationSystemRollbackConfigurationDescription != nil && aws.ToBool(c.ApplicationSystemRollbackConfigurationDescription.RollbackEnabled)
 }
 
-// undoStop has the emulator forget a stop, and the snapshot that it noted down, where the job gave none: the service
-// leaves such an application RUNNING.
+// undoStop makes the emulator forget a stop, and the snapshot it noted, if the job gave none: the service leaves such an
+// application RUNNING.
 func (s *Server) undoStop(ctx context.Context, name string, o *operation) error {
 	detail, err := s.detail(ctx, name)
 	if err != nil || detail == nil {
@@ -144,7 +144,7 @@ func (s *Server) undoStop(ctx context.Context, name string, o *operation) error 
 	return err
 }
 
-// newestSnapshot is the name of the newest snapshot, empty where there is none.
+// newestSnapshot is the name of the newest snapshot, empty if there is none.
 func (s *Server) newestSnapshot(ctx context.Context, name string) (newest string, err error) {
 	pages := kinesisanalyticsv2.NewListApplicationSnapshotsPaginator(s.client, &kinesisanalyticsv2.ListApplicationSnapshotsInput{ApplicationName: &name})
 	for pages.HasMorePages() {
@@ -152,7 +152,7 @@ func (s *Server) newestSnapshot(ctx context.Context, name string) (newest string
 		if err != nil {
 			return "", fmt.Errorf("list the snapshots of application %s: %w", name, err)
 		}
-		for _, snapshot := range page.SnapshotSummaries { // the oldest first
+		for _, snapshot := range page.SnapshotSummaries { // oldest first
 			newest = aws.ToString(snapshot.SnapshotName)
 		}
 	}
@@ -185,7 +185,7 @@ func (s *Server) rollBack(ctx context.Context, name string, a *application, deta
 	return o, nil
 }
 
-// configure gives the update that brings an application back to what it was.
+// configure returns the update that restores an earlier configuration of an application.
 func configure(was *types.ApplicationDetail) *kinesisanalyticsv2.UpdateApplicationInput {
 	c := was.ApplicationConfigurationDescription
 	change := &types.ApplicationConfigurationUpdate{}
@@ -227,7 +227,7 @@ func configure(was *types.ApplicationDetail) *kinesisanalyticsv2.UpdateApplicati
 	}
 }
 
-// measure publishes the job's metrics, as points of a second.
+// measure publishes the job's metrics, with a resolution of one second.
 func (s *Server) measure(ctx context.Context, name string, a *application, job Job) error {
 	every := measureSeldom
 	if !job.Running || time.Duration(job.Metrics["uptime"])*time.Millisecond < newJob {
@@ -251,8 +251,8 @@ func (s *Server) measure(ctx context.Context, name string, a *application, job J
 	return nil
 }
 
-// log writes what the job failed with to the application's log stream, where it has one: as root, since the emulator
-// takes the log group for the resource of PutLogEvents, which is the log stream on AWS, and so in the role.
+// log writes the job's failure to the application's log stream, if it has one. It does so as root: the emulator checks
+// PutLogEvents, and so the role's policy, against the log group; on AWS the resource is the log stream.
 // https://docs.aws.amazon.com/managed-flink/latest/java/cloudwatch-logs-reading.html
 func (s *Server) log(ctx context.Context, name string, a *application, job Job) error {
 	if job.Failure == "" || !job.FailureAt.After(a.logged) {
@@ -274,7 +274,7 @@ func (s *Server) log(ctx context.Context, name string, a *application, job Job) 
 	}
 	line, err := json.Marshal(map[string]any{
 		"logger": "org.apache.flink.runtime.executiongraph.ExecutionGraph", "message": "the job switched from state RUNNING to RESTARTING",
-		"throwableInformation": strings.Split(job.Failure, "\n"), // of which the runner has the innermost cause
+		"throwableInformation": strings.Split(job.Failure, "\n"), // the runner has the innermost cause only
 		"applicationARN":       aws.ToString(detail.ApplicationARN), "applicationVersionId": fmt.Sprint(job.Version),
 		"messageSchemaVersion": "1", "messageType": "WARN",
 	})

@@ -13,16 +13,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// knownAfter is how old a role has to be. IAM says no number; in the emulator, whose times are whole seconds, this one
-// tells a template that waits from one that does not.
+// knownAfter is how old a role has to be. IAM gives no number. The emulator's times are in seconds, and this is enough to
+// tell a template that waits from one that does not.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 const knownAfter = time.Second
 
-// A question is what CloudFormation is about to do.
+// A question is what CloudFormation is about to do, which the service might refuse.
 type question struct {
 	Operation     string
 	Name          string // of the application
-	Role          string // that the application, or the delivery stream, would have
+	Role          string // of the new application or delivery stream
 	Configuration struct {
 		ApplicationCodeConfiguration struct {
 			CodeContent struct {
@@ -34,7 +34,7 @@ type question struct {
 	}
 }
 
-// gate returns an error where the service would refuse what CloudFormation is about to do.
+// gate returns an error if the service would refuse what CloudFormation is about to do.
 func (s *Server) gate(ctx context.Context, body []byte) error {
 	var q question
 	if err := json.Unmarshal(body, &q); err != nil {
@@ -67,7 +67,7 @@ func (s *Server) gate(ctx context.Context, body []byte) error {
 	switch q.Operation {
 	case "DeleteApplication":
 		delete(s.applications, q.Name)
-	default: // an update, or one of the logging options, which is one too
+	default: // an update, or a change of the logging options, which is one too
 		a.beginUpdate(detail, a.status(detail.ApplicationStatus))
 	}
 	return s.save()
@@ -101,7 +101,7 @@ func (s *Server) reads(ctx context.Context, q question) error {
 	return nil
 }
 
-// as is root's configuration with the credentials of a role.
+// as returns root's configuration with a role's credentials.
 func (s *Server) as(role string) aws.Config {
 	c := s.AWS.Copy()
 	c.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(s.sts, role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "managed-flink" }))

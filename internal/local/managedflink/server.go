@@ -63,10 +63,10 @@ func refuse(code, format string, args ...any) *Error {
 type Config struct {
 	AWS    aws.Config // root's, at the emulator itself
 	Listen string     // an address of 127.0.0.1
-	Dir    string     // of the server's own file
-	// Job tells how the job of an application is; known is false while nobody runs it.
+	Dir    string     // for the server's own file
+	// Job returns the state of an application's job. known is false until a runner has it.
 	Job func(application string) (job Job, known bool)
-	Log *slog.Logger // nothing is logged where it is nil
+	Log *slog.Logger // nil to log nothing
 }
 
 // A Server is Managed Flink in front of an emulator.
@@ -84,11 +84,11 @@ type Server struct {
 	stop     context.CancelFunc
 	stopped  chan struct{}
 
-	mu           sync.Mutex // held for the length of a call, or of a step
+	mu           sync.Mutex // held for a call, or a step
 	applications map[string]*application
 }
 
-// Start starts a server, which goes on where an earlier one ended in the same directory.
+// Start starts a server, which continues where an earlier one ended in the same directory.
 func Start(c Config) (*Server, error) {
 	if c.AWS.BaseEndpoint == nil {
 		return nil, errors.New("managedflink: the emulator's address is missing")
@@ -133,7 +133,7 @@ func (s *Server) Close() error {
 	return s.server.Close()
 }
 
-// Applications are the names of those that there are.
+// Applications are the names of the applications.
 func (s *Server) Applications() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,7 +146,7 @@ func (s *Server) Applications() []string {
 	return names
 }
 
-// application gives the one of that name.
+// application returns the application of that name, a new one if there is none.
 func (s *Server) application(name string) *application {
 	if s.applications[name] == nil {
 		s.applications[name] = &application{}
@@ -156,7 +156,7 @@ func (s *Server) application(name string) *application {
 
 func (s *Server) save() error { return save(s.file(), s.applications) }
 
-// ServeHTTP answers the service's calls, and what CloudFormation asks.
+// ServeHTTP answers the service's calls and CloudFormation's questions.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBody))
 	if err != nil {
@@ -174,7 +174,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, a, err)
 }
 
-// answer answers a call with what the emulator has said, or with an error.
+// answer writes the emulator's answer to a call, or an error.
 func (s *Server) answer(w http.ResponseWriter, a answer, err error) {
 	var refused *Error
 	switch {
@@ -188,10 +188,10 @@ func (s *Server) answer(w http.ResponseWriter, a answer, err error) {
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // who does not hear it, asks again
+	_, _ = w.Write(a.body) // a caller that misses it will ask again
 }
 
-// An answer is one of the emulator.
+// An answer is the emulator's.
 type answer struct {
 	status int
 	body   []byte
@@ -199,7 +199,7 @@ type answer struct {
 
 func (a answer) ok() bool { return a.status/100 == 2 }
 
-// pass hands a call on to the emulator, which checks who calls and whether that may.
+// pass passes a call on to the emulator, which authenticates and authorizes the caller.
 func (s *Server) pass(r *http.Request, body []byte) (answer, error) {
 	out, err := http.NewRequestWithContext(r.Context(), r.Method, s.endpoint+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
@@ -216,8 +216,8 @@ func (s *Server) pass(r *http.Request, body []byte) (answer, error) {
 	return answer{response.StatusCode, data}, err
 }
 
-// may asks the emulator whether the caller may make a call that the emulator does not have: the answer is not ok where
-// not.
+// may asks the emulator whether the caller may make a call that the emulator does not implement. If not, the answer is not
+// ok.
 func (s *Server) may(r *http.Request, body []byte) (answer, error) {
 	a, err := s.pass(r, body)
 	var e struct {
@@ -229,7 +229,7 @@ func (s *Server) may(r *http.Request, body []byte) (answer, error) {
 	return a, err
 }
 
-// input is what of the calls is looked at here.
+// input has the members of calls that matter here.
 type input struct {
 	ApplicationName             string
 	Force                       bool
@@ -251,7 +251,7 @@ func (s *Server) call(r *http.Request, body []byte) (answer, error) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return answer{}, refuse("SerializationException", "%v", err)
 	}
-	if in.ApplicationName == "" { // of tags, or faulty
+	if in.ApplicationName == "" { // a call about tags, or a faulty one
 		return s.pass(r, body)
 	}
 	out, err := s.dispatch(r, body, action, in, s.application(in.ApplicationName))
@@ -284,13 +284,13 @@ func (s *Server) dispatch(r *http.Request, body []byte, action string, in input,
 		}
 		return encode(map[string]any{"ApplicationOperationInfoDetails": o.details()})
 	case "CreateApplicationSnapshot":
-		return answer{}, refuse(unsupported, "the local stack takes a snapshot when an application is stopped or updated, and not while it runs")
+		return answer{}, refuse(unsupported, "the local stack takes a snapshot when an application is stopped or updated, not while it runs")
 	}
 	detail, err := s.detail(ctx, in.ApplicationName)
 	if err != nil {
 		return answer{}, err
 	}
-	if detail == nil { // the emulator says so, or creates it
+	if detail == nil { // the emulator reports that, or creates it
 		return s.pass(r, body)
 	}
 	status := a.status(detail.ApplicationStatus)
@@ -340,7 +340,7 @@ func (s *Server) dispatch(r *http.Request, body []byte, action string, in input,
 	return out, err
 }
 
-// beginUpdate begins an update, which is over at once where the application is stopped.
+// beginUpdate starts an update, which ends at once if the application is stopped.
 func (a *application) beginUpdate(detail *types.ApplicationDetail, status types.ApplicationStatus) *operation {
 	o := a.begin(update)
 	o.From = aws.ToInt64(detail.ApplicationVersionId)
@@ -351,11 +351,11 @@ func (a *application) beginUpdate(detail *types.ApplicationDetail, status types.
 	return o
 }
 
-// rule refuses what the service would, given how the application and its job are.
+// rule refuses what the service would refuse in the current state of the application and its job.
 func (s *Server) rule(a *application, detail *types.ApplicationDetail, action string, force bool) error {
 	name, status := aws.ToString(detail.ApplicationName), a.status(detail.ApplicationStatus)
 	var from []types.ApplicationStatus
-	snapshot := false // it begins with one where the application runs
+	snapshot := false // the action starts with a snapshot if the application runs
 	switch kind(action) {
 	case start:
 		from = []types.ApplicationStatus{types.ApplicationStatusReady}
@@ -375,7 +375,7 @@ func (s *Server) rule(a *application, detail *types.ApplicationDetail, action st
 		return nil
 	}
 	if !slices.Contains(from, status) {
-		return refuse(resourceInUse, "%s: application %s is %s, and has to be one of %v", action, name, status, from)
+		return refuse(resourceInUse, "%s: application %s is %s, not one of %v", action, name, status, from)
 	}
 	if !snapshot || status != types.ApplicationStatusRunning || !takesSnapshots(detail) {
 		return nil
@@ -392,7 +392,7 @@ func takesSnapshots(detail *types.ApplicationDetail) bool {
 	return c != nil && c.ApplicationSnapshotConfigurationDescription != nil && aws.ToBool(c.ApplicationSnapshotConfigurationDescription.SnapshotsEnabled)
 }
 
-// detail is what the emulator says of an application, nil where it has none of that name.
+// detail is the emulator's description of an application, nil if there is none.
 func (s *Server) detail(ctx context.Context, name string) (*types.ApplicationDetail, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -416,7 +416,7 @@ func describe(out answer, a *application) (answer, error) {
 	})
 }
 
-// withOperation puts the operation's id into an answer.
+// withOperation puts the operation's ID into an answer.
 func withOperation(out answer, o *operation) (answer, error) {
 	return edit(out, func(body map[string]any) { body["OperationId"] = o.ID })
 }
@@ -437,7 +437,7 @@ func encode(body any) (answer, error) {
 	return answer{http.StatusOK, data}, err
 }
 
-// seconds gives a time as the API does.
+// seconds formats a time as the API does.
 func seconds(t time.Time) json.Number {
 	return json.Number(fmt.Sprintf("%.3f", float64(t.UnixMilli())/1000))
 }

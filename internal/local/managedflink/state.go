@@ -13,26 +13,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 )
 
-// A Job is how the job of an application is, as its runner knows it.
+// A Job is the state of an application's job, as its runner sees it.
 type Job struct {
-	Version  int64 // of the application: the one that it runs, or ran last
+	Version  int64 // of the application: the one that the job runs or ran last
 	Stopped  bool
-	Accepted bool // Flink has taken the job: it runs, or is restarted
+	Accepted bool // Flink has taken the job: it is running or restarting
 	Running  bool // every task runs
-	// Refused is why Flink did not take the job, as where its main method throws; and when.
+	// Refused is why and when Flink did not take the job, for example because its main method threw.
 	Refused   string
 	RefusedAt time.Time
-	// StopFailed is why the job could not be stopped with a savepoint; and when.
+	// StopFailed is why and when the job could not be stopped with a savepoint.
 	StopFailed   string
 	StopFailedAt time.Time
-	// Failure is what the job failed with last; and when.
+	// Failure is why and when the job last failed.
 	Failure   string
 	FailureAt time.Time
 
 	Metrics map[string]float64 // by the service's names
 }
 
-// A kind is an operation by the name of its action.
+// A kind is an operation, by the name of its action.
 type kind string
 
 const (
@@ -54,16 +54,15 @@ type operation struct {
 	RollbackID string                `json:"rollbackId,omitempty"`
 	From       int64                 `json:"from,omitempty"` // versions, of an update
 	To         int64                 `json:"to,omitempty"`
-	// Snapshot is the one that a stop has the emulator note down before there is a savepoint.
+	// Snapshot is the one that the emulator notes for a stop, before there is a savepoint.
 	Snapshot string `json:"snapshot,omitempty"`
 }
 
-// An application is what is known of one beside what the emulator says of it.
+// An application is what the emulator's description of one leaves out.
 type application struct {
-	Known      bool         `json:"known"`      // it was created, and not only asked for
-	Operations []*operation `json:"operations"` // the newest last
-	// Good is the newest version that has come up, as the emulator describes it, and Before the one that was good before
-	// it.
+	Known      bool         `json:"known"`      // it exists, and was not only asked about
+	Operations []*operation `json:"operations"` // newest last
+	// Good is the newest version that has started, as the emulator describes it; Before is the good one before it.
 	Good   *types.ApplicationDetail `json:"good,omitempty"`
 	Before *types.ApplicationDetail `json:"before,omitempty"`
 
@@ -71,7 +70,7 @@ type application struct {
 	measured time.Time // when the metrics were last published
 }
 
-// begin begins an operation. Another one that is under way is cancelled.
+// begin starts an operation. It cancels one that is in progress.
 func (a *application) begin(k kind) *operation {
 	if o := a.current(); o != nil {
 		o.end(types.OperationStatusCancelled, "")
@@ -85,7 +84,7 @@ func (o *operation) end(status types.OperationStatus, why string) {
 	o.Status, o.Error, o.End = status, why, time.Now()
 }
 
-// current is the operation under way, nil where there is none.
+// current is the operation in progress, nil if there is none.
 func (a *application) current() *operation {
 	if n := len(a.Operations); n > 0 && a.Operations[n-1].Status == types.OperationStatusInProgress {
 		return a.Operations[n-1]
@@ -100,7 +99,7 @@ func (a *application) operation(id string) *operation {
 	return nil
 }
 
-// status is the application's, given what the emulator says of it, which knows nothing of its job.
+// status derives the application's status. The emulator's ignores its job.
 func (a *application) status(emulated types.ApplicationStatus) types.ApplicationStatus {
 	o := a.current()
 	switch {
@@ -123,7 +122,7 @@ func (a *application) status(emulated types.ApplicationStatus) types.Application
 	return types.ApplicationStatusStopping
 }
 
-// load reads the applications that an earlier server has left.
+// load reads the applications of an earlier server.
 func load(file string) (map[string]*application, error) {
 	all := map[string]*application{}
 	data, err := os.ReadFile(file)
@@ -136,7 +135,7 @@ func load(file string) (map[string]*application, error) {
 	return all, json.Unmarshal(data, &all)
 }
 
-// save replaces the file at once, so that no reader sees half of it.
+// save replaces the file atomically.
 func save(file string, all map[string]*application) error {
 	data, err := json.Marshal(all)
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package process starts programs that outlive a command, and ends them later without ever hitting another one.
+// Package process starts programs that outlive a command, and ends them later without ever hitting another process.
 //
-// A started process leads a session of its own, so its children share its process group, and is written down in a file
-// with what tells it from a later process of the same number: the machine's boot, and its start in clock ticks since.
+// A started process leads a session of its own, so its children share its process group. A file records what tells it from
+// a later process with the same number: the machine's boot, and its start in clock ticks since then.
 package process
 
 import (
@@ -20,10 +20,10 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// ErrRunning says that the file already names a process that lives.
+// ErrRunning reports that the file already names a living process.
 var ErrRunning = errors.New("already running")
 
-// Identity tells one process of this machine from every other, past and future.
+// Identity distinguishes a process from every other of this machine, past and future.
 type Identity struct {
 	PID     int       `json:"pid"`
 	Start   uint64    `json:"start"` // in clock ticks since the machine's boot
@@ -32,16 +32,16 @@ type Identity struct {
 	Started time.Time `json:"started"`
 }
 
-// A Process is one that was written down.
+// A Process is one that a file records.
 type Process struct {
 	Identity
 	file string
-	done chan struct{} // nil where it is not this process's child
+	done chan struct{} // nil unless it is this process's child
 	err  error
 }
 
-// Start starts the command in a session of its own and writes it down in file. A process that is Tied to its parent
-// is killed by the kernel when the parent ends in any way; one that is not goes on.
+// Start starts the command in its own session and records it in file. The kernel kills a tied process when its parent ends
+// in any way; an untied one keeps running.
 func Start(cmd *exec.Cmd, file string, tied bool) (*Process, error) {
 	if old, err := Find(file); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func Start(cmd *exec.Cmd, file string, tied bool) (*Process, error) {
 	}
 	identity, err := identify(cmd.Process.Pid)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it has ended already: there is nothing to find later, and Done tells
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it has ended already; Done reports it
 		p.PID, p.Command = cmd.Process.Pid, filepath.Base(cmd.Path)
 		return p, nil
 	case err == nil:
@@ -79,7 +79,7 @@ func (p *Process) write() error {
 	return os.WriteFile(p.file, data, 0o600)
 }
 
-// Find returns the process that the file names, nil where there is no file or the process and its children have ended.
+// Find returns the process that the file names, nil if there is no file or the process and its children have ended.
 func Find(file string) (*Process, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,23 +98,23 @@ func Find(file string) (*Process, error) {
 	return p, nil
 }
 
-// Alive tells whether the very process that was written down still runs.
+// Alive reports whether the recorded process still runs.
 func (p *Process) Alive() bool {
 	now, err := identify(p.PID)
 	return err == nil && now.Boot == p.Boot && now.Start == p.Start
 }
 
-// Done is closed when a process that this one started has ended; Err then says how. It is nil for one that was found.
+// Done is closed when a process that this one started has ended; Err then says how. It is nil for one from Find.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err says how a process that is Done has ended: nil for exit status 0.
+// Err returns how a process that is Done has ended: nil for exit status 0.
 func (p *Process) Err() error {
 	<-p.done
 	return p.err
 }
 
-// End asks the process and its children to end, and after the grace makes them. It is done when none of them is left.
-// The context does not shorten the killing, only the grace.
+// End asks the process and its children to end, and kills them after the grace period. It returns when none is left. The
+// context shortens the grace period only, not the killing.
 func (p *Process) End(ctx context.Context, grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
@@ -135,7 +135,7 @@ func (p *Process) End(ctx context.Context, grace time.Duration) error {
 	return nil
 }
 
-// signal sends the signal to the group and tells whether there was one to send it to.
+// signal sends the signal to the group and reports whether there was one.
 func (p *Process) signal(s syscall.Signal) bool {
 	return p.groupIsOurs() && syscall.Kill(-p.PID, s) == nil
 }
@@ -152,9 +152,9 @@ func (p *Process) wait(ctx context.Context) {
 	}
 }
 
-// groupIsOurs tells whether a living member of the process's group is left. The kernel gives a number away again only
-// when no process, group or session bears it: so either the leader is the one that was written down, or it is gone
-// and the members that are left are its children.
+// groupIsOurs reports whether a living member of the process's group is left. The kernel reuses a number only when no
+// process, group or session has it. So either the leader is the recorded process, or it is gone and the members left are
+// its children.
 func (p *Process) groupIsOurs() bool {
 	boot, err := bootID()
 	if err != nil || boot != p.Boot {
@@ -177,7 +177,7 @@ func (p *Process) groupIsOurs() bool {
 	return false
 }
 
-// ended tells a zombie, which has ended and only waits for its parent to ask how.
+// ended reports whether a process is a zombie: it has ended and waits for its parent to ask how.
 func ended(stat procfs.ProcStat) bool { return stat.State == "Z" || stat.State == "X" }
 
 func identify(pid int) (*Identity, error) {

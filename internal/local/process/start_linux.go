@@ -7,7 +7,7 @@ import (
 )
 
 // run starts the command and waits for it. The kernel's parent-death signal comes when the *thread* that started the
-// child ends, so the thread is kept for as long as the child lives.
+// child ends, so this thread is kept as long as the child lives.
 func (p *Process) run(cmd *exec.Cmd, tied bool, started chan<- error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if tied {

@@ -15,7 +15,7 @@ import (
 	"streamproof/internal/local/flink"
 )
 
-// A Spec is all of an application that its job depends on.
+// A Spec is everything in an application that its job depends on.
 type Spec struct {
 	Version     int64                 `json:"version"`
 	Role        string                `json:"role"`
@@ -24,13 +24,13 @@ type Spec struct {
 	KeyVersion  string                `json:"keyVersion,omitempty"`
 	Properties  []flink.PropertyGroup `json:"properties"`
 	Parallelism int                   `json:"parallelism"`
-	// CheckpointInterval is 0 where checkpointing is off.
+	// CheckpointInterval is 0 if checkpointing is off.
 	CheckpointInterval    time.Duration                `json:"checkpointInterval"`
 	CheckpointMinPause    time.Duration                `json:"checkpointMinPause"`
 	Restore               types.ApplicationRestoreType `json:"restore"`
 	Snapshot              string                       `json:"snapshot,omitempty"`
 	AllowNonRestoredState bool                         `json:"allowNonRestoredState"`
-	// NoSnapshots is whether the application is stopped and updated without a snapshot.
+	// NoSnapshots reports whether the application is stopped and updated without a snapshot.
 	NoSnapshots bool `json:"noSnapshots,omitempty"`
 }
 
@@ -41,8 +41,8 @@ type describer interface {
 
 var _ describer = (*kinesisanalyticsv2.Client)(nil)
 
-// describe returns what should run, nil where nothing should. What runs all the same is to be stopped with a savepoint
-// only where the application is being stopped so.
+// describe returns what should run, nil for nothing. savepoint reports whether a job that runs but should not is stopped with
+// a savepoint.
 func describe(ctx context.Context, client describer, name string) (spec *Spec, savepoint bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -59,7 +59,7 @@ func describe(ctx context.Context, client describer, name string) (spec *Spec, s
 		types.ApplicationStatusMaintenance:
 		spec, err = specOf(out.ApplicationDetail)
 		return spec, true, err
-	case types.ApplicationStatusRollingBack: // from the last snapshot that there is
+	case types.ApplicationStatusRollingBack: // from the last snapshot
 		spec, err = specOf(out.ApplicationDetail)
 		return spec, false, err
 	case types.ApplicationStatusStopping:
@@ -113,7 +113,7 @@ func specOf(app *types.ApplicationDetail) (*Spec, error) {
 	return spec, nil
 }
 
-// withProperties returns the groups with the values set over those of the group id.
+// withProperties returns the groups, with these values over those of the group with this ID.
 func withProperties(groups []flink.PropertyGroup, id string, values map[string]string) []flink.PropertyGroup {
 	var merged []flink.PropertyGroup
 	found := false

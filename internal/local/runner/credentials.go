@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 )
 
-// A vendor hands the credentials of one role to one JVM, in the form of the ECS container credentials endpoint, and
-// takes new ones in time: session credentials end after an hour, a job does not.
+// A vendor provides one role's credentials to one JVM, in the form of the ECS container credentials endpoint. It renews
+// them in time: session credentials end after an hour, a job does not.
 type vendor struct {
 	URL   string
 	Token string // of the Authorization header
@@ -29,7 +29,7 @@ type vendor struct {
 	current aws.Credentials
 }
 
-// renewBefore is the time left at which there are new credentials. The SDKs for Java ask when a quarter of an hour is left.
+// renewBefore is the time left at which credentials are renewed. The SDKs for Java ask 15 minutes before the end.
 const renewBefore = 30 * time.Minute
 
 // newVendor listens on a free port of 127.0.0.1.

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// propertyGroup is the application's group that is told where AWS is.
+	// propertyGroup is the application's property group that has the endpoints of AWS.
 	propertyGroup   = "streamproof"
 	downloadTimeout = 2 * time.Minute
 	// quickStart leaves out the optimizing compiler. It takes almost half the processor time that a cluster needs to start
@@ -29,7 +29,7 @@ const (
 	quickStart = "-XX:TieredStopAtLevel=1"
 )
 
-// A jvm is one that was started, with a cluster in it.
+// A jvm is a JVM with a cluster in it.
 type jvm struct {
 	*process.Process
 	flink.Client
@@ -37,7 +37,7 @@ type jvm struct {
 	needs  needs
 }
 
-// needs are what of a Spec a JVM is started with; all else goes with the job that is submitted to it.
+// needs are the parts of a Spec that a JVM is started with. The rest goes with the job that is submitted to it.
 type needs struct {
 	role                                   string
 	parallelism                            int
@@ -82,12 +82,12 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec) (*jvm, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := v.retrieve(ctx); err != nil { // said here, it is not buried in a stack trace of each try to use them
+	if _, err := v.retrieve(ctx); err != nil { // reported here, or it would be deep in a stack trace of the job
 		v.close()
 		return nil, fmt.Errorf("assume the application's role: %w", err)
 	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.Dir, log, log
-	// From scratch, and with no file of the user's to read credentials from: the role's own are the only ones.
+	// Built from scratch, with no file of the user's to read credentials from: the role's are the only ones.
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"),
 		"JAVA_HOME=" + os.Getenv("JAVA_HOME"),
@@ -97,7 +97,7 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec) (*jvm, error) {
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + v.URL,
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN=" + v.Token,
 		"AWS_EC2_METADATA_DISABLED=true",
-		// The emulator does not speak it.
+		// The emulator does not support CBOR.
 		"AWS_CBOR_DISABLE=true",
 	}
 	p, err := process.Start(cmd, PIDFile(r.Dir), true)
@@ -109,7 +109,7 @@ func (r *Runner) startJVM(ctx context.Context, spec Spec) (*jvm, error) {
 	return &jvm{Process: p, Client: client, vendor: v, needs: needsOf(spec)}, nil
 }
 
-// submit has the JVM run the spec's job from the given state, empty for none, and returns the job's ID.
+// submit runs the spec's job from the given state, empty for none, and returns the job's ID.
 func (r *Runner) submit(ctx context.Context, spec Spec, from string) (string, error) {
 	jar, err := r.download(ctx, spec)
 	if err != nil {
@@ -131,7 +131,7 @@ func (r *Runner) submit(ctx context.Context, spec Spec, from string) (string, er
 	})
 }
 
-// download returns a copy of the JAR that the application names. As in the service, a new file under an old name goes unnoticed.
+// download returns a copy of the application's JAR. As in the service, a new file under an old name goes unnoticed.
 func (r *Runner) download(ctx context.Context, spec Spec) (_ string, err error) {
 	if err := os.MkdirAll(r.path("jars"), 0o755); err != nil {
 		return "", err

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// A State is how far the runner has come with the application.
+// A State is how far the runner has got with the application.
 type State string
 
 const (
-	Stopped  State = "stopped"  // as the application is
-	Starting State = "starting" // not yet every task of the job runs
+	Stopped  State = "stopped"  // like the application
+	Starting State = "starting" // not every task of the job runs yet
 	Running  State = "running"  // every task, for two seconds
 	Stopping State = "stopping" // waiting for the savepoint
 	Waiting  State = "waiting"  // to start again after a failure
@@ -32,30 +32,30 @@ type Status struct {
 	RunsSince    *time.Time `json:"runsSince,omitempty"` // every task
 	RestoredFrom string     `json:"restoredFrom,omitempty"`
 	Starts       int        `json:"starts"`   // of a job, by this runner
-	Failures     int        `json:"failures"` // of them, those that ended by themselves
+	Failures     int        `json:"failures"` // how many of them ended by themselves
 	LastError    string     `json:"lastError,omitempty"`
 	LastErrorAt  *time.Time `json:"lastErrorAt,omitempty"`
-	// JobFailure is what the job failed with last, where Flink has restarted it.
+	// JobFailure is the job's last failure, if Flink has restarted it.
 	JobFailure   string    `json:"jobFailure,omitempty"`
 	JobFailureAt time.Time `json:"jobFailureAt,omitzero"`
-	// Refused is why the version's job could not be submitted, empty once it was; StopFailed is why a job could not be
-	// stopped with a savepoint.
+	// Refused is why the version's job could not be submitted, empty once it was. StopFailed is why a job could not be stopped
+	// with a savepoint.
 	Refused      string    `json:"refused,omitempty"`
 	RefusedAt    time.Time `json:"refusedAt,omitzero"`
 	StopFailed   string    `json:"stopFailed,omitempty"`
 	StopFailedAt time.Time `json:"stopFailedAt,omitzero"`
-	// Metrics are the job's, by Flink's names; of one that ended by itself and waits to be started again, what is known.
+	// Metrics are the job's, by Flink's names. A job that ended by itself and waits for its restart has only some.
 	Metrics map[string]float64 `json:"metrics,omitempty"`
 }
 
 const (
-	// failedWithin is more than Flink waits between two restarts: at most a minute, by its own default.
+	// failedWithin is longer than Flink waits between two restarts: at most a minute, by default.
 	failedWithin = 2 * time.Minute
-	// recoversWithin is how long a job has to run after a failure to be taken for one that has recovered.
+	// recoversWithin is how long a job has to run after a failure to count as recovered.
 	recoversWithin = 15 * time.Second
 )
 
-// Failing says why the job fails and restarts again and again, empty where it does not.
+// Failing returns why the job fails and restarts again and again, empty if it does not.
 func (s Status) Failing(now time.Time) string {
 	switch {
 	case s.State == Stopped, s.LastErrorAt == nil, now.Sub(*s.LastErrorAt) > failedWithin:
@@ -67,14 +67,14 @@ func (s Status) Failing(now time.Time) string {
 	}
 }
 
-// ReadStatus reads what a runner wrote down in dir; the zero Status where none did yet.
+// ReadStatus reads what a runner wrote in dir, the zero Status if there is nothing yet.
 func ReadStatus(dir string) (Status, error) {
 	var s Status
 	err := readJSON(statusFile(dir), &s)
 	return s, err
 }
 
-// AwaitRunning returns when every task of the version's job runs. The error of a context that ends carries what the runner says.
+// AwaitRunning returns when every task of the version's job runs. If the context ends, its error has the runner's last error.
 func AwaitRunning(ctx context.Context, dir string, version int64) error {
 	for {
 		s, err := ReadStatus(dir)
@@ -109,7 +109,7 @@ func readJSON(file string, into any) error {
 	return nil
 }
 
-// writeJSON replaces the file at once, so that no reader sees half of it.
+// writeJSON replaces the file atomically.
 func writeJSON(file string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// emulatorAccount is the account that the emulator has.
+// emulatorAccount is the emulator's account.
 const emulatorAccount = "000000000000"
 
-// A parameter is what the template says of one. All values are text here, as they are on a command line.
+// A parameter is the template's description of one. Values are text here, as on a command line.
 type parameter struct {
 	Type                  string   `yaml:"Type"`
 	Default               string   `yaml:"Default"`
@@ -31,7 +31,7 @@ type parameter struct {
 	ConstraintDescription string   `yaml:"ConstraintDescription"`
 }
 
-// takes reports whether a value keeps to the template's constraints.
+// takes reports whether a value meets the template's constraints.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 func (p parameter) takes(value string) (bool, error) {
 	if p.AllowedValues != nil && !slices.Contains(p.AllowedValues, value) {
@@ -47,7 +47,7 @@ func (p parameter) takes(value string) (bool, error) {
 	if p.AllowedPattern == "" {
 		return true, nil
 	}
-	// CloudFormation has Java's expressions, which look ahead, and the whole value has to match.
+	// CloudFormation has Java's regular expressions, which can look ahead. The complete value has to match.
 	pattern, err := regexp2.Compile(`\A(?:`+p.AllowedPattern+`)\z`, regexp2.None)
 	if err != nil {
 		return false, err
@@ -55,15 +55,15 @@ func (p parameter) takes(value string) (bool, error) {
 	return pattern.MatchString(value)
 }
 
-// takesNumber reports whether a value is a number of the parameter's range. Each of the template's is a whole number.
+// takesNumber reports whether a value is a number in the parameter's range. All of the template's are integers.
 func (p parameter) takesNumber(value string) bool {
 	n, err := strconv.ParseFloat(value, 64)
 	return err == nil && !math.IsInf(n, 0) && n == math.Trunc(n) &&
 		(p.MinValue == nil || n >= *p.MinValue) && (p.MaxValue == nil || n <= *p.MaxValue)
 }
 
-// CheckParameters checks values for the template's parameters as AWS does before it changes anything: the emulator takes
-// what it is given. The template's own constraints and Rules are the rule; the error names every fault.
+// CheckParameters checks values for the template's parameters as AWS does before it changes anything; the emulator does not.
+// It goes by the template's constraints and Rules. The error names every fault.
 func CheckParameters(root string, values map[string]string) error {
 	if len(values) == 0 {
 		return nil
@@ -94,7 +94,7 @@ func CheckParameters(root string, values map[string]string) error {
 			faults = append(faults, fmt.Sprintf("%s is %q: it %s", name, values[name], strings.TrimSuffix(p.ConstraintDescription, ".")))
 		}
 	}
-	if len(faults) == 0 { // the rules are about values that are allowed
+	if len(faults) == 0 { // the rules apply to valid values
 		all, err := allParameters(root, template.Parameters, values)
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func CheckParameters(root string, values map[string]string) error {
 	return nil
 }
 
-// allParameters are the template's defaults, under the values of local.yaml, under those that are set.
+// allParameters are the template's defaults, overridden by local.yaml, overridden by the values that are set.
 func allParameters(root string, parameters map[string]parameter, set map[string]string) (map[string]string, error) {
 	all := map[string]string{"AWS::AccountId": emulatorAccount}
 	for name, p := range parameters {

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A rule is one of the template's Rules: what of its parameters does not go together.
+// A rule is one of the template's Rules, on parameters that do not go together.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
 type rule struct {
 	RuleCondition yaml.Node `yaml:"RuleCondition"`
@@ -19,7 +19,7 @@ type rule struct {
 	} `yaml:"Assertions"`
 }
 
-// broken gives the descriptions of the rules' assertions that do not hold for these values of all parameters.
+// broken returns the descriptions of the rules' assertions that these values of all parameters violate.
 func broken(rules map[string]rule, values map[string]string) (descriptions []string, err error) {
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
 		r := rules[name]
@@ -45,7 +45,7 @@ func broken(rules map[string]rule, values map[string]string) (descriptions []str
 	return descriptions, nil
 }
 
-// holds evaluates a condition in the short form of its functions, as the template has them.
+// holds evaluates a condition. Its functions are in the short form, as in the template.
 func holds(n *yaml.Node, values map[string]string) (bool, error) {
 	args := n.Content
 	switch {
@@ -78,15 +78,15 @@ func holds(n *yaml.Node, values map[string]string) (bool, error) {
 		}
 		return n.Tag == "!And", nil
 	default:
-		return false, fmt.Errorf("line %d: %s with %d arguments is not known here", n.Line, n.Tag, len(args))
+		return false, fmt.Errorf("line %d: %s with %d arguments is not supported", n.Line, n.Tag, len(args))
 	}
 }
 
-// text is a scalar, or the value of what it refers to.
+// text is a scalar's value, or the value of the parameter that it refers to.
 func text(n *yaml.Node, values map[string]string) (string, error) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
-		return "", fmt.Errorf("line %d: no text", n.Line)
+		return "", fmt.Errorf("line %d: not text", n.Line)
 	case n.Tag != "!Ref":
 		return n.Value, nil
 	}

@@ -33,21 +33,21 @@ const (
 type Config struct {
 	Program  string // path of the sam program
 	Root     string // directory of the template
-	BuildDir string // where Build puts what Deploy takes
-	LogFile  string // gets the output of both
+	BuildDir string // for what Build writes and Deploy reads
+	LogFile  string // for the output of both
 	Stack    string
 	Region   string
 	Endpoint string // of the emulator
-	// Parameters are set over those of local.yaml.
+	// Parameters override those of local.yaml.
 	Parameters map[string]string
 }
 
-// Build builds the functions for this machine's own processor.
+// Build builds the functions for this machine's processor.
 func (c Config) Build(ctx context.Context) error {
 	return c.run(ctx, "build", "--template-file", filepath.Join(c.Root, templateFile), "--build-dir", c.BuildDir)
 }
 
-// Deploy brings the stack to what Build has built.
+// Deploy deploys what Build has built.
 func (c Config) Deploy(ctx context.Context) error {
 	packed, err := c.pack()
 	if err != nil {
@@ -56,12 +56,12 @@ func (c Config) Deploy(ctx context.Context) error {
 	return c.run(ctx, "deploy", "--template-file", packed, "--stack-name", c.Stack)
 }
 
-// Delete deletes the stack, and what Deploy uploaded for it.
+// Delete deletes the stack and what Deploy uploaded for it.
 func (c Config) Delete(ctx context.Context) error {
 	return c.exec(ctx, "delete", "--no-prompts", "--stack-name", c.Stack)
 }
 
-// Built tells whether Build has been run.
+// Built reports whether Build has run.
 func (c Config) Built() bool {
 	_, err := os.Stat(filepath.Join(c.BuildDir, templateFile))
 	return err == nil
@@ -69,8 +69,8 @@ func (c Config) Built() bool {
 
 // run runs a command that takes parameters.
 func (c Config) run(ctx context.Context, command string, args ...string) error {
-	// What is given here replaces the list of samconfig.toml, which is the same file and the common architecture.
-	// SAM finds it from the root, and does not decode a URL: a relative path needs no encoding.
+	// These values replace samconfig.toml's list, which is the same file and the common architecture. SAM resolves the path
+	// from the root and does not decode a URL: a relative path needs no encoding.
 	args = append(args, "--parameter-overrides", "file://"+parametersFile, "Architecture="+Architecture())
 	for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
 		args = append(args, name+"="+c.Parameters[name])
@@ -95,7 +95,7 @@ func (c Config) exec(ctx context.Context, command string, args ...string) error 
 		"SAM_CLI_TELEMETRY=0",
 		"SAM_CLI_POLL_DELAY=0.5",
 	)
-	// It runs compilers: all of them end with it.
+	// It runs compilers, which all end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = endGrace
@@ -108,7 +108,7 @@ func (c Config) exec(ctx context.Context, command string, args ...string) error 
 	return nil
 }
 
-// Architecture is this machine's processor by Lambda's name.
+// Architecture is this machine's processor, by Lambda's name.
 func Architecture() string {
 	if runtime.GOARCH == "amd64" {
 		return "x86_64"
@@ -116,7 +116,7 @@ func Architecture() string {
 	return runtime.GOARCH
 }
 
-// withoutAWS drops the variables that would lead to somebody's AWS account.
+// withoutAWS drops the variables that would lead to an AWS account.
 func withoutAWS(env []string) []string {
 	var kept []string
 	for _, v := range env {
