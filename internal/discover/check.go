@@ -107,7 +107,7 @@ func (d *discovery) csvFault(row record.Row) string {
 	case record.UnclosedQuote:
 		return unclosedQuote
 	}
-	line, _ := d.dialect.next(row.Raw)
+	line, _ := d.csvFormat.next(row.Raw)
 	return fmt.Sprintf("%s, where most have %d", columns(len(line.fields)), len(d.Columns))
 }
 

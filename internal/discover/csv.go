@@ -14,18 +14,18 @@ var nulls = [...]string{"", "NULL", "null", `\N`}
 
 // csv finds out about lines.
 func (d *discovery) csv() error {
-	dialect := sniff(d.texts, d.options.Delimiter)
-	lines, width := d.split(dialect)
+	format := sniff(d.texts, d.options.Delimiter)
+	lines, width := d.split(format)
 	if d.options.Delimiter == "" && misplaced(lines) {
 		// Quotes that are a part of the text, as in logs of web servers, are no table's.
-		if dialect.delimiter = d.unusedDelimiter(); dialect.delimiter != 0 {
-			dialect.quote, d.prose = 0, true
-			lines, width = d.split(dialect)
+		if format.delimiter = d.unusedDelimiter(); format.delimiter != 0 {
+			format.quote, d.prose = 0, true
+			lines, width = d.split(format)
 		}
 	}
 	if slices.ContainsFunc(lines, func(l line) bool { return l.multi && len(l.fields) != width }) {
-		dialect.width = width
-		lines, width = d.split(dialect)
+		format.width = width
+		lines, width = d.split(format)
 	}
 	if len(lines) == 0 {
 		return &UndecidedError{Reason: "the sample ends within its first row"}
@@ -42,15 +42,15 @@ func (d *discovery) csv() error {
 		if l.multi {
 			multis++
 		}
-		d.quoted = d.quoted || slices.ContainsFunc(l.fields, func(f field) bool { return f.quoted })
+		d.quoted = d.quoted || slices.ContainsFunc(l.fields, func(f csvField) bool { return f.quoted })
 	}
 	if most*4 < len(lines)*3 {
 		return d.severalForms(lines)
 	}
-	d.dialect = dialect
-	d.Format = schema.Format{Type: schema.CSV, Delimiter: string(dialect.delimiter), Newline: "\n", Decimal: ".", Multiline: multis > 0}
-	if dialect.quote != 0 {
-		d.Format.Quote = string(dialect.quote)
+	d.csvFormat = format
+	d.Format = schema.Format{Type: schema.CSV, Delimiter: string(format.delimiter), Newline: "\n", Decimal: ".", Multiline: multis > 0}
+	if format.quote != 0 {
+		d.Format.Quote = string(format.quote)
 	}
 	if !rare(carriages, most) {
 		d.Format.Newline = "\r\n"
@@ -91,10 +91,10 @@ func (d *discovery) csv() error {
 }
 
 // split takes all texts apart, and gives the number of columns that most rows have.
-func (d *discovery) split(dialect dialect) (lines []line, width int) {
+func (d *discovery) split(f csvFormat) (lines []line, width int) {
 	widths := map[int]int{}
 	for _, t := range d.texts {
-		dialect.split(t, func(l line) {
+		f.split(t, func(l line) {
 			if l.fault == "" && !utf8.Valid(l.raw) {
 				l.fault = encodingFault(l.raw)
 			}
@@ -205,7 +205,7 @@ func (d *discovery) decimal(rows []line, width int) {
 	}
 }
 
-func (d *discovery) isNull(f field, c *Column) bool {
+func (d *discovery) isNull(f csvField, c *Column) bool {
 	return !f.quoted && c.Nullable && slices.Contains(d.Format.Nulls, f.text)
 }
 

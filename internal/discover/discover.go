@@ -42,7 +42,7 @@ type Proposal struct {
 	// Notes are what a person should know beyond that.
 	Notes []string `json:"notes,omitempty"`
 
-	dialect   dialect
+	csvFormat csvFormat
 	prose     bool // the lines are no table, and so each is one text
 	quoted    bool // a field is in quotes
 	fractions bool // a number shows what the decimal is

@@ -8,48 +8,27 @@ import (
 	"streamproof/internal/row"
 )
 
-// A csvField is the text of a field, before anything is made of it.
-type csvField struct {
-	text   []byte
-	quoted bool
+// A CSVScanner takes CSV apart as RFC 4180 has it, with any delimiter and quote. The Flink job's LineParser does the same.
+type CSVScanner struct {
+	Delimiter byte
+	Quote     byte // 0 if nothing is quoted
+
+	fields  []CSVField
+	scratch []byte // fields that had doubled quotes
 }
 
-func (r *Reader) csv(record []byte, yield func(Row) bool) {
-	if len(record) == 0 {
-		yield(fault(record, EmptyRecord, ""))
-		return
-	}
-	multiline := r.format.Multiline && bytes.IndexByte(record, r.format.Quote[0]) >= 0
-	for whole := len(record); len(record) > 0; {
-		start := whole - len(record)
-		end := bytes.IndexByte(record, '\n')
-		if multiline {
-			end = r.extent(record)
-		}
-		line := record
-		if end >= 0 {
-			line, record = record[:end], record[end+1:]
-		} else {
-			record = nil
-		}
-		if r.format.Newline == "\r\n" && len(line) > 0 && line[len(line)-1] == '\r' {
-			line = line[:len(line)-1]
-		}
-		out, skip := r.line(line)
-		out.Offset = start
-		if !skip && !yield(out) {
-			return
-		}
-	}
+// A CSVField is the text of a field, without its quotes.
+type CSVField struct {
+	Text   []byte
+	Quoted bool
 }
 
-// extent finds the newline that ends the first row of a text in which some may be between quotes: -1 where there is none. A quote
-// that is never closed has all of the text in it, but for a newline at its end.
-func (r *Reader) extent(text []byte) int {
-	quote, delimiter := r.format.Quote[0], r.format.Delimiter[0]
+// Extent returns the position of the newline that ends the first row of text if newlines in quotes do not, or -1. A quote
+// that is never closed contains all of the text, except for a newline at its end.
+func (s *CSVScanner) Extent(text []byte) int {
 	for at := 0; ; at++ { // at the start of a field
-		if at < len(text) && text[at] == quote {
-			closing := closingQuote(text, at, quote)
+		if s.Quote != 0 && at < len(text) && text[at] == s.Quote {
+			closing := s.closingQuote(text, at)
 			if closing < 0 {
 				if text[len(text)-1] == '\n' {
 					return len(text) - 1
@@ -57,11 +36,11 @@ func (r *Reader) extent(text []byte) int {
 				return -1
 			}
 			at = closing + 1
-			if at < len(text) && text[at] != delimiter { // it ends here, or is at fault: nothing else is between quotes
+			if at < len(text) && text[at] != s.Delimiter { // the row ends here or is malformed: nothing else is quoted
 				return indexFrom(text, at, '\n')
 			}
 		}
-		for at < len(text) && text[at] != delimiter {
+		for at < len(text) && text[at] != s.Delimiter {
 			if text[at] == '\n' {
 				return at
 			}
@@ -73,15 +52,68 @@ func (r *Reader) extent(text []byte) int {
 	}
 }
 
-// closingQuote finds the quote that closes the one at a place, -1 where there is none. Two of them are one in the text.
-func closingQuote(text []byte, at int, quote byte) int {
+// Split returns the fields of a line, which are valid until the next call, or the reason why it has none.
+func (s *CSVScanner) Split(line []byte) (fields []CSVField, reason string) {
+	quote, delimiter := s.Quote, s.Delimiter
+	s.fields, s.scratch = s.fields[:0], s.scratch[:0]
+	for at := 0; ; at++ {
+		if quote != 0 && at < len(line) && line[at] == quote {
+			closing := s.closingQuote(line, at)
+			if closing < 0 {
+				return nil, UnclosedQuote
+			}
+			s.fields = append(s.fields, CSVField{s.unquote(line[at+1 : closing]), true})
+			at = closing + 1
+		} else {
+			start, misplaced, carriage := at, false, false
+			for at < len(line) && line[at] != delimiter { // by hand: most fields are too short for a call to pay off
+				misplaced = misplaced || quote != 0 && line[at] == quote
+				carriage = carriage || line[at] == '\r'
+				at++
+			}
+			switch {
+			case misplaced:
+				return nil, MisplacedQuote
+			case carriage:
+				return nil, CarriageReturn
+			}
+			s.fields = append(s.fields, CSVField{line[start:at], false})
+		}
+		switch {
+		case at == len(line):
+			return s.fields, ""
+		case line[at] == '\r':
+			return nil, CarriageReturn
+		case line[at] != delimiter:
+			return nil, MisplacedQuote
+		}
+	}
+}
+
+// closingQuote returns the position of the quote that closes the one at a position, or -1. A doubled quote does not.
+func (s *CSVScanner) closingQuote(text []byte, at int) int {
 	for {
-		at = indexFrom(text, at+1, quote)
-		if at < 0 || at+1 == len(text) || text[at+1] != quote {
+		at = indexFrom(text, at+1, s.Quote)
+		if at < 0 || at+1 == len(text) || text[at+1] != s.Quote {
 			return at
 		}
 		at++
 	}
+}
+
+// unquote replaces each doubled quote by one.
+func (s *CSVScanner) unquote(text []byte) []byte {
+	at := bytes.IndexByte(text, s.Quote)
+	if at < 0 {
+		return text
+	}
+	start := len(s.scratch)
+	for ; at >= 0; at = bytes.IndexByte(text, s.Quote) {
+		s.scratch = append(s.scratch, text[:at+1]...)
+		text = text[at+2:]
+	}
+	s.scratch = append(s.scratch, text...)
+	return s.scratch[start:]
 }
 
 func indexFrom(text []byte, start int, c byte) int {
@@ -91,8 +123,37 @@ func indexFrom(text []byte, start int, c byte) int {
 	return -1
 }
 
-// line reads a line without its newline; it is skipped where it is the header.
-func (r *Reader) line(line []byte) (out Row, skip bool) {
+func (r *Reader) csv(record []byte, yield func(Row) bool) {
+	if len(record) == 0 {
+		yield(fault(record, EmptyRecord, ""))
+		return
+	}
+	multiline := r.format.Multiline && bytes.IndexByte(record, r.scanner.Quote) >= 0
+	for size := len(record); len(record) > 0; {
+		start := size - len(record)
+		end := bytes.IndexByte(record, '\n')
+		if multiline {
+			end = r.scanner.Extent(record)
+		}
+		line := record
+		if end >= 0 {
+			line, record = record[:end], record[end+1:]
+		} else {
+			record = nil
+		}
+		if r.format.Newline == "\r\n" && len(line) > 0 && line[len(line)-1] == '\r' {
+			line = line[:len(line)-1]
+		}
+		out, isHeader := r.line(line)
+		out.Offset = start
+		if !isHeader && !yield(out) {
+			return
+		}
+	}
+}
+
+// line reads a line without its newline.
+func (r *Reader) line(line []byte) (out Row, isHeader bool) {
 	r.scratch = r.scratch[:0]
 	switch {
 	case len(line) == 0:
@@ -100,22 +161,24 @@ func (r *Reader) line(line []byte) (out Row, skip bool) {
 	case !utf8.Valid(line):
 		return unreadable(line, InvalidUTF8, ""), false
 	}
-	if reason := r.split(line); reason != "" {
+	fields, reason := r.scanner.Split(line)
+	if reason == "" && len(fields) != len(r.columns) {
+		reason = WrongColumns
+	}
+	if reason != "" {
 		return unreadable(line, reason, ""), false
 	}
-	if len(r.raw) != len(r.columns) {
-		return unreadable(line, WrongColumns, ""), false
-	}
-	if r.format.Header && slices.EqualFunc(r.raw, r.header, func(f csvField, place string) bool { return string(f.text) == place }) {
+	same := func(f CSVField, name string) bool { return string(f.Text) == name }
+	if r.format.Header && slices.EqualFunc(fields, r.header, same) {
 		return out, true
 	}
 	for i := range r.columns {
-		c, f := &r.columns[i], &r.raw[i]
-		if c.nullable && !f.quoted && c.isNull(f.text) {
+		c, f := &r.columns[i], &fields[i]
+		if c.nullable && !f.Quoted && c.isNull(f.Text) {
 			r.fields[i] = row.Field{Null: true}
 			continue
 		}
-		value, scratch, reason := c.read(r.scratch, f.text)
+		value, scratch, reason := c.read(r.scratch, f.Text)
 		if reason != "" {
 			return unreadable(line, reason, c.name), false
 		}
@@ -131,61 +194,4 @@ func (c *column) isNull(text []byte) bool {
 		}
 	}
 	return false
-}
-
-// split takes a line apart, as RFC 4180 has it but for the delimiter and the quote, or says why that cannot be done.
-func (r *Reader) split(line []byte) (reason string) {
-	var quote byte // of a format without, one that is in no line
-	if r.format.Quote != "" {
-		quote = r.format.Quote[0]
-	}
-	delimiter := r.format.Delimiter[0]
-	r.raw = r.raw[:0]
-	for at := 0; ; at++ {
-		if quote != 0 && at < len(line) && line[at] == quote {
-			closing := closingQuote(line, at, quote)
-			if closing < 0 {
-				return UnclosedQuote
-			}
-			r.raw = append(r.raw, csvField{r.unquote(line[at+1:closing], quote), true})
-			at = closing + 1
-		} else {
-			start, misplaced, carriage := at, false, false
-			for at < len(line) && line[at] != delimiter { // by hand: most fields are too short for a call to pay
-				misplaced = misplaced || quote != 0 && line[at] == quote
-				carriage = carriage || line[at] == '\r'
-				at++
-			}
-			switch {
-			case misplaced:
-				return MisplacedQuote
-			case carriage:
-				return CarriageReturn
-			}
-			r.raw = append(r.raw, csvField{line[start:at], false})
-		}
-		switch {
-		case at == len(line):
-			return ""
-		case line[at] == '\r':
-			return CarriageReturn
-		case line[at] != delimiter:
-			return MisplacedQuote
-		}
-	}
-}
-
-// unquote makes one quote of two.
-func (r *Reader) unquote(text []byte, quote byte) []byte {
-	at := bytes.IndexByte(text, quote)
-	if at < 0 {
-		return text
-	}
-	start := len(r.scratch)
-	for ; at >= 0; at = bytes.IndexByte(text, quote) {
-		r.scratch = append(r.scratch, text[:at+1]...)
-		text = text[at+2:]
-	}
-	r.scratch = append(r.scratch, text...)
-	return r.scratch[start:]
 }

@@ -58,9 +58,9 @@ type Reader struct {
 	header []string
 
 	fields  []row.Field
-	raw     []csvField // of CSV
-	scratch []byte     // what fields point to, where the record has the value in another form
-	objects *objects   // of JSON
+	scanner CSVScanner
+	scratch []byte   // what fields point to, where the record has the value in another form
+	objects *objects // of JSON
 }
 
 // NewReader returns a reader of the records that a schema describes.
@@ -75,6 +75,11 @@ func NewReader(s schema.Schema) *Reader {
 	}
 	if r.format.Type == schema.JSON {
 		r.objects = newObjects(s.Columns)
+		return r
+	}
+	r.scanner.Delimiter = r.format.Delimiter[0]
+	if r.format.Quote != "" {
+		r.scanner.Quote = r.format.Quote[0]
 	}
 	return r
 }

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"streamproof/internal/record"
 )
 
 // A dialect is how lines of CSV are taken apart.
-type dialect struct {
+type csvFormat struct {
 	delimiter byte
 	quote     byte // 0 where nothing is quoted
 	// width, where it is known, is how many columns a row of several lines has: with others, it is a line whose quote
@@ -22,14 +24,14 @@ const delimiters = ",;\t|^~\x01\x1f"
 var quotes = [...]byte{'"', '\'', 0}
 
 // A field is one value of a line.
-type field struct {
+type csvField struct {
 	text   string
 	quoted bool
 }
 
 // A line is a row as it stands, which may have newlines between quotes.
 type line struct {
-	fields   []field
+	fields   []csvField
 	raw      []byte
 	fault    string // what is wrong with it; fields is nil then
 	multi    bool   // it has a newline between quotes
@@ -46,12 +48,16 @@ const (
 	carriageReturn = "a carriage return within the line"
 )
 
+var csvFaults = map[string]string{
+	record.UnclosedQuote: unclosedQuote, record.MisplacedQuote: misplacedQuote, record.CarriageReturn: carriageReturn,
+}
+
 // split takes text apart. What is wrong with a line spoils that line and no other: the next one begins after the next
 // newline.
-func (d dialect) split(t text, take func(line)) {
+func (f csvFormat) split(t text, take func(line)) {
 	rest, number := t.data, 1
 	for len(rest) > 0 {
-		l, size := d.next(rest)
+		l, size := f.next(rest)
 		atEnd := size == len(rest) && rest[size-1] != '\n'
 		raw := rest[:size]
 		rest = rest[size:]
@@ -60,7 +66,7 @@ func (d dialect) split(t text, take func(line)) {
 		if len(bytes.Trim(raw, "\r\n")) == 0 {
 			continue
 		}
-		if t.cut && atEnd || t.cut && l.fault == unclosedQuote && !bytes.ContainsRune(rest, rune(d.quote)) {
+		if t.cut && atEnd || t.cut && l.fault == unclosedQuote && !bytes.ContainsRune(rest, rune(f.quote)) {
 			return // the sample ends within this line
 		}
 		l.raw, l.at = raw, t
@@ -68,87 +74,28 @@ func (d dialect) split(t text, take func(line)) {
 	}
 }
 
-// next reads the first row of text, and gives how much of it the row is, with its newline.
-func (d dialect) next(text []byte) (line, int) {
-	l, size := d.parse(text)
-	if l.multi && d.width > 0 && len(l.fields) != d.width {
-		return line{fault: unclosedQuote}, bytes.IndexByte(text, '\n') + 1
+// next reads the first row of text, and returns its size with the newline.
+func (f csvFormat) next(text []byte) (line, int) {
+	scanner := record.CSVScanner{Delimiter: f.delimiter, Quote: f.quote}
+	size := len(text)
+	if end := scanner.Extent(text); end >= 0 {
+		size = end + 1
+	}
+	var l line
+	raw, carriage := bytes.CutSuffix(bytes.TrimSuffix(text[:size], []byte("\n")), []byte("\r"))
+	l.carriage = carriage
+	fields, reason := scanner.Split(raw)
+	for _, field := range fields {
+		l.fields = append(l.fields, csvField{string(field.Text), field.Quoted})
+		l.multi = l.multi || bytes.IndexByte(field.Text, '\n') >= 0
+	}
+	if l.multi && f.width > 0 && len(l.fields) != f.width {
+		reason = record.UnclosedQuote
+	}
+	if reason != "" {
+		return line{fault: csvFaults[reason]}, lineSize(text)
 	}
 	return l, size
-}
-
-func (d dialect) parse(text []byte) (l line, size int) {
-	whole := len(text)
-	if end := bytes.IndexByte(text, '\n'); end >= 0 {
-		whole = end + 1
-	}
-	fault := func(reason string) (line, int) { return line{fault: reason}, whole }
-	at := 0
-	for {
-		if d.quote != 0 && at < len(text) && text[at] == d.quote {
-			value, end, reason := d.unquote(text, at)
-			if reason != "" {
-				return fault(reason)
-			}
-			l.multi = l.multi || strings.Contains(value, "\n")
-			l.fields = append(l.fields, field{value, true})
-			at = end
-		} else {
-			end := at
-			for end < len(text) && text[end] != d.delimiter && text[end] != '\n' {
-				if text[end] == d.quote && d.quote != 0 {
-					return fault(misplacedQuote)
-				}
-				end++
-			}
-			value := text[at:end]
-			if end == len(text) || text[end] == '\n' {
-				if cut, ok := bytes.CutSuffix(value, []byte("\r")); ok {
-					value, l.carriage = cut, true
-				}
-			}
-			if bytes.IndexByte(value, '\r') >= 0 {
-				return fault(carriageReturn)
-			}
-			l.fields = append(l.fields, field{string(value), false})
-			at = end
-		}
-		switch {
-		case at == len(text):
-			return l, at
-		case text[at] == '\n':
-			return l, at + 1
-		case text[at] == '\r' && (at+1 == len(text) || text[at+1] == '\n'): // after a closing quote
-			l.carriage = true
-			return l, min(at+2, len(text))
-		case text[at] != d.delimiter:
-			return fault(misplacedQuote)
-		}
-		at++
-		if at == len(text) { // a delimiter ends the text
-			l.fields = append(l.fields, field{})
-			return l, at
-		}
-	}
-}
-
-// unquote reads the field whose quote opens at start, and gives where the text goes on.
-func (d dialect) unquote(text []byte, start int) (value string, end int, fault string) {
-	var b strings.Builder
-	for at := start + 1; ; {
-		end := bytes.IndexByte(text[at:], d.quote)
-		if end < 0 {
-			return "", 0, unclosedQuote
-		}
-		b.Write(text[at : at+end])
-		at += end + 1
-		if at < len(text) && text[at] == d.quote {
-			b.WriteByte(d.quote)
-			at++
-			continue
-		}
-		return b.String(), at, ""
-	}
 }
 
 // sniffBytes are as many as are tried with each dialect.
@@ -157,7 +104,7 @@ const sniffBytes = 128 << 10
 // sniff finds the dialect under which texts look most like a table: van den Burg, Nazábal and Sutton, "Wrangling messy
 // CSV files by detecting row and type patterns" (2019). A dialect is worth how even its rows are, times the share of
 // fields that look like values.
-func sniff(texts []text, only string) dialect {
+func sniff(texts []text, only string) csvFormat {
 	size := 0
 	for i, t := range texts {
 		if size += len(t.data); size > sniffBytes {
@@ -174,7 +121,7 @@ func sniff(texts []text, only string) dialect {
 	if only != "" {
 		candidates = only
 	}
-	var best dialect
+	var best csvFormat
 	most, faulty := -1.0, false
 	for _, quote := range quotes {
 		switch {
@@ -184,9 +131,9 @@ func sniff(texts []text, only string) dialect {
 			continue // a stray quote here and there is a fault
 		}
 		for i := range len(candidates) {
-			if d := (dialect{delimiter: candidates[i], quote: quote}); d.delimiter != quote {
-				if score, faults := d.score(texts); score > most+1e-9 {
-					best, most, faulty = d, score, faults
+			if f := (csvFormat{delimiter: candidates[i], quote: quote}); f.delimiter != quote {
+				if score, faults := f.score(texts); score > most+1e-9 {
+					best, most, faulty = f, score, faults
 				}
 			}
 		}
@@ -195,11 +142,11 @@ func sniff(texts []text, only string) dialect {
 }
 
 // score is what a dialect is worth, and whether quotes are misplaced more often than by fault.
-func (d dialect) score(texts []text) (score float64, faulty bool) {
+func (f csvFormat) score(texts []text) (score float64, faulty bool) {
 	widths := map[int]int{}
 	rows, fields, known, faults := 0, 0, 0, 0
 	for _, t := range texts {
-		d.split(t, func(l line) {
+		f.split(t, func(l line) {
 			rows++
 			if l.fault != "" {
 				widths[0]++
@@ -210,9 +157,9 @@ func (d dialect) score(texts []text) (score float64, faulty bool) {
 				return
 			}
 			widths[len(l.fields)]++
-			for _, f := range l.fields {
+			for _, field := range l.fields {
 				fields++
-				if f.quoted || d.looksLikeValue(f.text) {
+				if field.quoted || looksLikeValue(field.text) {
 					known++
 				}
 			}
@@ -230,7 +177,7 @@ func (d dialect) score(texts []text) (score float64, faulty bool) {
 }
 
 // looksLikeValue says whether a field without quotes is something that people write into one field.
-func (d dialect) looksLikeValue(s string) bool {
+func looksLikeValue(s string) bool {
 	if s == "" || isTyped(s) {
 		return true
 	}
