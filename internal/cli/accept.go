@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os/user"
 	"slices"
@@ -17,12 +18,12 @@ import (
 )
 
 type acceptCmd struct {
-	Class  string    `arg:"" help:"What is accepted: missing, failed, duplicated, corrupt, leaked or unexpected."`
-	Count  int64     `arg:"" help:"How many: all that are found now and not accepted yet."`
-	Tick   time.Time `help:"Only rows that this tick owes (missing, failed)." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" xor:"narrow"`
-	Object string    `help:"Only findings in this object (all other classes)." placeholder:"KEY" xor:"narrow"`
-	Reason string    `help:"Why, for those who read the report later." required:"" placeholder:"TEXT"`
-	Who    string    `help:"Who accepts them (the user of this machine)." placeholder:"NAME"`
+	Class  string    `arg:"" help:"Class of the findings: missing, failed, duplicated, corrupt, leaked or unexpected."`
+	Count  int64     `arg:"" help:"Number of findings: all that exist now and are not accepted yet."`
+	Tick   time.Time `help:"Accept only rows that this tick owes (missing, failed)." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" xor:"narrow"`
+	Object string    `help:"Accept only findings in this object (all other classes)." placeholder:"KEY" xor:"narrow"`
+	Reason string    `help:"Reason, for later readers of the report." required:"" placeholder:"TEXT"`
+	Who    string    `help:"Name of the person who accepts them (default: this machine's user)." placeholder:"NAME"`
 	target `embed:""`
 }
 
@@ -37,26 +38,26 @@ func (c *acceptCmd) Validate() error {
 	}
 	byTick := c.Class == string(proof.Missing) || c.Class == string(proof.Failed)
 	if byTick && c.Object != "" {
-		return fmt.Errorf("--object does not go with %s rows, which are owed by ticks: narrow them down with --tick", c.Class)
+		return fmt.Errorf("--object does not apply to %s rows, which are owed by ticks: narrow them down with --tick", c.Class)
 	}
 	if !byTick && !c.Tick.IsZero() {
-		return fmt.Errorf("--tick does not go with %s rows, which stand in objects: narrow them down with --object", c.Class)
+		return fmt.Errorf("--tick does not apply to %s rows, which are in objects: narrow them down with --object", c.Class)
 	}
 	if c.Count < 1 {
 		return fmt.Errorf("cannot accept %d: give a number above 0", c.Count)
 	}
 	if strings.TrimSpace(c.Reason) == "" {
-		return fmt.Errorf("--reason is empty: say why")
+		return errors.New("--reason is empty: say why the findings are accepted")
 	}
 	return c.target.Validate()
 }
 
-// Run accepts what has been found until now, so it judges first: nobody accepts what is not there.
+// Run judges first, so that only findings that exist can be accepted.
 func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	if c.Who == "" {
 		me, err := user.Current()
 		if err != nil {
-			return &usageError{fmt.Errorf("who accepts this cannot be told (%w): say it with --who", err)}
+			return &usageError{fmt.Errorf("cannot determine who accepts this (%w): name the person with --who", err)}
 		}
 		c.Who = me.Username
 	}
@@ -69,7 +70,7 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if before.Verdict == proof.Undecided {
-		return fmt.Errorf("the verdict is UNDECIDED, so there is nothing to accept: %s", strings.Join(before.Reasons, "; "))
+		return fmt.Errorf("cannot accept findings: the verdict is UNDECIDED: %s", strings.Join(before.Reasons, "; "))
 	}
 	acceptance, findings, err := c.acceptance(before, found)
 	if err != nil {
@@ -90,13 +91,13 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
-// acceptance names the findings that the flags say. It refuses where they are not as many as the person says, who then
-// does not know what is there.
+// acceptance names the findings that the flags select. It fails if their number is not the one that the person gave, who
+// then does not know what is there.
 func (c *acceptCmd) acceptance(r *report.Report, found []proof.Group) (*ledger.Acceptance, []byte, error) {
 	class := proof.Class(c.Class)
 	found = slices.DeleteFunc(found, func(g proof.Group) bool { return g.Class != class })
 	if open := r.Open(class); open > 0 && len(found) == 0 {
-		return nil, nil, fmt.Errorf("cannot accept %d %s rows: %d stand in too many places to be named", c.Count, class, open)
+		return nil, nil, fmt.Errorf("cannot accept %d %s rows: %d are in too many places to be named", c.Count, class, open)
 	}
 	found = slices.DeleteFunc(found, func(g proof.Group) bool {
 		return c.Object != "" && g.Object != c.Object || !c.Tick.IsZero() && !g.Tick.Equal(c.Tick)
@@ -108,10 +109,10 @@ func (c *acceptCmd) acceptance(r *report.Report, found []proof.Group) (*ledger.A
 	return a, findings, err
 }
 
-// shownPlaces of findings are for a person.
+// shownPlaces is how many places of findings a person sees.
 const shownPlaces = 5
 
-// places lists where findings are, as flags, the places with the most first.
+// places lists where findings are, as flags, those with the most findings first.
 func places(found []proof.Group) string {
 	found = slices.Clone(found)
 	slices.SortStableFunc(found, func(a, b proof.Group) int { return cmp.Compare(b.Count, a.Count) })
@@ -132,10 +133,10 @@ func places(found []proof.Group) string {
 // acceptedText says what was accepted, and what the verdict is now.
 func acceptedText(a *ledger.Acceptance, after *report.Report) terminal.Text {
 	var b terminal.Builder
-	b.Addf("%d %s rows that were found until %s, and no others, are accepted by %s: %s.\n",
-		a.Count, a.Class, a.Until.UTC().Format(timeFormat), a.Who, strings.TrimSuffix(a.Reason, "."))
+	b.Addf("%s accepts the %d %s rows that were found until %s, and no others: %s.\n",
+		a.Who, a.Count, a.Class, a.Until.UTC().Format(timeFormat), strings.TrimSuffix(a.Reason, "."))
 	if seen := (report.Accepted{Rows: a.Rows}).Seen(); seen != "" {
-		b.Addf("As the report had them: %s\n", seen)
+		b.Addf("In the report they were: %s\n", seen)
 	}
 	b.Addf("%s", after.LastLine())
 	return b.Text()

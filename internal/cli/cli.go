@@ -1,7 +1,7 @@
-// Package cli is the command line: what each command takes, prints and answers as exit status.
+// Package cli is the command line: it parses commands, calls other packages, and prints what they return.
 //
-// The exit status is 0 for done or PROVEN, 1 for NOT PROVEN and for nothing else, 2 for wrong usage or configuration,
-// 3 for UNDECIDED and for everything that could not be done. Results go to stdout, progress and errors to stderr.
+// The exit status is 0 for done or PROVEN, 1 for NOT PROVEN only, 2 for wrong usage or configuration, and 3 for
+// UNDECIDED and everything that could not be done. Results go to stdout, progress and errors to stderr.
 package cli
 
 import (
@@ -35,34 +35,34 @@ const (
 )
 
 type grammar struct {
-	Project string `help:"The project's directory, which local stacks are built from (this directory or the nearest above it)." type:"existingdir" placeholder:"DIR"`
+	Project string `help:"The project's directory, from which local stacks are built (default: this directory, or the nearest above it)." type:"existingdir" placeholder:"DIR"`
 
-	Up       upCmd       `cmd:"" help:"Start a local stack, or bring a running one to what the template says now."`
-	Demo     demoCmd     `cmd:"" help:"Show all of it on a local stack of its own: start, produce, deliver, prove, stop."`
+	Up       upCmd       `cmd:"" help:"Start a local stack, or update a running one to the current template."`
+	Demo     demoCmd     `cmd:"" help:"Run everything once on a local stack of its own: start, produce, deliver, prove, stop."`
 	Produce  produceCmd  `cmd:"" help:"Have the producer send a tick."`
 	Verify   verifyCmd   `cmd:"" help:"Have the verifier judge what was delivered."`
-	Discover discoverCmd `cmd:"" help:"Sample a stream or files, and propose a schema of what is in them."`
-	Explain  explainCmd  `cmd:"" help:"Find out where missing and failed rows were last."`
-	Accept   acceptCmd   `cmd:"" help:"Record that a person has accepted a finding, so that it fails no verdict any more."`
-	Status   statusCmd   `cmd:"" help:"Tell how all parts of the stack are."`
-	Pause    pauseCmd    `cmd:"" help:"Stop producing, wait until nothing is on its way, and stop the application: before the pipeline is changed."`
-	Resume   resumeCmd   `cmd:"" help:"Start the application again, and produce on."`
-	SQL      sqlCmd      `cmd:"" name:"sql" help:"Work on a pipeline's SQL."`
-	Doctor   doctorCmd   `cmd:"" help:"Look whether this machine, or an AWS account (--region), is ready for a stack, and what it costs there."`
+	Discover discoverCmd `cmd:"" help:"Sample a stream or files, and propose a schema for their records."`
+	Explain  explainCmd  `cmd:"" help:"Find out where missing and failed rows were last seen."`
+	Accept   acceptCmd   `cmd:"" help:"Record that a person accepts a finding, so that it no longer fails the verdict."`
+	Status   statusCmd   `cmd:"" help:"Show the state of all parts of the stack."`
+	Pause    pauseCmd    `cmd:"" help:"Stop producing, wait until nothing is in flight, and stop the application, as before a change of the pipeline."`
+	Resume   resumeCmd   `cmd:"" help:"Start the application and the schedule again."`
+	SQL      sqlCmd      `cmd:"" name:"sql" help:"Run, show or translate a pipeline's SQL."`
+	Doctor   doctorCmd   `cmd:"" help:"Check whether this machine, or an AWS account (--region), is ready for a stack, and what it costs there."`
 	Down     downCmd     `cmd:"" help:"Stop the local stack."`
 	Follow   followCmd   `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
 }
 
-// env is what commands write to.
+// env is the environment of a command.
 type env struct {
-	// stdout and stderr are for people: they take no text with data in it that is not escaped.
+	// stdout and stderr are for people: they accept only text whose data is escaped.
 	stdout, stderr *terminal.Writer
-	// programs is stdout for other programs, which read JSON or SQL from it byte by byte. It is no terminal where sql says so.
+	// programs is stdout for other programs, which read JSON or SQL from it unescaped.
 	programs io.Writer
-	// display is stderr where that is a terminal, for a moving display; nil where not.
+	// display is stderr if that is a terminal, for a moving display; else nil.
 	display *os.File
 	grammar *grammar
-	// loadAWS reads the configuration of AWS, and is something else in tests.
+	// loadAWS reads the AWS configuration. Tests replace it.
 	loadAWS func(ctx context.Context, region string) (aws.Config, error)
 }
 
@@ -83,12 +83,12 @@ func isTerminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(file.Fd())
 }
 
-// verdict ends a command with the exit status of a judgement.
+// verdict ends a command with the exit status of a verdict.
 type verdict int
 
 func (v verdict) Error() string { return fmt.Sprintf("exit status %d", int(v)) }
 
-// usageError is a fault of what the user typed.
+// usageError is a fault in what the user typed.
 type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
@@ -101,7 +101,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func (e *env) run(ctx context.Context, args []string) int {
 	helped := false
 	parser, err := newParser(e.grammar,
-		kong.Writers(e.programs, io.Discard), // of its own, it writes only the help
+		kong.Writers(e.programs, io.Discard), // kong itself writes only the help
 		kong.Exit(func(int) { helped = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(e),
@@ -125,7 +125,8 @@ func (e *env) run(ctx context.Context, args []string) int {
 	return e.report(parsed.Run())
 }
 
-// checkEmpty refuses an empty name of where to act, as of a shell's variable that is not set: the command would act elsewhere.
+// checkEmpty refuses an empty flag that says where to act, such as one from an unset shell variable: the command would
+// act somewhere else.
 func checkEmpty(parsed *kong.Context) error {
 	for _, p := range parsed.Path {
 		if p.Flag == nil {
@@ -141,9 +142,9 @@ func checkEmpty(parsed *kong.Context) error {
 	return nil
 }
 
-// given is one of kong's mappers of paths, which takes an empty one for the current folder, refusing that: it comes from an unset
-// variable in a script.
-func given(name string) kong.Option {
+// nonEmpty makes kong's mapper of a type of path refuse the empty path, such as one from an unset shell variable. Kong
+// takes it for the current directory.
+func nonEmpty(name string) kong.Option {
 	mapper := kong.NewRegistry().RegisterDefaults().ForNamedType(name, reflect.TypeFor[string]())
 	return kong.NamedMapper(name, kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
 		if ctx.Scan.Peek().Value == "" {
@@ -155,16 +156,16 @@ func given(name string) kong.Option {
 
 func newParser(g *grammar, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(g, append([]kong.Option{
-		given("path"), given("existingfile"), given("existingdir"),
+		nonEmpty("path"), nonEmpty("existingfile"), nonEmpty("existingdir"),
 		kong.Name("streamproof"),
 		kong.Description("Produces, analyses and delivers a stream, and proves that every row arrived exactly as often as it is owed.\n\n" +
-			"Without --stack, all but up, demo and down speak to the local stack that `up` started; with it, to that stack on AWS.\n\n" +
+			"Without --stack, commands act on the local stack that `up` started; with it, on that stack on AWS.\n\n" +
 			"Exit status: 0 done or PROVEN, 1 NOT PROVEN, 2 wrong usage or configuration, 3 UNDECIDED or not done."),
 		kong.Vars{"defaultSchema": defaultSchema},
 	}, options...)...)
 }
 
-// report prints an error, with the end of the log where there is one, and returns the exit status.
+// report prints an error, with the end of its log if it has one, and returns the exit status.
 func (e *env) report(err error) int {
 	var judged verdict
 	var usage *usageError
@@ -225,7 +226,7 @@ func (e *env) root() (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", &usageError{fmt.Errorf("%s is not in the project's directory: go there, or name it with --project", start)}
+			return "", &usageError{fmt.Errorf("%s is not inside the project's directory: change to it, or name it with --project", start)}
 		}
 	}
 }
@@ -239,7 +240,7 @@ func (e *env) stateDir(given string) (string, error) {
 	return filepath.Join(root, local.StateDirName), err
 }
 
-// printJSON prints a value, or JSON as it came, for a script.
+// printJSON prints a value, or JSON as it is, for a script.
 func (e *env) printJSON(value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -253,7 +254,7 @@ func (e *env) printJSON(value any) error {
 	return err
 }
 
-// printSQL prints SQL for a program, which reads it as it is; for a person, where stdout is a terminal, escaped.
+// printSQL prints SQL: as it is for a program, and escaped if stdout is a terminal.
 func (e *env) printSQL(text string) error {
 	if isTerminal(e.programs) {
 		return e.stdout.Print(terminal.Block(text))

@@ -380,7 +380,7 @@ func TestWhatIsAccepted(t *testing.T) {
 		{acceptCmd{Class: "missing", Count: 3}, "cannot accept 3 missing rows: there are 7 that are not accepted yet; give that number, or narrow them down with --tick 2026-01-02T03:05:05.006Z (4), --tick 2026-01-02T03:04:05.006Z (3)"},
 		{acceptCmd{Class: "duplicated", Count: 1}, `there are 11 that are not accepted yet; give that number, or narrow them down with --object "b\x1b" (6), --object "a" (5)`},
 		{acceptCmd{Class: "duplicated", Count: 1, Object: "c"}, "there are 0 that are not accepted yet"},
-		{acceptCmd{Class: "unexpected", Count: 9}, "cannot accept 9 unexpected rows: 9 stand in too many places to be named"},
+		{acceptCmd{Class: "unexpected", Count: 9}, "cannot accept 9 unexpected rows: 9 are in too many places to be named"},
 		{acceptCmd{Class: "leaked", Count: 1}, "there are 0 that are not accepted yet"},
 	} {
 		test.cmd.Reason, test.cmd.Who = "known", "ada"

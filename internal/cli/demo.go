@@ -19,17 +19,17 @@ import (
 
 const (
 	ticksByHand = 2
-	// longestInterval is that of a schedule of which a tick is waited for.
+	// longestInterval is the longest interval of a schedule whose tick is waited for.
 	longestInterval = 5 * time.Minute
-	// scheduleMargin is for the emulator, which looks at a schedule every 10 seconds, and for the tick to be sent.
+	// scheduleMargin is for the emulator, which checks schedules every 10 seconds, and for sending the tick.
 	scheduleMargin = 2 * time.Minute
 )
 
 type demoCmd struct {
-	Records  int `help:"Records of each tick by hand." default:"1000"`
-	Poison   int `help:"How many records of each tick by hand are malformed on purpose." placeholder:"N"`
+	Records  int `help:"Records in each tick that is produced by hand." default:"1000"`
+	Poison   int `help:"Records in each of these ticks that are malformed on purpose." placeholder:"N"`
 	settings `embed:""`
-	Keep     bool `help:"Keep the state directory, with all logs, after a PROVEN."`
+	Keep     bool `help:"Keep the state directory, with all logs, even if the verdict is PROVEN."`
 }
 
 // Validate is called by kong.
@@ -71,14 +71,14 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	if err := e.stdout.Println(reportText(r)); err != nil {
 		return err
 	}
-	// Beside the directory of the demo, which is gone where all went well.
+	// Beside the demo's directory, which is removed after a PROVEN.
 	if err := writePage(e, filepath.Join(parent, "report-of-demo.html"), r); err != nil {
 		return err
 	}
 	return verdictOf(r)
 }
 
-// run starts a stack, has it deliver, and stops it, however that went.
+// run starts a stack, has it deliver, and stops it in any case.
 func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *report.Report, err error) {
 	s, err := local.Start(ctx, local.Options{Root: root, StateDir: dir, Port: local.AnyPort, Parameters: c.Set, Step: p.step})
 	if err != nil {
@@ -97,7 +97,7 @@ func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *re
 	return awaitDelivery(ctx, p, s.Stack, ticks)
 }
 
-// produce has ticks made by hand, and waits for one of the schedule, where one comes soon. It tells how many there are at least.
+// produce produces ticks by hand, and waits for one by the schedule if one comes soon. It returns how many there are.
 func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) (ticks int, err error) {
 	since := time.Now()
 	var byHand []string
@@ -116,16 +116,16 @@ func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) (tic
 	}
 	timeout := scheduleTimeout(schedule)
 	if timeout == 0 {
-		p.begin(fmt.Sprintf("do not wait for the schedule, which is %s and %s", schedule.Expression, schedule.State)).End(nil)
+		p.begin(fmt.Sprintf("skip the schedule, which is %s and %s", schedule.Expression, schedule.State)).End(nil)
 		return ticksByHand, nil
 	}
-	st := p.begin("wait for a tick of the schedule, which is " + schedule.Expression)
+	st := p.begin("wait for a tick by the schedule, " + schedule.Expression)
 	err = awaitSchedule(ctx, s, since, byHand, timeout)
 	st.End(err)
 	return ticksByHand + 1, err
 }
 
-// scheduleTimeout is how long a tick of the schedule is waited for at most: 0 where none comes soon.
+// scheduleTimeout is how long to wait for a tick by the schedule, 0 if none comes soon.
 func scheduleTimeout(s stack.Schedule) time.Duration {
 	interval, ok := s.Interval()
 	if !ok || !s.Enabled() || interval > longestInterval {
@@ -134,7 +134,7 @@ func scheduleTimeout(s stack.Schedule) time.Duration {
 	return interval + scheduleMargin
 }
 
-// awaitSchedule returns when a tick that was not made by hand is complete.
+// awaitSchedule returns when a tick that was not produced by hand is complete.
 func awaitSchedule(ctx context.Context, s *stack.Stack, since time.Time, byHand []string, timeout time.Duration) error {
 	waiting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -159,13 +159,13 @@ func awaitSchedule(ctx context.Context, s *stack.Stack, since time.Time, byHand 
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fmt.Errorf("the schedule completed no tick within %s: look at the emulator's log", timeout)
+			return fmt.Errorf("the schedule produced no complete tick within %s: see the emulator's log", timeout)
 		}
 	}
 }
 
-// awaitDelivery has the verifier judge until nothing owed by so many ticks is on its way any more, something is wrong, or the
-// deadline is past.
+// awaitDelivery has the verifier judge until nothing that so many ticks owe is in flight, something is wrong, or the
+// deadline is over.
 func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack, ticks int) (r *report.Report, err error) {
 	st := p.begin("wait until every owed row is delivered")
 	defer func() { st.End(err) }()
@@ -184,7 +184,7 @@ func awaitDelivery(ctx context.Context, p *progress, s *stack.Stack, ticks int) 
 	}
 }
 
-// settled tells whether the verdict is one to end with. What is wrong stays wrong; what is undecided may yet be decided.
+// settled reports whether the verdict is final. NOT PROVEN stays; UNDECIDED may still change.
 func settled(r *report.Report, ticks int) bool {
 	return r.Verdict == proof.NotProven ||
 		r.Verdict == proof.Proven && r.Counts.InFlight == 0 && r.Covers.Ticks >= ticks

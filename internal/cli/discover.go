@@ -34,22 +34,22 @@ import (
 const discoverPermissions = "kinesis:ListShards, GetShardIterator and GetRecords on the stream, or s3:ListBucket and s3:GetObject on the bucket; " +
 	"and for --stack cloudformation:DescribeStacks"
 
-// defaultSource is what a new schema calls the stream, as the closed service did.
+// defaultSource is the stream's name in a new schema, as in Kinesis Data Analytics.
 const defaultSource = "SOURCE_SQL_STREAM_001"
 
 type discoverCmd struct {
-	Stream    string `help:"Sample this Kinesis stream on AWS, or with --state-dir on that local stack, and not that of a stack." xor:"what" placeholder:"NAME"`
-	File      string `help:"Sample a file, which may be compressed by gzip." type:"existingfile" xor:"what" placeholder:"FILE"`
-	S3        string `help:"Sample the objects under a prefix of S3." name:"s3" xor:"what" placeholder:"s3://BUCKET/PREFIX"`
-	Records   int    `help:"How many records at most; of files and objects, lines." default:"1000"`
-	Seconds   int    `help:"How long to read a stream at most." default:"10"`
-	From      string `help:"Where to begin in a stream: with the oldest record (start), or with those that come now (latest)." enum:"start,latest" default:"start"`
-	Delimiter string `help:"It is CSV with this delimiter (else found out); \\t is a tab." placeholder:"CHARACTER"`
-	Header    *bool  `help:"It has a header, or --no-header (else found out)." negatable:""`
-	Schema    string `help:"The schema to compare with, and to write (pipeline/schema.json in the project's directory)." type:"path" placeholder:"FILE"`
-	Write     bool   `help:"Write the schema. What a person has written there stays."`
-	Replace   bool   `help:"With --write, keep nothing of the schema that is there."`
-	Samples   bool   `help:"With --write, have the producer take its records from this --file: it is copied beside the schema, which names it."`
+	Stream    string `help:"Sample this Kinesis stream on AWS, or on a local stack with --state-dir, instead of a stack's own." xor:"what" placeholder:"NAME"`
+	File      string `help:"Sample a file, which may be gzipped." type:"existingfile" xor:"what" placeholder:"FILE"`
+	S3        string `help:"Sample the objects under an S3 prefix." name:"s3" xor:"what" placeholder:"s3://BUCKET/PREFIX"`
+	Records   int    `help:"Most records to read; in files and objects, lines." default:"1000"`
+	Seconds   int    `help:"Most seconds to read a stream." default:"10"`
+	From      string `help:"Where to begin in a stream: at the oldest record (start), or at new ones (latest)." enum:"start,latest" default:"start"`
+	Delimiter string `help:"Delimiter of the CSV (default: detected); \\t is a tab." placeholder:"CHARACTER"`
+	Header    *bool  `help:"Whether the CSV has a header (default: detected)." negatable:""`
+	Schema    string `help:"Schema to compare with, and to write (default: pipeline/schema.json in the project's directory)." type:"path" placeholder:"FILE"`
+	Write     bool   `help:"Write the schema. What a person wrote into it is kept."`
+	Replace   bool   `help:"With --write, keep nothing of the existing schema."`
+	Samples   bool   `help:"With --write and --file, have the producer send the records of that file: it is copied beside the schema."`
 	target    `embed:""`
 }
 
@@ -61,15 +61,15 @@ func (c *discoverCmd) Validate() error {
 	case c.Seconds < 1:
 		return fmt.Errorf("--seconds is %d: give a number above 0", c.Seconds)
 	case c.Replace && !c.Write:
-		return errors.New("--replace goes with --write")
+		return errors.New("--replace requires --write")
 	case c.Samples && (!c.Write || c.File == ""):
-		return errors.New("--samples goes with --write and --file")
+		return errors.New("--samples requires --write and --file")
 	case c.Stack != "" && c.Stream+c.File+c.S3 != "":
-		return errors.New("--stack samples the stack's own stream: leave it out, or --stream, --file and --s3")
+		return errors.New("--stack samples the stack's own stream: give either --stack, or one of --stream, --file and --s3")
 	case c.File != "" && c.Region+c.StateDir != "":
-		return errors.New("--file is a file of this machine: leave out --region and --state-dir")
+		return errors.New("--file is a local file: leave out --region and --state-dir")
 	case c.Region != "" && c.StateDir != "":
-		return errors.New("--region is for AWS, and --state-dir for a local stack")
+		return errors.New("--region is for AWS and --state-dir for a local stack: give one of them")
 	case c.Region != "" && c.Stack+c.Stream+c.S3 == "":
 		return errors.New("--region is for AWS: name what to sample with --stack, --stream or --s3")
 	}
@@ -80,7 +80,7 @@ func (c *discoverCmd) Validate() error {
 		s := schema.Schema{Source: "s", Format: schema.DefaultFormat(), Columns: []schema.Column{{Name: "c", Alias: "c", Type: schema.Type{Kind: schema.VarChar}}}}
 		s.Format.Delimiter = c.Delimiter
 		if _, err := s.Encode(); err != nil {
-			return fmt.Errorf("--delimiter is %q, want one ASCII character that is no letter, digit, quote or line break", c.Delimiter)
+			return fmt.Errorf("--delimiter is %q: give one ASCII character that is not a letter, digit, quote or line break", c.Delimiter)
 		}
 	}
 	if c.S3 != "" {
@@ -91,7 +91,7 @@ func (c *discoverCmd) Validate() error {
 	return nil
 }
 
-// parseS3 takes the URL of a prefix apart.
+// parseS3 splits the URL of a prefix.
 func parseS3(url string) (bucket, prefix string, err error) {
 	rest, ok := strings.CutPrefix(url, "s3://")
 	bucket, prefix, _ = strings.Cut(rest, "/")
@@ -105,16 +105,16 @@ func parseS3(url string) (bucket, prefix string, err error) {
 type discovered struct {
 	Source string `json:"source"`
 	*discover.Proposal
-	// File is the schema's, and Merge what became of it, where there is one to compare with.
+	// File is the schema to compare with, and Merge the result of that, if there is one.
 	File  string           `json:"file,omitempty"`
 	Merge *discover.Merged `json:"merge,omitempty"`
-	// Schema is what would be, or was, written.
+	// Schema is what was written, or would be.
 	Schema  schema.Schema `json:"schema"`
 	Refused []string      `json:"refused"` // why it cannot be written
 	Written bool          `json:"written"`
 
-	hint    string // what a person may do next
-	samples []byte // what the schema's samples are
+	hint    string // what the user may do next
+	samples []byte // the schema's samples
 }
 
 func (c *discoverCmd) Run(ctx context.Context, e *env) error {
@@ -135,7 +135,7 @@ func (c *discoverCmd) Run(ctx context.Context, e *env) error {
 		if len(records) == 0 && c.File+c.S3 == "" {
 			return fmt.Errorf("%s gave no record in %d s: send some, or wait longer with --seconds", source, c.Seconds)
 		}
-		return fmt.Errorf("no schema can be proposed for %s: %w", source, err)
+		return fmt.Errorf("propose a schema for %s: %w", source, err)
 	}
 	out := &discovered{Source: source, Proposal: proposal, File: file, Refused: []string{}}
 	if err := c.merge(out, current); err != nil {
@@ -157,13 +157,13 @@ func (c *discoverCmd) Run(ctx context.Context, e *env) error {
 		for _, one := range out.Refused {
 			why = append(why, errors.New(one))
 		}
-		err = fmt.Errorf("%s was not written, because the rest of the system does not take this schema: %w", file, errors.Join(why...))
+		err = fmt.Errorf("%s was not written, because the rest of the system does not support this schema: %w", file, errors.Join(why...))
 	}
 	return err
 }
 
-// current reads the schema to compare with: the one that is named, or is to be written, or belongs to the stack that is sampled.
-// It is nil where there is none.
+// current reads the schema to compare with: the one that is named, or written, or that of the stack that is sampled. It
+// is nil if there is none.
 func (c *discoverCmd) current(e *env) (file string, current *schema.Schema, err error) {
 	own := c.Stream+c.File+c.S3 == ""
 	if file = c.Schema; file == "" {
@@ -191,12 +191,12 @@ func (c *discoverCmd) current(e *env) (file string, current *schema.Schema, err 
 	}
 	schema, err := schema.Parse(data)
 	if err != nil {
-		return "", nil, &usageError{fmt.Errorf("%s cannot be kept in part: %w; mend it, or write it anew with --write --replace", file, err)}
+		return "", nil, &usageError{fmt.Errorf("read the existing schema %s: %w; fix it, or replace it with --write --replace", file, err)}
 	}
 	return file, &schema, nil
 }
 
-// sample reads what the flags say, and says what that was.
+// sample reads what the flags select, and describes it.
 func (c *discoverCmd) sample(ctx context.Context, e *env) (source string, records []discover.Record, err error) {
 	if c.File != "" {
 		record, err := sample.File(c.File, c.Records)
@@ -222,7 +222,7 @@ func (c *discoverCmd) sample(ctx context.Context, e *env) (source string, record
 		}
 		return streamSource(c.Stream, read, err)
 	}
-	bucket, prefix, _ := parseS3(c.S3) // it was checked
+	bucket, prefix, _ := parseS3(c.S3) // Validate has checked it
 	records, err = sample.Objects(ctx, s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = c.StateDir != "" }), bucket, prefix, c.Records)
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket" {
@@ -231,7 +231,7 @@ func (c *discoverCmd) sample(ctx context.Context, e *env) (source string, record
 	return fmt.Sprintf("%d objects under %s", len(records), c.S3), records, err
 }
 
-// config is that of AWS, or of the local stack that is named.
+// config is the configuration of AWS, or of the named local stack.
 func (c *discoverCmd) config(ctx context.Context, e *env) (aws.Config, error) {
 	if c.StateDir == "" {
 		return c.aws(ctx, e)
@@ -243,7 +243,7 @@ func (c *discoverCmd) config(ctx context.Context, e *env) (aws.Config, error) {
 	return s.AWS, nil
 }
 
-// streamSource says what was read of a stream.
+// streamSource describes what was read from a stream.
 func streamSource(name string, read *sample.Sample, err error) (string, []discover.Record, error) {
 	if err != nil {
 		return "", nil, err
@@ -254,15 +254,15 @@ func streamSource(name string, read *sample.Sample, err error) (string, []discov
 	}
 	source := fmt.Sprintf("stream %s (%s", name, strings.Join(shards, ", "))
 	if read.Aggregates > 0 {
-		source += fmt.Sprintf("; %d aggregates taken apart", read.Aggregates)
+		source += fmt.Sprintf("; %d aggregates unpacked", read.Aggregates)
 	}
 	if read.Broken > 0 {
-		source += fmt.Sprintf("; %d aggregates that cannot be", read.Broken)
+		source += fmt.Sprintf("; %d broken aggregates", read.Broken)
 	}
 	return source + ")", read.Records, nil
 }
 
-// merge puts the proposal and the schema that is there together.
+// merge combines the proposal with the existing schema.
 func (c *discoverCmd) merge(out *discovered, current *schema.Schema) error {
 	if current == nil {
 		out.Schema = out.Proposal.Schema(defaultSource)
@@ -272,9 +272,9 @@ func (c *discoverCmd) merge(out *discovered, current *schema.Schema) error {
 	var other *discover.OtherDataError
 	switch {
 	case errors.As(err, &other) && c.Write:
-		return fmt.Errorf("%s was not written: %w; write another file with --schema, or this one anew with --replace", out.File, err)
+		return fmt.Errorf("%s was not written: %w; name another file with --schema, or replace this one with --replace", out.File, err)
 	case err != nil:
-		out.Notes = append(out.Notes, fmt.Sprintf("%s is not of this data: %v", out.File, err))
+		out.Notes = append(out.Notes, fmt.Sprintf("%s does not describe this data: %v", out.File, err))
 		out.File, out.Schema = "", out.Proposal.Schema(defaultSource)
 	default:
 		out.Merge, out.Schema = merged, merged.Schema
@@ -282,7 +282,7 @@ func (c *discoverCmd) merge(out *discovered, current *schema.Schema) error {
 	return nil
 }
 
-// refusals is why a schema must not be written: what of it the producer cannot make.
+// refusals says why a schema must not be written: what in it the producer cannot generate.
 func refusals(schema schema.Schema, samples []byte) []string {
 	var all []string
 	if _, err := generator.New(&pipeline.Pipeline{Schema: schema, Samples: samples}, 0); err != nil {
@@ -291,15 +291,15 @@ func refusals(schema schema.Schema, samples []byte) []string {
 	return all
 }
 
-// findSamples reads what the schema's records are to be taken from: the file that was sampled, or that which the schema that is
-// there names.
+// findSamples reads the file that the producer is to take records from: the sampled one, or the one that the existing
+// schema names.
 func (c *discoverCmd) findSamples(out *discovered) (err error) {
 	if !c.Samples {
 		if out.Schema.Samples != "" {
 			out.samples, err = os.ReadFile(filepath.Join(filepath.Dir(out.File), out.Schema.Samples))
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // which is why it is refused then
+			return nil // refusals reports it
 		}
 		return err
 	}
@@ -309,13 +309,13 @@ func (c *discoverCmd) findSamples(out *discovered) (err error) {
 	out.Schema.Samples = samplesName(c.File, out.Schema.Format.OrDefault())
 	if out.Merge == nil {
 		for i := range out.Schema.Columns {
-			out.Schema.Columns[i].Fake = schema.Fake{} // nothing looks at it
+			out.Schema.Columns[i].Fake = schema.Fake{} // unused beside samples
 		}
 	}
 	return nil
 }
 
-// samplesName is what a file of samples is called beside the schema: its own name, where that may be.
+// samplesName is the name of a file of samples beside the schema: its own name, if that is allowed.
 func samplesName(file string, format schema.Format) string {
 	name := strings.TrimSuffix(filepath.Base(file), ".gz")
 	switch {
@@ -328,7 +328,7 @@ func samplesName(file string, format schema.Format) string {
 	}
 }
 
-// finish writes the schema, where that was asked for and is wise.
+// finish writes the schema, if the flags say so and nothing speaks against it.
 func (c *discoverCmd) finish(out *discovered, e *env) error {
 	out.Refused = append(out.Refused, refusals(out.Schema, out.samples)...)
 	samples := filepath.Join(filepath.Dir(out.File), out.Schema.Samples)
@@ -339,7 +339,7 @@ func (c *discoverCmd) finish(out *discovered, e *env) error {
 	}
 	switch {
 	case out.Merge != nil && !out.Merge.Changed && same:
-		out.hint = fmt.Sprintf("%s says this already.", out.File)
+		out.hint = fmt.Sprintf("%s already says this.", out.File)
 		return nil
 	case len(out.Refused) > 0:
 		if !c.Write {
@@ -347,7 +347,7 @@ func (c *discoverCmd) finish(out *discovered, e *env) error {
 		}
 		return nil
 	case !c.Write:
-		out.hint = "`streamproof discover --write`, with the same flags, makes pipeline/schema.json of it."
+		out.hint = "`streamproof discover --write`, with the same flags, writes this to pipeline/schema.json."
 		return nil
 	}
 	data, err := out.Schema.Encode()
@@ -372,7 +372,7 @@ func (c *discoverCmd) finish(out *discovered, e *env) error {
 		return nil //nolint:nilerr // there is no query beside this schema
 	}
 	if _, err := query.Compile(&pipeline.Pipeline{Schema: out.Schema, SQL: sql}); err != nil {
-		_ = e.stderr.Printf("pipeline.sql does not fit it, so change that, too: %v\n", err)
+		_ = e.stderr.Printf("pipeline.sql does not fit this schema, change it, too: %v\n", err)
 	}
 	return nil
 }
@@ -391,7 +391,7 @@ func discoveredText(d *discovered) terminal.Text {
 	for _, count := range []struct {
 		n    int
 		what string
-	}{{n.MostRows, "in the record with the most"}, {n.Headers, "headers"}, {n.FaultyRows, "rows of another form"}, {n.Rejected, "rejected"}, {n.Empty, "empty records"}, {n.Unreadable, "records that cannot be read"}} {
+	}{{n.MostRows, "in the record with the most"}, {n.Headers, "headers"}, {n.FaultyRows, "rows of another form"}, {n.Rejected, "rejected"}, {n.Empty, "empty records"}, {n.Unreadable, "unreadable records"}} {
 		if count.n > 1 || count.n == 1 && count.what != "in the record with the most" {
 			b.Addf(", %d %s", count.n, count.what)
 		}
@@ -491,7 +491,7 @@ func discoveredText(d *discovered) terminal.Text {
 	return b.Text()
 }
 
-// formatText says a format in words.
+// formatText describes a format in words.
 func formatText(f schema.Format) string {
 	if f.Type == schema.JSON {
 		return "JSON, an object a row"
@@ -522,7 +522,7 @@ func formatText(f schema.Format) string {
 	return strings.Join(words, ", ")
 }
 
-// printable shortens a value, and quotes one that a terminal would not show as it is, or would obey.
+// printable shortens a value, and quotes it if a terminal would not show it as it is, or would obey it.
 func printable(value string, width int) string {
 	plain := value != "" && strings.TrimSpace(value) == value && utf8.ValidString(value) &&
 		!strings.ContainsFunc(value, func(r rune) bool { return !strconv.IsPrint(r) })

@@ -369,7 +369,7 @@ func TestStreamSource(t *testing.T) {
 		Records: []discover.Record{{}},
 	}
 	got, records, err := streamSource("trips", read, nil)
-	want := "stream trips (3 of shardId-000000000000, 0 of shardId-000000000001; 2 aggregates taken apart; 1 aggregates that cannot be)"
+	want := "stream trips (3 of shardId-000000000000, 0 of shardId-000000000001; 2 aggregates unpacked; 1 broken aggregates)"
 	if got != want || len(records) != 1 || err != nil {
 		t.Errorf("got %q, %d records, %v, want %q", got, len(records), err, want)
 	}

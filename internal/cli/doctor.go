@@ -16,9 +16,9 @@ import (
 )
 
 type doctorCmd struct {
-	Region   string `help:"Look at an AWS account in this region, and compute what the stack costs, instead of this machine." placeholder:"REGION"`
-	Stack    string `help:"Name of the stack that is to be deployed to AWS." default:"streamproof" placeholder:"NAME"`
-	StateDir string `help:"State directory of the local stack (.streamproof in the project's directory)." placeholder:"DIR"`
+	Region   string `help:"Check an AWS account in this region instead of this machine, and compute what the stack costs." placeholder:"REGION"`
+	Stack    string `help:"Name of the stack to deploy to AWS." default:"streamproof" placeholder:"NAME"`
+	StateDir string `help:"State directory of the local stack (default: .streamproof in the project's directory)." placeholder:"DIR"`
 	settings `embed:""`
 	JSON     bool `help:"Print JSON, for scripts." name:"json"`
 }

@@ -14,12 +14,12 @@ import (
 	"streamproof/internal/terminal"
 )
 
-// explainPermissions are what explain needs on AWS, beyond those of verify.
+// explainPermissions are what explain needs on AWS, in addition to those of verify.
 const explainPermissions = "kinesis:DescribeStreamSummary, GetShardIterator and GetRecords on the stream, s3:ListBucket and s3:GetObject on the bucket, " +
 	"and kinesisanalytics:DescribeApplication on the application"
 
 type explainCmd struct {
-	Report string `help:"Explain this report, as verify --json prints it (else a new one is made)." type:"existingfile" xor:"report" placeholder:"FILE"`
+	Report string `help:"Explain this report, as printed by verify --json, instead of a new one." type:"existingfile" xor:"report" placeholder:"FILE"`
 	Latest bool   `help:"Explain the latest report in the bucket, reports/latest.json." xor:"report"`
 	target `embed:""`
 }
@@ -46,7 +46,7 @@ func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Exp
 		return nil, nil, err
 	}
 	if r.Verdict == proof.Undecided {
-		return nil, nil, fmt.Errorf("the verdict is UNDECIDED, so no row is known to be missing: %s", strings.Join(r.Reasons, "; "))
+		return nil, nil, fmt.Errorf("cannot explain missing rows: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
 	}
 	failure, err := o.JobFailure(ctx)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *explainCmd) read(ctx context.Context, o *operate.Operator) (*report.Rep
 			return nil, &usageError{fmt.Errorf("%s is not a report as verify --json prints it", c.Report)}
 		}
 		if r.Version > report.Version {
-			return nil, &usageError{fmt.Errorf("%s is of version %d, newer than this program knows (%d): use a newer streamproof", c.Report, r.Version, report.Version)}
+			return nil, &usageError{fmt.Errorf("%s has version %d, and this program supports up to %d: use a newer streamproof", c.Report, r.Version, report.Version)}
 		}
 		return &r, nil
 	case c.Latest:
@@ -124,7 +124,7 @@ func explainText(out *explain.Explanation, r *report.Report) terminal.Text {
 	var b terminal.Builder
 	b.Addf("%s\n", w.Text())
 	if out.Beyond > 0 {
-		b.Addf("%d more rows are missing or failed, of which the report has no samples.\n", out.Beyond)
+		b.Addf("%d more rows are missing or failed, without a sample in the report.\n", out.Beyond)
 	}
 	b.Addf("%s", r.LastLine())
 	return b.Text()

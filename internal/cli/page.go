@@ -15,8 +15,8 @@ import (
 	"streamproof/internal/report"
 )
 
-// page writes the report as a page, where one is asked for, and shows it. That no browser can be opened is no fault: the
-// page is there, and its path is printed.
+// page writes the report as an HTML page and opens it, if the flags say so. It is no error if no browser opens, because
+// the page's path is printed.
 func (c *verifyCmd) page(e *env, r *report.Report) error {
 	if c.HTML == "" && !c.Open {
 		return nil
@@ -41,7 +41,7 @@ func (c *verifyCmd) page(e *env, r *report.Report) error {
 	return nil
 }
 
-// writePage writes the report as a page, and says where.
+// writePage writes the report as an HTML page, and prints its path.
 func writePage(e *env, file string, r *report.Report) error {
 	var b bytes.Buffer
 	if err := report.HTML(&b, r); err != nil {
@@ -54,8 +54,8 @@ func writePage(e *env, file string, r *report.Report) error {
 	return nil
 }
 
-// pageFile is the file that was asked for, or one in the state directory, where a browser that is locked in sees it too; or,
-// outside of the project, a new one among the temporary files.
+// pageFile is the file that the flags name; or one in the state directory, which a sandboxed browser can read, too; or,
+// outside the project, a temporary file.
 func (c *verifyCmd) pageFile(e *env) (string, error) {
 	if c.HTML != "" {
 		return c.HTML, nil
@@ -81,7 +81,7 @@ func (c *verifyCmd) pageFile(e *env) (string, error) {
 	return f.Name(), f.Close()
 }
 
-// browserTimeout is how long the platform's opener may take. One that runs on is the browser itself.
+// browserTimeout is how long the platform's opener may take. If it takes longer, it is the browser itself.
 const browserTimeout = 5 * time.Second
 
 // openBrowser has the platform open a file.

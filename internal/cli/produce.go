@@ -12,9 +12,9 @@ import (
 )
 
 type produceCmd struct {
-	Records int        `arg:"" optional:"" default:"1000" help:"How many records."`
-	Poison  int        `help:"How many of them are malformed on purpose, in every way there is." placeholder:"N"`
-	Tick    *time.Time `help:"The tick's time, which names it: the same tick again sends nothing (now)." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
+	Records int        `arg:"" optional:"" default:"1000" help:"Number of records."`
+	Poison  int        `help:"Number of records that are malformed on purpose, in every way there is." placeholder:"N"`
+	Tick    *time.Time `help:"Time of the tick, which names it (default: now). A tick that was sent before sends nothing." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
 	target  `embed:""`
 }
 

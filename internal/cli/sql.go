@@ -16,17 +16,17 @@ import (
 )
 
 type sqlCmd struct {
-	Run       sqlRunCmd    `cmd:"" help:"Save and run: have the application run another query, without a deploy, and show its first rows."`
+	Run       sqlRunCmd    `cmd:"" help:"Have the application run another query, without a deploy, and show its first rows."`
 	Show      sqlShowCmd   `cmd:"" help:"Show the query that the application runs."`
 	Check     checkCmd     `cmd:"" help:"Have Flink plan a query, as a deploy would, and print every fault with its place. Nothing is run."`
-	Translate translateCmd `cmd:"" help:"Print a query as the Flink SQL that runs: Flink SQL as it is, that of Kinesis Data Analytics for SQL rewritten."`
+	Translate translateCmd `cmd:"" help:"Print a query as the Flink SQL that runs: the SQL of Kinesis Data Analytics is rewritten, Flink SQL is not."`
 }
 
 const defaultSchema = "pipeline/schema.json"
 
 type translateCmd struct {
 	File   string `arg:"" help:"The query's file, or - for standard input."`
-	Schema string `help:"What the records of the source are: a file like the project's own." default:"${defaultSchema}" placeholder:"FILE"`
+	Schema string `help:"Schema of the source's records." default:"${defaultSchema}" placeholder:"FILE"`
 
 	stdin io.Reader // stands in for standard input in tests
 }
@@ -101,7 +101,7 @@ func (c *translateCmd) translate(e *env) (*translation, error) {
 		return nil, &usageError{err}
 	}
 	if samples != nil {
-		// Every build comes by here, and none is to end in a producer that cannot start.
+		// Every build runs this, and must not end in a producer that cannot start.
 		if _, err := generator.New(p, 0); err != nil {
 			return nil, &usageError{err}
 		}
@@ -125,7 +125,7 @@ func (c *translateCmd) translate(e *env) (*translation, error) {
 	return t, nil
 }
 
-// readQuery gives the text of a file, or of standard input where it is called -, and what errors call it.
+// readQuery returns the text of a file, or of standard input if the file is -, and its name for messages.
 func readQuery(file string, stdin io.Reader) (name string, text []byte, err error) {
 	if file == "-" {
 		if stdin == nil {
@@ -138,7 +138,7 @@ func readQuery(file string, stdin io.Reader) (name string, text []byte, err erro
 	return file, text, err
 }
 
-// schema reads the schema, and gives its folder. The default is the project's, from wherever in it.
+// schema reads the schema and returns its directory. The default is the project's schema, from anywhere inside it.
 func (c *translateCmd) schema(e *env) ([]byte, fs.FS, error) {
 	file := c.Schema
 	if file == defaultSchema {

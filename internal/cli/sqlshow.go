@@ -13,7 +13,7 @@ import (
 )
 
 type sqlShowCmd struct {
-	Flink  bool `help:"Show it as the Flink SQL that runs."`
+	Flink  bool `help:"Show the Flink SQL that runs."`
 	target `embed:""`
 }
 
@@ -25,12 +25,12 @@ type shownQuery struct {
 	By       string    `json:"by"` // deploy, or sql run
 	// Deployed is the hash of the pipeline of the last deploy.
 	Deployed string `json:"deployed"`
-	// Judged tells whether the verifier judges it, and NotJudged why it does not.
+	// Judged reports whether the verifier judges the query, and NotJudged says why it does not.
 	Judged    bool              `json:"judged"`
 	NotJudged string            `json:"notJudged,omitempty"`
 	Rollbacks []ledger.Rollback `json:"rollbacks,omitempty"`
-	// Agrees tells whether the application has this query; a change that was killed may have left it another. Problem says what
-	// to do then.
+	// Agrees reports whether the application has this query. A change that was killed may have left it another; Problem
+	// then says what to do.
 	Agrees      bool              `json:"agrees"`
 	Problem     string            `json:"problem,omitempty"`
 	Application stack.Application `json:"application"`
@@ -75,7 +75,7 @@ func showQuery(ctx context.Context, s *stack.Stack) (*shownQuery, error) {
 	return q, err
 }
 
-// showText is SQL: what is said of the query stands in comments.
+// showText is valid SQL: everything about the query is in comments.
 func showText(q *shownQuery, flink bool) terminal.Text {
 	how := "deployed"
 	if q.By == ledger.BySQLRun {
@@ -86,13 +86,13 @@ func showText(q *shownQuery, flink bool) terminal.Text {
 	if q.Judged {
 		b.Addf("-- The verifier judges it.\n")
 	} else {
-		b.Addf("-- The verifier does not judge it, so that ticks are UNDECIDED: %s.\n", q.NotJudged)
+		b.Addf("-- The verifier does not judge it, so its ticks are UNDECIDED: %s.\n", q.NotJudged)
 	}
 	if q.Application.Status != "RUNNING" {
 		b.Addf("-- The application is %s.\n", q.Application.Status)
 	}
 	if q.Problem != "" {
-		b.Addf("-- Not as it should be: %s.\n", q.Problem)
+		b.Addf("-- Problem: %s.\n", q.Problem)
 	}
 	b.Addf("\n")
 	if flink {

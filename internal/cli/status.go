@@ -58,7 +58,7 @@ func statusText(s *status) terminal.Text {
 	}
 	row("schedule", "%s, %s: %s", s.Schedule.Name, s.Schedule.Expression, s.Schedule.State)
 	if !s.Schedule.Enabled() && s.Application.Status == "READY" {
-		row("", "paused: `streamproof resume` starts the application and produces on")
+		row("", "paused: `streamproof resume` starts the application and the schedule")
 	}
 	row("application", "%s, version %d: %s", s.Outputs.ApplicationName, s.Application.Version, s.Application.Status)
 	if q := s.Query; q != nil {
@@ -69,18 +69,18 @@ func statusText(s *status) terminal.Text {
 			row("query", "pipeline %.12s, %s, since %s", q.Pipeline, how, q.Since.UTC().Format(timeFormat))
 		}
 		if q.Problem != "" {
-			row("", "not as it should be: %s", q.Problem)
+			row("", "problem: %s", q.Problem)
 		}
 	}
 	if l := s.Local; l != nil {
 		job := string(l.Job.State)
 		if !l.Following {
-			job = "nobody follows the application: run `streamproof up`"
+			job = "the follower is not running: run `streamproof up`"
 		} else if l.Job.PID != 0 {
 			job += fmt.Sprintf(", version %d, process %d, %s", l.Job.Version, l.Job.PID, l.Job.Address)
 		}
 		row("Flink job", "%s", job)
-		row("", "%d starts, %d of them died", l.Job.Starts, l.Job.Failures)
+		row("", "%d starts, %d failures", l.Job.Starts, l.Job.Failures)
 		if l.Job.RestoredFrom != "" {
 			row("", "from %s", l.Job.RestoredFrom)
 		}

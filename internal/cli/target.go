@@ -11,23 +11,23 @@ import (
 	"streamproof/internal/stack"
 )
 
-// target says which stack a command speaks to: one on AWS where it is named, else the local one.
+// target says which stack a command acts on: the named one on AWS, or the local one.
 type target struct {
 	Stack    string `help:"Name of a stack on AWS." xor:"where" placeholder:"NAME"`
-	Region   string `help:"Region of the stack on AWS (else that of the AWS configuration)." placeholder:"REGION"`
-	StateDir string `help:"State directory of the local stack (.streamproof in the project's directory)." xor:"where" placeholder:"DIR"`
+	Region   string `help:"Region of the stack on AWS (default: that of the AWS configuration)." placeholder:"REGION"`
+	StateDir string `help:"State directory of the local stack (default: .streamproof in the project's directory)." xor:"where" placeholder:"DIR"`
 	JSON     bool   `help:"Print JSON, for scripts." name:"json"`
 }
 
 // Validate is called by kong.
 func (t *target) Validate() error {
 	if t.Region != "" && t.Stack == "" {
-		return fmt.Errorf("--region is for a stack on AWS: name it with --stack")
+		return errors.New("--region is for a stack on AWS: name the stack with --stack")
 	}
 	return nil
 }
 
-// open finds the stack; the second result is nil for one on AWS.
+// open finds the stack. The second result is nil for a stack on AWS.
 func (t *target) open(ctx context.Context, e *env) (*stack.Stack, *local.Stack, error) {
 	if t.Stack == "" {
 		s, err := t.local(ctx, e)
@@ -53,7 +53,7 @@ func (t *target) local(ctx context.Context, e *env) (*local.Stack, error) {
 	return local.Open(ctx, dir)
 }
 
-// aws reads the configuration of AWS.
+// aws reads the AWS configuration.
 func (t *target) aws(ctx context.Context, e *env) (aws.Config, error) {
 	c, err := e.loadAWS(ctx, t.Region)
 	if err != nil {

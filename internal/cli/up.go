@@ -10,14 +10,14 @@ import (
 )
 
 type upCmd struct {
-	StateDir string `help:"State directory of the stack (.streamproof in the project's directory)." placeholder:"DIR"`
+	StateDir string `help:"State directory of the stack (default: .streamproof in the project's directory)." placeholder:"DIR"`
 	settings `embed:""`
-	Port     uint16 `help:"Port of the emulator (that of the running stack, else 4566)." placeholder:"PORT"`
+	Port     uint16 `help:"Port of the emulator (default: that of the running stack, or 4566)." placeholder:"PORT"`
 }
 
-// settings are values for the template's parameters, over those of local.yaml.
+// settings are values for the template's parameters. They override local.yaml.
 type settings struct {
-	Set map[string]string `help:"Set a parameter of the template, as --set Transform=JSON. It may be repeated." mapsep:"none" placeholder:"NAME=VALUE"`
+	Set map[string]string `help:"Set a parameter of the template, such as --set Transform=JSON. It may be repeated." mapsep:"none" placeholder:"NAME=VALUE"`
 }
 
 func (c *upCmd) Run(ctx context.Context, e *env) error {
@@ -59,8 +59,8 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 	return e.stdout.Printf("Stack %s runs at %s. Next: streamproof produce, streamproof verify, streamproof status, streamproof down.\n", s.Name, s.Endpoint())
 }
 
-// setByHand gives the query that the local stack runs where a person has set it, nil where not, or where it cannot be told: then
-// the deploy that follows says more.
+// setByHand returns the query that the local stack runs if a person has set it. It returns nil if that is unknown: the
+// deploy that follows says more.
 func setByHand(ctx context.Context, dir string) *ledger.Current {
 	s, err := local.Open(ctx, dir)
 	if err != nil {
@@ -72,7 +72,7 @@ func setByHand(ctx context.Context, dir string) *ledger.Current {
 	return nil
 }
 
-// followCmd is what the background process of `up` runs.
+// followCmd is the background process of `up`.
 type followCmd struct {
 	StateDir string `arg:"" type:"existingdir"`
 }
@@ -80,7 +80,7 @@ type followCmd struct {
 func (c *followCmd) Run(ctx context.Context) error { return local.Follow(ctx, c.StateDir) }
 
 type downCmd struct {
-	StateDir string `help:"State directory of the stack (.streamproof in the project's directory)." placeholder:"DIR"`
+	StateDir string `help:"State directory of the stack (default: .streamproof in the project's directory)." placeholder:"DIR"`
 }
 
 func (c *downCmd) Run(ctx context.Context, e *env) error {

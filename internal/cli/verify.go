@@ -18,19 +18,19 @@ import (
 
 type verifyCmd struct {
 	target   `embed:""`
-	Dir      string        `help:"Judge a copy of a bucket here, as aws s3 sync makes it, and no stack." type:"existingdir" xor:"where" placeholder:"DIR"`
-	Prefix   keyPrefix     `help:"Where the rows stand in the copy." default:"ingestion-kinesis/"`
-	Errors   keyPrefix     `help:"Where the rejects of the analytics stand in the copy." default:"ingestion-kinesis-errors/"`
-	Full     bool          `help:"Judge everything again, and not only what is new."`
+	Dir      string        `help:"Judge a local copy of a bucket, as made by aws s3 sync, instead of a stack." type:"existingdir" xor:"where" placeholder:"DIR"`
+	Prefix   keyPrefix     `help:"Prefix of the rows in the copy." default:"ingestion-kinesis/"`
+	Errors   keyPrefix     `help:"Prefix of the application's rejects in the copy." default:"ingestion-kinesis-errors/"`
+	Full     bool          `help:"Judge everything again, not only what is new."`
 	Deadline time.Duration `help:"Delivery deadline for the copy." default:"10m"`
-	HTML     string        `help:"Write the report to this file, as a page." name:"html" type:"path" placeholder:"FILE"`
-	Open     bool          `help:"Write the report as a page, and show it in the browser."`
+	HTML     string        `help:"Write the report to this file, as an HTML page." name:"html" type:"path" placeholder:"FILE"`
+	Open     bool          `help:"Write the report as an HTML page, and open it in the browser."`
 
 	browse func(file string) error // stands in for the browser in tests
 }
 
-// A keyPrefix is a folder of the bucket. It ends in a slash, as the template has it, also where that was left out: the prefix of
-// processing-failed is made of it.
+// A keyPrefix is a folder of the bucket. It always ends in a slash, as in the template, because the prefix of
+// processing-failed is derived from it.
 type keyPrefix string
 
 // UnmarshalText is called by kong.
@@ -45,7 +45,7 @@ func (p *keyPrefix) UnmarshalText(text []byte) error {
 // Validate is called by kong.
 func (c *verifyCmd) Validate() error {
 	if c.Deadline < time.Second {
-		return fmt.Errorf("--deadline is %s and has to be at least 1s", c.Deadline)
+		return fmt.Errorf("--deadline is %s: it must be at least 1s", c.Deadline)
 	}
 	return c.target.Validate()
 }
@@ -69,7 +69,7 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 	return verdictOf(r)
 }
 
-// judge gets a report from wherever the flags say, and the same as JSON.
+// judge returns the report that the flags ask for, and the same as JSON.
 func (c *verifyCmd) judge(ctx context.Context, e *env) (*report.Report, json.RawMessage, error) {
 	if c.Dir != "" {
 		r := verifier.Judge(ctx, bucket.Dir(c.Dir), verifier.Options{DataPrefix: string(c.Prefix), ErrorsPrefix: string(c.Errors), DeliveryDeadline: c.Deadline})
@@ -95,10 +95,10 @@ func verdictOf(r *report.Report) error {
 
 const timeFormat = "2006-01-02 15:04:05.000Z"
 
-// shownSamples of each class are for a person; all of them are in the JSON.
+// shownSamples is how many samples of each class a person sees. The JSON has all of them.
 const shownSamples = 5
 
-// reportText is the report for a terminal, ended by its last line.
+// reportText is the report for a terminal. It ends with the report's last line.
 func reportText(r *report.Report) terminal.Text {
 	var b terminal.Builder
 	c := r.Covers
@@ -109,14 +109,14 @@ func reportText(r *report.Report) terminal.Text {
 	b.Addf(":\n%d ticks (%d not settled yet, %d crashed) of %d records; %d objects with %d rows, %d bytes; delivery deadline %d s.\n",
 		c.Ticks, c.TicksUnsettled, c.TicksCrashed, c.Records, c.Objects, c.Rows, c.Bytes, c.DeliveryDeadlineSeconds)
 	if !c.ArchivedUntil.IsZero() {
-		b.Addf("History is archived until %s: what is older may have expired.\n", c.ArchivedUntil.UTC().Format(timeFormat))
+		b.Addf("History is archived until %s: older objects may have expired.\n", c.ArchivedUntil.UTC().Format(timeFormat))
 	}
 
 	if r.Counted() {
 		b.Addf("%s\n", countsTable(r))
 	}
 	if r.Delay.LateMax > 0 {
-		b.Addf("The latest row came %d s after its deadline.\n", r.Delay.LateMax)
+		b.Addf("The latest row arrived %d s after its deadline.\n", r.Delay.LateMax)
 	}
 
 	if len(r.Rejects) > 0 {

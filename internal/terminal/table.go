@@ -16,10 +16,10 @@ func NewTable() *Table {
 	return &Table{w}
 }
 
-// Header sets the names of the columns, which are drawn in capitals.
+// Header sets the names of the columns, in capitals.
 func (t *Table) Header(cells ...any) { t.w.AppendHeader(safe(cells)) }
 
-// HeaderAsItIs sets the names of the columns, which are drawn as they are.
+// HeaderAsItIs sets the names of the columns, unchanged.
 func (t *Table) HeaderAsItIs(cells ...any) {
 	t.w.Style().Format.Header = text.FormatDefault
 	t.Header(cells...)
@@ -31,7 +31,7 @@ func (t *Table) Row(cells ...any) { t.w.AppendRow(safe(cells)) }
 // Separator draws a line between two rows.
 func (t *Table) Separator() { t.w.AppendSeparator() }
 
-// Wrap has the column of this number, from 1 on, break its cells into lines of a width.
+// Wrap breaks the cells of a column, counted from 1, into lines of a width.
 func (t *Table) Wrap(column, width int) {
 	t.w.SetColumnConfigs([]table.ColumnConfig{{Number: column, WidthMax: width, WidthMaxEnforcer: text.WrapSoft}})
 }
@@ -43,7 +43,7 @@ func safe(cells []any) table.Row {
 	row := make(table.Row, len(cells))
 	for i, cell := range cells {
 		switch cell := cell.(type) {
-		case int, int64: // numbers stand at the right
+		case int, int64: // numbers are right-aligned
 			row[i] = cell
 		default:
 			row[i] = Format("%v", cell).safe

@@ -1,8 +1,8 @@
-// Package terminal is what the program says to a person. All that comes from outside, as records, keys, names and the
-// messages of services, is escaped on its way: no data moves the cursor, hides a line or begins one.
+// Package terminal writes text for a person. Everything from outside, such as records, keys, names and messages of
+// services, is escaped, so no data moves the cursor, hides a line or begins one.
 //
-// A Writer takes nothing but Text, and Text comes from Format, Block or a Table. So a command that prints data as it came
-// does not compile. JSON and SQL for other programs are not text for a person and go another way.
+// A Writer accepts only Text, which comes from Format, Block or a Table. A command that prints data unescaped does not
+// compile. JSON and SQL for other programs are not written here.
 package terminal
 
 import (
@@ -13,12 +13,12 @@ import (
 	"unicode/utf8"
 )
 
-// Text is safe to be shown: but for the newlines that the program itself has put there, it has no control characters.
+// Text is safe to show: its only control characters are newlines that the program itself put there.
 type Text struct{ safe string }
 
 func (t Text) String() string { return t.safe }
 
-// Format is fmt.Sprintf with all arguments escaped but those that are Text. The format is the program's own and is not.
+// Format is fmt.Sprintf with all arguments escaped except Text. The format is the program's own and is not escaped.
 func Format(format string, args ...any) Text {
 	if false {
 		_ = fmt.Sprintf(format, args...) // so that go vet checks the callers
@@ -28,7 +28,7 @@ func Format(format string, args ...any) Text {
 		switch arg := arg.(type) {
 		case Text:
 			safe[i] = arg.safe
-		case int: // as it is: it may be the width of another one
+		case int: // unescaped: it may be the width of another argument
 			safe[i] = arg
 		default:
 			safe[i] = escaped{arg}
@@ -37,18 +37,19 @@ func Format(format string, args ...any) Text {
 	return Text{fmt.Sprintf(format, safe...)}
 }
 
-// escaped formats a value as it would be formatted, and escapes the result.
+// escaped formats a value as usual, and escapes the result.
 type escaped struct{ value any }
 
 func (e escaped) Format(f fmt.State, verb rune) {
-	_, _ = io.WriteString(f, Escape(fmt.Sprintf(fmt.FormatString(f, verb), e.value))) // a fmt.State fails never
+	_, _ = io.WriteString(f, Escape(fmt.Sprintf(fmt.FormatString(f, verb), e.value))) // a fmt.State never fails
 }
 
-// Escape gives a text in one line, with escapes as in Go for all that is not visible or not a blank: control characters,
-// what changes the direction of text, what has no width, line and paragraph separators, and bytes that are not UTF-8.
+// Escape returns a text in one line, with escapes as in Go for everything that is neither visible nor a blank: control
+// characters, characters that change the direction of text or have no width, line and paragraph separators, and bytes
+// that are not UTF-8.
 func Escape(text string) string { return escape(text, "") }
 
-// Block escapes a text of several lines, as a query. Its line breaks (LF and CR LF) and tabs stay.
+// Block escapes a text of several lines, such as a query. Its line breaks (LF and CR LF) and tabs stay.
 func Block(text string) Text { return Text{escape(text, "\n\t")} }
 
 func escape(text, keep string) string {
@@ -80,7 +81,7 @@ func escape(text, keep string) string {
 	return b.String()
 }
 
-// Join puts a separator, which is the program's own, between texts.
+// Join puts the program's own separator between texts.
 func Join(texts []Text, separator string) Text {
 	parts := make([]string, len(texts))
 	for i, t := range texts {
@@ -89,13 +90,13 @@ func Join(texts []Text, separator string) Text {
 	return Text{strings.Join(parts, separator)}
 }
 
-// A Builder gathers text.
+// A Builder collects text.
 type Builder struct{ b strings.Builder }
 
 // Add adds a text.
 func (b *Builder) Add(t Text) { b.b.WriteString(t.safe) }
 
-// Addf adds what Format makes of its arguments.
+// Addf adds Format of its arguments.
 func (b *Builder) Addf(format string, args ...any) {
 	if false {
 		_ = fmt.Sprintf(format, args...) // so that go vet checks the callers
@@ -103,25 +104,25 @@ func (b *Builder) Addf(format string, args ...any) {
 	b.Add(Format(format, args...))
 }
 
-// Text is what was added.
+// Text returns what was added.
 func (b *Builder) Text() Text { return Text{b.b.String()} }
 
-// A Writer shows text.
+// A Writer writes text.
 type Writer struct{ to io.Writer }
 
-// NewWriter makes a writer to a terminal, or to whatever stands in for one.
+// NewWriter makes a Writer to a terminal, or to what stands in for one.
 func NewWriter(to io.Writer) *Writer { return &Writer{to} }
 
-// Print shows a text as it is.
+// Print writes a text.
 func (w *Writer) Print(t Text) error {
 	_, err := io.WriteString(w.to, t.safe)
 	return err
 }
 
-// Println shows a text and ends the line.
+// Println writes a text and ends the line.
 func (w *Writer) Println(t Text) error { return w.Print(Text{t.safe + "\n"}) }
 
-// Printf shows what Format makes of its arguments.
+// Printf writes Format of its arguments.
 func (w *Writer) Printf(format string, args ...any) error {
 	if false {
 		_ = fmt.Sprintf(format, args...) // so that go vet checks the callers
