@@ -337,7 +337,7 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	for _, question := range []struct{ action, resource, allowed string }{
 		{"s3:PutObjectTagging", object + parameters["Prefix"] + "2026/11/28/00/rows", verifierRole},
 		{"s3:PutObjectTagging", object + ledger.TicksPrefix + "any", verifierRole},
-		{"s3:PutObjectTagging", object + verifier.StateKey, ""},
+		{"s3:PutObjectTagging", object + verifier.CheckpointKey, ""},
 		{"s3:PutObject", object + verifier.ArchiveKey, verifierRole},
 		{"s3:DeleteObject", object + ledger.TicksPrefix + "any", deployerRole},
 		{"s3:DeleteBucket", "arn:aws:s3:::" + name, deployerRole},

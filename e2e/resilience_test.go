@@ -516,8 +516,8 @@ func verifierKilled(t *testing.T, r *rig) {
 		}
 	}
 	for _, o := range []fault.Order{
-		{Fault: "killed before its state is written", Operation: "PUT", Path: verifier.StateKey, Before: kill},
-		{Fault: "killed after its state is written", Operation: "PUT", Path: verifier.StateKey, After: kill},
+		{Fault: "killed before its state is written", Operation: "PUT", Path: verifier.CheckpointKey, Before: kill},
+		{Fault: "killed after its state is written", Operation: "PUT", Path: verifier.CheckpointKey, After: kill},
 		{Fault: "killed before its report is written", Operation: "PUT", Path: verifier.ReportsPrefix, Before: kill},
 		{Fault: "killed after its report is written", Operation: "PUT", Path: verifier.ReportsPrefix, After: kill},
 	} {

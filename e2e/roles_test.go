@@ -295,7 +295,7 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	put("of a pipeline", query, producerRole, deployerRole)
 	put("of the ledger's owner", ledger.StackKey, deployerRole)
 	put("of what is current", ledger.CurrentKey, deployerRole)
-	put("of the state", verifier.StateKey, verifierRole)
+	put("of the state", verifier.CheckpointKey, verifierRole)
 	put("of the archive", "ledger/archive.json.gz")
 	put("of an acceptance", "ledger/acceptances/2000/01/01/none.json")
 	put("of an acceptance's findings", ledger.FindingsPrefix+"none.json.gz")

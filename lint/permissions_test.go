@@ -106,8 +106,8 @@ func needs(s map[string]resource) (all []permission) {
 		ours("s3:GetObject", "s3:GetObject", object(prefix+"a"))
 		all = append(all, permission{role: role, operation: "s3:ListObjectsV2", action: "s3:ListBucket", resource: bucket, context: map[string]string{"s3:prefix": prefix}})
 	}
-	ours("s3:GetObject", "s3:GetObject", object(ledger.PipelinesPrefix+"a.json"), object(ledger.CurrentKey), object(verifier.StateKey), object(verifier.ArchiveKey), object(verifier.LatestReport))
-	ours("s3:PutObject", "s3:PutObject", object(verifier.StateKey), object(verifier.LatestReport), object(verifier.ReportsPrefix+"latest.html"))
+	ours("s3:GetObject", "s3:GetObject", object(ledger.PipelinesPrefix+"a.json"), object(ledger.CurrentKey), object(verifier.CheckpointKey), object(verifier.ArchiveKey), object(verifier.LatestReport))
+	ours("s3:PutObject", "s3:PutObject", object(verifier.CheckpointKey), object(verifier.LatestReport), object(verifier.ReportsPrefix+"latest.html"))
 	if v["EXPIRE_AFTER_DAYS"] != 0. {
 		ours("s3:PutObject", "s3:PutObject", object(verifier.ArchiveKey))
 		ours("s3:PutObjectTagging", "s3:PutObjectTagging", object(data+"a"), object(ledger.TicksPrefix+"a"))

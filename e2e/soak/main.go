@@ -424,7 +424,7 @@ func (s *soak) verify(ctx context.Context) {
 		}
 		o := fault.Order{Kind: fault.Held, Operation: "PUT", Path: "/reports/", Times: 1, Before: kill}
 		if s.chance(0.5) {
-			o.Path = "/" + verifier.StateKey
+			o.Path = "/" + verifier.CheckpointKey
 		}
 		if s.chance(0.5) {
 			o.Before, o.After = nil, kill // it is written, and nobody hears so

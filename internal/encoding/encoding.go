@@ -15,7 +15,7 @@ const (
 
 // Whole names what all of a text certainly is in, so that it has no lines: gzip, or UTF-16 with a byte order mark. It is empty for
 // anything else.
-func Whole(text []byte) string {
+func Detect(text []byte) string {
 	switch {
 	case bytes.HasPrefix(text, []byte{0x1f, 0x8b}):
 		return Gzip
@@ -39,8 +39,8 @@ func isUTF16(text []byte) bool {
 }
 
 // Name names what a line is in that could not be read. It is empty where that cannot be told, or nothing is wrong with it.
-func Name(line []byte) string {
-	if name := Whole(line); name != "" {
+func Guess(line []byte) string {
+	if name := Detect(line); name != "" {
 		return name
 	}
 	switch {

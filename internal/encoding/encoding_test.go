@@ -40,7 +40,7 @@ func TestName(t *testing.T) {
 		"\xe9\x01":               "",
 		"\x93quoted\x94 caf\xe9": "", // of Windows, and much else
 	} {
-		if got := encoding.Name([]byte(text)); got != want {
+		if got := encoding.Guess([]byte(text)); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
@@ -51,7 +51,7 @@ func TestNameOfAnyText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[a-zäöüéñ0-9,;." ]{2,40}`).Draw(t, "text")
-		if got := encoding.Name([]byte(text)); got != "" {
+		if got := encoding.Guess([]byte(text)); got != "" {
 			t.Fatalf("%q: got %q", text, got)
 		}
 		var zipped bytes.Buffer
@@ -72,11 +72,11 @@ func TestNameOfAnyText(t *testing.T) {
 			encoding.UTF16:  utf16Of(rapid.SampledFrom([]binary.AppendByteOrder{little, binary.BigEndian}).Draw(t, "order"), text),
 			encoding.Marked: []byte("\ufeff" + text),
 		} {
-			if got := encoding.Name(data); got != name {
+			if got := encoding.Guess(data); got != name {
 				t.Fatalf("%q: got %q, want %q", data, got, name)
 			}
 		}
-		if got := encoding.Name(latin); strings.ContainsAny(text, "äöüéñ") != (got == encoding.Latin1) {
+		if got := encoding.Guess(latin); strings.ContainsAny(text, "äöüéñ") != (got == encoding.Latin1) {
 			t.Fatalf("%q: got %q", latin, got)
 		}
 	})

@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"streamproof/internal/pipeline"
 )
@@ -19,6 +21,13 @@ type publication struct {
 
 // PipelineKey is the key under which the pipeline with this hash is published.
 func PipelineKey(hash string) string { return PipelinesPrefix + hash + ".json" }
+
+// IsPipelineKey reports whether a key is one of a published pipeline: other objects may stand under PipelinesPrefix.
+func IsPipelineKey(key string) bool {
+	hash, ok := strings.CutPrefix(strings.TrimSuffix(key, ".json"), PipelinesPrefix)
+	_, err := hex.DecodeString(hash)
+	return ok && err == nil && len(hash) == 64 && PipelineKey(hash) == key
+}
 
 // EncodePipeline gives the bytes under which a pipeline is published.
 func EncodePipeline(p *pipeline.Pipeline) ([]byte, error) {

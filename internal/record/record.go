@@ -87,7 +87,7 @@ func NewReader(s schema.Schema) *Reader {
 // Rows gives the rows of a record, in order, and what of it is none. A row is valid until the next one.
 func (r *Reader) Rows(record []byte) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
-		if name := encoding.Whole(record); name != "" {
+		if name := encoding.Detect(record); name != "" {
 			yield(fault(record, name, ""))
 			return
 		}
@@ -118,7 +118,7 @@ func (r *Reader) Line(line []byte) Row {
 
 // unreadable is the fault of bytes that are no row, by the encoding that they are in, if they are in another one.
 func unreadable(raw []byte, reason, column string) Row {
-	if name := encoding.Name(raw); name != "" {
+	if name := encoding.Guess(raw); name != "" {
 		reason, column = name, ""
 	}
 	return fault(raw, reason, column)

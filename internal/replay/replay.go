@@ -20,8 +20,11 @@ import (
 type Ledger struct {
 	// Current names the current pipeline and all rollbacks. It is nil if the bucket has no such object.
 	Current *ledger.Current
+	// Strays are the keys under ledger.PipelinesPrefix that are not those of pipelines.
+	Strays []string
 
 	bucket    bucket.Bucket
+	published map[string]bucket.Object // by key, as of Open
 	pipelines map[string]*compiled // by hash
 }
 
@@ -34,9 +37,20 @@ type compiled struct {
 	generators func(seed uint64) (*generator.Generator, error)
 }
 
-// Open reads which pipelines were rolled back.
+// Open lists the published pipelines and reads which were rolled back.
 func Open(ctx context.Context, b bucket.Bucket) (*Ledger, error) {
-	l := &Ledger{bucket: b, pipelines: map[string]*compiled{}}
+	l := &Ledger{bucket: b, published: map[string]bucket.Object{}, pipelines: map[string]*compiled{}}
+	listed, _, err := b.List(ctx, ledger.PipelinesPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("the pipelines cannot be listed: %w", err)
+	}
+	for _, o := range listed {
+		if ledger.IsPipelineKey(o.Key) {
+			l.published[o.Key] = o
+		} else {
+			l.Strays = append(l.Strays, o.Key)
+		}
+	}
 	object, data, err := bucket.Get(ctx, b, ledger.CurrentKey)
 	if err == nil && object != nil {
 		l.Current, err = ledger.DecodeCurrent(data)
@@ -119,16 +133,25 @@ func (l *Ledger) pipeline(ctx context.Context, hash string) (*compiled, error) {
 		return c, nil
 	}
 	key := ledger.PipelineKey(hash)
-	object, data, err := bucket.Get(ctx, l.bucket, key)
+	data, err := l.read(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	c := &compiled{err: fmt.Errorf("it is not published: there is no %s", key)}
-	if object != nil {
+	if data != nil {
 		c = compile(data, hash)
 	}
 	l.pipelines[hash] = c
 	return c, nil
+}
+
+// read returns a published pipeline's object, nil if there is none. It may have been published since Open.
+func (l *Ledger) read(ctx context.Context, key string) ([]byte, error) {
+	if o, ok := l.published[key]; ok {
+		return l.bucket.Read(ctx, o)
+	}
+	_, data, err := bucket.Get(ctx, l.bucket, key)
+	return data, err
 }
 
 func compile(data []byte, hash string) *compiled {

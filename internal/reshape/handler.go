@@ -230,7 +230,7 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r incoming, s *
 	if len(s.data) == 0 {
 		return append(append(answer, dropped...), after...), nil
 	}
-	if name := encoding.Whole(s.data); name != "" {
+	if name := encoding.Detect(s.data); name != "" {
 		return answer[:start], &fault{reason: name}
 	}
 	if bytes.HasPrefix(s.data, kplMagic) {
@@ -360,7 +360,7 @@ func (h *Handler) row(s *scratch, line []byte) error {
 		err = h.trip(s, line)
 		s.trips = err == nil && h.apart
 		return err
-	case columns == len(h.output.schema), encoding.Name(line) != "":
+	case columns == len(h.output.schema), encoding.Guess(line) != "":
 		return err
 	default:
 		return fmt.Errorf("line has %d columns; a row of the output has %d, a trip %d",

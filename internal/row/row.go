@@ -71,7 +71,7 @@ func (s Schema) AppendFields(dst []byte, fields []Field, line []byte) ([]byte, e
 
 // encodingOf names what a line is written in that is no row, where that may be why; a carriage return, where CRLF ends lines.
 func encodingOf(line []byte) string {
-	name := encoding.Name(line)
+	name := encoding.Guess(line)
 	if name == "" && len(line) > 0 && line[0] != '{' && line[len(line)-1] == '\r' {
 		name = "carriage return"
 	}

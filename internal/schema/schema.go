@@ -312,7 +312,7 @@ func (c *Column) file(format Format) columnFile {
 
 // NotUTF8 is the error of a file that the ledger's JSON could not hold unchanged.
 func NotUTF8(name string, text []byte) error {
-	if in := encoding.Name(text); in != "" {
+	if in := encoding.Guess(text); in != "" {
 		in = strings.TrimSuffix(strings.TrimPrefix(in, "not UTF-8, "), ", not UTF-8")
 		return fmt.Errorf("%s is not UTF-8 (%s); save it as UTF-8", name, in)
 	}

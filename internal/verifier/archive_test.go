@@ -53,12 +53,12 @@ func (l *life) archive() *archive {
 	return a
 }
 
-func (l *life) state() *state {
-	o, there := l.objects[StateKey]
+func (l *life) state() *checkpoint {
+	o, there := l.objects[CheckpointKey]
 	if !there {
 		return nil
 	}
-	s, err := decodeState([]byte(o.data))
+	s, err := decodeCheckpoint([]byte(o.data))
 	if err != nil {
 		panic(err)
 	}
@@ -73,14 +73,14 @@ func (l *life) guard(fail func(format string, args ...any)) {
 		switch o := l.objects[key]; {
 		case a == nil || a.Base == nil:
 			fail("%s is tagged without an archive", key)
-		case o.written.After(a.Base.Horizon) || o.seen.After(l.now):
-			fail("%s was written at %s, and is tagged at %s by an archive of %s", key, o.written, l.now, a.Base.Horizon)
+		case o.written.After(a.Base.Watermark) || o.seen.After(l.now):
+			fail("%s was written at %s, and is tagged at %s by an archive of %s", key, o.written, l.now, a.Base.Watermark)
 		case s != nil && s.Covers.ArchivedUntil.IsZero():
 			fail("%s is tagged, and the state says nothing of an archive", key)
 		case strings.HasPrefix(key, "data/") && key <= a.Base.after("data/", hourLayout):
 		case strings.HasPrefix(key, ledger.TicksPrefix) && key <= a.Base.after(ledger.TicksPrefix, dayLayout):
 		default:
-			fail("%s is tagged, and an increment from %s lists it", key, a.Base.Horizon)
+			fail("%s is tagged, and an increment from %s lists it", key, a.Base.Watermark)
 		}
 	}
 }
@@ -133,14 +133,14 @@ func TestWhatExpiresChangesNoVerdict(t *testing.T) {
 			if l.now.Before(minute(at)) { // the clock never goes back
 				l.now = minute(at)
 			}
-			handler.mostTags = rapid.SampledFrom([]int{2, mostTags, mostTags}).Draw(t, "tags")
+			handler.maxTags = rapid.SampledFrom([]int{2, maxTags, maxTags}).Draw(t, "tags")
 			l.expire = rapid.SampledFrom([]int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0}).Draw(t, "expire")
 			expired += l.expireTagged(func(key string) bool { return rapid.Bool().Draw(t, "expires") })
 			event := rapid.SampledFrom([]string{`{}`, `{}`, `{}`, `{}`, `{}`, `{}`, `{}`, `{"full": true}`}).Draw(t, "event")
 			switch rapid.IntRange(0, 20).Draw(t, "fault") {
 			case 0: // alone: who deletes the archive, too, has deleted the proof
 				if l.archive() != nil {
-					delete(l.objects, StateKey)
+					delete(l.objects, CheckpointKey)
 				}
 			case 1:
 				// Where the state says that there is one, or nothing could be deleted yet.
@@ -168,7 +168,7 @@ func TestWhatExpiresChangesNoVerdict(t *testing.T) {
 						judge(`{}`)
 						expired += l.expireTagged(all)
 					}
-					if after := l.archive(); after != nil && after.Base != nil && (before == nil || before.Base == nil || after.Base.Horizon.After(before.Base.Horizon)) {
+					if after := l.archive(); after != nil && after.Base != nil && (before == nil || before.Base == nil || after.Base.Watermark.After(before.Base.Watermark)) {
 						overtaken++
 					}
 				}
@@ -194,7 +194,7 @@ func TestWhatExpiresChangesNoVerdict(t *testing.T) {
 					continue
 				}
 			case seen && strings.Contains(reasons, belated+" was written by") && strings.Contains(reasons, "copy it onto itself"),
-				seen && strings.Contains(reasons, belated+" is not counted"), seen && strings.Contains(reasons, belated+" is named for a time of before"):
+				seen && strings.Contains(reasons, belated+" is not counted"), seen && strings.Contains(reasons, belated+" is named for a time before"):
 				undecided++
 				// It is done, and counts as written now.
 				key := key("data/", l.now, 0)
@@ -254,7 +254,7 @@ func TestWhatIsOldExpires(t *testing.T) {
 	l.guard(t.Errorf)
 	l.days(t, 60, age, 30)
 	base := l.archive().Base
-	if since := minute(age).Sub(base.Horizon); since < archiveEvery || since > 2*archiveEvery+2*time.Hour {
+	if since := minute(age).Sub(base.Watermark); since < archiveEvery || since > 2*archiveEvery+2*time.Hour {
 		t.Errorf("the archive is %s old", since)
 	}
 	for _, o := range []struct{ prefix, layout string }{{"data/", hourLayout}, {ledger.TicksPrefix, dayLayout}} {
@@ -269,7 +269,7 @@ func TestWhatIsOldExpires(t *testing.T) {
 	full := l.at(minute(age+5)).verify(t, `{"full": true}`)
 	offline := Judge(t.Context(), l, lifeOpts)
 	for name, r := range map[string]*report.Report{"in full": full, "offline": offline} {
-		if r.Verdict != proof.Proven || r.Covers.Ticks != age/every+1 || r.Covers.Objects != age/every+1 || !r.Covers.ArchivedUntil.Equal(base.Horizon) {
+		if r.Verdict != proof.Proven || r.Covers.Ticks != age/every+1 || r.Covers.Objects != age/every+1 || !r.Covers.ArchivedUntil.Equal(base.Watermark) {
 			t.Errorf("%s: got %s over %+v", name, r.LastLine(), r.Covers)
 		}
 	}
@@ -290,7 +290,7 @@ func TestNothingIsTaggedWhereNothingExpires(t *testing.T) {
 	// Who begins late has the whole history read once, so that all of it may be deleted.
 	l.expire, l.reads = 2, 0
 	l.at(minute(40*60+1)).verify(t, `{}`)
-	if l.reads < 2*40*60/every || !l.state().whole() {
+	if l.reads < 2*40*60/every || !l.state().complete() {
 		t.Errorf("the first one reads %d objects", l.reads)
 	}
 	l.days(t, 40*60+2, 40*60+400, 390)
@@ -317,12 +317,12 @@ func TestAHistoryThatIsTooLongStays(t *testing.T) {
 	l := sparse(embeddedPipeline(), 60*60, every)
 	l.days(t, 60, 30*60, 9*60+40)
 	s := l.state()
-	s.Covers.Rows += countAgain
+	s.Covers.Rows += maxRereadRows
 	data, err := s.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.objects[StateKey] = lifeObject{data: string(data), written: l.now}
+	l.objects[CheckpointKey] = lifeObject{data: string(data), written: l.now}
 	l.expire, l.reads = 2, 0
 	l.guard(t.Errorf)
 	l.days(t, 30*60+1, 30*60+1, 1)
@@ -346,7 +346,7 @@ func TestTagsAreLimitedAndGoOn(t *testing.T) {
 	l.days(t, 10, 44*60, 44*60-10)
 	l.days(t, 44*60+358, 44*60+360, 1)
 	h := l.handler()
-	h.mostTags = 4
+	h.maxTags = 4
 	for i := range 10 {
 		before := len(l.tags)
 		l.now = minute(44*60 + 361 + i)
@@ -356,7 +356,7 @@ func TestTagsAreLimitedAndGoOn(t *testing.T) {
 		if n := len(l.tags) - before; n != 4 {
 			t.Fatalf("verification %d tags %d objects", i, n)
 		}
-		if a := l.archive(); !a.Base.toTag() {
+		if a := l.archive(); !a.Base.hasUntagged() {
 			t.Fatal("the archive says that all is tagged")
 		}
 		l.saysWhatIsTagged(t)
@@ -370,7 +370,7 @@ func TestTagsAreLimitedAndGoOn(t *testing.T) {
 		t.Errorf("without time: got %v, %v, and %d tags more", r, err, len(l.tags)-before)
 	}
 	l.days(t, 44*60+401, 44*60+403, 1)
-	if a := l.archive(); a.Base.toTag() {
+	if a := l.archive(); a.Base.hasUntagged() {
 		t.Errorf("there is something left to tag of before %v: %v", a.Base.windows(), a.Base.Reach)
 	}
 }
@@ -514,7 +514,7 @@ func TestWhatIsNotCountedIsNotTagged(t *testing.T) {
 			t.Errorf("%s is tagged", stray)
 		}
 		r := l.verify(t, `{"full": true}`)
-		if want := stray + " is named for a time of before the window of " + ArchiveKey; r.Verdict != proof.Undecided || !strings.Contains(strings.Join(r.Reasons, "; "), want) {
+		if want := stray + " is named for a time before the window of " + ArchiveKey; r.Verdict != proof.Undecided || !strings.Contains(strings.Join(r.Reasons, "; "), want) {
 			t.Errorf("got %s %v, want %q", r.Verdict, r.Reasons, want)
 		}
 		delete(l.objects, stray)
@@ -619,7 +619,7 @@ func TestWhatComesToLightAfterADay(t *testing.T) {
 	if end := base.Reach["data/"]; end >= late || late > base.after("data/", hourLayout) || l.tags[late] || l.objects[key("data/", minute(53*60), 53*60)].data == "" {
 		t.Errorf("it is tagged until %s", end)
 	}
-	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], late+" is named for a time of before the window") {
+	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], late+" is named for a time before the window") {
 		t.Errorf("got %s %v", r.LastLine(), r.Reasons)
 	}
 	delete(l.objects, late)
@@ -672,7 +672,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 		increment, full, copy string // reasons, empty for PROVEN
 	}{
 		"nothing":        {func() {}, "", "", ""},
-		"the state lost": {func() { delete(l.objects, StateKey) }, "", "", ""},
+		"the state lost": {func() { delete(l.objects, CheckpointKey) }, "", "", ""},
 		"the archive lost": {
 			func() { delete(l.objects, ArchiveKey) }, "",
 			"restore the former version of " + ArchiveKey, "restore the former version of " + ArchiveKey,
@@ -690,7 +690,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 			"use a newer streamproof", "use a newer streamproof", "use a newer streamproof",
 		},
 		"the state cut": {
-			func() { l.objects[StateKey] = lifeObject{data: whole[StateKey].data[:100]} }, "the state cannot be read", "", "",
+			func() { l.objects[CheckpointKey] = lifeObject{data: whole[CheckpointKey].data[:100]} }, "the checkpoint cannot be read", "", "",
 		},
 		"the balance broken": {
 			func() {
@@ -746,7 +746,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 	reset()
 	old := expiring(80 * 60)
 	old.days(t, 60, 50*60, 60)
-	l.objects[StateKey] = old.objects[StateKey]
+	l.objects[CheckpointKey] = old.objects[CheckpointKey]
 	if r := l.verify(t, `{}`); r.Verdict != proof.Proven || r.Covers.Ticks != 80*60/every {
 		t.Errorf("a state of before: got %s over %d ticks %v", r.LastLine(), r.Covers.Ticks, r.Reasons)
 	}
@@ -822,7 +822,7 @@ func TestAStateOfTheFirstVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.objects[StateKey] = lifeObject{data: string(data), written: l.now}
+	l.objects[CheckpointKey] = lifeObject{data: string(data), written: l.now}
 	if got := l.state(); fmt.Sprint(got.Reach) != fmt.Sprint(got.windows()) {
 		t.Errorf("it reaches back to %v, want %v", got.Reach, got.windows())
 	}
@@ -839,9 +839,9 @@ func TestArchivesThatAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"version": 5, "unknown": 1}`:  "use a newer streamproof",
 		`{"version": 2}`:                "it holds nothing",
-		`{"version": 1}`:                "never was one of an archive",
-		`{"version": 2, "base": {}}`:    "no horizon",
-		`{"version": 2, "next": {}}`:    "no horizon",
+		`{"version": 1}`:                "is not one of an archive",
+		`{"version": 2, "base": {}}`:    "no watermark",
+		`{"version": 2, "next": {}}`:    "no watermark",
 		`{"version": 2, "unknown": {}}`: "unknown field",
 	} {
 		if _, err := decodeArchive(zip(text)); err == nil || !strings.Contains(err.Error(), want) {
@@ -866,14 +866,14 @@ func FuzzArchive(f *testing.F) {
 			return
 		}
 		a.Base.trim(a.Base.windows(), a.Base.strays())
-		if a.Base.toTag() {
+		if a.Base.hasUntagged() {
 			t.Error("there is something to tag in what was trimmed")
 		}
 		replayed, err := replay.Open(t.Context(), l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		newVerification(l, lifeOpts, replayed, a.begin(), a).run(t.Context())
+		newVerification(l, lifeOpts, replayed, a.baseline(), a).run(t.Context())
 		if err := replayed.Close(); err != nil {
 			t.Error(err)
 		}

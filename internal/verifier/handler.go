@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/caarlos0/env/v11"
 
 	"streamproof/internal/bucket"
 	"streamproof/internal/explain"
@@ -30,59 +29,6 @@ const (
 	LatestReport  = ReportsPrefix + "latest.json"
 	LatestPage    = ReportsPrefix + "latest.html"
 )
-
-// Config is the function's environment.
-type Config struct {
-	Bucket                  string `env:"BUCKET,required,notEmpty"`
-	DataPrefix              string `env:"DATA_PREFIX,required,notEmpty"`
-	ErrorsPrefix            string `env:"ERRORS_PREFIX,required,notEmpty"`
-	DeliveryDeadlineSeconds int    `env:"DELIVERY_DEADLINE_SECONDS,required"`
-	DuplicatesAllowed       int64  `env:"DUPLICATES_ALLOWED" envDefault:"0"`
-	// ExpireAfterDays is after how many days the bucket's lifecycle deletes rows and ticks that have SettledTag: at least 2, or
-	// 0 for never. Where it is above 0, the verifier keeps the archive, and tags what that has folded in.
-	ExpireAfterDays int `env:"EXPIRE_AFTER_DAYS" envDefault:"0"`
-	// What a row may wait for on its way, in seconds; the deadline has to be longer.
-	PackDelaySeconds          int `env:"PACK_DELAY_SECONDS" envDefault:"0"`
-	CheckpointIntervalSeconds int `env:"CHECKPOINT_INTERVAL_SECONDS" envDefault:"0"`
-	BufferIntervalSeconds     int `env:"BUFFER_INTERVAL_SECONDS" envDefault:"0"`
-	// Buffers is how many of Firehose's buffers a row goes through: two where there is a transform.
-	Buffers int `env:"BUFFERS" envDefault:"1"`
-	// StackName is the dimension of the metrics.
-	StackName string `env:"STACK_NAME,required,notEmpty"`
-	// StreamName is the stream that is read back for rows that are missing.
-	StreamName string `env:"STREAM_NAME,required,notEmpty"`
-}
-
-// ReadConfig reads the environment; the error names every fault in it.
-func ReadConfig() (Config, error) {
-	c, err := env.ParseAs[Config]()
-	if err != nil {
-		return c, fmt.Errorf("environment of the verifier: %w", err)
-	}
-	if c.DeliveryDeadlineSeconds <= 0 {
-		return c, fmt.Errorf("environment of the verifier: DELIVERY_DEADLINE_SECONDS is %d and has to be above 0", c.DeliveryDeadlineSeconds)
-	}
-	if need := c.longestWay(); c.DeliveryDeadlineSeconds < need {
-		return c, fmt.Errorf("environment of the verifier: DELIVERY_DEADLINE_SECONDS is %d, and a row may take %d: %d x BUFFER_INTERVAL_SECONDS %d + PACK_DELAY_SECONDS %d + CHECKPOINT_INTERVAL_SECONDS %d + %d for a restart; raise the deadline or lower one of these",
-			c.DeliveryDeadlineSeconds, need, c.Buffers, c.BufferIntervalSeconds, c.PackDelaySeconds, c.CheckpointIntervalSeconds, restartSeconds)
-	}
-	if c.ExpireAfterDays < 0 || c.ExpireAfterDays == 1 {
-		return c, fmt.Errorf("environment of the verifier: EXPIRE_AFTER_DAYS is %d and has to be 0, for never, or at least 2: a verification looks back %s", c.ExpireAfterDays, window)
-	}
-	if c.DuplicatesAllowed < 0 {
-		return c, fmt.Errorf("environment of the verifier: DUPLICATES_ALLOWED is %d and cannot be below 0", c.DuplicatesAllowed)
-	}
-	return c, nil
-}
-
-// restartSeconds is what a restart of the application takes at the least; on AWS some 3 minutes are more like it.
-const restartSeconds = 20
-
-// longestWay is how many seconds a row may take where nothing is lost: it waits to be packed and in Firehose's buffers, and
-// a restart goes back to the last checkpoint.
-func (c Config) longestWay() int {
-	return c.Buffers*c.BufferIntervalSeconds + c.PackDelaySeconds + c.CheckpointIntervalSeconds + restartSeconds
-}
 
 type putter interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
@@ -100,7 +46,7 @@ type Handler struct {
 	out    io.Writer      // the function's log
 	log    *slog.Logger
 
-	mostTags int
+	maxTags int
 }
 
 // NewHandler makes the handler of a verifier function that logs to out.
@@ -108,7 +54,7 @@ func NewHandler(config Config, client *s3.Client, source *kinesis.Client, out io
 	return &Handler{
 		config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, tag: client, stream: stream.NewReader(source, config.StreamName),
 		out: out, log: slog.New(slog.NewJSONHandler(out, nil)),
-		mostTags: mostTags,
+		maxTags: maxTags,
 	}
 }
 
@@ -143,7 +89,7 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	if order.Findings {
 		open = func(groups []proof.Group) { found = groups }
 	}
-	r, kept, saved := h.judge(ctx, order.Full, open)
+	r, archive, saved := h.judge(ctx, order.Full, open)
 	h.lookBack(ctx, r)
 	name := ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z")
 	r.Key = name + ".json"
@@ -166,16 +112,16 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	}
 	if saved != nil && h.config.ExpireAfterDays > 0 {
 		// Last of all, since it may take what is left of the function's time.
-		if err := h.keepArchive(ctx, kept, saved); err != nil {
-			h.log.WarnContext(ctx, "the archive is not kept: the next verification goes on", "error", err.Error())
+		if err := h.keepArchive(ctx, archive, saved); err != nil {
+			h.log.WarnContext(ctx, "the archive is not kept: the next verification continues it", "error", err.Error())
 		}
 	}
 	return r, nil
 }
 
-// judge goes on from the state in the bucket, and replaces it. It gives the archive that it has read, nil for none, and the
-// state that it has saved, nil where it has not.
-func (h *Handler) judge(ctx context.Context, full bool, open func([]proof.Group)) (r *report.Report, kept *archive, saved *state) {
+// judge resumes from the checkpoint in the bucket and replaces it. It returns the archive that it has read, nil for none,
+// and the checkpoint that it has saved, nil if it has not.
+func (h *Handler) judge(ctx context.Context, full bool, open func([]proof.Group)) (r *report.Report, archive *archive, saved *checkpoint) {
 	opts := Options{
 		DataPrefix:        h.config.DataPrefix,
 		ErrorsPrefix:      h.config.ErrorsPrefix,
@@ -185,40 +131,34 @@ func (h *Handler) judge(ctx context.Context, full bool, open func([]proof.Group)
 		useUp:             h.useUp,
 		open:              open,
 	}
-	base, etag, err := loadState(ctx, h.bucket)
+	last, etag, err := loadCheckpoint(ctx, h.bucket)
 	if err != nil && !full {
 		// One that cannot be read is not thrown away: it may be a newer version's.
-		return undecided(h.bucket, opts, "the state cannot be read: %v: verify --full", err), nil, nil
+		return undecided(h.bucket, opts, fmt.Errorf("the checkpoint cannot be read: %w: verify --full", err)), nil, nil
 	}
-	// After the state, so that it is no older than what the state says of it.
-	if kept, err = loadArchive(ctx, h.bucket, base); err != nil {
-		return undecided(h.bucket, opts, "%v", err), nil, nil
+	// After the checkpoint, so that it is no older than what the checkpoint says of it.
+	if archive, err = loadArchive(ctx, h.bucket, last); err != nil {
+		return undecided(h.bucket, opts, err), nil, nil
 	}
 	if full {
-		base = nil
+		last = nil
 	}
-	var next *state
-	if opts.expire && kept == nil && base != nil && !base.whole() && base.small() {
-		// What is to be tagged are keys that the state does not know any more. Where they cannot be had, it begins with those
-		// that it does know, and what is older stays.
-		r, next = judgeFrom(ctx, h.bucket, opts, nil, nil)
-	}
+	resume := &resumption{bucket: h.bucket, opts: opts, checkpoint: last, archive: archive}
+	r, next := resume.judge(ctx)
+	h.log.InfoContext(ctx, "verified", "from", resume.from)
 	if next == nil {
-		r, next = judgeFrom(ctx, h.bucket, opts, base, kept)
-	}
-	if next == nil {
-		return r, kept, nil
+		return r, archive, nil
 	}
 	data, err := next.encode()
 	if err == nil {
-		err = h.replace(ctx, StateKey, data, etag) // no other than was loaded: of two verifications at once, the first one's stays
+		err = h.replace(ctx, CheckpointKey, data, etag) // if two verifications run at once, the first one's stays
 	}
 	if err != nil {
-		// The verdict stands: the next verification has more to read, and that is all.
-		h.log.WarnContext(ctx, "the state is not replaced", "error", err.Error())
-		return r, kept, nil
+		// The verdict stands: the next verification only has more to read.
+		h.log.WarnContext(ctx, "the checkpoint is not replaced", "error", err.Error())
+		return r, archive, nil
 	}
-	return r, kept, next
+	return r, archive, next
 }
 
 // writeFindings writes all findings that nobody has accepted.
@@ -267,4 +207,16 @@ func (h *Handler) write(ctx context.Context, r *report.Report) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// replace overwrites the version with this ETag and no other; without one, it writes only if the key is free.
+func (h *Handler) replace(ctx context.Context, key string, data []byte, etag string) error {
+	input := &s3.PutObjectInput{Bucket: &h.config.Bucket, Key: &key, Body: bytes.NewReader(data), ContentType: aws.String("application/gzip")}
+	if etag == "" {
+		input.IfNoneMatch = aws.String("*")
+	} else {
+		input.IfMatch = &etag
+	}
+	_, err := h.put.PutObject(ctx, input)
+	return err
 }

@@ -139,7 +139,7 @@ func TestNoLifeWithoutFaultsIsEverAccused(t *testing.T) {
 			puts = l.unfold(puts, now)
 			switch rapid.IntRange(0, 9).Draw(t, "and") {
 			case 0:
-				delete(l.objects, StateKey)
+				delete(l.objects, CheckpointKey)
 			case 1:
 				l.lives, l.writes, l.lands = rapid.IntRange(1, 6).Draw(t, "lives"), 0, rapid.Bool().Draw(t, "lands")
 				verify(`{}`)

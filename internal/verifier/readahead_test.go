@@ -98,12 +98,12 @@ func TestWhatBreaksOffIsNotFoldedIn(t *testing.T) {
 						t.Errorf("at minute %d (-full +increment):\n%s", at, diff)
 					}
 				}
-				return r.Verdict, strings.Join(r.Reasons, "; "), l.objects[StateKey].data
+				return r.Verdict, strings.Join(r.Reasons, "; "), l.objects[CheckpointKey].data
 			}
 			if verdict, reasons, _ := verify(20); verdict != proof.Proven {
 				t.Fatalf("before: got %s %s", verdict, reasons)
 			}
-			before := l.objects[StateKey].data
+			before := l.objects[CheckpointKey].data
 			s.breaks = at
 			want := fmt.Sprintf("an object cannot be read: %s: %v", at, test.err)
 			if verdict, reasons, state := verify(30); verdict != proof.Undecided || reasons != want || state != before {

@@ -3,27 +3,14 @@ package verifier
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"streamproof/internal/bucket"
-	"streamproof/internal/record"
 	"streamproof/internal/reject"
-	"streamproof/internal/replay"
 	"streamproof/internal/report"
-	"streamproof/internal/sieve"
 )
-
-// FailedPrefix is where Firehose puts the records that it could not have transformed: the template sets it so.
-func (o Options) FailedPrefix() string { return "errors/" + o.DataPrefix + "processing-failed/" }
-
-// overlap says whether one prefix is inside of the other, so that an object would be counted as two things.
-func (o Options) overlap() bool {
-	return strings.HasPrefix(o.DataPrefix, o.ErrorsPrefix) || strings.HasPrefix(o.ErrorsPrefix, o.DataPrefix)
-}
 
 // malformed stands before a line that is owed as a reject, and makes it another key than any row's (see package row).
 const malformed = 2
@@ -72,8 +59,7 @@ func (v *verification) reportRejects() {
 
 // findRejects reads an object of the analytics' rejects. A reject pays for a line that was malformed on purpose; one that
 // is a well-formed line of the ledger's makes that line's rows failed; and the rest are foreign.
-func (v *verification) findRejects(object bucket.Object, data io.Reader) error {
-	v.judge.Object(object.Key, object.ETag, object.LastModified)
+func (v *verification) findRejects(data io.Reader) error {
 	var key []byte
 	return eachErrorLine(data, func(line []byte, number int64) error {
 		r, err := reject.Parse(line)
@@ -98,8 +84,7 @@ func (v *verification) findRejects(object bucket.Object, data io.Reader) error {
 }
 
 // findFailures reads an object of records that Firehose could not have transformed: their rows failed.
-func (v *verification) findFailures(object bucket.Object, data io.Reader) error {
-	v.judge.Object(object.Key, object.ETag, object.LastModified)
+func (v *verification) findFailures(data io.Reader) error {
 	var key []byte
 	return eachErrorLine(data, func(line []byte, number int64) error {
 		f, err := reject.ParseFailure(line)
@@ -143,91 +128,4 @@ func (v *verification) failLine(line []byte, number int64, reason string) bool {
 		v.judge.Fail(key, number, reason)
 	}
 	return len(rows) > 0
-}
-
-// suspectBytes is what a suspect takes beside its own bytes.
-const suspectBytes = 64
-
-// suspects are well-formed lines of records that stand under an error prefix. As with unmatched rows (see package proof), their
-// memory is bounded: when there are too many the claims are asked, and the first pass fills a sieve, so that lines which no
-// claim has sent are not held again.
-type suspects struct {
-	lines map[string]bool
-	bytes int
-	sieve *sieve.Sieve // of all lines that claims have sent; nil until the limit was reached
-}
-
-// findSentLines looks among the error objects for well-formed lines of records. There should be none; where there are, all
-// records are made again to find those lines and the rows that they owe.
-func (v *verification) findSentLines(ctx context.Context, objects []bucket.Object) {
-	s := &v.suspects
-	suspect := func(line []byte) {
-		if _, known := v.sentLines[string(line)]; known || s.lines[string(line)] || s.sieve != nil && !s.sieve.MayHave(line) {
-			return
-		}
-		if v.ledger.IsLine(line) {
-			s.lines[string(line)] = true
-			s.bytes += len(line) + suspectBytes
-		}
-		if s.bytes >= v.opts.hold {
-			first := s.sieve == nil
-			if first {
-				s.sieve = sieve.New(sieve.Size)
-			}
-			v.findSuspects(ctx, first)
-		}
-	}
-	for object, content := range bucket.ReadAhead(ctx, v.bucket, objects) {
-		v.unreadable(object, eachErrorLine(content, func(line []byte, _ int64) error {
-			if strings.HasPrefix(object.Key, v.opts.ErrorsPrefix) {
-				if r, err := reject.Parse(line); err == nil {
-					suspect(r.Data)
-				}
-			} else if f, err := reject.ParseFailure(line); err == nil {
-				for text := range rowsOf(f.RawData) {
-					suspect(text)
-				}
-			}
-			return nil
-		}, func([]byte, int64, string) {}))
-	}
-	v.findSuspects(ctx, false)
-}
-
-// findSuspects finds the suspects that a claim has sent, and forgets the others. It may fill the sieve meanwhile.
-func (v *verification) findSuspects(ctx context.Context, fill bool) {
-	s := &v.suspects
-	defer func() {
-		clear(s.lines)
-		s.bytes = 0
-	}()
-	done := func() bool { return len(s.lines) == 0 && !fill || v.stopped(ctx) }
-	if done() {
-		return
-	}
-	for c := range v.newestFirst(ctx) {
-		for r := range c.Lines {
-			if fill {
-				s.sieve.Add(r.Raw)
-			}
-			if s.lines[string(r.Raw)] {
-				delete(s.lines, string(r.Raw))
-				v.sentLine(ctx, c, r)
-			}
-		}
-		if done() {
-			return
-		}
-	}
-}
-
-// sentLine keeps the rows that a line owes. Equal lines of several ticks owe equal rows.
-func (v *verification) sentLine(ctx context.Context, c *replay.Claim, r record.Row) {
-	line := string(r.Raw)
-	if _, ok := v.sentLines[line]; ok {
-		return
-	}
-	v.sentLines[line] = nil
-	err := c.RowsOf(r, func(key []byte) { v.sentLines[line] = append(v.sentLines[line], bytes.Clone(key)) })
-	v.notJudged(ctx, c, err)
 }

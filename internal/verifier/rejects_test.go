@@ -243,7 +243,7 @@ func TestPrefixesMustNotOverlap(t *testing.T) {
 	for _, opts := range []verifier.Options{
 		{DataPrefix: "data/", ErrorsPrefix: "data/errors/"}, {DataPrefix: "data/rows/", ErrorsPrefix: "data/"}, {DataPrefix: "data/", ErrorsPrefix: ""},
 	} {
-		if got := verifier.Judge(t.Context(), history(t), opts); got.Verdict != proof.Undecided || !strings.Contains(got.Reasons[0], "inside of the other") {
+		if got := verifier.Judge(t.Context(), history(t), opts); got.Verdict != proof.Undecided || !strings.Contains(got.Reasons[0], "one is inside the other") {
 			t.Errorf("%+v: got %s %v", opts, got.Verdict, got.Reasons)
 		}
 	}

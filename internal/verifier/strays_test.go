@@ -32,7 +32,7 @@ func TestWhatHasNoPlaceIsTold(t *testing.T) {
 		}
 		l.objects[key] = lifeObject{data: data, written: minute(2)}
 	}
-	for _, key := range []string{StateKey, ledger.CurrentKey} {
+	for _, key := range []string{CheckpointKey, ledger.CurrentKey} {
 		l.objects[key+".bak"] = lifeObject{data: "x", written: minute(2)}
 	}
 	l.now = minute(60)
@@ -51,7 +51,7 @@ func TestWhatHasNoPlaceIsTold(t *testing.T) {
 		}
 	}
 	notes := strings.Join(full.Notes, "\n")
-	for _, want := range []string{`"ledger/ticks/.DS_Store"`, `"ledger/ticks/2026/11/24"`, `"ledger/ticks/a\x01b"`, `"ledger/acceptances/.DS_Store"`, `"data/2026/11/22/"`} {
+	for _, want := range []string{`"ledger/ticks/.DS_Store"`, `"ledger/ticks/2026/11/24"`, `"ledger/ticks/a\x01b"`, `"ledger/acceptances/.DS_Store"`, `"data/2026/11/22/"`, `"ledger/pipelines/"`, `"ledger/pipelines/.DS_Store"`, `.json.bak" is not one of the objects that belong under ledger/pipelines/`} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no note of %s in\n%s", want, notes)
 		}

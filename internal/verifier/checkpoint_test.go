@@ -287,7 +287,7 @@ func (l *life) meddle(t *rapid.T, deleted map[string]lifeObject) {
 }
 
 // writtenOver are the keys that the state has counted in another version than stands there now.
-func (s *state) writtenOver(l *life) (keys []string) {
+func (s *checkpoint) writtenOver(l *life) (keys []string) {
 	if s == nil {
 		return nil
 	}
@@ -315,7 +315,7 @@ func TestIncrementsSayWhatAFullVerificationSays(t *testing.T) {
 			l.objects[key("data/", birth, 0)] = lifeObject{data: "1,1,1.5,1.0\n", written: minute(1), seen: seen}
 		}
 
-		var base *state
+		var base *checkpoint
 		deleted := map[string]lifeObject{}
 		moments := rapid.SliceOfN(rapid.IntRange(0, span+60), 1, 8).Draw(t, "verifications")
 		slices.Sort(moments)
@@ -350,7 +350,7 @@ func TestIncrementsSayWhatAFullVerificationSays(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if base, err = decodeState(data); err != nil {
+				if base, err = decodeCheckpoint(data); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -379,7 +379,7 @@ func TestAnIncrementReadsOnlyWhatIsNew(t *testing.T) {
 	var reads, sizes []int
 	for _, age := range []int{60, 600, 2400} {
 		l := hours(p, age+5)
-		var base *state
+		var base *checkpoint
 		for _, earlier := range []int{20, 10, 0} {
 			l.reads = 0
 			if _, base = judgeFrom(t.Context(), l.at(minute(age-earlier)), lifeOpts, base, nil); earlier < 20 && l.reads > 50 {
@@ -469,7 +469,7 @@ func TestAnOlderStateIsReadAndNotGoneOnFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := decodeState(zip(string(text)))
+	base, err := decodeCheckpoint(zip(string(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -539,20 +539,20 @@ func TestStatesThatAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := decodeState(whole); err != nil {
+	if _, err := decodeCheckpoint(whole); err != nil {
 		t.Fatal(err)
 	}
 	for n := range whole {
-		if _, err := decodeState(whole[:n]); err == nil {
+		if _, err := decodeCheckpoint(whole[:n]); err == nil {
 			t.Fatalf("a state cut after %d bytes of %d was taken", n, len(whole))
 		}
 	}
 	flipped := bytes.Clone(whole)
 	flipped[len(flipped)/2] ^= 1
-	if _, err := decodeState(flipped); err == nil {
+	if _, err := decodeCheckpoint(flipped); err == nil {
 		t.Error("a state with another bit was taken")
 	}
-	if _, err := decodeState(zip(`{"version": 5, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
+	if _, err := decodeCheckpoint(zip(`{"version": 5, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
 		t.Errorf("a newer version: got %v", err)
 	}
 }
@@ -637,7 +637,7 @@ func (l *life) handler() *Handler {
 		config: Config{
 			Bucket: "life", DataPrefix: "data/", ErrorsPrefix: "data-errors/", DeliveryDeadlineSeconds: 600, StackName: "stack", ExpireAfterDays: l.expire,
 		},
-		bucket: l, put: l, tag: l, out: io.Discard, log: slog.New(slog.DiscardHandler), mostTags: mostTags,
+		bucket: l, put: l, tag: l, out: io.Discard, log: slog.New(slog.DiscardHandler), maxTags: maxTags,
 	}
 }
 
@@ -653,24 +653,24 @@ func (l *life) verify(t *testing.T, event string) *report.Report {
 func TestTheHandlerGoesOnFromTheState(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 40)
-	if r := l.at(minute(20)).verify(t, `{}`); r.Verdict != proof.Proven || l.objects[StateKey].data == "" {
-		t.Fatalf("got %s, and a state of %d bytes", r.LastLine(), len(l.objects[StateKey].data))
+	if r := l.at(minute(20)).verify(t, `{}`); r.Verdict != proof.Proven || l.objects[CheckpointKey].data == "" {
+		t.Fatalf("got %s, and a state of %d bytes", r.LastLine(), len(l.objects[CheckpointKey].data))
 	}
-	first := l.objects[StateKey].data
+	first := l.objects[CheckpointKey].data
 	l.reads = 0
-	if r := l.at(minute(30)).verify(t, `{}`); r.Verdict != proof.Proven || r.Covers.Ticks != 30 || l.reads > 50 || l.objects[StateKey].data == first {
+	if r := l.at(minute(30)).verify(t, `{}`); r.Verdict != proof.Proven || r.Covers.Ticks != 30 || l.reads > 50 || l.objects[CheckpointKey].data == first {
 		t.Errorf("got %s over %d ticks with %d reads", r.LastLine(), r.Covers.Ticks, l.reads)
 	}
 	l.reads = 0
 	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Proven || r.Covers.Ticks != 30 || l.reads < 60 {
 		t.Errorf("in full: got %s over %d ticks with %d reads", r.LastLine(), r.Covers.Ticks, l.reads)
 	}
-	delete(l.objects, StateKey)
-	if r := l.at(minute(35)).verify(t, `{}`); r.Verdict != proof.Proven || r.Covers.Ticks != 35 || l.objects[StateKey].data == "" {
+	delete(l.objects, CheckpointKey)
+	if r := l.at(minute(35)).verify(t, `{}`); r.Verdict != proof.Proven || r.Covers.Ticks != 35 || l.objects[CheckpointKey].data == "" {
 		t.Errorf("with the state lost: got %s over %d ticks", r.LastLine(), r.Covers.Ticks)
 	}
-	l.objects[StateKey] = lifeObject{data: l.objects[StateKey].data[:100], written: l.now}
-	if r := l.verify(t, `{}`); r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], "the state cannot be read") {
+	l.objects[CheckpointKey] = lifeObject{data: l.objects[CheckpointKey].data[:100], written: l.now}
+	if r := l.verify(t, `{}`); r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], "the checkpoint cannot be read") {
 		t.Errorf("with the state cut: got %s %v", r.LastLine(), r.Reasons)
 	}
 	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Proven {
@@ -681,13 +681,13 @@ func TestTheHandlerGoesOnFromTheState(t *testing.T) {
 	}
 }
 
-func (h *Handler) saveState(t *testing.T, s *state, etag string) error {
+func (h *Handler) saveState(t *testing.T, s *checkpoint, etag string) error {
 	t.Helper()
 	data, err := s.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h.replace(t.Context(), StateKey, data, etag)
+	return h.replace(t.Context(), CheckpointKey, data, etag)
 }
 
 func TestOfTwoVerifiersAtOnceOneReplacesTheState(t *testing.T) {
@@ -696,11 +696,11 @@ func TestOfTwoVerifiersAtOnceOneReplacesTheState(t *testing.T) {
 	for _, at := range []time.Time{minute(20), minute(30)} { // without a state, and with one
 		l.now = at
 		a, b := l.handler(), l.handler()
-		stateOfA, etagOfA, err := loadState(t.Context(), l)
+		stateOfA, etagOfA, err := loadCheckpoint(t.Context(), l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		stateOfB, etagOfB, err := loadState(t.Context(), l)
+		stateOfB, etagOfB, err := loadCheckpoint(t.Context(), l)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -729,7 +729,7 @@ func FuzzState(f *testing.F) {
 	f.Add(zip(`{"version":1}`))
 	f.Add(zip(`{"version":1,"horizon":"2026-11-22T00:00:00Z","judge":{"ticks":[],"rows":[{"key":"AQ==","owed":[{"tick":0,"open":1}]}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := decodeState(data)
+		s, err := decodeCheckpoint(data)
 		if err != nil {
 			return
 		}

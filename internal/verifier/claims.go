@@ -1,0 +1,197 @@
+package verifier
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"slices"
+	"time"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
+	"streamproof/internal/proof"
+	"streamproof/internal/replay"
+)
+
+// readLedger reads every tick that the baseline has not counted.
+func (v *verification) readLedger(ctx context.Context) {
+	for _, key := range v.ledger.Strays {
+		v.stray(ledger.PipelinesPrefix, key)
+	}
+	entries, _, ok := v.list(ctx, "the ledger", ledger.TicksPrefix)
+	if !ok {
+		return
+	}
+	v.claims = v.readTicks(ctx, entries)
+	v.open = v.claims
+	if v.base == nil || len(v.claims) == 0 || v.claims[0].Claimed.After(v.base.Watermark) {
+		return
+	}
+	if v.belated = !v.base.archived; !v.belated {
+		v.undecided("%s was claimed by %s and is not counted in %s, which goes until %s: %s", v.claims[0].Entry.Key,
+			v.claims[0].Claimed.UTC().Format(time.RFC3339), ArchiveKey, v.base.Watermark.UTC().Format(time.RFC3339), moveAway(ledger.TicksPrefix, ""))
+	}
+}
+
+// readTicks returns the ticks' claims in the order of time.
+func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (claims []*replay.Claim) {
+	for entry, content := range bucket.ReadAhead(ctx, v.bucket, entries) {
+		entry, data, err := v.readTick(ctx, entry, content)
+		if err != nil {
+			v.undecided("the ledger cannot be read: %s: %v", entry.Key, err)
+			continue
+		}
+		claim, err := v.ledger.Claim(ctx, entry, data)
+		if err != nil {
+			v.undecided("%v", err)
+			continue
+		}
+		claims = append(claims, claim)
+	}
+	slices.SortStableFunc(claims, func(a, b *replay.Claim) int {
+		return cmp.Or(a.Claimed.Compare(b.Claimed), a.Time.Compare(b.Time))
+	})
+	return claims
+}
+
+// readTick reads a tick, again if its producer has rewritten it since it was listed. It is the same claim, and everything
+// that is counted was listed before.
+func (v *verification) readTick(ctx context.Context, entry bucket.Object, content io.Reader) (bucket.Object, []byte, error) {
+	data, err := io.ReadAll(content)
+	if errors.Is(err, bucket.ErrRewritten) {
+		now, again, againErr := bucket.Get(ctx, v.bucket, entry.Key)
+		if now != nil {
+			return *now, again, againErr
+		}
+	}
+	return entry, data, err
+}
+
+// findOutput finds the schema of the rows, which has to be the same for all pipelines that are judged together.
+func (v *verification) findOutput() {
+	var first string
+	if v.base != nil {
+		var err error
+		if v.output, err = parseOutput(v.base.Output); err != nil {
+			v.undecided("%s cannot be read: %v: %s", v.base.name(), err, v.base.remedy())
+			return
+		}
+		first = "before"
+	}
+	for _, c := range v.claims {
+		if v.output == nil {
+			v.output, first = c.Output(), c.JudgedBy
+		}
+		if !slices.Equal(c.Output(), v.output) {
+			v.undecided("pipelines %s and %s write rows of different columns under one prefix, and their rows cannot be told apart", first, c.JudgedBy)
+			return
+		}
+	}
+}
+
+// openUntil opens the claims up to a moment, or all if it is zero.
+func (v *verification) openUntil(ctx context.Context, until time.Time) {
+	for len(v.open) > 0 && (until.IsZero() || !v.open[0].Claimed.After(until)) {
+		v.owe(ctx, v.open[0])
+		v.open = v.open[1:]
+	}
+}
+
+// owe opens the rows and rejects of a claim.
+func (v *verification) owe(ctx context.Context, c *replay.Claim) {
+	v.judge.Claim(proof.Tick{Time: c.Time, Claimed: c.Claimed, Settled: c.Settled(v.opts.DeliveryDeadline)})
+	var key []byte
+	err := c.Owe(ctx, v.judge.Owe, func(line []byte, lo, hi int64) {
+		key = rejectKey(key[:0], line)
+		v.judge.Owe(key, lo, hi)
+	})
+	if !v.failed(ctx, c, err) {
+		v.addCoverage(c)
+	}
+}
+
+// failed reports whether the rows of a claim cannot be determined, and notes why. That ctx has ended is noted when the
+// verification stops.
+func (v *verification) failed(ctx context.Context, c *replay.Claim, err error) bool {
+	if err != nil && ctx.Err() == nil {
+		v.undecided("tick %s cannot be judged: %v", c.Time.Format(time.RFC3339), err)
+	}
+	return err != nil
+}
+
+// addCoverage adds the claim to what the report covers.
+func (v *verification) addCoverage(c *replay.Claim) {
+	v.counted[c.Entry.Key] = countedAs(c.Entry)
+	v.ticks[tickName(c.Time)] = tickState{c.State, c.Records}
+	for id, shard := range c.Shards {
+		v.report.Shards[id] += int64(shard.Records)
+	}
+	covers := &v.report.Covers
+	covers.Ticks++
+	covers.Records += int64(c.Records)
+	if c.State != ledger.Complete && v.report.JudgedAt.After(c.LeaseEnd) {
+		covers.TicksCrashed++
+	}
+	if covers.From.IsZero() || c.Time.Before(covers.From) {
+		covers.From = c.Time
+	}
+	if c.Time.After(covers.To) {
+		covers.To = c.Time
+	}
+	if at, found := slices.BinarySearch(covers.Pipelines, c.JudgedBy); !found {
+		covers.Pipelines = slices.Insert(covers.Pipelines, at, c.JudgedBy)
+	}
+}
+
+// classify searches the claims for the rows of the copies that matched no account: which are duplicates, and which the
+// query would give without its WHERE.
+func (v *verification) classify(ctx context.Context) {
+	search := func(filtered bool, found func(key []byte, claimed time.Time)) {
+		if v.stopped(ctx) || !v.judge.Unresolved() {
+			return
+		}
+		for c := range v.newestFirst(ctx) {
+			err := c.Rows(ctx, filtered, func(key []byte) { found(key, c.Claimed) })
+			if v.failed(ctx, c, err) || !v.judge.Unresolved() {
+				return
+			}
+		}
+	}
+	search(true, v.judge.Owned)
+	search(false, v.judge.Leaked)
+}
+
+// newestFirst yields all claims of the ledger: those of this verification and then, if the caller continues, those that the
+// baseline has counted.
+func (v *verification) newestFirst(ctx context.Context) iter.Seq[*replay.Claim] {
+	return func(yield func(*replay.Claim) bool) {
+		for _, c := range slices.Backward(v.claims) {
+			if !yield(c) {
+				return
+			}
+		}
+		if v.base == nil {
+			return
+		}
+		if !v.olderRead {
+			v.olderRead = true
+			entries, _, err := v.bucket.List(ctx, ledger.TicksPrefix)
+			if err != nil {
+				v.undecided("the ledger cannot be listed: %v", err)
+				return
+			}
+			read := map[string]bool{}
+			for _, c := range v.claims {
+				read[c.Entry.Key] = true
+			}
+			v.older = v.readTicks(ctx, slices.DeleteFunc(v.withoutStrays(ledger.TicksPrefix, entries), func(o bucket.Object) bool { return read[o.Key] }))
+		}
+		for _, c := range slices.Backward(v.older) {
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package verifier
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/proof"
+	"streamproof/internal/row"
+)
+
+// The longest line that can be a row, since Firehose takes no record over 1,000 KiB, and the longest that can carry such a
+// record in base64.
+const (
+	maxLine      = 1 << 20
+	maxErrorLine = 1 << 21
+)
+
+// count passes claims and objects to the judge in the order of time, claims first: these objects, and the claims up to
+// that moment, or all if it is zero.
+func (v *verification) count(ctx context.Context, objects []bucket.Object, until time.Time) {
+	for object, content := range bucket.ReadAhead(ctx, v.bucket, objects) {
+		v.openUntil(ctx, object.LastModified)
+		v.unreadable(object, v.find(object, content))
+		v.counted[object.Key] = countedAs(object)
+	}
+	v.openUntil(ctx, until)
+	if v.judge.HasUnmatched() {
+		v.classify(ctx)
+	}
+}
+
+// unreadable notes why an object cannot be read, unless err is nil.
+func (v *verification) unreadable(object bucket.Object, err error) {
+	if err != nil {
+		v.undecided("an object cannot be read: %s: %v", object.Key, err)
+	}
+}
+
+// find reads what an object holds: rows, rejects or failed records, by its prefix.
+func (v *verification) find(object bucket.Object, content io.Reader) error {
+	v.judge.Object(object.Key, object.ETag, object.LastModified)
+	covers := &v.report.Covers
+	switch {
+	case strings.HasPrefix(object.Key, v.opts.ErrorsPrefix):
+		covers.ErrorObjects++
+		return v.findRejects(content)
+	case strings.HasPrefix(object.Key, v.opts.FailedPrefix()):
+		covers.ErrorObjects++
+		return v.findFailures(content)
+	}
+	covers.Objects++
+	covers.Bytes += object.Size
+	lines, err := Count(v.judge, v.output, content)
+	covers.Rows += lines
+	return err
+}
+
+// Count passes every line of an object to the judge and returns their number.
+func Count(judge *proof.Judge, output row.Schema, object io.Reader) (lines int64, err error) {
+	var key []byte
+	return eachLine(object, maxLine, func(line []byte, number int64) (err error) {
+		if key, err = output.Append(key[:0], line); err == nil {
+			judge.Find(key, number)
+		}
+		return err
+	}, judge.Corrupt)
+}
+
+// eachLine passes each line, with its number, to take. What take refuses, and what is not a complete line of at most the
+// given length, is corrupt.
+func eachLine(object io.Reader, longest int, take func(line []byte, number int64) error,
+	corrupt func(line []byte, number int64, reason string),
+) (int64, error) {
+	lines := bucket.NewLines(object, longest)
+	for lines.Next() {
+		fault := lines.Fault()
+		if fault == nil {
+			fault = take(lines.Text(), lines.Number())
+		}
+		if fault != nil {
+			corrupt(lines.Text(), lines.Number(), lines.Explain(fault))
+		}
+	}
+	return lines.Number(), lines.Err()
+}

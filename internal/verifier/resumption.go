@@ -1,0 +1,120 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
+	"streamproof/internal/replay"
+	"streamproof/internal/report"
+)
+
+// A resumption decides what a verification resumes from: the last checkpoint, the archive, or nothing.
+type resumption struct {
+	bucket     bucket.Bucket
+	opts       Options
+	checkpoint *checkpoint // nil if there is none, or it is not to be used
+	archive    *archive    // nil if there is none
+
+	from string // what the last verification resumed from, and why not from the checkpoint; for the log
+}
+
+// baseline returns what to resume from, nil for nothing. The error says why nothing can be judged at all.
+func (r *resumption) baseline(current *ledger.Current) (*checkpoint, error) {
+	var why string
+	archived := r.archive.baseline()
+	switch c := r.checkpoint; {
+	case c == nil:
+		why = "there is no checkpoint, or it is passed over"
+	case !c.compatible(r.opts):
+		why = "the checkpoint is of other prefixes, another deadline or an older version"
+	case archived != nil && c.Watermark.Before(archived.Watermark):
+		why = "the checkpoint is older than the archive and does not list all that may have expired"
+	case !c.coversRollbacks(current):
+		why = "a query was rolled back since the checkpoint counted its rows"
+	default:
+		r.from = "the checkpoint of " + c.Watermark.UTC().Format(time.RFC3339)
+		return c, nil
+	}
+	if lost := r.archive.lostReason(); lost != "" {
+		return nil, errors.New(lost)
+	}
+	if archived == nil {
+		r.from = "nothing: " + why
+		return nil, nil
+	}
+	until := archived.Watermark.UTC().Format(time.RFC3339)
+	if !archived.coversRollbacks(current) {
+		return nil, fmt.Errorf("%s goes until %s, and a query from before was rolled back after that: %s", ArchiveKey, until, archived.remedy())
+	}
+	r.from = "the archive until " + until + ": " + why
+	return archived, nil
+}
+
+// judge verifies, and returns the checkpoint for the next verification: nil if nothing can be counted for good yet.
+func (r *resumption) judge(ctx context.Context) (*report.Report, *checkpoint) {
+	if r.startsArchive() {
+		everything := *r
+		everything.checkpoint = nil
+		if report, next := everything.loop(ctx); next != nil {
+			return report, next
+		}
+	}
+	return r.loop(ctx)
+}
+
+// startsArchive reports whether to read everything once, for the first archive: what is to be tagged are keys that the
+// checkpoint no longer has. A history too long for that keeps its oldest objects untagged.
+func (r *resumption) startsArchive() bool {
+	return r.opts.expire && r.archive == nil && r.checkpoint != nil && !r.checkpoint.complete() && r.checkpoint.small()
+}
+
+// loop verifies until a verification neither finds that it should have started earlier nor is overtaken by the archive.
+func (r *resumption) loop(ctx context.Context) (*report.Report, *checkpoint) {
+	for {
+		replayed, err := replay.Open(ctx, r.bucket)
+		if err != nil {
+			return undecided(r.bucket, r.opts, err), nil
+		}
+		base, err := r.baseline(replayed.Current)
+		if err != nil {
+			return undecided(r.bucket, r.opts, err), nil
+		}
+		if base != r.checkpoint {
+			r.checkpoint = nil
+		}
+		v := newVerification(r.bucket, r.opts, replayed, base, r.archive)
+		v.run(ctx)
+		if err := replayed.Close(); err != nil {
+			v.undecided("close the query's engine: %v", err)
+		}
+		again, err := r.startsOver(ctx, v)
+		if err != nil {
+			v.undecided("%v", err)
+			return v.report, nil
+		}
+		if !again {
+			return v.report, v.finish(ctx)
+		}
+	}
+}
+
+// startsOver reports whether the verification has to be repeated, and prepares that.
+func (r *resumption) startsOver(ctx context.Context, v *verification) (bool, error) {
+	overtaken, err := v.overtaken(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case overtaken:
+		r.archive, err = loadArchive(ctx, r.bucket, r.checkpoint)
+		return true, err
+	case v.belated:
+		// Something is older than what the checkpoint has counted: the order of time was not kept.
+		r.checkpoint = nil
+		return true, nil
+	}
+	return false, nil
+}
