@@ -11,21 +11,21 @@ import (
 type binder struct {
 	*translator
 	relation *relation
-	// alias is what stands before a column's name where one does.
+	// alias is the name that may stand before a column's.
 	alias string
-	// readsHidden says that a column is one of the relation's hidden ones.
+	// readsHidden reports whether the SELECT reads a hidden column of the relation.
 	readsHidden bool
 
 	grouped bool
-	// keys are the expressions of GROUP BY, by how they are written, but for the window's.
+	// keys are the expressions of GROUP BY, as written, without the window.
 	keys map[string]bool
 	// window is the tumbling window of GROUP BY.
 	window *window
-	// inAggregate says that what is rewritten stands in an aggregate's parentheses.
+	// inAggregate reports whether the binder is inside an aggregate's parentheses.
 	inAggregate bool
 }
 
-// Constructors of what the translation writes.
+// Constructors of Flink SQL.
 
 func column(name string) *Name { return &Name{Parts: []Ident{{Name: name}}} }
 
@@ -49,10 +49,10 @@ func infix(left Expr, op string, right Expr) *Binary {
 	return &Binary{Op: op, Left: left, Right: right}
 }
 
-// tryCast gives NULL where CAST would stop the job, again after each restart.
+// tryCast converts as CAST does, but to NULL if CAST would stop the job, again after each restart.
 func tryCast(x Expr, typ string) Expr { return &Cast{Try: true, X: x, Type: TypeName{Name: typ}} }
 
-// now is the time at which a row is computed. Flink takes it once for a row, and in the session's zone, which is UTC.
+// now is the time at which a row is computed. Flink reads the clock once for each row, in the session's zone, UTC.
 func now() Expr { return &Call{Name: "LOCALTIMESTAMP", Bare: true} }
 
 var timestampMillis = sqlType{kind: timestamp, length: 3}
@@ -62,7 +62,7 @@ func (b *binder) fault(pos Position, format string, args ...any) (Expr, sqlType)
 	return nullLiteral(), sqlType{}
 }
 
-// from finds what a SELECT reads.
+// from binds what a SELECT reads.
 func (b *binder) from(q, sel *Select) {
 	f := q.From
 	sel.From = &From{}
@@ -94,10 +94,10 @@ func (b *binder) from(q, sel *Select) {
 	}
 }
 
-// star gives all columns of what is read.
+// star returns all columns of what is read.
 func (b *binder) star(s *Star, sel *Select) []outColumn {
 	if s.Of != nil && s.Of.Name != b.alias {
-		b.fault(s.Of.Pos, "nothing that is read here is called %q", s.Of.Name)
+		b.fault(s.Of.Pos, "this query reads nothing called %q", s.Of.Name)
 		return nil
 	}
 	if b.grouped {
@@ -113,7 +113,7 @@ func (b *binder) star(s *Star, sel *Select) []outColumn {
 	return all
 }
 
-// group reads GROUP BY, one of whose expressions has to be a window over ROWTIME.
+// group binds GROUP BY. One of its expressions has to be a window over ROWTIME.
 func (b *binder) group(q, sel *Select) {
 	if len(q.GroupBy) == 0 {
 		for _, item := range q.Items {
@@ -145,20 +145,20 @@ func (b *binder) group(q, sel *Select) {
 	}
 	for _, c := range b.relation.columns {
 		if c.name == "window_start" || c.name == "window_end" || c.name == "window_time" {
-			b.fault(q.From.Pos, "column %s has a name that Flink gives to the window's own: call it otherwise", c.name)
+			b.fault(q.From.Pos, "column %s has the name of a column that Flink adds to windows: rename it", c.name)
 		}
 	}
 	sel.GroupBy = append(sel.GroupBy, column("window_start"), column("window_end"))
 }
 
-// key is how an expression is written, whatever stands before the names of its columns.
+// key is an expression as printed, without the names before its columns.
 func (b *binder) key(x Expr) string {
 	p := printer{unqualified: true}
 	p.expr(x, levelOr)
 	return p.b.String()
 }
 
-// isRowTime says whether an expression is the row's own time.
+// isRowTime reports whether an expression is the row's ROWTIME.
 func (b *binder) isRowTime(x Expr) bool {
 	n, ok := x.(*Name)
 	if !ok || n.last().Name != rowTime || len(n.Parts) > 1 && n.Parts[len(n.Parts)-2].Name != b.alias {
@@ -168,7 +168,7 @@ func (b *binder) isRowTime(x Expr) bool {
 	return !own
 }
 
-// tumble has the SELECT read what it reads, now that it is known in which form.
+// tumble replaces what the SELECT reads by the view with hidden columns, or by a window, if the SELECT needs them.
 func (b *binder) tumble(sel *Select) {
 	if b.readsHidden {
 		sel.From.Table = &Ident{Name: b.relation.withHidden}
@@ -176,15 +176,15 @@ func (b *binder) tumble(sel *Select) {
 	if b.window == nil || b.window.size == nil {
 		return
 	}
-	// A window needs a column with processing time, and a view is where the column can be had.
+	// A window needs a column of processing time, and only a view can add one.
 	over := sel.From
 	name := b.alias
 	if over.Table != nil {
 		name = over.Table.Name
 	}
-	time := rowTime
-	for b.has(time) {
-		time += "_"
+	timeColumn := rowTime
+	for b.has(timeColumn) {
+		timeColumn += "_"
 	}
 	view, ok := b.timed[name]
 	if !ok || over.Table == nil {
@@ -196,11 +196,11 @@ func (b *binder) tumble(sel *Select) {
 			b.timed[name] = view
 		}
 		b.out = append(b.out, &CreateView{Name: view, Query: &Select{
-			Items: []*Item{{X: &Star{}}, {X: function("PROCTIME"), Alias: &Ident{Name: time}}},
+			Items: []*Item{{X: &Star{}}, {X: function("PROCTIME"), Alias: &Ident{Name: timeColumn}}},
 			From:  over,
 		}})
 	}
-	sel.From = &From{Table: &view, Tumble: &Tumble{Time: Ident{Name: time}, Size: b.window.size}}
+	sel.From = &From{Table: &view, Tumble: &Tumble{Time: Ident{Name: timeColumn}, Size: b.window.size}}
 }
 
 func (b *binder) has(name string) bool {
@@ -208,16 +208,16 @@ func (b *binder) has(name string) bool {
 	return ok
 }
 
-// condition rewrites what has to be true or false.
+// condition binds an expression that has to be BOOLEAN.
 func (b *binder) condition(x Expr) Expr {
 	bound, typ := b.bind(x)
 	if typ.isCertain() && typ.kind != boolean {
-		b.fault(x.Start(), "a condition is %s and has to be BOOLEAN", typ.legacyName())
+		b.fault(x.Start(), "a condition has to be BOOLEAN, not %s", typ.legacyName())
 	}
 	return bound
 }
 
-// bind rewrites an expression, and says what type it has.
+// bind rewrites an expression and returns its type.
 func (b *binder) bind(x Expr) (Expr, sqlType) {
 	if b.grouped && !b.inAggregate {
 		if b.window != nil {
@@ -225,7 +225,8 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 				return column("window_start"), timestampMillis
 			}
 			if b.windowNumber(x) != nil {
-				return b.fault(x.Start(), "the number of a window is an INTERVAL, which is not kept: select ROWTIME, the time at which the window ends")
+				return b.fault(x.Start(),
+					"the number of a window is an INTERVAL, which no column can hold: select ROWTIME, the time at which the window ends")
 			}
 		}
 		if b.keys[b.key(x)] {
@@ -235,7 +236,7 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 	}
 	if s := stepOf(x); s != nil {
 		by := &Interval{Value: strconv.Itoa(s.n), Unit: IntervalUnit{From: s.unit}, place: place{x.Start()}}
-		return b.bind(&Call{place: place{x.Start()}, Name: "STEP", By: true, Args: []Expr{s.time, by}})
+		return b.bind(&Call{place: place{x.Start()}, Name: "STEP", By: true, Args: []Expr{s.of, by}})
 	}
 	switch x := x.(type) {
 	case *Name:
@@ -245,7 +246,7 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 	case *Interval:
 		out := precise(x)
 		if out == nil {
-			return b.fault(x.Pos, "an INTERVAL of Flink is shorter than 1000 days")
+			return b.fault(x.Pos, "an INTERVAL has to be shorter than 1000 days in Flink")
 		}
 		return out, sqlType{kind: interval, scale: 1000 * unitSeconds[x.Unit.single()]}
 	case *Unary:
@@ -259,10 +260,10 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 		}
 		return &Is{X: operand, Not: x.Not, What: x.What}, sqlType{kind: boolean}
 	case *Between:
-		all, _ := b.comparable(x.OpPos, "BETWEEN", x.X, x.Low, x.High)
+		all, _ := b.unify(x.OpPos, "cannot apply BETWEEN to", x.X, x.Low, x.High)
 		return &Between{X: all[0], Not: x.Not, Symmetric: x.Symmetric, Low: all[1], High: all[2]}, sqlType{kind: boolean}
 	case *In:
-		all, _ := b.comparable(x.OpPos, "IN", append([]Expr{x.X}, x.List...)...)
+		all, _ := b.unify(x.OpPos, "cannot apply IN to", append([]Expr{x.X}, x.List...)...)
 		return &In{X: all[0], Not: x.Not, List: all[1:]}, sqlType{kind: boolean}
 	case *Like:
 		l := &Like{Not: x.Not, Op: x.Op, X: b.text(x.X), Pattern: b.text(x.Pattern)}
@@ -287,10 +288,10 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 		left, l := b.bind(x.Left)
 		right, r := b.bind(x.Right)
 		if l.isCertain() && !l.isDatetime() || r.isCertain() && !r.isDatetime() {
-			return b.fault(x.Pos, "%s - %s is no %s", l.legacyName(), r.legacyName(), x.Unit.From)
+			return b.fault(x.Pos, "%s - %s is not a number of %sS", l.legacyName(), r.legacyName(), x.Unit.From)
 		}
 		if l.kind == unknown || r.kind == unknown {
-			return nullLiteral(), sqlType{} // at fault, and reported
+			return nullLiteral(), sqlType{} // reported already
 		}
 		return &Difference{Left: left, Right: right, Unit: x.Unit}, sqlType{kind: interval, scale: 1000 * unitSeconds[x.Unit.single()]}
 	case *Call:
@@ -306,9 +307,9 @@ func (b *binder) name(n *Name) (Expr, sqlType) {
 	if len(n.Parts) > 1 {
 		if of := n.Parts[len(n.Parts)-2]; of.Name != b.alias {
 			if c, ok := b.relation.column(of.Name); ok && c.typ.kind == unknown {
-				return nullLiteral(), sqlType{} // a part of what is not carried over, and reported
+				return nullLiteral(), sqlType{} // part of a refused construct, reported already
 			}
-			return b.fault(of.Pos, "nothing that is read here is called %q", of.Name)
+			return b.fault(of.Pos, "this query reads nothing called %q", of.Name)
 		}
 	}
 	c, ok := b.relation.column(id.Name)
@@ -317,7 +318,7 @@ func (b *binder) name(n *Name) (Expr, sqlType) {
 	case b.grouped && !b.inAggregate && !ok && id.Name == rowTime && b.window != nil:
 		return column("window_end"), timestampMillis
 	case b.grouped && !b.inAggregate && (ok || isHidden || id.Name == rowTime):
-		return b.fault(id.Pos, "%s stands neither in GROUP BY nor in an aggregate", id.Name)
+		return b.fault(id.Pos, "%s has to stand in GROUP BY or in an aggregate", id.Name)
 	case ok:
 		if x := b.relation.expand[id.Name]; x != nil {
 			return x, c.typ
@@ -332,7 +333,7 @@ func (b *binder) name(n *Name) (Expr, sqlType) {
 	if b.relation == b.source {
 		for _, c := range b.schema.Columns {
 			if strings.EqualFold(c.Name, id.Name) {
-				return b.fault(id.Pos, "%s has no column %s: the query knows it as %s", b.alias, id.Name, c.Alias)
+				return b.fault(id.Pos, "%s has no column %s: queries call it %s", b.alias, id.Name, c.Alias)
 			}
 		}
 	}
@@ -368,18 +369,18 @@ func (b *binder) literal(l *Literal) (Expr, sqlType) {
 	}
 }
 
-// want reports a value that is certainly of another kind.
+// want reports a value that is certainly not of this kind.
 func (b *binder) want(k kind, x Expr, typ sqlType) {
 	if typ.isCertain() && typ.kind != k {
-		b.fault(x.Start(), "%s is %s and has to be %s", b.key(x), typ.legacyName(), sqlType{kind: k}.legacyName())
+		b.fault(x.Start(), "%s has to be %s, not %s", b.key(x), sqlType{kind: k}.legacyName(), typ.legacyName())
 	}
 }
 
-// text rewrites what has to be a text.
+// text binds an expression that has to be a text.
 func (b *binder) text(x Expr) Expr {
 	bound, typ := b.bind(x)
 	if typ.isCertain() && !typ.isText() {
-		b.fault(x.Start(), "%s is %s and has to be a text: CAST it to VARCHAR", b.key(x), typ.legacyName())
+		b.fault(x.Start(), "%s has to be a text, not %s: CAST it to VARCHAR", b.key(x), typ.legacyName())
 	}
 	return bound
 }
@@ -396,20 +397,17 @@ func (b *binder) unary(x *Unary) (Expr, sqlType) {
 	return &Unary{Op: x.Op, X: operand}, typ
 }
 
-// comparable rewrites values that are compared with each other.
-func (b *binder) comparable(pos Position, op string, all ...Expr) ([]Expr, sqlType) {
+// unify rewrites values that are compared with each other, or of which one is taken. The problem is what their types have
+// if none fits all, as "cannot apply = to".
+func (b *binder) unify(pos Position, problem string, all ...Expr) ([]Expr, sqlType) {
 	bound := make([]Expr, len(all))
 	types := make([]sqlType, len(all))
-	var typ sqlType
+	typ := sqlType{kind: null}
 	for i, x := range all {
 		bound[i], types[i] = b.bind(x)
-		if i == 0 {
-			typ = types[0]
-			continue
-		}
 		both, ok := common(typ, types[i])
 		if !ok {
-			b.fault(pos, "cannot apply %s to %s and %s: CAST one of them", op, typ.legacyName(), types[i].legacyName())
+			b.fault(pos, "%s %s and %s: CAST one of them", problem, typ.legacyName(), types[i].legacyName())
 			return bound, sqlType{}
 		}
 		typ = both
@@ -417,7 +415,7 @@ func (b *binder) comparable(pos Position, op string, all ...Expr) ([]Expr, sqlTy
 	return widen(bound, types), typ
 }
 
-// widen makes a DOUBLE of each REAL that stands with one: Flink would compute with the left one's 32 bits.
+// widen casts each REAL that stands with a DOUBLE: Flink would compute with 32 bits if the REAL stands on the left.
 func widen(all []Expr, types []sqlType) []Expr {
 	if !slices.ContainsFunc(types, func(t sqlType) bool { return t.kind == double }) {
 		return all
@@ -454,7 +452,7 @@ func (b *binder) binary(x *Binary) (Expr, sqlType) {
 	case "+", "-", "*", "/", "%":
 		return b.arithmetic(x)
 	}
-	all, _ := b.comparable(x.OpPos, x.Op, x.Left, x.Right)
+	all, _ := b.unify(x.OpPos, "cannot apply "+x.Op+" to", x.Left, x.Right)
 	return infix(all[0], x.Op, all[1]), sqlType{kind: boolean}
 }
 
@@ -469,7 +467,7 @@ func (b *binder) arithmetic(x *Binary) (Expr, sqlType) {
 	case l.isNumber() && r.isNumber():
 		typ := commonNumber(l, r)
 		if typ.kind == decimal {
-			typ = sqlType{kind: decimal} // Flink says how many digits
+			typ = sqlType{kind: decimal} // the number of digits is Flink's
 		}
 		all := widen([]Expr{left, right}, []sqlType{l, r})
 		if x.Op == "/" || x.Op == "%" {
@@ -489,25 +487,25 @@ func (b *binder) arithmetic(x *Binary) (Expr, sqlType) {
 	case (x.Op == "*" || x.Op == "/") && l.kind == interval && r.isNumber(), x.Op == "*" && l.isNumber() && r.kind == interval:
 		return plain, sqlType{kind: interval, scale: max(l.scale, r.scale)}
 	case x.Op == "-" && l.isDatetime() && r.isDatetime():
-		return b.fault(x.OpPos, "a difference of times needs a unit: (a - b) SECOND")
+		return b.fault(x.OpPos, "a difference of times needs a unit, as (a - b) SECOND")
 	}
 	return b.fault(x.OpPos, "cannot apply %s to %s and %s: CAST them to numbers", x.Op, l.legacyName(), r.legacyName())
 }
 
-// divisor makes NULL of zero, which would stop the job at that record, again after each restart.
+// divisor turns zero into NULL: a division by zero would stop the job at that record, again after each restart.
 func (b *binder) divisor(x, bound Expr, typ sqlType) (Expr, bool) {
 	if u, ok := x.(*Unary); ok && u.Op != "NOT" {
 		x = u.X
 	}
 	if l, ok := x.(*Literal); ok && l.Kind == NumberLiteral {
 		if strings.Trim(l.Value, "0.") == "" {
-			b.fault(l.Pos, "a division by zero")
+			b.fault(l.Pos, "division by zero")
 			return bound, false
 		}
 		return bound, true
 	}
 	if typ.kind == float || typ.kind == double {
-		return bound, true // infinite, which is rejected where it is written
+		return bound, true // infinite: the job rejects the row
 	}
 	return function("NULLIF", bound, number(0)), true
 }
@@ -527,14 +525,14 @@ func (b *binder) caseOf(x *Case) (Expr, sqlType) {
 		results = append(results, x.Else)
 	}
 	if x.Operand != nil {
-		all, _ := b.comparable(x.Pos, "CASE", conditions...)
+		all, _ := b.unify(x.Pos, "cannot apply CASE to", conditions...)
 		c.Operand, conditions = all[0], all[1:]
 	} else {
 		for i, condition := range conditions {
 			conditions[i] = b.condition(condition)
 		}
 	}
-	results, typ := b.unify(x.Pos, "CASE", results)
+	results, typ := b.unify(x.Pos, "the values of CASE are", results...)
 	for i := range x.Whens {
 		c.Whens = append(c.Whens, When{conditions[i], results[i]})
 	}
@@ -544,30 +542,13 @@ func (b *binder) caseOf(x *Case) (Expr, sqlType) {
 	return c, typ
 }
 
-// unify rewrites values of which one is taken.
-func (b *binder) unify(pos Position, of string, all []Expr) ([]Expr, sqlType) {
-	bound := make([]Expr, len(all))
-	types := make([]sqlType, len(all))
-	typ := sqlType{kind: null}
-	for i, x := range all {
-		bound[i], types[i] = b.bind(x)
-		both, ok := common(typ, types[i])
-		if !ok {
-			b.fault(pos, "the values of %s are %s and %s: CAST one of them", of, typ.legacyName(), types[i].legacyName())
-			return bound, sqlType{}
-		}
-		typ = both
-	}
-	return widen(bound, types), typ
-}
-
-// unitSeconds are those of the units that have a fixed length.
+// unitSeconds are the units of a fixed length.
 var unitSeconds = map[string]int{"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}
 
-// maxInterval is the first number of seconds that no INTERVAL of Flink has.
+// maxInterval is the shortest number of seconds that is too long for an INTERVAL in Flink.
 const maxInterval = 1000 * 86400
 
-// single is the unit where there is one, not a range of them.
+// single returns the unit, or nothing if there is a range of units.
 func (u IntervalUnit) single() string {
 	if u.To != "" {
 		return ""
@@ -575,7 +556,7 @@ func (u IntervalUnit) single() string {
 	return u.From
 }
 
-// seconds is how long an interval is, 0 where that is no whole number of seconds.
+// seconds returns the length of an interval, or 0 if it is not a whole number of seconds.
 func seconds(i *Interval) int {
 	n, err := strconv.Atoi(i.Value)
 	if err != nil || n < 0 || n > 100_000_000 {
@@ -584,8 +565,8 @@ func seconds(i *Interval) int {
 	return n * unitSeconds[i.Unit.single()]
 }
 
-// precise gives an interval as Flink takes it: with up to three digits before the rest, and their number where it is three.
-// Nil stands for one that is longer than that.
+// precise returns an interval as Flink accepts it: its first number has at most three digits, and a precision if it has
+// three. It returns nil if the interval is too long.
 func precise(i *Interval) *Interval {
 	out := &Interval{Value: i.Value, Unit: i.Unit}
 	unsigned := strings.TrimLeft(i.Value, "-+")

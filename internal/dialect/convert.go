@@ -2,19 +2,19 @@ package dialect
 
 import "fmt"
 
-// cast gives CAST(x AS to), or what problem there is with it.
+// cast returns CAST(x AS to), or why it is impossible.
 func cast(x Expr, from, to sqlType) (Expr, sqlType, string) {
 	if x, typ, ok := convert(x, from, to); ok {
 		return x, typ, ""
 	}
 	if from.kind == interval && from.scale == 0 {
-		return x, to, "an interval of one unit only can be CAST, as (a - b) SECOND"
+		return x, to, "only an interval of one unit can be CAST, as (a - b) SECOND"
 	}
 	return x, to, fmt.Sprintf("%s cannot be CAST to %s", from.legacyName(), to.legacyName())
 }
 
-// assign gives a value as INSERT puts it into a column, or what problem there is with it. What the legacy service converted
-// by itself is converted; for the rest it wanted a CAST.
+// assign returns a value as INSERT puts it into a column, or why it cannot. It converts what the legacy service converted;
+// everything else needed a CAST there, too.
 func assign(x Expr, from, to sqlType) (Expr, string) {
 	switch {
 	case from.kind == unknown:
@@ -28,7 +28,7 @@ func assign(x Expr, from, to sqlType) (Expr, string) {
 		out, _, _ := convert(x, from, to)
 		return out, ""
 	case from.isText() && to.kind == varChar:
-		return x, "" // the job rejects a row whose text is too long
+		return x, "" // the job rejects rows whose text is too long
 	case from.isText() && to.kind == char:
 		return pad(x, from, to), ""
 	case from.kind == to.kind && to.kind != interval:
@@ -37,7 +37,7 @@ func assign(x Expr, from, to sqlType) (Expr, string) {
 	return x, fmt.Sprintf("%s cannot be inserted into %s: CAST it", from.legacyName(), to.legacyName())
 }
 
-// isImplicit says whether Flink itself makes one number of the other, without loss.
+// isImplicit reports whether Flink converts one number to the other by itself, without loss.
 func isImplicit(from, to sqlType) bool {
 	switch to.kind {
 	case smallInt, integer, bigInt:
@@ -50,7 +50,7 @@ func isImplicit(from, to sqlType) bool {
 	return false
 }
 
-// pad gives a text as long as its column, as CHAR has it. A longer one stays as it is, so that the job rejects the row.
+// pad pads a text to the length of a CHAR column. A longer text stays as it is, so that the job rejects the row.
 func pad(x Expr, from, to sqlType) Expr {
 	switch {
 	case from.kind == char && from.length == to.length:
@@ -64,45 +64,38 @@ func pad(x Expr, from, to sqlType) Expr {
 	}
 }
 
-// convert makes one type of another, as CAST did: a number is rounded, and what does not fit is NULL. (It was an error row.)
+// convert converts as CAST did: numbers are rounded, and what does not fit is NULL. (The row used to be an error.)
 func convert(x Expr, from, to sqlType) (Expr, sqlType, bool) {
 	switch {
 	case !from.isCertain():
-		return tryCast(x, to.String()), to, true
 	case to.isInteger() && from.isNumber():
 		return toInteger(x, from, to), to, true
-	case to.isNumber() && (from.isNumber() || from.isText()):
-		return tryCast(x, to.String()), to, true
 	case to.isNumber() && from.kind == interval && from.scale > 0:
-		// Flink counts milliseconds, where the legacy dialect counted units.
-		units := infix(tryCast(x, "BIGINT"), "/", number(from.scale))
+		// Flink counts milliseconds; the legacy dialect counted units.
+		x = infix(tryCast(x, "BIGINT"), "/", number(from.scale))
 		if to.kind == bigInt {
-			return units, to, true
+			return x, to, true
 		}
-		return tryCast(units, to.String()), to, true
-	case to.isText() && from.isText():
-		return tryCast(x, to.String()), to, true
-	case to.kind == varChar && from.kind != interval && from.kind != varBinary:
-		// Flink would cut what is longer, which was an error: so it stays as long as it is, and the job rejects the row.
+	case to.kind == varChar && !from.isText() && from.kind != interval && from.kind != varBinary:
+		// Flink would cut what is too long, which was an error. So it keeps its length, and the job rejects the row.
 		if n := from.textLength(); to.length > 0 && (n == 0 || n > to.length) {
 			to.length = 0
 		}
-		return tryCast(x, to.String()), to, true
-	case to.kind == char && from.kind != interval && from.kind != varBinary:
-		return tryCast(x, to.String()), to, true
-	case to.kind == boolean && (from.kind == boolean || from.isText()):
-		return tryCast(x, to.String()), to, true
-	case to.isDatetime() && (from.isText() || from.kind == to.kind):
-		return tryCast(x, to.String()), to, true
-	case to.kind == timestamp && from.isDatetime(), from.kind == timestamp && to.isDatetime():
-		return tryCast(x, to.String()), to, true
+	case to.isNumber() && (from.isNumber() || from.isText()),
+		to.isText() && from.isText(),
+		to.kind == char && from.kind != interval && from.kind != varBinary,
+		to.kind == boolean && (from.kind == boolean || from.isText()),
+		to.isDatetime() && (from.isText() || from.kind == to.kind),
+		to.kind == timestamp && from.isDatetime(), from.kind == timestamp && to.isDatetime():
 	case to.kind == varBinary && from.kind == varBinary:
 		return x, to, true
+	default:
+		return x, to, false
 	}
-	return x, to, false
+	return tryCast(x, to.String()), to, true
 }
 
-// toInteger makes an integer of a number. Flink would take the lowest bits of one that is too large, and no text does that.
+// toInteger converts a number by way of a text: of a number that is too large, Flink would keep the lowest bits.
 func toInteger(x Expr, from, to sqlType) Expr {
 	switch {
 	case !from.isInteger():
@@ -113,7 +106,7 @@ func toInteger(x Expr, from, to sqlType) Expr {
 	return tryCast(x, to.String())
 }
 
-// isSmall says whether an integer fits where one is put: a count of rows in a window, a part of a time, or a short literal.
+// isSmall reports whether an integer is small for certain: a count of rows in a window, a part of a time, a short literal.
 func isSmall(x Expr) bool {
 	switch x := x.(type) {
 	case *Call:

@@ -79,9 +79,9 @@ func TestErrors(t *testing.T) {
 		"into itself":            {pump + "SELECT STREAM X, Y FROM T", `1:15: "T" is inserted into itself`},
 		"an unknown column":      {pump + "SELECT STREAM A, Z FROM S", "3:18: S has no column Z"},
 		"one of another case":    {pump + "SELECT STREAM A, E FROM S", `3:18: S has no column E, but e: write it as "e"`},
-		"one by its name":        {pump + `SELECT STREAM "id", C FROM S`, "3:15: S has no column id: the query knows it as A"},
-		"one of another stream":  {pump + "SELECT STREAM U.A, C FROM S", `3:15: nothing that is read here is called "U"`},
-		"one without its alias":  {pump + "SELECT STREAM S.A, C FROM S AS U", `3:15: nothing that is read here is called "S"`},
+		"one by its name":        {pump + `SELECT STREAM "id", C FROM S`, "3:15: S has no column id: queries call it A"},
+		"one of another stream":  {pump + "SELECT STREAM U.A, C FROM S", `3:15: this query reads nothing called "U"`},
+		"one without its alias":  {pump + "SELECT STREAM S.A, C FROM S AS U", `3:15: this query reads nothing called "S"`},
 		"too few columns":        {pump + "SELECT STREAM A FROM S", `3:1: 1 columns are selected for 2 of "T"`},
 		"too many":               {pump + "SELECT STREAM * FROM S", `3:1: 5 columns are selected for 2 of "T"`},
 		"in a UNION ALL":         {pump + "SELECT STREAM A, C FROM S UNION ALL SELECT STREAM A FROM S", `3:37: 1 columns are selected for 2 of "T"`},
@@ -93,42 +93,42 @@ func TestErrors(t *testing.T) {
 		"a comparison":           {pump + "SELECT STREAM A, C FROM S WHERE C < A", "3:35: cannot apply < to VARCHAR(3) and INTEGER: CAST one of them"},
 		"a text as a time":       {pump + "SELECT STREAM A, C FROM S WHERE D > '2016-01-01'", "3:35: cannot apply > to TIMESTAMP and CHAR(10): CAST one of them"},
 		"a sum of texts":         {pump + "SELECT STREAM A + C, C FROM S", "3:17: cannot apply + to INTEGER and VARCHAR(3): CAST them to numbers"},
-		"no condition":           {pump + "SELECT STREAM A, C FROM S WHERE A", "3:33: a condition is INTEGER and has to be BOOLEAN"},
-		"NOT of a number":        {pump + "SELECT STREAM A, C FROM S WHERE NOT A", "3:37: A is INTEGER and has to be BOOLEAN"},
-		"an argument":            {pump + "SELECT STREAM CHAR_LENGTH(A), C FROM S", "3:27: CHAR_LENGTH of INTEGER, and it takes a text"},
+		"no condition":           {pump + "SELECT STREAM A, C FROM S WHERE A", "3:33: a condition has to be BOOLEAN, not INTEGER"},
+		"NOT of a number":        {pump + "SELECT STREAM A, C FROM S WHERE NOT A", "3:37: A has to be BOOLEAN, not INTEGER"},
+		"an argument":            {pump + "SELECT STREAM CHAR_LENGTH(A), C FROM S", "3:27: CHAR_LENGTH takes a text, not INTEGER"},
 		"no argument":            {pump + "SELECT STREAM CHAR_LENGTH(), C FROM S", "3:15: CHAR_LENGTH takes 1 argument"},
 		"CASE":                   {pump + "SELECT STREAM CASE WHEN A = 1 THEN A ELSE C END, C FROM S", "3:15: the values of CASE are INTEGER and VARCHAR(3)"},
-		"an aggregate in WHERE":  {pump + "SELECT STREAM A, C FROM S WHERE COUNT(*) > 1 GROUP BY A, C, FLOOR(ROWTIME TO DAY)", "3:33: COUNT cannot stand here"},
-		"one in another":         {pump + "SELECT STREAM SUM(COUNT(*)), C FROM S GROUP BY C, FLOOR(ROWTIME TO DAY)", "3:19: COUNT in another aggregate"},
+		"an aggregate in WHERE":  {pump + "SELECT STREAM A, C FROM S WHERE COUNT(*) > 1 GROUP BY A, C, FLOOR(ROWTIME TO DAY)", "3:33: COUNT can only stand in SELECT and HAVING, with GROUP BY"},
+		"one in another":         {pump + "SELECT STREAM SUM(COUNT(*)), C FROM S GROUP BY C, FLOOR(ROWTIME TO DAY)", "3:19: COUNT stands inside another aggregate"},
 		"one without a window":   {pump + "SELECT STREAM COUNT(*), 'x' FROM S", "3:15: COUNT needs a window"},
-		"no group":               {pump + "SELECT STREAM COUNT(*), C FROM S GROUP BY A, FLOOR(ROWTIME TO DAY)", "3:25: C stands neither in GROUP BY nor in an aggregate"},
+		"no group":               {pump + "SELECT STREAM COUNT(*), C FROM S GROUP BY A, FLOOR(ROWTIME TO DAY)", "3:25: C has to stand in GROUP BY or in an aggregate"},
 		"two windows":            {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR(ROWTIME TO DAY), FLOOR(ROWTIME TO HOUR)", "3:68: there are two windows over ROWTIME"},
-		"ROWTIME alone":          {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY ROWTIME", "3:45: ROWTIME alone makes no window"},
-		"ROWTIME of another":     {pump + "SELECT STREAM COUNT(*), 'x' FROM S AS U GROUP BY FLOOR(S.ROWTIME TO DAY)", `3:56: nothing that is read here is called "S"`},
+		"ROWTIME alone":          {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY ROWTIME", "3:45: ROWTIME alone is not a window"},
+		"ROWTIME of another":     {pump + "SELECT STREAM COUNT(*), 'x' FROM S AS U GROUP BY FLOOR(S.ROWTIME TO DAY)", `3:56: this query reads nothing called "S"`},
 		"ROWTIME that is set":    {pump + "SELECT STREAM A AS ROWTIME, C FROM S", "3:20: a row's ROWTIME cannot be set"},
-		"a long interval":        {pump + "SELECT STREAM A, C FROM S WHERE D + INTERVAL '9999' DAY > D", "3:37: an INTERVAL of Flink is shorter than 1000 days"},
-		"a window of a text":     {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY STEP(ROWTIME BY '1')", "3:61: a window's size has to be INTERVAL"},
+		"a long interval":        {pump + "SELECT STREAM A, C FROM S WHERE D + INTERVAL '9999' DAY > D", "3:37: an INTERVAL has to be shorter than 1000 days in Flink"},
+		"a window of a text":     {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY STEP(ROWTIME BY '1')", "3:61: the size of a window has to be an INTERVAL of whole SECONDs"},
 		"all columns in a group": {pump + "SELECT STREAM * FROM S GROUP BY FLOOR(ROWTIME TO DAY)", "3:15: * is not in GROUP BY"},
 		"HAVING alone":           {pump + "SELECT STREAM A, C FROM S HAVING A > 1", "3:34: HAVING without GROUP BY"},
 		"a bad CAST":             {pump + "SELECT STREAM CAST(D AS INTEGER), C FROM S", "3:15: TIMESTAMP cannot be CAST to INTEGER"},
-		"a STEP":                 {pump + "SELECT STREAM A, C FROM S WHERE STEP(D BY INTERVAL '7' SECOND) > D", "3:43: a STEP has to be INTERVAL of seconds"},
+		"a STEP":                 {pump + "SELECT STREAM A, C FROM S WHERE STEP(D BY INTERVAL '7' SECOND) > D", "3:43: STEP takes an INTERVAL of seconds"},
 		"several":                {pump + "SELECT STREAM Z, Q FROM S", "3:15: S has no column Z\npipeline.sql:3:18: S has no column Q"},
 		"a destination of more columns": {"CREATE STREAM T (X INTEGER);\nCREATE STREAM U (X INTEGER, \"x\" INTEGER);\nCREATE PUMP P AS INSERT INTO T SELECT STREAM A FROM S;\n" +
 			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A, A FROM S", `2:15: the destination "U" has 2 columns, and "T" has 1`},
 		"one of other types": {"CREATE STREAM T (X INTEGER, Y CHAR(2));\nCREATE STREAM U (X INTEGER, Y VARCHAR(2));\nCREATE PUMP P AS INSERT INTO T SELECT STREAM A, C FROM S;\n" +
-			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A, C FROM S", `2:29: the destination "U" has the column "Y" VARCHAR(2) where "T" has "Y" CHAR(2): a stack has one delivery stream`},
+			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A, C FROM S", `2:29: the destination "U" has the column "Y" VARCHAR(2) where "T" has "Y" CHAR(2): all rows of a stack's one delivery stream have the same columns`},
 		"one of other NULLs": {"CREATE STREAM T (X INTEGER);\nCREATE STREAM U (X INTEGER NOT NULL);\nCREATE PUMP P AS INSERT INTO T SELECT STREAM A FROM S;\n" +
 			"CREATE PUMP Q AS INSERT INTO U SELECT STREAM A FROM S", `2:18: the destination "U" has the column "X" INTEGER NOT NULL where "T" has "X" INTEGER:`},
 		// a window of the closed service's template
-		"its number":            {pump + "SELECT STREAM COUNT(*), FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 9 TO SECOND) FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 9 TO SECOND)", "3:25: the number of a window is an INTERVAL, which is not kept: select ROWTIME"},
-		"another origin":        {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:01') SECOND / 10 TO SECOND)", "3:45: of ROWTIME, GROUP BY takes FLOOR(ROWTIME TO MINUTE), STEP("},
-		"a divisor of zero":     {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 0 TO SECOND)", "3:45: of ROWTIME, GROUP BY takes"},
-		"a divisor of tenths":   {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 0.5 TO SECOND)", "3:45: of ROWTIME, GROUP BY takes"},
-		"a column as divisor":   {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / A TO SECOND)", "3:45: of ROWTIME, GROUP BY takes"},
-		"a coarser difference":  {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') MINUTE / 2 TO SECOND)", "3:45: of ROWTIME, GROUP BY takes"},
-		"a window of centuries": {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') DAY / 9999999999 TO DAY)", "3:45: of ROWTIME, GROUP BY takes"},
+		"its number":            {pump + "SELECT STREAM COUNT(*), FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 9 TO SECOND) FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 9 TO SECOND)", "3:25: the number of a window is an INTERVAL, which no column can hold: select ROWTIME"},
+		"another origin":        {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:01') SECOND / 10 TO SECOND)", "3:45: GROUP BY takes ROWTIME only in FLOOR(ROWTIME TO MINUTE), STEP("},
+		"a divisor of zero":     {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 0 TO SECOND)", "3:45: GROUP BY takes ROWTIME only in"},
+		"a divisor of tenths":   {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 0.5 TO SECOND)", "3:45: GROUP BY takes ROWTIME only in"},
+		"a column as divisor":   {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / A TO SECOND)", "3:45: GROUP BY takes ROWTIME only in"},
+		"a coarser difference":  {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') MINUTE / 2 TO SECOND)", "3:45: GROUP BY takes ROWTIME only in"},
+		"a window of centuries": {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') DAY / 9999999999 TO DAY)", "3:45: GROUP BY takes ROWTIME only in"},
 		"two of the template":   {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND), FLOOR(ROWTIME TO MINUTE)", "there are two windows over ROWTIME"},
-		"an event time":         {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((D - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND), FLOOR(ROWTIME TO MINUTE)", "3:45: FLOOR of an INTERVAL is carried over for a window over ROWTIME only: of another time, write STEP(time BY"},
+		"an event time":         {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((D - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND), FLOOR(ROWTIME TO MINUTE)", "3:45: FLOOR of an INTERVAL is only carried over for a window over ROWTIME: for another time, write STEP(time BY"},
 		// what is not carried over comes first
 		"a log parser with columns":  {pump + "SELECT STREAM l.r.COLUMN1, l.r.COLUMN2 FROM (SELECT STREAM SYS_LOG_PARSE(C) FROM S) AS l(r)", "pipeline.sql:3:60: SYS_LOG_PARSE is not carried over"},
 		"its columns by three names": {pump + "SELECT STREAM U.R.COLUMN1, U.R.COLUMN2 FROM (SELECT STREAM SYS_LOG_PARSE(C) AS R FROM S) AS U", "pipeline.sql:3:60: SYS_LOG_PARSE is not carried over"},
@@ -138,7 +138,7 @@ func TestErrors(t *testing.T) {
 		"columns of an alias":        {pump + "SELECT STREAM q, C FROM (SELECT STREAM A FROM S) AS U(q)", "3:54: a list of columns behind an alias is not carried over; name the columns in the query itself"},
 		"MONOTONIC before a window":  {pump + "SELECT STREAM COUNT(*), Z FROM S GROUP BY FLOOR((MONOTONIC(D) - TIMESTAMP '1970-01-01 00:00:00') SECOND / 60 TO SECOND) * 60 + TIMESTAMP '1970-01-01 00:00:00'", "pipeline.sql:3:50: MONOTONIC is not carried over"},
 		"a text as a name":           {pump + `SELECT STREAM A, C FROM S WHERE C = "it's"`, "3:37: S has no column it's; if it is a text, write it in single quotes: 'it''s'"},
-		"a part of a column":         {pump + "SELECT STREAM A, S.C.D FROM S", `3:20: nothing that is read here is called "C"`},
+		"a part of a column":         {pump + "SELECT STREAM A, S.C.D FROM S", `3:20: this query reads nothing called "C"`},
 		"all pumps are stopped":      {pump + `SELECT STREAM A, C FROM S; ALTER PUMP "public".* STOP`, `2:1: the pump "P" is stopped`},
 		"a list of pumps":            {pump + "SELECT STREAM A, C FROM S; ALTER PUMP P, Q START", `3:42: there is no pump "Q" before this`},
 		// of Flink SQL
@@ -199,7 +199,7 @@ func TestCasts(t *testing.T) {
 	}
 }
 
-// A divisor that may be zero is warned of where Flink would throw: not of floats, and not where it is known not to be zero.
+// Warnings name each divisor that may be zero if Flink would throw: not those of floats, nor those that are certainly not zero.
 func TestDivisions(t *testing.T) {
 	t.Parallel()
 	schema := small(t)
@@ -243,11 +243,11 @@ func TestDivisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := script.Warnings(text, schema); got != nil {
-		t.Errorf("of the legacy dialect, whose divisors are made NULL: got %v", got)
+		t.Errorf("legacy dialect, which turns such divisors into NULL: got %v", got)
 	}
 }
 
-// A byte order mark is no part of a text, in either dialect, and moves no place.
+// A byte order mark is not part of the text in either dialect, and shifts no position.
 func TestByteOrderMark(t *testing.T) {
 	t.Parallel()
 	schema := small(t)
@@ -266,7 +266,7 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
-// All expressions that make the same window are the same: its start where the value is a time, and ROWTIME is its end.
+// All expressions for the same window translate to the same SQL. ROWTIME is the window's end.
 func TestWindows(t *testing.T) {
 	t.Parallel()
 	const epoch = "TIMESTAMP '1970-01-01 00:00:00'"
@@ -299,7 +299,7 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// What this package's grammar does not know, it leaves as it is.
+// Flink SQL beyond this package's grammar stays as it is.
 func TestFlinkSQLStaysAsItIs(t *testing.T) {
 	schema := small(t)
 	for _, text := range []string{

@@ -1,16 +1,17 @@
 package dialect
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// divisionWarning: Flink throws where it divides integers, or DECIMALs, by zero. Of floats it makes infinity.
+// divisionWarning: Flink throws if it divides integers or DECIMALs by zero. Floats become infinite.
 const divisionWarning = "%s of integers stops the job at a divisor of 0, again after each restart: " +
 	"write NULLIF(divisor, 0), which gives NULL"
 
-// exprSet is a set of expressions, by how they are printed.
+// exprSet is a set of expressions, each as it is printed.
 type exprSet map[string]bool
 
 func (s exprSet) with(other exprSet) exprSet {
@@ -19,7 +20,7 @@ func (s exprSet) with(other exprSet) exprSet {
 	return all
 }
 
-// divisions warns of each division of a SELECT that may be one of integers by zero. from is nil where its columns are not certain.
+// divisions warns of each division in a SELECT that may divide integers by zero. from is nil if the columns are not certain.
 func (c *flinkChecker) divisions(s *Select, from []relColumn) {
 	for _, x := range append([]Expr{s.Where}, s.GroupBy...) {
 		c.divisionsIn(x, from, exprSet{})
@@ -31,7 +32,7 @@ func (c *flinkChecker) divisions(s *Select, from []relColumn) {
 	c.divisionsIn(s.Having, from, filtered)
 }
 
-// divisionsIn warns of those in an expression, where safe are not zero.
+// divisionsIn warns of the divisions in an expression. The expressions in safe are not zero.
 func (c *flinkChecker) divisionsIn(x Expr, from []relColumn, safe exprSet) {
 	switch x := x.(type) {
 	case nil:
@@ -65,7 +66,7 @@ func (c *flinkChecker) division(pos Position, op string, dividend, divisor Expr,
 	}
 }
 
-// opaqueDivisions warns of those in a statement beyond the grammar. Of what stands there, only the source's columns are known.
+// opaqueDivisions warns of the divisions in a statement beyond the grammar, where only the source's columns are certain.
 func (c *flinkChecker) opaqueDivisions(s *Opaque, tokens []token) {
 	source := c.tables[c.source]
 	for i, t := range tokens[:len(tokens)-1] {
@@ -87,7 +88,7 @@ func (c *flinkChecker) opaqueDivisions(s *Opaque, tokens []token) {
 
 func nameOf(t token) Expr { return column(t.value) }
 
-// isZero reports whether a number, as it is written, is zero.
+// isZero reports whether a number, as written, is zero.
 func isZero(number string) bool {
 	mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
 	return strings.Trim(mantissa, "0.") == ""
@@ -98,7 +99,7 @@ func isZeroLiteral(x Expr) bool {
 	return ok && l.Kind == NumberLiteral && isZero(l.Value)
 }
 
-// isNeverZero reports whether a divisor certainly is not zero: it may be NULL.
+// isNeverZero reports whether a divisor is certainly not zero. It may be NULL.
 func isNeverZero(x Expr) bool {
 	switch x := x.(type) {
 	case *Literal:
@@ -111,21 +112,28 @@ func isNeverZero(x Expr) bool {
 	return false
 }
 
-// nonZero are the expressions that are not zero where a condition is true.
+// comparison reads a comparison with a number, which may stand on either side, as one with the number on the right.
+func comparison(b *Binary) (x Expr, op string, number Expr) {
+	if l, ok := b.Left.(*Literal); ok && l.Kind == NumberLiteral {
+		mirrored := map[string]string{"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+		return b.Right, cmp.Or(mirrored[b.Op], b.Op), l
+	}
+	return b.Left, b.Op, b.Right
+}
+
+// nonZero are the expressions that cannot be zero if a condition is true.
 func nonZero(condition Expr) exprSet {
 	b, ok := condition.(*Binary)
-	if !ok {
-		return exprSet{}
-	}
 	switch {
+	case !ok:
+		return exprSet{}
 	case b.Op == "AND":
 		return nonZero(b.Left).with(nonZero(b.Right))
-	case slices.Contains([]string{"<>", "<", ">"}, b.Op) && isZeroLiteral(b.Right),
-		slices.Contains([]string{"=", ">", ">="}, b.Op) && isPositive(b.Right):
-		return exprSet{Print(b.Left): true}
-	case slices.Contains([]string{"<>", "<", ">"}, b.Op) && isZeroLiteral(b.Left),
-		slices.Contains([]string{"=", "<", "<="}, b.Op) && isPositive(b.Left):
-		return exprSet{Print(b.Right): true}
+	}
+	switch x, op, number := comparison(b); {
+	case slices.Contains([]string{"<>", "<", ">"}, op) && isZeroLiteral(number),
+		slices.Contains([]string{"=", ">", ">="}, op) && isPositive(number):
+		return exprSet{Print(x): true}
 	}
 	return exprSet{}
 }
@@ -135,7 +143,7 @@ func isPositive(x Expr) bool {
 	return ok && l.Kind == NumberLiteral && !isZero(l.Value)
 }
 
-// nonZeroUnless are the expressions that are not zero where a condition is not true.
+// nonZeroUnless are the expressions that cannot be zero unless a condition is true.
 func nonZeroUnless(condition Expr) exprSet {
 	b, ok := condition.(*Binary)
 	switch {
@@ -143,15 +151,15 @@ func nonZeroUnless(condition Expr) exprSet {
 		return exprSet{}
 	case b.Op == "OR":
 		return nonZeroUnless(b.Left).with(nonZeroUnless(b.Right))
-	case slices.Contains([]string{"=", "<=", ">="}, b.Op) && isZeroLiteral(b.Right):
-		return exprSet{Print(b.Left): true}
-	case slices.Contains([]string{"=", "<=", ">="}, b.Op) && isZeroLiteral(b.Left):
-		return exprSet{Print(b.Right): true}
+	}
+	x, op, number := comparison(b)
+	if slices.Contains([]string{"=", "<=", ">="}, op) && isZeroLiteral(number) {
+		return exprSet{Print(x): true}
 	}
 	return exprSet{}
 }
 
-// isFloat reports whether an expression certainly is a FLOAT or DOUBLE.
+// isFloat reports whether an expression is certainly a FLOAT or DOUBLE.
 func isFloat(x Expr, from []relColumn) bool {
 	float32or64 := func(t sqlType) bool { return t.kind == float || t.kind == double }
 	anyOf := func(all ...Expr) bool {

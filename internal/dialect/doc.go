@@ -1,14 +1,15 @@
-// Package dialect reads pipeline.sql and gives it as Flink SQL.
+// Package dialect parses pipeline.sql and returns it as Flink SQL.
 //
-// The file may be written in Flink SQL or in the legacy dialect, that of Amazon Kinesis Data Analytics for SQL. Parse says
-// which, by its statements, and gives its syntax tree with a position for everything. Translate gives what Flink runs:
-// Flink SQL as it stands, byte for byte, and the legacy dialect rewritten on its syntax tree, with names and types bound
-// to schema.json's columns and to the streams of the file.
+// The file may be in Flink SQL or in the legacy dialect, that of Amazon Kinesis Data Analytics for SQL. Parse tells the two
+// apart by their statements and returns a syntax tree in which everything has a position. Translate returns what Flink
+// runs: Flink SQL byte for byte, or the legacy dialect rewritten on its syntax tree, with names and types bound to
+// schema.json's columns and to the file's own streams.
 //
-// Whatever needs to know what pipeline.sql says leans on this package: the build of the Flink job, the judge (package
-// query) and the command line. So none of them can read it in another way.
+// The build of the Flink job, the verifier (package query) and the command line all read pipeline.sql through this package,
+// so none of them can read it differently. It is also the one place that checks the job's own rules: one CREATE TABLE and
+// one INSERT, no CAST, no column that cannot be delivered. Everything else in Flink SQL is checked by Flink, which plans
+// the query in every build: see docs/decisions/0027.
 //
-// What the legacy dialect has and the translation does not is refused, by name, with line and column and what to use in
-// Flink SQL. Flink SQL is checked as far as a fault is certain; what goes beyond this package's grammar is Flink's.
-// docs/legacy-sql.md is the list, and a test that runs each line of it keeps it true.
+// A legacy construct that cannot be translated is refused by name, with line, column and a replacement in Flink SQL.
+// docs/legacy-sql.md lists them all; a test runs each line of that list.
 package dialect

@@ -8,40 +8,40 @@ import (
 	"strings"
 )
 
-// FileName is what errors call the text.
+// FileName names the text in errors.
 const FileName = "pipeline.sql"
 
-// A Position is a place in a text. Offset counts bytes from 0; Line and Column, in characters, count from 1.
+// A Position is a place in a text. Offset counts bytes from 0. Line and Column count from 1, Column in characters.
 type Position struct {
 	Offset, Line, Column int
 }
 
-// String gives a position as 12:5.
+// String returns a position as 12:5.
 func (p Position) String() string { return fmt.Sprintf("%d:%d", p.Line, p.Column) }
 
-// An Error is one fault of a text.
+// An Error is one fault in a text.
 type Error struct {
 	Pos     Position
 	Problem string
-	// refused says that it is a construct that is not carried over, from which other faults may follow.
+	// refused marks a legacy construct that is not carried over. Other faults may follow from it.
 	refused bool
 }
 
-// Error gives the fault as pipeline.sql:12:5: problem.
+// Error returns the fault as pipeline.sql:12:5: problem.
 func (e *Error) Error() string { return e.In(FileName) }
 
-// In gives the fault of a text that is called otherwise.
+// In returns the fault for a text with another name.
 func (e *Error) In(name string) string { return fmt.Sprintf("%s:%s: %s", name, e.Pos, e.Problem) }
 
-// WarningIn is In for a fault that is only a warning.
+// WarningIn is In for a warning.
 func (e *Error) WarningIn(name string) string {
 	return fmt.Sprintf("%s:%s: warning: %s", name, e.Pos, e.Problem)
 }
 
-// Errors are the faults of a text: first what is not carried over, then all others, each in the text's order.
+// Errors are the faults in a text: first what is not carried over, then all others, each in the text's order.
 type Errors []*Error
 
-// Error gives one fault a line.
+// Error returns one line for each fault.
 func (e Errors) Error() string {
 	lines := make([]string, len(e))
 	for i, one := range e {
@@ -50,7 +50,7 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives each fault.
+// Unwrap returns each fault.
 func (e Errors) Unwrap() []error {
 	all := make([]error, len(e))
 	for i, one := range e {
@@ -59,7 +59,7 @@ func (e Errors) Unwrap() []error {
 	return all
 }
 
-// Faults gives the faults that an error of this package is made of.
+// Faults returns the faults of which an error of this package consists.
 func Faults(err error) Errors {
 	var all Errors
 	var one *Error
@@ -72,7 +72,7 @@ func Faults(err error) Errors {
 	return nil
 }
 
-// sorted is nil where there are none, so that it can be returned as an error.
+// sorted returns nil if there are none, so that the result can be returned as an error.
 func (e Errors) sorted() error {
 	if len(e) == 0 {
 		return nil
@@ -83,7 +83,7 @@ func (e Errors) sorted() error {
 		}
 		return cmp.Compare(a.Pos.Offset, b.Pos.Offset)
 	})
-	// One cause may be met on several ways.
+	// Several paths may report the same cause.
 	return slices.CompactFunc(e, func(a, b *Error) bool { return *a == *b })
 }
 

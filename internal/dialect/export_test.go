@@ -6,7 +6,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Part translates an expression, or a SELECT, of the legacy dialect, where it reads the source.
+// Part translates an expression or a SELECT of the legacy dialect that reads the source.
 func Part(text string, schema schema.Schema) (string, error) {
 	tokens, faults := lex(text)
 	if len(faults) > 0 {

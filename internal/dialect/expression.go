@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The operators, from those that bind least to those that bind most. The printer sets parentheses by the same numbers.
+// Levels of operators, from the loosest to the tightest. The printer sets parentheses by the same numbers.
 const (
 	levelOr = iota + 1
 	levelAnd
@@ -19,7 +19,7 @@ const (
 	levelPrimary
 )
 
-// binaries are the operators of each level that stand between two operands, the left one of the same level.
+// binaries are each level's left-associative operators.
 var binaries = map[int][]string{
 	levelOr:         {"OR"},
 	levelAnd:        {"AND"},
@@ -28,7 +28,7 @@ var binaries = map[int][]string{
 	levelProduct:    {"*", "/", "%", "||"},
 }
 
-// temporal are the legacy dialect's predicates on periods, which stand where a comparison does.
+// temporal are the legacy dialect's predicates on periods. They stand in place of a comparison.
 var temporal = []string{"OVERLAPS", "CONTAINS", "PRECEDES", "FOLLOWS", "LEADS", "LAGS", "STRICTLY", "IMMEDIATELY"}
 
 func (p *parser) expr() Expr {
@@ -71,7 +71,7 @@ func (p *parser) binary(level int) Expr {
 			if p.dialect == Flink {
 				p.failed(unexpected(t, `expected "<>"`))
 			}
-			op = "<>" // Flink knows this spelling only
+			op = "<>" // the only spelling in Flink
 		}
 		left = &Binary{place{left.Start()}, op, t.pos, left, p.binary(level + 1)}
 	}
@@ -95,7 +95,7 @@ func (p *parser) is(x Expr, t token) Expr {
 	return x
 }
 
-// predicate reads what may follow x, or gives nil where nothing of that kind does.
+// predicate reads [NOT] BETWEEN, IN, LIKE or SIMILAR TO behind x. It returns nil if none of them follows.
 func (p *parser) predicate(x Expr) Expr {
 	t := p.peek()
 	not := t.is("NOT") && (p.after().is("BETWEEN") || p.after().is("IN") || p.after().is("LIKE") || p.after().is("SIMILAR"))
@@ -200,10 +200,10 @@ func (p *parser) primary() Expr {
 		return n
 	}
 	p.unexpected()
-	return &Star{place: at} // nothing looks at it
+	return &Star{place: at} // a placeholder: there is an error
 }
 
-// text reads a text with what may follow: UESCAPE '!', which goes with U&'…'.
+// text reads a text; U&'…' may be followed by UESCAPE '!'.
 func (p *parser) text(t token) Expr {
 	l := &Literal{place{t.pos}, TextLiteral, t.text, t.value}
 	if t.text[0] != '\'' && p.peek().is("UESCAPE") && p.after().kind == tokenText {
@@ -229,7 +229,7 @@ func (p *parser) parenthesis(t token) Expr {
 
 func isUnit(t token) bool { return unitIndex(t) >= 0 }
 
-// unitIndex is the place of a unit among all, from the coarsest to the finest, or -1.
+// unitIndex returns a unit's index in floorUnits, which begins with the coarsest, or -1.
 func unitIndex(t token) int {
 	if t.kind != tokenWord {
 		return -1
@@ -245,7 +245,7 @@ func (p *parser) unit() IntervalUnit {
 	}
 	coarse := unitIndex(p.peek())
 	u := IntervalUnit{From: strings.ToUpper(p.next().text), FromArgs: p.precision()}
-	// Of FLOOR((a - b) SECOND TO SECOND), TO is FLOOR's.
+	// In FLOOR((a - b) SECOND TO SECOND), TO belongs to FLOOR.
 	if p.peek().is("TO") && unitIndex(p.after()) > coarse {
 		p.next()
 		u.To, u.ToDigits = strings.ToUpper(p.next().text), p.precision()
@@ -253,7 +253,7 @@ func (p *parser) unit() IntervalUnit {
 	return u
 }
 
-// precision reads what may stand in parentheses after a unit, as it will be written.
+// precision reads the parentheses behind a unit, if any, and returns them as they will be printed.
 func (p *parser) precision() string {
 	if !p.take("(") {
 		return ""
@@ -307,13 +307,20 @@ func (p *parser) caseOf(t token) Expr {
 	return c
 }
 
-// call reads name(…), where the name is not quoted.
+// call reads name(…) with an unquoted name.
 func (p *parser) call() Expr {
 	t := p.next()
 	c := &Call{place: place{t.pos}, Name: strings.ToUpper(t.text), ParenPos: p.peek().pos}
 	if t := p.tokens[p.at-1]; structural[c.Name] && c.Name != "LEFT" && c.Name != "RIGHT" {
 		p.failed(unexpected(t))
 		return c
+	}
+	// then reads arguments, each behind one of these words.
+	then := func(words ...string) {
+		for _, w := range words {
+			p.expect(w)
+			c.Args = append(c.Args, p.expr())
+		}
 	}
 	switch c.Name {
 	case "CAST", "TRY_CAST":
@@ -326,44 +333,28 @@ func (p *parser) call() Expr {
 	case "EXTRACT":
 		p.expect("(")
 		c.Unit = strings.ToUpper(p.next().text)
-		p.expect("FROM")
-		c.Args = []Expr{p.expr()}
-		p.expect(")")
-		return c
+		then("FROM")
 	case "POSITION":
 		p.expect("(")
 		c.Args = []Expr{p.binary(levelSum)}
-		p.expect("IN")
-		c.Args = append(c.Args, p.expr())
-		p.expect(")")
-		return c
+		then("IN")
+	case "OVERLAY":
+		then("(", "PLACING", "FROM")
+		if p.peek().is("FOR") {
+			then("FOR")
+		}
 	case "TRIM":
 		return p.trim(c)
-	case "OVERLAY":
+	default:
+		if p.dialect == Legacy || c.Name != "TIMESTAMPADD" && c.Name != "TIMESTAMPDIFF" {
+			return p.arguments(c)
+		}
 		p.expect("(")
-		c.Args = []Expr{p.expr()}
-		p.expect("PLACING")
-		c.Args = append(c.Args, p.expr())
-		p.expect("FROM")
-		c.Args = append(c.Args, p.expr())
-		if p.take("FOR") {
-			c.Args = append(c.Args, p.expr())
-		}
-		p.expect(")")
-		return c
-	case "TIMESTAMPADD", "TIMESTAMPDIFF":
-		if p.dialect == Flink {
-			p.expect("(")
-			c.Unit = strings.ToUpper(p.next().text)
-			p.expect(",")
-			c.Args = []Expr{p.expr()}
-			p.expect(",")
-			c.Args = append(c.Args, p.expr())
-			p.expect(")")
-			return c
-		}
+		c.Unit = strings.ToUpper(p.next().text)
+		then(",", ",")
 	}
-	return p.arguments(c)
+	p.expect(")")
+	return c
 }
 
 // trim reads TRIM(x), TRIM(x FROM y) or TRIM(BOTH x FROM y).
@@ -392,7 +383,7 @@ func (p *parser) trim(c *Call) Expr {
 	return c
 }
 
-// arguments reads (…) after a name, with FLOOR's TO, STEP's BY and SUBSTRING's FROM and FOR, and nothing after it.
+// arguments reads (…) behind a name, with FLOOR's TO, STEP's BY and SUBSTRING's FROM and FOR.
 func (p *parser) arguments(c *Call) Expr {
 	c.ParenPos = p.peek().pos
 	p.expect("(")

@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// An argument is one of a call's, before and after it is rewritten.
+// An argument of a call, as written and as rewritten.
 type argument struct {
 	legacy, flink Expr
 	typ           sqlType
 }
 
-// A function of the legacy dialect takes least to most arguments.
+// A functionRule translates a legacy function that takes least to most arguments.
 type functionRule struct {
 	least, most int
 	rewrite     func(b *binder, c *Call, args []argument) (Expr, sqlType)
 }
 
-// same is a function that Flink has by the same name, where typ gives the type of its result and want what each argument is.
+// same is the rule of a function that is the same in Flink. Its result has the type typ; want tests each argument.
 func same(least, most int, typ func(args []argument) sqlType, want func(sqlType) bool, what string) functionRule {
 	return functionRule{least, most, func(b *binder, c *Call, args []argument) (Expr, sqlType) {
 		for _, a := range args {
@@ -32,10 +32,10 @@ func same(least, most int, typ func(args []argument) sqlType, want func(sqlType)
 	}}
 }
 
-// argument reports one that is certainly of another kind.
+// argument reports an argument that is certainly of the wrong type.
 func (b *binder) argument(c *Call, a argument, want func(sqlType) bool, what string) {
 	if a.typ.isCertain() && !want(a.typ) {
-		b.fault(a.legacy.Start(), "%s of %s, and it takes %s", c.Name, a.typ.legacyName(), what)
+		b.fault(a.legacy.Start(), "%s takes %s, not %s", c.Name, what, a.typ.legacyName())
 	}
 }
 
@@ -49,7 +49,7 @@ func asText(t sqlType) bool   { return t.isText() }
 func asNumber(t sqlType) bool { return t.isNumber() }
 func asTime(t sqlType) bool   { return t.isDatetime() }
 
-// functions are those of the legacy dialect that Flink has in one form or another.
+// functions are the legacy functions that can be translated.
 var functions = map[string]functionRule{
 	"CHAR_LENGTH":       same(1, 1, always(integer), asText, "a text"),
 	"CHARACTER_LENGTH":  same(1, 1, always(integer), asText, "a text"),
@@ -86,13 +86,13 @@ var functions = map[string]functionRule{
 	"TIME_TO_CHAR":      {2, 2, toChar},
 }
 
-// bareFunctions are those without parentheses. All times of the legacy service were in UTC.
+// bareFunctions have no parentheses. All times of the legacy service were in UTC.
 var bareFunctions = map[string]sqlType{
 	"CURRENT_TIMESTAMP": timestampMillis, "CURRENT_ROW_TIMESTAMP": timestampMillis, "LOCALTIMESTAMP": timestampMillis,
 	"CURRENT_DATE": {kind: date}, "CURRENT_TIME": {kind: timeOfDay}, "LOCALTIME": {kind: timeOfDay},
 }
 
-// aggregates are the functions of a window's rows.
+// aggregates are the functions over a window's rows.
 var aggregates = map[string]func(b *binder, c *Call, a argument) (Expr, sqlType){
 	"SUM": sameAggregate, "AVG": sameAggregate, "MIN": sameAggregate, "MAX": sameAggregate,
 	"FIRST_VALUE": sameAggregate, "LAST_VALUE": sameAggregate, "COUNT": sameAggregate,
@@ -110,7 +110,7 @@ func sameAggregate(b *binder, c *Call, a argument) (Expr, sqlType) {
 		case a.typ.kind == decimal:
 			return out, sqlType{kind: decimal}
 		case c.Name == "SUM" && a.typ.isInteger() && a.typ.kind != bigInt:
-			// Flink adds in the type of the values, and a sum that is too large would begin again from below.
+			// Flink adds in the type of the values, where a large sum would overflow.
 			out.Args[0] = tryCast(a.flink, "BIGINT")
 			return out, sqlType{kind: bigInt}
 		}
@@ -118,7 +118,7 @@ func sameAggregate(b *binder, c *Call, a argument) (Expr, sqlType) {
 	return out, a.typ
 }
 
-// deviation is computed on a DOUBLE: of an integer, Flink would give an integer.
+// deviation is computed on a DOUBLE: for integers, Flink would return an integer.
 func deviation(b *binder, c *Call, a argument) (Expr, sqlType) {
 	b.argument(c, a, asNumber, "a number")
 	x := a.flink
@@ -128,7 +128,7 @@ func deviation(b *binder, c *Call, a argument) (Expr, sqlType) {
 	return &Call{Name: c.Name, Distinct: c.Distinct, Args: []Expr{x}}, sqlType{kind: double}
 }
 
-// aggregateIn finds an aggregate in an expression, for the error that it has no window.
+// aggregateIn returns the first aggregate in an expression, or nil.
 func aggregateIn(x Expr) *Call {
 	var found *Call
 	walk(x, func(x Expr) {
@@ -139,7 +139,7 @@ func aggregateIn(x Expr) *Call {
 	return found
 }
 
-// walk calls visit for an expression and all that it is made of.
+// walk calls visit for an expression and all of its parts.
 func walk(x Expr, visit func(Expr)) {
 	if x == nil {
 		return
@@ -150,7 +150,7 @@ func walk(x Expr, visit func(Expr)) {
 	}
 }
 
-// parts are what an expression is made of. Some may be nil.
+// parts returns an expression's operands. Some may be nil.
 func parts(x Expr) []Expr {
 	switch x := x.(type) {
 	case *Unary:
@@ -195,7 +195,7 @@ func (b *binder) call(c *Call) (Expr, sqlType) {
 	case aggregates[c.Name] != nil && !c.Qualified:
 		return b.aggregate(c)
 	case !known || c.Qualified:
-		return b.fault(c.Pos, "there is no function %s in the legacy dialect", c.Name)
+		return b.fault(c.Pos, "the legacy dialect has no function %s", c.Name)
 	case c.Star || c.Distinct || len(c.Args) < rule.least || len(c.Args) > rule.most:
 		return b.fault(c.Pos, "%s takes %s", c.Name, count(rule.least, rule.most))
 	}
@@ -221,9 +221,9 @@ func count(least, most int) string {
 func (b *binder) aggregate(c *Call) (Expr, sqlType) {
 	switch {
 	case b.inAggregate:
-		return b.fault(c.Pos, "%s in another aggregate: CREATE a STREAM of the inner one", c.Name)
+		return b.fault(c.Pos, "%s stands inside another aggregate: CREATE a STREAM for the inner one", c.Name)
 	case !b.grouped:
-		return b.fault(c.Pos, "%s cannot stand here: only in SELECT and HAVING, with GROUP BY", c.Name)
+		return b.fault(c.Pos, "%s can only stand in SELECT and HAVING, with GROUP BY", c.Name)
 	case c.Star && c.Name == "COUNT":
 		return &Call{Name: "COUNT", Star: true}, sqlType{kind: bigInt}
 	case len(c.Args) != 1:
@@ -249,7 +249,7 @@ func overlay(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	return out, sqlType{kind: varChar}
 }
 
-// literalNumber is an integer as it is written, with its sign.
+// literalNumber returns the value of an integer literal with its sign.
 func literalNumber(x Expr) (int, bool) {
 	sign := 1
 	if u, ok := x.(*Unary); ok && u.Op == "-" {
@@ -264,7 +264,7 @@ func literalNumber(x Expr) (int, bool) {
 	return sign * n, err == nil
 }
 
-// substring begins at 1 where the legacy dialect's began before, and is as much shorter. Flink would count from the end.
+// substring cuts off what lies before the first character, as the legacy dialect did. Flink would count from the end.
 func substring(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	b.argument(c, args[0], asText, "a text")
 	if args[1].typ.isText() {
@@ -307,8 +307,8 @@ func substring(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	return out, typ
 }
 
-// regexReplace carries over what Flink's function does: all occurrences, from the first character on. Flink takes the
-// replacement as it stands, where the legacy dialect had $1 for a group.
+// regexReplace translates what Flink's function can do: replace all occurrences, from the first character on. Flink takes the
+// replacement literally; in the legacy dialect, $1 was a group.
 func regexReplace(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	for _, a := range args[:3] {
 		b.argument(c, a, asText, "texts, and then two INTEGERs")
@@ -318,9 +318,11 @@ func regexReplace(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	replacement, isText := args[2].legacy.(*Literal)
 	switch {
 	case !startOK || !occurrenceOK || start != 1 || occurrence != 0:
-		return b.fault(c.Pos, "REGEX_REPLACE is carried over with startPosition 1 and occurrence 0 only, as (text, pattern, replacement, 1, 0)")
+		return b.fault(c.Pos, "REGEX_REPLACE is only carried over with startPosition 1 and occurrence 0: "+
+			"write (text, pattern, replacement, 1, 0)")
 	case !isText || strings.ContainsAny(replacement.Value, `$\`):
-		return b.fault(args[2].legacy.Start(), "REGEX_REPLACE is carried over with a constant replacement without $ and \\ only: Flink knows no groups there")
+		return b.fault(args[2].legacy.Start(), "REGEX_REPLACE is only carried over with a constant replacement without $ and \\: "+
+			"Flink has no groups there")
 	}
 	return function("REGEXP_REPLACE", args[0].flink, args[1].flink, args[2].flink), sqlType{kind: varChar}
 }
@@ -338,7 +340,8 @@ func floor(b *binder, c *Call, args []argument) (Expr, sqlType) {
 		return function(c.Name, a.flink), typ
 	}
 	if a.typ.kind == interval {
-		return b.fault(c.Pos, "%s of an INTERVAL is carried over for a window over ROWTIME only: of another time, write STEP(time BY INTERVAL '10' SECOND)", c.Name)
+		return b.fault(c.Pos, "%s of an INTERVAL is only carried over for a window over ROWTIME: "+
+			"for another time, write STEP(time BY INTERVAL '10' SECOND)", c.Name)
 	}
 	b.argument(c, a, asTime, "a time TO a unit")
 	if !slices.Contains(floorUnits, c.Unit) {
@@ -351,11 +354,11 @@ func floor(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	return withUnit(name, c.Unit, a.flink), a.typ
 }
 
-// step is the beginning of the interval that a time is in, counted from 1970.
+// step rounds a time down to a multiple of an interval since 1970.
 func step(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	x := args[0].flink
 	if !c.By {
-		return b.fault(c.Pos, "STEP is written as STEP(time BY INTERVAL '10' SECOND)")
+		return b.fault(c.Pos, "write STEP as STEP(time BY INTERVAL '10' SECOND)")
 	}
 	b.argument(c, args[0], func(t sqlType) bool { return t.kind == timestamp }, "a TIMESTAMP; for numbers write FLOOR(x / n) * n")
 	i, ok := args[1].legacy.(*Interval)
@@ -364,7 +367,7 @@ func step(b *binder, c *Call, args []argument) (Expr, sqlType) {
 		n = seconds(i)
 	}
 	if n <= 0 || unitSeconds["DAY"]%n != 0 {
-		return b.fault(args[1].legacy.Start(), "a STEP has to be INTERVAL of seconds, minutes or hours that make up a day")
+		return b.fault(args[1].legacy.Start(), "STEP takes an INTERVAL of seconds, minutes or hours that divides a day")
 	}
 	for unit, length := range unitSeconds {
 		if length == n {
@@ -410,12 +413,12 @@ func coalesce(b *binder, c *Call, args []argument) (Expr, sqlType) {
 
 func nullIf(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	if _, ok := common(args[0].typ, args[1].typ); !ok {
-		return b.fault(c.Pos, "NULLIF of %s and %s: CAST one of them", args[0].typ.legacyName(), args[1].typ.legacyName())
+		return b.fault(c.Pos, "the arguments of NULLIF are %s and %s: CAST one of them", args[0].typ.legacyName(), args[1].typ.legacyName())
 	}
 	return function("NULLIF", args[0].flink, args[1].flink), args[0].typ
 }
 
-// extract gives seconds with their fraction, as the legacy dialect did, where there can be one.
+// extract returns seconds with any fraction, as the legacy dialect did.
 func extract(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	a := args[0]
 	b.argument(c, a, func(t sqlType) bool { return t.isDatetime() || t.kind == interval }, "a time or an interval")
@@ -430,7 +433,7 @@ func extract(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	return infix(part, "+", infix(withUnit("EXTRACT", "MILLISECOND", a.flink), "/", thousand)), sqlType{kind: decimal}
 }
 
-// millis is a time in milliseconds since 1970.
+// millis converts a time to milliseconds since 1970.
 func millis(x Expr) Expr {
 	return infix(infix(withUnit("EXTRACT", "EPOCH", x), "*", number(1000)), "+", withUnit("EXTRACT", "MILLISECOND", x))
 }
@@ -444,7 +447,7 @@ func unixTimestamp(b *binder, c *Call, args []argument) (Expr, sqlType) {
 
 func toTimestamp(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	if args[0].typ.isText() {
-		return b.fault(c.Pos, "TO_TIMESTAMP takes milliseconds since 1970: for a text use CHAR_TO_TIMESTAMP('yyyy-MM-dd HH:mm:ss', text)")
+		return b.fault(c.Pos, "TO_TIMESTAMP takes milliseconds since 1970: for a text, use CHAR_TO_TIMESTAMP('yyyy-MM-dd HH:mm:ss', text)")
 	}
 	b.argument(c, args[0], sqlType.isInteger, "a BIGINT")
 	return tryCast(function("TO_TIMESTAMP_LTZ", args[0].flink, number(3)), timestampMillis.String()), timestampMillis
@@ -489,15 +492,15 @@ func toChar(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	return function("DATE_FORMAT", x, textLiteral(pattern)), sqlType{kind: varChar}
 }
 
-// patternLetters mean the same to Java's SimpleDateFormat, which the legacy service had, and to its DateTimeFormatter,
-// which Flink has, apart from what pattern does to them.
+// patternLetters mean the same to Java's SimpleDateFormat, which the legacy service used, and to DateTimeFormatter, which
+// Flink uses; pattern takes care of the exceptions.
 const patternLetters = "yMdHhmsSaED"
 
-// pattern gives a pattern of times as Flink takes it.
+// pattern translates a constant pattern of times.
 func (b *binder) pattern(c *Call, a argument, reads bool) (string, bool) {
 	l, ok := a.legacy.(*Literal)
 	if !ok || l.Kind != TextLiteral {
-		b.fault(a.legacy.Start(), "%s is carried over with a constant pattern only", c.Name)
+		b.fault(a.legacy.Start(), "%s is only carried over with a constant pattern", c.Name)
 		return "", false
 	}
 	var out strings.Builder
@@ -508,14 +511,14 @@ func (b *binder) pattern(c *Call, a argument, reads bool) (string, bool) {
 			quoted = !quoted
 		case quoted:
 		case r == 'h' && reads && !strings.Contains(l.Value, "a"):
-			r = 'H' // SimpleDateFormat took any hour here; DateTimeFormatter would drop it
+			r = 'H' // SimpleDateFormat accepted any hour here; DateTimeFormatter would drop it
 		case r == 'S':
 			fraction++
 		case strings.ContainsRune("[]{}#", r):
 			fmt.Fprintf(&out, "'%c'", r)
 			continue
 		case (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') && !strings.ContainsRune(patternLetters, r):
-			b.fault(l.Pos, "%s: the letter %c of the pattern is not carried over", c.Name, r)
+			b.fault(l.Pos, "%s: the pattern's letter %c is not carried over", c.Name, r)
 			return "", false
 		}
 		out.WriteRune(r)

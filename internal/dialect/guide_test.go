@@ -12,7 +12,7 @@ import (
 
 const guide = "../../docs/legacy-sql.md"
 
-// Each row of the guide's tables has an example, and what the translator makes of it or says to it.
+// Each row of the guide's tables has an example and its translation, or why it is refused.
 func TestGuide(t *testing.T) {
 	data, err := os.ReadFile(guide)
 	if err != nil {
@@ -38,7 +38,7 @@ func TestGuide(t *testing.T) {
 	golden.Check(t, guide, got)
 }
 
-// result is the last cell of a row.
+// result returns the last cell of a row.
 func result(example string, schema schema.Schema) string {
 	flink, err := translate(example, schema)
 	switch {
@@ -57,7 +57,7 @@ func result(example string, schema schema.Schema) string {
 	return "`" + flink + "`"
 }
 
-// translate takes a type, an expression, a SELECT or a whole program. It gives everything on one line.
+// translate translates a type, an expression, a SELECT or a complete program, and returns it on one line.
 func translate(example string, schema schema.Schema) (string, error) {
 	of, isType := strings.CutPrefix(example, "type ")
 	var flink string

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,19 +20,19 @@ const (
 	tokenOperator
 )
 
-// A token is what a text is made of. Of a quoted one, value is what stands between its quotes.
+// A token is one word, number, quoted text or operator. If it is quoted, value is what stands between the quotes.
 type token struct {
 	kind     tokenKind
-	text     string // as it stands there
+	text     string // as written
 	value    string
 	pos      Position
 	comments []string // those before it
 }
 
-// endOffset is where the token ends.
+// endOffset is the offset of the token's end.
 func (t token) endOffset() int { return t.pos.Offset + len(t.text) }
 
-// is says whether the token is this keyword or operator. Keywords have no case.
+// is reports whether the token is this keyword, in any case, or this operator.
 func (t token) is(what string) bool {
 	switch t.kind {
 	case tokenWord:
@@ -43,7 +44,7 @@ func (t token) is(what string) bool {
 	}
 }
 
-// name is the token in an error.
+// name is how errors call the token.
 func (t token) name() string {
 	if t.kind == tokenEnd && t.text == "" {
 		return "<EOF>"
@@ -58,13 +59,15 @@ type lexer struct {
 	faults Errors
 }
 
-// operators of more than one character, before those that they begin with.
+// operators are those of more than one character.
 var operators = []string{"<>", "<=", ">=", "!=", "||", "=>", "::"}
 
-// byteOrderMark is what some editors begin a file with. It is no part of the text, nor a column.
+var numeral = regexp.MustCompile(`^([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`)
+
+// byteOrderMark begins the files of some editors. It is not part of the text and takes no column.
 const byteOrderMark = "\ufeff"
 
-// lex takes a text apart. The last token is the end.
+// lex splits a text into tokens. The last one is the end.
 func lex(text string) ([]token, Errors) {
 	l := &lexer{text: text, at: Position{Line: 1, Column: 1}}
 	l.at.Offset = len(text) - len(strings.TrimLeft(text, byteOrderMark))
@@ -102,7 +105,7 @@ func lex(text string) ([]token, Errors) {
 	return l.tokens, l.faults
 }
 
-// skip goes on by n bytes.
+// skip advances by n bytes.
 func (l *lexer) skip(n int) {
 	for _, r := range l.text[l.at.Offset : l.at.Offset+n] {
 		if r == '\n' {
@@ -114,7 +117,7 @@ func (l *lexer) skip(n int) {
 	l.at.Offset += n
 }
 
-// unclosed reports what has no end, and goes to the text's own.
+// unclosed reports a quote or comment without an end, and skips the rest of the text.
 func (l *lexer) unclosed(open string) {
 	l.faults.add(l.at, "%s is never closed", open)
 	l.skip(len(l.text) - l.at.Offset)
@@ -137,8 +140,8 @@ func (l *lexer) token(rest string, r rune) {
 		l.quoted(tokenText, rest[:3])
 	case len(rest) > 1 && strings.EqualFold(rest[:2], "X'"):
 		l.quoted(tokenBinary, rest[:2])
-	case isDigit(rest, 0) || r == '.' && isDigit(rest, 1):
-		l.add(tokenNumber, numberLength(rest), "")
+	case numeral.MatchString(rest):
+		l.add(tokenNumber, len(numeral.FindString(rest)), "")
 	case r == '_' || unicode.IsLetter(r):
 		n := strings.IndexFunc(rest, func(r rune) bool { return r != '_' && r != '$' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 		if n < 0 {
@@ -152,13 +155,13 @@ func (l *lexer) token(rest string, r rune) {
 				return
 			}
 		}
-		// Any other character is one, so that the parser, which knows what it expected, says what is wrong.
+		// Any other character is an operator: the parser can say what it expected in its place.
 		_, size := utf8.DecodeRuneInString(rest)
 		l.add(tokenOperator, size, "")
 	}
 }
 
-// quoted takes what begins with open and ends with its last character. That one, doubled, stands for itself.
+// quoted adds a token that begins with open and ends with open's last character, which is doubled inside the token.
 func (l *lexer) quoted(kind tokenKind, open string) {
 	quote := open[len(open)-1]
 	rest := l.text[l.at.Offset:]
@@ -175,31 +178,4 @@ func (l *lexer) quoted(kind tokenKind, open string) {
 		return
 	}
 	l.unclosed(open)
-}
-
-func isDigit(text string, i int) bool { return i < len(text) && text[i] >= '0' && text[i] <= '9' }
-
-func digitsFrom(text string, i int) int {
-	for isDigit(text, i) {
-		i++
-	}
-	return i
-}
-
-// numberLength is that of the number which the text begins with.
-func numberLength(text string) int {
-	end := digitsFrom(text, 0)
-	if end < len(text) && text[end] == '.' {
-		end = digitsFrom(text, end+1)
-	}
-	if end < len(text) && (text[end] == 'e' || text[end] == 'E') {
-		exponent := end + 1
-		if exponent < len(text) && (text[exponent] == '+' || text[exponent] == '-') {
-			exponent++
-		}
-		if isDigit(text, exponent) {
-			end = digitsFrom(text, exponent)
-		}
-	}
-	return end
 }

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// A Dialect is what a text is written in.
+// A Dialect is the language of a text.
 type Dialect int
 
 // The dialects.
 const (
 	Flink  Dialect = iota // Flink SQL 1.20
-	Legacy                // that of Amazon Kinesis Data Analytics for SQL
+	Legacy                // Amazon Kinesis Data Analytics for SQL
 )
 
 // String names the dialect.
@@ -23,14 +23,14 @@ func (d Dialect) String() string {
 	return "Flink SQL"
 }
 
-// Bounds of what is taken, far above what anybody writes, so that no text can exhaust the memory.
+// Limits far above any real query, so that no text can exhaust the memory.
 const (
 	maxTokens = 20_000
 	maxDepth  = 100
 	maxText   = 1 << 20
 )
 
-// Parse reads a text. The error is Errors: of each statement, the first fault of its syntax.
+// Parse parses a text. The error is of type Errors and has each statement's first syntax error.
 func Parse(text string) (*Script, error) {
 	tokens, faults := lex(text)
 	if len(faults) > 0 {
@@ -66,7 +66,7 @@ func Parse(text string) (*Script, error) {
 	return s, nil
 }
 
-// split gives the tokens of each statement, and after them an end where the semicolon or the text's end stands.
+// split returns the tokens of each statement, followed by an end token at the semicolon or at the text's end.
 func split(tokens []token) [][]token {
 	var parts [][]token
 	from := 0
@@ -83,7 +83,7 @@ func split(tokens []token) [][]token {
 	return parts
 }
 
-// beginning is the dialect that a statement's first words are of, and the words; ok is false where they are of neither.
+// beginning returns a statement's first words and the dialect that has them. ok is false if neither dialect does.
 func beginning(part []token) (d Dialect, words string, ok bool) {
 	word := func(i int) string { return strings.ToUpper(part[min(i, len(part)-1)].text) }
 	switch word(0) {
@@ -117,7 +117,7 @@ func beginning(part []token) (d Dialect, words string, ok bool) {
 	return Flink, words, true
 }
 
-// detect decides for one dialect. A text of both has none: each statement would be read by rules that it was not written for.
+// detect returns the dialect of a text. A text in both is refused: some statement would be read by the wrong rules.
 func detect(parts [][]token, end Position) (Dialect, *Error) {
 	if len(parts) == 0 {
 		return 0, &Error{Pos: end, Problem: "there is no statement"}
@@ -133,7 +133,8 @@ func detect(parts [][]token, end Position) (Dialect, *Error) {
 			seen[d], at[d] = words, part[0].pos
 		}
 		if other := 1 - d; seen[other] != "" {
-			return 0, &Error{Pos: part[0].pos, Problem: fmt.Sprintf("%s is %s, and the %s of line %d is %s: write all statements in one of them",
+			return 0, &Error{Pos: part[0].pos, Problem: fmt.Sprintf(
+				"%s is %s, and the %s of line %d is %s: write all statements in one of them",
 				words, d, seen[other], at[other].Line, other)}
 		}
 	}
@@ -143,14 +144,15 @@ func detect(parts [][]token, end Position) (Dialect, *Error) {
 	for _, part := range parts {
 		for i, t := range part[1:] {
 			if t.is("STREAM") && part[i].is("SELECT") {
-				return 0, &Error{Pos: t.pos, Problem: "SELECT STREAM is the legacy dialect, which has it in a CREATE PUMP … AS INSERT INTO …; Flink SQL has SELECT"}
+				return 0, &Error{Pos: t.pos, Problem: "SELECT STREAM is the legacy dialect, which puts it into CREATE PUMP … AS INSERT INTO …; " +
+					"in Flink SQL, write SELECT"}
 			}
 		}
 	}
 	return Flink, nil
 }
 
-// A parser reads one statement. After its first error it stands at the end, which nothing takes for anything else.
+// A parser reads one statement. After its first error it is at the end token, which matches nothing.
 type parser struct {
 	dialect Dialect
 	tokens  []token
@@ -159,7 +161,7 @@ type parser struct {
 	err     *Error
 }
 
-// enter counts how deep in each other things stand; its result ends it.
+// enter counts the depth of nesting. The caller defers the result.
 func (p *parser) enter() func() {
 	p.depth++
 	if p.depth > maxDepth {
@@ -168,7 +170,7 @@ func (p *parser) enter() func() {
 	return func() { p.depth-- }
 }
 
-// check finds what is wrong whatever the grammar says.
+// check finds errors that no grammar needs: parentheses and quotes.
 func (p *parser) check() *Error {
 	depth := 0
 	for _, t := range p.tokens {
@@ -210,7 +212,7 @@ func (p *parser) next() token {
 	return t
 }
 
-// failed keeps the first error.
+// failed keeps the first error and moves to the end.
 func (p *parser) failed(err *Error) {
 	if p.err == nil {
 		p.err = err
@@ -220,7 +222,7 @@ func (p *parser) failed(err *Error) {
 
 func (p *parser) unexpected(more ...string) { p.failed(unexpected(p.peek(), more...)) }
 
-// refuse reports a construct of the legacy dialect that is not carried over. Flink may well know it.
+// refuse reports a legacy construct that is not carried over. Flink SQL may have it.
 func (p *parser) refuse(t token, construct string) {
 	if p.dialect == Flink {
 		p.failed(unexpected(t))
@@ -229,7 +231,7 @@ func (p *parser) refuse(t token, construct string) {
 	p.failed(refused(t.pos, construct))
 }
 
-// take goes on if the next tokens are these keywords or operators.
+// take skips these keywords or operators if they come next, and reports whether they did.
 func (p *parser) take(words ...string) bool {
 	for i, w := range words {
 		if p.at+i >= len(p.tokens) || !p.tokens[p.at+i].is(w) {
@@ -248,7 +250,7 @@ func (p *parser) expect(words ...string) {
 	}
 }
 
-// end expects nothing more.
+// end expects the end.
 func (p *parser) end() {
 	if p.peek().kind != tokenEnd {
 		p.unexpected()
@@ -276,8 +278,8 @@ func (p *parser) statement(head statement) (Statement, *Error) {
 	}
 }
 
-// cause is the first function before the error that is not carried over: what stands behind it may be a part of it, such as the
-// columns of a log parser, or IGNORE NULLS. Where there is none it is the error itself.
+// cause returns the first function before the error that is not carried over, if there is one: what follows it may belong to
+// it, such as the columns of a log parser, or IGNORE NULLS. Otherwise it returns the error itself.
 func (p *parser) cause() *Error {
 	for i, t := range p.tokens[:len(p.tokens)-1] {
 		if t.pos.Offset >= p.err.Pos.Offset {
@@ -376,7 +378,7 @@ func (p *parser) alterPump(head statement) *AlterPump {
 	}
 }
 
-// refuseStatement reports a statement that is not carried over, or that is none.
+// refuseStatement reports a statement that is not carried over, or that neither dialect has.
 func (p *parser) refuseStatement(first token) {
 	_, words, ok := beginning(p.tokens)
 	if !ok {
@@ -424,7 +426,7 @@ func (p *parser) identList() []Ident {
 	return all
 }
 
-// structural are the words that end something, and so cannot be a name without quotes.
+// structural are the words that end a construct and so cannot be names without quotes.
 var structural = words(`ALL AND AS ASC BETWEEN BY CASE CREATE CROSS CURSOR DESC DISTINCT ELSE END ESCAPE EXCEPT EXISTS FALSE FROM FULL
 	GROUP HAVING IN INNER INSERT INTERSECT INTO IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL ON OR ORDER OVER PARTITION RIGHT SELECT
 	SIMILAR STREAM THEN TRUE UNION UNKNOWN USING VALUES WHEN WHERE WINDOW WINDOWED WITH WITHIN`)
@@ -437,7 +439,7 @@ func words(all string) map[string]bool {
 	return m
 }
 
-// isName says whether a token can be a name.
+// isName reports whether a token can be a name.
 func isName(t token) bool {
 	return t.kind == tokenQuoted || t.kind == tokenBacktick || t.kind == tokenWord && !structural[strings.ToUpper(t.text)]
 }
@@ -459,7 +461,7 @@ func (p *parser) ident() Ident {
 	return id
 }
 
-// qualified reads the name of a stream. Those before it, of a schema, say nothing here: there is one.
+// qualified reads the name of a stream, and skips a schema's name before it: there is one schema.
 func (p *parser) qualified() Ident {
 	id := p.ident()
 	for p.dialect == Legacy && p.take(".") {
@@ -576,7 +578,7 @@ func (p *parser) selection() Query {
 	}
 	s.EndPos = p.peek().pos
 	if p.at > 0 {
-		// The text ends with its last token, and not before the next one.
+		// The query ends with its last token, before any blanks.
 		last := p.tokens[p.at-1]
 		s.EndPos.Offset = last.endOffset()
 	}
@@ -633,7 +635,7 @@ func (p *parser) from() *From {
 	return f
 }
 
-// tumble reads Flink's TABLE(TUMBLE(TABLE t, DESCRIPTOR(c), size)). What the legacy dialect has in this place is refused.
+// tumble reads Flink's TABLE(TUMBLE(TABLE t, DESCRIPTOR(c), size)). The legacy dialect's TABLE functions are refused.
 func (p *parser) tumble(f *From) {
 	p.expect("TABLE", "(")
 	if t := p.peek(); p.dialect == Legacy {

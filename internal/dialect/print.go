@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// reserved are the words that Flink 1.20 takes for a name in backticks only.
+// reserved are the words that Flink 1.20 accepts as names only in backticks.
 var reserved = words(`
 	ABS ALL ALLOCATE ALLOW ALTER AND ANY ARE ARRAY ARRAY_CONCAT_AGG ARRAY_MAX_CARDINALITY AS ASENSITIVE ASYMMETRIC AT ATOMIC
 	AUTHORIZATION AVG BEGIN BEGIN_FRAME BEGIN_PARTITION BETWEEN BIGINT BINARY BIT BLOB BOOLEAN BOTH BUCKETS BY BYTES CALL CALLED
@@ -35,7 +35,7 @@ var reserved = words(`
 	UPDATE UPPER UPSERT USE USER USING VALUE VALUES VALUE_OF VARBINARY VARCHAR VARYING VAR_POP VAR_SAMP VERSIONING VIEWS WATERMARK
 	WATERMARKS WHEN WHENEVER WHERE WIDTH_BUCKET WINDOW WITH WITHIN WITHOUT YEAR`)
 
-// quote gives a name as Flink SQL has it: in backticks where it is no plain word.
+// quote returns a name in Flink SQL, in backticks unless it is a plain word.
 func quote(name string) string {
 	plain := name != "" && !reserved[strings.ToUpper(name)] && !structural[strings.ToUpper(name)]
 	for i, r := range name {
@@ -48,26 +48,26 @@ func quote(name string) string {
 	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
 }
 
-// lineLength is what a list may have on one line.
+// lineLength is the longest line on which a list is kept together.
 const lineLength = 100
 
 // A printer writes syntax trees as Flink SQL.
 type printer struct {
 	b strings.Builder
-	// unqualified leaves out the names before a column's own.
+	// unqualified omits the names before a column's.
 	unqualified bool
 }
 
 func (p *printer) write(format string, args ...any) { fmt.Fprintf(&p.b, format, args...) }
 
-// Print gives an expression as Flink SQL.
+// Print returns an expression in Flink SQL.
 func Print(x Expr) string {
 	var p printer
 	p.expr(x, levelOr)
 	return p.b.String()
 }
 
-// printStatements gives statements as Flink SQL, each ended by a semicolon.
+// printStatements returns statements in Flink SQL, each with a semicolon.
 func printStatements(all []Statement) string {
 	var p printer
 	for i, s := range all {
@@ -75,7 +75,7 @@ func printStatements(all []Statement) string {
 			p.write("\n")
 		}
 		for _, c := range s.base().Comments {
-			// A comment of the legacy dialect may look like a hint of Flink's, and is none.
+			// A legacy comment may look like a hint to Flink.
 			p.write("%s\n", strings.Replace(c, "/*+", "/* +", 1))
 		}
 		p.statement(s)
@@ -159,7 +159,7 @@ func (p *printer) query(q Query) {
 	}
 }
 
-// list writes items on one line, or each on its own where that would be long.
+// list writes items on one line, or each on its own if that line would be too long.
 func (p *printer) list(before string, items []*Item, write func(*Item)) {
 	start := p.b.Len()
 	p.write("%s", before)
@@ -198,7 +198,7 @@ func (p *printer) from(f *From) {
 	}
 }
 
-// level is how much an expression binds.
+// level is how tightly an expression binds.
 func level(x Expr) int {
 	switch x := x.(type) {
 	case *Binary:
@@ -228,10 +228,10 @@ func level(x Expr) int {
 	}
 }
 
-// expr writes an expression, in parentheses where it binds less than its place asks for.
+// expr writes an expression, in parentheses if it binds less tightly than its place requires.
 func (p *printer) expr(x Expr, least int) {
 	if p.b.Len() > maxText {
-		return // what is rewritten may stand there more than once, and again in each of these
+		return // nested rewriting may repeat an operand exponentially
 	}
 	if level(x) < least {
 		p.write("(")
@@ -265,7 +265,7 @@ func (p *printer) expr(x Expr, least int) {
 			p.write(" ")
 			p.expr(x.X, levelNot)
 		} else {
-			p.expr(x.X, levelPrimary) // never --, which begins a comment
+			p.expr(x.X, levelPrimary) // -- would begin a comment
 		}
 	case *Binary:
 		l := level(x)
@@ -273,7 +273,7 @@ func (p *printer) expr(x Expr, least int) {
 		p.write(" %s ", x.Op)
 		p.expr(x.Right, l+1)
 	case *Is:
-		p.expr(x.X, levelPredicate) // (a > b) IS TRUE needs none, and reads better so
+		p.expr(x.X, levelPredicate) // (a > b) IS TRUE reads better, though it needs no parentheses
 		p.write(" IS %s%s", not(x.Not), x.What)
 	case *Between:
 		p.expr(x.X, levelSum)
@@ -333,7 +333,7 @@ func (p *printer) expr(x Expr, least int) {
 	}
 }
 
-// String gives the type as it is written.
+// String returns the type as written.
 func (t TypeName) String() string {
 	if len(t.Args) == 0 {
 		return t.Name
@@ -359,7 +359,7 @@ func (p *printer) args(all []Expr) {
 	}
 }
 
-// call writes a function with the words that it has between its arguments.
+// call writes a function call with the words between its arguments.
 func (p *printer) call(c *Call) {
 	p.write("%s", c.Name)
 	if c.Bare {

@@ -11,7 +11,7 @@ import (
 	"streamproof/internal/dialect"
 )
 
-// expressions of the legacy dialect over the columns of small, right and wrong ones.
+// expressions generates expressions of the legacy dialect over the columns of small, valid and invalid ones.
 func expressions(depth int) *rapid.Generator[string] {
 	leaves := rapid.SampledFrom([]string{"A", "B", "C", "D", `"e"`, "S.A", "rowtime", "1", "0", "-2", "3.5", "1e3", "'it''s'", "''", "NULL", "TRUE",
 		"TIMESTAMP '2016-02-01 00:00:00'", "DATE '2016-02-01'", "INTERVAL '5' MINUTE", "INTERVAL '100' SECOND", "CURRENT_TIMESTAMP", "APPROXIMATE_ARRIVAL_TIME"})
@@ -37,8 +37,7 @@ func expressions(depth int) *rapid.Generator[string] {
 	})
 }
 
-// What is printed is Flink SQL that this package's own parser reads as the same tree: nothing is lost between two
-// operators, or between two parentheses.
+// Printed Flink SQL parses to the same tree: no operator and no parenthesis is lost.
 func TestPrintedIsParsed(t *testing.T) {
 	schema := small(t)
 	translated := 0
@@ -46,7 +45,7 @@ func TestPrintedIsParsed(t *testing.T) {
 		text := expressions(3).Draw(t, "expression")
 		flink, err := dialect.Part(text, schema)
 		if err != nil {
-			return // of a wrong type
+			return // of the wrong type
 		}
 		translated++
 		x, err := dialect.ParseExpression(flink)
@@ -65,7 +64,7 @@ func TestPrintedIsParsed(t *testing.T) {
 	}
 }
 
-// Neither spaces, comments, the case of keywords nor names before columns make a difference.
+// Spaces and comments make no difference.
 func TestSpellingMakesNoDifference(t *testing.T) {
 	schema := small(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -73,7 +72,7 @@ func TestSpellingMakesNoDifference(t *testing.T) {
 		want, wantErr := dialect.Part(text, schema)
 		between := rapid.SampledFrom([]string{"  ", "\n", "\t", " /* and */ ", " -- so\n "}).Draw(t, "between")
 		other := strings.ReplaceAll(text, " ", between)
-		if strings.Contains(text, "'") { // where spaces may be a part of a value
+		if strings.Contains(text, "'") { // spaces may be part of a value
 			other = between + text + between
 		}
 		got, err := dialect.Part(other, schema)

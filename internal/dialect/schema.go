@@ -2,11 +2,11 @@ package dialect
 
 import "streamproof/internal/schema"
 
-// MetadataSuffix is what the name of the source's second view ends with: that which has the columns of Metadata, too.
+// MetadataSuffix ends the name of the source's second view, which also has the columns of Metadata.
 const MetadataSuffix = "_WITH_METADATA"
 
-// Metadata are the columns that the source's second view has after those of schema.json. The job has to make that view
-// where a translated query reads it. In the legacy dialect they are columns of the source, which * leaves out.
+// Metadata are the columns that follow schema.json's in the source's second view. The job creates that view if the query
+// reads it. In the legacy dialect they are columns of the source, which * leaves out.
 func Metadata() []MetadataColumn {
 	return []MetadataColumn{
 		{"APPROXIMATE_ARRIVAL_TIME", "TIMESTAMP(3)"}, // in UTC
@@ -16,25 +16,25 @@ func Metadata() []MetadataColumn {
 	}
 }
 
-// A MetadataColumn says something of the record that a row came in. Type is Flink's.
+// A MetadataColumn describes the record of a row. Type is Flink's.
 type MetadataColumn struct{ Name, Type string }
 
-// errorStream is the stream of what could not be read, as the job has it.
+// errorStream is the job's stream of records that could not be read.
 const errorStream = "error_stream"
 
-// rowTime is a column of every stream of the legacy dialect. It is no column of Flink's tables: in windows it is processing
-// time, and elsewhere the time now, which Flink takes once for a row.
+// rowTime is a column of every stream in the legacy dialect. Flink's tables do not have it: in windows it is processing time,
+// elsewhere the current time, which Flink reads once for each row.
 const rowTime = "ROWTIME"
 
-// A relation is what can stand behind FROM.
+// A relation can stand behind FROM.
 type relation struct {
 	name    string // in Flink
 	columns []relColumn
-	// hidden are the columns that * leaves out, and that take another view.
+	// hidden are the columns that * leaves out. To read them takes another view,
 	hidden map[string]sqlType
-	// withHidden is the name of that view.
+	// withHidden.
 	withHidden string
-	// expand gives the columns that are another expression in Flink.
+	// expand has the columns that are another expression in Flink.
 	expand map[string]Expr
 }
 
@@ -45,7 +45,7 @@ type relColumn struct {
 
 func (r *relation) column(name string) (relColumn, bool) { return find(r.columns, name) }
 
-// sourceRelation is the stream that schema.json describes.
+// sourceRelation returns the stream that schema.json describes.
 func sourceRelation(schema schema.Schema) *relation {
 	r := &relation{name: schema.Source, withHidden: schema.Source + MetadataSuffix, hidden: map[string]sqlType{}}
 	for _, m := range Metadata() {
@@ -61,7 +61,7 @@ func sourceRelation(schema schema.Schema) *relation {
 	return r
 }
 
-// errorColumns are those of the job's own error_stream.
+// errorColumns are the columns of the job's error_stream.
 var errorColumns = []relColumn{
 	{"reason", sqlType{kind: varChar}},
 	{"column", sqlType{kind: varChar}},
@@ -71,12 +71,9 @@ var errorColumns = []relColumn{
 	{"arrival_time", sqlType{kind: timestamp, length: 3}},
 }
 
-// errorRelation is error_stream with the columns that it had in the legacy service, made of those that the job's has.
+// errorRelation returns error_stream with the legacy service's columns, computed from the job's.
 func errorRelation() *relation {
-	col := func(name string) Expr { return &Name{Parts: []Ident{{Name: name}}} }
-	text := func(s string) Expr { return &Literal{Kind: TextLiteral, Text: "'" + s + "'", Value: s} }
-	concat := func(a, b Expr) Expr { return &Binary{Op: "||", Left: a, Right: b} }
-	arrival := tryCast(col("arrival_time"), timestampMillis.String()) // with a zone, in the job
+	arrival := tryCast(column("arrival_time"), timestampMillis.String()) // with a zone, in the job
 	return &relation{
 		name: errorStream,
 		columns: []relColumn{
@@ -89,15 +86,14 @@ func errorRelation() *relation {
 			{"PUMP_NAME", sqlType{kind: varChar}},
 		},
 		expand: map[string]Expr{
-			"ERROR_TIME":  arrival,
-			"ERROR_LEVEL": text("ERROR"),
-			"ERROR_NAME":  col("reason"),
-			"MESSAGE": &Call{Name: "COALESCE", Args: []Expr{
-				concat(concat(col("column"), text(": ")), col("reason")), col("reason")}},
+			"ERROR_TIME":   arrival,
+			"ERROR_LEVEL":  textLiteral("ERROR"),
+			"ERROR_NAME":   column("reason"),
+			"MESSAGE":      function("COALESCE", infix(infix(column("column"), "||", textLiteral(": ")), "||", column("reason")), column("reason")),
 			"DATA_ROWTIME": arrival,
 			// The bytes as text, since Flink's HEX takes no bytes.
-			"DATA_ROW":  &Call{Name: "HEX", Args: []Expr{&Call{Name: "DECODE", Args: []Expr{col("data"), text("UTF-8")}}}},
-			"PUMP_NAME": tryCast(&Literal{Kind: NullLiteral, Text: "NULL"}, "STRING"),
+			"DATA_ROW":  function("HEX", function("DECODE", column("data"), textLiteral("UTF-8"))),
+			"PUMP_NAME": tryCast(nullLiteral(), "STRING"),
 		},
 	}
 }

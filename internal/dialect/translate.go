@@ -8,13 +8,12 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Translate gives a text as Flink SQL 1.20: Flink SQL as it stands, but for a byte order mark, the legacy dialect rewritten. The error is Errors, with
-// all faults that were found.
+// Translate returns a text in Flink SQL 1.20: Flink SQL as it is, without a byte order mark, or the legacy dialect rewritten.
+// The error is of type Errors and has all faults that were found.
 //
-// Of what comes out of the legacy dialect, the in-application streams that no query reads are one CREATE TABLE with one INSERT,
-// so they must have the same columns: a stack has one delivery stream. Each that some query reads is a view, and one that is
-// read and whose name begins with DESTINATION is both. The source is read by its name or, where a query has a column of
-// Metadata, by that name with MetadataSuffix.
+// Legacy in-application streams that no query reads become one CREATE TABLE with one INSERT, so they must have the same
+// columns: a stack has one delivery stream. A stream that is read becomes a view; if its name begins with DESTINATION, it
+// becomes both. The source is read by its name or, if a query reads a column of Metadata, by that name with MetadataSuffix.
 func Translate(text string, schema schema.Schema) (string, error) {
 	script, err := Parse(text)
 	if err != nil {
@@ -23,7 +22,7 @@ func Translate(text string, schema schema.Schema) (string, error) {
 	return script.Translate(text, schema)
 }
 
-// Translate is the package's Translate for the text that the script was parsed from.
+// Translate translates the script, which was parsed from text.
 func (s *Script) Translate(text string, schema schema.Schema) (string, error) {
 	if s.Dialect == Flink {
 		if err := checkFlink(s, text, schema).faults.sorted(); err != nil {
@@ -47,7 +46,8 @@ func (s *Script) Translate(text string, schema schema.Schema) (string, error) {
 	return out, nil
 }
 
-// Warnings are what may stop the job at some record, though Flink takes it. The legacy dialect's translation has nothing of the kind.
+// Warnings returns what may stop the job at some record though Flink accepts it. The translation of the legacy dialect
+// avoids all of it.
 func (s *Script) Warnings(text string, schema schema.Schema) Errors {
 	if s.Dialect == Legacy {
 		return nil
@@ -55,7 +55,7 @@ func (s *Script) Warnings(text string, schema schema.Schema) Errors {
 	return Faults(checkFlink(s, text, schema).warnings.sorted())
 }
 
-// destinationPrefix begins the names that the service's console gave to streams with a destination.
+// destinationPrefix begins the names that the service's console gave to destinations.
 const destinationPrefix = "DESTINATION"
 
 // A stream is an in-application stream.
@@ -63,9 +63,9 @@ type stream struct {
 	created *CreateStream
 	columns []relColumn
 	pumps   []*CreatePump
-	// read says that a query reads it; delivered, that it leaves the application.
+	// read reports whether a query reads it; delivered, whether its rows leave the application.
 	read, delivered bool
-	// view is what reads of it read, once it is written.
+	// view is the relation that queries read. It is nil until it is written.
 	view    *relation
 	viewing bool
 }
@@ -76,16 +76,16 @@ type translator struct {
 	streams map[string]*stream
 	order   []*stream
 	pumps   []*CreatePump
-	// names are those that stand for something in Flink.
+	// names are taken in Flink.
 	names map[string]bool
-	timed map[string]Ident // the views that have processing time, by what they read
-	// several says that the rows that are delivered come from more than one SELECT.
+	timed map[string]Ident // the views with processing time, by what they read
+	// several reports whether more than one SELECT delivers rows.
 	several bool
 	out     []Statement
 	faults  Errors
 }
 
-// declare takes streams and pumps for what they are, whatever their order.
+// declare collects streams and pumps, in any order.
 func (t *translator) declare(all []Statement) {
 	t.names[t.schema.Source], t.names[t.schema.Source+MetadataSuffix], t.names[errorStream] = true, true, true
 	for _, s := range all {
@@ -122,7 +122,7 @@ func (t *translator) declare(all []Statement) {
 		s := t.streams[into.Name]
 		switch {
 		case stopped[p.Name.Name]:
-			t.faults.add(p.Pos, "the pump %q is stopped, so that nothing comes through it: remove it, or STOPPED", p.Name.Name)
+			t.faults.add(p.Pos, "the pump %q is stopped and inserts nothing: remove the pump, or STOPPED", p.Name.Name)
 		case into.Name == t.schema.Source:
 			t.faults.add(into.Pos, "%q is the source: nothing can be inserted into it", into.Name)
 		case s == nil:
@@ -185,17 +185,17 @@ func (t *translator) reads(q Query) {
 	}
 }
 
-// noStream says that there is no such stream, and which may be meant.
+// noStream is the message for an unknown stream. It names one that may be meant.
 func (t *translator) noStream(id Ident) string {
 	for name := range t.names {
 		if strings.EqualFold(name, id.Name) {
-			return fmt.Sprintf("there is no stream %q, but %q: in quotes, a name has its own case, and without, it is read in upper case", id.Name, name)
+			return fmt.Sprintf("there is no stream %q, but %q: a quoted name keeps its case, any other is read in upper case", id.Name, name)
 		}
 	}
 	return fmt.Sprintf("there is no stream %q (the source is %q); reference data tables are not carried over", id.Name, t.schema.Source)
 }
 
-// emit writes what has been declared: the table and each view in the order of the text, but a view before those that read it.
+// emit writes the table and the views in the order of the text, but each view before those that read it.
 func (t *translator) emit() {
 	var delivered []*stream
 	for _, s := range t.order {
@@ -216,7 +216,7 @@ func (t *translator) emit() {
 			insert.Comments = append(insert.Comments, s.created.Comments...)
 		}
 		var rows Query
-		if s.view != nil { // it is read, too
+		if s.view != nil { // it is also read
 			all := &Select{From: &From{Table: &Ident{Name: s.view.name}}}
 			for _, c := range s.columns {
 				all.Items = append(all.Items, &Item{X: column(c.name)})
@@ -234,7 +234,7 @@ func (t *translator) emit() {
 	}
 }
 
-// unionAll gives the rows of both; those of one, where the other is nil.
+// unionAll returns the rows of both queries; left may be nil.
 func unionAll(left, right Query) Query {
 	if left == nil {
 		return right
@@ -250,7 +250,7 @@ func comments(pumps []*CreatePump) []string {
 	return all
 }
 
-// table writes the CREATE TABLE of the streams that are delivered: of the first one. The others come to the same table.
+// table writes the CREATE TABLE of the first destination. The others share it.
 func (t *translator) table(s *stream, before []*stream) {
 	c := &CreateTable{Name: s.created.Name}
 	c.Comments = s.created.Comments
@@ -268,7 +268,7 @@ func (t *translator) table(s *stream, before []*stream) {
 	t.out = append(t.out, c)
 }
 
-// sameColumns reports the first column that one destination has otherwise than the first destination.
+// sameColumns reports the first column in which a destination differs from the first one.
 func (t *translator) sameColumns(first, s *stream) {
 	describe := func(s *stream, i int) string {
 		text := fmt.Sprintf("%q %s", s.columns[i].name, s.columns[i].typ.legacyName())
@@ -280,9 +280,10 @@ func (t *translator) sameColumns(first, s *stream) {
 	differ := func(at Position, what string) {
 		advice := "give both the same columns, with one that tells them apart, or deploy a stack for each"
 		if first.read || s.read {
-			advice += "; where one is only to be read, its name must not begin with " + destinationPrefix
+			advice += "; if one is only to be read, its name must not begin with " + destinationPrefix
 		}
-		t.faults.add(at, "the destination %q has %s: a stack has one delivery stream, whose rows have all the same columns: %s", s.created.Name.Name, what, advice)
+		t.faults.add(at, "the destination %q has %s: all rows of a stack's one delivery stream have the same columns: %s",
+			s.created.Name.Name, what, advice)
 	}
 	for i, c := range s.columns {
 		if i == len(first.columns) {
@@ -299,18 +300,18 @@ func (t *translator) sameColumns(first, s *stream) {
 	}
 }
 
-// undeliverable says why the job takes no such column in its output.
+// undeliverable returns why the output cannot have a column of a type, or nothing if it can.
 func undeliverable(t sqlType) string {
 	switch t.kind {
 	case decimal:
-		return "DECIMAL cannot be delivered, since Flink makes NULL of what it cannot hold: use DOUBLE, or VARCHAR and CAST"
+		return "DECIMAL cannot be delivered: Flink turns values that do not fit into NULL: use DOUBLE, or VARCHAR and CAST"
 	case timeOfDay:
 		return "TIME cannot be delivered: use VARCHAR and CAST, or TIMESTAMP"
 	}
 	return ""
 }
 
-// view writes a stream that is read, once.
+// view returns the view of a stream that is read. It writes it at the first call.
 func (t *translator) view(s *stream) *relation {
 	if s.view != nil {
 		return s.view
@@ -337,7 +338,7 @@ func (t *translator) view(s *stream) *relation {
 	return s.view
 }
 
-// unused makes a name that nothing has.
+// unused returns a name that is not taken.
 func (t *translator) unused(name string) string {
 	for t.names[name] {
 		name += "_"
@@ -346,7 +347,7 @@ func (t *translator) unused(name string) string {
 	return name
 }
 
-// into gives what all pumps insert into a stream, as one query.
+// into returns what all pumps insert into a stream, as one query.
 func (t *translator) into(s *stream) Query {
 	var all Query
 	for _, p := range s.pumps {
@@ -365,7 +366,7 @@ func (t *translator) branches(q Query, rewrite func(*Select) Query) Query {
 	return rewrite(q.(*Select))
 }
 
-// places says into which of the stream's columns an INSERT puts each of its own; nil after a fault.
+// places returns the index of the stream's column for each column of an INSERT, or nil after a fault.
 func (t *translator) places(s *stream, insert *Insert) []int {
 	var places []int
 	if len(insert.Columns) == 0 {
@@ -389,7 +390,7 @@ func (t *translator) places(s *stream, insert *Insert) []int {
 	return places
 }
 
-// noColumn says that there is no such column, and which may be meant.
+// noColumn is the message for an unknown column. It names one that may be meant.
 func noColumn(of string, id Ident, columns []relColumn) string {
 	for _, c := range columns {
 		if strings.EqualFold(c.name, id.Name) {
@@ -399,12 +400,12 @@ func noColumn(of string, id Ident, columns []relColumn) string {
 	return fmt.Sprintf("%s has no column %s", of, id.Name)
 }
 
-// singleQuotes says how a text is written, for one who has written it in double quotes.
+// singleQuotes is the remedy for a text in double quotes.
 func singleQuotes(text string) string {
 	return fmt.Sprintf("if it is a text, write it in single quotes: %s", textLiteral(text).Text)
 }
 
-// insertion rewrites one SELECT so that it has the columns of the stream.
+// insertion rewrites a SELECT so that it has the columns of the stream.
 func (t *translator) insertion(q *Select, s *stream, places []int) Query {
 	faults := len(t.faults)
 	sel, columns := t.selection(q)
@@ -420,7 +421,7 @@ func (t *translator) insertion(q *Select, s *stream, places []int) Query {
 		to := s.columns[at]
 		item := sel.Items[i]
 		x, problem := assign(item.X, columns[i].typ, to.typ)
-		// Flink would give a view's column the type of what is selected, and one of UNION ALL a type of its own.
+		// Flink would give a view's column the type of what is selected, and a UNION ALL's a type by its own rules.
 		if (s.read || t.several) && isImplicit(columns[i].typ, to.typ) {
 			x = tryCast(x, to.typ.String())
 		}
@@ -444,7 +445,7 @@ type outColumn struct {
 	pos Position
 }
 
-// subquery rewrites a query that another one reads, with the name of each column.
+// subquery rewrites a query that another one reads, and returns its columns.
 func (t *translator) subquery(q Query) (Query, []relColumn) {
 	var columns []relColumn
 	out := t.branches(q, func(s *Select) Query {
@@ -462,7 +463,7 @@ func (t *translator) subquery(q Query) (Query, []relColumn) {
 			} else {
 				t.faults.add(c.pos, "a column of %s in UNION ALL with one of %s", c.typ.legacyName(), columns[i].typ.legacyName())
 			}
-			// Its name stands in the text, unless it is the column's own.
+			// The name is written unless it is the column's own.
 			if n, ok := sel.Items[i].X.(*Name); !ok || n.Parts[0].Name != c.name {
 				sel.Items[i].Alias = &Ident{Name: c.name}
 			}
@@ -472,7 +473,7 @@ func (t *translator) subquery(q Query) (Query, []relColumn) {
 	return out, columns
 }
 
-// selection rewrites a SELECT, and says what its columns are.
+// selection rewrites a SELECT and returns its columns.
 func (t *translator) selection(q *Select) (*Select, []outColumn) {
 	sel := &Select{}
 	b := &binder{translator: t}
@@ -501,7 +502,7 @@ func (t *translator) selection(q *Select) (*Select, []outColumn) {
 		}
 		if item.Alias != nil {
 			if name = item.Alias.Name; name == rowTime {
-				t.faults.add(item.Alias.Pos, "a row's ROWTIME cannot be set: Flink has processing time; call the column otherwise")
+				t.faults.add(item.Alias.Pos, "a row's ROWTIME cannot be set, since Flink uses processing time: rename the column")
 			}
 			out.Alias = &Ident{Name: name}
 		}

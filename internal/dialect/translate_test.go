@@ -14,7 +14,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// schemaOf reads the schema.json of a directory of testdata; the project's own, where it has none.
+// schemaOf reads the schema.json of a directory of testdata, or the project's own if it has none.
 func schemaOf(t *testing.T, dir string) schema.Schema {
 	t.Helper()
 	file := filepath.Join("testdata", dir, "schema.json")
@@ -34,7 +34,7 @@ func schemaOf(t *testing.T, dir string) schema.Schema {
 
 const translated = ".flink.sql"
 
-// programs are the programs in the legacy dialect of testdata.
+// programs are testdata's programs in the legacy dialect.
 func programs(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*/*.sql")
@@ -53,7 +53,7 @@ func programs(t *testing.T) []string {
 	return all
 }
 
-// The translations are read by TranslationTest of the Flink job, too, which has Flink plan each.
+// TranslationTest of the Flink job has Flink plan each of the golden translations.
 func TestTranslate(t *testing.T) {
 	for _, file := range programs(t) {
 		t.Run(strings.TrimPrefix(file, "testdata/"), func(t *testing.T) {
@@ -68,11 +68,11 @@ func TestTranslate(t *testing.T) {
 			}
 			goldenFile := strings.TrimSuffix(file, ".sql") + translated
 			golden.Check(t, goldenFile, got)
-			// The job takes no program with more.
+			// The job accepts exactly one of each.
 			if strings.Count(got, "CREATE TABLE ") != 1 || strings.Count(got, "INSERT INTO ") != 1 {
-				t.Errorf("there has to be one CREATE TABLE and one INSERT")
+				t.Errorf("want one CREATE TABLE and one INSERT")
 			}
-			// What comes out is Flink SQL, and so stays as it is.
+			// The translation is Flink SQL, which stays as it is.
 			again, err := dialect.Translate(got, schema)
 			if err != nil || again != got {
 				t.Errorf("the translation of the translation: %v\n%s", err, cmp.Diff(got, again))
@@ -81,8 +81,8 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
-// TestTypesOfRecords: the columns of a record have the types that schema.json says, DATE, DECIMAL and fractions of a second
-// among them, so that nothing is converted that need not be, and no text is cut.
+// TestTypesOfRecords: columns have the types in schema.json, including DATE, DECIMAL and fractions of a second, so that
+// nothing is converted without need, and no text is cut.
 func TestTypesOfRecords(t *testing.T) {
 	t.Parallel()
 	schema, err := schema.Parse([]byte(`{"source":"S","columns":[{"name":"d","alias":"D","type":"DATE"},{"name":"m","alias":"M","type":"DECIMAL(8,2)"},
@@ -103,8 +103,8 @@ FROM S;`
 	}
 }
 
-// TestSeveralSelects: each of several SELECTs gives the stream's own types: Flink would find one for UNION ALL by its own rules,
-// and would give a view that of what is selected, so that a REAL that was filled with an INTEGER was divided as one.
+// TestSeveralSelects: each of several SELECTs returns the stream's own types. Flink would choose one for UNION ALL by its own
+// rules, and would give a view the selected type, so that a REAL filled with an INTEGER would be divided as an integer.
 func TestSeveralSelects(t *testing.T) {
 	t.Parallel()
 	const stream = "CREATE STREAM R (X DOUBLE); CREATE PUMP P AS INSERT INTO R "

@@ -1,26 +1,26 @@
 package dialect
 
-// A Script is a text of statements, all in one dialect.
+// A Script is a list of statements, all in one dialect.
 type Script struct {
 	Dialect    Dialect
 	Statements []Statement
-	// comments are those after the last statement.
+	// comments follow the last statement.
 	comments []string
 }
 
 // A Statement is one of *CreateStream, *CreatePump, *AlterPump, *CreateTable, *CreateView, *Insert and *Opaque.
 type Statement interface {
-	// Start is where the statement begins.
+	// Start is the statement's first position.
 	Start() Position
 	base() *statement
 }
 
-// statement is what all of them have.
+// statement is what all statements have in common.
 type statement struct {
 	Pos Position
-	// Text is the statement as it stands there, without the semicolon.
+	// Text is the statement as written, without the semicolon.
 	Text string
-	// Comments are those before it.
+	// Comments precede it.
 	Comments []string
 }
 
@@ -34,7 +34,7 @@ func (s *statement) begins(words ...string) bool {
 	return p.take(words...)
 }
 
-// A CreateStream is the legacy dialect's CREATE STREAM: of an in-application stream.
+// A CreateStream is the legacy dialect's CREATE STREAM, for an in-application stream.
 type CreateStream struct {
 	statement
 	Name    Ident
@@ -49,7 +49,7 @@ type CreatePump struct {
 	Insert  *Insert
 }
 
-// An AlterPump is the legacy dialect's ALTER PUMP … START, or STOP: of some pumps, or of All that there are.
+// An AlterPump is the legacy dialect's ALTER PUMP … START or STOP, for the named pumps or for All.
 type AlterPump struct {
 	statement
 	Names []Ident
@@ -57,7 +57,7 @@ type AlterPump struct {
 	Stop  bool
 }
 
-// A CreateTable is Flink's CREATE TABLE, where it has nothing but columns.
+// A CreateTable is Flink's CREATE TABLE with nothing but columns.
 type CreateTable struct {
 	statement
 	Name    Ident
@@ -69,7 +69,7 @@ type Column struct {
 	Name    Ident
 	Type    TypeName
 	NotNull bool
-	// NotNullPos is where NOT NULL stands.
+	// NotNullPos is the position of NOT NULL.
 	NotNullPos Position
 }
 
@@ -90,7 +90,7 @@ type Insert struct {
 	Query   Query
 }
 
-// An Opaque is a statement of Flink SQL that goes beyond this package's grammar, and what the grammar says to it.
+// An Opaque is a Flink SQL statement that goes beyond this package's grammar. Err is why it could not be parsed.
 type Opaque struct {
 	statement
 	Err *Error
@@ -101,7 +101,7 @@ func (o *Opaque) IsTable() bool { return o.begins("CREATE", "TABLE") }
 
 // A Query is a *Select or a *Union.
 type Query interface {
-	// End is where the query ends.
+	// End is the position behind the query.
 	End() Position
 	start() Position
 }
@@ -128,17 +128,17 @@ type Item struct {
 	Alias *Ident
 }
 
-// A From is what a query reads: a table or a query, where Tumble is set through a window function.
+// A From is what a query reads: a table or another query. If Tumble is set, it reads the table through that function.
 type From struct {
 	Pos   Position
 	Table *Ident
 	Query Query
 	Alias *Ident
-	// Tumble is the rest of TUMBLE(TABLE …, DESCRIPTOR(…), …), which the legacy dialect does not have.
+	// Tumble has the other arguments of Flink's TUMBLE(TABLE …, DESCRIPTOR(…), …).
 	Tumble *Tumble
 }
 
-// Tumble has the arguments of Flink's window function of that name.
+// Tumble has the arguments of Flink's window function TUMBLE.
 type Tumble struct {
 	Time Ident
 	Size Expr
@@ -155,14 +155,14 @@ func (s *Select) start() Position { return s.Pos }
 func (u *Union) End() Position    { return u.Right.End() }
 func (u *Union) start() Position  { return u.Left.start() }
 
-// An Ident is a name. Name is what it stands for: the legacy dialect reads an unquoted name in upper case.
+// An Ident is a name. The legacy dialect reads an unquoted name in upper case, and so Name has it.
 type Ident struct {
 	Name   string
 	Pos    Position
 	Quoted bool
 }
 
-// A TypeName is a type as it is written, in upper case: DECIMAL with Args 10 and 2.
+// A TypeName is a type as written, in upper case: DECIMAL with Args 10 and 2.
 type TypeName struct {
 	Pos  Position
 	Name string
@@ -177,7 +177,7 @@ type place struct{ Pos Position }
 func (p place) Start() Position { return p.Pos }
 
 type (
-	// A Name is a column, with the names before its own, if any.
+	// A Name is a column, with any names that stand before it.
 	Name struct {
 		place
 		Parts []Ident
@@ -187,7 +187,7 @@ type (
 		place
 		Of *Ident
 	}
-	// A Literal is a constant; Text is it in SQL. Value is what stands between its quotes, or the number.
+	// A Literal is a constant. Text is its SQL; Value is what stands between its quotes, or the number.
 	Literal struct {
 		place
 		Kind        LiteralKind
@@ -267,7 +267,7 @@ type (
 		Left, Right Expr
 		Unit        IntervalUnit
 	}
-	// A Call is that of a function, in upper case. Unit is the word in EXTRACT(Unit FROM x), FLOOR(x TO Unit),
+	// A Call is a function call; Name is in upper case. Unit is the word in EXTRACT(Unit FROM x), FLOOR(x TO Unit),
 	// TRIM(Unit x FROM y) and TIMESTAMPADD(Unit, x, y).
 	Call struct {
 		place
@@ -288,7 +288,7 @@ func (n *Name) last() Ident { return n.Parts[len(n.Parts)-1] }
 // A When is WHEN … THEN ….
 type When struct{ If, Then Expr }
 
-// A LiteralKind says what a literal is of.
+// A LiteralKind is the kind of a literal.
 type LiteralKind int
 
 // The kinds of literals.
@@ -303,7 +303,7 @@ const (
 	TimestampLiteral
 )
 
-// An IntervalUnit is DAY, or DAY TO HOUR, each with the precision that is written after it, if any.
+// An IntervalUnit is DAY, or DAY TO HOUR, each with its precision if one is written.
 type IntervalUnit struct {
 	From, To           string
 	FromArgs, ToDigits string

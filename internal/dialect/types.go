@@ -12,7 +12,7 @@ import (
 type kind int
 
 const (
-	unknown kind = iota // not certain: nothing is said about it
+	unknown kind = iota // not certain: never reported
 	null
 	boolean
 	tinyInt
@@ -31,17 +31,17 @@ const (
 	interval // of days to seconds
 )
 
-// A sqlType is a type. Length is that of a text, 0 where it has no bound; or the precision of a DECIMAL or TIMESTAMP.
+// A sqlType is a type. Length is the length of a text, 0 if it is unlimited, or the precision of a DECIMAL or TIMESTAMP.
 type sqlType struct {
 	kind   kind
 	length int
-	scale  int // of a DECIMAL; of an interval, how many milliseconds its unit has
+	scale  int // of a DECIMAL; for an interval, its unit in milliseconds
 }
 
-// maxDecimal is the precision that the legacy dialect's numbers have.
+// maxDecimal is the precision of numbers in the legacy dialect.
 const maxDecimal = 19
 
-// String gives the type as Flink calls it.
+// String returns Flink's name of the type.
 func (t sqlType) String() string {
 	switch t.kind {
 	case decimal:
@@ -61,7 +61,7 @@ func (t sqlType) String() string {
 	}
 }
 
-// legacyName is the type as the legacy dialect calls it.
+// legacyName is the legacy dialect's name of the type.
 func (t sqlType) legacyName() string {
 	switch {
 	case t.kind == float:
@@ -76,7 +76,7 @@ func (t sqlType) legacyName() string {
 	return t.String()
 }
 
-// column is the type as a CREATE TABLE has it. A TIMESTAMP there has no precision, as in schema.json.
+// column is the type in a CREATE TABLE. A TIMESTAMP has no precision there, as in schema.json.
 func (t sqlType) column() string {
 	switch {
 	case t.kind == timestamp:
@@ -95,7 +95,7 @@ func (t sqlType) isDatetime() bool {
 }
 func (t sqlType) isCertain() bool { return t.kind != unknown && t.kind != null }
 
-// textLength is how many characters a value may have as text, 0 where that is not certain.
+// textLength is the longest text that a value may become, 0 if that is not certain.
 func (t sqlType) textLength() int {
 	switch t.kind {
 	case boolean:
@@ -128,7 +128,7 @@ func (t sqlType) textLength() int {
 	return 0
 }
 
-// ofSchema is the type that a column of schema.json has in the source's view.
+// ofSchema is the type of schema.json's column in the source's view.
 func ofSchema(c schema.Column) sqlType {
 	t := c.Type
 	k := map[schema.Kind]kind{schema.Integer: integer, schema.BigInt: bigInt, schema.Real: float, schema.Double: double,
@@ -141,64 +141,66 @@ func ofSchema(c schema.Column) sqlType {
 	return typ
 }
 
+// legacyTypes are the legacy dialect's types without a size, and how many sizes each takes.
+var legacyTypes = map[string]struct {
+	typ   sqlType
+	sizes int
+}{
+	"BOOLEAN":           {sqlType{kind: boolean}, 0},
+	"TINYINT":           {sqlType{kind: tinyInt}, 0},
+	"SMALLINT":          {sqlType{kind: smallInt}, 0},
+	"INTEGER":           {sqlType{kind: integer}, 0},
+	"INT":               {sqlType{kind: integer}, 0},
+	"BIGINT":            {sqlType{kind: bigInt}, 0},
+	"DECIMAL":           {sqlType{kind: decimal, length: maxDecimal}, 2},
+	"DEC":               {sqlType{kind: decimal, length: maxDecimal}, 2},
+	"NUMERIC":           {sqlType{kind: decimal, length: maxDecimal}, 2},
+	"REAL":              {sqlType{kind: float}, 0},
+	"DOUBLE":            {sqlType{kind: double}, 0},
+	"DOUBLE PRECISION":  {sqlType{kind: double}, 0},
+	"FLOAT":             {sqlType{kind: double}, 0},
+	"CHAR":              {sqlType{kind: char, length: 1}, 1},
+	"CHARACTER":         {sqlType{kind: char, length: 1}, 1},
+	"VARCHAR":           {sqlType{kind: varChar}, 1},
+	"CHARACTER VARYING": {sqlType{kind: varChar}, 1},
+	"BINARY":            {sqlType{kind: varBinary}, 1},
+	"VARBINARY":         {sqlType{kind: varBinary}, 1},
+	"BINARY VARYING":    {sqlType{kind: varBinary}, 1},
+	"DATE":              {sqlType{kind: date}, 0},
+	"TIME":              {sqlType{kind: timeOfDay}, 1},
+	"TIMESTAMP":         {timestampMillis, 1},
+}
+
 // legacyType is what the legacy dialect means by a type.
 func legacyType(t TypeName) (sqlType, *Error) {
-	typ, sizes := sqlType{}, 0
-	switch t.Name {
-	case "BOOLEAN":
-		typ.kind = boolean
-	case "TINYINT":
-		typ.kind = tinyInt
-	case "SMALLINT":
-		typ.kind = smallInt
-	case "INTEGER", "INT":
-		typ.kind = integer
-	case "BIGINT":
-		typ.kind = bigInt
-	case "DECIMAL", "DEC", "NUMERIC":
-		typ, sizes = sqlType{decimal, maxDecimal, 0}, 2
-	case "REAL":
-		typ.kind = float
-	case "DOUBLE", "DOUBLE PRECISION", "FLOAT":
-		typ.kind = double
-	case "CHAR", "CHARACTER":
-		typ, sizes = sqlType{kind: char, length: 1}, 1
-	case "VARCHAR", "CHARACTER VARYING":
-		typ, sizes = sqlType{kind: varChar}, 1
-	case "BINARY", "VARBINARY", "BINARY VARYING":
-		typ.kind, sizes = varBinary, 1
-	case "DATE":
-		typ.kind = date
-	case "TIME":
-		typ.kind, sizes = timeOfDay, 1
-	case "TIMESTAMP":
-		typ, sizes = sqlType{kind: timestamp, length: 3}, 1
-		if len(t.Args) == 1 {
-			return typ, nil // always milliseconds
-		}
-	case "INTERVAL":
-		return typ, &Error{Pos: t.Pos, Problem: "INTERVAL is not a type of a value that is kept: CAST it, as CAST((a - b) SECOND AS BIGINT)"}
-	default:
-		return typ, &Error{Pos: t.Pos, Problem: fmt.Sprintf("SQL type %s is not supported", t.Name)}
+	fault := func(format string, args ...any) (sqlType, *Error) {
+		return sqlType{}, &Error{Pos: t.Pos, Problem: fmt.Sprintf(format, args...)}
 	}
-	if len(t.Args) > sizes {
-		return typ, &Error{Pos: t.Pos, Problem: fmt.Sprintf("SQL type %s takes no such length", t.Name)}
+	rule, known := legacyTypes[t.Name]
+	typ := rule.typ
+	switch {
+	case t.Name == "INTERVAL":
+		return fault("INTERVAL cannot be the type of a column: CAST it, as CAST((a - b) SECOND AS BIGINT)")
+	case !known:
+		return fault("SQL type %s is not supported", t.Name)
+	case len(t.Args) > rule.sizes:
+		return fault("SQL type %s takes no such length", t.Name)
+	case len(t.Args) == 0 || typ.kind == varBinary || typ.kind == timeOfDay || typ.kind == timestamp:
+		return typ, nil // a timestamp always has milliseconds
 	}
-	if len(t.Args) > 0 && typ.kind != varBinary && typ.kind != timeOfDay {
-		typ.length = t.Args[0]
-		if typ.length == 0 || typ.kind == decimal && typ.length > 38 {
-			return typ, &Error{Pos: t.Pos, Problem: fmt.Sprintf("SQL type %s cannot have a length of %d", t.Name, typ.length)}
-		}
+	typ.length = t.Args[0]
+	if typ.length == 0 || typ.kind == decimal && typ.length > 38 {
+		return fault("SQL type %s cannot have a length of %d", t.Name, typ.length)
 	}
 	if len(t.Args) > 1 {
 		if typ.scale = t.Args[1]; typ.scale > typ.length {
-			return typ, &Error{Pos: t.Pos, Problem: fmt.Sprintf("SQL type %s cannot have a scale above its precision", t.Name)}
+			return fault("SQL type %s cannot have a scale above its precision", t.Name)
 		}
 	}
 	return typ, nil
 }
 
-// flinkType is what Flink means by a type; unknown, where this package does not know it.
+// flinkType is what Flink means by a type, or the unknown type.
 func flinkType(t TypeName) sqlType {
 	switch t.Name {
 	case "STRING":
@@ -215,7 +217,7 @@ func flinkType(t TypeName) sqlType {
 	return typ
 }
 
-// numberType is the type of a number as it is written.
+// numberType is the type of a number literal.
 func numberType(text string) sqlType {
 	whole, fraction, point := strings.Cut(text, ".")
 	switch {
@@ -233,7 +235,7 @@ func numberType(text string) sqlType {
 	return sqlType{decimal, min(len(text), 38), 0}
 }
 
-// common is the type that values of both can have; ok is false where there certainly is none.
+// common returns a type for values of both types. ok is false if there certainly is none.
 func common(a, b sqlType) (t sqlType, ok bool) {
 	switch {
 	case a.kind == null:
@@ -257,7 +259,7 @@ func common(a, b sqlType) (t sqlType, ok bool) {
 	return sqlType{}, false
 }
 
-// commonNumber is the wider of two, where a REAL and a DECIMAL make a DOUBLE.
+// commonNumber returns the wider of two types. It is DOUBLE for a REAL and a DECIMAL.
 func commonNumber(a, b sqlType) sqlType {
 	if a.kind > b.kind {
 		a, b = b, a
@@ -269,7 +271,7 @@ func commonNumber(a, b sqlType) sqlType {
 		scale := max(a.scale, b.scale)
 		return sqlType{decimal, min(max(a.length-a.scale, b.length-b.scale)+scale, 38), scale}
 	case b.kind == decimal:
-		// As many digits as an integer may have.
+		// Enough digits for any integer.
 		return sqlType{decimal, max(b.length, min(maxDecimal+b.scale, 38)), b.scale}
 	}
 	return b

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// windowForms are the expressions of GROUP BY that make a window.
+// windowForms are the expressions that make a window in GROUP BY.
 const windowForms = "FLOOR(ROWTIME TO MINUTE), STEP(ROWTIME BY INTERVAL '10' SECOND) and " +
 	"FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND)"
 
-// A window is a tumbling window over ROWTIME. One of no seconds is at fault, which has been reported.
+// A window is a tumbling window over ROWTIME. It has no seconds if its size was reported as wrong.
 type window struct {
 	seconds int
-	size    *Interval // as Flink takes it
+	size    *Interval // as Flink accepts it
 }
 
 func newWindow(n int, unit string) *window {
@@ -24,7 +24,7 @@ func newWindow(n int, unit string) *window {
 	return &window{seconds(i), size}
 }
 
-// windowStart gives the window whose start an expression is; nil where it is something else.
+// windowStart returns the window whose start an expression is, or nil.
 func (b *binder) windowStart(x Expr) *window {
 	if c, ok := x.(*Call); ok && len(c.Args) > 0 && b.isRowTime(c.Args[0]) {
 		switch {
@@ -39,21 +39,21 @@ func (b *binder) windowStart(x Expr) *window {
 		}
 		return nil
 	}
-	if s := stepOf(x); s != nil && b.isRowTime(s.time) {
+	if s := stepOf(x); s != nil && b.isRowTime(s.of) {
 		return newWindow(s.n, s.unit)
 	}
 	return nil
 }
 
-// windowNumber gives the window that an expression counts, since 1970.
+// windowNumber returns the window that an expression numbers since 1970, or nil.
 func (b *binder) windowNumber(x Expr) *window {
-	if s := countOf(x); s != nil && b.isRowTime(s.time) {
+	if s := countOf(x); s != nil && b.isRowTime(s.of) {
 		return newWindow(s.n, s.unit)
 	}
 	return nil
 }
 
-// windowOf gives the window that an expression of GROUP BY makes, and whether it is meant to make one.
+// windowOf returns the window of an expression in GROUP BY. ok reports whether the expression is meant to be a window.
 func (b *binder) windowOf(x Expr) (w *window, ok bool) {
 	if w = b.windowStart(x); w == nil {
 		w = b.windowNumber(x)
@@ -64,26 +64,27 @@ func (b *binder) windowOf(x Expr) (w *window, ok bool) {
 	c, isCall := x.(*Call)
 	switch {
 	case b.isRowTime(x):
-		b.fault(x.Start(), "ROWTIME alone makes no window: write FLOOR(ROWTIME TO MINUTE), or STEP(ROWTIME BY INTERVAL '10' SECOND)")
+		b.fault(x.Start(), "ROWTIME alone is not a window: write FLOOR(ROWTIME TO MINUTE), or STEP(ROWTIME BY INTERVAL '10' SECOND)")
 	case isCall && len(c.Args) > 0 && b.isRowTime(c.Args[0]):
 		switch {
 		case c.Name == "FLOOR" && c.Unit != "":
 			b.fault(c.Pos, "TUMBLE needs a fixed size; a %s varies: use days", c.Unit)
 		case c.Name == "STEP" && c.By:
-			b.fault(c.Args[1].Start(), "a window's size has to be INTERVAL of a whole number of SECOND, MINUTE, HOUR or DAY, below 1000 days")
+			b.fault(c.Args[1].Start(), "the size of a window has to be an INTERVAL of whole SECONDs, MINUTEs, HOURs or DAYs, "+
+				"shorter than 1000 days")
 		default:
-			b.fault(c.Pos, "of ROWTIME, GROUP BY takes %s", windowForms)
+			b.fault(c.Pos, "GROUP BY takes ROWTIME only in %s", windowForms)
 		}
 	case b.isDifferenceOfRowTime(x):
-		b.fault(x.Start(), "of ROWTIME, GROUP BY takes %s: with a whole number, the unit of the difference no longer than that of FLOOR, "+
-			"and a TIMESTAMP in which a window begins", windowForms)
+		b.fault(x.Start(), "GROUP BY takes ROWTIME only in %s: divide by a whole number, give the difference no longer a unit than "+
+			"FLOOR, and use a TIMESTAMP at which a window starts", windowForms)
 	default:
 		return nil, false
 	}
 	return &window{}, true
 }
 
-// isDifferenceOfRowTime reports whether an expression is made of (ROWTIME - x) SECOND.
+// isDifferenceOfRowTime reports whether an expression contains (ROWTIME - x) SECOND.
 func (b *binder) isDifferenceOfRowTime(x Expr) bool {
 	found := false
 	walk(x, func(x Expr) {
@@ -93,16 +94,16 @@ func (b *binder) isDifferenceOfRowTime(x Expr) bool {
 	return found
 }
 
-// stepping is a time rounded down to a number of units, counted from an origin at which a unit begins.
+// stepping is a time rounded down to a multiple of a unit since an origin, at which a unit starts.
 type stepping struct {
-	time   Expr
+	of     Expr
 	n      int
 	unit   string
-	origin string // as it is written
+	origin string // as written
 }
 
-// countOf reads FLOOR((time - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND), which counts units of 10 seconds: the closed
-// service's own template of a tumbling window. It gives nil for anything else.
+// countOf reads FLOOR((time - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND), which counts units of 10 seconds: the
+// legacy service's own template of a tumbling window. It returns nil for anything else.
 func countOf(x Expr) *stepping {
 	c, ok := x.(*Call)
 	if !ok || c.Name != "FLOOR" || unitSeconds[c.Unit] == 0 || len(c.Args) != 1 {
@@ -135,7 +136,7 @@ func countOf(x Expr) *stepping {
 	return &stepping{d.Left, n, c.Unit, origin.Value}
 }
 
-// stepOf reads the count of countOf made a time again: count * 10 + TIMESTAMP '1970-01-01 00:00:00'.
+// stepOf reads countOf's count turned back into a time: count * 10 + TIMESTAMP '1970-01-01 00:00:00'. Else it returns nil.
 func stepOf(x Expr) *stepping {
 	for _, sum := range bothWays(x, "+") {
 		origin, ok := sum[1].(*Literal)
@@ -155,7 +156,7 @@ func stepOf(x Expr) *stepping {
 	return nil
 }
 
-// bothWays gives the operands of an operator that does not care about their order, in both orders.
+// bothWays returns the operands of a commutative operator in both orders, or nothing for another operator.
 func bothWays(x Expr, op string) [][2]Expr {
 	b, ok := x.(*Binary)
 	if !ok || b.Op != op {
