@@ -86,7 +86,7 @@ WHERE "COL3" >= 12.5 AND "COL0" >= DATE '2026-10-01';
 func (d dataSet) run(t *testing.T) {
 	root := copyProject(t)
 	p := d.pipeline(t, filepath.Join(root, "pipeline"))
-	s := startIn(t, root, map[string]string{"ScheduleState": "DISABLED"})
+	s := startIn(t, root, "no schedule")
 	g, err := generator.New(p, 1) // the template's seed
 	if err != nil {
 		t.Fatal(err)

@@ -28,12 +28,13 @@ import (
 	"streamproof/internal/local/runner"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/lint"
 )
 
 // TestPipeline is one story, since a stack takes its time to come up: each part goes on where the one before it ended.
 func TestPipeline(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := startWith(t, "default")
 	t.Run("ticks by hand", func(t *testing.T) { ticksByHand(t, s) })
 	t.Run("bad input", func(t *testing.T) { badInput(t, s) })
 	t.Run("a tick by the schedule", func(t *testing.T) { tickBySchedule(t, s) })
@@ -75,25 +76,43 @@ func TestOperations(t *testing.T) {
 	t.Run("accepted", func(t *testing.T) { accepted(t, s) })
 }
 
-func start(t *testing.T) *local.Stack {
+// parameters returns a set of lint/parameters.yaml. Stacks are deployed with these sets only: lint checks the template
+// with each of them.
+func parameters(t *testing.T, set string) map[string]string {
 	t.Helper()
-	return startWith(t, nil)
+	sets, err := lint.Parameters("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, ok := sets[set]
+	if !ok {
+		t.Fatalf("lint/parameters.yaml has no set %q", set)
+	}
+	return values
 }
 
-func startWith(t *testing.T, parameters map[string]string) *local.Stack {
+// update brings a stack to a set of parameters.
+func update(t *testing.T, s *local.Stack, set string) {
 	t.Helper()
-	return startIn(t, "..", parameters)
+	if err := s.Update(t.Context(), parameters(t, set)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func startWith(t *testing.T, set string) *local.Stack {
+	t.Helper()
+	return startIn(t, "..", set)
 }
 
 // startIn brings up the stack of a project.
-func startIn(t *testing.T, root string, parameters map[string]string) *local.Stack {
+func startIn(t *testing.T, root, set string) *local.Stack {
 	t.Helper()
 	began := time.Now()
 	s, err := local.Start(t.Context(), local.Options{
 		Root:       root,
 		StateDir:   filepath.Join(t.TempDir(), "stack"),
 		Port:       local.AnyPort,
-		Parameters: parameters,
+		Parameters: parameters(t, set),
 		Prebuilt:   true,
 		Step: func(name string) func(error) {
 			return func(error) { t.Logf("%5.1f s  %s", time.Since(began).Seconds(), name) }

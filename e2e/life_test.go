@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -54,7 +53,7 @@ import (
 // over its whole life is PROVEN. Beside it others come, fail and go.
 func TestLife(t *testing.T) {
 	t.Parallel()
-	quiet := map[string]string{"ScheduleState": "DISABLED", "BufferIntervalSeconds": "4"}
+	const quiet = "quiet"
 	s := startWith(t, quiet)
 	built := filepath.Join("..", ".aws-sam", "local")
 	produce(t, s, time.Now(), 500)
@@ -80,22 +79,16 @@ func TestLife(t *testing.T) {
 		<-sent
 		provenSoFar(t, s)
 	})
-	update := func(name string, parameters map[string]string) {
+	updated := func(name, set string) {
 		t.Run(name, func(t *testing.T) {
 			produce(t, s, time.Now(), 500) // in Firehose's buffer when the update begins
-			all := maps.Clone(quiet)
-			maps.Copy(all, parameters)
-			if err := s.Update(t.Context(), all); err != nil {
-				t.Fatal(err)
-			}
+			update(t, s, set)
 			provenSoFar(t, s)
 			produce(t, s, time.Now(), 300)
 			provenSoFar(t, s)
 		})
 	}
-	update("transform on, another format, compressed, keyed as in the exercise", map[string]string{
-		"Transform": "CSV", "TransformDelimiter": "tab", "OutputFormat": "JSON", "Compression": "GZIP", "PartitionKey": "VendorID",
-	})
+	updated("transform on, another format, compressed, keyed as in the exercise", "quiet, every format changed")
 	t.Run("one shard stays empty", func(t *testing.T) {
 		answer, raw, err := s.Produce(t.Context(), time.Now(), 100, 0)
 		if err != nil {
@@ -105,9 +98,7 @@ func TestLife(t *testing.T) {
 			t.Errorf("all four keys hash into the second shard, and got %s", raw)
 		}
 	})
-	update("transform off, logs on, wider", map[string]string{
-		"AnalyticsLogLevel": "INFO", "DeliveryLogState": "ENABLED", "Parallelism": "2", "BufferIntervalSeconds": "2", "RetentionHours": "48",
-	})
+	updated("transform off, logs on, wider", "quiet, logs, wider")
 
 	t.Run("an update that fails", func(t *testing.T) {
 		before := job(t, s)
@@ -132,9 +123,9 @@ func TestLife(t *testing.T) {
 			t.Errorf("left of a stack that never was: %s", left)
 		}
 	})
-	t.Run("side by side", func(t *testing.T) { sideBySide(t, s, built, quiet) })
+	t.Run("side by side", func(t *testing.T) { sideBySide(t, s, built) })
 	t.Run("as in production", func(t *testing.T) { asInProduction(t, s, built) })
-	t.Run("in a bucket of one's own", func(t *testing.T) { inExistingBucket(t, s, built, quiet) })
+	t.Run("in a bucket of one's own", func(t *testing.T) { inExistingBucket(t, s, built) })
 
 	r := provenSoFar(t, s)
 	t.Run("deleted", func(t *testing.T) {
@@ -224,7 +215,7 @@ func changeSets(t *testing.T, s *local.Stack) {
 }
 
 // deployedTwice deploys what is deployed: nothing changes.
-func deployedTwice(t *testing.T, s *local.Stack, parameters map[string]string) {
+func deployedTwice(t *testing.T, s *local.Stack, set string) {
 	changed := func() time.Time {
 		got, err := cloudformation.NewFromConfig(s.AWS).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &s.Name})
 		if err != nil {
@@ -233,9 +224,7 @@ func deployedTwice(t *testing.T, s *local.Stack, parameters map[string]string) {
 		return aws.ToTime(got.Stacks[0].LastUpdatedTime)
 	}
 	wasChanged, was := changed(), job(t, s)
-	if err := s.Update(t.Context(), parameters); err != nil {
-		t.Fatal(err)
-	}
+	update(t, s, set)
 	if now := changed(); !now.Equal(wasChanged) {
 		t.Errorf("the stack was changed at %s", now)
 	}
@@ -245,11 +234,9 @@ func deployedTwice(t *testing.T, s *local.Stack, parameters map[string]string) {
 }
 
 // sideBySide deploys a second stack, and a third one into the first one's bucket: none touches the first.
-func sideBySide(t *testing.T, s *local.Stack, built string, quiet map[string]string) {
+func sideBySide(t *testing.T, s *local.Stack, built string) {
 	before := provenSoFar(t, s)
-	parameters := maps.Clone(quiet)
-	parameters["DataOnDelete"] = "delete"
-	deploy(t, s, built, "beside", parameters)
+	deploy(t, s, built, "beside", "quiet, deleted with the stack")
 	for _, kind := range []string{"bucket", "function", "stream", "delivery stream", "application", "schedule", "role", "log group", "queue", "topic", "alarm", "dashboard"} {
 		if there := named(t, s, "beside"); !slices.ContainsFunc(there, func(name string) bool { return strings.HasPrefix(name, kind+" ") }) {
 			t.Errorf("no %s of the stack is seen, so one that was left would not be: %s", kind, there)
@@ -272,11 +259,11 @@ func sideBySide(t *testing.T, s *local.Stack, built string, quiet map[string]str
 		t.Errorf("the stack beside it has produced, and the first one's verdict went from %s to %s", before.LastLine(), after.LastLine())
 	}
 
-	thief := maps.Clone(quiet)
+	thief := parameters(t, "quiet, existing bucket")
 	thief["ExistingBucket"] = s.Outputs.BucketName
-	if err := tryDeploy(t, s, built, "thief", thief); err == nil {
+	if err := samOf(s, built, "thief", thief).Deploy(t.Context()); err == nil {
 		t.Error("a stack was deployed into another one's bucket")
-	} else if why := err.Error(); !strings.Contains(why, s.Name) || !strings.Contains(why, "thief") {
+	} else if why := stack.Failure(t.Context(), s.AWS, "thief"); !strings.Contains(why, s.Name) || !strings.Contains(why, "thief") {
 		t.Errorf("the error does not name both stacks: %s", why)
 	}
 	if left := named(t, s, "thief"); len(left) > 0 {
@@ -298,22 +285,12 @@ func sideBySide(t *testing.T, s *local.Stack, built string, quiet map[string]str
 // and no more, and its functions work. The emulator leaves out a bucket's encryption and lifecycle, and a stream's encryption:
 // see internal/local/sam/template_test.go.
 func asInProduction(t *testing.T, s *local.Stack, built string) {
-	const key = "arn:aws:kms:eu-west-1:000000000000:key/11111111-2222-3333-4444-555555555555"
-	config, err := os.ReadFile(filepath.Join("..", "samconfig.toml"))
-	if err != nil {
-		t.Fatal(err)
+	const set = "production with a key"
+	want := parameters(t, set)
+	if len(want) < 10 || want["StreamMode"] != "ON_DEMAND" || want["ExpireAfterDays"] == "" {
+		t.Fatalf("production is %v", want)
 	}
-	_, section, _ := strings.Cut(string(config), "[production.deploy.parameters]")
-	section, _, _ = strings.Cut(section, "\n[")
-	parameters := map[string]string{"KmsKeyArn": key, "ScheduleState": "DISABLED", "DataOnDelete": "delete", "Prefix": "rides/all/", "CheckpointIntervalSeconds": "5"}
-	for _, set := range regexp.MustCompile(`"([A-Z]\w+)=([^"]*)"`).FindAllStringSubmatch(section, -1) {
-		parameters[set[1]] = set[2]
-	}
-	parameters["AlarmEmail"] = "on-call@example.com"
-	if len(parameters) < 10 || parameters["StreamMode"] != "ON_DEMAND" || parameters["ExpireAfterDays"] == "" {
-		t.Fatalf("production is %v", parameters)
-	}
-	deploy(t, s, built, "production", parameters)
+	deploy(t, s, built, "production", set)
 	id, ctx := resources(t, s, "production"), t.Context()
 
 	stream := id["Stream"]
@@ -328,14 +305,14 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := subscribed.Subscriptions; len(all) != 1 || aws.ToString(all[0].Endpoint) != parameters["AlarmEmail"] {
+	if all := subscribed.Subscriptions; len(all) != 1 || aws.ToString(all[0].Endpoint) != want["AlarmEmail"] {
 		t.Errorf("the alarms are sent to %+v", all)
 	}
 	// What a role may only with these parameters, and what none may with the key but through Kinesis and S3.
 	name := id["Bucket"]
 	object, logGroup := "arn:aws:s3:::"+name+"/", "arn:aws:logs:"+s.Region+":000000000000:log-group:"
 	for _, question := range []struct{ action, resource, allowed string }{
-		{"s3:PutObjectTagging", object + parameters["Prefix"] + "2026/11/28/00/rows", verifierRole},
+		{"s3:PutObjectTagging", object + want["Prefix"] + "2026/11/28/00/rows", verifierRole},
 		{"s3:PutObjectTagging", object + ledger.TicksPrefix + "any", verifierRole},
 		{"s3:PutObjectTagging", object + verifier.CheckpointKey, ""},
 		{"s3:PutObject", object + verifier.ArchiveKey, verifierRole},
@@ -344,8 +321,8 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 		{"logs:PutLogEvents", logGroup + id["AnalyticsLogs"] + ":log-stream:" + id["AnalyticsLogStream"], analyticsRole},
 		{"logs:PutLogEvents", logGroup + id["DeliveryLogs"] + ":log-stream:" + id["DeliveryLogStream"], deliveryRole},
 		{"logs:PutLogEvents", logGroup + id["DeliveryLogs"] + ":log-stream:" + id["RejectsDeliveryLogStream"], rejectsRole},
-		{"kms:Decrypt", key, ""},
-		{"kms:CreateGrant", key, ""},
+		{"kms:Decrypt", want["KmsKeyArn"], ""},
+		{"kms:CreateGrant", want["KmsKeyArn"], ""},
 	} {
 		for _, role := range everyRole {
 			out, err := iam.NewFromConfig(s.AWS).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
@@ -379,20 +356,17 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 
 // inExistingBucket deploys a stack into a bucket that was there before, and deletes it: what is not the stack's stays as it is, and
 // so do the rows and the ledger.
-func inExistingBucket(t *testing.T, s *local.Stack, built string, quiet map[string]string) {
-	const name = "a-bucket-of-mine"
-	ctx := t.Context()
+func inExistingBucket(t *testing.T, s *local.Stack, built string) {
+	ctx, name := t.Context(), parameters(t, "quiet, existing bucket")["ExistingBucket"]
 	if _, err := s.S3.CreateBucket(ctx, &s3.CreateBucketInput{
-		Bucket: aws.String(name), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(s.Region)},
+		Bucket: &name, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(s.Region)},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(name), Key: aws.String("mine/photo"), Body: strings.NewReader("x")}); err != nil {
+	if _, err := s.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &name, Key: aws.String("mine/photo"), Body: strings.NewReader("x")}); err != nil {
 		t.Fatal(err)
 	}
-	parameters := maps.Clone(quiet)
-	parameters["ExistingBucket"] = name
-	deploy(t, s, built, "guest", parameters)
+	deploy(t, s, built, "guest", "quiet, existing bucket")
 	if id := resources(t, s, "guest"); id["Bucket"] != "" || id["BucketPolicy"] != "" || id["DataBucket"] != name {
 		t.Errorf("the stack has made a bucket or a policy beside the one that it was given: %v", id)
 	}
@@ -407,13 +381,13 @@ func inExistingBucket(t *testing.T, s *local.Stack, built string, quiet map[stri
 	if left := named(t, s, "guest"); len(left) > 0 {
 		t.Errorf("left of a stack that was a guest in a bucket: %s", left)
 	}
-	out, err := s.S3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String(name)})
+	objects, _, err := bucket.NewS3(s.S3, name).List(ctx, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tops := map[string]int{}
-	for _, object := range out.Contents {
-		top, _, _ := strings.Cut(*object.Key, "/")
+	for _, object := range objects {
+		top, _, _ := strings.Cut(object.Key, "/")
 		tops[top]++
 	}
 	if tops["mine"] != 1 || tops["ledger"] < 3 || tops["code"] != 0 { // the owner, the pipeline and the tick
@@ -455,17 +429,18 @@ func absolute(elements ...string) string {
 	return path
 }
 
-func tryDeploy(t *testing.T, s *local.Stack, built, name string, parameters map[string]string) error {
+// tryDeploy deploys a stack with a set of lint/parameters.yaml.
+func tryDeploy(t *testing.T, s *local.Stack, built, name, set string) error {
 	t.Helper()
-	if err := samOf(s, built, name, parameters).Deploy(t.Context()); err != nil {
+	if err := samOf(s, built, name, parameters(t, set)).Deploy(t.Context()); err != nil {
 		return fmt.Errorf("%w: %s", err, stack.Failure(t.Context(), s.AWS, name))
 	}
 	return nil
 }
 
-func deploy(t *testing.T, s *local.Stack, built, name string, parameters map[string]string) {
+func deploy(t *testing.T, s *local.Stack, built, name, set string) {
 	t.Helper()
-	if err := tryDeploy(t, s, built, name, parameters); err != nil {
+	if err := tryDeploy(t, s, built, name, set); err != nil {
 		log, _ := os.ReadFile(samOf(s, built, name, nil).LogFile)
 		t.Fatalf("%v\n%s", err, log[max(0, len(log)-5000):])
 	}

@@ -85,7 +85,7 @@ func startRig(t *testing.T) *rig {
 	s, err := local.Start(t.Context(), local.Options{
 		Root: "..", StateDir: filepath.Join(dir, "stack"), Port: local.AnyPort, Prebuilt: true,
 		// A quiet stack: each tick and each verification is one of this test's.
-		Parameters: map[string]string{"ScheduleState": "DISABLED", "DeliveryDeadlineSeconds": "40"},
+		Parameters: parameters(t, "no schedule, short deadline"),
 		JobEndpoint: func(service, endpoint string) (string, error) {
 			m, err := fault.StartMicroburst(t.Context(), "..", dir, endpoint)
 			if err != nil {

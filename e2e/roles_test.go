@@ -29,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/deployer"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
@@ -182,14 +183,14 @@ func assume(t *testing.T, s *local.Stack, role string) aws.Config {
 // oneUnder gives the key of an object that stands under a prefix.
 func oneUnder(t *testing.T, s *local.Stack, prefix string) string {
 	t.Helper()
-	out, err := s.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &s.Outputs.BucketName, Prefix: &prefix, MaxKeys: aws.Int32(1)})
+	objects, _, err := bucket.NewS3(s.S3, s.Outputs.BucketName).List(t.Context(), prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out.Contents) == 0 {
-		t.Fatalf("nothing stands under %s", prefix)
+	if len(objects) == 0 {
+		t.Fatalf("no object is under %s", prefix)
 	}
-	return *out.Contents[0].Key
+	return objects[0].Key
 }
 
 func callsOf(t *testing.T, s *local.Stack) (calls []call) {
@@ -315,7 +316,9 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	}
 	list := func(what, prefix string, allowed ...string) {
 		add("s3:ListBucket "+what, func(ctx context.Context, c aws.Config) error {
-			_, err := s3.NewFromConfig(c).ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &o.BucketName, Prefix: &prefix, MaxKeys: aws.Int32(1)})
+			_, err := s3.NewFromConfig(c).ListObjectsV2(ctx, &s3.ListObjectsV2Input{
+				Bucket: &o.BucketName, Prefix: &prefix, MaxKeys: aws.Int32(1), EncodingType: s3types.EncodingTypeUrl,
+			})
 			return err
 		}, allowed...)
 	}

@@ -167,17 +167,20 @@ var values = map[string][]string{
 
 // shapes are combinations in which, together with the default, every two values of two parameters meet. The last one has a
 // transform, for the tests that follow.
-var shapes = []map[string]string{
-	{"OutputFormat": "JSON", "Compression": "GZIP", "Transform": "none", "Aggregation": "kpl"},
-	{"OutputFormat": "JSON", "Compression": "GZIP", "Transform": "JSON", "Aggregation": "none"},
-	{"OutputFormat": "CSV", "Compression": "GZIP", "Transform": "CSV", "Aggregation": "none"},
-	{"OutputFormat": "JSON", "Compression": "none", "Transform": "CSV", "Aggregation": "kpl"},
-	{"OutputFormat": "CSV", "Compression": "none", "Transform": "JSON", "Aggregation": "kpl"},
+var shapes = []string{
+	"JSON, GZIP, aggregates",
+	"JSON, GZIP, transform JSON",
+	"CSV, GZIP, transform CSV",
+	"JSON, transform CSV, aggregates",
+	"CSV, transform JSON, aggregates",
 }
 
 func TestEveryTwoValuesMeet(t *testing.T) {
 	t.Parallel()
-	standard := map[string]string{}
+	all, standard := []map[string]string{}, map[string]string{}
+	for _, shape := range shapes {
+		all = append(all, parameters(t, shape))
+	}
 	for parameter, of := range values {
 		standard[parameter] = of[0]
 	}
@@ -188,7 +191,7 @@ func TestEveryTwoValuesMeet(t *testing.T) {
 			}
 			for _, a := range ofOne {
 				for _, b := range ofOther {
-					if !slices.ContainsFunc(append(shapes, standard), func(s map[string]string) bool { return s[one] == a && s[other] == b }) {
+					if !slices.ContainsFunc(append(all, standard), func(s map[string]string) bool { return s[one] == a && s[other] == b }) {
 						t.Errorf("no shape has %s %s with %s %s", one, a, other, b)
 					}
 				}
@@ -217,13 +220,22 @@ func combinations() []map[string]string {
 // everyShape changes the running stack from one shape to the next: the objects of all of them stand under one prefix, and
 // the verifier judges them together.
 func everyShape(t *testing.T, s *local.Stack) {
-	run := shapes
+	run := map[string]map[string]string{}
+	order := shapes
+	for _, shape := range shapes {
+		run[shape] = parameters(t, shape)
+	}
 	if *everyCombination {
-		run = combinations()
+		order = nil
+		for _, shape := range combinations() {
+			name := fmt.Sprint(shape)
+			run[name], order = shape, append(order, name)
+		}
 	}
 	faults := len(trips(t).Faults(generator.Tick{Aggregates: true}))
-	for _, shape := range run {
-		t.Run(fmt.Sprint(shape), func(t *testing.T) {
+	for _, name := range order {
+		t.Run(name, func(t *testing.T) {
+			shape := run[name]
 			before := objectsOf(t, s)
 			if err := s.Update(t.Context(), shape); err != nil {
 				t.Fatal(err)

@@ -23,8 +23,8 @@ import (
 // lost.
 func TestSickJob(t *testing.T) {
 	t.Parallel()
-	parameters := map[string]string{"ScheduleState": "DISABLED", "AnalyticsLogLevel": "WARN"}
-	s := startWith(t, parameters)
+	const set = "no schedule, warnings"
+	s := startWith(t, set)
 	built := filepath.Join("..", ".aws-sam", "local")
 	produce(t, s, time.Now(), 300)
 	provenSoFar(t, s)
@@ -33,13 +33,13 @@ func TestSickJob(t *testing.T) {
 		dir := copied(t, built)
 		jar := filepath.Join(dir, "DeployerFunction", "streamproof-analytics.jar")
 		withoutManifest(t, filepath.Join(built, "DeployerFunction", "streamproof-analytics.jar"), jar)
-		rolledBack(t, s, dir, parameters, "did not start", "manifest")
+		rolledBack(t, s, dir, set, "did not start", "manifest")
 	})
 	t.Run("code that keeps failing", func(t *testing.T) {
 		dir := copied(t, built)
 		jar := filepath.Join(dir, "DeployerFunction", "streamproof-analytics.jar")
 		withoutEntry(t, filepath.Join(built, "DeployerFunction", "streamproof-analytics.jar"), jar, asyncClient)
-		rolledBack(t, s, dir, parameters, "its job keeps failing", "DefaultFirehoseAsyncClient", "stopped by force", "goes back to its last snapshot")
+		rolledBack(t, s, dir, set, "its job keeps failing", "DefaultFirehoseAsyncClient", "stopped by force", "goes back to its last snapshot")
 	})
 	t.Run("paused and resumed", func(t *testing.T) {
 		fallSick(t, s)
@@ -54,10 +54,7 @@ func TestSickJob(t *testing.T) {
 	})
 	t.Run("updated", func(t *testing.T) {
 		refuses(t, s)
-		parameters["PackDelaySeconds"] = "2" // and CloudFormation's update takes away what was set by hand
-		if err := s.Update(t.Context(), parameters); err != nil {
-			t.Fatal(err)
-		}
+		update(t, s, "no schedule, warnings, packed longer") // and CloudFormation's update takes away what was set by hand
 		await(t, "the job runs", func() bool { return job(t, s).State == runner.Running })
 		operateWith(t, s, []string{"pause"}, "DISABLED", "READY", "with a snapshot")
 		operateWith(t, s, []string{"resume"}, "DISABLED", "RUNNING", "runs, from its latest snapshot")
@@ -82,10 +79,10 @@ func TestSickJob(t *testing.T) {
 
 // rolledBack deploys what was built in a directory, which has to fail and say why, and sees the former version run
 // again.
-func rolledBack(t *testing.T, s *local.Stack, built string, parameters map[string]string, reasons ...string) {
+func rolledBack(t *testing.T, s *local.Stack, built, set string, reasons ...string) {
 	t.Helper()
 	began := time.Now()
-	err := tryDeploy(t, s, built, s.Name, parameters)
+	err := tryDeploy(t, s, built, s.Name, set)
 	if err == nil {
 		t.Fatal("it was deployed")
 	}

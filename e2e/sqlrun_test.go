@@ -114,7 +114,7 @@ func sqlShow(t *testing.T, s *local.Stack) (q shownQuery) {
 // TestSQLRun changes the query of a running stack by hand, and in the end by a deploy. The verdict over all of it is PROVEN.
 func TestSQLRun(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := startWith(t, "default")
 	produce(t, s, time.Now(), 300)
 	provenSoFar(t, s)
 	deployed := sqlShow(t, s)
@@ -200,7 +200,7 @@ func TestSQLRun(t *testing.T) {
 
 	t.Run("replaced by a deploy", func(t *testing.T) {
 		operate(t, s, "pause", "DISABLED", "READY")
-		deploy(t, s, builtWith(t, filepath.Join("..", ".aws-sam", "local"), "WHERE COL0 < 3", "WHERE COL0 < 4"), s.Name, nil)
+		deploy(t, s, builtWith(t, filepath.Join("..", ".aws-sam", "local"), "WHERE COL0 < 3", "WHERE COL0 < 4"), s.Name, "default")
 		operate(t, s, "resume", "ENABLED", "RUNNING")
 		now, err := stack.Open(t.Context(), s.AWS, s.Name)
 		if err != nil {

@@ -5,61 +5,16 @@ package lint
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // resource is one of a stack's, after the SAM transform, with every intrinsic function resolved.
 type resource struct {
 	Type       string
 	Properties map[string]any
-}
-
-// samples reads parameters.yaml: parameters by the name of their sample.
-func samples(t *testing.T) map[string]map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("parameters.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all map[string]map[string]string
-	if err := yaml.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	for _, parameters := range all {
-		if environment, ok := parameters["samconfig"]; ok {
-			delete(parameters, "samconfig")
-			of := samconfig(t, environment)
-			maps.Copy(of, parameters)
-			maps.Copy(parameters, of)
-		}
-	}
-	return all
-}
-
-// samconfig gives the parameters that samconfig.toml has for an environment's deploy.
-func samconfig(t *testing.T, environment string) map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("../samconfig.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(text), "["+environment+".deploy.parameters]")
-	section, _, _ = strings.Cut(section, "\n[")
-	parameters := map[string]string{}
-	for _, match := range regexp.MustCompile(`"([A-Z]\w+)=([^"]*)"`).FindAllStringSubmatch(section, -1) {
-		parameters[match[1]] = match[2]
-	}
-	if len(parameters) == 0 {
-		t.Fatalf("samconfig.toml has no parameters for %s", environment)
-	}
-	return parameters
 }
 
 // A job is what template.py checks: a template, with each sample of parameters.
@@ -112,7 +67,10 @@ func template(t *testing.T) string {
 // TestTemplate: nothing is found in the template, and each role may make each call that is made with it.
 func TestTemplate(t *testing.T) {
 	t.Parallel()
-	all := samples(t)
+	all, err := Parameters("..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	stacks := check(t, job{template(t), all})[0]
 	for _, finding := range stacks.Findings {
 		t.Error(finding)
