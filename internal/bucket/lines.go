@@ -20,6 +20,9 @@ func Unzip(object io.Reader) (io.Reader, error) {
 	return in, nil
 }
 
+// linesBuffer holds most lines. A buffer for the longest line, made for each object, would take longer than reading it.
+const linesBuffer = 64 << 10
+
 // Lines reads the lines of an object, gzip or not, one after the other as a bufio.Scanner does:
 //
 //	lines := bucket.NewLines(object, 1<<20)
@@ -35,6 +38,7 @@ type Lines struct {
 	longest int
 	format  string // why these are not lines at all
 	text    []byte
+	long    []byte // a line that does not fit into the buffer
 	number  int64
 	fault   error
 	err     error
@@ -46,8 +50,7 @@ func NewLines(object io.Reader, longest int) *Lines {
 	if err != nil {
 		return &Lines{err: err}
 	}
-	// Without the struct, a larger bufio.Reader would be used as it is.
-	l := &Lines{in: bufio.NewReaderSize(struct{ io.Reader }{in}, longest), longest: longest}
+	l := &Lines{in: bufio.NewReaderSize(in, linesBuffer), longest: longest}
 	head, _ := l.in.Peek(encoding.FormatBytes) // Next meets the error again
 	if l.format = encoding.Format(head); l.format == encoding.Gzip {
 		l.format = "gzip within gzip"
@@ -61,27 +64,32 @@ func (l *Lines) Next() bool {
 		return false
 	}
 	text, err := l.in.ReadSlice('\n')
-	if len(text) == 0 && errors.Is(err, io.EOF) {
+	size := len(text)
+	if errors.Is(err, bufio.ErrBufferFull) {
+		l.long = append(l.long[:0], text[:min(size, l.longest)]...)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			text, err = l.in.ReadSlice('\n')
+			size += len(text)
+			l.long = append(l.long, text[:min(len(text), l.longest-len(l.long))]...)
+		}
+		text = l.long
+	}
+	if size == 0 && errors.Is(err, io.EOF) {
 		return false
 	}
 	l.number++
 	l.text, l.fault = bytes.TrimSuffix(text, []byte{'\n'}), nil
-	switch {
-	case err == nil:
-	case errors.Is(err, io.EOF):
-		l.fault = errors.New("the line does not end with a newline")
-	case errors.Is(err, bufio.ErrBufferFull):
-		l.fault = fmt.Errorf("the line is longer than %d bytes", l.longest)
-		l.text = bytes.Clone(text)
-		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = l.in.ReadSlice('\n')
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			l.err = err
-		}
-	default:
+	if err != nil && !errors.Is(err, io.EOF) {
 		l.err = err
+	}
+	switch {
+	case size > l.longest:
+		l.text = text[:l.longest]
+		l.fault = fmt.Errorf("the line is longer than %d bytes", l.longest)
+	case l.err != nil:
 		return false
+	case err != nil:
+		l.fault = errors.New("the line does not end with a newline")
 	}
 	return true
 }

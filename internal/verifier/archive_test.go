@@ -41,28 +41,33 @@ func (l *life) expireTagged(chosen func(key string) bool) (n int) {
 
 func all(string) bool { return true }
 
-func (l *life) archive() *archive {
-	o, there := l.objects[ArchiveKey]
+func (l *life) archive() *archive { return decoded(l, ArchiveKey, decodeArchive) }
+
+func (l *life) state() *checkpoint { return decoded(l, CheckpointKey, decodeCheckpoint) }
+
+// decoded decodes an object, nil if there is none. It does so once for every version: a guard asks at each tag.
+func decoded[T any](l *life, key string, decode func([]byte) (*T, error)) *T {
+	o, there := l.objects[key]
 	if !there {
 		return nil
 	}
-	a, err := decodeArchive([]byte(o.data))
+	if before := l.decoded[key]; before.data == o.data {
+		return before.value.(*T)
+	}
+	v, err := decode([]byte(o.data))
 	if err != nil {
 		panic(err)
 	}
-	return a
+	if l.decoded == nil {
+		l.decoded = map[string]decodedObject{}
+	}
+	l.decoded[key] = decodedObject{o.data, v}
+	return v
 }
 
-func (l *life) state() *checkpoint {
-	o, there := l.objects[CheckpointKey]
-	if !there {
-		return nil
-	}
-	s, err := decodeCheckpoint([]byte(o.data))
-	if err != nil {
-		panic(err)
-	}
-	return s
+type decodedObject struct {
+	data  string
+	value any
 }
 
 // guard has every tag checked: only what the archive has folded in and does not list again, and only once the state says

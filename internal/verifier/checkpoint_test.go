@@ -49,6 +49,8 @@ type life struct {
 	between   func()
 	betweenAt int
 	tagged    func(key string)
+
+	decoded map[string]decodedObject // the archive and the checkpoint as last decoded, by key
 }
 
 type lifeObject struct {
