@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/caarlos0/env/v11"
 
 	"streamproof/internal/verifier"
 )
@@ -22,7 +23,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	settings, err := verifier.ReadConfig()
+	settings, err := verifier.ReadConfig(env.ToMap(os.Environ()))
 	if err != nil {
 		return err
 	}

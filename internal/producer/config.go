@@ -1,13 +1,9 @@
 package producer
 
 import (
-	"errors"
 	"fmt"
-	"reflect"
-	"strings"
 
-	"github.com/caarlos0/env/v11"
-
+	"streamproof/internal/environment"
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/pipeline"
@@ -45,47 +41,25 @@ type Config struct {
 }
 
 // ReadConfig reads the environment, given as a map. The error names every fault in it.
-func ReadConfig(environment map[string]string, p *pipeline.Pipeline) (Config, error) {
-	c, err := env.ParseAsWithOptions[Config](env.Options{Environment: environment})
-	var faults []error
-	unread := map[string]bool{}
-	var all env.AggregateError
-	if errors.As(err, &all) {
-		for _, fault := range all.Errors {
-			var unparsed env.ParseError
-			if errors.As(fault, &unparsed) {
-				// The library names the field; the reader of the error needs the variable.
-				field, _ := reflect.TypeFor[Config]().FieldByName(unparsed.Name)
-				unread[unparsed.Name] = true
-				fault = fmt.Errorf("%s: %w", variable(field), unparsed.Err)
-			}
-			faults = append(faults, fault)
-		}
-	} else if err != nil {
-		faults = append(faults, err)
+func ReadConfig(variables map[string]string, p *pipeline.Pipeline) (Config, error) {
+	c, faults := environment.Parse[Config](variables)
+	if faults.Read("RECORDS_PER_TICK") && (c.RecordsPerTick < 1 || c.RecordsPerTick > MaxRecords) {
+		faults.Add(fmt.Errorf("RECORDS_PER_TICK is %d, want 1 to %d", c.RecordsPerTick, MaxRecords))
 	}
-	if _, set := environment["RECORDS_PER_TICK"]; set && !unread["RecordsPerTick"] && (c.RecordsPerTick < 1 || c.RecordsPerTick > MaxRecords) {
-		faults = append(faults, fmt.Errorf("RECORDS_PER_TICK is %d, want 1 to %d", c.RecordsPerTick, MaxRecords))
-	}
-	if !unread["SpreadSeconds"] && (c.SpreadSeconds < 0 || c.SpreadSeconds > MaxSpreadSeconds) {
-		faults = append(faults, fmt.Errorf("SPREAD_SECONDS is %d, want 0 to %d", c.SpreadSeconds, MaxSpreadSeconds))
+	if faults.Read("SPREAD_SECONDS") && (c.SpreadSeconds < 0 || c.SpreadSeconds > MaxSpreadSeconds) {
+		faults.Add(fmt.Errorf("SPREAD_SECONDS is %d, want 0 to %d", c.SpreadSeconds, MaxSpreadSeconds))
 	}
 	if c.Aggregation != NoAggregation && c.Aggregation != ledger.KPL {
-		faults = append(faults, fmt.Errorf("AGGREGATION is %q, want %s or %s", c.Aggregation, NoAggregation, ledger.KPL))
+		faults.Add(fmt.Errorf("AGGREGATION is %q, want %s or %s", c.Aggregation, NoAggregation, ledger.KPL))
 	}
 	g, err := generator.New(p, c.Seed)
 	if err != nil {
-		faults = append(faults, err)
+		faults.Add(err)
 	} else if _, err := g.KeyOf(c.PartitionKey); err != nil {
-		faults = append(faults, fmt.Errorf("PARTITION_KEY: %w", err))
+		faults.Add(fmt.Errorf("PARTITION_KEY: %w", err))
 	}
-	if err := errors.Join(faults...); err != nil {
-		return Config{}, fmt.Errorf("environment of the producer: %w", err)
+	if err := faults.Err("producer"); err != nil {
+		return Config{}, err
 	}
 	return c, nil
-}
-
-func variable(field reflect.StructField) string {
-	name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
-	return name
 }

@@ -25,7 +25,7 @@ type Ledger struct {
 
 	bucket    bucket.Bucket
 	published map[string]bucket.Object // by key, as of Open
-	pipelines map[string]*compiled // by hash
+	pipelines map[string]*compiled     // by hash
 }
 
 // compiled is a published pipeline, ready to run, or why it cannot be.

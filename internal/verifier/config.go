@@ -3,7 +3,7 @@ package verifier
 import (
 	"fmt"
 
-	"github.com/caarlos0/env/v11"
+	"streamproof/internal/environment"
 )
 
 // Config is the function's environment.
@@ -20,41 +20,41 @@ type Config struct {
 	PackDelaySeconds          int `env:"PACK_DELAY_SECONDS" envDefault:"0"`
 	CheckpointIntervalSeconds int `env:"CHECKPOINT_INTERVAL_SECONDS" envDefault:"0"`
 	BufferIntervalSeconds     int `env:"BUFFER_INTERVAL_SECONDS" envDefault:"0"`
-	// Buffers is how many of Firehose's buffers a row goes through: two where there is a transform.
+	// Buffers is how many of Firehose's buffers a row goes through: two if there is a transform.
 	Buffers int `env:"BUFFERS" envDefault:"1"`
 	// StackName is the dimension of the metrics.
 	StackName string `env:"STACK_NAME,required,notEmpty"`
-	// StreamName is the stream that is read back for rows that are missing.
+	// StreamName is the stream that is read back for missing rows.
 	StreamName string `env:"STREAM_NAME,required,notEmpty"`
 }
 
-// ReadConfig reads the environment; the error names every fault in it.
-func ReadConfig() (Config, error) {
-	c, err := env.ParseAs[Config]()
-	if err != nil {
-		return c, fmt.Errorf("environment of the verifier: %w", err)
+// ReadConfig reads the environment, given as a map. The error names every fault in it.
+func ReadConfig(variables map[string]string) (Config, error) {
+	c, faults := environment.Parse[Config](variables)
+	const deadline = "DELIVERY_DEADLINE_SECONDS"
+	switch need := c.longestWay(); {
+	case !faults.Read(deadline):
+	case c.DeliveryDeadlineSeconds <= 0:
+		faults.Add(fmt.Errorf("%s is %d, want more than 0", deadline, c.DeliveryDeadlineSeconds))
+	case faults.Read("PACK_DELAY_SECONDS", "CHECKPOINT_INTERVAL_SECONDS", "BUFFER_INTERVAL_SECONDS", "BUFFERS") && c.DeliveryDeadlineSeconds < need:
+		faults.Add(fmt.Errorf("%s is %d, but a row may take %d: %d x BUFFER_INTERVAL_SECONDS %d + PACK_DELAY_SECONDS %d + "+
+			"CHECKPOINT_INTERVAL_SECONDS %d + %d for a restart; raise the deadline or lower one of these", deadline,
+			c.DeliveryDeadlineSeconds, need, c.Buffers, c.BufferIntervalSeconds, c.PackDelaySeconds, c.CheckpointIntervalSeconds, restartSeconds))
 	}
-	if c.DeliveryDeadlineSeconds <= 0 {
-		return c, fmt.Errorf("environment of the verifier: DELIVERY_DEADLINE_SECONDS is %d and has to be above 0", c.DeliveryDeadlineSeconds)
+	if faults.Read("EXPIRE_AFTER_DAYS") && (c.ExpireAfterDays < 0 || c.ExpireAfterDays == 1) {
+		faults.Add(fmt.Errorf("EXPIRE_AFTER_DAYS is %d, want 0, for never, or at least 2: a verification looks back %s", c.ExpireAfterDays, window))
 	}
-	if need := c.longestWay(); c.DeliveryDeadlineSeconds < need {
-		return c, fmt.Errorf("environment of the verifier: DELIVERY_DEADLINE_SECONDS is %d, and a row may take %d: %d x BUFFER_INTERVAL_SECONDS %d + PACK_DELAY_SECONDS %d + CHECKPOINT_INTERVAL_SECONDS %d + %d for a restart; raise the deadline or lower one of these",
-			c.DeliveryDeadlineSeconds, need, c.Buffers, c.BufferIntervalSeconds, c.PackDelaySeconds, c.CheckpointIntervalSeconds, restartSeconds)
+	if faults.Read("DUPLICATES_ALLOWED") && c.DuplicatesAllowed < 0 {
+		faults.Add(fmt.Errorf("DUPLICATES_ALLOWED is %d, want 0 or more", c.DuplicatesAllowed))
 	}
-	if c.ExpireAfterDays < 0 || c.ExpireAfterDays == 1 {
-		return c, fmt.Errorf("environment of the verifier: EXPIRE_AFTER_DAYS is %d and has to be 0, for never, or at least 2: a verification looks back %s", c.ExpireAfterDays, window)
-	}
-	if c.DuplicatesAllowed < 0 {
-		return c, fmt.Errorf("environment of the verifier: DUPLICATES_ALLOWED is %d and cannot be below 0", c.DuplicatesAllowed)
-	}
-	return c, nil
+	return c, faults.Err("verifier")
 }
 
-// restartSeconds is what a restart of the application takes at the least; on AWS some 3 minutes are more like it.
+// restartSeconds is the shortest restart of the application; on AWS it takes about 3 minutes.
 const restartSeconds = 20
 
-// longestWay is how many seconds a row may take where nothing is lost: it waits to be packed and in Firehose's buffers, and
-// a restart goes back to the last checkpoint.
+// longestWay is how many seconds a row may take if nothing is lost: it waits to be packed and in Firehose's buffers, and a
+// restart goes back to the application's last checkpoint.
 func (c Config) longestWay() int {
 	return c.Buffers*c.BufferIntervalSeconds + c.PackDelaySeconds + c.CheckpointIntervalSeconds + restartSeconds
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,38 +127,49 @@ func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 }
 
 func TestReadConfig(t *testing.T) {
-	_, err := ReadConfig()
+	t.Parallel()
+	valid := map[string]string{
+		"BUCKET": "b", "DATA_PREFIX": "data/", "ERRORS_PREFIX": "rejects/", "STACK_NAME": "stack", "STREAM_NAME": "stream",
+		"DELIVERY_DEADLINE_SECONDS": "60", "EXPIRE_AFTER_DAYS": "2", "PACK_DELAY_SECONDS": "1", "CHECKPOINT_INTERVAL_SECONDS": "5",
+		"BUFFER_INTERVAL_SECONDS": "17", "BUFFERS": "2",
+	}
+	tests := map[string]struct {
+		set  map[string]string
+		want []string // each in the error
+	}{
+		"valid":                        {},
+		"a deadline of 0":              {map[string]string{"DELIVERY_DEADLINE_SECONDS": "0"}, []string{"DELIVERY_DEADLINE_SECONDS is 0, want more than 0"}},
+		"expiring after less than 0":   {map[string]string{"EXPIRE_AFTER_DAYS": "-1"}, []string{"EXPIRE_AFTER_DAYS is -1, want 0, for never, or at least 2"}},
+		"expiring after one day":       {map[string]string{"EXPIRE_AFTER_DAYS": "1"}, []string{"EXPIRE_AFTER_DAYS is 1, want 0, for never, or at least 2"}},
+		"a deadline that is too short": {map[string]string{"BUFFER_INTERVAL_SECONDS": "18"}, []string{"DELIVERY_DEADLINE_SECONDS is 60, but a row may take 62: 2 x BUFFER_INTERVAL_SECONDS 18 +"}},
+		"every fault at once": {
+			map[string]string{"BUCKET": "", "DELIVERY_DEADLINE_SECONDS": "0", "EXPIRE_AFTER_DAYS": "1", "DUPLICATES_ALLOWED": "-1", "BUFFERS": "x"},
+			[]string{"BUCKET", "DELIVERY_DEADLINE_SECONDS is 0", "EXPIRE_AFTER_DAYS is 1", "DUPLICATES_ALLOWED is -1", "BUFFERS: "},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			variables := maps.Clone(valid)
+			maps.Copy(variables, test.set)
+			_, err := ReadConfig(variables)
+			if (err == nil) != (len(test.want) == 0) {
+				t.Fatalf("got error %v", err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got error %v, want one with %q", err, want)
+				}
+			}
+		})
+	}
+	if got, err := ReadConfig(valid); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 2, 1, 5, 17, 2, "stack", "stream"}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	_, err := ReadConfig(nil)
 	for _, name := range []string{"BUCKET", "DATA_PREFIX", "ERRORS_PREFIX", "STACK_NAME", "STREAM_NAME", "DELIVERY_DEADLINE_SECONDS"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("nothing is set: got error %v, want one that names %s", err, name)
 		}
-	}
-	t.Setenv("BUCKET", "b")
-	t.Setenv("DATA_PREFIX", "data/")
-	t.Setenv("ERRORS_PREFIX", "rejects/")
-	t.Setenv("STACK_NAME", "stack")
-	t.Setenv("STREAM_NAME", "stream")
-	t.Setenv("DELIVERY_DEADLINE_SECONDS", "0")
-	if _, err := ReadConfig(); err == nil || !strings.Contains(err.Error(), "has to be above 0") {
-		t.Errorf("a deadline of 0: got error %v", err)
-	}
-	t.Setenv("DELIVERY_DEADLINE_SECONDS", "60")
-	for _, days := range []string{"-1", "1"} {
-		t.Setenv("EXPIRE_AFTER_DAYS", days)
-		if _, err := ReadConfig(); err == nil || !strings.Contains(err.Error(), "EXPIRE_AFTER_DAYS is "+days+" and has to be 0, for never, or at least 2") {
-			t.Errorf("expiring after %s days: got error %v", days, err)
-		}
-	}
-	t.Setenv("EXPIRE_AFTER_DAYS", "2")
-	t.Setenv("PACK_DELAY_SECONDS", "1")
-	t.Setenv("CHECKPOINT_INTERVAL_SECONDS", "5")
-	t.Setenv("BUFFER_INTERVAL_SECONDS", "17")
-	t.Setenv("BUFFERS", "2")
-	if got, err := ReadConfig(); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 2, 1, 5, 17, 2, "stack", "stream"}) {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	t.Setenv("BUFFER_INTERVAL_SECONDS", "18")
-	if _, err := ReadConfig(); err == nil || !strings.Contains(err.Error(), "DELIVERY_DEADLINE_SECONDS is 60, and a row may take 62: 2 x BUFFER_INTERVAL_SECONDS 18 +") {
-		t.Errorf("a deadline that is too short: got error %v", err)
 	}
 }
