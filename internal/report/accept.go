@@ -9,9 +9,9 @@ import (
 	"streamproof/internal/proof"
 )
 
-// Accept makes what records that a person accepts these findings, of a class and so many of them, which the report has
-// and nobody has accepted yet, and gives the object that is to be written before it, if any. With them stand those of
-// the report's samples that are among them: what the person has seen.
+// Accept makes the acceptance of count findings of a class, which must be in the report and not accepted yet. It also returns
+// the object that must be written before it, if any. With the findings go those of the report's samples that are among
+// them: what the person has seen.
 func (r *Report) Accept(
 	class proof.Class, count int64, found []proof.Group, reason, who string, at time.Time,
 ) (a *ledger.Acceptance, object []byte, err error) {
@@ -43,7 +43,7 @@ func (r *Report) Accept(
 	return a, object, nil
 }
 
-// Open is how many findings of a class nobody has accepted.
+// Open is how many findings of a class are not accepted yet.
 func (r *Report) Open(class proof.Class) int64 {
 	open := r.Counts.Of(class)
 	for _, a := range r.Accepted {
@@ -54,10 +54,10 @@ func (r *Report) Open(class proof.Class) int64 {
 	return open
 }
 
-// shownRows of an acceptance are for a person; all of them are in the JSON.
+// shownRows is how many rows of an acceptance are shown; all of them are in the JSON.
 const shownRows = 3
 
-// Seen are the rows that the person has seen who accepted them, as "1,2,3; 4,5,6; and 7 others".
+// Seen are the rows that the person saw when accepting them, as "1,2,3; 4,5,6; and 7 others".
 func (a Accepted) Seen() string {
 	var rows []string
 	for _, row := range a.Rows[:min(len(a.Rows), shownRows)] {

@@ -16,7 +16,7 @@ const (
 	missingColor   template.CSS = "var(--bad)"
 )
 
-// A chart is the same bars twice, for a wide and for a narrow window, since the text of an SVG shrinks with it.
+// A chart is drawn twice, for a wide and for a narrow window, since the text of an SVG shrinks with it.
 type chart struct {
 	Title, Note, Alt string
 	Legend           []series
@@ -30,15 +30,15 @@ type series struct {
 	values []float64
 }
 
-// The space around the bars, in the drawing's units, which are pixels at its full width.
+// The space around the bars, in pixels at the drawing's full width.
 const (
 	spaceAbove, spaceBelow, spaceRight = 10, 24, 12
-	digitWidth                         = 7 // of the text, which has 12 pixels
+	digitWidth                         = 7 // of text that is 12 pixels high
 	barShare                           = 0.8
 )
 
-// bars draws stacked bars, one for each name. It writes numbers and times only, no text of a row. What it shows is said in
-// words beside it.
+// bars draws stacked bars, one for each name. It writes numbers and times only, no text of a row. Words beside it say what it
+// shows.
 func bars(width, height, labels int, names []string, all []series) template.HTML {
 	top, step := scale(all)
 	left := 12 + digitWidth*len(comma(int64(top)))
@@ -87,7 +87,7 @@ func scale(all []series) (top, step float64) {
 	return math.Ceil(highest/step) * step, step
 }
 
-// Bars and labels that a wide and a narrow window have room for.
+// How many bars and labels fit into a wide and into a narrow window.
 const (
 	wideBars, wideLabels     = 96, 8
 	narrowBars, narrowLabels = 40, 3
@@ -101,7 +101,7 @@ func (c *chart) draw(group func(bars int) ([]string, []series)) {
 	c.Narrow = bars(330, 200, narrowLabels, names, all)
 }
 
-// tickChart draws some counts of the ticks, as so many bars at most. Series that are 0 throughout are left out.
+// tickChart draws counts of the ticks, in at most so many bars. Series that are 0 throughout are left out.
 func tickChart(c chart, ticks []Tick, want []series, count func(t *Tick) []int64) *chart {
 	c.draw(func(bars int) ([]string, []series) {
 		each := (len(ticks) + bars - 1) / bars
@@ -142,7 +142,7 @@ func ticksPerBar(n, bars int) string {
 	return ""
 }
 
-// tickCharts draws what became of the ticks, and, where there are any, the rows that are not there.
+// tickCharts draws the outcome of the ticks and, if there are any, the rows that did not arrive.
 func (r *Report) tickCharts() []*chart {
 	if len(r.Ticks) == 0 {
 		return nil
@@ -155,7 +155,7 @@ func (r *Report) tickCharts() []*chart {
 		missing, failed, inFlight = missing+t.Missing, failed+t.Failed, inFlight+t.InFlight
 	}
 	span := fmt.Sprintf("%s from %s to %s", many(int64(len(r.Ticks)), "tick"), moment(r.Ticks[0].Tick), moment(r.Ticks[len(r.Ticks)-1].Tick))
-	note := "By the time of the tick, UTC."
+	note := "By tick time, UTC."
 	if len(r.Ticks) < r.Covers.Ticks {
 		note += fmt.Sprintf(" The last %s of %s ticks.", comma(int64(len(r.Ticks))), comma(int64(r.Covers.Ticks)))
 	}
@@ -178,8 +178,8 @@ func (r *Report) tickCharts() []*chart {
 	}
 	// On the scale of what is owed, a few rows cannot be seen.
 	rest := tickChart(chart{
-		Title: "Rows that are not there, by tick",
-		Note:  "The same ticks, on a scale of their own.",
+		Title: "Rows not delivered, by tick",
+		Note:  "The same ticks on their own scale.",
 		Alt:   fmt.Sprintf("Stacked bars, %s: %s rows are missing, %s failed and %s are in flight.", span, comma(missing), comma(failed), comma(inFlight)),
 	}, r.Ticks, absent, func(t *Tick) []int64 { return []int64{t.Missing, t.Failed, t.InFlight} })
 	return []*chart{all, rest}
@@ -202,8 +202,8 @@ func (r *Report) delayChart() *chart {
 	}
 	c := chart{
 		Title: "Rows, by delay",
-		Note:  "From the claim of a tick to the object with the row. Each bar ends at the delay below it.",
-		Alt:   "Bars. Rows by delay, each count beyond the one before: " + strings.Join(words, ", ") + ".",
+		Note:  "From a tick's claim to the object with the row. Each bar ends at the delay below it.",
+		Alt:   "Bars. Rows by delay, each count excluding the ones before: " + strings.Join(words, ", ") + ".",
 	}
 	c.draw(func(bars int) ([]string, []series) {
 		each := (len(buckets) + bars - 1) / bars

@@ -20,8 +20,7 @@ import (
 //go:embed page.html.tmpl
 var pageText string
 
-// HTML writes the report as one page for a person: no other file, no script and no network belongs to it. What a row or a
-// line holds is shown as text, whatever it is.
+// HTML writes the report as one self-contained page, without scripts. The contents of rows and lines are shown as text.
 func HTML(w io.Writer, r *Report) error {
 	p := page{Report: r, TickCharts: r.tickCharts(), DelayChart: r.delayChart()}
 	t, err := template.New("page").Funcs(template.FuncMap{
@@ -60,7 +59,7 @@ func (p page) Tone() string {
 	}
 }
 
-// Sign says the same as the colour, for those who do not see it.
+// Sign repeats the colour's meaning, for readers who cannot see it.
 func (p page) Sign() string {
 	return map[string]string{"good": "✓", "wrong": "✗", "open": "?"}[p.Tone()]
 }
@@ -70,9 +69,9 @@ func (p page) Sentence() string {
 	c := p.Counts
 	switch {
 	case p.Tone() == "open" && c.Owed == 0 && len(p.Reasons) == 0:
-		return "Nothing is owed yet, so nothing can be said."
+		return "Nothing is owed yet, so there is no verdict."
 	case p.Tone() == "open":
-		return "The data could not be judged, and nothing is said of it: neither that it is all there, nor that it is not."
+		return "The data could not be judged: it may or may not all be there."
 	case p.Tone() == "wrong":
 		return p.faults()
 	}
@@ -83,13 +82,13 @@ func (p page) Sentence() string {
 	case c.InFlight > 0:
 		return fmt.Sprintf("%s: %s delivered exactly as often as owed, %s still in flight.", owed, comma(c.Delivered+c.Rejects-c.Recovered), comma(c.InFlight))
 	case c.Rejects > 0:
-		return owed + ", every one delivered, or rejected where it was malformed on purpose, exactly as often as owed."
+		return owed + ", delivered exactly as often as owed, or rejected if malformed on purpose."
 	default:
-		return owed + ", every one delivered exactly as often as owed."
+		return owed + ", delivered exactly as often as owed."
 	}
 }
 
-// excused is how many findings of a class were accepted by a person, or are allowed.
+// excused is how many findings of a class are accepted by a person or allowed.
 func (p page) excused(class proof.Class) int64 {
 	var n int64
 	for _, a := range p.Accepted {
@@ -100,7 +99,7 @@ func (p page) excused(class proof.Class) int64 {
 	if class == proof.Duplicated {
 		n += p.DuplicatesAllowed
 	}
-	if n == 0 { // also of what is no class that fails a verdict
+	if n == 0 { // also for a class that fails no verdict
 		return 0
 	}
 	return min(n, p.Counts.Of(class))
@@ -113,7 +112,7 @@ func (p page) excusedAll() (n int64) {
 	return n
 }
 
-// faults says what is not as owed.
+// faults summarizes what is not as owed.
 func (p page) faults() string {
 	var found []string
 	var n int64
@@ -131,19 +130,19 @@ func (p page) faults() string {
 		case proof.Missing:
 			text = fmt.Sprintf("%s of %s %s missing.", rows, total, are(n))
 		case proof.Failed:
-			text = fmt.Sprintf("%s of %s failed on the way, and can be brought back.", rows, total)
+			text = fmt.Sprintf("%s of %s failed on the way and can be recovered.", rows, total)
 		case proof.Duplicated:
-			text = rows + " came more often than owed."
+			text = rows + " arrived more often than owed."
 		case proof.Corrupt:
 			text = fmt.Sprintf("%s %s broken.", many(n, "line"), are(n))
 		case proof.Leaked:
 			text = rows + " should have been filtered out."
 		default:
-			text = rows + " of no record that was sent."
+			text = rows + " found that no sent record explains."
 		}
 	}
 	if n := p.excusedAll(); n > 0 {
-		text += fmt.Sprintf(" %s %s accepted or allowed besides.", many(n, "finding"), are(n))
+		text += fmt.Sprintf(" Also, %s %s accepted or allowed.", many(n, "finding"), are(n))
 	}
 	return text
 }
@@ -162,7 +161,7 @@ type lines struct {
 	Lines []line
 }
 
-// fault is the line of a class that fails the verdict, as far as nobody has accepted it.
+// fault is the line of a class that fails the verdict, unless all of it is excused.
 func (p page) fault(class proof.Class, meaning string) line {
 	n, excused := p.Counts.Of(class), p.excused(class)
 	if excused > 0 {
@@ -171,31 +170,31 @@ func (p page) fault(class proof.Class, meaning string) line {
 	return line{string(class), n, meaning, n > excused}
 }
 
-// Balance is what is owed, and what became of it.
+// Balance is what is owed and its outcome.
 func (p page) Balance() lines {
 	c := p.Counts
-	return lines{"What is owed, and what became of it", []line{
-		{"owed", c.Owed, "copies that have to be there", false},
+	return lines{"Rows owed", []line{
+		{"owed", c.Owed, "copies that must arrive", false},
 		{"delivered", c.Delivered, "copies that paid for a row", false},
-		{"rejects", c.Rejects, "lines malformed on purpose, and kept byte for byte", false},
-		{"recovered", c.Recovered, "of these, of records whose outcome the producer did not know", false},
-		{"in flight", c.InFlight, "owed, and the deadline is not over", false},
-		p.fault(proof.Missing, "owed, the deadline is over, and in no object"),
-		p.fault(proof.Failed, "owed, and found under an error prefix only"),
+		{"rejects", c.Rejects, "lines malformed on purpose and kept byte for byte", false},
+		{"recovered", c.Recovered, "of these, from records whose outcome the producer never learned", false},
+		{"in flight", c.InFlight, "owed, with the deadline still ahead", false},
+		p.fault(proof.Missing, "owed, past the deadline, and in no object"),
+		p.fault(proof.Failed, "owed, and found only under an error prefix"),
 	}}
 }
 
 // Besides is what else was found.
 func (p page) Besides() lines {
 	c := p.Counts
-	return lines{"What else was found", []line{
-		p.fault(proof.Duplicated, "more copies of a row than owed"),
+	return lines{"Also found", []line{
+		p.fault(proof.Duplicated, "copies of a row beyond those owed"),
 		p.fault(proof.Corrupt, "lines that are not a row"),
-		p.fault(proof.Leaked, "rows that the query's WHERE leaves out"),
-		p.fault(proof.Unexpected, "rows of no record that was sent"),
-		{"late", c.Late, "delivered, after the deadline", false},
-		{"unknown", c.Unknown, "may have been sent, and were not found", false},
-		{"foreign", c.Foreign, "under an error prefix, and owed by nobody", false},
+		p.fault(proof.Leaked, "rows that the query's WHERE filters out"),
+		p.fault(proof.Unexpected, "rows that no sent record explains"),
+		{"late", c.Late, "delivered after the deadline", false},
+		{"unknown", c.Unknown, "possibly sent, and not found", false},
+		{"foreign", c.Foreign, "under an error prefix, and not owed", false},
 	}}
 }
 
@@ -204,60 +203,60 @@ type step struct {
 	Class    string
 	Count    int64
 	Text     string
-	Commands []string // COUNT stands for the count
+	Commands []string // COUNT is replaced by the count
 	See      string   // a page of the repository
 }
 
-// steps has what to do about each class, in the order in which it is to be done.
+// steps are what to do about each class, in the order to do it.
 var steps = []step{
 	{
 		Class: "missing", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
-		Text: "See which part of the pipeline had these rows last. The stream keeps records for 24 hours, or RetentionHours: as long as the application runs and reads on, they may still come.",
+		Text: "Find out which part of the pipeline had these rows last. The stream keeps records for 24 hours, or RetentionHours: they may still arrive while the application is running.",
 	},
 	{
 		Class: "failed", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
-		Text: "Nothing is lost. Send the records under the error prefix again; the next verdict counts them as delivered.",
+		Text: "Nothing is lost. Resend the records under the error prefix; the next verdict counts them as delivered.",
 	},
 	{
 		Class: "duplicated", Commands: []string{`streamproof accept duplicated COUNT --reason "…"`, "streamproof verify"}, See: "docs/proof.md",
-		Text: "A restart of the application or a retry of Firehose can write rows twice. If the samples are of such a moment, accept them and judge again.",
+		Text: "A restart of the application or a retry of Firehose can write rows twice. If the samples are from such a moment, accept them and verify again.",
 	},
 	{
 		Class: "corrupt", Commands: []string{"streamproof verify --json"},
-		Text: "Look at the lines in their objects. If something else writes under the prefix, stop it, take its objects away and judge again.",
+		Text: "Look at the lines in their objects. If another program writes under the prefix, stop it, remove its objects and verify again.",
 	},
 	{
 		Class: "leaked", Commands: []string{"streamproof status"},
-		Text: "The application let rows through that pipeline/pipeline.sql leaves out. See which version of it runs, and deploy the one of this repository.",
+		Text: "The application let through rows that pipeline/pipeline.sql filters out. Check which version is running, and deploy this repository's.",
 	},
 	{
 		Class: "unexpected", Commands: []string{"streamproof verify --json"},
-		Text: "Something other than the producer writes into the stream or under the prefix. The samples name the objects.",
+		Text: "Another program writes to the stream or under the prefix. The samples name the objects.",
 	},
 	{
 		Class: "in flight", Commands: []string{"streamproof verify"},
-		Text: "The deadline of these rows is not over. Judge again when it is.",
+		Text: "These rows' deadline is still ahead. Verify again when it is over.",
 	},
 	{
 		Class: "late", Commands: []string{"streamproof status"},
-		Text: "These rows are there, but came after the deadline. If that is how long it takes, raise DeliveryDeadlineSeconds.",
+		Text: "These rows arrived, but after the deadline. If delivery normally takes that long, raise DeliveryDeadlineSeconds.",
 	},
 	{
 		Class: "unknown", See: "docs/proof.md",
-		Text: "The producer never learned whether these were stored, and none was found. Nothing has to be done.",
+		Text: "The producer never learned whether these were stored, and none was found. There is nothing to do.",
 	},
 	{
 		Class: "foreign", Commands: []string{"streamproof verify --json"},
-		Text: "These lines accuse nobody. The samples say what they are, and in which objects.",
+		Text: "These lines do not count against the verdict. The samples show them and their objects.",
 	},
 }
 
 // Next is what to do now.
 func (p page) Next() []step {
 	if p.Tone() == "open" {
-		s := step{Class: "undecided", Text: "Put right what the reasons name, and judge again.", Commands: []string{"streamproof verify"}, See: "docs/proof.md"}
+		s := step{Class: "undecided", Text: "Fix what the reasons name, and verify again.", Commands: []string{"streamproof verify"}, See: "docs/proof.md"}
 		if p.Covers.Ticks == 0 {
-			s.Text, s.Commands = "If no tick has been sent yet, send one, and judge again.", []string{"streamproof produce", "streamproof verify"}
+			s.Text, s.Commands = "If no tick has been sent yet, send one, and verify again.", []string{"streamproof produce", "streamproof verify"}
 		}
 		return []step{s}
 	}
@@ -273,7 +272,7 @@ func (p page) Next() []step {
 		if hops, of := p.hops(proof.Class(s.Class)); of >= s.Count {
 			s.Text = fmt.Sprintf("Last seen: %s. %s", hops, s.Text)
 		} else if of > 0 {
-			s.Text = fmt.Sprintf("Last seen, of the %s of the samples: %s. %s", many(of, "row"), hops, s.Text)
+			s.Text = fmt.Sprintf("Last seen, for the %s in the samples: %s. %s", many(of, "row"), hops, s.Text)
 		}
 		s.Commands = slices.Clone(s.Commands)
 		for i := range s.Commands {
@@ -284,7 +283,7 @@ func (p page) Next() []step {
 	return next
 }
 
-// shownOnPage is how many samples of a class, reasons of rejects or ticks the page shows. All are in the JSON.
+// shownOnPage is how many samples of a class, reasons of rejects or ticks the page shows. The JSON has all.
 const shownOnPage = 10
 
 // A sampled class is a class with some of its samples.
@@ -294,7 +293,7 @@ type sampled struct {
 	More  int
 }
 
-// shown is a sample, and where its rows were last.
+// A shown sample comes with where its rows were last.
 type shown struct {
 	proof.Sample
 	LastSeen []Finding
@@ -339,7 +338,7 @@ type shard struct {
 	Percent int64
 }
 
-// ByShard are the shards, by id.
+// ByShard are the shards, by ID.
 func (p page) ByShard() []shard {
 	var total int64
 	for _, n := range p.Shards {
@@ -370,7 +369,7 @@ func are(n int64) string {
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
 
-// seconds is a duration as a person says it.
+// seconds formats a duration for a person.
 func seconds(n int64) string {
 	switch {
 	case n < 120:
@@ -384,7 +383,7 @@ func seconds(n int64) string {
 	}
 }
 
-// plain shows every character of a text: what is not printed, and what would turn the text's direction, by its number.
+// plain makes every character of a text visible: it escapes what is not printed, and what would change the text's direction.
 func plain(s string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
@@ -397,7 +396,7 @@ func plain(s string) string {
 	return b.String()
 }
 
-// maxShown is how much of a row the page shows, in characters.
+// maxShown is how many characters of a row the page shows.
 const maxShown = 120
 
 func short(s string) string {

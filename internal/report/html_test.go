@@ -38,7 +38,7 @@ func broken() *report.Report {
 	at := judged.Add(-20 * time.Minute)
 	r := &report.Report{
 		Version: report.Version, Verdict: proof.NotProven, JudgedAt: judged, Bucket: "s3://bucket", Prefix: "ingestion-kinesis/",
-		Reasons: []string{"3 rows are missing.", "2 rows failed.", "7 rows came more often than owed."},
+		Reasons: []string{"3 rows are missing.", "2 rows failed.", "7 rows arrived more often than owed."},
 		Key:     "reports/2026/01/02/20260102T030405Z.json",
 		Covers: report.Coverage{
 			From: judged.Add(-30 * time.Minute), To: judged.Add(-time.Minute), Ticks: 30, TicksUnsettled: 1, TicksCrashed: 1, Records: 30000,
@@ -130,19 +130,19 @@ func TestHTMLSentence(t *testing.T) {
 		counts  proof.Counts
 		want    string
 	}{
-		{proof.Proven, proof.Counts{Owed: 1518, Delivered: 1518}, "1,518 rows owed, every one delivered exactly as often as owed."},
-		{proof.Proven, proof.Counts{Owed: 1, Delivered: 1}, "1 row owed, every one delivered exactly as often as owed."},
-		{proof.Proven, proof.Counts{Owed: 12, Delivered: 10, Rejects: 2}, "12 rows owed, every one delivered, or rejected where it was malformed on purpose, exactly as often as owed."},
+		{proof.Proven, proof.Counts{Owed: 1518, Delivered: 1518}, "1,518 rows owed, delivered exactly as often as owed."},
+		{proof.Proven, proof.Counts{Owed: 1, Delivered: 1}, "1 row owed, delivered exactly as often as owed."},
+		{proof.Proven, proof.Counts{Owed: 12, Delivered: 10, Rejects: 2}, "12 rows owed, delivered exactly as often as owed, or rejected if malformed on purpose."},
 		{proof.Proven, proof.Counts{Owed: 1518, Delivered: 1509, Recovered: 1, InFlight: 10}, "1,518 rows owed: 1,508 delivered exactly as often as owed, 10 still in flight."},
 		{proof.NotProven, proof.Counts{Owed: 1518, Delivered: 1515, Missing: 3}, "3 rows of 1,518 are missing."},
 		{proof.NotProven, proof.Counts{Owed: 1518, Delivered: 1517, Missing: 1}, "1 row of 1,518 is missing."},
-		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 8, Failed: 1}, "1 row of 9 failed on the way, and can be brought back."},
-		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Duplicated: 2}, "2 rows came more often than owed."},
+		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 8, Failed: 1}, "1 row of 9 failed on the way and can be recovered."},
+		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Duplicated: 2}, "2 rows arrived more often than owed."},
 		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Corrupt: 1}, "1 line is broken."},
 		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Leaked: 2}, "2 rows should have been filtered out."},
-		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Unexpected: 1}, "1 row of no record that was sent."},
+		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 9, Unexpected: 1}, "1 row found that no sent record explains."},
 		{proof.NotProven, proof.Counts{Owed: 9, Delivered: 7, Missing: 1, Failed: 1, Corrupt: 2}, "9 rows owed: 1 missing, 1 failed, 2 corrupt."},
-		{proof.Undecided, proof.Counts{}, "Nothing is owed yet, so nothing can be said."},
+		{proof.Undecided, proof.Counts{}, "Nothing is owed yet, so there is no verdict."},
 	}
 	for _, test := range tests {
 		_, rest, _ := strings.Cut(html(t, &report.Report{Verdict: test.verdict, Counts: test.counts}), `<p class="sentence">`)
@@ -158,7 +158,7 @@ func TestHTMLSentence(t *testing.T) {
 		t.Errorf("got a page that holds against the verdict what was accepted: %s", got)
 	}
 	accepted.Verdict, accepted.Counts.Missing = proof.NotProven, 2
-	if got := html(t, accepted); !strings.Contains(got, "1 row of 10 is missing. 3 findings are accepted or allowed besides.") || !strings.Contains(got, `class="fails"`) {
+	if got := html(t, accepted); !strings.Contains(got, "1 row of 10 is missing. Also, 3 findings are accepted or allowed.") || !strings.Contains(got, `class="fails"`) {
 		t.Errorf("got a page that does not tell what is accepted from what is not: %s", got)
 	}
 	undecided := html(t, &report.Report{Verdict: proof.Undecided, Reasons: []string{"the object x cannot be read"}})

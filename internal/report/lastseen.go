@@ -12,7 +12,7 @@ import (
 // A Hop is where a row was last.
 type Hop string
 
-// The hops, in a row's own order.
+// The hops, in the order in which a row passes them.
 const (
 	NotInStream      Hop = "not in the stream"
 	RetentionOver    Hop = "retention over"
@@ -23,7 +23,7 @@ const (
 	NotFound         Hop = "unknown"
 )
 
-// A Finding says where one missing or failed row, or several equal ones, of one tick were last. Package explain makes them.
+// A Finding says where one missing or failed row of a tick, or several equal ones, were last. Package explain makes them.
 type Finding struct {
 	Class proof.Class `json:"class"`
 	// Row is as in the samples: a row as CSV, or a quoted line that was malformed on purpose.
@@ -33,11 +33,11 @@ type Finding struct {
 	Hop   Hop       `json:"hop"`
 	// Text says it in a sentence.
 	Text string `json:"text"`
-	// Candidates is how many records of the tick give this row, and Records are the first of them. Where there are more than
-	// Count, any of them may be the ones.
+	// Candidates is how many records of the tick give this row; Records are the first of them. If there are more than Count, it
+	// may be any of them.
 	Candidates int      `json:"candidates"`
 	Records    []Record `json:"records,omitempty"`
-	// Object, Line (from 1) and Reason say where the row stands under an error prefix, or in the data.
+	// Object, Line (from 1) and Reason locate the row under an error prefix, or in the data.
 	Object string `json:"object,omitempty"`
 	Line   int64  `json:"line,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -48,7 +48,7 @@ type Record struct {
 	Index        int            `json:"index"` // from 0
 	PartitionKey string         `json:"partitionKey"`
 	Outcome      ledger.Outcome `json:"outcome"`
-	// Places are the copies that the stream holds; several only where an attempt of unknown outcome was stored, too.
+	// Places are the copies in the stream. There are several only if an attempt of unknown outcome was stored too.
 	Places []Place `json:"places,omitempty"`
 }
 
@@ -56,19 +56,19 @@ type Record struct {
 type Place struct {
 	Shard          string `json:"shard"`
 	SequenceNumber string `json:"sequenceNumber"`
-	// Aggregate is set where the copy is packed with others.
+	// Aggregate is set if the copy is packed with others.
 	Aggregate *Aggregate `json:"aggregate,omitempty"`
 }
 
-// An Aggregate is a record of the stream that was packed as the Kinesis Producer Library does.
+// An Aggregate is a record of the stream that packs others.
 type Aggregate struct {
-	PartitionKey    string `json:"partitionKey"` // of the whole
+	PartitionKey    string `json:"partitionKey"` // the aggregate's own
 	ExplicitHashKey string `json:"explicitHashKey,omitempty"`
 	Position        int    `json:"position"` // from 1, of Records
 	Records         int    `json:"records"`
 }
 
-// LastSeenOf are the findings of one sample, none where nobody has looked for its rows.
+// LastSeenOf returns the findings of one sample, none if its rows were not looked for.
 func (r *Report) LastSeenOf(class proof.Class, s proof.Sample) (found []Finding) {
 	for _, f := range r.LastSeen {
 		same := f.Class == class && f.Row == s.Row && s.Tick != nil && f.Tick.Equal(*s.Tick)
@@ -79,7 +79,7 @@ func (r *Report) LastSeenOf(class proof.Class, s proof.Sample) (found []Finding)
 	return found
 }
 
-// hops sums up where the rows of a class were last, as "3 in the stream, 1 among the rejects", and of how many that is said.
+// hops sums up where the rows of a class were last, as "3 in the stream, 1 among the rejects", and how many rows that covers.
 func (r *Report) hops(class proof.Class) (text string, of int64) {
 	counts := map[Hop]int64{}
 	for _, f := range r.LastSeen {
@@ -104,7 +104,7 @@ func (r *Report) hops(class proof.Class) (text string, of int64) {
 	return strings.Join(parts, ", "), of
 }
 
-// Lines say of a finding's records what they are and where the stream holds them.
+// Lines describe a finding's records and where the stream holds them.
 func (f Finding) Lines() (lines []string) {
 	for _, r := range f.Records {
 		line := fmt.Sprintf("record %d, partition key %s", r.Index, r.PartitionKey)

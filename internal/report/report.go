@@ -1,4 +1,4 @@
-// Package report holds what a verification says: its JSON form, its last line and its text for a terminal.
+// Package report is the result of a verification: its JSON form, its page, its metrics, and its last line for a terminal.
 package report
 
 import (
@@ -17,40 +17,40 @@ const Version = 1
 type Report struct {
 	Version int           `json:"version"`
 	Verdict proof.Verdict `json:"verdict"`
-	// Reasons say why, in sentences: what is not as owed, or what keeps the verifier from judging.
+	// Reasons are sentences: what is not as owed, or what keeps the verifier from judging.
 	Reasons []string `json:"reasons,omitempty"`
-	// Notes say what was met and has no influence on the verdict.
+	// Notes are observations that do not influence the verdict.
 	Notes    []string  `json:"notes,omitempty"`
 	JudgedAt time.Time `json:"judgedAt"` // by the bucket's clock
 	Bucket   string    `json:"bucket"`
 	Prefix   string    `json:"prefix"`
-	// Key is the object that the report was written to, empty where it was not.
+	// Key is the object that the report was written to, empty if it was not.
 	Key string `json:"key,omitempty"`
-	// Findings is the object with all findings that nobody has accepted, where they were asked for.
+	// Findings is the object with all findings that are not accepted yet, if they were asked for.
 	Findings string                         `json:"findings,omitempty"`
 	Covers   Coverage                       `json:"covers"`
 	Counts   proof.Counts                   `json:"counts"`
 	Samples  map[proof.Class][]proof.Sample `json:"samples,omitempty"`
-	// LastSeen says where the missing and failed rows of Samples were last, as far as somebody has looked; in a report that is
-	// UNDECIDED, what the one before said.
+	// LastSeen says where the missing and failed rows of Samples were last, if they were looked for. In an UNDECIDED report it
+	// is the previous report's.
 	LastSeen []Finding `json:"lastSeen,omitempty"`
-	// Rejects are all lines under the error prefixes, expected or not, by where they stand and why.
+	// Rejects are all lines under the error prefixes, expected or not, by prefix and reason.
 	Rejects []Rejects `json:"rejects,omitempty"`
 	// Ticks are the last MaxTicks, in the order of their claims.
 	Ticks []Tick `json:"ticks,omitempty"`
 	Delay Delay  `json:"delay,omitzero"`
-	// Shards are the records that each shard acknowledged, by shard id.
+	// Shards are the records that each shard acknowledged, by shard ID.
 	Shards map[string]int64 `json:"shards,omitempty"`
-	// Accepted are the findings that a person has accepted, and DuplicatesAllowed how many duplicates a parameter allows.
+	// Accepted are the findings that a person has accepted. DuplicatesAllowed is how many duplicates a parameter allows.
 	Accepted          []Accepted `json:"accepted,omitempty"`
 	DuplicatesAllowed int64      `json:"duplicatesAllowed,omitempty"`
 }
 
-// MaxTicks is how many ticks a report tells of: a day's, where there is one a minute.
+// MaxTicks is how many ticks a report lists: a day's, at one a minute.
 const MaxTicks = 1440
 
-// A Tick is what became of the rows of one tick. Owed = Delivered + Rejects + Failed + Missing + InFlight, but for what paid
-// for records of unknown outcome.
+// A Tick is the outcome of one tick's rows. Owed = Delivered + Rejects + Failed + Missing + InFlight, except for what paid for
+// records of unknown outcome.
 type Tick struct {
 	Tick      time.Time    `json:"tick"`
 	State     ledger.State `json:"state"`
@@ -64,8 +64,7 @@ type Tick struct {
 	Late      int64        `json:"late"`
 }
 
-// Accepted is an acceptance by a person: the findings that it names are not held against the verdict, while they are
-// there.
+// Accepted is an acceptance by a person. The findings that it names do not count against the verdict as long as they exist.
 type Accepted struct {
 	Class  proof.Class `json:"class"`
 	Count  int64       `json:"count"`
@@ -73,25 +72,25 @@ type Accepted struct {
 	Reason string      `json:"reason"`
 	Who    string      `json:"who"`
 	At     time.Time   `json:"at"`
-	// Rows are samples of what the person had before them.
+	// Rows are samples of what the person saw.
 	Rows []ledger.AcceptedRow `json:"rows,omitempty"`
-	// Named is how many findings it names: fewer than Count in one of before version 4, which names what it has samples
-	// of.
+	// Named is how many findings it names. Acceptances before version 4 name only what they have samples of, which can be
+	// fewer than Count.
 	Named int64 `json:"named"`
 	// Used is how many findings it covers in this report.
 	Used int64 `json:"used"`
-	// UsedUp is how many of them are gone and will not be covered again.
+	// UsedUp is how many of them are gone, and will not be covered again.
 	UsedUp int64 `json:"usedUp,omitempty"`
 }
 
-// Rejects are lines under one error prefix that share their reason.
+// Rejects are lines under one error prefix with the same reason.
 type Rejects struct {
 	Prefix string `json:"prefix"`
 	Reason string `json:"reason"`
 	Count  int64  `json:"count"`
 }
 
-// Coverage is what a verdict speaks of.
+// Coverage is what a verdict is about.
 type Coverage struct {
 	From                    time.Time `json:"from,omitzero"` // the first tick
 	To                      time.Time `json:"to,omitzero"`   // the last tick
@@ -102,18 +101,18 @@ type Coverage struct {
 	Objects                 int       `json:"objects"`
 	Rows                    int64     `json:"rows"`
 	Bytes                   int64     `json:"bytes"`        // as stored
-	ErrorObjects            int       `json:"errorObjects"` // those under the error prefixes, which Objects and Bytes leave out
+	ErrorObjects            int       `json:"errorObjects"` // under the error prefixes; not in Objects and Bytes
 	Pipelines               []string  `json:"pipelines,omitempty"`
 	DeliveryDeadlineSeconds int       `json:"deliveryDeadlineSeconds"`
-	// ArchivedUntil is until when history is archived, zero where it is not: ticks and rows of before may have expired, and a
-	// full verification begins there.
+	// ArchivedUntil is until when history is archived, zero if it is not. Earlier ticks and rows may have expired, and a full
+	// verification starts there.
 	ArchivedUntil time.Time `json:"archivedUntil,omitzero"`
 }
 
-// Counted reports whether the counts mean anything. Where something kept the verifier from counting, they are all 0.
+// Counted reports whether the counts mean anything. If something kept the verifier from counting, they are all 0.
 func (r *Report) Counted() bool { return r.Verdict != proof.Undecided || r.Counts != (proof.Counts{}) }
 
-// LastLine is the verdict and its counts in one line; or what was read, where there are no counts.
+// LastLine is the verdict and its counts on one line, or what was read if there are no counts.
 func (r *Report) LastLine() string {
 	if !r.Counted() {
 		return fmt.Sprintf("%s: nothing was counted; %d ticks of the ledger and %d objects with %d rows were read", r.Verdict, r.Covers.Ticks, r.Covers.Objects, r.Covers.Rows)
