@@ -51,7 +51,7 @@ func TestStartNamesAllThatIsMissing(t *testing.T) {
 	}
 }
 
-// TestStartSaysWhatToInstall has the project's own check of its tools say what is missing.
+// TestStartSaysWhatToInstall: the error is what the project's own check of its tools reports.
 func TestStartSaysWhatToInstall(t *testing.T) {
 	root := t.TempDir()
 	t.Setenv("JAVA_HOME", filepath.Join(root, "jdk"))

@@ -43,7 +43,7 @@ func embedded(t testing.TB) *pipeline.Pipeline {
 	return p
 }
 
-// A world is a producer with what it talks to. It is made inside of the test's bubble, where it is 2000-01-01T00:00:00Z.
+// A world is a producer and its surroundings. It is made inside the test's bubble, where it is 2000-01-01T00:00:00Z.
 type world struct {
 	t        *testing.T
 	s3       *s3test.S3
@@ -100,7 +100,7 @@ func (w *world) invoke(event string) (*producer.Answer, error) {
 	return w.producer.Handle(ctx, json.RawMessage(event))
 }
 
-// tick is what the ledger has of a tick, nil where that is nothing.
+// tick is the ledger's entry of a tick, nil if there is none.
 func (w *world) tick(at time.Time) *ledger.Tick {
 	w.t.Helper()
 	o, ok := w.s3.Get("/bucket/" + ledger.TickKey(at))

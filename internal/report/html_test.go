@@ -22,7 +22,7 @@ import (
 
 var judged = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// ticks makes so many, a minute apart, the last of which is not settled.
+// ticks makes n ticks, a minute apart. The last one is not settled.
 func ticks(n int) []report.Tick {
 	all := make([]report.Tick, n)
 	for i := range all {
@@ -241,7 +241,7 @@ func TestHTMLStandsAlone(t *testing.T) {
 	}
 }
 
-// TestHTMLEscapes: whatever a text holds, the page has the same elements.
+// TestHTMLEscapes: the page has the same elements for any text.
 func TestHTMLEscapes(t *testing.T) {
 	t.Parallel()
 	with := func(text string) *report.Report {
@@ -267,7 +267,7 @@ func TestHTMLEscapes(t *testing.T) {
 			t.Errorf("%q: (-want +got)\n%s", text, diff)
 		}
 		if strings.ContainsAny(page, "\x00\u202e\u2028") {
-			t.Errorf("%q: got a character that nobody sees", text)
+			t.Errorf("%q: got an invisible character", text)
 		}
 	}
 }

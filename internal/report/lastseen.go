@@ -95,7 +95,7 @@ func (r *Report) hops(class proof.Class) (text string, of int64) {
 		case RetentionOver:
 			text = "older than what the stream keeps"
 		case NotFound:
-			text = "of which nothing can be told"
+			text = "of unknown whereabouts"
 		}
 		if counts[hop] > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", comma(counts[hop]), text))

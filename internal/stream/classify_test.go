@@ -25,7 +25,7 @@ import (
 	"streamproof/internal/ledger"
 )
 
-// answered wraps an error as the SDK does where there was a response; status 0 is the SDK's way of saying that there was none.
+// answered wraps an error as the SDK does for a response. The SDK uses status 0 if there was none.
 func answered(status int, err error) error {
 	response := &smithyhttp.Response{Response: &http.Response{StatusCode: status}}
 	return &smithy.OperationError{ServiceID: "Kinesis", OperationName: "PutRecords", Err: &smithyhttp.ResponseError{Response: response, Err: err}}
@@ -53,7 +53,7 @@ func TestClassifyCall(t *testing.T) {
 		{"no stream, no response", &types.ResourceNotFoundException{}, denied},
 		{"no permission", answered(400, code("AccessDeniedException")), denied},
 		{"validation", answered(400, code("ValidationException")), denied},
-		{"4xx that nobody can read", answered(403, &smithy.DeserializationError{Err: errors.New("<html>")}), denied},
+		{"unreadable 4xx", answered(403, &smithy.DeserializationError{Err: errors.New("<html>")}), denied},
 		{"refused by the SDK", fmt.Errorf("operation: %w", smithy.InvalidParamsError{}), denied},
 		{"not serialized", &smithy.SerializationError{Err: errors.New("x")}, denied},
 		{"408", answered(408, code("RequestTimeout")), maybeStored},
@@ -61,7 +61,7 @@ func TestClassifyCall(t *testing.T) {
 		{"server fault with a 4xx", answered(400, &types.InternalFailureException{}), maybeStored},
 		{"503", answered(503, code("ServiceUnavailable")), maybeStored},
 		{"503 that says throttled", answered(503, code("ThrottlingException")), maybeStored},
-		{"502 that nobody can read", answered(502, &smithy.DeserializationError{Err: errors.New("<html>")}), maybeStored},
+		{"unreadable 502", answered(502, &smithy.DeserializationError{Err: errors.New("<html>")}), maybeStored},
 		{"200 cut off", answered(200, &smithy.DeserializationError{Err: io.ErrUnexpectedEOF}), maybeStored},
 		{"302", answered(302, code("UnknownError")), maybeStored},
 		{"short answer", errShortAnswer, maybeStored},
@@ -101,7 +101,7 @@ func TestClassifyEntry(t *testing.T) {
 	}
 }
 
-// TestTally: in whatever order and pieces records are settled, the runs are the same, the fewest that there can be.
+// TestTally: the runs do not depend on the order and pieces in which records are settled, and are as few as possible.
 func TestTally(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

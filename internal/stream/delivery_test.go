@@ -47,7 +47,7 @@ func newTick(tb testing.TB, records int, keyName string) (*generator.Generator, 
 	return g, generator.Tick{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Records: records}, key
 }
 
-// fakePutter answers as it is told.
+// fakePutter answers with a function.
 type fakePutter struct {
 	put func(ctx context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error)
 }
@@ -464,7 +464,7 @@ func TestPacked(t *testing.T) {
 	})
 }
 
-// TestEmptyRecord: a record of 0 bytes is sent, even where it is all that a call has.
+// TestEmptyRecord: a record of 0 bytes is sent, even if it is alone in a call.
 func TestEmptyRecord(t *testing.T) {
 	t.Parallel()
 	for _, aggregation := range []string{"", ledger.KPL} {
@@ -541,7 +541,7 @@ func TestDenied(t *testing.T) {
 	})
 }
 
-// TestDeadline: no attempt is begun without a chance, and those under way are cut and unknown.
+// TestDeadline: no attempt starts too late to succeed; attempts under way are cut off and unknown.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	g, tick, key := newTick(t, 1000, generator.Uniform)
@@ -681,7 +681,7 @@ func TestShardsOfTheExercise(t *testing.T) {
 	}
 }
 
-// TestPackedShards: aggregates spread evenly over the shards, whatever the partition key.
+// TestPackedShards: aggregates spread evenly over the shards with any partition key.
 func TestPackedShards(t *testing.T) {
 	t.Parallel()
 	const n = 40_000 // some 270 aggregates

@@ -32,7 +32,7 @@ var ErrTrimmed = errors.New("the stream's retention is over")
 const (
 	// maxPageRecords is the most that GetRecords returns.
 	maxPageRecords = 10_000
-	// firstPage is small: how large the records are is not known yet.
+	// firstPage is small, since the size of the records is unknown.
 	firstPage = 20
 	// After a refusal, a shard is left alone for refusedWait. An answer of 10 MB, whoever got it, makes a shard refuse
 	// reads for 5 seconds. Refusals that last for refusedFor are an error.
@@ -50,7 +50,7 @@ const (
 type Reader struct {
 	// Interval is the least time between two calls to a shard. NewReader sets 500 ms.
 	Interval time.Duration
-	// PageBytes is how much data a page should have at most. NewReader sets half a MiB; 0 takes what Kinesis gives.
+	// PageBytes limits the data of a page, roughly. NewReader sets half a MiB; 0 sets no limit.
 	PageBytes int
 
 	client Getter
@@ -62,7 +62,7 @@ func NewReader(client Getter, stream string) *Reader {
 	return &Reader{client: client, stream: stream, Interval: 500 * time.Millisecond, PageBytes: 512 << 10}
 }
 
-// Retention asks for how long the stream holds a record.
+// Retention returns how long the stream keeps a record.
 func (r *Reader) Retention(ctx context.Context) (time.Duration, error) {
 	out, err := call(ctx, r.client.DescribeStreamSummary, &kinesis.DescribeStreamSummaryInput{StreamName: &r.stream})
 	if err != nil {
@@ -71,7 +71,7 @@ func (r *Reader) Retention(ctx context.Context) (time.Duration, error) {
 	return time.Duration(aws.ToInt32(out.StreamDescriptionSummary.RetentionPeriodHours)) * time.Hour, nil
 }
 
-// Shards lists the stream's shards, with those that a reshard has closed and whose records are not all trimmed yet.
+// Shards lists the stream's shards, including closed ones that still have records.
 func (r *Reader) Shards(ctx context.Context) (shards []types.Shard, err error) {
 	for in := (&kinesis.ListShardsInput{StreamName: &r.stream}); ; {
 		page, err := call(ctx, r.client.ListShards, in)
@@ -86,9 +86,10 @@ func (r *Reader) Shards(ctx context.Context) (shards []types.Shard, err error) {
 	}
 }
 
-// EachShard reads the whole stream. It calls read for each shard in a goroutine of its own, with a reader that is at
-// start, and returns the first error. A child of a split or merge is read after its parents were read to their end, from
-// its oldest record if it was opened meanwhile. If read returns before the end of its shard, the children are not read.
+// EachShard reads all shards of the stream. It calls read for each in a goroutine of its own, with a reader positioned at
+// start, and returns the first error. A child of a split or merge is read after its parents have been read to their end. A
+// shard opened meanwhile is read from its oldest record. If read returns before the end of its shard, the shard's children
+// are not read.
 func (r *Reader) EachShard(ctx context.Context, start types.StartingPosition, read func(context.Context, *ShardReader) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var mu sync.Mutex
@@ -107,7 +108,7 @@ func (r *Reader) EachShard(ctx context.Context, start types.StartingPosition, re
 				positions[*shard.ShardId] = start
 			}
 		}
-		// A parent that is not listed is trimmed: there is nothing in it to be read first.
+		// A parent that is not listed is trimmed, and has nothing to be read first.
 		done := func(parent *string) bool {
 			_, listed := positions[aws.ToString(parent)]
 			return !listed || ended[*parent]
@@ -185,28 +186,28 @@ type Record struct {
 type Page struct {
 	Records []Record
 	Behind  time.Duration // how far the page's end is behind the tip of the shard
-	Refused bool          // Kinesis gave nothing for now, for other readers took all that it gives, or it failed
-	End     bool          // the shard is closed, and there is nothing more in it
+	Refused bool          // Kinesis throttled the call, since other readers used up the limit, or failed; Next will retry
+	End     bool          // the shard is closed and has no more records
 }
 
-// AtTip reports whether there was nothing to read yet.
+// AtTip reports whether the reader has caught up with the shard.
 func (p Page) AtTip() bool { return len(p.Records) == 0 && p.Behind == 0 && !p.Refused }
 
-// A ShardReader reads a shard page by page. It is not for several goroutines at once.
+// A ShardReader reads a shard page by page. It is not safe for concurrent use.
 type ShardReader struct {
 	ID string // of the shard
 
 	reader       *Reader
 	start        types.StartingPosition
-	iterator     *string // nil before the first call, and where the shard has ended
-	last         string  // the sequence number that was read last
+	iterator     *string // nil before the first call and after the end of the shard
+	last         string  // the last sequence number read
 	limit        int32   // by PageBytes
 	notBefore    time.Time
 	refusedSince time.Time
 	ended        bool
 }
 
-// Shard makes a reader of a shard from a position on. It makes no call.
+// Shard makes a reader of a shard from a position on. It does not call Kinesis.
 func (r *Reader) Shard(id string, start types.StartingPosition) *ShardReader {
 	s := &ShardReader{ID: id, reader: r, start: start, limit: maxPageRecords}
 	if r.PageBytes > 0 {
@@ -215,8 +216,8 @@ func (r *Reader) Shard(id string, start types.StartingPosition) *ShardReader {
 	return s
 }
 
-// Next waits until the shard may be read again and reads a page of at most this many records. Each record is returned
-// once, in the order of sequence numbers, also where iterators expire or pages repeat. A page may be empty.
+// Next waits until the shard may be read again, and reads a page of at most this many records. Each record is returned
+// once, in the order of sequence numbers, even if iterators expire or pages repeat. A page may be empty.
 func (s *ShardReader) Next(ctx context.Context, limit int) (Page, error) {
 	if s.ended {
 		return Page{End: true}, nil
@@ -235,7 +236,7 @@ func (s *ShardReader) Next(ctx context.Context, limit int) (Page, error) {
 		if s.refusedSince.IsZero() {
 			s.refusedSince = time.Now()
 		}
-		// Reading changes nothing, so whatever may pass is tried again.
+		// Reading is idempotent, so every transient error is retried.
 		if retry.NewStandard().IsErrorRetryable(err) && time.Since(s.refusedSince) < refusedFor {
 			s.notBefore = time.Now().Add(refusedWait)
 			return Page{Refused: true}, nil
@@ -271,7 +272,7 @@ func (s *ShardReader) get(ctx context.Context, limit int32) (*kinesis.GetRecords
 		if !errors.As(err, new(*types.ExpiredIteratorException)) {
 			return out, err
 		}
-		// The last call was more than five minutes ago.
+		// An iterator lasts five minutes.
 	}
 	at := s.start
 	if s.last != "" {

@@ -183,7 +183,7 @@ func sequence(ctx context.Context, shard *stream.ShardReader) (numbers []string,
 	}
 }
 
-// TestNext: each record is read once and in order, whatever happens to the calls.
+// TestNext: each record is read once and in order, through faults of any call.
 func TestNext(t *testing.T) {
 	t.Parallel()
 	throttled := &types.ProvisionedThroughputExceededException{}

@@ -21,7 +21,7 @@ type answers func(*http.Request) (*http.Response, error)
 
 func (a answers) Do(r *http.Request) (*http.Response, error) { return a(r) }
 
-// FuzzAnswer: whatever Kinesis, or what stands before it, answers to a call of two records, each of them has one outcome,
+// FuzzAnswer: for any answer of Kinesis, or of a proxy, to a call of two records, each of them has one outcome,
 // and no record is acknowledged or refused but by an answer that says so.
 func FuzzAnswer(f *testing.F) {
 	p, err := pipeline.Embedded()

@@ -70,7 +70,7 @@ func processing(parameters ...any) map[string]any {
 	return map[string]any{"Enabled": true, "Processors": []any{map[string]any{"Type": "Lambda", "Parameters": list}}}
 }
 
-// start makes a server whose only way is to the fake. Its Close is the test's own, where it asks for that.
+// start makes a server that can reach only the fake. A test may close it itself.
 func (f *fake) start(t *testing.T) *Server {
 	t.Helper()
 	s, err := newServer(Config{AWS: aws.Config{

@@ -26,7 +26,7 @@ func TestLimits(t *testing.T) {
 	for _, c := range []struct {
 		name, operation string
 		body            any
-		want            string // "" where it is taken
+		want            string // "" if it is accepted
 	}{
 		{"a batch", putRecordBatch, batch("a", "b"), ""},
 		{"a record", putRecord, map[string]any{"DeliveryStreamName": streamName, "Record": map[string]string{"Data": "YQ=="}}, ""},
@@ -295,7 +295,7 @@ func TestErrorLog(t *testing.T) {
 	}
 }
 
-// TestClose: at its end everything is written, or it says what is not.
+// TestClose: Close writes everything, or reports what was not written.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -321,7 +321,7 @@ func TestClose(t *testing.T) {
 			t.Errorf("got %v, want what was lost", err)
 		}
 
-		// A stack that is deleted takes its delivery stream, role and bucket with it, and nobody waits for what it held.
+		// A deleted stack takes its delivery stream, role and bucket with it; what the stream held is not waited for.
 		f = newFake()
 		s = f.start(t)
 		put(t, s, "a", "b")

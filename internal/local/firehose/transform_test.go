@@ -31,7 +31,7 @@ func (f *fake) envelopes(t *testing.T) []envelope {
 	return found
 }
 
-// TestTransform puts the records a to d, of which each must come out exactly once.
+// TestTransform puts the records a to d. Each must come out exactly once.
 func TestTransform(t *testing.T) {
 	t.Parallel()
 	always := func(payload string) func(event) (string, bool) {

@@ -25,7 +25,7 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
-// TestCheckSaysWhyItCannot: a JAR that knows no --check, or no Java, is no query without faults.
+// TestCheckSaysWhyItCannot: without --check in the JAR, or without Java, a query does not pass.
 func TestCheckSaysWhyItCannot(t *testing.T) {
 	t.Parallel()
 	_, err := Checker{Java: "/bin/false", JAR: "a.jar", Libraries: "l"}.Check(t.Context(), []byte("{}"), "SELECT 1")

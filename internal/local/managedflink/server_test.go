@@ -31,7 +31,7 @@ const app = "an-application"
 // world is an emulator with one application, and what runs its job.
 type world struct {
 	mu        sync.Mutex
-	status    types.ApplicationStatus // as the emulator has it: it knows no job
+	status    types.ApplicationStatus // the emulator's, which ignores the job
 	version   int64
 	code      string
 	snapshots bool
@@ -72,7 +72,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// change changes the world while nobody looks at it.
+// change changes the world under its lock.
 func (w *world) change(do func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -386,7 +386,7 @@ func TestRunningIsNoHealth(t *testing.T) {
 	}
 }
 
-// TestStartFails: code that does not come up leaves the application READY, and the operation says why.
+// TestStartFails: code that does not start leaves the application READY, and the operation has the reason.
 func TestStartFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -125,7 +125,7 @@ func waitForPID(t *testing.T, file string) int {
 	return 0
 }
 
-// zombie tells a process that has ended but was not asked for its status: in a container nobody may ever ask.
+// zombie reports whether a process has ended but its parent has not asked for its status. In a container it may never.
 func zombie(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	return err == nil && bytes.Contains(stat, []byte(") Z "))

@@ -7,7 +7,7 @@ import (
 	"streamproof/internal/local/sam"
 )
 
-// TestCheckRules of the template's own, of which the emulator knows nothing.
+// TestCheckRules checks the template's own rules, which the emulator ignores.
 func TestCheckRules(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -174,7 +174,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// TestAlarms: each goes to the topic, says what no data is, is on the dashboard, and stands in the runbook.
+// TestAlarms: each goes to the topic, treats missing data explicitly, and is on the dashboard and in the runbook.
 func TestAlarms(t *testing.T) {
 	parsed := parse(t, read(t, "template.yaml"))
 	docs := read(t, "docs/operations/alarms.md")
@@ -270,7 +270,7 @@ func TestPermissions(t *testing.T) {
 				}
 				for _, to := range strung(s["Resource"]) {
 					onEmulator := action == "kinesis:GetRecords" && (name == "AnalyticsRole" || name == "VerifierRole")                              // which stream an iterator is of, it does not know
-					takesNone := action == "logs:DescribeLogGroups" || action == "cloudwatch:GetMetricData" || strings.HasPrefix(action, "xray:Put") // AWS knows no smaller resource for these
+					takesNone := action == "logs:DescribeLogGroups" || action == "cloudwatch:GetMetricData" || strings.HasPrefix(action, "xray:Put") // AWS has no smaller resource for these
 					if strings.Trim(to, "*:/") == "" && !onEmulator && !takesNone {
 						t.Errorf("%s may do %s to %s", name, action, to)
 					}

@@ -16,10 +16,9 @@ import (
 // A Stream is a stream in memory, for those that read. It makes no connection, so it works in a synctest bubble.
 type Stream struct {
 	RetentionHours int32
-	// PageRecords is the most records of a page, 10,000 where it is 0.
+	// PageRecords is the most records of a page; 0 means 10,000.
 	PageRecords int
-	// OnIterator and OnRecords, where set, may answer a call instead of the stream, which does if they return nothing.
-	// Calls count from 1.
+	// OnIterator and OnRecords, if set, may answer a call, counted from 1. If they return nothing, the stream answers.
 	OnIterator func(call int) error
 	OnRecords  func(call int) (*kinesis.GetRecordsOutput, error)
 
@@ -36,7 +35,7 @@ type Shard struct {
 	Closed  bool
 	// Records are in the order of their sequence numbers, and each is there from its arrival on.
 	Records []types.Record
-	Limits  *Limits // nil where there are none
+	Limits  *Limits // nil for none
 }
 
 // NewStream makes a stream of these shards.
@@ -52,14 +51,14 @@ func (s *Stream) Reshard(closed []string, opened ...*Shard) {
 	s.shards = append(s.shards, opened...)
 }
 
-// Calls is the kinds of the iterators that were given, and how often GetRecords was called.
+// Calls returns the kinds of all iterators so far, and how often GetRecords was called.
 func (s *Stream) Calls() (iterators []types.ShardIteratorType, pages int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.iterators), s.pages
 }
 
-// DescribeStreamSummary gives the retention.
+// DescribeStreamSummary returns the retention.
 func (s *Stream) DescribeStreamSummary(context.Context, *kinesis.DescribeStreamSummaryInput, ...func(*kinesis.Options)) (*kinesis.DescribeStreamSummaryOutput, error) {
 	return &kinesis.DescribeStreamSummaryOutput{StreamDescriptionSummary: &types.StreamDescriptionSummary{RetentionPeriodHours: &s.RetentionHours}}, nil
 }
@@ -85,7 +84,7 @@ func (s *Stream) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ ..
 	return out, nil
 }
 
-// GetShardIterator gives an iterator, which names the shard, the place in it and when it was given.
+// GetShardIterator returns an iterator: the shard, the position in it, and the time.
 func (s *Stream) GetShardIterator(_ context.Context, in *kinesis.GetShardIteratorInput, _ ...func(*kinesis.Options)) (*kinesis.GetShardIteratorOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +117,7 @@ func (s *Stream) GetShardIterator(_ context.Context, in *kinesis.GetShardIterato
 	return &kinesis.GetShardIteratorOutput{ShardIterator: iterator(shard, at)}, nil
 }
 
-// GetRecords gives a page.
+// GetRecords returns a page.
 func (s *Stream) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -28,7 +28,7 @@ func (e Error) Error() string { return string(e) }
 
 // A Record is a record of an aggregate.
 type Record struct {
-	PartitionKey, ExplicitHashKey string // the latter empty where there is none
+	PartitionKey, ExplicitHashKey string // the latter may be empty
 	Data                          []byte
 }
 

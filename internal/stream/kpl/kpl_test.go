@@ -151,7 +151,7 @@ func TestTable(t *testing.T) {
 	golden.Check(t, table, got)
 }
 
-// FuzzDeaggregate: whatever is in an aggregate is records or a reason, and never both.
+// FuzzDeaggregate: an aggregate gives records or a reason, never both.
 func FuzzDeaggregate(f *testing.F) {
 	for _, one := range aggregates() {
 		if !one.Plain {
