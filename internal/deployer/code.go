@@ -22,10 +22,10 @@ import (
 // JARName is the name of the application's JAR in the deployer's package.
 const JARName = "streamproof-analytics.jar"
 
-// CodePrefix is where the JARs stand in the bucket.
+// CodePrefix is the prefix of the JARs in the bucket.
 const CodePrefix = "code/"
 
-// codeKey is what the keys under CodePrefix look like.
+// codeKey matches the keys under CodePrefix.
 var codeKey = regexp.MustCompile(`^` + CodePrefix + `[0-9a-f]{64}\.jar$`)
 
 type uploader interface {
@@ -51,8 +51,8 @@ func (d *Deployer) code(ctx context.Context, log *slog.Logger, event cfn.Event) 
 	return key, map[string]any{"Key": key}, nil
 }
 
-// uploadCode uploads the JAR and returns its key. What stands under the key already has the same bytes: in a bucket with
-// versions, writing it again would keep it twice.
+// uploadCode uploads the JAR and returns its key. An object that is already under the key has the same bytes, and writing
+// it again would store it twice in a bucket with versions.
 func (d *Deployer) uploadCode(ctx context.Context, bucket string) (string, error) {
 	jar, err := os.Open(d.JAR)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -84,8 +84,8 @@ func (d *Deployer) uploadCode(ctx context.Context, bucket string) (string, error
 	return key, nil
 }
 
-// deleteCode deletes all versions of the JAR under this key. A resource that was never made has another kind of id: nothing
-// is deleted.
+// deleteCode deletes all versions of the JAR under this key. It deletes nothing for a resource that was never created,
+// whose id is not a key.
 func (d *Deployer) deleteCode(ctx context.Context, log *slog.Logger, bucket, key string) error {
 	if !codeKey.MatchString(key) {
 		return nil

@@ -21,16 +21,16 @@ import (
 	"streamproof/internal/ledger"
 )
 
-// What becomes of the data when the stack is deleted, as the template's parameter DataOnDelete says it.
+// The values of the template's parameter DataOnDelete: what happens to the data when the stack is deleted.
 const (
 	retainData = "retain"
 	deleteData = "delete"
 )
 
 const (
-	// countTime is what is kept of the time to count what could not be deleted.
+	// countTime is the part of the time that is reserved for counting what could not be deleted.
 	countTime = 20 * time.Second
-	// emptyPause is how long a bucket is left alone that S3 calls not empty after its listing was.
+	// emptyPause is how long to wait if S3 says that a bucket is not empty although its listing was.
 	emptyPause = 2 * time.Second
 )
 
@@ -58,7 +58,7 @@ func (d *Deployer) contents(ctx context.Context, log *slog.Logger, event cfn.Eve
 		ledger:   d.Ledger(props["Bucket"]),
 		log:      log.With("bucket", props["Bucket"]),
 	}
-	// On a deletion, whatever is not clearly to be deleted is retained.
+	// A deletion retains whatever is not clearly to be deleted.
 	c.deleting = props["DataOnDelete"] == deleteData && props["Existing"] == "false"
 	if event.RequestType == cfn.RequestDelete {
 		return event.PhysicalResourceID, nil, d.deleteContents(ctx, &c, event)
@@ -69,7 +69,7 @@ func (d *Deployer) contents(ctx context.Context, log *slog.Logger, event cfn.Eve
 	case props["Existing"] != "true" && props["Existing"] != "false":
 		return c.bucket, nil, fmt.Errorf("property Existing is %q, want true or false", props["Existing"])
 	case c.existing && props["DataOnDelete"] == deleteData:
-		return c.bucket, nil, fmt.Errorf("bucket %s was there before the stack, so its data cannot be deleted with the stack: set DataOnDelete to %s, or leave ExistingBucket empty", c.bucket, retainData)
+		return c.bucket, nil, fmt.Errorf("bucket %s existed before the stack, so its data cannot be deleted with the stack: set DataOnDelete to %s, or leave ExistingBucket empty", c.bucket, retainData)
 	}
 	if c.existing {
 		if err := c.reach(ctx); err != nil {
@@ -80,10 +80,11 @@ func (d *Deployer) contents(ctx context.Context, log *slog.Logger, event cfn.Eve
 	return c.bucket, map[string]any{"Arn": bucket.String()}, c.ledger.ClaimFor(ctx, c.stack)
 }
 
-// deleteContents deletes what is to go with the stack.
+// deleteContents deletes what is to be deleted with the stack.
 //
-// CloudFormation asks for it in an update, too: to clean up a bucket that was replaced, with the properties that it had, or
-// a resource that left the template. DataOnDelete does not speak of these. Nothing is touched unless the stack itself goes.
+// CloudFormation also asks for it in an update: to clean up a bucket that was replaced, with its former properties, or a
+// resource that is no longer in the template. DataOnDelete does not cover these, so nothing is deleted unless the stack
+// itself is.
 func (d *Deployer) deleteContents(ctx context.Context, c *contents, event cfn.Event) error {
 	status, err := d.stackStatus(ctx, event.StackID)
 	if err != nil {
@@ -93,7 +94,7 @@ func (d *Deployer) deleteContents(ctx context.Context, c *contents, event cfn.Ev
 	case cfntypes.StackStatusDeleteInProgress:
 		return c.delete(ctx, c.deleting)
 	case cfntypes.StackStatusRollbackInProgress:
-		// The stack never came to be: CloudFormation deletes the bucket that it has made for it.
+		// The creation of the stack failed: CloudFormation deletes the bucket that it has made for it.
 		return c.delete(ctx, false)
 	default:
 		c.log.InfoContext(ctx, "the contents are retained, since the stack stays", "status", status)
@@ -104,26 +105,26 @@ func (d *Deployer) deleteContents(ctx context.Context, c *contents, event cfn.Ev
 func (d *Deployer) stackStatus(ctx context.Context, id string) (cfntypes.StackStatus, error) {
 	out, err := d.Stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &id})
 	if err != nil {
-		return "", fmt.Errorf("whether the stack itself is being deleted: describe stack %s: %w", id, err)
+		return "", fmt.Errorf("find out whether the stack is being deleted: describe stack %s: %w", id, err)
 	}
 	if len(out.Stacks) != 1 {
-		return "", fmt.Errorf("whether the stack itself is being deleted: describe stack %s: got %d stacks", id, len(out.Stacks))
+		return "", fmt.Errorf("find out whether the stack is being deleted: describe stack %s: got %d stacks", id, len(out.Stacks))
 	}
 	return out.Stacks[0].StackStatus, nil
 }
 
-// contents is what stands in the stack's bucket.
+// contents is the contents of the stack's bucket.
 type contents struct {
 	bucket   string
 	stack    ledger.Stack
-	existing bool // the bucket was there before the stack
-	deleting bool // the data goes with the stack
+	existing bool // the bucket existed before the stack
+	deleting bool // the data is deleted with the stack
 	calls    objects
 	ledger   Ledger
 	log      *slog.Logger
 }
 
-// reach checks a bucket of the user's own.
+// reach checks that a bucket of the user's own can be used.
 func (c *contents) reach(ctx context.Context) error {
 	out, err := c.calls.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &c.bucket, ExpectedBucketOwner: &c.stack.Account})
 	var region string
@@ -133,7 +134,7 @@ func (c *contents) reach(ctx context.Context) error {
 	}
 	if answer := (*smithyhttp.ResponseError)(nil); errors.As(err, &answer) {
 		status = answer.HTTPStatusCode()
-		region = answer.Response.Header.Get("X-Amz-Bucket-Region") // S3 says it to those, too, whom it refuses
+		region = answer.Response.Header.Get("X-Amz-Bucket-Region") // S3 also sets it when it denies access
 	}
 	switch {
 	case region != "" && region != c.stack.Region:
@@ -148,7 +149,7 @@ func (c *contents) reach(ctx context.Context) error {
 	return nil
 }
 
-// delete deletes everything, or only what is no data. Nothing is left to do where the bucket is gone.
+// delete deletes everything, or only what is not data. It succeeds if the bucket is gone.
 func (c *contents) delete(ctx context.Context, bucketToo bool) error {
 	claimed, err := c.ledger.ClaimedFor(ctx)
 	switch {
@@ -157,7 +158,7 @@ func (c *contents) delete(ctx context.Context, bucketToo bool) error {
 	case err != nil:
 		return err
 	case claimed != nil && !claimed.Same(c.stack):
-		// The claim failed: nothing here is ours.
+		// The claim failed: nothing here belongs to the stack.
 		c.log.WarnContext(ctx, "nothing is deleted: the bucket is claimed for another stack", "stack", claimed.String())
 		return nil
 	case claimed == nil && c.existing:
@@ -175,9 +176,9 @@ func (c *contents) delete(ctx context.Context, bucketToo bool) error {
 	return err
 }
 
-// retain keeps the data. The JARs go: each is in the package that it came from. A bucket of the stack's own without any data
-// is emptied, since CloudFormation cannot delete the bucket of a stack that never came to be while a version or a delete
-// marker stands there.
+// retain keeps the data. It deletes the JARs, because each is also in the package that it came from. It empties a bucket
+// of the stack's own that has no data, because CloudFormation cannot delete the bucket of a stack whose creation failed
+// while it has a version or a delete marker.
 func (c *contents) retain(ctx context.Context) error {
 	if err := c.purge(ctx, CodePrefix, codeKey.MatchString); err != nil || c.existing {
 		return err
@@ -202,7 +203,7 @@ func (c *contents) retain(ctx context.Context) error {
 		c.log.InfoContext(ctx, "the data is retained", "first", data)
 		return nil
 	}
-	// The claim is the last to go, so that a deletion that broke off is told from another stack's bucket.
+	// The claim is deleted last, so that a deletion that broke off can be told from another stack's bucket.
 	for _, key := range []string{ledger.CurrentKey, ledger.PipelinesPrefix} {
 		if err := c.purge(ctx, key, bookkeeping); err != nil {
 			return err
@@ -211,7 +212,7 @@ func (c *contents) retain(ctx context.Context) error {
 	return c.purge(ctx, ledger.StackKey, bookkeeping)
 }
 
-// deleteAll deletes everything there is. What broke off is gone on with when it is asked for again.
+// deleteAll deletes everything. If it breaks off, the next request resumes from there.
 func (c *contents) deleteAll(ctx context.Context, bucketToo bool) error {
 	work, cancel := ctx, context.CancelFunc(func() {})
 	if deadline, ok := ctx.Deadline(); ok {
@@ -228,13 +229,13 @@ func (c *contents) deleteAll(ctx context.Context, bucketToo bool) error {
 	if counted {
 		atLeast = ""
 	}
-	return fmt.Errorf("the function's time is over, and %s%d object versions are left in s3://%s: delete the stack again, which goes on from here",
+	return fmt.Errorf("the function's time is over, and %s%d object versions are left in s3://%s: delete the stack again, which resumes from here",
 		atLeast, left, c.bucket)
 }
 
 func (c *contents) tryDeleteAll(ctx context.Context, bucketToo bool) error {
 	for {
-		// The claim is the last to go, as in retain.
+		// The claim is deleted last, as in retain.
 		for _, claim := range []bool{false, true} {
 			prefix := ""
 			if claim {
@@ -251,7 +252,7 @@ func (c *contents) tryDeleteAll(ctx context.Context, bucketToo bool) error {
 		if err == nil {
 			return nil
 		}
-		// What was written since the listing: what a delivery stream held when it was deleted.
+		// Something was written since the listing: a delivery stream delivers what it held when it was deleted.
 		if !isCode(err, "BucketNotEmpty") {
 			return fmt.Errorf("delete bucket %s: %w", c.bucket, err)
 		}
@@ -262,7 +263,7 @@ func (c *contents) tryDeleteAll(ctx context.Context, bucketToo bool) error {
 	}
 }
 
-// isCode reports whether an error is AWS's answer with this code.
+// isCode reports whether an error is an answer of AWS with this code.
 func isCode(err error, code string) bool {
 	api := smithy.APIError(nil)
 	return errors.As(err, &api) && api.ErrorCode() == code

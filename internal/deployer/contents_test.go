@@ -200,7 +200,7 @@ func TestContentsThatAreRefused(t *testing.T) {
 		{"all for ever", func(int, stored) string { return "AccessDenied" }, "S3 refused to delete 11 object versions"},
 		{"all for now", func(asked int, _ stored) string { return map[bool]string{true: "SlowDown"}[asked <= 40] }, ""},
 		{"some for now", func(asked int, _ stored) string { return map[bool]string{true: "InternalError"}[asked%2 == 0] }, ""},
-		{"all are throttled for ever", func(int, stored) string { return "SlowDown" }, "and 12 object versions are left in s3://a-bucket: delete the stack again, which goes on from here"},
+		{"all are throttled for ever", func(int, stored) string { return "SlowDown" }, "and 12 object versions are left in s3://a-bucket: delete the stack again, which resumes from here"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -246,7 +246,7 @@ func TestContentsAreMoreThanTheTimeIsEnoughFor(t *testing.T) {
 		_, _, err := handle(t, keeper(b, "DELETE_IN_PROGRESS"), "contents-delete", deleteData)
 		// A page a second: 860 in the time for them, and then some of those that stay are counted.
 		check(t, err, "BucketContents: the function's time is over, and at least ")
-		check(t, err, " object versions are left in s3://a-bucket: delete the stack again, which goes on from here")
+		check(t, err, " object versions are left in s3://a-bucket: delete the stack again, which resumes from here")
 		if n := len(b.stands); n < 200 || n > 300 {
 			t.Errorf("%d versions are left", n)
 		}
@@ -269,7 +269,7 @@ func TestContentsFaultsOfADeletion(t *testing.T) {
 		change func(b *bucket, d *deployer.Deployer)
 		want   string
 	}{
-		{"the stack cannot be seen", func(_ *bucket, d *deployer.Deployer) { d.Stacks = stacks{err: denied} }, "whether the stack itself is being deleted: describe stack arn:aws:cloudformation:eu-west-1:123456789012:stack/a-stack/"},
+		{"the stack cannot be seen", func(_ *bucket, d *deployer.Deployer) { d.Stacks = stacks{err: denied} }, "find out whether the stack is being deleted: describe stack arn:aws:cloudformation:eu-west-1:123456789012:stack/a-stack/"},
 		{"the claim cannot be read", func(b *bucket, d *deployer.Deployer) {
 			b.stands = nil
 			d.Ledger = func(string) deployer.Ledger { return &book{bucket: b, err: denied} }

@@ -16,7 +16,7 @@ import (
 	"streamproof/internal/pipeline"
 )
 
-// The types of the custom resources, as the template names them.
+// The types of the custom resources in the template.
 const (
 	ContentsType = "Custom::BucketContents"
 	RolesType    = "Custom::KnownRoles"
@@ -25,17 +25,17 @@ const (
 	RunType      = "Custom::AnalyticsRun"
 )
 
-// answerMargin is what is kept of the function's time for the answer to CloudFormation.
+// answerMargin is the part of the function's time that is reserved for the answer to CloudFormation.
 const answerMargin = 20 * time.Second
 
-// reasonLimit bounds the part of a reason whose length is not ours to choose.
+// reasonLimit bounds the part of a reason that comes from outside.
 const reasonLimit = 1500
 
 // A Deployer answers the requests of the custom resources.
 type Deployer struct {
 	// JAR is the path of the analytics application's JAR.
 	JAR string
-	// Pipeline is what is published once the application runs.
+	// Pipeline is published once the application runs.
 	Pipeline *pipeline.Pipeline
 
 	Uploader uploader
@@ -44,7 +44,7 @@ type Deployer struct {
 	Ledger       func(bucket string) Ledger
 	Applications application.API
 	Metrics      application.Metrics
-	// MetricPeriod is how often the application's metrics come; 0 as the service publishes them.
+	// MetricPeriod is how often the application's metrics arrive; 0 for the service's own minute.
 	MetricPeriod time.Duration
 	Logs         application.Logs
 	Stacks       stacks
@@ -58,17 +58,17 @@ type objects interface {
 	DeleteBucket(ctx context.Context, in *s3.DeleteBucketInput, opts ...func(*s3.Options)) (*s3.DeleteBucketOutput, error)
 }
 
-// A Ledger is what the deployer needs of one.
+// A Ledger is what the deployer uses of a ledger.
 type Ledger interface {
-	// PublishPipeline writes the pipeline under its hash, and succeeds where it stands already.
+	// PublishPipeline writes the pipeline under its hash, unless it is already there.
 	PublishPipeline(ctx context.Context, p *pipeline.Pipeline) error
-	// Current says which pipeline is current, nil where nobody has said.
+	// Current returns the current pipeline, nil if none was set yet.
 	Current(ctx context.Context) (*ledger.Current, error)
-	// SetCurrent says it anew, unless somebody else has since it was read.
+	// SetCurrent replaces the current pipeline, unless it was changed since it was read.
 	SetCurrent(ctx context.Context, next, over *ledger.Current) (time.Time, error)
-	// ClaimFor claims the bucket for a stack, and succeeds where it is claimed for the same one already.
+	// ClaimFor claims the bucket for a stack. It succeeds if the bucket is already claimed for the same stack.
 	ClaimFor(ctx context.Context, stack ledger.Stack) error
-	// ClaimedFor is the stack that the bucket is claimed for; nil where it is for none.
+	// ClaimedFor returns the stack that the bucket is claimed for, nil if there is none.
 	ClaimedFor(ctx context.Context) (*ledger.Stack, error)
 }
 
@@ -77,8 +77,8 @@ var (
 	_ Ledger  = (*ledger.Store)(nil)
 )
 
-// Handle answers one request; it is to be wrapped in cfn.LambdaWrap. The answer is the resource's physical id and the
-// attributes that the template can read from it. An error makes CloudFormation roll back with the error as its reason.
+// Handle answers one request; cfn.LambdaWrap wraps it. The answer is the resource's physical id and the attributes that
+// the template can read. On an error CloudFormation rolls back, with the error as its reason.
 func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -103,10 +103,10 @@ func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[str
 	case RunType:
 		id, data, err = d.run(ctx, log, event)
 	default:
-		err = fmt.Errorf("the deployer knows %s, %s, %s, %s and %s, not %s", ContentsType, RolesType, CodeType, GateType, RunType, event.ResourceType)
+		err = fmt.Errorf("the deployer supports %s, %s, %s, %s and %s, not %s", ContentsType, RolesType, CodeType, GateType, RunType, event.ResourceType)
 	}
 	if id == "" || (err != nil && event.PhysicalResourceID != "") {
-		// Another id than before would tell CloudFormation that the resource was replaced.
+		// A different id would mean to CloudFormation that the resource was replaced.
 		id = event.PhysicalResourceID
 	}
 	if err != nil {
@@ -115,7 +115,7 @@ func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[str
 	return id, data, nil
 }
 
-// properties reads the properties of a request, all of them required strings; the error names every one that is missing.
+// properties reads the properties of a request, which must all be strings. Its error names every one that is missing.
 func properties(event cfn.Event, names ...string) (map[string]string, error) {
 	values := make(map[string]string, len(names))
 	var faults []error
@@ -129,7 +129,7 @@ func properties(event cfn.Event, names ...string) (map[string]string, error) {
 	return values, errors.Join(faults...)
 }
 
-// shorten keeps a part of an error inside the 4 KB that an answer to CloudFormation may have.
+// shorten keeps part of an error within the 4 KB that CloudFormation accepts in an answer.
 func shorten(text string) string {
 	if len(text) <= reasonLimit {
 		return text
@@ -137,7 +137,7 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:reasonLimit], "") + "…"
 }
 
-// sleep waits, unless the time is over before.
+// sleep waits, unless the context ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

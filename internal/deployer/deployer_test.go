@@ -804,9 +804,9 @@ func TestRunSettlesTheQuery(t *testing.T) {
 		{"set by hand, and another pipeline.sql is deployed", byHand(theirs, "old"), []types.PropertyGroup{own}, "it replaces " + byHandOn, byDeploy(hash), []string{"update"}},
 		{"set by hand, and deployed", byHand(hash, "old"), []types.PropertyGroup{own}, ", which is " + byHandOn, byDeploy(hash), []string{"update"}},
 		{"a change by hand has broken off", byDeploy(hash), []types.PropertyGroup{own}, "of the deploy of 2026-01-02", byDeploy(hash), []string{"update"}},
-		{"one that was written down", broken(byDeploy(hash)), []types.PropertyGroup{own}, "begun on 2026-01-02 03:04:05 UTC is given up", byDeploy(hash), []string{"update"}},
-		{"one that CloudFormation has taken away", broken(byDeploy(hash)), nil, "is given up", byDeploy(hash), nil},
-		{"one from a query set by hand", broken(byHand(theirs, hash)), []types.PropertyGroup{own}, "is given up", byDeploy(hash), []string{"update"}},
+		{"one that was written down", broken(byDeploy(hash)), []types.PropertyGroup{own}, "began on 2026-01-02 03:04:05 UTC is abandoned", byDeploy(hash), []string{"update"}},
+		{"one that CloudFormation has taken away", broken(byDeploy(hash)), nil, "is abandoned", byDeploy(hash), nil},
+		{"one from a query set by hand", broken(byHand(theirs, hash)), []types.PropertyGroup{own}, "is abandoned", byDeploy(hash), []string{"update"}},
 		{"nobody has said, and there is a group", nil, []types.PropertyGroup{own}, "of the deploy of 2000-01-01", byDeploy(hash), []string{"update"}},
 	}
 	for _, test := range tests {

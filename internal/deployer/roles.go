@@ -9,13 +9,13 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 )
 
-// longestWait bounds what a template may ask for.
+// longestWait bounds the wait that a template may ask for.
 const longestWait = time.Minute
 
-// roles answers for Custom::KnownRoles: it waits, since a role is not known everywhere as soon as IAM has created it.
+// roles answers for Custom::KnownRoles: it waits, because IAM does not make a new role known everywhere at once.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 //
-// The roles themselves are not read. They are a property so that CloudFormation creates them first, and asks again where
+// The roles themselves are not read. They are a property so that CloudFormation creates them first, and asks again when
 // one is replaced.
 func (d *Deployer) roles(ctx context.Context, event cfn.Event) (string, error) {
 	if event.RequestType == cfn.RequestDelete {

@@ -17,7 +17,7 @@ import (
 	"streamproof/internal/ledger"
 )
 
-// giveUpTime is what is kept of the time to stop an application that did not come up.
+// giveUpTime is the part of the time that is reserved for stopping an application that did not come up.
 const giveUpTime = 2 * time.Minute
 
 // run answers for Custom::AnalyticsRun. The physical id is the application's name, and Query says which query it runs.
@@ -68,9 +68,9 @@ func (d *Deployer) gate(ctx context.Context, log *slog.Logger, event cfn.Event) 
 	return id, err
 }
 
-// application is the one of that name, with what the request says of its logs.
+// application returns the named application, with the log group of the request.
 func (d *Deployer) application(log *slog.Logger, event cfn.Event, name string) *application.Application {
-	// The application writes logs only where the template's parameter asks for them.
+	// The application writes logs only if the template's parameter AnalyticsLogLevel says so.
 	logGroup, _ := event.ResourceProperties["LogGroup"].(string)
 	return &application.Application{
 		Name: name, LogGroup: logGroup, MetricPeriod: d.MetricPeriod,
@@ -78,12 +78,12 @@ func (d *Deployer) application(log *slog.Logger, event cfn.Event, name string) *
 	}
 }
 
-// stop stops an application that is to be deleted; it may be gone already.
+// stop stops an application before its deletion. It may be gone already.
 func stop(ctx context.Context, log *slog.Logger, app *application.Application) error {
 	detail, err := app.Describe(ctx)
 	if err == nil {
 		var stopped application.Stopped
-		// What is only starting, or hangs in it, has nothing to wait for.
+		// An application that is starting, or stuck there, has nothing to wait for.
 		stopped, err = app.Stop(ctx, detail.ApplicationStatus == types.ApplicationStatusStarting)
 		if stopped.Forced {
 			log.WarnContext(ctx, "stopped by force", "application", app.Name, "refused", stopped.Refused)
@@ -96,11 +96,10 @@ func stop(ctx context.Context, log *slog.Logger, app *application.Application) e
 }
 
 // bringUp returns when the application runs the code and its job is steady. It reports whether the application keeps a
-// query that was set by hand, which stands in a property group that the template does not name.
+// query that was set by hand, in a property group that is not in the template.
 //
-// CloudFormation's update of the application takes that group away; what leaves the application as it is leaves it the
-// query, too. So where the group is gone, the query that was deployed runs. Where it is still there, a deploy with
-// another pipeline.sql replaces it.
+// CloudFormation's update of the application removes that group, and then the deployed query runs. A deploy that does
+// not change the application leaves the group, too; then the query stays, unless the deploy has another pipeline.sql.
 func (d *Deployer) bringUp(ctx context.Context, app *application.Application, current *ledger.Current, code string) (keeps bool, err error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -108,8 +107,8 @@ func (d *Deployer) bringUp(ctx context.Context, app *application.Application, cu
 		defer cancel()
 	}
 	byHand := current != nil && current.By == ledger.BySQLRun
-	changing := current != nil && current.Change != nil // one that was broken off: what the application has may be another query
-	// The state of a query that was set by hand, windows that are open, is nothing to another one.
+	changing := current != nil && current.Change != nil // it was broken off, so the application may have another query
+	// The state of a query that was set by hand, such as open windows, is useless to another query.
 	if _, err := app.Start(ctx, application.From{LeaveState: byHand || changing}); err != nil {
 		return false, err
 	}
@@ -130,7 +129,7 @@ func (d *Deployer) bringUp(ctx context.Context, app *application.Application, cu
 	return keeps, app.AwaitSteady(ctx)
 }
 
-// codeOf is the key of the code that an application is described with, empty where it has none.
+// codeOf returns the key of the application's code, empty if it has none.
 func codeOf(detail *types.ApplicationDetail) string {
 	c := detail.ApplicationConfigurationDescription
 	if c == nil || c.ApplicationCodeConfigurationDescription == nil || c.ApplicationCodeConfigurationDescription.CodeContentDescription == nil ||
@@ -140,7 +139,7 @@ func codeOf(detail *types.ApplicationDetail) string {
 	return aws.ToString(c.ApplicationCodeConfigurationDescription.CodeContentDescription.S3ApplicationCodeLocationDescription.FileKey)
 }
 
-// removeQuery takes away the query that was set by hand, and returns when the application runs its own.
+// removeQuery removes the query that was set by hand, and returns when the application runs its own.
 func removeQuery(ctx context.Context, app *application.Application) error {
 	_, err := app.Update(ctx, func(detail *types.ApplicationDetail) (*kinesisanalyticsv2.UpdateApplicationInput, error) {
 		return &kinesisanalyticsv2.UpdateApplicationInput{
@@ -153,14 +152,14 @@ func removeQuery(ctx context.Context, app *application.Application) error {
 		}, nil
 	})
 	if err != nil {
-		return fmt.Errorf("take away the query that was set by hand: %w", err)
+		return fmt.Errorf("remove the query that was set by hand: %w", err)
 	}
 	_, err = app.Start(ctx, application.From{LeaveState: true})
 	return err
 }
 
-// giveUp stops an application that did not come up, by force: its job may be unable to take a snapshot, and
-// CloudFormation's rollback can only change an application that is stopped, or that can.
+// giveUp stops an application that did not come up, by force: its job may be unable to take a snapshot, and then
+// CloudFormation's rollback can only change the application while it is stopped.
 func giveUp(ctx context.Context, log *slog.Logger, app *application.Application, cause error) error {
 	stopped, err := app.Stop(ctx, true)
 	if err != nil {
@@ -173,7 +172,7 @@ func giveUp(ctx context.Context, log *slog.Logger, app *application.Application,
 	return cause
 }
 
-// settleQuery has the ledger agree with the application on the query that runs, and says in a sentence which it is.
+// settleQuery makes the ledger name the query that the application runs, and describes that query in a sentence.
 func (d *Deployer) settleQuery(ctx context.Context, book Ledger, current *ledger.Current, keeps bool) (string, error) {
 	ours := d.Pipeline.Hash()
 	next := &ledger.Current{Pipeline: ours, Since: time.Now().UTC().Truncate(time.Second), By: ledger.ByDeploy, Deployed: ours}
@@ -192,7 +191,7 @@ func (d *Deployer) settleQuery(ctx context.Context, book Ledger, current *ledger
 		next.Since = current.Since
 	}
 	if same && current.Change == nil {
-		// It says all that already.
+		// The ledger already says so.
 	} else if _, err := book.SetCurrent(ctx, next, current); err != nil {
 		return "", err
 	}
@@ -205,7 +204,7 @@ func (d *Deployer) settleQuery(ctx context.Context, book Ledger, current *ledger
 		sentence += fmt.Sprintf(": it replaces %s (%s)", byHand, ledger.PipelineKey(current.Pipeline))
 	}
 	if current != nil && current.Change != nil {
-		sentence += fmt.Sprintf("; the change of the query that was begun on %s is given up", moment(current.Change.Begun))
+		sentence += fmt.Sprintf("; the change of the query that began on %s is abandoned", moment(current.Change.Begun))
 	}
 	return sentence, nil
 }

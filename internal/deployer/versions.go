@@ -17,21 +17,21 @@ import (
 const (
 	// batchLimit is how many versions one DeleteObjects takes.
 	batchLimit = 1000
-	// batchesAtOnce is bounded by what S3 takes: 3,500 deletions a second for a prefix.
+	// batchesAtOnce is bounded by S3's limit of 3,500 deletions a second for a prefix.
 	batchesAtOnce = 4
-	// throttledPause is how long S3 is left alone where it refuses everything for now.
+	// throttledPause is how long to wait when S3 refuses everything for the moment.
 	throttledPause = 5 * time.Second
-	// callTries is more than the SDK's default of 3: S3 throttles a prefix until it has split it.
+	// callTries is more than the SDK's default of 3, because S3 throttles a prefix until it has split it.
 	callTries = 8
-	// samples is how many of the versions that S3 refused to delete an error names.
+	// samples is how many refused versions an error names.
 	samples = 3
 )
 
 // version is one version of an object, or a delete marker.
 type version struct{ key, id string }
 
-// versions calls each with every version and delete marker under a prefix, a page at a time, in the order of keys, until it
-// wants no more.
+// versions calls each with every version and delete marker under a prefix, a page at a time, in the order of keys, until
+// it returns false.
 func (c *contents) versions(ctx context.Context, prefix string, each func(page []version) (more bool, err error)) error {
 	pages := s3.NewListObjectVersionsPaginator(c.calls, &s3.ListObjectVersionsInput{Bucket: &c.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
@@ -53,8 +53,8 @@ func (c *contents) versions(ctx context.Context, prefix string, each func(page [
 	return nil
 }
 
-// purge deletes all versions and delete markers of the keys under a prefix that pick takes, until a listing has none of
-// them. In a bucket without versions these are the objects, each with the version "null".
+// purge deletes all versions and delete markers of the picked keys under a prefix, until a listing has none of them. In a
+// bucket without versions these are the objects, each with the version "null".
 func (c *contents) purge(ctx context.Context, prefix string, pick func(key string) bool) error {
 	for {
 		found, refused, err := c.purgeOnce(ctx, prefix, pick)
@@ -64,7 +64,7 @@ func (c *contents) purge(ctx context.Context, prefix string, pick func(key strin
 		case found == 0:
 			return nil
 		case refused.count < found:
-			// Some are gone: what was refused gets another chance.
+			// Some are gone: the refused ones get another chance.
 		case refused.lasting:
 			return fmt.Errorf("S3 refused to delete %d object versions of s3://%s: %s", refused.count, c.bucket, shorten(strings.Join(refused.samples, "; ")))
 		default:
@@ -75,10 +75,10 @@ func (c *contents) purge(ctx context.Context, prefix string, pick func(key strin
 	}
 }
 
-// refusals is what S3 refused to delete.
+// refusals are the versions that S3 refused to delete.
 type refusals struct {
 	count   int
-	lasting bool // some of it would be refused again
+	lasting bool // some would be refused again
 	samples []string
 }
 
@@ -90,16 +90,16 @@ func (r *refusals) add(e types.Error) {
 	}
 }
 
-// lasting reports whether S3 would refuse again what it has refused with this code.
+// lasting reports whether S3 would refuse the same request again after this code.
 func lasting(code string) bool {
 	switch code {
 	case "InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "OperationAborted":
-		return false // it could not at the moment
+		return false // only for the moment
 	}
 	return true
 }
 
-// purgeOnce goes once through the listing and returns how many it found, and which of them S3 refused to delete.
+// purgeOnce goes through the listing once, and returns how many versions it found and which of them S3 refused to delete.
 func (c *contents) purgeOnce(ctx context.Context, prefix string, pick func(key string) bool) (found int, refused refusals, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(batchesAtOnce)
@@ -121,7 +121,7 @@ func (c *contents) purgeOnce(ctx context.Context, prefix string, pick func(key s
 		return true, nil
 	})
 	if failed := group.Wait(); failed != nil {
-		err = failed // the listing broke off because of it
+		err = failed // the cause of the listing's error
 	}
 	if found > 0 {
 		c.log.InfoContext(ctx, "purged", "prefix", prefix, "versions", found, "refused", refused.count, "error", err)
@@ -137,7 +137,7 @@ func (c *contents) deleteVersions(ctx context.Context, batch []version) ([]types
 	}
 	out, err := c.calls.DeleteObjects(ctx, &s3.DeleteObjectsInput{
 		Bucket: &c.bucket,
-		Delete: &types.Delete{Objects: ids, Quiet: aws.Bool(true)}, // only what it refuses is answered
+		Delete: &types.Delete{Objects: ids, Quiet: aws.Bool(true)}, // the answer has only what is refused
 	}, patient)
 	if err != nil {
 		return nil, fmt.Errorf("delete %d object versions of s3://%s: %w", len(batch), c.bucket, err)
@@ -145,7 +145,7 @@ func (c *contents) deleteVersions(ctx context.Context, batch []version) ([]types
 	return out.Errors, nil
 }
 
-// count counts what is left, as far as the time goes, and reports whether that is all.
+// count counts what is left until the time is over, and reports whether it counted everything.
 func (c *contents) count(ctx context.Context) (n int, all bool) {
 	err := c.versions(ctx, "", func(page []version) (bool, error) {
 		n += len(page)

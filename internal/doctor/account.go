@@ -30,10 +30,10 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// callTimeout is for one question with its retries.
+// callTimeout is for one call with its retries.
 const callTimeout = 20 * time.Second
 
-// The quotas of Managed Flink that AWS documents, for where Service Quotas does not list them:
+// The quotas of Managed Flink that AWS documents, in case Service Quotas does not list them:
 // https://docs.aws.amazon.com/managed-flink/latest/java/limits.html
 const (
 	documentedApplications = 100
@@ -41,23 +41,23 @@ const (
 	flinkServiceCode       = "kinesisanalytics"
 )
 
-// The stack runs two or three functions at once, and one or more for a transform. New accounts have as little as newAccount.
+// The stack runs two or three functions at once, and one or more for a transform. New accounts may have only newAccount.
 const (
 	wantConcurrency = 3
 	newAccount      = 10
 )
 
-// Needs are what a stack takes of an account.
+// Needs is what a stack needs of an account.
 type Needs struct {
 	Stack          string // its name
 	OnDemand       bool
 	Shards         int // of a provisioned stream
 	Parallelism    int
 	Transformed    bool
-	ExistingBucket string // empty where the stack makes one
+	ExistingBucket string // empty if the stack creates one
 }
 
-// Clients are what an account is asked with. Each asks for no more than what its interface has, and none of it changes anything.
+// Clients call the account's services. Their interfaces have only calls that change nothing.
 type Clients struct {
 	Credentials    aws.CredentialsProvider
 	STS            identities
@@ -68,7 +68,7 @@ type Clients struct {
 	Lambda         functions
 	Quotas         quotas
 	S3             buckets
-	// Services ask each service that nothing else is asked of whether it is there.
+	// Services has a call for each service, to see whether the region has it.
 	Services map[string]func(context.Context) error
 }
 
@@ -110,7 +110,7 @@ var (
 	_ buckets      = (*s3.Client)(nil)
 )
 
-// NewClients makes the clients of a configuration.
+// NewClients makes clients for a configuration.
 func NewClients(config aws.Config) Clients {
 	c := Clients{
 		Credentials:    config.Credentials,
@@ -167,14 +167,14 @@ func NewClients(config aws.Config) Clients {
 	return c
 }
 
-// An Account is one in one region.
+// An Account is an AWS account in one region.
 type Account struct {
 	Region string
 	Needs  Needs
 	Clients
 }
 
-// Checks looks at the account. Without credentials that work there is nothing more to see.
+// Checks checks the account. Without working credentials nothing else can be checked.
 func (a Account) Checks(ctx context.Context) []Check {
 	caller, first := a.credentials(ctx)
 	if first.Result == Fault {
@@ -212,7 +212,7 @@ func (a Account) credentials(ctx context.Context) (arn.ARN, Check) {
 	return caller, Check{Name: "credentials", Result: OK, Found: fmt.Sprintf("account %s as %s", aws.ToString(out.Account), aws.ToString(out.Arn))}
 }
 
-// services asks every service whether it is there.
+// services checks that the region has every service.
 func (a Account) services(ctx context.Context) Check {
 	c := Check{Name: "services", Result: OK}
 	var names []string
@@ -235,7 +235,7 @@ func (a Account) services(ctx context.Context) Check {
 			case errors.As(err, &api) && slices.Contains([]string{"SubscriptionRequiredException", "OptInRequired", "UnrecognizedClientException", "InvalidClientTokenId"}, api.ErrorCode()):
 				return Check{Result: Fault, Found: name + ": " + reason(err)}
 			case errors.As(err, &api) && api.ErrorFault() == smithy.FaultClient || denied(err):
-				return Check{Result: OK} // it refuses the question, so it is there
+				return Check{Result: OK} // it refuses the call, so it is there
 			default:
 				return Check{Result: Warning, Found: name + ": " + reason(err)}
 			}
@@ -263,7 +263,7 @@ func (a Account) services(ctx context.Context) Check {
 	return c
 }
 
-// names looks for what bears the names that the stack would take.
+// names checks that nothing else has the names that the stack would use.
 func (a Account) names(ctx context.Context) Check {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -429,7 +429,7 @@ func (a Account) applications(ctx context.Context) Check {
 	return c
 }
 
-// unknown is a check whose question found no answer; action is what the question takes.
+// unknown returns the check with an unknown result; action is the permission that its call needs.
 func (a Account) unknown(c Check, err error, action string) Check {
 	if err == nil {
 		err = errors.New("the answer is empty")
@@ -440,7 +440,7 @@ func (a Account) unknown(c Check, err error, action string) Check {
 	return unknown(c, errors.New(reason(err)))
 }
 
-// reason is an error in few words: those of the service, where it has spoken.
+// reason is an error in few words, the service's own if it has answered.
 func reason(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -457,7 +457,7 @@ func denied(err error) bool {
 	return errors.As(err, &api) && (strings.HasPrefix(api.ErrorCode(), "AccessDenied") || strings.HasPrefix(api.ErrorCode(), "UnauthorizedOperation") || api.ErrorCode() == "Forbidden")
 }
 
-// noSuchHost tells an endpoint that does not exist, as of a service that a region lacks.
+// noSuchHost reports whether the endpoint does not exist, such as that of a service that a region does not have.
 func noSuchHost(err error) bool {
 	var dns *net.DNSError
 	return errors.As(err, &dns) && dns.IsNotFound

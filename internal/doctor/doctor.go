@@ -1,8 +1,8 @@
-// Package doctor finds out whether a stack can be built, run and deployed from here, before anything is started or paid for.
+// Package doctor finds out whether a stack can be built, run and deployed from here, before anything is started or paid
+// for.
 //
-// Machine looks at this machine, Account at an AWS account in one region. Both only read: nothing is made, changed or sent but
-// for questions. What cannot be known, because a service does not answer or the caller may not ask, is a warning that says so, and
-// never taken for good.
+// Machine checks this machine, Account an AWS account in one region. Both only read. If something cannot be determined,
+// because a service does not answer or denies access, the check is a warning that says so.
 package doctor
 
 import (
@@ -10,26 +10,26 @@ import (
 	"sync"
 )
 
-// A Result is how a check ended, the worse ones later.
+// A Result is the result of a check.
 type Result string
 
 // The results.
 const (
 	OK      Result = "ok"
-	Warning Result = "warning" // it may work, or cannot be known
+	Warning Result = "warning" // it may work, or is unknown
 	Fault   Result = "fault"   // it will not work
 )
 
-// A Check is one thing that was looked at.
+// A Check is one thing that was checked.
 type Check struct {
 	Name   string `json:"name"`
 	Result Result `json:"result"`
-	Found  string `json:"found"`           // what was seen
-	Means  string `json:"means,omitempty"` // what follows from it, of one that is not OK
+	Found  string `json:"found"`           // what was found
+	Means  string `json:"means,omitempty"` // what follows from it, unless it is OK
 	Do     string `json:"do,omitempty"`    // what to do about it
 }
 
-// Worst is the worst result of the checks, OK of none.
+// Worst returns the worst result of the checks, OK if there are none.
 func Worst(checks []Check) Result {
 	worst := OK
 	for _, c := range checks {
@@ -40,7 +40,7 @@ func Worst(checks []Check) Result {
 	return worst
 }
 
-// together makes checks at once, since most of their time goes into waiting, and returns them in order.
+// together runs checks concurrently, because they mostly wait, and returns them in order.
 func together(ctx context.Context, checks ...func(context.Context) Check) []Check {
 	done := make([]Check, len(checks))
 	var group sync.WaitGroup

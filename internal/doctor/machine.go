@@ -15,38 +15,38 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// What a local stack takes.
+// What a local stack needs.
 const (
 	wantCores  = 2
 	wantMemory = 2 << 30
-	// wantDisk is for what make fetches and builds (tools 0.5 GB, the JAR and its libraries 0.2, packages 0.1), the caches of Go and
-	// Maven, and a stack's files.
+	// wantDisk is for what make fetches and builds (tools 0.5 GB, the JAR and its libraries 0.2, packages 0.1), the
+	// caches of Go and Maven, and a stack's files.
 	wantDisk = 3 << 30
 )
 
-// A Machine is what is looked at of this machine.
+// A Machine is this machine, and how to check it.
 type Machine struct {
 	Root string // the project's directory
 	Port int    // of the emulator that `up` starts
-	// Tools says what is missing, empty where nothing is; see local.CheckTools.
+	// Tools says what is missing, empty if nothing is; see local.CheckTools.
 	Tools func(ctx context.Context, root string) (string, error)
-	// Running reports whether the stack that `up` starts runs already, and where.
+	// Running reports whether the stack that `up` starts is running, and where.
 	Running func(ctx context.Context) (endpoint string, running bool)
-	// PortFree tells why the port cannot be had.
+	// PortFree says why the port cannot be used.
 	PortFree func(port int) error
-	// Resources are read from the operating system where it is nil.
+	// Resources reads the machine's resources; nil asks the operating system.
 	Resources func(dir string) (Resources, error)
 }
 
-// Resources are what the machine has.
+// Resources are the resources of a machine.
 type Resources struct {
 	OS, Architecture string
 	Cores            int
-	Memory           uint64 // bytes that programs can have without others giving up theirs
+	Memory           uint64 // bytes that are available without swapping
 	Disk             uint64 // bytes free where the project is
 }
 
-// Checks looks at the machine.
+// Checks checks the machine.
 func (m Machine) Checks(ctx context.Context) []Check {
 	return together(ctx, m.system, m.tools, m.built, m.port, m.memory, m.disk)
 }
@@ -127,44 +127,39 @@ func (m Machine) port(ctx context.Context) Check {
 }
 
 func (m Machine) memory(context.Context) Check {
-	c := Check{Name: "memory", Result: OK}
-	r, err := m.resources()
-	if err != nil {
-		return unknown(c, err)
-	}
-	c.Found = humanize.IBytes(r.Memory) + " to spare"
-	if r.OS != "linux" {
-		c.Found = "not looked at on " + r.OS
-		return c
-	}
-	if r.Memory < wantMemory {
-		c.Result = Warning
-		c.Means = fmt.Sprintf("a local stack takes up to %s (Flink's JVM, the emulator, the functions, a build), and may be killed", humanize.IBytes(wantMemory))
-		c.Do = "end other programs, or give the machine or container more memory"
-	}
-	return c
+	return m.resource("memory", func(r Resources) (uint64, string) { return r.Memory, "to spare" }, wantMemory, Check{
+		Means: fmt.Sprintf("a local stack takes up to %s (Flink's JVM, the emulator, the functions, a build), and may be killed", humanize.IBytes(wantMemory)),
+		Do:    "end other programs, or give the machine or container more memory",
+	})
 }
 
 func (m Machine) disk(context.Context) Check {
-	c := Check{Name: "disk", Result: OK}
+	return m.resource("disk", func(r Resources) (uint64, string) { return r.Disk, "free in " + m.Root }, wantDisk, Check{
+		Means: fmt.Sprintf("a first build and a stack take up to %s with the caches of Go, Maven and Python", humanize.IBytes(wantDisk)),
+		Do:    "free some space (`make clean` removes all that make has made)",
+	})
+}
+
+// resource checks that there is enough of a resource, which get returns with where it is. Otherwise lacking says what
+// follows, and what to do.
+func (m Machine) resource(name string, get func(Resources) (bytes uint64, where string), want uint64, lacking Check) Check {
+	c := Check{Name: name, Result: OK}
 	r, err := m.resources()
-	if err != nil {
+	bytes, where := get(r)
+	switch {
+	case err != nil:
 		return unknown(c, err)
-	}
-	c.Found = humanize.IBytes(r.Disk) + " free in " + m.Root
-	if r.OS != "linux" {
-		c.Found = "not looked at on " + r.OS
+	case r.OS != "linux":
+		c.Found = "not checked on " + r.OS
 		return c
+	case bytes < want:
+		c.Result, c.Means, c.Do = Warning, lacking.Means, lacking.Do
 	}
-	if r.Disk < wantDisk {
-		c.Result = Warning
-		c.Means = fmt.Sprintf("a first build and a stack take up to %s with the caches of Go, Maven and Python", humanize.IBytes(wantDisk))
-		c.Do = "free some space (`make clean` removes all that make has made)"
-	}
+	c.Found = humanize.IBytes(bytes) + " " + where
 	return c
 }
 
-// unknown is a check whose question found no answer.
+// unknown returns the check with an unknown result.
 func unknown(c Check, err error) Check {
 	c.Result = Warning
 	c.Found = cmp.Or(c.Found, "no answer")
@@ -172,9 +167,9 @@ func unknown(c Check, err error) Check {
 	return c
 }
 
-// readResources asks the operating system, and the container where there is one, whose limit is what counts.
+// readResources asks the operating system, and its container, whose limit counts.
 func readResources(dir string) (Resources, error) {
-	r := Resources{OS: runtime.GOOS, Architecture: runtime.GOARCH, Cores: runtime.GOMAXPROCS(0)} // which knows a container's limit
+	r := Resources{OS: runtime.GOOS, Architecture: runtime.GOARCH, Cores: runtime.GOMAXPROCS(0)} // within a container's limit
 	if r.OS != "linux" {
 		return r, nil
 	}

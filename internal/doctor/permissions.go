@@ -19,18 +19,18 @@ type policies interface {
 	GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error)
 }
 
-// applicationSuffix is what the template puts after the stack's name for its application.
+// applicationSuffix is what the template appends to the stack's name for its application.
 const applicationSuffix = "-analytics"
 
-// A request is what a deploy asks of a service: actions on a resource, of which STACK, REGION, ACCOUNT and PARTITION stand for
-// the deploy's own.
+// A request is what a deploy asks of a service: actions on a resource. STACK, REGION, ACCOUNT and PARTITION stand for the
+// deploy's own.
 type request struct {
 	resource string
 	actions  []string
 }
 
-// requests are those of a first deploy, by the type of the template's resource that CloudFormation makes; those of none are
-// SAM's. They are what creates each resource, not all that its life takes.
+// requests are the requests of a first deploy, by the type of the template's resource; SAM's own have no type. They create
+// each resource, but are not everything that its life needs.
 var requests = map[string]request{
 	"": {"arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/STACK/*", []string{
 		"cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents",
@@ -61,8 +61,8 @@ var requests = map[string]request{
 	"AWS::SNS::Subscription":               {"arn:PARTITION:sns:REGION:ACCOUNT:STACK-Topic-x", []string{"sns:Subscribe"}},
 }
 
-// permissions asks IAM what the caller's policies say of a deploy's requests. It is IAM's own simulation: it knows nothing of
-// the policies of resources.
+// permissions asks IAM whether the caller's policies allow a deploy's requests. IAM's simulation does not include the
+// policies of resources.
 func (a Account) permissions(ctx context.Context, caller arn.ARN) Check {
 	c := Check{Name: "permissions", Result: OK}
 	source, err := a.principal(ctx, caller)
@@ -91,7 +91,7 @@ func (a Account) permissions(ctx context.Context, caller arn.ARN) Check {
 				asked++
 				switch {
 				case result.EvalDecision == types.PolicyEvaluationDecisionTypeAllowed:
-				case len(result.MissingContextValues) > 0: // a condition that the simulation was not told of
+				case len(result.MissingContextValues) > 0: // a condition whose values the simulation does not have
 					depends = append(depends, aws.ToString(result.EvalActionName))
 				default:
 					lacks = append(lacks, aws.ToString(result.EvalActionName))
@@ -122,7 +122,7 @@ func (a Account) simulate(ctx context.Context, pages *iam.SimulatePrincipalPolic
 	return pages.NextPage(ctx)
 }
 
-// principal is whose policies are the caller's, empty for the root user, who has none and needs none.
+// principal returns the user or role whose policies the caller has, empty for the root user, who has and needs none.
 func (a Account) principal(ctx context.Context, caller arn.ARN) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -1,4 +1,4 @@
-// Package price computes what a stack costs on AWS from the parameters that it is deployed with.
+// Package price computes what a stack costs on AWS from its parameters.
 //
 // It is the home of the prices. docs/operations/cost.md shows them with where they were read, and what follows from them for some
 // rates; a test keeps its tables equal to what this package says.
@@ -14,16 +14,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Region is the region of the prices. Those of others differ.
+// Region is the region of the prices. Other regions have others.
 const Region = "eu-west-1"
 
 // Read is when the prices were read.
 const Read = "2026-11-24"
 
-// Month is what a cost is for: 30 days.
+// Month is the period of a cost: 30 days.
 const Month = 30 * 24 * time.Hour
 
-// US dollars, each for what its name says.
+// US dollars, each for the unit in its name.
 const (
 	shardHour          = 0.017
 	payloadUnits       = 0.0165 // a million
@@ -60,9 +60,9 @@ const (
 	unitsPerAggregate = 0.0068 // payload units a record, with Aggregation=kpl
 )
 
-// A Stack is what decides the cost of a stack.
+// A Stack is what the cost of a stack depends on.
 type Stack struct {
-	Scheduled      bool          // ticks and verdicts are made on their schedules
+	Scheduled      bool          // ticks and verdicts are produced on their schedules
 	Tick, Verdict  time.Duration // between two of them
 	Records        int           // of a tick
 	Spread         time.Duration
@@ -83,7 +83,7 @@ type Stack struct {
 type Item struct {
 	Part string `json:"part"`
 	How  string `json:"how"`
-	// Running is what it costs while the stack works, and Paused what is left of that after `streamproof pause`.
+	// Running is the cost while the stack works, Paused what remains of it after `streamproof pause`.
 	Running float64 `json:"running"`
 	Paused  float64 `json:"paused"`
 }
@@ -160,7 +160,7 @@ func (s Stack) Items() []Item {
 	return items
 }
 
-// firehoseBytes are those that Firehose bills for the rows of a tick.
+// firehoseBytes is what Firehose bills for the rows of a tick.
 func (s Stack) firehoseBytes(rows, spread float64) float64 {
 	payload := rows * rowBytes
 	full := float64(s.Pack)
@@ -175,7 +175,7 @@ func (s Stack) firehoseBytes(rows, spread float64) float64 {
 	}
 }
 
-// objects are those that the rows of a tick become.
+// objects is how many objects the rows of a tick become.
 func (s Stack) objects(rows, spread float64) float64 {
 	interval := max(s.BufferInterval.Seconds(), 1)
 	byTime := max(spread, s.Tick.Seconds()) / interval // the rows of several ticks may be one
@@ -185,7 +185,7 @@ func (s Stack) objects(rows, spread float64) float64 {
 	return max(byTime, math.Ceil(rows*rowBytes/float64(s.BufferBytes)))
 }
 
-// Total sums up the items: what a Month costs, running and paused.
+// Total sums up the items: the cost of a Month, running and paused.
 func Total(items []Item) (running, paused float64) {
 	for _, item := range items {
 		running, paused = running+item.Running, paused+item.Paused
@@ -256,7 +256,7 @@ func FromTemplate(template []byte, set map[string]string) (Stack, error) {
 	return s, p.err
 }
 
-// parameters are those of a stack. They keep the first fault.
+// parameters are the parameters of a stack. They keep the first fault.
 type parameters struct {
 	set, defaults map[string]string
 	err           error
@@ -285,14 +285,14 @@ func (p *parameters) seconds(name string) time.Duration {
 	return time.Duration(p.int(name)) * time.Second
 }
 
-// rate reads a schedule, as rate(5 minutes).
+// rate reads a schedule such as rate(5 minutes).
 func (p *parameters) rate(name string) time.Duration {
 	count, unit, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(p.get(name), "rate("), ")"), " ")
 	n, err := strconv.Atoi(count)
 	each := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}[strings.TrimSuffix(unit, "s")]
 	if err != nil || n < 1 || each == 0 {
 		if p.err == nil {
-			p.err = fmt.Errorf("parameter %s is %q: want a rate, as rate(5 minutes)", name, p.get(name))
+			p.err = fmt.Errorf("parameter %s is %q: want a rate such as rate(5 minutes)", name, p.get(name))
 		}
 		return time.Minute
 	}
