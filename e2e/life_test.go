@@ -176,10 +176,10 @@ func changeSets(t *testing.T, s *local.Stack) {
 		return client.DescribeChangeSet(t.Context(), set)
 	}
 	for want, change := range map[string]map[string]string{
-		"DataOnDelete has to be retain":         {"ExistingBucket": "a-bucket-of-mine", "DataOnDelete": "delete"},
-		"ExpireAfterDays has to be 0 with":      {"ExistingBucket": "a-bucket-of-mine", "ExpireAfterDays": "30"},
-		"ExpireAfterDays has to be 0 or at":     {"ExpireAfterDays": "1"},
-		"needs SnapshotState ENABLED":           {"AutoScalingState": "ENABLED", "SnapshotState": "DISABLED"},
+		"DataOnDelete must be retain":           {"ExistingBucket": "a-bucket-of-mine", "DataOnDelete": "delete"},
+		"ExpireAfterDays must be 0 with":        {"ExistingBucket": "a-bucket-of-mine", "ExpireAfterDays": "30"},
+		"ExpireAfterDays must be 0 or at":       {"ExpireAfterDays": "1"},
+		"requires SnapshotState ENABLED":        {"AutoScalingState": "ENABLED", "SnapshotState": "DISABLED"},
 		"at most 100 with a Transform":          {"Transform": "JSON", "PackKiB": "1000"},
 		"must be folders":                       {"Prefix": "ledger/x/"},
 		"must be a rate of up to":               {"VerifySchedule": "rate(1 minutes)"},

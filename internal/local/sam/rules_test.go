@@ -14,16 +14,16 @@ func TestCheckRules(t *testing.T) {
 		set  string
 		want []string
 	}{
-		{"Transform=JSON PackKiB=500", []string{"PackKiB has to be auto or at most 100"}},
+		{"Transform=JSON PackKiB=500", []string{"PackKiB must be auto or at most 100"}},
 		{"Transform=CSV PackKiB=100", nil},
 		{"Transform=JSON", nil},
 		{"PackKiB=500", nil},
 		{"ExpireAfterDays=1", []string{"at least 2"}},
 		{"ExpireAfterDays=2", nil},
 		{"ExistingBucket=my-bucket", nil},
-		{"ExistingBucket=my-bucket DataOnDelete=delete", []string{"DataOnDelete has to be retain"}},
-		{"ExistingBucket=my-bucket DataOnDelete=delete ExpireAfterDays=3", []string{"DataOnDelete has to be retain", "ExpireAfterDays has to be 0"}},
-		{"AutoScalingState=ENABLED SnapshotState=DISABLED", []string{"needs SnapshotState ENABLED"}},
+		{"ExistingBucket=my-bucket DataOnDelete=delete", []string{"DataOnDelete must be retain"}},
+		{"ExistingBucket=my-bucket DataOnDelete=delete ExpireAfterDays=3", []string{"DataOnDelete must be retain", "ExpireAfterDays must be 0"}},
+		{"AutoScalingState=ENABLED SnapshotState=DISABLED", []string{"requires SnapshotState ENABLED"}},
 		{"Emulator=true", nil}, // this is one
 	} {
 		values := map[string]string{}

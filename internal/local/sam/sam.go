@@ -18,7 +18,7 @@ import (
 	"streamproof/internal/local/process"
 )
 
-// ConfigEnv is the environment of samconfig.toml that describes the local stack.
+// ConfigEnv is the environment of samconfig.toml for the local stack.
 const ConfigEnv = "local"
 
 const (
