@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 )
 
@@ -15,7 +13,7 @@ import (
 const StackKey = "ledger/stack.json"
 
 // A Stack names the CloudFormation stack that a bucket is claimed for. Two stacks in one bucket would owe and deliver each
-// other's rows. A stack that was deleted and is made again under its old name is the same one, and goes on with its data.
+// other's rows. A stack that was deleted and is created again under its old name is the same one and continues its data.
 type Stack struct {
 	Version int    `json:"version"`
 	Name    string `json:"stack"`
@@ -62,8 +60,8 @@ func (e *TakenError) Error() string {
 		e.Bucket, e.Stands, e.Asking, e.Bucket, StackKey)
 }
 
-// ClaimFor claims the bucket for a stack, and succeeds where it is claimed for the same one already. Where it is claimed for
-// another, the error is a *TakenError.
+// ClaimFor claims the bucket for a stack. It succeeds if the bucket is already claimed for the same one. If it is claimed
+// for another, the error is a *TakenError.
 func (s *Store) ClaimFor(ctx context.Context, stack Stack) error {
 	body, err := stack.Encode()
 	if err != nil {
@@ -75,7 +73,7 @@ func (s *Store) ClaimFor(ctx context.Context, stack Stack) error {
 		case err != nil:
 			return "", nil, err
 		case stands == nil:
-			// It was deleted just now: write again.
+			// It has just been deleted: write again.
 			return "", nil, nil
 		case !stands.Same(stack):
 			return "", nil, &TakenError{Bucket: s.bucket, Asking: stack, Stands: *stands}
@@ -83,7 +81,7 @@ func (s *Store) ClaimFor(ctx context.Context, stack Stack) error {
 		return "", &written{}, nil
 	})
 	if taken := (*TakenError)(nil); errors.As(err, &taken) {
-		return taken // which says it all
+		return taken // it says everything
 	}
 	if err != nil {
 		return fmt.Errorf("claim the bucket: %w", err)
@@ -91,25 +89,18 @@ func (s *Store) ClaimFor(ctx context.Context, stack Stack) error {
 	return nil
 }
 
-// ClaimedFor is the stack that the bucket is claimed for; nil where it is for none.
+// ClaimedFor returns the stack that the bucket is claimed for, nil for none.
 func (s *Store) ClaimedFor(ctx context.Context) (*Stack, error) {
-	fail := func(err error) (*Stack, error) { return nil, fmt.Errorf("get s3://%s/%s: %w", s.bucket, StackKey, err) }
-	key := StackKey
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
+	data, _, _, err := s.get(ctx, StackKey)
 	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() == "NoSuchKey" {
 		return nil, nil
 	}
 	if err != nil {
-		return fail(err)
-	}
-	defer func() { _ = out.Body.Close() }()
-	data, err := io.ReadAll(out.Body)
-	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	stack, err := DecodeStack(data)
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("read s3://%s/%s: %w", s.bucket, StackKey, err)
 	}
 	return stack, nil
 }

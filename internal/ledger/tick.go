@@ -11,7 +11,7 @@ import (
 // Version is the version of the objects that this package writes. Older ones are read, newer ones are refused.
 //
 //	1  the first
-//	2  a tick has poison and aggregation, and so owes something else than a program that does not know them would think
+//	2  a tick has poison and aggregation, which change what it owes
 const Version = 2
 
 // Where the ledger's objects stand in the bucket.
@@ -75,10 +75,11 @@ type Tick struct {
 	Owner string `json:"owner"`
 	// LeaseEnd is when that attempt can no longer be running.
 	LeaseEnd time.Time `json:"leaseEnd"`
-	// ClaimedAt is S3's clock at the claim, in whole seconds; absent in the claim itself, where it is the object's LastModified.
+	// ClaimedAt is S3's clock at the claim, in whole seconds. It is absent in the claim itself: there, the object's
+	// LastModified says it.
 	ClaimedAt time.Time `json:"claimedAt,omitzero"`
 
-	// Seed, Generator, Pipeline, Records, SpreadSeconds and Poison, with Time, are all that it takes to make the records again.
+	// Seed, Generator, Pipeline, Records, SpreadSeconds and Poison, with Time, determine the records.
 	Seed          uint64 `json:"seed"`
 	Generator     int    `json:"generator"` // the generator's version
 	Pipeline      string `json:"pipeline"`  // the pipeline's hash
@@ -87,8 +88,8 @@ type Tick struct {
 	PartitionKey  string `json:"partitionKey"` // "uniform" or the name of a column
 	// Poison is how many of the records are malformed on purpose, 0 to Records.
 	Poison int `json:"poison,omitempty"`
-	// Aggregation is how the records were packed on their way in: KPL, or empty where each was sent by itself. What is
-	// owed depends on it only as PoisonsAggregates says.
+	// Aggregation is how the records were packed on their way in: KPL, or empty if each was sent by itself. It changes
+	// what is owed only as PoisonsAggregates says.
 	Aggregation string `json:"aggregation,omitempty"`
 
 	// Revision counts the writes of this object, from 0.
@@ -123,7 +124,7 @@ func TickKey(tick time.Time) string {
 	return TicksPrefix + t.Format("2006/01/02/") + t.Format("20060102T150405.000Z") + ".json"
 }
 
-// IsTickKey reports whether a key is one of a tick's object: other things may come to stand under TicksPrefix.
+// IsTickKey reports whether a key is that of a tick: other objects may stand under TicksPrefix.
 func IsTickKey(key string) bool {
 	name := key[strings.LastIndex(key, "/")+1:]
 	tick, err := time.Parse("20060102T150405.000Z.json", name)
@@ -169,7 +170,8 @@ func (t *Tick) check() error {
 	next := 0
 	for i, r := range t.Outcomes {
 		if r.First < next || r.Last < r.First || r.Last >= t.Records || r.Lo < 0 || r.Hi < r.Lo {
-			return fmt.Errorf("outcomes[%d] (%d to %d, lo %d, hi %d) overlaps, is out of %d records or out of order", i, r.First, r.Last, r.Lo, r.Hi, t.Records)
+			return fmt.Errorf("outcomes[%d] (%d to %d, lo %d, hi %d) overlaps, is out of %d records or out of order",
+				i, r.First, r.Last, r.Lo, r.Hi, t.Records)
 		}
 		if t.State == Complete && r.First != next {
 			return fmt.Errorf("outcomes leave out record %d of a complete tick", next)

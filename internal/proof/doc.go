@@ -4,6 +4,6 @@
 // records owe, and a copy pays for what is open. A copy can pay only for a record whose tick was claimed by the time the
 // copy's object was written, so an old double never pays for a later loss.
 //
-// The package knows neither S3 nor SQL nor what a row holds: a row is a key (see package row), and whoever feeds a Judge
-// brings claims and objects in the order of their times, claims first where the times are equal.
+// The package depends neither on S3 nor on SQL nor on what a row holds: a row is a key (see package row). The caller passes
+// claims and objects to a Judge in the order of their times, claims first if the times are equal.
 package proof

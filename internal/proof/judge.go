@@ -50,7 +50,7 @@ type Judge struct {
 	failed   map[string][]failure // by row; what a copy under an error prefix has paid
 
 	unmatched unmatched
-	ask       func() // who gives the unmatched copies, see Bound; nil where nobody is to be asked
+	ask       func() // searches the claims for unmatched copies, see Bound; may be nil
 }
 
 // A TickBalance is what became of the rows of one tick.
@@ -73,7 +73,7 @@ type due struct {
 	infinite bool
 }
 
-// payable says whether a copy can pay for it. An infinite due is always open.
+// payable reports whether a copy can pay for it. An infinite due is always open.
 func (d due) payable() bool { return d.open > 0 || d.infinite }
 
 // queue holds dues in the order of their claims. The first is kept in place, since most rows have no more.
@@ -100,7 +100,7 @@ func (q *queue) add(tick int32, n int64, infinite bool) {
 	}
 }
 
-// open says whether a copy can pay for anything in the queue.
+// open reports whether a copy can pay for anything in the queue.
 func (q *queue) open() bool { return q.first.payable() || q.rest != nil && len(*q.rest) > 0 }
 
 // pay takes one from the oldest due that can be paid for and returns its tick.
@@ -204,8 +204,8 @@ func (j *Judge) here(line, count int64) found {
 func (j *Judge) Find(key []byte, line int64) { j.add(key, pending{what: find, line: line}) }
 
 // Fail takes one copy of a row that stands under an error prefix, in the current object, for a reason: the row can be
-// brought back, but was not delivered. What it pays is failed, until a copy is found for which nothing else is open: who
-// delivers a failed row later is not accused of a double. A copy that nobody owes is foreign.
+// brought back, but was not delivered. What it pays is failed until a copy is found for which nothing else is open, so a
+// failed row that is delivered later is no duplicate. A copy that is not owed is foreign.
 func (j *Judge) Fail(key []byte, line int64, reason string) {
 	j.add(key, pending{what: fail, line: line, reason: reason})
 }
@@ -216,7 +216,7 @@ func (j *Judge) Reject(key []byte, line int64, reason string) {
 	j.add(key, pending{what: reject, line: line, reason: reason})
 }
 
-// Foreign takes something under an error prefix that pays for nothing, whatever it is; it accuses nobody.
+// Foreign takes anything under an error prefix that pays for nothing. It fails no verdict.
 func (j *Judge) Foreign(text []byte, line int64, reason string) {
 	j.counts.Foreign++
 	j.keep(Foreign, Sample{Row: excerpt(text), Count: 1, Object: j.object, Line: line, Reason: reason})
@@ -351,7 +351,7 @@ func (j *Judge) bringBack(key []byte) (tick int32, ok bool) {
 	return f.tick, true
 }
 
-// payFailed pays what is owed and nothing above it: nobody was told that a record of unknown outcome would arrive.
+// payFailed pays what is owed and nothing above it: a record of unknown outcome may never have been sent.
 func (j *Judge) payFailed(a *account, key []byte, p *pending) {
 	if a != nil {
 		if tick, ok := j.payFrom(a, &a.owed); ok {

@@ -48,8 +48,8 @@ type FailureState struct {
 	Reason  string    `json:"reason"`
 }
 
-// State takes what a later judge goes on from, with the last so many ticks whether they have anything open or not. It
-// changes nothing but that unmatched copies are sorted into their classes. The state shares no memory with the judge.
+// State returns what a later judge resumes from, with the last so many ticks whether they have anything open or not. Its
+// only change to the judge is to sort unmatched copies into their classes. The state shares no memory with the judge.
 func (j *Judge) State(lastTicks int) *State {
 	j.settle()
 	j.explain()

@@ -31,7 +31,7 @@ type account struct {
 	spare  queue // hi − lo
 }
 
-// open says whether anything could be paid for.
+// open reports whether anything could be paid for.
 func (a *account) open() bool { return a.owed.open() || a.spare.open() }
 
 func newTable() table {

@@ -23,7 +23,7 @@ const (
 	Leaked     Class = "leaked"     // found, and given by the query only without its WHERE
 	Unexpected Class = "unexpected" // found, and given by no record that was claimed before
 	Corrupt    Class = "corrupt"    // a line that is not a row of the output schema, or not a reject
-	Foreign    Class = "foreign"    // under an error prefix, and owed by nobody: it accuses nobody
+	Foreign    Class = "foreign"    // under an error prefix and not owed: it fails no verdict
 )
 
 // InFlight is the class of rows that are owed by a tick that is not settled. It fails no verdict, and has no samples.
@@ -53,7 +53,7 @@ type Counts struct {
 	Foreign int64 `json:"foreign"`
 }
 
-// AllFound says whether everything owed has been delivered, or is among the rejects where it was malformed on purpose.
+// AllFound reports whether everything owed has been delivered, or is among the rejects if it was malformed on purpose.
 func (c Counts) AllFound() bool { return c.Owed == c.Delivered+c.Rejects-c.Recovered }
 
 // Of returns the count of a class that fails a verdict.
@@ -74,8 +74,8 @@ func (c Counts) Of(class Class) int64 {
 	}
 }
 
-// Verdict judges the counts: where nothing is owed nothing can be said, and anything missing, twice or broken is NOT PROVEN,
-// less how many of each class are excused.
+// Verdict judges the counts, less how many of each class are excused: UNDECIDED if nothing is owed, NOT PROVEN if anything
+// is missing, duplicated or broken, else PROVEN.
 func (c Counts) Verdict(excused map[Class]int64) Verdict {
 	if c.Owed == 0 {
 		return Undecided

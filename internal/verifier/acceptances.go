@@ -125,9 +125,9 @@ func common(a, b []proof.Group) (both []proof.Group) {
 type coverage struct {
 	accepted []report.Accepted
 	excused  map[proof.Class]int64
-	// open are the findings that nobody has accepted: of all places, if all was asked for.
+	// open are the findings that are not accepted: of all places, if all was asked for.
 	open []proof.Group
-	// left is what is left of acceptances of which something is used up by now.
+	// left is what is left of acceptances that are partly used up by now.
 	left map[string][]proof.Group
 }
 
@@ -152,7 +152,7 @@ func cover(acceptances []*acceptance, result *proof.Result, now time.Time, all b
 			waiting = result.Findings(proof.InFlight, of)
 		}
 		if found.Unnamed || waiting.Unnamed {
-			continue // what is accepted cannot be told from the rest
+			continue // what is accepted cannot be distinguished from the rest
 		}
 		for i, a := range acceptances {
 			if proof.Class(a.Class) != class {
@@ -222,13 +222,13 @@ func take(g proof.Group, found, waiting *proof.Findings) (used int64, left proof
 		delete(found.Groups, g.Place)
 		return g.Count, g
 	case w == nil && (f == nil || f.Count < g.Count):
-		return 0, none // some are gone, and it cannot be told which
+		return 0, none // some are gone, and which ones cannot be determined
 	default:
 		return 0, g
 	}
 }
 
-// useUp records what is left of acceptances. Of two verifications at once each takes away what it has seen to be gone.
+// useUp records what is left of acceptances. If two verifications run at once, each removes what it has seen to be gone.
 func (h *Handler) useUp(ctx context.Context, left map[string][]proof.Group) error {
 	const tries = 5
 	for try := 1; ; try++ {

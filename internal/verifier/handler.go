@@ -42,7 +42,7 @@ type Handler struct {
 	bucket bucket.Bucket
 	put    putter
 	tag    tagger
-	stream explain.Stream // nil where it is not to be read
+	stream explain.Stream // nil if it is not to be read
 	out    io.Writer      // the function's log
 	log    *slog.Logger
 
@@ -60,9 +60,9 @@ func NewHandler(config Config, client *s3.Client, source *kinesis.Client, out io
 
 // An event is empty, or what EventBridge Scheduler sends by default.
 type event struct {
-	// Full asks for a verification of everything, whatever the state says.
+	// Full asks for a verification of everything, whatever the checkpoint says.
 	Full bool `json:"full"`
-	// Findings asks for all findings that nobody has accepted, in an object beside the report.
+	// Findings asks for all findings that are not accepted, in an object beside the report.
 	Findings   bool            `json:"findings"`
 	Version    json.RawMessage `json:"version"`
 	ID         json.RawMessage `json:"id"`
@@ -161,7 +161,7 @@ func (h *Handler) judge(ctx context.Context, full bool, open func([]proof.Group)
 	return r, archive, next
 }
 
-// writeFindings writes all findings that nobody has accepted.
+// writeFindings writes all findings that are not accepted.
 func (h *Handler) writeFindings(ctx context.Context, key string, found []proof.Group) error {
 	data, err := ledger.EncodeFindings(found)
 	if err != nil {

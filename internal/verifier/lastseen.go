@@ -20,9 +20,8 @@ const (
 	reportReserve = 20 * time.Second
 )
 
-// lookBack says of the missing and failed rows that the report has samples of where they were last. What the report before has
-// said of the same rows stands: they are looked for once, and not by each verification for ever. A loss that nobody can look for
-// is reported all the same.
+// lookBack adds to the report where its sampled missing and failed rows were last. What the report before said of the same
+// rows stands: they are looked for once, not by every verification. A loss that cannot be looked for is still reported.
 func (h *Handler) lookBack(ctx context.Context, r *report.Report) {
 	defer func() {
 		slices.SortStableFunc(r.LastSeen, func(a, b report.Finding) int {
@@ -60,13 +59,13 @@ func (h *Handler) lookBack(ctx context.Context, r *report.Report) {
 		Unasked: true, Now: r.JudgedAt,
 	})
 	if err != nil {
-		h.log.WarnContext(ctx, "where the missing rows were last is not known: see streamproof explain", "error", err.Error())
+		h.log.WarnContext(ctx, "cannot determine where the missing rows were last: see streamproof explain", "error", err.Error())
 		return
 	}
 	r.LastSeen = append(r.LastSeen, found.Findings...)
 }
 
-// lastReport is the report of the verification before, nil where there is none that can be read: it spares work, and no more.
+// lastReport is the report of the verification before, nil if none can be read. It only saves work.
 func (h *Handler) lastReport(ctx context.Context, r *report.Report) *report.Report {
 	if r.Verdict != proof.Undecided && len(r.Samples[proof.Missing])+len(r.Samples[proof.Failed]) == 0 {
 		return nil
@@ -82,7 +81,7 @@ func (h *Handler) lastReport(ctx context.Context, r *report.Report) *report.Repo
 	return &before
 }
 
-// seenBefore is what a report has said of all rows of a sample, none where that can have become another thing.
+// seenBefore is what a report has said of all rows of a sample; nil if that may have changed.
 func seenBefore(before *report.Report, class proof.Class, s proof.Sample) []report.Finding {
 	if before == nil {
 		return nil

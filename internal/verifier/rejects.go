@@ -12,7 +12,7 @@ import (
 	"streamproof/internal/report"
 )
 
-// malformed stands before a line that is owed as a reject, and makes it another key than any row's (see package row).
+// malformed precedes a line that is owed as a reject, so that its key is not that of any row (see package row).
 const malformed = 2
 
 func rejectKey(dst, line []byte) []byte { return append(append(dst, malformed), line...) }
@@ -20,7 +20,7 @@ func rejectKey(dst, line []byte) []byte { return append(append(dst, malformed), 
 // A rejectReason is what lines under the error prefixes are counted by.
 type rejectReason struct{ prefix, reason string }
 
-// Reasons are text from outside: of each, so many bytes are told, and beyond so many reasons the rest are counted together.
+// Reasons are text from outside: each is cut to so many bytes, and beyond so many reasons the rest are counted together.
 const (
 	maxRejectReasons = 100
 	maxReasonBytes   = 200
@@ -57,8 +57,8 @@ func (v *verification) reportRejects() {
 	})
 }
 
-// findRejects reads an object of the analytics' rejects. A reject pays for a line that was malformed on purpose; one that
-// is a well-formed line of the ledger's makes that line's rows failed; and the rest are foreign.
+// findRejects reads an object of the application's rejects. A reject pays for a line that was malformed on purpose. A
+// well-formed line that the ledger owes rows for makes those rows failed. The rest are foreign.
 func (v *verification) findRejects(data io.Reader) error {
 	var key []byte
 	return eachErrorLine(data, func(line []byte, number int64) error {
@@ -83,7 +83,7 @@ func (v *verification) findRejects(data io.Reader) error {
 	}, v.judge.Corrupt)
 }
 
-// findFailures reads an object of records that Firehose could not have transformed: their rows failed.
+// findFailures reads an object of records that could not be transformed: their rows failed.
 func (v *verification) findFailures(data io.Reader) error {
 	var key []byte
 	return eachErrorLine(data, func(line []byte, number int64) error {
@@ -120,8 +120,8 @@ func rowsOf(record []byte) func(yield func([]byte) bool) {
 	}
 }
 
-// failLine takes a line of a record that stands under an error prefix as it was sent. It says false where it is not one
-// that the ledger owes rows for.
+// failLine takes a record's line that stands under an error prefix as it was sent. It reports whether the ledger owes rows
+// for it.
 func (v *verification) failLine(line []byte, number int64, reason string) bool {
 	rows := v.sentLines[string(line)]
 	for _, key := range rows {

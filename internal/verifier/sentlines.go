@@ -15,17 +15,17 @@ import (
 // suspectBytes is what a suspect takes beside its own bytes.
 const suspectBytes = 64
 
-// suspects are well-formed lines of records that stand under an error prefix. As with unmatched rows (see package proof), their
-// memory is bounded: when there are too many the claims are asked, and the first pass fills a sieve, so that lines which no
-// claim has sent are not held again.
+// suspects are well-formed lines of records that stand under an error prefix. As with unmatched rows (see package proof),
+// their memory is bounded: when there are too many, the claims are searched. The first search fills a sieve, so that lines
+// that no claim has sent are not held again.
 type suspects struct {
 	lines map[string]bool
 	bytes int
 	sieve *sieve.Sieve // of all lines that claims have sent; nil until the limit was reached
 }
 
-// findSentLines looks among the error objects for well-formed lines of records. There should be none; where there are, all
-// records are made again to find those lines and the rows that they owe.
+// findSentLines looks among the error objects for well-formed lines of records. There should be none. If there are, all
+// records are regenerated to find those lines and the rows that they owe.
 func (v *verification) findSentLines(ctx context.Context, objects []bucket.Object) {
 	s := &v.suspects
 	suspect := func(line []byte) {
@@ -61,7 +61,7 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 	v.findSuspects(ctx, false)
 }
 
-// findSuspects finds the suspects that a claim has sent, and forgets the others. It may fill the sieve meanwhile.
+// findSuspects finds the suspects that a claim has sent and drops the others. It may fill the sieve meanwhile.
 func (v *verification) findSuspects(ctx context.Context, fill bool) {
 	s := &v.suspects
 	defer func() {
