@@ -12,11 +12,11 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * Records that the Kinesis Producer Library has packed into one: a magic number, the protobuf message AggregatedRecord, and
- * the MD5 of the message (aggregation-format.md of awslabs/amazon-kinesis-producer).
+ * Records that the Kinesis Producer Library has packed into one: a magic number, the protobuf message AggregatedRecord,
+ * and the MD5 of the message (aggregation-format.md of awslabs/amazon-kinesis-producer).
  *
- * <p>An aggregate that is not wholly in that format gives no records, and a reason. Package kpl reads the same format in Go;
- * the table {@code internal/stream/kpl/testdata/aggregates.json} holds both to the same answers.
+ * <p>An aggregate with any fault gives no records, and a reason. The Go package kpl reads the same format; both are
+ * tested with its table {@code aggregates.json}.
  */
 final class Aggregate {
     static final String MALFORMED = "malformed aggregate";
@@ -26,15 +26,15 @@ final class Aggregate {
 
     private static final byte[] MAGIC = {(byte) 0xf3, (byte) 0x89, (byte) 0x9a, (byte) 0xc2};
     private static final int DIGEST_BYTES = 16;
-    /** As Kinesis itself takes an explicit hash key; below 2¹²⁸, too. */
+    /** An explicit hash key as Kinesis accepts it, which is also below 2¹²⁸. */
     private static final Pattern HASH_KEY = Pattern.compile("0|[1-9][0-9]{0,38}");
 
     private static final BigInteger HASH_KEYS = BigInteger.ONE.shiftLeft(128);
 
-    /** A record out of an aggregate. */
+    /** A record in an aggregate. */
     static final class Entry {
         final String partitionKey;
-        /** What decides which shard the record belongs to: the explicit hash key, or else the MD5 of the partition key. */
+        /** Decides the record's shard: the explicit hash key, or else the MD5 of the partition key. */
         final BigInteger hashKey;
 
         final byte[] data;
@@ -68,15 +68,16 @@ final class Aggregate {
         }
     }
 
-    /** Reports whether the data has the magic number, and the MD5 of what stands in between. */
+    /** Reports whether the data is an aggregate: the magic number in front, and the MD5 of the rest at the end. */
     static boolean isOne(byte[] data) {
         int end = data.length - DIGEST_BYTES;
         return end >= MAGIC.length
                 && Arrays.equals(data, 0, MAGIC.length, MAGIC, 0, MAGIC.length)
-                && Arrays.equals(md5(Arrays.copyOfRange(data, MAGIC.length, end)), Arrays.copyOfRange(data, end, data.length));
+                && Arrays.equals(
+                        md5(Arrays.copyOfRange(data, MAGIC.length, end)), Arrays.copyOfRange(data, end, data.length));
     }
 
-    /** Takes an aggregate apart. */
+    /** The records of an aggregate. */
     static List<Entry> entries(byte[] data) throws RejectedException {
         Aggregate aggregate = new Aggregate(
                 new ProtobufReader(ByteBuffer.wrap(data, MAGIC.length, data.length - MAGIC.length - DIGEST_BYTES)));
@@ -151,7 +152,7 @@ final class Aggregate {
         try {
             return MessageDigest.getInstance("MD5").digest(data);
         } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e); // every Java has it
+            throw new IllegalStateException(e); // every Java has MD5
         }
     }
 

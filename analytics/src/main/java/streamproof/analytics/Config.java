@@ -17,9 +17,9 @@ import java.util.regex.Pattern;
 import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConstants.InitialPosition;
 
 /**
- * What an application is told by its environment properties: the property group {@value #GROUP}, and, where somebody has set
- * a query by hand, the group {@value #SQL_GROUP}. A property holds at most 2,048 characters, so the query stands there in
- * parts, under 000, 001, …, with the hash of the whole.
+ * The application's environment properties: the property group {@value #GROUP}, and the group {@value #SQL_GROUP} if a
+ * query was set by hand. A property holds at most 2,048 characters, so that group holds the query in parts, under 000,
+ * 001, …, and the hash of the complete query.
  */
 final class Config {
     static final String GROUP = "streamproof";
@@ -46,7 +46,7 @@ final class Config {
             PACK_DELAY_MILLIS,
             KINESIS_ENDPOINT,
             FIREHOSE_ENDPOINT);
-    /** The form of the region is the one that the connectors insist on. */
+    /** The region has the form that the connectors require. */
     private static final Pattern STREAM_ARN_SYNTAX = Pattern.compile(
             "arn:aws[a-z-]*:kinesis:(?<region>[a-z]+-(?:[a-z]+-)?[a-z]+-[0-9]):[0-9]{12}"
                     + ":stream/(?<name>[a-zA-Z0-9_.-]{1,128})");
@@ -57,21 +57,21 @@ final class Config {
     final String region;
     /** The Firehose delivery stream to write to. */
     final String deliveryStream;
-    /** The one to write rejects to. */
+    /** The Firehose delivery stream for rejects. */
     final String rejectsDeliveryStream;
     /** The Flink format of a row: csv or json. */
     final String format;
-    /** Where a first start begins to read; a start from a snapshot goes on where the snapshot was taken. */
+    /** Where a first start begins to read. A start from a snapshot resumes at the snapshot's position. */
     final InitialPosition initialPosition;
-    /** How large a Firehose record is to be at most, unless one line is larger. */
+    /** The most bytes of a Firehose record, unless a single line is longer. */
     final int packBytes;
-    /** How long a line may wait for others to fill the record with it; 0: each line is a record. */
+    /** How long a line may wait for others to fill its record; 0 makes each line a record. */
     final int packDelayMillis;
-    /** Where AWS is, if not where the region says. */
+    /** The endpoints of AWS, if not the region's own. */
     final Optional<String> kinesisEndpoint;
 
     final Optional<String> firehoseEndpoint;
-    /** The query that stands in place of the JAR's own. */
+    /** The query that replaces the JAR's own. */
     final Optional<String> script;
     /** Its SHA-256, in hexadecimal digits. */
     final Optional<String> scriptHash;
@@ -88,40 +88,39 @@ final class Config {
                 .optional(INITIAL_POSITION, Pattern.compile("TRIM_HORIZON|LATEST"), "TRIM_HORIZON or LATEST")
                 .map(match -> InitialPosition.valueOf(match.group()))
                 .orElse(InitialPosition.TRIM_HORIZON);
-        // Firehose bills in steps of 5 KB: 100 KiB are 20 of them.
+        // Firehose bills in steps of 5 KB; 100 KiB are 20 steps.
         packBytes = 1024 * reader.wholeNumber(PACK_KIB, 1, Delivery.RECORD_BYTES / 1024, 100);
-        // Firehose itself waits for 900 s at most.
+        // Firehose itself buffers for at most 900 s.
         packDelayMillis = reader.wholeNumber(PACK_DELAY_MILLIS, 0, 900_000, 5000);
         kinesisEndpoint = reader.endpoint(KINESIS_ENDPOINT);
         firehoseEndpoint = reader.endpoint(FIREHOSE_ENDPOINT);
         reader.failIfFaulty();
-        script = Optional.ofNullable(groups.get(SQL_GROUP)).map(Config::script);
+        script = Optional.ofNullable(groups.get(SQL_GROUP)).map(Config::joinParts);
         scriptHash = script.map(Config::sha256);
     }
 
-    /** Joins the parts. */
-    private static String script(Properties group) {
+    private static String joinParts(Properties group) {
         Set<String> keys = new TreeSet<>(group.stringPropertyNames());
         String want = group.getProperty(SQL_HASH);
         keys.remove(SQL_HASH);
-        StringBuilder whole = new StringBuilder();
+        StringBuilder sql = new StringBuilder();
         int parts = 0;
         for (String key : keys) {
             if (!key.equals(String.format("%03d", parts++))) {
-                throw faultySQL(key + " is not the part that comes next: the parts are 000, 001, … without a gap");
+                throw faultySQL(key + " is not the next part: the parts are 000, 001, … without a gap");
             }
-            whole.append(group.getProperty(key));
+            sql.append(group.getProperty(key));
         }
-        String hash = sha256(whole.toString());
+        String hash = sha256(sql.toString());
         if (!hash.equals(want)) {
-            throw faultySQL("the " + parts + " parts have the hash " + hash + ", and " + SQL_HASH + " is " + want);
+            throw faultySQL("the " + parts + " parts have the hash " + hash + ", but " + SQL_HASH + " is " + want);
         }
-        return whole.toString();
+        return sql.toString();
     }
 
     private static IllegalArgumentException faultySQL(String fault) {
-        return new IllegalArgumentException("The property group \"" + SQL_GROUP + "\" of the application is not right: "
-                + fault + ". Set the query again with `streamproof sql run`, or remove the group");
+        return new IllegalArgumentException("The application's property group \"" + SQL_GROUP + "\" is invalid: " + fault
+                + ". Set the query again with `streamproof sql run`, or remove the group");
     }
 
     /** In hexadecimal digits. */
@@ -130,20 +129,20 @@ final class Config {
             byte[] hash = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
             return String.format("%064x", new BigInteger(1, hash));
         } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e); // every Java has it
+            throw new IllegalStateException(e); // every Java has SHA-256
         }
     }
 
     /**
      * Reads the property groups of an application.
      *
-     * @throws IllegalArgumentException if they are not right; its message names every fault, and what to do about it
+     * @throws IllegalArgumentException if they are invalid; its message names every fault and its remedy
      */
     static Config of(Map<String, Properties> groups) {
         return new Config(new Reader(groups), groups);
     }
 
-    /** Takes values out of the group and keeps the faults that it finds. */
+    /** Reads values of the group and collects their faults. */
     private static final class Reader {
         private final Properties properties;
         private final List<String> faults = new ArrayList<>();
@@ -151,11 +150,11 @@ final class Config {
         Reader(Map<String, Properties> groups) {
             properties = groups.getOrDefault(GROUP, new Properties());
             if (!groups.containsKey(GROUP)) {
-                faults.add("there is no such group (groups found: " + new TreeSet<>(groups.keySet()) + ")");
+                faults.add("the group does not exist (existing groups: " + new TreeSet<>(groups.keySet()) + ")");
             }
             for (String key : new TreeSet<>(properties.stringPropertyNames())) {
                 if (!KEYS.contains(key)) {
-                    faults.add(key + " is unknown: remove it; known are " + new TreeSet<>(KEYS));
+                    faults.add(key + " is not supported: remove it (supported: " + new TreeSet<>(KEYS) + ")");
                 }
             }
         }
@@ -197,14 +196,14 @@ final class Config {
         }
 
         Optional<String> endpoint(String key) {
-            String wanted = "a URL as http://127.0.0.1:4566, or remove it on AWS";
+            String wanted = "a URL like http://127.0.0.1:4566, or remove it on AWS";
             return optional(key, Pattern.compile("https?://[^/?#]+/?"), wanted).map(Matcher::group);
         }
 
         void failIfFaulty() {
             if (!faults.isEmpty()) {
-                throw new IllegalArgumentException("The property group \"" + GROUP
-                        + "\" of the application is not right:\n- " + String.join("\n- ", faults));
+                throw new IllegalArgumentException("The application's property group \"" + GROUP + "\" is invalid:\n- "
+                        + String.join("\n- ", faults));
             }
         }
     }

@@ -8,17 +8,17 @@ import org.apache.flink.connector.aws.config.AWSConfigConstants;
 import org.apache.flink.connector.firehose.sink.KinesisFirehoseSink;
 import org.apache.flink.streaming.api.datastream.DataStream;
 
-/** The way of lines, each ended by its newline, to Firehose: packed into records, and handed to a delivery stream. */
+/** Sends lines with their newlines to Firehose, packed into records. */
 final class Delivery {
-    /** What a record may hold at most: 1,000 KiB, before base64. One that holds more fails the job, again and again. */
+    /** The most bytes of a record, before base64. A larger one fails the job, again after each restart. */
     static final int RECORD_BYTES = 1000 * 1024;
-    /** What a call may hold at most, in bytes and in records. */
+    /** The most bytes and records of a call. */
     private static final int CALL_BYTES = 4 * 1024 * 1024;
 
     private static final int CALL_RECORDS = 500;
-    /** Bounds the memory of a sink: to this many full calls, and one or two that are collected meanwhile. */
+    /** Bounds a sink's memory: this many full calls, and one or two more that are being filled. */
     private static final int CALLS_IN_FLIGHT = 8;
-    /** Short, because the packer has waited already. */
+    /** Short, because the packer has already waited. */
     private static final long COLLECT_MILLIS = 100;
 
     private final String region;
@@ -34,12 +34,12 @@ final class Delivery {
     }
 
     /**
-     * Sends {@code lines}, none longer than {@link #RECORD_BYTES}, to a delivery stream. The prefix tells the uids of
-     * this packer and sink from those of others; they never change, because the sink keeps in snapshots what Firehose
-     * has not yet taken.
+     * Sends {@code lines}, none longer than {@link #RECORD_BYTES}, to a delivery stream. The prefix makes the uids of
+     * this packer and sink unique. They never change, because snapshots hold the records that Firehose has not yet
+     * accepted.
      *
-     * <p>What Firehose throttles or leaves without an answer is sent again, for as long as it takes: at least once. A
-     * delivery stream or a permission that is not there fails the job.
+     * <p>A record that Firehose throttles or does not answer is sent again until it is accepted: at least once. A
+     * missing delivery stream or permission fails the job.
      */
     void send(DataStream<byte[]> lines, String deliveryStream, String uidPrefix) {
         Properties client = new Properties();

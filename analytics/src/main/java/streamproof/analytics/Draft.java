@@ -6,23 +6,23 @@ import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /**
- * Defines a job whose configuration is not the program's to change.
+ * Defines a job without changing the environment's configuration.
  *
- * <p>The service refuses a job whose environment holds options that the program has set; the Table planner sets some for
- * every query. So the job is drafted on an environment of its own, and only its operators go to the one that executes it.
+ * <p>The service refuses a job if the program has set options of its environment, and the Table planner sets some for
+ * every query. So the job is drafted in a second environment, and only its operators are added to the first.
  */
 final class Draft {
     private Draft() {}
 
-    /** Has {@code define} add operators to a draft, checks that, and adds them to {@code env}. */
+    /** Calls {@code define} with a draft, checks it, and adds its operators to {@code env}. */
     static void define(StreamExecutionEnvironment env, Consumer<StreamExecutionEnvironment> define) {
         Configuration configuration = Configuration.fromMap(env.getConfiguration().toMap());
-        // Every record type has a serializer of Flink's own, which later versions of the type can read.
+        // Only Flink's own serializers: a snapshot must be readable by a later version of a record's class.
         configuration.set(PipelineOptions.GENERIC_TYPES, false);
         StreamExecutionEnvironment draft =
                 new StreamExecutionEnvironment(configuration, Thread.currentThread().getContextClassLoader());
         define.accept(draft);
-        draft.getStreamGraph(false); // creates the serializers, and so fails where one is generic
+        draft.getStreamGraph(false); // creates the serializers, and fails if one is generic
         draft.getTransformations().forEach(env::addOperator);
     }
 }

@@ -22,18 +22,18 @@ import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.table.types.logical.utils.LogicalTypeParser;
 
 /**
- * The connector {@value #IDENTIFIER}: a table whose rows become the lines of {@link RowLines}, and go no further. The
- * job takes them from there.
+ * The connector {@value #IDENTIFIER}: a table that turns rows into lines with {@link RowLines}. The job sends the
+ * lines on.
  *
- * <p>Firehose's own table connector cannot stand here. Its formats end no row with a newline, which Firehose does not
- * add; and it leaves no place between the query and the sink for the check and the packer, and no uid for the sink,
- * whose state holds what Firehose has not yet taken.
+ * <p>Firehose's own table connector does not fit. Its formats end no row with a newline, which Firehose does not add.
+ * It has no place between query and sink for the check and the packer, and no uid for the sink, whose state holds the
+ * rows that Firehose has not yet accepted.
  */
 public final class LineTableFactory implements DynamicTableSinkFactory {
     static final String IDENTIFIER = "lines";
-    /** The uid of the operator that makes the lines. */
+    /** The uid of the operator that writes the lines. */
     static final String UID = "lines";
-    /** The columns as CREATE TABLE has them, as a ROW type; those of the table are {@link OutputType widened}. */
+    /** The columns that CREATE TABLE declares, as a ROW type; those of this table are {@link OutputType widened}. */
     static final ConfigOption<String> DECLARED = ConfigOptions.key("declared").stringType().noDefaultValue();
 
     @Override
@@ -73,7 +73,7 @@ public final class LineTableFactory implements DynamicTableSinkFactory {
             this.widened = widened;
         }
 
-        /** A line in S3 cannot be taken back, so the result of the query must only grow. */
+        /** A line in S3 cannot be retracted, so the query may only insert. */
         @Override
         public ChangelogMode getChangelogMode(ChangelogMode requested) {
             return ChangelogMode.insertOnly();
@@ -107,8 +107,8 @@ public final class LineTableFactory implements DynamicTableSinkFactory {
     }
 
     /**
-     * Where the planner's part of the graph ends. It takes one sink from a table, and loses without a word any other
-     * that is added here: so none is, and both outputs of the lines are sent on by the job.
+     * The end of the planner's part of the graph. The planner keeps one sink of a table and silently loses any other
+     * that is added here. So none is added, and the job sends both outputs of the lines on.
      */
     private static final class End<T> extends DataStreamSink<T> {
         End(PhysicalTransformation<T> last) {

@@ -13,13 +13,13 @@ import org.apache.flink.table.types.logical.utils.LogicalTypeChecks;
 /**
  * The types that a column of the result may have.
  *
- * <p>Flink makes a value fit its column by cutting and padding, and stops the job at a NULL that may not be, again and
- * again. So Flink is told a type that takes every value, and the one that CREATE TABLE names is checked here.
+ * <p>Flink cuts and pads values to fit their column, and stops the job at a NULL in a column that is NOT NULL, again
+ * after each restart. So Flink gets a type that holds every value, and the declared type is checked here.
  */
 final class OutputType {
     private OutputType() {}
 
-    /** The type that Flink is told: nullable, and without a length or a precision that it would cut to. */
+    /** The type that Flink gets: nullable, and without a length or precision to cut to. */
     static DataType widened(LogicalType declared) {
         switch (declared.getTypeRoot()) {
             case BOOLEAN:
@@ -48,13 +48,13 @@ final class OutputType {
             case TIMESTAMP_WITH_LOCAL_TIME_ZONE:
                 return DataTypes.TIMESTAMP_LTZ(9);
             default:
-                // A DECIMAL above all: what it cannot hold becomes NULL before anybody can see it.
+                // DECIMAL above all: Flink turns a value that does not fit into NULL before it can be checked.
                 throw new IllegalArgumentException("type " + declared.asSummaryString()
                         + " is not supported: values that it cannot hold would be lost");
         }
     }
 
-    /** Why a value is not one of the declared type; null if it is. A small set of phrases, as in {@link Reject}. */
+    /** Why the declared type cannot hold a value; null if it can. A small set of phrases, as in {@link Reject}. */
     static String unfit(LogicalType declared, Object value) {
         if (value == null) {
             return declared.isNullable() ? null : "null in a column that is NOT NULL";
@@ -83,7 +83,7 @@ final class OutputType {
         return fits ? null : "does not fit";
     }
 
-    /** In characters, as SQL counts them, not in UTF-16. */
+    /** In characters, as SQL counts, not in UTF-16 units. */
     private static int length(Object value) {
         String text = ((StringData) value).toString();
         return text.codePointCount(0, text.length());

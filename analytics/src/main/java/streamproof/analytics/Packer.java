@@ -7,11 +7,13 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
- * Packs lines, each ended by its newline, into Firehose records: Firehose bills each record rounded up to 5 KB.
+ * Packs lines with their newlines into Firehose records, because Firehose bills each record rounded up to 5 KB.
  *
- * <p>A pack leaves when the next line would take it over the size, when its first line has waited for the delay, before
- * each checkpoint, and at the end of the input. So no line ever waits behind a checkpoint, and there is no state to
- * keep. A line that is longer than the size is a pack of its own; with a delay of 0, each line is.
+ * <p>A pack is sent when the next line would exceed the size, when its first line has waited for the delay, before
+ * each checkpoint, and at the end of the input. So no line is held across a checkpoint, and there is no state to
+ * keep. A line longer than the size is a pack of its own; with a delay of 0, every line is.
+ *
+ * <p>The sink cannot do this: its batches are the records of a call, not the lines of a record.
  */
 final class Packer extends AbstractStreamOperator<byte[]> implements OneInputStreamOperator<byte[], byte[]> {
     private static final long serialVersionUID = 1;
@@ -19,9 +21,9 @@ final class Packer extends AbstractStreamOperator<byte[]> implements OneInputStr
     private final int size;
     private final long delayMillis;
     private transient ByteArrayOutputStream pack;
-    /** When the pack has to leave. */
+    /** When to send the pack. */
     private transient long due;
-    /** There is never more than one timer: one for each pack would pile up where packs fill long before the delay. */
+    /** There is at most one timer: one for each pack would pile up if packs fill long before the delay. */
     private transient boolean timerIsSet;
 
     Packer(int size, long delayMillis) {
@@ -52,7 +54,7 @@ final class Packer extends AbstractStreamOperator<byte[]> implements OneInputStr
         }
     }
 
-    /** Lets the timer of an earlier pack run out, and sets the next one then. */
+    /** Sets the timer, unless that of an earlier pack still runs: it sets the next one when it ends. */
     private void setTimer() {
         if (!timerIsSet) {
             timerIsSet = true;

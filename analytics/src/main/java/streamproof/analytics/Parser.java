@@ -14,13 +14,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes aggregates apart, and parses each row of each record on its own: rows go on, what is not a row leaves by the side
- * output. An aggregate that is malformed is one reject.
+ * Unpacks aggregates and parses each row of each record. Rows are collected; rejects leave by the side output. A
+ * malformed aggregate is one reject.
  *
- * <p>Rejects are counted by {@value #REJECTED_LINES}, in the metric group that the service sends to CloudWatch, and
- * logged without their bytes, which may be anybody's data. {@value #RECORDS_OF_OTHER_SHARDS} counts the records out of
- * aggregates whose hash key is not the shard's. Kinesis put them here all the same, so they are parsed as all others are;
- * consumers of the Kinesis Client Library drop them.
+ * <p>{@value #REJECTED_LINES} counts rejects, in the metric group that the service sends to CloudWatch. They are
+ * logged without their bytes, which may be personal data. {@value #RECORDS_OF_OTHER_SHARDS} counts the records in
+ * aggregates whose hash key is not one of the shard's. Kinesis stored them here, so they are parsed like all others;
+ * consumers that use the Kinesis Client Library drop them.
  */
 final class Parser extends ProcessFunction<SourceRecord, Row> {
     static final OutputTag<Reject> REJECTS = new OutputTag<>("rejects") {};
@@ -34,7 +34,7 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
     private transient Counter rejectedLines;
     private transient Counter recordsOfOtherShards;
 
-    /** With {@code metadata}, the fields of {@link Schema#METADATA} follow those of the row. */
+    /** With {@code metadata}, each row ends with the fields of {@link Schema#METADATA}. */
     Parser(Schema schema, boolean metadata) {
         parser = schema.parser();
         this.metadata = metadata;
@@ -46,7 +46,7 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
         recordsOfOtherShards = counter(getRuntimeContext(), RECORDS_OF_OTHER_SHARDS);
     }
 
-    /** The counter of an operator that rejects. */
+    /** The counter of rejects in an operator. */
     static Counter rejectedLines(RuntimeContext context) {
         return counter(context, REJECTED_LINES);
     }
@@ -76,7 +76,7 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
         }
     }
 
-    /** Parses the data of a record, or of one out of it. */
+    /** Parses the data of a record, or of one record in an aggregate. */
     private void parse(SourceRecord record, String partitionKey, byte[] data, Context context, Collector<Row> rows) {
         parser.parse(data, new RecordParser.Sink() {
             @Override

@@ -3,8 +3,11 @@ package streamproof.analytics;
 import java.nio.ByteBuffer;
 
 /**
- * Reads a protobuf message field by field, as far as {@link Aggregate} needs it: numbers (varints) and bytes. After
- * {@link #next}, the value is to be read before the next field.
+ * Reads the fields of a protobuf message that {@link Aggregate} needs: numbers (varints) and bytes. Call {@link #next},
+ * then read the field's value.
+ *
+ * <p>Not the library's CodedInputStream, which drops the bits of a varint beyond 64: an aggregate must give the same
+ * records, or the same reason, here and in Go.
  */
 final class ProtobufReader {
     private static final int VARINT = 0;
@@ -17,7 +20,7 @@ final class ProtobufReader {
         this.message = message;
     }
 
-    /** Moves to the next field, and reports whether there is one. */
+    /** Moves to the next field. Reports whether there is one. */
     boolean next() throws RejectedException {
         if (!message.hasRemaining()) {
             return false;
@@ -26,7 +29,7 @@ final class ProtobufReader {
         return true;
     }
 
-    /** The field's number; one that is too large for a field is negative. */
+    /** The field's number; negative if it is too large for one. */
     int field() {
         long field = tag >>> 3;
         return field > Integer.MAX_VALUE ? -1 : (int) field;
@@ -56,7 +59,9 @@ final class ProtobufReader {
         }
     }
 
-    /** A number of at most 64 bits: seven in each byte, the lowest ones first, the high bit set in all but the last. */
+    /**
+     * A number of at most 64 bits: seven in each byte, the lowest first, the high bit set in all bytes but the last.
+     */
     private long varint() throws RejectedException {
         long value = 0;
         for (int shift = 0; shift < 64 && message.hasRemaining(); shift += 7) {
@@ -64,7 +69,7 @@ final class ProtobufReader {
             value |= (long) (b & 0x7f) << shift;
             if (b >= 0) {
                 if (shift == 63 && b > 1) {
-                    break; // of more than 64 bits
+                    break; // more than 64 bits
                 }
                 return value;
             }

@@ -30,13 +30,13 @@ import org.apache.flink.streaming.connectors.kinesis.proxy.KinesisProxyV2Factory
 import org.apache.flink.streaming.connectors.kinesis.serialization.KinesisDeserializationSchema;
 
 /**
- * The connector's consumer, with each record as Kinesis has it: {@link Parser} takes aggregates apart.
+ * The connector's consumer, except that it leaves aggregates packed for {@link Parser}.
  *
- * <p>The consumer takes them apart itself as soon as it has read them, fails on some that are malformed, again after each
- * restart, and drops others. It cannot be told not to. So the records that it reads are marked with a byte in front, which
- * makes none of them an aggregate, and {@link Unmarker} takes the byte away.
+ * <p>The connector unpacks aggregates as it reads them, and cannot be configured not to. Some malformed ones fail the
+ * job, again after each restart, and others it drops. So each record gets a byte in front as it is read, which hides
+ * that it is an aggregate, and {@link Unmarker} removes the byte.
  */
-@SuppressWarnings("deprecation") // its successor, in connectors for Flink 2, takes no aggregates apart
+@SuppressWarnings("deprecation") // its successor, in the connectors for Flink 2, supports no aggregates
 final class RawConsumer extends FlinkKinesisConsumer<SourceRecord> {
     private static final long serialVersionUID = 1;
 
@@ -62,7 +62,7 @@ final class RawConsumer extends FlinkKinesisConsumer<SourceRecord> {
                 Properties consumer,
                 KinesisDeserializationSchema<SourceRecord> deserializer,
                 KinesisShardAssigner assigner) {
-            // As the constructor that the consumer itself calls, but for the proxy.
+            // The arguments that the consumer itself passes, except for the proxy.
             super(
                     streams,
                     context,
@@ -81,9 +81,9 @@ final class RawConsumer extends FlinkKinesisConsumer<SourceRecord> {
         }
 
         /**
-         * A snapshot that was taken when the consumer took aggregates apart may stand within one. Then the shard is read
-         * from that aggregate on, and of its records only those after the position are parsed. The shard consumer itself
-         * must not be told: it would skip the aggregate as a whole.
+         * A snapshot from the time when the consumer unpacked aggregates may have a position inside one. The shard is
+         * then read from that aggregate on, and only its records after the position are parsed. The shard consumer
+         * must not see the position inside the aggregate: it would skip all of it.
          */
         @Override
         protected ShardConsumer<SourceRecord> createShardConsumer(
@@ -134,7 +134,9 @@ final class RawConsumer extends FlinkKinesisConsumer<SourceRecord> {
         }
     }
 
-    /** Makes source records of marked ones. It takes every record: a schema that failed on one would restart the job for ever. */
+    /**
+     * Makes source records of marked ones. It never fails, because the job would restart at the same record forever.
+     */
     static final class Unmarker implements KinesisDeserializationSchema<SourceRecord> {
         private static final long serialVersionUID = 1;
 
@@ -142,12 +144,12 @@ final class RawConsumer extends FlinkKinesisConsumer<SourceRecord> {
         private final BigInteger lastHashKey;
         private final SequenceNumber restored;
 
-        /** For no shard: a fetcher makes one for each. */
+        /** For the consumer's constructor: the fetcher makes one for each shard. */
         Unmarker() {
             this(new HashKeyRange().withStartingHashKey("0").withEndingHashKey("0"), new SequenceNumber("0"));
         }
 
-        /** For a shard that is read from a position on. */
+        /** For a shard that is read from the position {@code restored} on. */
         Unmarker(HashKeyRange shard, SequenceNumber restored) {
             firstHashKey = new BigInteger(shard.getStartingHashKey());
             lastHashKey = new BigInteger(shard.getEndingHashKey());

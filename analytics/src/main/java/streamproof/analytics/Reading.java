@@ -5,8 +5,8 @@ import org.apache.flink.connector.aws.config.AWSConfigConstants;
 import org.apache.flink.streaming.connectors.kinesis.config.ConsumerConfigConstants;
 
 /**
- * How the stream is read: within what Kinesis gives to all readers of a shard together, which is five reads and 2 MB a second,
- * and nothing for five seconds after an answer of 10 MB.
+ * How the stream is read: within the limits that all readers of a shard share. Kinesis allows five reads and 2 MB a
+ * second, and refuses reads for five seconds after an answer of 10 MB.
  *
  * <p>https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
  */
@@ -20,12 +20,12 @@ final class Reading {
         config.kinesisEndpoint.ifPresent(
                 endpoint -> consumer.setProperty(AWSConfigConstants.AWS_ENDPOINT, endpoint));
 
-        // Two reads a second leave three to others, such as the verifier. The connector's own five leave none.
+        // Two reads a second leave three for others, such as the verifier. The connector's default leaves none.
         consumer.setProperty(ConsumerConfigConstants.SHARD_GETRECORDS_INTERVAL_MILLIS, "500");
-        // As many records a read as 2 MB a second allow, by the size of those before.
+        // As many records a read as 2 MB a second allow, judging by the size of earlier records.
         consumer.setProperty(ConsumerConfigConstants.SHARD_USE_ADAPTIVE_READS, "true");
-        // Refusals are to be waited for: after the first read of a catch-up, or while others read too much. Each failure
-        // of the job would double rows. The connector's own three retries are over before five seconds are.
+        // Wait out refusals, which come after the first read of a catch-up and when others read too much: a failed job
+        // restarts and doubles rows. The connector's default of three retries takes less than five seconds.
         consumer.setProperty(ConsumerConfigConstants.SHARD_GETRECORDS_RETRIES, "100");
         consumer.setProperty(ConsumerConfigConstants.SHARD_GETRECORDS_BACKOFF_BASE, "500");
         consumer.setProperty(ConsumerConfigConstants.SHARD_GETRECORDS_BACKOFF_MAX, "5000");

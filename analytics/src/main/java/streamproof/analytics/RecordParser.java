@@ -4,19 +4,19 @@ import java.io.Serializable;
 import org.apache.flink.types.Row;
 
 /**
- * Takes the bytes of a record apart into rows, and what is none. The Go package record does the same, byte by byte: a table
- * that both are tested by, {@code records.json}, stands in that package.
+ * Parses the bytes of a record into rows and rejects, exactly as the Go package record does. Both are tested with that
+ * package's table {@code records.json}.
  */
 interface RecordParser extends Serializable {
-    /** Gives all that is in a record to {@code sink}, in order. */
+    /** Passes a record's rows and rejects to {@code sink}, in order. */
     void parse(byte[] record, Sink sink);
 
-    /** Takes what is in a record. */
+    /** Receives the content of a record. */
     interface Sink {
-        /** A field for each column, null where it is NULL. */
+        /** A field for each column, null for NULL. */
         void row(Row row);
 
-        /** {@code column} is the name of the one at fault, null where the row as a whole is. */
+        /** {@code column} is the faulty column, null if the fault is not in a column. */
         void reject(byte[] data, String reason, String column);
     }
 }

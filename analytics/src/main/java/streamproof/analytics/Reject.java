@@ -3,18 +3,18 @@ package streamproof.analytics;
 import java.time.Instant;
 
 /**
- * A line that could not be parsed, or a row that the table could not hold, with all that is needed to find it, mend it
+ * A line that could not be parsed, or a row that the table could not hold, with what it takes to find it, correct it
  * and send it again. A Flink POJO.
  */
 public class Reject {
-    /** One of a small set of phrases, so that rejects can be counted by it. */
+    /** One of a small set of phrases, so that rejects can be counted by reason. */
     public String reason;
-    /** The name of the first column at fault, of the schema or of the table; null where the line as a whole is. */
+    /** The first faulty column of the schema or the table; null if the fault is not in a column. */
     public String column;
-    /** The line without its newline, byte for byte; of a row, the line that it would have been. */
+    /** The line without its newline, byte for byte; for a row, the line it would have been. */
     public byte[] data;
 
-    /** Null for a row, as are the next two: the query may have made it of several records, or of none. */
+    /** Null for a row, as are the next two: a query may compute a row from several records, or from none. */
     public String shard;
     public String sequenceNumber;
     public Instant arrivalTime;

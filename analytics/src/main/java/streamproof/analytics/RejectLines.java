@@ -11,24 +11,24 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Obje
 import org.apache.flink.util.Collector;
 
 /**
- * Writes a reject as a line of JSON, ended by a newline, the keys always in this order:
+ * Writes a reject as a line of JSON that ends with a newline, the keys always in this order:
  *
  * <pre>
  * {"reason":"not an integer","column":"VendorID","data":"eA==","shard":"shardId-000000000001",
  *  "sequence_number":"49","arrival_time":"2026-11-23T20:00:00.123Z"}
  * </pre>
  *
- * <p>{@code data} is base64. Where it is more than {@value #PART_BYTES} bytes, which might not fit a Firehose record, it
- * is written as several such lines, a piece in each, with two more keys at the end: {@code part}, from 1, and {@code
- * parts}. Firehose may deliver them in another order.
+ * <p>{@code data} is base64. Data of more than {@value #PART_BYTES} bytes might not fit a Firehose record, so it is
+ * written in parts: a line for each, with {@code part}, from 1, and {@code parts} at the end. Firehose may deliver them
+ * in any order.
  */
 final class RejectLines implements FlatMapFunction<Reject, byte[]> {
-    /** In base64 933,336 of a Firehose record's 1,024,000 bytes, which leaves 90,000 for all the rest. */
+    /** In base64 933,336 of a Firehose record's 1,024,000 bytes, which leaves 90,000 for the rest of the line. */
     static final int PART_BYTES = 700_000;
 
     private static final long serialVersionUID = 1;
     private static final ObjectMapper JSON = new ObjectMapper();
-    /** Instant's own text drops zeros at the end. */
+    /** Three digits always: Instant.toString drops trailing zeros. */
     private static final DateTimeFormatter TIME =
             new DateTimeFormatterBuilder().appendInstant(3).toFormatter().withZone(ZoneOffset.UTC);
 

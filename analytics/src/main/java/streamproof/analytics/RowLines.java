@@ -15,10 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes each row of the result as a line, ended by a newline; a row that the table cannot hold leaves by the side
- * output, as it would have been written.
- *
- * <p>What {@link Parser} says of counting and logging holds here, too.
+ * Writes each row of the result as a line that ends with a newline. A row that the table cannot hold leaves by the side
+ * output, as it would have been written; it is counted and logged as in {@link Parser}.
  */
 final class RowLines extends ProcessFunction<RowData, byte[]> {
     static final OutputTag<Reject> UNFIT = new OutputTag<>("unfit") {};
@@ -26,13 +24,13 @@ final class RowLines extends ProcessFunction<RowData, byte[]> {
     private static final Logger LOG = LoggerFactory.getLogger(RowLines.class);
 
     private final SerializationSchema<RowData> format;
-    /** The columns as CREATE TABLE has them. */
+    /** The columns as CREATE TABLE declares them. */
     private final List<RowType.RowField> columns;
 
     private final RowData.FieldGetter[] values;
     private transient Counter rejectedLines;
 
-    /** {@code widened} is the type of the rows as they come: {@code declared}, {@link OutputType widened}. */
+    /** The rows come in the type {@code widened}: {@code declared}, {@link OutputType widened}. */
     RowLines(SerializationSchema<RowData> format, RowType declared, RowType widened) {
         this.format = format;
         columns = declared.getFields();
@@ -60,7 +58,7 @@ final class RowLines extends ProcessFunction<RowData, byte[]> {
             }
         }
         if (hasNewline(text)) {
-            context.output(UNFIT, reject(text, "newline in a row", null)); // a reader would take it for two
+            context.output(UNFIT, reject(text, "newline in a row", null)); // a reader would see two rows
             return;
         }
         if (text.length >= Delivery.RECORD_BYTES) {

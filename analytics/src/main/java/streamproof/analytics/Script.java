@@ -6,12 +6,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** Takes a SQL script apart, and knows where in it everything stands. */
+/** Splits a SQL script into statements, and finds the line and column of their faults. */
 final class Script {
-    /** What messages call it. */
+    /** The script's name in messages. */
     static final String NAME = "pipeline.sql";
 
-    /** A semicolon between quotes or in a comment ends nothing; a doubled quote reads as two literals side by side. */
+    /** A semicolon in quotes or in a comment ends no statement. Two quotes in a literal read as two literals. */
     private static final Pattern TOKEN = Pattern.compile(
             "(?<comment>--[^\n]*|/\\*(?s:.*?)\\*/)"
                     + "|(?<quoted>'[^']*'|\"[^\"]*\"|`[^`]*`)"
@@ -25,7 +25,7 @@ final class Script {
         this.text = text;
     }
 
-    /** One statement: its text, without comments, each character where it stands in the script, from the offset on. */
+    /** A statement without its comments. Its text begins at the offset, and every character keeps its place. */
     static final class Statement {
         final String text;
         final int offset;
@@ -36,7 +36,7 @@ final class Script {
         }
     }
 
-    /** One fault of a script; line and column count characters from 1. */
+    /** A fault in a script. Line and column count characters from 1. */
     static final class Fault {
         final int line;
         final int column;
@@ -54,7 +54,7 @@ final class Script {
         }
     }
 
-    /** Says what keeps a script from being run. */
+    /** Says why a script cannot run. */
     static final class FaultyException extends IllegalArgumentException {
         private static final long serialVersionUID = 1;
 
@@ -67,8 +67,8 @@ final class Script {
     }
 
     /**
-     * The statements, without their semicolons, none of them blank; the last one needs no semicolon. Comments are blanks
-     * (optimizer hints are kept).
+     * The statements without their semicolons; blank ones are left out, and the last needs no semicolon. Comments
+     * become blanks, except optimizer hints.
      */
     List<Statement> statements() {
         List<Statement> statements = new ArrayList<>();
@@ -100,14 +100,14 @@ final class Script {
         statement.setLength(0);
     }
 
-    /** A fault at an offset of the script. */
+    /** A fault at an offset in the script. */
     Fault fault(int offset, String message) {
         int line = 1 + (int) text.substring(0, offset).chars().filter(c -> c == '\n').count();
         int begin = text.lastIndexOf('\n', offset - 1) + 1;
         return new Fault(line, 1 + text.codePointCount(begin, offset), message);
     }
 
-    /** Has Flink take a statement; what it refuses is a fault of the script. */
+    /** Runs an action of Flink on a statement. If Flink refuses it, that is a fault of the script. */
     void run(Statement statement, Runnable action) {
         try {
             action.run();

@@ -3,18 +3,18 @@ package streamproof.analytics;
 import java.math.BigInteger;
 import java.time.Instant;
 
-/** A record of the stream as Kinesis gives it, which may be an {@link Aggregate}. A Flink POJO. */
+/** A record of the stream, which may be an {@link Aggregate}. A Flink POJO. */
 public class SourceRecord {
     public byte[] data;
     public String partitionKey;
     public String shard;
-    /** The hash keys of the records that belong to the shard: from the first to the last. */
+    /** The shard's range of hash keys. */
     public BigInteger firstHashKey;
 
     public BigInteger lastHashKey;
     public String sequenceNumber;
-    /** When Kinesis took the record, as it says itself: approximate, in milliseconds. */
+    /** When Kinesis stored the record: approximate, in milliseconds. */
     public Instant arrivalTime;
-    /** How many records of the aggregate were parsed before the snapshot that the job was restored from. */
+    /** How many records of the aggregate the job had parsed before the snapshot it was restored from. */
     public int parsed;
 }

@@ -7,14 +7,14 @@ import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 
 /**
- * A Flink cluster in one JVM that takes jobs over REST and runs until the JVM ends:
+ * A Flink cluster in one JVM that accepts jobs over REST and runs until the JVM ends:
  *
  * <pre>
  * java --add-opens=java.base/java.util=ALL-UNNAMED -cp 'target/local/*:target/local' streamproof.cluster.Cluster DIR
  * </pre>
  *
- * <p>DIR holds {@code config.yaml}, Flink's configuration. A JAR in {@code <web.upload.dir>/flink-web-upload} is run by
- * {@code POST /jars/<name>/run}, as the service runs it: Flink reads the main class from its manifest and loads its
+ * <p>DIR holds {@code config.yaml}, Flink's configuration. {@code POST /jars/<name>/run} runs a JAR in {@code
+ * <web.upload.dir>/flink-web-upload} as the service does: Flink reads the main class from its manifest and loads its
  * classes child-first. No class of a job is on this JVM's class path.
  */
 public final class Cluster {
@@ -30,7 +30,7 @@ public final class Cluster {
             cluster.start();
         } catch (Exception e) {
             e.printStackTrace();
-            System.exit(1); // threads that are left would keep the JVM alive
+            System.exit(1); // remaining threads would keep the JVM alive
         }
     }
 }

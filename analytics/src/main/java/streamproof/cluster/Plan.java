@@ -17,14 +17,15 @@ import org.apache.flink.core.execution.PipelineExecutorFactory;
 import org.apache.flink.core.execution.PipelineExecutorServiceLoader;
 
 /**
- * Has the program of a JAR plan its job, by the code with which a cluster starts it, and runs no job:
+ * Plans the job of a JAR with the code that a cluster starts it with, and runs no job:
  *
  * <pre>
- * java --add-opens=java.base/java.util=ALL-UNNAMED -cp 'target/local/*:target/local' streamproof.cluster.Plan JAR [ARGUMENT …]
+ * java --add-opens=java.base/java.util=ALL-UNNAMED -cp 'target/local/*:target/local' \
+ *     streamproof.cluster.Plan JAR [ARGUMENT …]
  * </pre>
  *
- * <p>It exits with status 0 where a cluster would have taken the job, or the program asked for none; otherwise with 2, and
- * the causes on standard error.
+ * <p>The exit status is 0 if a cluster would accept the job, or the program executes none. Otherwise it is 2, and the
+ * causes are printed to standard error.
  */
 public final class Plan {
     private Plan() {}
@@ -42,7 +43,8 @@ public final class Plan {
     }
 
     private static void plan(File jar, String... arguments) throws Exception {
-        Configuration configuration = ProgramRules.enforce(new Configuration().set(DeploymentOptions.TARGET, Planner.NAME));
+        Configuration configuration =
+                ProgramRules.enforce(new Configuration().set(DeploymentOptions.TARGET, Planner.NAME));
         try (PackagedProgram program = PackagedProgram.newBuilder()
                 .setJarFile(jar)
                 .setArguments(arguments)
@@ -50,11 +52,11 @@ public final class Plan {
                 .build()) {
             ClientUtils.executeProgram(new Planner(), configuration, program, true, false);
         } catch (ProgramAbortException planned) {
-            // as Planner ends it
+            // from Planner
         }
     }
 
-    /** Takes a job as far as the graph that a cluster is given, and then ends the program. */
+    /** Builds the graph that a cluster would get, then ends the program. */
     private static final class Planner implements PipelineExecutorServiceLoader, PipelineExecutorFactory {
         static final String NAME = "plan";
 

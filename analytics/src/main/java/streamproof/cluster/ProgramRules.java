@@ -5,12 +5,12 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.DeploymentOptions;
 
 /**
- * What a program may not do on the service: from Flink 1.19 on, it refuses configuration that is set in code.
+ * The service's rules for programs: from Flink 1.19 on, it refuses configuration that is set in code.
  *
  * <p>https://docs.aws.amazon.com/managed-flink/latest/java/troubleshooting-job-configuration.html
  */
 public final class ProgramRules {
-    /** The options that the page lists as those that code may still set. */
+    /** The options that code may still set, as the page lists them. */
     private static final List<String> ALLOWED = List.of(
             "pipeline.auto-watermark-interval",
             "pipeline.closure-cleaner-level",

@@ -1,5 +1,5 @@
 /**
- * What Managed Service for Apache Flink does around a job, in one JVM: a cluster to which the job's JAR is submitted
- * over REST. It is packed into a JAR of its own, for this machine only.
+ * A stand-in for Managed Service for Apache Flink in one JVM: a cluster that accepts the job's JAR over REST. It is
+ * packed into a JAR of its own, which only the local stack uses.
  */
 package streamproof.cluster;

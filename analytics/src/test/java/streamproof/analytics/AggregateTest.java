@@ -31,8 +31,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Aggregates are taken apart as the Go package kpl does it. Those that the producer packs are also taken apart by the Kinesis
- * Client Library, with the hash key range of the shard: other consumers of the stream read them, too.
+ * Aggregates are unpacked exactly as the Go package kpl unpacks them. The Kinesis Client Library, with which other
+ * consumers of the stream read, also unpacks those that the producer packs, within the shard's range of hash keys.
  */
 class AggregateTest {
     /** Written by the test of package kpl. */
@@ -82,7 +82,7 @@ class AggregateTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("table")
-    void isTakenApartAsInGo(String name, JsonNode want) throws Exception {
+    void isUnpackedAsInGo(String name, JsonNode want) throws Exception {
         byte[] data = want.required("data").binaryValue();
         assertEquals(!want.path("plain").asBoolean(), Aggregate.isOne(data));
         if (want.has("reason")) {
@@ -115,7 +115,7 @@ class AggregateTest {
     }
 
     @Test
-    void whatTheProducerPacksComesOutAsItWas() throws Exception {
+    void theProducersAggregatesAreUnpacked() throws Exception {
         List<Aggregate.Entry> got = Aggregate.entries(data());
         JsonNode want = golden.required("records");
         assertEquals(want.size(), got.size());
@@ -127,11 +127,11 @@ class AggregateTest {
     }
 
     /**
-     * Whatever stands in an aggregate, it is records or a reason, and nothing else is thrown. Where the Client Library finds
-     * records, too, they are the same; it also reads the tags, and takes what it cannot read for a plain record.
+     * Any content gives records or a reason, and throws nothing else. If the Client Library finds records too, they
+     * are the same. That library also reads tags, and treats what it cannot read as a plain record.
      */
     @Test
-    void whateverStandsInIt() throws Exception {
+    void anyContent() throws Exception {
         Random random = new Random(1);
         List<byte[]> messages = new ArrayList<>();
         for (Arguments test : table().collect(Collectors.toList())) {
@@ -180,8 +180,8 @@ class AggregateTest {
     }
 
     @Test
-    void theClientLibraryTakesThemApart() throws IOException {
-        // The narrowest shard that the aggregate can be in, and the widest.
+    void theClientLibraryUnpacksThem() throws IOException {
+        // The smallest shard that can hold the aggregate, and the largest.
         for (BigInteger[] shard : new BigInteger[][] {{hashKey, hashKey}, {BigInteger.ZERO, LAST_HASH_KEY}}) {
             List<UserRecord> records = deaggregate(data(), shard[0], shard[1]);
             JsonNode want = golden.required("records");
@@ -202,7 +202,7 @@ class AggregateTest {
     }
 
     @Test
-    void nothingComesOutOfAnotherShard() throws IOException {
+    void anotherShardGetsNoRecords() throws IOException {
         BigInteger next = hashKey.add(BigInteger.ONE);
         BigInteger previous = hashKey.subtract(BigInteger.ONE);
         assertEquals(List.of(), deaggregate(data(), next, LAST_HASH_KEY));
@@ -223,7 +223,7 @@ class AggregateTest {
     }
 
     @Test
-    void anEmptyRecordByItselfIsOne() {
+    void anEmptyRecordIsOneRecord() {
         List<UserRecord> records = deaggregate(new byte[0], BigInteger.ZERO, LAST_HASH_KEY);
         assertEquals(1, records.size());
         assertFalse(records.get(0).isAggregated());

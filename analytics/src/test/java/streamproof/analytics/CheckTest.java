@@ -7,7 +7,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What Flink refuses is told with its place in the script, as a person counts. */
+/** Faults are reported with their line and column in the script, as a person counts them. */
 class CheckTest {
     @ParameterizedTest
     @CsvSource(

@@ -25,6 +25,18 @@ class ConfigTest {
         return assertThrows(IllegalArgumentException.class, () -> config(keysAndValues)).getMessage();
     }
 
+    /** The properties that every application has, with others, which may replace them. */
+    static Properties properties(Map<String, String> others) {
+        Properties properties = new Properties();
+        properties.putAll(Map.of(
+                "stream.arn", "arn:aws:kinesis:eu-west-1:000000000000:stream/trips",
+                "delivery.stream", "analysed",
+                "rejects.delivery.stream", "rejected",
+                "output.format", "CSV"));
+        properties.putAll(others);
+        return properties;
+    }
+
     @Test
     void onAws() {
         Config config = config(
@@ -70,10 +82,10 @@ class ConfigTest {
     @Test
     void everyFaultAtOnce() {
         assertEquals(
-                "The property group \"streamproof\" of the application is not right:\n"
-                        + "- output.fromat is unknown: remove it; known are [delivery.stream, firehose.endpoint,"
+                "The application's property group \"streamproof\" is invalid:\n"
+                        + "- output.fromat is not supported: remove it (supported: [delivery.stream, firehose.endpoint,"
                         + " initial.position, kinesis.endpoint, output.format, pack.delay.ms, pack.kib,"
-                        + " rejects.delivery.stream, stream.arn]\n"
+                        + " rejects.delivery.stream, stream.arn])\n"
                         + "- stream.arn is \"trips\": set it to arn:aws:kinesis:REGION:ACCOUNT:stream/NAME\n"
                         + "- delivery.stream is \"\": set it to the name of a Firehose delivery stream\n"
                         + "- rejects.delivery.stream is \"a b\": set it to the name of a Firehose delivery stream\n"
@@ -81,9 +93,9 @@ class ConfigTest {
                         + "- initial.position is \"AT_TIMESTAMP\": set it to TRIM_HORIZON or LATEST\n"
                         + "- pack.kib is 1001: set it to a whole number from 1 to 1000\n"
                         + "- pack.delay.ms is \"5s\": set it to a whole number from 0 to 900000\n"
-                        + "- kinesis.endpoint is \"127.0.0.1:4566\": set it to a URL as http://127.0.0.1:4566,"
+                        + "- kinesis.endpoint is \"127.0.0.1:4566\": set it to a URL like http://127.0.0.1:4566,"
                         + " or remove it on AWS\n"
-                        + "- firehose.endpoint is \"ftp://a\": set it to a URL as http://127.0.0.1:4566,"
+                        + "- firehose.endpoint is \"ftp://a\": set it to a URL like http://127.0.0.1:4566,"
                         + " or remove it on AWS",
                 faults(
                         "output.fromat", "CSV",
@@ -100,8 +112,8 @@ class ConfigTest {
     @Test
     void noGroup() {
         assertEquals(
-                "The property group \"streamproof\" of the application is not right:\n"
-                        + "- there is no such group (groups found: [another])\n"
+                "The application's property group \"streamproof\" is invalid:\n"
+                        + "- the group does not exist (existing groups: [another])\n"
                         + "- stream.arn is missing: set it to arn:aws:kinesis:REGION:ACCOUNT:stream/NAME\n"
                         + "- delivery.stream is missing: set it to the name of a Firehose delivery stream\n"
                         + "- rejects.delivery.stream is missing: set it to the name of a Firehose delivery stream\n"
@@ -113,9 +125,9 @@ class ConfigTest {
     }
 
     @Test
-    void formatsAreWrittenAsTheTemplateWritesThem() {
+    void formatsAreInCapitals() {
         assertEquals(
-                "The property group \"streamproof\" of the application is not right:\n"
+                "The application's property group \"streamproof\" is invalid:\n"
                         + "- output.format is \"csv\": set it to CSV or JSON",
                 faults(
                         "stream.arn", ARN,
@@ -124,7 +136,7 @@ class ConfigTest {
                         "output.format", "csv"));
     }
 
-    /** As `streamproof sql run` sets it: the parts of one text, and its hash. */
+    /** As `streamproof sql run` sets it: the parts of a text, and its hash. */
     @Test
     void sqlInParts() {
         Properties sql = new Properties();
@@ -132,9 +144,10 @@ class ConfigTest {
         sql.setProperty("000", "SELECT ");
         sql.setProperty("sha256", "71ab69cc6b2a9a4d12e1cc36c3bd8bc3de2f0a7e1e8ab2d83a2cb2bd9cfd2e5a");
         String fault = sqlFault(sql);
-        assertTrue(fault.startsWith("The property group \"streamproof.sql\" of the application is not right: the 2 parts"
-                + " have the hash "), fault);
-        assertTrue(fault.contains(", and sha256 is 71ab69cc"), fault);
+        assertTrue(
+                fault.startsWith("The application's property group \"streamproof.sql\" is invalid: the 2 parts have the hash "),
+                fault);
+        assertTrue(fault.contains(", but sha256 is 71ab69cc"), fault);
 
         sql.setProperty("sha256", Config.sha256("SELECT é; -- ü\n"));
         assertTrue(fault.contains(" have the hash " + sql.getProperty("sha256")), fault);
@@ -144,17 +157,13 @@ class ConfigTest {
 
         sql.setProperty("003", "x");
         assertEquals(
-                "The property group \"streamproof.sql\" of the application is not right: 003 is not the part that comes"
-                        + " next: the parts are 000, 001, … without a gap. Set the query again with `streamproof sql run`,"
-                        + " or remove the group",
+                "The application's property group \"streamproof.sql\" is invalid: 003 is not the next part: the parts are 000,"
+                        + " 001, … without a gap. Set the query again with `streamproof sql run`, or remove the group",
                 sqlFault(sql));
     }
 
     private static Config withSQL(Properties sql) {
-        Properties properties = new Properties();
-        properties.putAll(Map.of(
-                "stream.arn", ARN, "delivery.stream", "a", "rejects.delivery.stream", "b", "output.format", "CSV"));
-        return Config.of(Map.of("streamproof", properties, "streamproof.sql", sql));
+        return Config.of(Map.of("streamproof", properties(Map.of()), "streamproof.sql", sql));
     }
 
     private static String sqlFault(Properties sql) {

@@ -20,8 +20,8 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Arra
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 
 /**
- * PutRecordBatch as Firehose answers it, with the faults that a test asks for. In one process with the job, so that a
- * test sees what was accepted, record by record.
+ * Firehose's PutRecordBatch, with the faults that a test sets. It runs in the job's process, so a test sees each
+ * accepted record.
  */
 class FirehoseStandIn implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -42,23 +42,23 @@ class FirehoseStandIn implements AutoCloseable {
         return "http://127.0.0.1:" + server.getAddress().getPort();
     }
 
-    /** The next {@code calls} calls are answered with a 500, and then {@code records} records are refused. */
+    /** Answers the next {@code calls} calls with a 500, and then refuses {@code records} records. */
     synchronized void failNext(int calls, int records) {
         failingCalls = calls;
         refusedRecords = records;
     }
 
-    /** From now on every call is answered as one that the caller has no permission for. */
+    /** Denies all further calls. */
     synchronized void deny() {
         denied = true;
     }
 
-    /** The data of each record that a delivery stream accepted, in order of acceptance. */
+    /** The data of each record that a delivery stream accepted, in that order. */
     synchronized List<String> records(String deliveryStream) {
         return List.copyOf(accepted.getOrDefault(deliveryStream, List.of()));
     }
 
-    /** What Firehose would write: the records one after another, as lines with their newlines, in some order. */
+    /** What Firehose would write: the records one after another, as lines with their newlines, sorted. */
     List<String> lines(String deliveryStream) {
         return Arrays.stream(String.join("", records(deliveryStream)).split("(?<=\n)"))
                 .filter(line -> !line.isEmpty())
@@ -66,12 +66,12 @@ class FirehoseStandIn implements AutoCloseable {
                 .collect(Collectors.toList());
     }
 
-    /** The delivery streams that accepted something. */
+    /** The delivery streams that accepted records. */
     synchronized Set<String> deliveryStreams() {
         return Set.copyOf(accepted.keySet());
     }
 
-    /** Is told of each record that is accepted. */
+    /** Called for each accepted record. */
     void accept(String deliveryStream, byte[] data) {
         accepted.computeIfAbsent(deliveryStream, name -> new ArrayList<>()).add(new String(data, StandardCharsets.UTF_8));
     }

@@ -20,8 +20,8 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Arra
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 
 /**
- * A stream of one shard, whose hash keys are the upper half, as Kinesis lets it be read: five reads a second, at most 10 MB
- * an answer, and then nothing for as long as the answer takes at 2 MB a second.
+ * A stream of one shard, which has the upper half of the hash keys, with Kinesis' limits: five reads a second, at most
+ * 10 MB an answer, and then no read for as long as the answer takes at 2 MB a second.
  *
  * <p>https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
  */
@@ -58,9 +58,9 @@ final class KinesisStandIn implements AutoCloseable {
         return sequenceNumber(records.size() - 1);
     }
 
-    /** Has others take all reads for so long. */
-    synchronized void refuse(Duration time) {
-        refusesUntil = System.nanoTime() + time.toNanos();
+    /** Refuses all reads for a while, as if others used them up. */
+    synchronized void refuse(Duration duration) {
+        refusesUntil = System.nanoTime() + duration.toNanos();
     }
 
     private static String sequenceNumber(int index) {

@@ -50,7 +50,7 @@ class OutputTypeTest {
                 Arguments.of(DataTypes.TIMESTAMP_LTZ(8), nanos, "does not fit"));
     }
 
-    /** A DECIMAL that does not hold a value gets NULL from Flink, and nobody could tell. */
+    /** Flink silently makes a value that a DECIMAL cannot hold NULL. */
     @Test
     void typesThatCannotBeChecked() {
         for (DataType type : new DataType[] {

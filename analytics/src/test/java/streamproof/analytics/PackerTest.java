@@ -29,7 +29,7 @@ class PackerTest {
         }
     }
 
-    /** What has left so far. */
+    /** The packs that were sent so far. */
     private static List<String> packs(OneInputStreamOperatorTestHarness<byte[], byte[]> harness) {
         return harness.extractOutputValues().stream()
                 .map(pack -> new String(pack, StandardCharsets.UTF_8))
@@ -56,7 +56,7 @@ class PackerTest {
         }
     }
 
-    /** The delay is that of the first line of the pack, whatever came before it. */
+    /** The delay begins with the first line of the pack, whatever came before it. */
     @Test
     void noLineWaitsForLongerThanTheDelay() throws Exception {
         try (var harness = packer(8, 1000)) {
@@ -70,7 +70,7 @@ class PackerTest {
 
             put(harness, "c\n");
             harness.setProcessingTime(1500);
-            put(harness, "1234567\n", "d\n"); // c and the long line leave, d waits from here on
+            put(harness, "1234567\n", "d\n"); // c and the long line are sent, d waits from here on
             harness.setProcessingTime(2499);
             assertEquals(List.of("a\nb\n", "c\n", "1234567\n"), packs(harness));
             harness.setProcessingTime(2500);

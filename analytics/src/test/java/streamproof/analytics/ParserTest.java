@@ -206,7 +206,7 @@ class ParserTest {
         }
     }
 
-    /** What is written is read again: parse(write(row)) = row, for rows of every type. */
+    /** parse(write(row)) = row, for rows of every type. */
     @Test
     void roundTrip() throws Exception {
         LineParser parser = new LineParser(SchemaTest.schema(
@@ -237,7 +237,7 @@ class ParserTest {
         }
     }
 
-    /** LocalDateTime leaves out seconds that are zero. */
+    /** LocalDateTime's text leaves out seconds that are zero. */
     private static boolean seconds(Row row, int column) {
         return ((LocalDateTime) row.getField(column)).getSecond() > 0;
     }
@@ -254,9 +254,9 @@ class ParserTest {
                 .collect(Collectors.joining());
     }
 
-    /** The good lines of a record go on, the others are handed over byte for byte with where they came from. */
+    /** The good lines of a record become rows. The others are rejects, byte for byte, with their origin. */
     @Test
-    void goodLinesGoOnBesideBadOnes() throws Exception {
+    void goodLinesBesideBadOnes() throws Exception {
         ByteArrayOutputStream data = new ByteArrayOutputStream();
         data.write("1,a\nx,b\n\n2,\"c\n3,d\n".getBytes(UTF_8));
         data.write(new byte[] {'4', ',', (byte) 0xff, '\n', '5', ',', 'e'});

@@ -9,11 +9,11 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.test.util.MiniClusterPipelineExecutorServiceLoader;
 import streamproof.cluster.ProgramRules;
 
-/** The execution environment that a cluster gives to a program under {@link ProgramRules}. */
+/** The execution environment that a program gets from a cluster with {@link ProgramRules}. */
 final class ServiceEnvironment {
     private ServiceEnvironment() {}
 
-    /** One that executes in the cluster, whose configuration is {@code configuration}. */
+    /** An environment that executes in a cluster with this configuration. */
     static StreamExecutionEnvironment of(MiniCluster cluster, Configuration configuration) {
         ProgramRules.enforce(configuration);
         MiniClusterPipelineExecutorServiceLoader.updateConfigurationForMiniCluster(configuration, List.of(), List.of());
