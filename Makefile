@@ -21,8 +21,8 @@ JAR := analytics/target/streamproof-analytics.jar
 # The pipeline as the Flink job takes it: pipeline.sql in Flink SQL, whichever dialect it is written in, and schema.json
 # resolved.
 FLINK_PIPELINE := analytics/target/pipeline
-# Maven takes the path from the folder of pom.xml. A path of the project's own stands in no command: it may hold a space.
-MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml -Dpipeline.directory=$(FLINK_PIPELINE:analytics/%=%)
+# No absolute path of the project, which may hold a space.
+MVN := mvn --batch-mode --no-transfer-progress --file analytics/pom.xml
 # How `make test` runs its parts: at the same time, each with its output in one piece where make is 4.0 or newer.
 # On two cores, parts that compute give way to the end-to-end tests, which mostly wait but must not be late.
 BESIDE := --jobs $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -131,7 +131,6 @@ $(FLINK_PIPELINE)/pipeline.sql: $(filter-out %.go,$(wildcard pipeline/*.*)) $(wi
 	@mkdir -p $(@D)
 	GOOS= GOARCH= go run ./cmd/streamproof sql translate pipeline/pipeline.sql >$@.new
 	GOOS= GOARCH= go run ./pipeline/resolve >$(@D)/schema.resolved.json
-	cp pipeline/schema.json $(@D)/
 	@mv $@.new $@
 
 bin/golangci-lint: tools/go.mod tools/go.sum

@@ -54,7 +54,11 @@ func (c *checkCmd) Run(ctx context.Context, e *env) error {
 	if c.plan == nil {
 		c.plan = plan
 	}
-	faults, err := c.plan(ctx, e, t.pipeline.SchemaJSON, t.flink)
+	resolved, err := t.pipeline.Schema.Resolved()
+	if err != nil {
+		return err
+	}
+	faults, err := c.plan(ctx, e, resolved, t.flink)
 	if err != nil {
 		return err
 	}

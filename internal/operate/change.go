@@ -168,7 +168,11 @@ func (c *change) check(ctx context.Context) (runs bool, err error) {
 	if _, err := analytics.Properties(c.flinkSQL); err != nil {
 		return false, &InputError{fmt.Errorf("%s: %w", c.Name, err)}
 	}
-	faults, err := c.Plan(ctx, c.new.SchemaJSON, c.flinkSQL)
+	resolved, err := c.new.Schema.Resolved()
+	if err != nil {
+		return false, err
+	}
+	faults, err := c.Plan(ctx, resolved, c.flinkSQL)
 	if err != nil {
 		return false, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"streamproof/internal/golden"
@@ -59,6 +60,28 @@ func TestResolvedRecords(t *testing.T) {
 		got = fmt.Appendf(got, ",\n%q: %s", name, bytes.TrimSuffix(table.Schemas[name], []byte("\n")))
 	}
 	golden.Check(t, "../record/testdata/schemas.resolved.json", append(append([]byte("{"), got[1:]...), "\n}\n"...))
+}
+
+// TestResolvedFormats is TestResolved for the schemas of the generator's golden files.
+func TestResolvedFormats(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../generator/testdata/v1-format-*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("golden files of the generator: %q, %v", files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var table struct {
+			Schema json.RawMessage `json:"schema"`
+		}
+		if err := json.Unmarshal(text, &table); err != nil {
+			t.Fatal(err)
+		}
+		golden.Check(t, strings.Replace(file, "v1-format-", "v1-schema-", 1), resolve(t, table.Schema))
+	}
 }
 
 func resolve(t *testing.T, text []byte) []byte {

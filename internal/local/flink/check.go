@@ -32,14 +32,14 @@ type Checker struct {
 	Libraries string // directory of the cluster's JARs
 }
 
-// Check plans a script of Flink SQL over a schema, given as in schema.json, and returns what Flink refuses.
+// Check plans a script of Flink SQL over a resolved schema, and returns what Flink refuses.
 func (c Checker) Check(ctx context.Context, schema []byte, sql string) ([]Fault, error) {
 	dir, err := os.MkdirTemp("", "streamproof-check-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	schemaFile, sqlFile := filepath.Join(dir, "schema.json"), filepath.Join(dir, "pipeline.sql")
+	schemaFile, sqlFile := filepath.Join(dir, "schema.resolved.json"), filepath.Join(dir, "pipeline.sql")
 	for file, text := range map[string][]byte{schemaFile: schema, sqlFile: []byte(sql)} {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			return nil, err

@@ -1,28 +1,27 @@
 package streamproof.analytics;
 
-/**
- * Names what bytes are written in where they are not the lines of UTF-8 that a parser expects. The Go package encoding
- * says the same of the same bytes.
- */
+/** Names the encoding of bytes that are not the UTF-8 a parser expects, as the Go package encoding does. */
 final class Encoding {
+    private static final String UTF_16 = "UTF-16 text, not UTF-8";
+
     private Encoding() {}
 
-    /** What all of a record certainly is in, so that it has no lines; null for anything else. */
-    static String whole(byte[] text) {
-        if (begins(text, 0x1f, 0x8b)) {
+    /** The encoding of a record that certainly has no lines of UTF-8; null for any other. */
+    static String ofRecord(byte[] record) {
+        if (begins(record, 0x1f, 0x8b)) {
             return "gzip";
         }
-        return begins(text, 0xff, 0xfe) || begins(text, 0xfe, 0xff) ? "UTF-16 text, not UTF-8" : null;
+        return begins(record, 0xff, 0xfe) || begins(record, 0xfe, 0xff) ? UTF_16 : null;
     }
 
-    /** What a line is in that could not be read; null where that cannot be told. */
-    static String name(byte[] line) {
-        String whole = whole(line);
-        if (whole != null) {
-            return whole;
+    /** The encoding of a line that could not be read; null if it cannot be determined. */
+    static String ofLine(byte[] line) {
+        String ofRecord = ofRecord(line);
+        if (ofRecord != null) {
+            return ofRecord;
         }
         if (isUtf16(line)) {
-            return "UTF-16 text, not UTF-8";
+            return UTF_16;
         }
         if (begins(line, 0xef, 0xbb, 0xbf)) {
             return "byte order mark";
@@ -42,7 +41,7 @@ final class Encoding {
         return true;
     }
 
-    /** Whether every other byte is NUL, and only these: Latin letters and digits in UTF-16 without a mark. */
+    /** Reports whether every second byte is NUL and no other is: Latin letters in UTF-16 without a byte order mark. */
     private static boolean isUtf16(byte[] text) {
         if (text.length < 4 || (text[0] == 0) == (text[1] == 0)) {
             return false;
@@ -56,8 +55,8 @@ final class Encoding {
     }
 
     /**
-     * Whether a text has Latin-1's letters beyond ASCII, no control characters, and nothing that begins as a character of
-     * UTF-8 does. A byte of 0xff is seen in broken data more often than as the letter ÿ.
+     * Reports whether a text has Latin-1's letters beyond ASCII, no control characters, and nothing that begins like a
+     * character of UTF-8. A byte 0xff is more often broken data than the letter ÿ.
      */
     private static boolean isLatin1(byte[] text) {
         boolean letters = false;

@@ -39,19 +39,19 @@ import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.types.Row;
 
 /**
- * The application's entry point, named in the JAR's manifest. A Flink cluster starts it and gives it checkpoints,
- * parallelism and credentials; it sets no configuration of Flink itself, which the service would refuse.
+ * The application's entry point, named in the JAR's manifest. A Flink cluster starts it and configures checkpoints,
+ * parallelism and credentials. It sets no configuration of Flink in code, because the service would refuse that.
  *
  * <p>Its arguments are
  *
  * <ul>
- *   <li>none: on Managed Service for Apache Flink, which can give none. The {@link Config} is what the service writes to
- *       /etc/flink/application_properties.json.
- *   <li>{@code --properties FILE}: the property groups are in this file, in the same form: {@code [{"PropertyGroupId":
+ *   <li>none: on Managed Service for Apache Flink, which passes none. The {@link Config} is in
+ *       /etc/flink/application_properties.json, which the service writes.
+ *   <li>{@code --properties FILE}: the property groups are in FILE, in the same form: {@code [{"PropertyGroupId":
  *       "streamproof", "PropertyMap": {…}}]}
- *   <li>{@code --check SCHEMA SQL}: the script is the file SQL, over the schema in the file SCHEMA. What Flink refuses of it
- *       is printed, each fault as a line of JSON: {@code {"line": 3, "column": 8, "message": "…"}}. A script without faults
- *       goes to the cluster as a job that could not read its stream; {@link streamproof.cluster.Plan} takes it no further.
+ *   <li>{@code --check SCHEMA SQL}: checks the script in the file SQL over the resolved schema in the file SCHEMA. Each
+ *       fault is printed as a line of JSON: {@code {"line": 3, "column": 8, "message": "…"}}. A script without faults is
+ *       executed as a job that could not read its stream, so {@link streamproof.cluster.Plan} only plans it.
  * </ul>
  */
 public final class Job {
@@ -87,10 +87,10 @@ public final class Job {
         }
     }
 
-    /** What keeps the job from running this script over records of this schema; where nothing does, {@code env} has the job. */
+    /** Why the job cannot run a script over records of a schema. If there are no faults, {@code env} has the job. */
     static List<Script.Fault> faults(StreamExecutionEnvironment env, Schema schema, String script) {
         Properties properties = new Properties();
-        properties.putAll(Map.of( // it calls none of them
+        properties.putAll(Map.of( // none of them is called
                 "stream.arn", "arn:aws:kinesis:eu-west-1:000000000000:stream/none",
                 "delivery.stream", "none",
                 "rejects.delivery.stream", "none",
@@ -104,7 +104,7 @@ public final class Job {
         }
     }
 
-    /** Reads the file by the service's own library, which takes a missing one for an empty one. */
+    /** Reads a file with the service's own library, which treats a missing file as an empty one. */
     private static Map<String, Properties> properties(Path file) throws IOException {
         if (!Files.exists(file)) {
             throw new NoSuchFileException(file.toString());
@@ -112,25 +112,25 @@ public final class Job {
         try {
             return KinesisAnalyticsRuntime.getApplicationProperties(file.toString());
         } catch (IOException | RuntimeException e) {
-            throw new IllegalArgumentException(file + " does not hold property groups", e);
+            throw new IllegalArgumentException(file + " has no property groups", e);
         }
     }
 
     private static void run(StreamExecutionEnvironment env, Map<String, Properties> properties) throws Exception {
         Config config = Config.of(properties);
-        Schema schema = Schema.parse(resource("schema.json"));
+        Schema schema = Schema.parse(resource(Schema.FILE));
         String script = config.script.isPresent() ? config.script.get() : resource("pipeline.sql");
         define(env, config, schema, script, draft -> source(draft, config));
         env.execute(NAME);
     }
 
-    /** The records of the stream, of which it needs DescribeStream, ListShards, GetShardIterator and GetRecords. */
+    /** The records of the stream. Reading needs DescribeStream, ListShards, GetShardIterator and GetRecords. */
     @SuppressWarnings("deprecation")
     static DataStream<SourceRecord> source(StreamExecutionEnvironment env, Config config) {
         return env.addSource(new RawConsumer(config.stream, Reading.of(config))).uid("source").name("source");
     }
 
-    /** Adds to {@code env} all that happens to the records of the source: parser, views, the statements of the script, sinks. */
+    /** Adds the job to {@code env}: the source, the parser, the views, the script's statements and the sinks. */
     static void define(
             StreamExecutionEnvironment env,
             Config config,
@@ -146,7 +146,7 @@ public final class Job {
             Schema schema,
             String script,
             DataStream<SourceRecord> records) {
-        // Few queries ask for it, and it is longer than many a record.
+        // Few queries use the metadata, and it is often longer than the record.
         boolean metadata = script.contains(schema.sourceWithMetadata());
         SingleOutputStreamOperator<Row> rows = records.process(new Parser(schema, metadata), schema.rowType(metadata))
                 .uid("parser")
@@ -188,7 +188,7 @@ public final class Job {
                 "rejects-");
     }
 
-    /** The end of what the planner has made of the script. */
+    /** The last operator that the planner made of the script. */
     @SuppressWarnings("unchecked")
     private static Transformation<byte[]> lines(StreamExecutionEnvironment env) {
         return (Transformation<byte[]>) env.getTransformations().stream()
@@ -198,9 +198,9 @@ public final class Job {
     }
 
     /**
-     * Names what the planner has made of a query that was set by hand. By itself Flink knows such operators by their place in
-     * the graph, and two queries of the same form would take each other's state for their own: with the query's hash in the
-     * name, a snapshot gives each query what is its own.
+     * Gives uids to the planner's operators for a query that was set by hand. Without uids Flink identifies them by
+     * their place in the graph, and a query would restore the state of another query of the same shape. The query's
+     * hash in the uid keeps them apart.
      */
     private static void nameOperators(Transformation<?> end, String hash) {
         int number = 0;
@@ -211,7 +211,7 @@ public final class Job {
         }
     }
 
-    /** Runs a script that the build, or {@code sql run}, has taken: it has one CREATE TABLE and one INSERT. */
+    /** Runs a script that the build or {@code sql run} has checked: it has one CREATE TABLE and one INSERT. */
     private static void runScript(String text, StreamTableEnvironment tables, String format) {
         Script script = new Script(text);
         List<Script.Statement> statements = script.statements();
@@ -238,7 +238,7 @@ public final class Job {
         return (statement.text.toUpperCase(Locale.ROOT).replaceAll("\\s+", " ") + " ").startsWith(words);
     }
 
-    /** Replaces the table that the script has made by one that takes every value: see {@link OutputType}. */
+    /** Replaces the script's table with one that accepts every value: see {@link OutputType}. */
     private static void widen(StreamTableEnvironment tables, String format) {
         Set<String> names = new HashSet<>(Arrays.asList(tables.listTables()));
         names.removeAll(Arrays.asList(tables.listViews()));
@@ -266,11 +266,11 @@ public final class Job {
                     .orElseThrow()
                     .alterTable(new ObjectPath(tables.getCurrentDatabase(), name), table, false);
         } catch (TableNotExistException e) {
-            throw new IllegalStateException(e); // it was listed
+            throw new IllegalStateException(e); // it was listed above
         }
     }
 
-    /** The text of a file of pipeline/. */
+    /** The text of a resource of the pipeline. */
     static String resource(String name) throws IOException {
         try (InputStream file = Job.class.getResourceAsStream("/pipeline/" + name)) {
             return new String(file.readAllBytes(), StandardCharsets.UTF_8);

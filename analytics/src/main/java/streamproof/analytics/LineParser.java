@@ -12,25 +12,23 @@ import java.util.stream.Collectors;
 import org.apache.flink.types.Row;
 
 /**
- * Turns the bytes of a record into rows: UTF-8, lines ended by a newline, fields as RFC 4180 has them but for the
- * delimiter and the quote.
+ * Turns a record into rows: lines of UTF-8, with the fields of RFC 4180 and the format's delimiter and quote.
  *
- * <p>Unless the format says otherwise, a newline always ends a line, even between quotes, where RFC 4180 would let it be
- * a part of the field: so a quote that is never closed spoils its own line and no other. For the same reason a carriage
- * return outside quotes is rejected: RFC 4180 knows it as half of a line end only, and here it would become a part of
- * the last field.
+ * <p>A newline ends a line even between quotes, unless the format says otherwise. RFC 4180 would make it part of the
+ * field; here a quote that is never closed spoils no line but its own. A carriage return outside quotes is rejected: in
+ * RFC 4180 it is half of a line end, and here it would become part of the last field.
  */
 final class LineParser implements RecordParser {
     private static final long serialVersionUID = 1;
 
     private final Schema.Format format;
     private final Schema.Column[] columns;
-    /** What a line has to be for it to be the header, and none; null where there is none. */
+    /** The fields of a header, which may be any line; null if the format has none. */
     private final List<String> header;
 
     private final boolean nulls;
     private transient CharsetDecoder decoder;
-    /** Which fields of the line are quoted; kept where it matters. */
+    /** Which fields of the line are quoted; kept only if the format has texts for NULL. */
     private transient BitSet quoted;
 
     LineParser(Schema schema) {
@@ -44,9 +42,9 @@ final class LineParser implements RecordParser {
 
     @Override
     public void parse(byte[] record, Sink sink) {
-        String whole = Encoding.whole(record);
-        if (whole != null) {
-            sink.reject(record, whole, null);
+        String ofRecord = Encoding.ofRecord(record);
+        if (ofRecord != null) {
+            sink.reject(record, ofRecord, null);
             return;
         }
         for (byte[] line : lines(record)) {
@@ -54,7 +52,7 @@ final class LineParser implements RecordParser {
             try {
                 row = parse(line);
             } catch (RejectedException e) {
-                String encoding = Encoding.name(line);
+                String encoding = Encoding.ofLine(line);
                 if (encoding != null) {
                     sink.reject(line, encoding, null);
                 } else {
@@ -68,7 +66,7 @@ final class LineParser implements RecordParser {
         }
     }
 
-    /** The lines of a record, at least one; the newline at the end of a record ends its last line and may be missing. */
+    /** The lines of a record, at least one. The newline of the last line may be missing. */
     List<byte[]> lines(byte[] record) {
         List<byte[]> lines = new ArrayList<>(1);
         int start = 0;
@@ -95,8 +93,8 @@ final class LineParser implements RecordParser {
     }
 
     /**
-     * The newline that ends a line in which some may be between quotes; -1 where there is none. A quote that is never
-     * closed has all of the record in it, but for a newline at its end.
+     * The newline that ends a line whose quoted fields may hold newlines; -1 if there is none. A quote that is never
+     * closed takes in the rest of the record, except a newline at its end.
      */
     private int quotedLine(byte[] record, int start) {
         for (int at = start; ; at++) { // at the start of a field
@@ -107,7 +105,7 @@ final class LineParser implements RecordParser {
                 }
                 at = close + 1;
                 if (at < record.length && record[at] != format.delimiter) {
-                    return indexOf(record, at, '\n'); // the line ends here, or is at fault: nothing else is quoted
+                    return indexOf(record, at, '\n'); // the line ends here, or it is faulty
                 }
             }
             while (at < record.length && record[at] != format.delimiter) {
@@ -132,7 +130,7 @@ final class LineParser implements RecordParser {
         }
     }
 
-    /** The row that a line without its newline writes: one field for each column. Null for the header. */
+    /** The row of a line without its newline: a field for each column. Null for the header. */
     Row parse(byte[] line) throws RejectedException {
         if (line.length == 0) {
             throw new RejectedException("blank line");
@@ -149,7 +147,7 @@ final class LineParser implements RecordParser {
             Schema.Column column = columns[i];
             String text = fields.get(i);
             if (nulls && column.nullable && format.nulls.contains(text) && !quoted.get(i)) {
-                continue; // all of a new row is null
+                continue; // the fields of a new row are null
             }
             try {
                 row.setField(i, column.type.parse(text, column));
@@ -162,7 +160,7 @@ final class LineParser implements RecordParser {
 
     private String decode(byte[] line) throws RejectedException {
         if (decoder == null) {
-            decoder = StandardCharsets.UTF_8.newDecoder(); // reports what is malformed, where new String would mend it
+            decoder = StandardCharsets.UTF_8.newDecoder(); // refuses malformed text; new String would replace it
         }
         try {
             return decoder.decode(ByteBuffer.wrap(line)).toString();
@@ -211,7 +209,7 @@ final class LineParser implements RecordParser {
         }
     }
 
-    /** Reads the field whose opening quote is at {@code at}; returns where the text goes on after the closing one. */
+    /** Reads the field whose opening quote is at {@code at}. Returns the position after its closing quote. */
     private int quoted(String line, int at, StringBuilder field) throws RejectedException {
         char quote = (char) format.quote;
         while (true) {
@@ -223,7 +221,7 @@ final class LineParser implements RecordParser {
             if (close + 1 == line.length() || line.charAt(close + 1) != quote) {
                 return close + 1;
             }
-            field.append(quote); // a doubled quote stands for one
+            field.append(quote); // two quotes stand for one
             at = close + 1;
         }
     }

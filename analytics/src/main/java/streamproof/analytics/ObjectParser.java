@@ -2,6 +2,10 @@ package streamproof.analytics;
 
 import java.io.IOException;
 import java.io.Serializable;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,40 +19,41 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.StreamReadFea
 import org.apache.flink.types.Row;
 
 /**
- * Turns the bytes of a record into rows: objects of JSON one after the other, or the elements of arrays.
+ * Turns a record into rows: JSON objects one after another, or the elements of arrays.
  *
- * <p>Where a value is broken, it is so to the end of the line that it begins in, and reading goes on behind that: so what
- * is broken spoils no other line. An object that is whole is rejected alone, whatever is wrong in it.
+ * <p>A broken value is rejected with the rest of its line, and reading resumes at the next line, so it spoils no other
+ * line. An object that is complete is rejected alone, whatever is wrong in it.
  */
 final class ObjectParser implements RecordParser {
     private static final long serialVersionUID = 1;
-    /** How many objects and arrays may stand in each other. */
+    /** The most objects and arrays that may be nested. */
     private static final int DEEPEST = 200;
 
     private final Schema.Column[] columns;
     private final Place root = new Place();
     private transient JsonFactory strict;
     private transient JsonFactory lenient;
+    private transient CharsetDecoder decoder;
     private transient Found[] found;
 
-    /** A name in the rows, and those below it. */
+    /** A node of the tree of the columns' paths. */
     private static final class Place implements Serializable {
         private static final long serialVersionUID = 1;
 
         final Map<String, Place> members = new HashMap<>();
-        /** The column that stands here, or -1. */
+        /** The column at this place, or -1. */
         int column = -1;
-        /** Those that stand below. */
+        /** The columns below it. */
         final List<Integer> below = new ArrayList<>();
     }
 
-    /** What a row has for a column. */
+    /** A column's value in the current row. */
     private static final class Found {
-        /** Its first token; null where it is missing or null. */
+        /** Its first token; null if it is missing or null. */
         JsonToken kind;
-        /** The text of a string; of all else, what stands there. */
+        /** The text of a string; the JSON of anything else. */
         String text;
-        /** Something on the way to it is no object. */
+        /** Something on the path to it is not an object. */
         boolean astray;
     }
 
@@ -66,9 +71,9 @@ final class ObjectParser implements RecordParser {
 
     @Override
     public void parse(byte[] record, Sink sink) {
-        String whole = Encoding.whole(record);
-        if (whole != null) {
-            sink.reject(record, whole, null);
+        String encoding = Encoding.ofRecord(record);
+        if (encoding != null) {
+            sink.reject(record, encoding, null);
             return;
         }
         if (strict == null) {
@@ -79,9 +84,9 @@ final class ObjectParser implements RecordParser {
             return;
         }
         boolean array = false;
-        boolean element = false; // behind one
-        int mark = 0; // of the array's last bracket or comma
-        int readable = -1; // what stands before this is UTF-8
+        boolean element = false; // just after one
+        int mark = 0; // the array's last bracket or comma
+        int text = -1; // the end of the UTF-8
         int at = 0;
         while (true) {
             at = skipSpace(record, at);
@@ -108,10 +113,10 @@ final class ObjectParser implements RecordParser {
                 broken = at;
             }
             if (broken < 0) {
-                if (at > readable) {
-                    readable = readable(record, at);
+                if (at > text) {
+                    text = endOfText(record, at);
                 }
-                int end = value(record, at, readable, sink);
+                int end = value(record, at, text, sink);
                 if (end > at) {
                     element = true;
                     at = end;
@@ -124,9 +129,9 @@ final class ObjectParser implements RecordParser {
                 end++;
             }
             byte[] line = Arrays.copyOfRange(record, broken, end);
-            String reason = Encoding.name(line);
+            String reason = Encoding.ofLine(line);
             if (reason == null) {
-                reason = isUtf8(record, broken, end) ? "not JSON" : "invalid UTF-8";
+                reason = isUtf8(line) ? "not JSON" : "invalid UTF-8";
             }
             sink.reject(line, reason, null);
             array = false;
@@ -135,7 +140,7 @@ final class ObjectParser implements RecordParser {
     }
 
     private void open() {
-        // Data may have any number of names: they are nothing to keep for the life of the JVM, or to fail for.
+        // Data may have any number of names: do not intern them, which keeps them forever, and do not fail.
         lenient = JsonFactory.builder()
                 .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
                 .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
@@ -145,6 +150,7 @@ final class ObjectParser implements RecordParser {
                 .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .build();
+        decoder = StandardCharsets.UTF_8.newDecoder();
         found = new Found[columns.length];
         for (int i = 0; i < found.length; i++) {
             found[i] = new Found();
@@ -163,58 +169,39 @@ final class ObjectParser implements RecordParser {
     }
 
     /**
-     * Where UTF-8 ends that begins at {@code start}, or its first NUL is, which would have the parser guess another encoding. It
-     * looks no further than that: many broken lines must not cost a look at all the rest of the record each.
+     * Where the UTF-8 that begins at {@code start} ends: at a malformed byte, or at a NUL, which would make Jackson
+     * guess another encoding. It reads little further than that, because a record of many broken lines calls it for
+     * each.
      */
-    private static int readable(byte[] record, int start) {
-        int at = start;
-        while (at < record.length && record[at] != 0) {
-            int size = character(record, at, record.length);
-            if (size == 0) {
-                break;
+    private int endOfText(byte[] record, int start) {
+        CharBuffer text = CharBuffer.allocate(1024);
+        ByteBuffer bytes = ByteBuffer.wrap(record, start, record.length - start);
+        int nul = start;
+        boolean more = true;
+        decoder.reset();
+        while (more) {
+            more = decoder.decode(bytes, text.clear(), true).isOverflow();
+            for (; nul < bytes.position(); nul++) {
+                if (record[nul] == 0) {
+                    return nul;
+                }
             }
-            at += size;
         }
-        return at;
+        return bytes.position();
     }
 
-    private static boolean isUtf8(byte[] record, int start, int end) {
-        for (int at = start; at < end; ) {
-            int size = character(record, at, end);
-            if (size == 0) {
-                return false;
-            }
-            at += size;
+    private boolean isUtf8(byte[] text) {
+        try {
+            decoder.decode(ByteBuffer.wrap(text));
+            return true;
+        } catch (CharacterCodingException e) {
+            return false;
         }
-        return true;
-    }
-
-    /** How many bytes the character has that begins at {@code at}, 0 if none does: table 3-7 of the Unicode Standard. */
-    private static int character(byte[] text, int at, int end) {
-        int first = text[at] & 0xff;
-        if (first < 0x80) {
-            return 1;
-        }
-        int size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-        if (size == 0 || at + size > end) {
-            return 0;
-        }
-        int second = text[at + 1] & 0xff;
-        if (second < (first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80)
-                || second > (first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf)) {
-            return 0;
-        }
-        for (int i = at + 2; i < at + size; i++) {
-            if ((text[i] & 0xc0) != 0x80) {
-                return 0;
-            }
-        }
-        return size;
     }
 
     /**
-     * Reads the value at {@code start} of a text that ends at {@code end}; returns where the value ends, or {@code start}
-     * if it is broken.
+     * Reads the value at {@code start} of a text that ends at {@code end}. Returns its end, or {@code start} if it is
+     * broken.
      */
     private int value(byte[] record, int start, int end, Sink sink) {
         if (start == end) {
@@ -236,8 +223,8 @@ final class ObjectParser implements RecordParser {
                 while (close < end && !isSpace(record[close]) && ",:[]{}\"".indexOf(record[close]) < 0) {
                     close++;
                 }
-                if (record[start] < 0 // the parser would take no notice of a byte order mark
-                        || close == end && end < record.length // it goes on with what is not readable
+                if (record[start] < 0 // Jackson would skip a byte order mark
+                        || close == end && end < record.length // it continues with bytes that are not text
                         || !isScalar(record, start, close)) {
                     close = start;
                 }
@@ -248,7 +235,7 @@ final class ObjectParser implements RecordParser {
         return close;
     }
 
-    /** Where the string that begins at {@code start} ends, or {@code start}. */
+    /** The end of the string that begins at {@code start}, or {@code start} if it is not closed. */
     private static int closed(byte[] record, int start, int end) {
         for (int at = start + 1; at < end; at++) {
             if (record[at] == '"') {
@@ -266,14 +253,17 @@ final class ObjectParser implements RecordParser {
             if (parser.nextToken() == null) {
                 return false;
             }
-            parser.getText(); // a string is read no sooner
+            parser.getText(); // Jackson reads a string only now
             return parser.nextToken() == null;
         } catch (IOException e) {
             return false;
         }
     }
 
-    /** Where the object or array that begins at {@code start} ends, or {@code start}. A name may be there twice. */
+    /**
+     * The end of the object or array that begins at {@code start}, or {@code start} if it is broken. Names may
+     * repeat.
+     */
     private int extent(byte[] record, int start, int end) {
         try (JsonParser parser = lenient.createParser(record, start, end - start)) {
             parser.nextToken();
@@ -287,7 +277,10 @@ final class ObjectParser implements RecordParser {
         return (int) parser.getCurrentLocation().getByteOffset();
     }
 
-    /** Reads the rest of the value whose first token was read, within {@code depth} others; false where it is too deep. */
+    /**
+     * Skips the rest of a value, nested in {@code depth} others, after its first token. Reports whether it is
+     * complete and not too deep.
+     */
     private static boolean skip(JsonParser parser, int depth) throws IOException {
         int open = depth;
         JsonToken token = parser.currentToken();
@@ -314,7 +307,7 @@ final class ObjectParser implements RecordParser {
             f.astray = false;
         }
         int close = start;
-        boolean once = true;
+        boolean duplicate = false;
         try (JsonParser parser = strict.createParser(record, start, end - start)) {
             parser.nextToken();
             if (read(parser, root, 1, record, start)) {
@@ -322,7 +315,7 @@ final class ObjectParser implements RecordParser {
             }
         } catch (IOException e) {
             close = extent(record, start, end);
-            once = false; // else it is broken
+            duplicate = true; // unless it is broken
         }
         if (close == start) {
             return start;
@@ -332,7 +325,7 @@ final class ObjectParser implements RecordParser {
         Row row = new Row(columns.length);
         if (hasLoneSurrogate(record, start, close)) {
             reason = "invalid UTF-8";
-        } else if (!once) {
+        } else if (duplicate) {
             reason = "duplicate name";
         } else {
             for (int i = 0; i < columns.length && reason == null; i++) {
@@ -352,7 +345,7 @@ final class ObjectParser implements RecordParser {
         return close;
     }
 
-    /** Reads the rest of an object, and keeps what stands at the places of columns; false where it is too deep. */
+    /** Reads the rest of an object and keeps the values of columns. Reports whether it is complete and not too deep. */
     private boolean read(JsonParser parser, Place at, int depth, byte[] record, int start) throws IOException {
         if (depth > DEEPEST) {
             return false;
@@ -379,10 +372,10 @@ final class ObjectParser implements RecordParser {
             }
             boolean nested = kind == JsonToken.START_OBJECT || kind == JsonToken.START_ARRAY;
             int from = nested ? start + (int) parser.getTokenLocation().getByteOffset() : 0;
-            boolean whole = kind == JsonToken.START_OBJECT && !member.members.isEmpty()
+            boolean complete = kind == JsonToken.START_OBJECT && !member.members.isEmpty()
                     ? read(parser, member, depth + 1, record, start)
                     : skip(parser, depth);
-            if (!whole) {
+            if (!complete) {
                 return false;
             }
             if (member.column >= 0) {
@@ -394,7 +387,7 @@ final class ObjectParser implements RecordParser {
         return true;
     }
 
-    /** What stands there, without what is blank outside strings. */
+    /** The JSON of a value, without the blanks outside strings. */
     private static String compact(byte[] record, int start, int end) {
         byte[] out = new byte[end - start];
         int size = 0;
@@ -424,42 +417,12 @@ final class ObjectParser implements RecordParser {
             }
             throw new RejectedException("missing value");
         }
-        JsonToken kind = found.kind;
-        boolean number = kind == JsonToken.VALUE_NUMBER_INT || kind == JsonToken.VALUE_NUMBER_FLOAT;
-        switch (column.type) {
-            case INTEGER:
-            case BIGINT:
-                require(number, "not an integer");
-                break;
-            case REAL:
-            case DOUBLE:
-            case DECIMAL:
-                require(number, "not a number");
-                break;
-            case BOOLEAN:
-                require(kind.isBoolean(), "not a boolean");
-                break;
-            case TIMESTAMP:
-                require(kind == JsonToken.VALUE_STRING, "not a timestamp");
-                break;
-            case DATE:
-                require(kind == JsonToken.VALUE_STRING, "not a date");
-                break;
-            default:
-                break;
-        }
-        return column.type.parse(found.text, column);
+        return column.type.parse(found.kind, found.text, column);
     }
 
-    private static void require(boolean right, String reason) throws RejectedException {
-        if (!right) {
-            throw new RejectedException(reason);
-        }
-    }
-
-    /** Whether an escape in JSON that was read is the half of a character. */
+    /** Reports whether valid JSON has an escape of half a character: a lone surrogate. */
     private static boolean hasLoneSurrogate(byte[] text, int start, int end) {
-        boolean high = false; // the escape just before is the first half
+        boolean high = false; // the previous escape is a first half
         for (int at = start; at < end; ) {
             if (text[at] != '\\') {
                 if (high) {

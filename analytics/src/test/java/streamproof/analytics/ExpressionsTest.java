@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -13,7 +12,6 @@ import java.util.Map;
 import org.apache.flink.formats.csv.CsvRowDataSerializationSchema;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
@@ -29,27 +27,22 @@ import org.apache.flink.util.CloseableIterator;
 import org.junit.jupiter.api.Test;
 
 /**
- * What Flink makes of the expressions that the judge is compared with: {@code internal/query} has the table of them, and
- * a test that the judge's own engine gives the same.
+ * Flink's results for the expressions in the table of {@code internal/query}, which tests that the verifier's own
+ * engine computes the same.
  */
 class ExpressionsTest {
     private static final Path TABLE = Path.of("../internal/query/testdata");
     private static final Path GOLDEN = TABLE.resolve("flink.golden");
 
-    /** As the job would write them. With {@code -Dupdate} the golden file is written instead. */
+    /** As the job would write them. {@code -Dupdate} writes the golden file. */
     @Test
     void valuesAreThoseOfTheGoldenFile() throws Exception {
-        Schema schema = Schema.parse(Files.readString(TABLE.resolve("schema.json")));
-        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
-        env.setParallelism(1);
-        StreamTableEnvironment tables = StreamTableEnvironment.create(env);
-        tables.getConfig().setLocalTimeZone(ZoneOffset.UTC);
+        Schema schema = Schema.parse(Files.readString(TABLE.resolve(Schema.FILE)));
         List<Row> records = new ArrayList<>();
         for (String line : Files.readAllLines(TABLE.resolve("rows.csv"))) {
             records.add(new LineParser(schema).parse(line.getBytes(StandardCharsets.UTF_8)));
         }
-        tables.createTemporaryView(
-                schema.source, tables.fromDataStream(env.fromData(records, schema.rowType(false)), schema.viewSchema(false)));
+        StreamTableEnvironment tables = Tables.of(schema, records);
 
         List<Expression> expressions = new ArrayList<>();
         Map<String, LogicalType> types = new HashMap<>();
@@ -62,29 +55,29 @@ class ExpressionsTest {
         }
         List<DataType> given = select(tables, schema, expressions).getResolvedSchema().getColumnDataTypes();
         for (int i = 0; i < expressions.size(); i++) {
-            expressions.get(i).isGiven(given.get(i + 1).getLogicalType());
+            expressions.get(i).noteType(given.get(i + 1).getLogicalType());
         }
-        // All in one query; the types are set as the job's sink sets them, with the same conversions.
+        // All in one query, with the types and conversions of the job's sink.
         List<DataTypes.Field> fields = new ArrayList<>(List.of(DataTypes.FIELD("N", DataTypes.INT())));
-        List<Expression> taken = new ArrayList<>(expressions);
-        taken.removeIf(expression -> !expression.isTaken);
-        taken.forEach(expression -> fields.add(DataTypes.FIELD("X" + fields.size(), expression.widened)));
-        Table result = select(tables, schema, taken);
+        List<Expression> convertible = new ArrayList<>(expressions);
+        convertible.removeIf(expression -> !expression.isConvertible);
+        convertible.forEach(expression -> fields.add(DataTypes.FIELD("X" + fields.size(), expression.widened)));
+        Table result = select(tables, schema, convertible);
         DataType rows = DataTypes.ROW(fields.toArray(new DataTypes.Field[0])).notNull().bridgedTo(RowData.class);
         try (CloseableIterator<RowData> all =
                 tables.<RowData>toDataStream(result, rows).executeAndCollect()) {
             all.forEachRemaining(row -> {
                 int column = 0;
-                for (Expression expression : taken) {
+                for (Expression expression : convertible) {
                     expression.add(row, ++column);
                 }
             });
         }
 
-        // What is TRUE is what a WHERE lets through, though the planner treats the two in other ways.
+        // A WHERE keeps the rows for which the condition is TRUE, though the planner treats the two differently.
         List<Expression> conditions = new ArrayList<>();
         StringBuilder filters = new StringBuilder();
-        for (Expression expression : taken) {
+        for (Expression expression : convertible) {
             if (expression.isJudged && expression.widened.equals(DataTypes.BOOLEAN())) {
                 filters.append(conditions.isEmpty() ? "" : " UNION ALL ")
                         .append("SELECT " + conditions.size() + ", N FROM " + schema.source + " WHERE " + expression.sql);
@@ -93,10 +86,10 @@ class ExpressionsTest {
         }
         try (CloseableIterator<Row> all = tables.executeSql(filters.toString()).collect()) {
             all.forEachRemaining(
-                    row -> conditions.get((Integer) row.getField(0)).isLetThrough.add((Integer) row.getField(1)));
+                    row -> conditions.get((Integer) row.getField(0)).kept.add((Integer) row.getField(1)));
         }
         for (Expression condition : conditions) {
-            assertEquals(condition.isTrue, condition.isLetThrough, condition.sql);
+            assertEquals(condition.isTrue, condition.kept, condition.sql);
         }
 
         StringBuilder golden = new StringBuilder();
@@ -104,7 +97,7 @@ class ExpressionsTest {
         if (System.getProperty("update") != null) {
             Files.writeString(GOLDEN, golden);
         }
-        assertEquals(Files.readString(GOLDEN), golden.toString(), "write it anew with -Dupdate");
+        assertEquals(Files.readString(GOLDEN), golden.toString(), "write it again with -Dupdate");
     }
 
     private static Table select(StreamTableEnvironment tables, Schema schema, List<Expression> expressions) {
@@ -115,7 +108,7 @@ class ExpressionsTest {
         return tables.sqlQuery(query.append(" FROM ").append(schema.source).toString());
     }
 
-    /** What CREATE TABLE makes of a type. */
+    /** The type that CREATE TABLE declares. */
     private static LogicalType declared(StreamTableEnvironment tables, String type) {
         tables.executeSql("CREATE TABLE X (X " + type.replace("REAL", "FLOAT") + ") WITH ('connector' = 'blackhole')");
         try {
@@ -130,18 +123,18 @@ class ExpressionsTest {
         final LogicalType declared;
         final DataType widened;
         final CsvRowDataSerializationSchema csv;
-        /** Whether Flink puts it into a column of the type: with one that it does not, no job would start. */
-        boolean isTaken;
+        /** Flink converts it to the column's type. If it did not, no job would start. */
+        boolean isConvertible;
 
-        /** Whether the judge computes it. */
+        /** The verifier computes it. */
         boolean isJudged;
 
         final StringBuilder lines;
-        /** The numbers of the rows of which it is. */
+        /** The numbers of the rows for which it is true. */
         final List<Integer> isTrue = new ArrayList<>();
 
-        /** Those that it lets through as a WHERE. */
-        final List<Integer> isLetThrough = new ArrayList<>();
+        /** The numbers of the rows that it keeps as a WHERE. */
+        final List<Integer> kept = new ArrayList<>();
 
         Expression(String sql, String type, LogicalType declared) throws Exception {
             this.sql = sql;
@@ -152,15 +145,15 @@ class ExpressionsTest {
             csv.open(null);
         }
 
-        /** Takes what Flink says of its type. */
-        void isGiven(LogicalType type) {
-            isTaken = LogicalTypeCasts.supportsImplicitCast(type, widened.getLogicalType());
-            if (!isTaken) {
+        /** Notes the type that Flink gives it. */
+        void noteType(LogicalType type) {
+            isConvertible = LogicalTypeCasts.supportsImplicitCast(type, widened.getLogicalType());
+            if (!isConvertible) {
                 lines.append("Flink: it is ").append(type.asSummaryString()).append('\n');
             }
         }
 
-        /** The line that the job would write of a row with a number, or why it would write none. */
+        /** Adds the line that the job would write for a numbered row, or why it would write none. */
         void add(RowData row, int column) {
             Object value = RowData.createFieldGetter(widened.getLogicalType(), column).getFieldOrNull(row);
             String reason = OutputType.unfit(declared, value);

@@ -53,18 +53,24 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The job between its source and Firehose, in a Flink cluster. */
+/**
+ * The job between its source and Firehose, in a Flink cluster. Closing a sink takes the AWS SDK two seconds, so the
+ * tests overlap.
+ */
+@Execution(ExecutionMode.CONCURRENT)
 class JobTest {
     private static final InMemoryReporter METRICS = InMemoryReporter.createWithRetainedMetrics();
 
     @RegisterExtension
     static final MiniClusterExtension FLINK = new MiniClusterExtension(new MiniClusterResourceConfiguration.Builder()
             .setConfiguration(METRICS.addToConfiguration(new Configuration()))
-            .setNumberSlotsPerTaskManager(2)
+            .setNumberSlotsPerTaskManager(12) // two for each of the tests that run at once
             .build());
 
     private static final Schema SCHEMA = SchemaTest.schema(
@@ -72,8 +78,8 @@ class JobTest {
     private static final String SCRIPT = "CREATE TABLE T (A INT, B BIGINT, C FLOAT, D DOUBLE, E TIMESTAMP, F CHAR(2),"
             + " G VARCHAR, H BOOLEAN, I INT); INSERT INTO T SELECT *, TRY_CAST(NULL AS INT) FROM S";
 
-    /** What the judge is compared with. */
-    private static final Path JUDGED = Path.of("../internal/query/testdata");
+    /** The data that the verifier's engine is compared with. */
+    private static final Path VERIFIED = Path.of("../internal/query/testdata");
 
     private FirehoseStandIn firehose;
     private MiniCluster cluster;
@@ -102,7 +108,7 @@ class JobTest {
         String bad = good.replace("2016-02-01", "2016-02-30");
         JobID job = run(
                 "CSV",
-                Schema.parse(Job.resource("schema.json")),
+                Schema.parse(Job.resource(Schema.FILE)),
                 Job.resource("pipeline.sql"),
                 record(1 + String.format(good, 3, "7", "43.35")
                         + 2 + String.format(bad, 3, "7", "43.35")
@@ -138,18 +144,20 @@ class JobTest {
     }
 
     /**
-     * Objects of JSON with all that a column may be, NULL among it, through the query's own operators: a DECIMAL is
-     * computed with, and no column of the result. What is rejected is the object, not the line.
+     * JSON objects with columns of all kinds, and NULLs, through the query's operators. A DECIMAL is only computed
+     * with: it cannot be a column of the result. Rejected is an object, not its line.
      */
     @Test
     void jsonRecords() throws Exception {
-        Schema clicks = Schema.parse("{\"source\":\"S\",\"format\":{\"type\":\"json\"},\"columns\":["
-                + "{\"name\":\"at\",\"alias\":\"C\",\"type\":\"TIMESTAMP\",\"pattern\":\"yyyy-MM-dd'T'HH:mm:ss[.SSS]XXX\"},"
-                + "{\"name\":\"user\",\"alias\":\"U\",\"path\":\"$.user.id\",\"type\":\"BIGINT\",\"nullable\":true},"
-                + "{\"name\":\"price\",\"alias\":\"P\",\"type\":\"DECIMAL(10,2)\",\"nullable\":true},"
-                + "{\"name\":\"born\",\"alias\":\"D\",\"type\":\"DATE\",\"nullable\":true},"
-                + "{\"name\":\"tags\",\"alias\":\"T\",\"type\":\"VARCHAR\",\"nullable\":true},"
-                + "{\"name\":\"ok\",\"alias\":\"OK\",\"type\":\"BOOLEAN\",\"nullable\":true}]}");
+        Schema clicks = SchemaTest.resolved(
+                "{\"type\":\"json\"}",
+                "{\"name\":\"at\",\"alias\":\"C\",\"kind\":\"TIMESTAMP\",\"precision\":3,\"pattern\":[\"yyyy\",\"'-\",\"MM\",\"'-\","
+                        + "\"dd\",\"'T\",\"HH\",\"':\",\"mm\",\"':\",\"ss\",\"[.SSS]\",\"XXX\"]}",
+                "{\"name\":\"user\",\"alias\":\"U\",\"kind\":\"BIGINT\",\"path\":[\"user\",\"id\"],\"nullable\":true}",
+                "{\"name\":\"price\",\"alias\":\"P\",\"kind\":\"DECIMAL\",\"precision\":10,\"scale\":2,\"nullable\":true}",
+                "{\"name\":\"born\",\"alias\":\"D\",\"kind\":\"DATE\",\"pattern\":[\"yyyy\",\"'-\",\"MM\",\"'-\",\"dd\"],\"nullable\":true}",
+                "{\"name\":\"tags\",\"alias\":\"T\",\"kind\":\"VARCHAR\",\"nullable\":true}",
+                "{\"name\":\"ok\",\"alias\":\"OK\",\"kind\":\"BOOLEAN\",\"nullable\":true}");
         JobID job = run(
                 "JSON",
                 clicks,
@@ -176,7 +184,7 @@ class JobTest {
                 firehose.lines("rejected").get(0));
     }
 
-    /** The good ones give their records, those of another shard among them; each of the others is a reject, as it is. */
+    /** Good aggregates give their records, also those of another shard. Each of the others is a reject, unchanged. */
     @Test
     void aggregates() throws Exception {
         JsonNode table = new ObjectMapper().readTree(AggregateTest.TABLE.toFile());
@@ -216,12 +224,12 @@ class JobTest {
     /** Semicolons, a decimal comma, a header and a newline within a value, as spreadsheets write them. */
     @Test
     void csvRecordsOfAnotherFormat() throws Exception {
-        Schema sales = Schema.parse("{\"source\":\"S\",\"format\":{\"delimiter\":\";\",\"decimal\":\",\",\"newline\":\"\\r\\n\","
-                + "\"multiline\":true,\"header\":true,\"nulls\":[\"\"]},\"columns\":["
-                + "{\"name\":\"id\",\"alias\":\"ID\",\"path\":\"Nº\",\"type\":\"INTEGER\"},"
-                + "{\"name\":\"day\",\"alias\":\"D\",\"type\":\"DATE\",\"pattern\":\"dd/MM/yyyy\",\"nullable\":true},"
-                + "{\"name\":\"what\",\"alias\":\"W\",\"type\":\"VARCHAR(20)\",\"nullable\":true},"
-                + "{\"name\":\"price\",\"alias\":\"P\",\"type\":\"REAL\"}]}");
+        Schema sales = SchemaTest.resolved(
+                "{\"delimiter\":\";\",\"decimal\":\",\",\"newline\":\"\\r\\n\",\"multiline\":true,\"header\":true,\"nulls\":[\"\"]}",
+                "{\"name\":\"id\",\"alias\":\"ID\",\"path\":[\"Nº\"],\"kind\":\"INTEGER\"}",
+                "{\"name\":\"day\",\"alias\":\"D\",\"kind\":\"DATE\",\"pattern\":[\"dd\",\"'/\",\"MM\",\"'/\",\"yyyy\"],\"nullable\":true}",
+                "{\"name\":\"what\",\"alias\":\"W\",\"kind\":\"VARCHAR\",\"length\":20,\"nullable\":true}",
+                "{\"name\":\"price\",\"alias\":\"P\",\"kind\":\"REAL\"}");
         JobID job = run(
                 "CSV",
                 sales,
@@ -231,7 +239,7 @@ class JobTest {
         assertEquals(1, rejectedLines(job));
     }
 
-    /** What is asked of a record beside its line, and the plain source in the same script. */
+    /** The metadata of records, and the plain source in the same script. */
     @Test
     void metadata() throws Exception {
         run(
@@ -249,7 +257,7 @@ class JobTest {
                 accepted());
     }
 
-    /** The time is in UTC, whatever the zone of the machine (the build sets another one). */
+    /** The time is in UTC, whatever the machine's time zone (the build sets another one). */
     @Test
     void rejectsAreATable() throws Exception {
         run(
@@ -267,7 +275,7 @@ class JobTest {
                 accepted());
     }
 
-    /** Every kind of them, byte for byte; the good lines of the same record go on. */
+    /** Rejects of every kind, byte for byte; the good lines of the same record are delivered. */
     @Test
     void rejectsAreDelivered() throws Exception {
         ByteArrayOutputStream data = new ByteArrayOutputStream();
@@ -314,7 +322,7 @@ class JobTest {
         run("CSV", SchemaTest.schema("INTEGER"), "CREATE TABLE T (A INT); INSERT INTO T SELECT * FROM S", record("1"), large);
         assertEquals(List.of("1\n"), accepted());
         byte[][] parts = new byte[15][];
-        for (String line : firehose.records("rejected")) { // calls overtake each other
+        for (String line : firehose.records("rejected")) { // calls may overtake each other
             assertTrue(line.length() <= 1_024_000, "a record of " + line.length() + " bytes");
             JsonNode part = new ObjectMapper().readTree(line);
             assertEquals("invalid UTF-8", part.get("reason").asText());
@@ -330,7 +338,10 @@ class JobTest {
         assertArrayEquals(large.data, data.toByteArray());
     }
 
-    /** What the table cannot hold stops nothing, and is neither padded nor cut: it is a reject, as it would have been written. */
+    /**
+     * A row that the table cannot hold is not padded or cut and stops nothing: it is a reject, as it would be
+     * written.
+     */
     @Test
     void rowsThatDoNotFit() throws Exception {
         JobID job = run(
@@ -354,7 +365,7 @@ class JobTest {
 
     @Test
     void rowsThatAreTooLong() throws Exception {
-        String fits = "a".repeat(1_023_997); // the format puts quotes around a long text
+        String fits = "a".repeat(1_023_997); // the format quotes a long text
         run(
                 "CSV",
                 SchemaTest.schema("VARCHAR"),
@@ -399,9 +410,9 @@ class JobTest {
         assertEquals(2, firehose.lines("rejected").size());
     }
 
-    /** Else a row would be neither with Firehose nor in the checkpoint that counts its record as read. */
+    /** Otherwise a row might be neither with Firehose nor in the checkpoint that counts its record as read. */
     @Test
-    @Timeout(60)
+    @Timeout(180)
     void packsLeaveBeforeEachCheckpoint() throws Exception {
         StreamExecutionEnvironment env = environment(
                 new Configuration().set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100)));
@@ -426,8 +437,8 @@ class JobTest {
     }
 
     /**
-     * Failed calls and refused records are sent again, and what was accepted beside them is not. There are more failed
-     * calls than the SDK repeats by itself, so that the sink sees one. Not packed, so that a call has several records.
+     * Failed calls and refused records are sent again; records that were accepted beside them are not. More calls
+     * fail than the SDK itself retries, so the sink sees a failure. Nothing is packed, so a call has several records.
      */
     @ParameterizedTest
     @CsvSource({"1, analysed", "x, rejected", "12, rejected"})
@@ -447,9 +458,9 @@ class JobTest {
         assertEquals(Set.of(deliveryStream), firehose.deliveryStreams());
     }
 
-    /** What no repetition mends fails the job, and does not leave it waiting for an answer that it has had. */
+    /** An error that no retry can fix fails the job, and does not leave it waiting for an answer. */
     @Test
-    @Timeout(60)
+    @Timeout(180)
     void firehoseDenies() {
         firehose.deny();
         Exception e = assertThrows(
@@ -466,7 +477,7 @@ class JobTest {
                 "CREATE TABLE T (A DECIMAL(3, 1)); INSERT INTO T SELECT 1                   | column A: type DECIMAL(3, 1)",
                 "CREATE TABLE T (A INT); INSERT INTO T SELECT 1e0                           | Incompatible types",
             })
-    void unfitScripts(String script, String want) {
+    void refusedScripts(String script, String want) {
         Exception e = assertThrows(
                 Exception.class, () -> define(environment(), "CSV", SchemaTest.schema("INTEGER"), script, record("1")));
         assertTrue(e.getMessage().contains(want), e.getMessage());
@@ -483,7 +494,7 @@ class JobTest {
     }
 
     static List<Path> programs() throws IOException {
-        try (Stream<Path> files = Files.list(JUDGED.resolve("programs"))) {
+        try (Stream<Path> files = Files.list(VERIFIED.resolve("programs"))) {
             return files.filter(file -> file.toString().endsWith(".sql") && !file.toString().endsWith(".legacy.sql"))
                     .sorted()
                     .collect(Collectors.toList());
@@ -491,27 +502,27 @@ class JobTest {
     }
 
     /**
-     * Programs of several SELECTs and of views, with which a test of {@code internal/query} compares the judge. With
-     * {@code -Dupdate} the golden files are written instead.
+     * Programs with several SELECTs and with views, whose results a test of {@code internal/query} compares with the
+     * verifier's. {@code -Dupdate} writes the golden files.
      */
     @ParameterizedTest
     @MethodSource("programs")
-    void programsOfTheJudge(Path program) throws Exception {
+    void programsOfTheVerifier(Path program) throws Exception {
         run(
                 "CSV",
-                Schema.parse(Files.readString(JUDGED.resolve("schema.json"))),
+                Schema.parse(Files.readString(VERIFIED.resolve(Schema.FILE))),
                 Files.readString(program),
-                record(Files.readString(JUDGED.resolve("rows.csv"))));
+                record(Files.readString(VERIFIED.resolve("rows.csv"))));
         assertEquals(Set.of("analysed"), firehose.deliveryStreams(), "nothing is rejected");
         String rows = accepted().stream().sorted().collect(Collectors.joining());
         Path golden = Path.of(program.toString().replace(".sql", ".golden"));
         if (System.getProperty("update") != null) {
             Files.writeString(golden, rows);
         }
-        assertEquals(Files.readString(golden), rows, "write it anew with -Dupdate");
+        assertEquals(Files.readString(golden), rows, "write it again with -Dupdate");
     }
 
-    /** Snapshots know operators by these names: a change loses the position in the stream and unsent rows. */
+    /** Snapshots identify operators by uid. A change would lose the position in the stream and unsent rows. */
     @Test
     void uidsOfOperators() throws Exception {
         StreamExecutionEnvironment env = environment();
@@ -534,7 +545,7 @@ class JobTest {
         assertEquals(Set.of("*anonymous_datastream_source$*", "Calc"), without, "only what the planner makes of the script");
     }
 
-    /** Every other test here runs under the service's rules: this one shows that they are in force. */
+    /** All tests here run under the service's rules. This one shows that the rules are in force. */
     @Test
     void configurationSetInCodeIsRefused() {
         StreamExecutionEnvironment env = environment();
@@ -545,7 +556,7 @@ class JobTest {
         assertTrue(e.getMessage().contains("pipeline.generic-types"), e.getMessage());
     }
 
-    /** A snapshot with such a record could not be read by a later version of its class. */
+    /** A later version of the record's class could not read a snapshot of such a record. */
     @Test
     void recordsWithoutASerializerAreRefused() {
         Exception e = assertThrows(
@@ -559,7 +570,7 @@ class JobTest {
         assertTrue(e.getMessage().contains("Generic types have been disabled"), e.getMessage());
     }
 
-    /** Two queries of the same form, set by hand one after the other, do not take each other's state for their own. */
+    /** Two queries of the same shape, set by hand one after the other, do not restore each other's state. */
     @Test
     void uidsOfAQuerySetByHand() {
         Set<String> first = uidsOf("CREATE TABLE T (A INT); INSERT INTO T SELECT C0 FROM S WHERE C0 > 1");
@@ -580,13 +591,7 @@ class JobTest {
         Properties group = new Properties();
         group.setProperty("000", script);
         group.setProperty("sha256", Config.sha256(script));
-        Properties properties = new Properties();
-        properties.putAll(Map.of(
-                "stream.arn", "arn:aws:kinesis:eu-west-1:000000000000:stream/trips",
-                "delivery.stream", "analysed",
-                "rejects.delivery.stream", "rejected",
-                "output.format", "CSV"));
-        Config config = Config.of(Map.of(Config.GROUP, properties, Config.SQL_GROUP, group));
+        Config config = Config.of(Map.of(Config.GROUP, ConfigTest.properties(Map.of()), Config.SQL_GROUP, group));
         Job.define(env, config, SchemaTest.schema("INTEGER"), config.script.orElseThrow(), draft -> Job.source(draft, config));
         return env.getStreamGraph().getStreamNodes().stream()
                 .map(StreamNode::getTransformationUID)
@@ -622,14 +627,8 @@ class JobTest {
     }
 
     private Config config(String format, Map<String, String> more) {
-        Properties properties = new Properties();
-        properties.putAll(Map.of(
-                "stream.arn", "arn:aws:kinesis:eu-west-1:000000000000:stream/trips",
-                "delivery.stream", "analysed",
-                "rejects.delivery.stream", "rejected",
-                "output.format", format,
-                "firehose.endpoint", firehose.endpoint()));
-        properties.putAll(more);
+        Properties properties = ConfigTest.properties(more);
+        properties.putAll(Map.of("output.format", format, "firehose.endpoint", firehose.endpoint()));
         return Config.of(Map.of(Config.GROUP, properties));
     }
 
@@ -637,7 +636,7 @@ class JobTest {
         return firehose.lines("analysed");
     }
 
-    /** The counter over all subtasks, as CloudWatch gets it. */
+    /** The counter, summed over all subtasks as in CloudWatch. */
     private static long rejectedLines(JobID job) {
         return counted(job, Parser.REJECTED_LINES);
     }

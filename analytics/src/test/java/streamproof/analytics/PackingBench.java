@@ -10,10 +10,9 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /**
- * Measures what packing is worth: the job with the project's own schema and query, over records that are made in
- * memory, against the stand-in for Firehose, once with each row as a record and once with the default packs. The
- * stand-in works in the same process, so the rows/s are those of both together, from the start of the job to the last
- * answer of the stand-in.
+ * Measures the gain from packing: the job with the project's own schema and query, over records made in memory, sends
+ * to the stand-in for Firehose, once with a row in each record and once with the default packs. The stand-in runs in
+ * the same process, so the rows/s are those of both together, from the start of the job to the last answer.
  *
  * <pre>mvn --file analytics/pom.xml test-compile exec:exec [-Dbench.records=3000000]</pre>
  */
@@ -23,7 +22,7 @@ final class PackingBench {
 
     private PackingBench() {}
 
-    /** What the delivery stream of the rows has accepted. */
+    /** Measures what the rows' delivery stream accepts. */
     private static final class Meter extends FirehoseStandIn {
         long records;
         long bytes;
@@ -81,21 +80,15 @@ final class PackingBench {
 
     private static Result run(long records, Map<String, String> packing) throws Exception {
         try (Meter firehose = new Meter()) {
-            Properties properties = new Properties();
-            properties.putAll(Map.of(
-                    "stream.arn", "arn:aws:kinesis:eu-west-1:000000000000:stream/trips",
-                    "delivery.stream", "analysed",
-                    "rejects.delivery.stream", "rejected",
-                    "output.format", "CSV",
-                    "firehose.endpoint", firehose.endpoint()));
-            properties.putAll(packing);
+            Properties properties = ConfigTest.properties(packing);
+            properties.setProperty("firehose.endpoint", firehose.endpoint());
             StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
             env.setParallelism(parallelism());
             env.enableCheckpointing(10_000);
             Job.define(
                     env,
                     Config.of(Map.of(Config.GROUP, properties)),
-                    Schema.parse(Job.resource("schema.json")),
+                    Schema.parse(Job.resource(Schema.FILE)),
                     Job.resource("pipeline.sql"),
                     draft -> draft.fromSequence(1, records)
                             .map(PackingBench::record)
@@ -110,7 +103,7 @@ final class PackingBench {
         return Runtime.getRuntime().availableProcessors();
     }
 
-    /** A trip as the exercise's script makes them; the query keeps half of them. */
+    /** A trip like those of the exercise's script. The query keeps half of them. */
     private static SourceRecord record(long number) {
         SourceRecord record = new SourceRecord();
         record.data = (1 + number % 4

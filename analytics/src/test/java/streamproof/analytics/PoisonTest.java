@@ -16,7 +16,7 @@ import org.apache.flink.types.Row;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Each record that the producer spoils on purpose has one line that is rejected, for the reason that the producer says. */
+/** In each record that the producer spoils on purpose, one line is rejected, for the reason that the producer gives. */
 class PoisonTest {
     /** Written by the generator's own test. Each character of a record is one byte. */
     private static final Path GOLDEN = Path.of("../internal/generator/testdata/v1-poison.jsonl");
@@ -30,7 +30,7 @@ class PoisonTest {
     void isRejectedForItsReason(String golden) throws Exception {
         JsonNode want = new ObjectMapper().readTree(golden);
         byte[] record = want.required("record").asText().getBytes(ISO_8859_1);
-        LineParser parser = new LineParser(Schema.parse(Files.readString(Path.of("../pipeline/schema.json"))));
+        LineParser parser = new LineParser(Schema.parse(Job.resource(Schema.FILE)));
 
         List<String> reasons = new ArrayList<>();
         List<byte[]> lines = parser.lines(record);
@@ -38,7 +38,6 @@ class PoisonTest {
             try {
                 parser.parse(line);
             } catch (RejectedException e) {
-                // That a record is empty is Parser's to see.
                 reasons.add(record.length == 0 ? "empty record" : e.getMessage());
             }
         }
@@ -50,12 +49,13 @@ class PoisonTest {
         return Files.list(GOLDEN.getParent()).filter(file -> file.getFileName().toString().startsWith("v1-format-"));
     }
 
-    /** And so it is in other formats: of each record, the reject that the producer says and no other, byte for byte. */
+    /** The same in other formats: of each record, the reject that the producer names and no other, byte for byte. */
     @ParameterizedTest
     @MethodSource("formats")
     void isRejectedInItsFormat(Path file) throws Exception {
         JsonNode golden = new ObjectMapper().readTree(file.toFile());
-        RecordParser parser = Schema.parse(golden.required("schema").toString()).parser();
+        Path schema = Path.of(file.toString().replace("v1-format-", "v1-schema-")); // resolved
+        RecordParser parser = Schema.parse(Files.readString(schema)).parser();
         for (JsonNode want : golden.required("records")) {
             byte[] record = want.required("record").binaryValue();
             List<String> rejects = new ArrayList<>();

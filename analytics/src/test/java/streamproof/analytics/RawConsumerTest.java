@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.model.HashKeyRange;
@@ -29,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @SuppressWarnings("deprecation")
-@Timeout(60)
+@Timeout(180)
 class RawConsumerTest {
     private static final SequenceNumber START = SentinelSequenceNumber.SENTINEL_EARLIEST_SEQUENCE_NUM.get();
 
@@ -45,10 +44,11 @@ class RawConsumerTest {
         kinesis.close();
     }
 
-    /** What the connector by itself drops, fails on or takes apart comes as it is, and so does what looks like a mark. */
+    /** Records that the connector itself drops, fails on or unpacks arrive unchanged, as do those that look marked. */
     @Test
     void recordsComeAsTheyAre() throws Exception {
-        List<byte[]> want = new ArrayList<>(List.of("1\n".getBytes(), new byte[0], new byte[] {0}, new byte[] {0, 0, '1'}));
+        List<byte[]> want = new ArrayList<>(
+                List.of("1\n".getBytes(), new byte[0], new byte[] {0}, new byte[] {0, 0, '1'}));
         new ObjectMapper()
                 .readTree(AggregateTest.TABLE.toFile())
                 .forEach(test -> want.add(bytes(test)));
@@ -75,9 +75,9 @@ class RawConsumerTest {
         }
     }
 
-    /** As the connector itself restores: the next record, or the rest of the aggregate that the snapshot stands in. */
+    /** As the connector itself restores: from the next record, or within the aggregate of the snapshot's position. */
     @Test
-    void snapshotsGoOnWhereTheyStand() throws Exception {
+    void snapshotsResumeAtTheirPosition() throws Exception {
         for (int i = 0; i < 4; i++) {
             kinesis.put(new byte[] {(byte) i});
         }
@@ -89,8 +89,8 @@ class RawConsumerTest {
     }
 
     /**
-     * Others take all reads for longer than the connector's own retries last, with those of the SDK within each: some ten
-     * seconds. Then comes a catch-up whose first answer is as large as can be.
+     * Other readers use up all reads for longer than the connector's own retries last, some ten seconds with those of
+     * the SDK. Then comes a catch-up that begins with an answer of the largest size.
      */
     @Test
     void refusalsAreWaitedFor() throws Exception {
@@ -102,9 +102,10 @@ class RawConsumerTest {
         assertEquals(records, read(START, records).size());
     }
 
-    /** Reads a shard, of which the position is the last record that was read before, until there are so many records. */
+    /** Reads so many records of a shard after the position {@code last}. */
     private List<SourceRecord> read(SequenceNumber last, int records) throws Exception {
-        Config config = Config.of(Map.of(Config.GROUP, properties()));
+        Config config = Config.of(
+                Map.of(Config.GROUP, ConfigTest.properties(Map.of("kinesis.endpoint", kinesis.endpoint()))));
         List<SourceRecord> got = new ArrayList<>();
         Object lock = new Object();
         RawConsumer.Fetcher fetcher = new RawConsumer.Fetcher(
@@ -146,17 +147,6 @@ class RawConsumerTest {
         } finally {
             fetcher.shutdownFetcher();
         }
-    }
-
-    private Properties properties() {
-        Properties properties = new Properties();
-        properties.putAll(Map.of(
-                "stream.arn", "arn:aws:kinesis:eu-west-1:000000000000:stream/trips",
-                "delivery.stream", "analysed",
-                "rejects.delivery.stream", "rejected",
-                "output.format", "CSV",
-                "kinesis.endpoint", kinesis.endpoint()));
-        return properties;
     }
 
     private static final class Collected implements SourceFunction.SourceContext<SourceRecord> {

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.io.IOException;
 import java.math.BigDecimal;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
@@ -23,19 +22,21 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What the Go package record makes of a record, the job does. */
+/** The job parses records exactly as the Go package record does. */
 class RecordsTest {
     private static final Path TABLE = Path.of("../internal/record/testdata/records.json");
+    private static final Path SCHEMAS = Path.of("../internal/record/testdata/schemas.resolved.json");
     private static final DateTimeFormatter TIME = new DateTimeFormatterBuilder()
             .appendPattern("uuuu-MM-dd HH:mm:ss")
             .appendFraction(ChronoField.NANO_OF_SECOND, 0, 9, true)
             .toFormatter();
 
     static Stream<Arguments> cases() throws IOException {
-        JsonNode table = new ObjectMapper().readTree(Files.readString(TABLE));
+        JsonNode table = new ObjectMapper().readTree(TABLE.toFile());
+        JsonNode schemas = new ObjectMapper().readTree(SCHEMAS.toFile());
         List<Arguments> cases = new ArrayList<>();
         for (JsonNode test : table.required("cases")) {
-            JsonNode schema = table.required("schemas").required(test.required("schema").asText());
+            JsonNode schema = schemas.required(test.required("schema").asText());
             cases.add(Arguments.of(test.required("name").asText(), schema, test));
         }
         return cases.stream();
@@ -45,10 +46,10 @@ class RecordsTest {
     @MethodSource("cases")
     void table(String name, JsonNode schemaJson, JsonNode test) throws Exception {
         Schema schema = Schema.parse(schemaJson.toString());
-        // As the job has it, on another machine than the one that made it.
+        // As the job has it: on another machine than the one where it was created.
         RecordParser parser = InstantiationUtil.clone(schema.parser());
         byte[] record = bytes(test.required("record"));
-        for (int turn = 0; turn < 2; turn++) { // nothing of a record is left for the next one
+        for (int turn = 0; turn < 2; turn++) { // no state is left for the next record
             List<String> got = new ArrayList<>();
             List<String> want = new ArrayList<>();
             parser.parse(record, new RecordParser.Sink() {
@@ -87,7 +88,7 @@ class RecordsTest {
                 : Base64.getDecoder().decode(text.required("base64").asText());
     }
 
-    /** The value as the table has it. A float is written in many ways: as {@code want}, where it is that. */
+    /** The value as the table writes it. A float has many texts: {@code want}, if that is the value. */
     private static String canonical(Object value, String want) {
         if (value instanceof Float || value instanceof Double) {
             Object wanted = value instanceof Float ? (Object) Float.valueOf(want) : Double.valueOf(want);

@@ -4,98 +4,101 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
-import java.util.stream.Collectors;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.types.DataType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class SchemaTest {
-    /** A stream S of columns n0, n1, … of these types, which the query knows as C0, C1, …. */
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern TYPE = Pattern.compile("([A-Z]+)(?:\\(([0-9]+)\\))?");
+
+    /**
+     * A stream S of CSV with columns n0, n1, … of these kinds, CHAR and VARCHAR with their length; the query has C0,
+     * C1, …
+     */
     static Schema schema(String... types) {
+        return resolved("{}", IntStream.range(0, types.length)
+                .mapToObj(i -> {
+                    Matcher type = TYPE.matcher(types[i]);
+                    type.matches();
+                    return String.format(
+                            "{\"name\":\"n%d\",\"alias\":\"C%d\",\"kind\":\"%s\",\"length\":%s,\"pattern\":%s}",
+                            i, i, type.group(1), type.group(2),
+                            type.group(1).equals("TIMESTAMP")
+                                    ? "[\"yyyy\",\"'-\",\"MM\",\"'-\",\"dd\",\"' \",\"HH\",\"':\",\"mm\",\"':\",\"ss\"]"
+                                    : "[]");
+                })
+                .toArray(String[]::new));
+    }
+
+    /** A stream S in the resolved form, where the format and the columns may leave out what is the default. */
+    static Schema resolved(String format, String... columns) {
         try {
-            return Schema.parse(IntStream.range(0, types.length)
-                    .mapToObj(i -> String.format("{\"name\":\"n%d\",\"alias\":\"C%d\",\"type\":\"%s\"}", i, i, types[i]))
-                    .collect(Collectors.joining(",", "{\"source\":\"S\",\"columns\":[", "]}")));
+            ObjectNode root = JSON.createObjectNode().put("source", "S");
+            root.set("format", JSON.readerForUpdating(JSON.readTree("{\"type\":\"csv\",\"delimiter\":\",\",\"quote\":\"\\\"\","
+                            + "\"newline\":\"\\n\",\"multiline\":false,\"decimal\":\".\",\"header\":false,\"nulls\":[]}"))
+                    .<JsonNode>readValue(format));
+            for (String column : columns) {
+                JsonNode given = JSON.readTree(column);
+                ObjectNode resolved = root.withArray("columns").addObject();
+                resolved.put("length", 0).put("precision", 0).put("scale", 0).put("nullable", false);
+                resolved.putArray("path").add(given.required("name"));
+                resolved.putArray("pattern");
+                resolved.setAll((ObjectNode) given);
+            }
+            return Schema.parse(root.toString());
         } catch (IOException e) {
             throw new AssertionError(e);
         }
     }
 
-    @Test
-    void typesInSql() {
-        Object[][] want = {
-            {"INTEGER", DataTypes.INT()},
-            {"INT", DataTypes.INT()},
-            {"BIGINT", DataTypes.BIGINT()},
-            {"REAL", DataTypes.FLOAT()},
-            {"FLOAT", DataTypes.FLOAT()},
-            {"DOUBLE", DataTypes.DOUBLE()},
-            {"DOUBLE PRECISION", DataTypes.DOUBLE()},
-            {"TIMESTAMP", DataTypes.TIMESTAMP(0)},
-            {"CHAR(3)", DataTypes.CHAR(3)},
-            {"VARCHAR(3)", DataTypes.VARCHAR(3)},
-            {"VARCHAR", DataTypes.STRING()},
-            {"STRING", DataTypes.STRING()},
-            {"BOOLEAN", DataTypes.BOOLEAN()},
-            {"DATE", DataTypes.DATE()},
-            {"DECIMAL", DataTypes.DECIMAL(10, 0)},
-            {"NUMERIC(5)", DataTypes.DECIMAL(5, 0)},
-            {"DECIMAL(10, 2)", DataTypes.DECIMAL(10, 2)},
-        };
-        for (Object[] row : want) {
-            DataType type = (DataType) row[1];
-            assertEquals(
-                    org.apache.flink.table.api.Schema.newBuilder().column("C0", type).build(),
-                    schema((String) row[0]).viewSchema(false),
-                    (String) row[0]);
-        }
-    }
-
-    /** A TIMESTAMP has the digits of its pattern. */
-    @Test
-    void patternsInSql() throws IOException {
-        Object[][] want = {
-            {"yyyy-MM-dd HH:mm", DataTypes.TIMESTAMP(0)},
-            {"yyyy-MM-dd HH:mm:ss.SSS", DataTypes.TIMESTAMP(3)},
-            {"yyyy-MM-dd HH:mm:ss[.SSSSSS]XXX", DataTypes.TIMESTAMP(6)},
-            {"yyyy-MM-dd'T'HH:mm:ss,SSSSSSSSS", DataTypes.TIMESTAMP(9)},
-        };
-        for (Object[] row : want) {
-            String schema = "{\"source\":\"S\",\"columns\":[{\"name\":\"n\",\"alias\":\"C\",\"type\":\"TIMESTAMP\",\"pattern\":\""
-                    + row[0] + "\"}]}";
-            assertEquals(
-                    org.apache.flink.table.api.Schema.newBuilder().column("C", (DataType) row[1]).build(),
-                    Schema.parse(schema).viewSchema(false),
-                    (String) row[0]);
-        }
-    }
-
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            value = {
-                "MONEY       | column n0: SQL type MONEY is not supported",
-                "DECIMAL(39) | column n0: SQL type DECIMAL(39) has too many digits",
-                "DECIMAL(2,3)| column n0: SQL type DECIMAL(2,3) has too many digits",
-                "VARCHAR(2,1)| column n0: SQL type VARCHAR(2,1) takes no scale",
-                "char(1)     | column n0: char(1) is not a SQL type",
-                "CHAR        | column n0: SQL type CHAR needs a length",
-                "CHAR(0)     | column n0: CHAR(0) is not a SQL type",
-                "INTEGER(4)  | column n0: SQL type INTEGER(4) takes no length",
-                "TIMESTAMP(3)| column n0: SQL type TIMESTAMP(3) takes no length",
-            })
-    void unknownTypes(String type, String want) {
-        assertEquals(want, assertThrows(IllegalArgumentException.class, () -> schema(type)).getMessage());
+    @MethodSource
+    void typesInSql(String type, DataType want) {
+        Schema schema = resolved("{}", "{\"name\":\"n\",\"alias\":\"C\"," + type + "}");
+        assertEquals(
+                org.apache.flink.table.api.Schema.newBuilder().column("C", want).build(), schema.viewSchema(false));
     }
 
+    static Stream<Arguments> typesInSql() {
+        return Stream.of(
+                Arguments.of("\"kind\":\"INTEGER\"", DataTypes.INT()),
+                Arguments.of("\"kind\":\"BIGINT\"", DataTypes.BIGINT()),
+                Arguments.of("\"kind\":\"REAL\"", DataTypes.FLOAT()),
+                Arguments.of("\"kind\":\"DOUBLE\"", DataTypes.DOUBLE()),
+                Arguments.of("\"kind\":\"DECIMAL\",\"precision\":10", DataTypes.DECIMAL(10, 0)),
+                Arguments.of("\"kind\":\"DECIMAL\",\"precision\":10,\"scale\":2", DataTypes.DECIMAL(10, 2)),
+                Arguments.of("\"kind\":\"TIMESTAMP\"", DataTypes.TIMESTAMP(0)),
+                Arguments.of("\"kind\":\"TIMESTAMP\",\"precision\":3", DataTypes.TIMESTAMP(3)),
+                Arguments.of("\"kind\":\"TIMESTAMP\",\"precision\":9", DataTypes.TIMESTAMP(9)),
+                Arguments.of("\"kind\":\"DATE\"", DataTypes.DATE()),
+                Arguments.of("\"kind\":\"CHAR\",\"length\":3", DataTypes.CHAR(3)),
+                Arguments.of("\"kind\":\"VARCHAR\",\"length\":3", DataTypes.VARCHAR(3)),
+                Arguments.of("\"kind\":\"VARCHAR\"", DataTypes.STRING()),
+                Arguments.of("\"kind\":\"BOOLEAN\"", DataTypes.BOOLEAN()));
+    }
+
+    /** A schema that is not in the resolved form is refused, as that of a JAR that was built from other sources. */
     @Test
-    void incompleteFile() {
-        assertThrows(IllegalArgumentException.class, () -> Schema.parse("{\"source\":\"S\"}"));
+    void notResolved() {
+        for (String schema : new String[] {
+            "{\"source\":\"S\"}",
+            "{\"source\":\"S\",\"columns\":[{\"name\":\"a\",\"alias\":\"b\",\"type\":\"INTEGER\"}]}",
+        }) {
+            assertThrows(IllegalArgumentException.class, () -> Schema.parse(schema));
+        }
         assertThrows(
                 IllegalArgumentException.class,
-                () -> Schema.parse("{\"source\":\"S\",\"columns\":[{\"name\":\"a\",\"alias\":\"b\"}]}"));
+                () -> resolved("{}", "{\"name\":\"n\",\"alias\":\"C\",\"kind\":\"MONEY\"}"));
     }
 }

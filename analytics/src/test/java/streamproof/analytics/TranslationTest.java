@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -20,10 +19,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Flink takes what {@code streamproof sql translate} makes of the legacy dialect: the golden files of the Go package. */
+/**
+ * Flink accepts what {@code streamproof sql translate} makes of legacy SQL: the golden files of the Go package
+ * dialect.
+ */
 class TranslationTest {
     private static final Path PROGRAMS = Path.of("../internal/dialect/testdata");
-    private static final Path PROJECT_SCHEMA = Path.of("../pipeline/schema.json");
 
     static List<String> programs() throws IOException {
         try (Stream<Path> files = Files.walk(PROGRAMS)) {
@@ -35,43 +36,34 @@ class TranslationTest {
     }
 
     @Test
-    void thereArePrograms() throws IOException {
+    void theProgramsAreFound() throws IOException {
         assertFalse(programs().size() < 25, "too few programs in " + PROGRAMS.toAbsolutePath());
     }
 
-    /** As the job takes a script, as far as the graph that would run: with the code that Flink generates, into its own table. */
+    /** As the job runs a script, up to the graph with Flink's generated code, into the script's own table. */
     @ParameterizedTest
     @MethodSource("programs")
-    void isTaken(String program) throws IOException {
+    void flinkAccepts(String program) throws IOException {
         Path file = PROGRAMS.resolve(program);
-        Path schema = file.resolveSibling("schema.json");
+        Path schema = file.resolveSibling(Schema.FILE);
         assertEquals(
                 List.of(),
                 Job.faults(
                         StreamExecutionEnvironment.getExecutionEnvironment(),
-                        Schema.parse(Files.readString(Files.exists(schema) ? schema : PROJECT_SCHEMA)),
+                        Schema.parse(Files.exists(schema) ? Files.readString(schema) : Job.resource(Schema.FILE)),
                         Files.readString(file)));
     }
 
-    /** As the legacy dialect did, where Flink by itself would not, or would stop: numbers, texts and times. */
+    /** Numbers, texts and times as legacy SQL computes them, where Flink by itself differs or stops. */
     @Test
     void valuesAreTheLegacyDialects() throws Exception {
-        Schema schema = Schema.parse(Files.readString(PROGRAMS.resolve("iot/schema.json")));
-        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
-        env.setParallelism(1);
-        StreamTableEnvironment tables = StreamTableEnvironment.create(env);
-        tables.getConfig().setLocalTimeZone(ZoneOffset.UTC);
         LocalDateTime before = LocalDateTime.parse("2016-02-01T00:20:31");
         LocalDateTime after = LocalDateTime.parse("2048-05-09T12:50:41");
-        tables.createTemporaryView(
-                schema.source,
-                tables.fromDataStream(
-                        env.fromData(
-                                List.of(
-                                        Row.of(0, 0.1, "GOOD", before, true, "abc123", 2.5f),
-                                        Row.of(2, 1e300, "FAIL", after, false, "x", -2.5f)),
-                                schema.rowType(false)),
-                        schema.viewSchema(false)));
+        StreamTableEnvironment tables = Tables.of(
+                Schema.parse(Files.readString(PROGRAMS.resolve("iot").resolve(Schema.FILE))),
+                List.of(
+                        Row.of(0, 0.1, "GOOD", before, true, "abc123", 2.5f),
+                        Row.of(2, 1e300, "FAIL", after, false, "x", -2.5f)));
         String insert = new Script(Files.readString(PROGRAMS.resolve("iot/values.flink.sql")))
                 .statements()
                 .get(1)
