@@ -1,29 +1,30 @@
 package query
 
 import (
+	"maps"
 	"slices"
 
 	"streamproof/internal/schema"
 )
 
-// Kinds that a column of a schema does not have, or has only one of.
+// Kinds besides those of a schema's columns.
 const (
 	text     schema.Kind = "TEXT" // CHAR and VARCHAR
 	null     schema.Kind = "NULL"
 	interval schema.Kind = "INTERVAL"
 	fine     schema.Kind = "TIMESTAMP(n)" // a column whose pattern has a fraction of a second
-	exact    schema.Kind = "DECIMAL(p,s)" // a column; DECIMAL alone is a literal, which SQLite computes as a DOUBLE
+	exact    schema.Kind = "DECIMAL(p,s)" // a column; plain DECIMAL is a literal, a DOUBLE in SQLite
 )
 
-// A form is a way of computing that the two engines are known to agree on: what it gives, and how SQLite is told it, where
-// %[1]s is the first operand. The functions that begin with f_ are the engine's own.
+// A form is an operation on which the two engines are known to agree: the kind of its result, and its SQL in SQLite, with
+// %[1]s for the first operand. Functions that begin with f_ are defined by package engine.
 type form struct {
 	result schema.Kind
 	sqlite string
 }
 
-// forms is all that the judge knows. What is not here is refused, and what is here has to be in testdata/expressions.json,
-// whose expressions a test of the Flink job and one of this package compute and compare.
+// forms is everything that the verifier can compute. Each form has to be in testdata/expressions.json, whose expressions a
+// test of the Flink job and a test of package engine compute and compare.
 var forms = map[string]form{
 	"INTEGER column":   {schema.Integer, "%[1]s"},
 	"BIGINT column":    {schema.BigInt, "%[1]s"},
@@ -33,7 +34,7 @@ var forms = map[string]form{
 	"TIMESTAMP column": {schema.Timestamp, "%[1]s"},
 	"BOOLEAN column":   {schema.Boolean, "%[1]s"},
 	"DATE column":      {schema.Date, "%[1]s"},
-	// One value each, whichever digits it has; what is compared is a key of it, by f_decimal.
+	// Compared by a key, f_decimal, since one value may be written with different digits.
 	"DECIMAL(p,s) column": {exact, "%[1]s"},
 	"TIMESTAMP(n) column": {fine, "%[1]s"},
 
@@ -46,14 +47,14 @@ var forms = map[string]form{
 	"BOOLEAN literal":   {schema.Boolean, "%[1]s"},
 	"NULL literal":      {null, "%[1]s"},
 
-	// Of two operands, one is given the type of the other first. The same is done to a column of the destination.
+	// One of two operands is first converted to the type of the other, and a value to the type of its column.
 	"INTEGER to BIGINT":  {schema.BigInt, "%[1]s"},
 	"INTEGER to REAL":    {schema.Real, "f_real(%[1]s)"},
 	"INTEGER to DOUBLE":  {schema.Double, "CAST(%[1]s AS REAL)"},
 	"REAL to DOUBLE":     {schema.Double, "%[1]s"},
 	"INTEGER to DECIMAL": {schema.Decimal, "CAST(%[1]s AS REAL)"},
 	"DECIMAL to DOUBLE":  {schema.Double, "%[1]s"},
-	// The destination's TIMESTAMP has six digits, and what has more becomes a reject.
+	// The destination's TIMESTAMP has six digits. The job rejects values with more.
 	"TIMESTAMP(n) to TIMESTAMP": {schema.Timestamp, "f_micro(%[1]s)"},
 
 	"INTEGER + INTEGER":     {schema.Integer, "f_int_add(%[1]s, %[2]s)"},
@@ -90,8 +91,7 @@ var forms = map[string]form{
 	"CEIL(REAL)":            {schema.Real, "f_ceil(%[1]s)"},
 	"CEIL(DOUBLE)":          {schema.Double, "f_ceil(%[1]s)"},
 
-	// A comparison is of one of the operators and of one of the pairs: Flink does not tell whether two are equal as it tells which
-	// one is less.
+	// A comparison needs one of the operators and one of the pairs. Flink tests for equality and for order in different ways.
 	"=":                                          {schema.Boolean, "(%[1]s = %[2]s)"},
 	"<>":                                         {schema.Boolean, "(%[1]s <> %[2]s)"},
 	"<":                                          {schema.Boolean, "(%[1]s < %[2]s)"},
@@ -243,12 +243,7 @@ var forms = map[string]form{
 	"DATE_FORMAT(TIMESTAMP, pattern)":    {text, "f_format(%[1]s, %[2]s)"},
 }
 
-// Forms are the names of all that the judge knows to compute.
+// Forms returns the names of all forms.
 func Forms() []string {
-	var names []string
-	for name := range forms {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(forms))
 }

@@ -18,13 +18,13 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Records are what a query reads, one after the other.
+// Records are what a query reads, one by one.
 type Records interface {
-	// Next moves to the next record, at first to the first one, and says whether there is one.
+	// Next moves to the next record, initially to the first, and reports whether there is one.
 	Next() bool
 	// Rewind moves before the first record: each SELECT of a UNION ALL reads all of them.
 	Rewind()
-	// Field gives column i (from 0) of the record, as text in SQL's form, or says that it is NULL; valid until the next call.
+	// Field returns column i (from 0) of the record as SQL has it, or that it is NULL. The text is valid until the next call.
 	Field(i int) (text []byte, null bool)
 }
 
@@ -34,17 +34,17 @@ type Engine struct {
 	conn  driver.Conn
 	table *table
 	parts []part
-	// fault says what of the row could not be computed as Flink does.
+	// fault is why the row cannot be computed as Flink does.
 	fault error
 }
 
 // part is one SELECT of the query, prepared once.
 type part struct{ unfiltered, filtered driver.Stmt }
 
-// Open makes an engine for the query. Close frees it.
+// Open returns an engine for the query. The caller has to Close it.
 func Open(q *query.Query) (*Engine, error) {
 	e := &Engine{query: q, table: &table{schema: q.Source}}
-	// A driver of its own, so that no module is registered for the whole process.
+	// A separate driver, so that nothing is registered for the whole process.
 	d := &sqlite.Driver{}
 	if err := errors.Join(d.RegisterModule("records", module{e.table}), e.register(d)); err != nil {
 		return nil, fmt.Errorf("register the records and the functions in SQLite: %w", err)
@@ -88,12 +88,12 @@ func (e *Engine) Close() error {
 	return errors.Join(append(errs, e.conn.Close())...)
 }
 
-// Rows runs the query over the records and hands the key (see package row) of every resulting row to emit; the key is
-// valid only during the call. Where filtered is false, the query runs without its WHERE, and leaves out the rows that it
-// cannot give then: Flink, which has the WHERE, may never have computed them.
+// Rows runs the query over the records and passes the key (see package row) of each resulting row to emit. The key is valid
+// only during the call. If filtered is false, the query runs without its WHERE and skips rows that it cannot compute:
+// Flink, which has the WHERE, may never have computed them.
 //
-// An error says that one of the rows cannot be known: Flink's job would stop, or reject it, or it is not certain what it gives.
-// The other SELECTs of a UNION ALL have been run all the same, since Flink computes them side by side.
+// An error means that one of the rows is not certain: Flink's job would stop, or reject the row, or its result is unknown.
+// The other SELECTs of a UNION ALL are still run, since Flink computes them independently.
 func (e *Engine) Rows(records Records, filtered bool, emit func(key []byte)) error {
 	e.table.records = records
 	defer func() { e.table.records = nil }()
@@ -146,7 +146,7 @@ func (e *Engine) run(statement driver.Stmt, filtered bool, emit func(key []byte)
 	}
 }
 
-// appendKey gives the row's key, or says why no line can be it for certain.
+// appendKey appends the row's key. The error is why no delivered line certainly equals the row.
 func (e *Engine) appendKey(key []byte, values []driver.Value, anys []any) ([]byte, error) {
 	for i, v := range values {
 		anys[i] = v
@@ -159,14 +159,14 @@ func (e *Engine) appendKey(key []byte, values []driver.Value, anys []any) ([]byt
 			anys[i] = strconv.FormatBool(v == int64(1))
 		case kind == schema.Char:
 			if text, ok := v.(string); ok && utf8.RuneCountInString(text) != e.query.Output[i].Type.Length {
-				return key, fmt.Errorf("column %s: %q is not of %s, and becomes a reject", e.query.Output[i].Name, text, e.query.Output[i].Type)
+				return key, fmt.Errorf("column %s: the job rejects %q, which is not of %s", e.query.Output[i].Name, text, e.query.Output[i].Type)
 			}
 		}
 	}
 	return e.query.Output.AppendValues(key, anys)
 }
 
-// module, table and cursor show the records to SQLite as a virtual table. A table is read by one statement at a time.
+// module, table and cursor present the records to SQLite as a virtual table. One statement at a time reads it.
 type module struct{ table *table }
 
 func (m module) Create(ctx vtab.Context, args []string) (vtab.Table, error) {
@@ -224,7 +224,7 @@ func (c *cursor) Next() error {
 	return nil
 }
 
-// Column gives a value as SQLite sees it: a REAL is the double of its 32-bit float, as it is in Flink when it meets a literal.
+// Column returns a value for SQLite. A REAL is the double of its 32-bit float, as Flink compares it with a literal.
 func (c *cursor) Column(i int) (vtab.Value, error) {
 	text, null := c.table.records.Field(i)
 	if null {

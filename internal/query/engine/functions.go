@@ -16,9 +16,8 @@ import (
 	"streamproof/internal/schema"
 )
 
-// A function of SQLite's that computes as Flink does, for arguments none of which is NULL; with one that is, it gives NULL,
-// unless it takes NULL, too.
-// Where it is not certain what Flink gives, or where Flink's job would stop, it gives an error, and the row is not judged.
+// A function is called by SQLite and computes as Flink does. It is NULL if an argument is, unless null is set. If Flink's
+// result is not certain, or its job would stop, it returns an error, and the row is not judged.
 type function struct {
 	name string
 	args int32
@@ -26,7 +25,8 @@ type function struct {
 	null bool
 }
 
-// register makes the functions known. SQLite must not compute them before there are rows: an error belongs to a row.
+// register adds the functions to a driver, as not deterministic: SQLite must not compute them before there is a row, to
+// which an error belongs.
 func (e *Engine) register(d *sqlite.Driver) error {
 	for _, f := range functions {
 		err := d.RegisterScalarFunction(f.name, f.args, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
@@ -49,7 +49,7 @@ func (e *Engine) register(d *sqlite.Driver) error {
 }
 
 var functions = []function{
-	// Functions, because SQLite computes all that one is of, and not so of AND.
+	// SQLite computes all arguments of a function, but not both sides of AND.
 	{name: "f_both", args: 2, null: true, of: func(a []driver.Value) (driver.Value, error) {
 		if a[0] == int64(1) && a[1] == int64(1) {
 			return int64(1), nil
@@ -77,7 +77,7 @@ var functions = []function{
 	floats("f_double_multiply", func(a, b float64) float64 { return a * b }),
 	floats("f_double_divide", func(a, b float64) float64 { return a / b }),
 
-	// The least integer has no positive one, and stays what it is.
+	// The least integer has no positive counterpart and stays as it is.
 	one("f_int_abs", func(a int64) (driver.Value, error) { return int64(int32(max(a, -a))), nil }),
 	one("f_abs", func(a int64) (driver.Value, error) {
 		if a < 0 {
@@ -136,7 +136,7 @@ var functions = []function{
 	one("f_rtrim", func(a string) (driver.Value, error) { return trimmed(strings.TrimRight(a, " ")) }),
 	one("f_length", func(a string) (driver.Value, error) { return int64(utf8.RuneCountInString(a)), nil }),
 	one("f_ordered", func(a string) (driver.Value, error) {
-		// Flink orders texts by UTF-16 or by UTF-8, as it has them at hand, and these differ from here on.
+		// Flink orders texts by UTF-16 or by UTF-8, whichever it has at hand. The two differ from here on.
 		if strings.IndexFunc(a, func(r rune) bool { return r >= '\uE000' }) >= 0 {
 			return nil, fmt.Errorf("the order of %q", a)
 		}
@@ -163,15 +163,15 @@ var functions = []function{
 	{name: "f_like", args: 2, of: like},
 
 	{name: "f_extract", args: 3, of: func(a []driver.Value) (driver.Value, error) {
-		time, from, to := a[0].(string), a[1].(int64), a[2].(int64)
-		if err := recent(time); err != nil {
+		at, from, to := a[0].(string), a[1].(int64), a[2].(int64)
+		if err := recent(at); err != nil {
 			return nil, err
 		}
-		return strconv.ParseInt(time[from:to], 10, 64)
+		return strconv.ParseInt(at[from:to], 10, 64)
 	}},
 	{name: "f_begin", args: 2, of: func(a []driver.Value) (driver.Value, error) {
-		time, to := a[0].(string), a[1].(int64)
-		return time[:to] + "0000-01-01 00:00:00"[to:], recent(time)
+		at, to := a[0].(string), a[1].(int64)
+		return at[:to] + "0000-01-01 00:00:00"[to:], recent(at)
 	}},
 	{name: "f_difference", args: 3, of: func(a []driver.Value) (driver.Value, error) {
 		from, err := time.Parse(schema.TimestampLayout, a[0].(string))
@@ -202,24 +202,24 @@ var functions = []function{
 	one("f_date", func(a string) (driver.Value, error) { return a[:len("2006-01-02")], recent(a) }),
 	one("f_micro", func(a string) (driver.Value, error) {
 		if len(a) > len("2006-01-02 15:04:05.123456") {
-			return nil, fmt.Errorf("%s, which has more digits than the column, and becomes a reject", a)
+			return nil, fmt.Errorf("%s has more digits than the column: the job rejects it", a)
 		}
 		return a, nil
 	}),
-	// SQLite's own CAST is not the nearest DOUBLE of so many digits.
+	// SQLite's own CAST does not always give the nearest DOUBLE.
 	one("f_decimal_double", func(a string) (driver.Value, error) { return strconv.ParseFloat(a, 64) }),
 	one("f_decimal", func(a string) (driver.Value, error) { return decimalKey(a), nil }),
 	{name: "f_format", args: 2, of: func(a []driver.Value) (driver.Value, error) {
-		time := a[0].(string)
-		if err := recent(time); err != nil {
+		at := a[0].(string)
+		if err := recent(at); err != nil {
 			return nil, err
 		}
-		return strings.NewReplacer("yyyy", time[:4], "MM", time[5:7], "dd", time[8:10], "HH", time[11:13], "mm", time[14:16],
-			"ss", time[17:19]).Replace(a[1].(string)), nil
+		return strings.NewReplacer("yyyy", at[:4], "MM", at[5:7], "dd", at[8:10], "HH", at[11:13], "mm", at[14:16],
+			"ss", at[17:19]).Replace(a[1].(string)), nil
 	}},
 }
 
-// decimalKey is a text of a decimal number by which texts are in the order of the numbers, and equal where these are.
+// decimalKey returns a text for a decimal number. Such texts compare as the numbers do.
 func decimalKey(number string) string {
 	negative := strings.HasPrefix(number, "-")
 	whole, fraction, _ := strings.Cut(strings.TrimLeft(number, "+-"), ".")
@@ -238,7 +238,7 @@ func decimalKey(number string) string {
 	return string(key)
 }
 
-// one is a function of one argument of a type.
+// one returns a function of one argument.
 func one[T any](name string, of func(a T) (driver.Value, error)) function {
 	return function{name: name, args: 1, of: func(a []driver.Value) (driver.Value, error) {
 		v, ok := a[0].(T)
@@ -249,7 +249,7 @@ func one[T any](name string, of func(a T) (driver.Value, error)) function {
 	}}
 }
 
-// two is a function of two arguments of a type.
+// two returns a function of two arguments of the same type.
 func two[T any](name string, of func(a, b T) (driver.Value, error)) function {
 	return function{name: name, args: 2, of: func(a []driver.Value) (driver.Value, error) {
 		left, ok := a[0].(T)
@@ -261,17 +261,17 @@ func two[T any](name string, of func(a, b T) (driver.Value, error)) function {
 	}}
 }
 
-// integers begin again from below where a result is too large, as Flink's do.
+// integers returns a function that overflows silently, as Flink's do.
 func integers(name string, of func(a, b int64) int64) function {
 	return two(name, func(a, b int64) (driver.Value, error) { return of(a, b), nil })
 }
 
-// wrapped is that for 32 bits.
+// wrapped is integers for 32 bits.
 func wrapped(name string, of func(a, b int64) int64) function {
 	return integers(name, func(a, b int64) int64 { return int64(int32(of(a, b))) })
 }
 
-// divided stops where Flink's job does.
+// divided fails on a division by zero, which stops Flink's job.
 func divided(name string, of func(a, b int64) int64) function {
 	return two(name, func(a, b int64) (driver.Value, error) {
 		if b == 0 {
@@ -285,7 +285,7 @@ func floats(name string, of func(a, b float64) float64) function {
 	return two(name, func(a, b float64) (driver.Value, error) { return finite(of(a, b)) })
 }
 
-// finite keeps to numbers: SQLite has no NaN, and no column can hold an infinity.
+// finite refuses NaN, which SQLite does not have, and infinity, which no column can hold.
 func finite(f float64) (driver.Value, error) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return nil, fmt.Errorf("a result that is no finite number")
@@ -300,7 +300,7 @@ var (
 	letters = regexp.MustCompile(`^[A-Za-z]*$`)
 )
 
-// noNumber lets through what certainly is no number to Java, which reads NaN and Infinity, too.
+// noNumber accepts a text that is certainly not a number in Java, which also reads NaN and Infinity. It is NULL then.
 func noNumber(a string) error {
 	if letters.MatchString(a) && a != "NaN" && a != "Infinity" {
 		return nil
@@ -308,7 +308,7 @@ func noNumber(a string) error {
 	return fmt.Errorf("the text %q as a number", a)
 }
 
-// onlyASCII leaves out letters whose case goes by tables that differ.
+// onlyASCII refuses letters for which the engines' case tables differ.
 func onlyASCII(a string) error {
 	for i := range len(a) {
 		if a[i] >= utf8.RuneSelf {
@@ -318,7 +318,7 @@ func onlyASCII(a string) error {
 	return nil
 }
 
-// trimmed leaves out texts that then begin or end with what may be taken for a blank, too.
+// trimmed refuses texts that still begin or end with what may count as a blank.
 func trimmed(a string) (driver.Value, error) {
 	first, _ := utf8.DecodeRuneInString(a)
 	last, _ := utf8.DecodeLastRuneInString(a)
@@ -330,7 +330,7 @@ func trimmed(a string) (driver.Value, error) {
 	return a, nil
 }
 
-// recent leaves out times whose parts go by other calendars and roundings.
+// recent refuses times before 1970, whose parts depend on calendar and rounding.
 func recent(timestamp string) error {
 	if timestamp < "1970" {
 		return fmt.Errorf("parts of %s, which is before 1970", timestamp)
@@ -357,11 +357,11 @@ func substring(a []driver.Value) (driver.Value, error) {
 	return all[from:], nil
 }
 
-// like knows %, for any text, and _, for one character.
+// like supports %, for any text, and _, for one character.
 func like(a []driver.Value) (driver.Value, error) {
 	text, pattern := a[0].(string), a[1].(string)
 	if strings.Contains(pattern, "_") && strings.ContainsAny(text, "\r\n\u0085\u2028\u2029") {
-		return nil, fmt.Errorf("%q LIKE %q: what ends a line may be no character", text, pattern)
+		return nil, fmt.Errorf("%q LIKE %q: a line break may not count as a character", text, pattern)
 	}
 	if matches([]rune(text), []rune(pattern)) {
 		return int64(1), nil
@@ -369,7 +369,7 @@ func like(a []driver.Value) (driver.Value, error) {
 	return int64(0), nil
 }
 
-// matches goes back to the last % only, which has taken too little then.
+// matches backtracks to the last % only, and has it match one more character.
 func matches(text, pattern []rune) bool {
 	t, p, anything, from := 0, 0, -1, 0
 	for t < len(text) {
