@@ -68,7 +68,7 @@ func (c *checkCmd) Run(ctx context.Context, e *env) error {
 	if len(faults) > 0 {
 		return &usageError{fmt.Errorf("%s is refused by Flink: it has %s", t.name, counted(len(faults)))}
 	}
-	return e.stdout.Printf("%s: Flink takes it\n", t.name)
+	return e.stdout.Printf("%s: Flink accepts it\n", t.name)
 }
 
 func counted(faults int) string {

@@ -82,7 +82,7 @@ func TestSQLCheck(t *testing.T) {
 		stderr string
 		want   string
 	}{
-		"no fault":          {sql: asIs, stdout: "standard input: Flink takes it\n"},
+		"no fault":          {sql: asIs, stdout: "standard input: Flink accepts it\n"},
 		"one in Flink SQL":  {sql: asIs, faults: []flink.Fault{{Line: 2, Column: 22, Message: "no Z"}}, stderr: "standard input:2:22: no Z\n", want: "standard input is refused by Flink: it has 1 fault"},
 		"in a translation":  {sql: legacy, faults: []flink.Fault{{Line: 6, Column: 8, Message: "no A"}, {Line: 7, Column: 6, Message: "no S"}}, stderr: "standard input: Flink refuses its translation at 6:8: no A\n  SELECT A\nstandard input: Flink refuses its translation at 7:6: no S\n  FROM S;\n", want: "standard input is refused by Flink: it has 2 faults"},
 		"one of ours":       {sql: asIs + "; INSERT INTO T SELECT A FROM S", stderr: "standard input:2:32: line 2 already has the INSERT, and the job takes one: combine them with UNION ALL\n", want: "standard input is not translated: it has 1 fault"},
