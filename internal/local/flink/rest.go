@@ -21,7 +21,7 @@ import (
 const (
 	callTimeout      = 10 * time.Second
 	readyTimeout     = time.Minute
-	submitTimeout    = 2 * time.Minute // the program plans its job meanwhile
+	submitTimeout    = 2 * time.Minute // the program plans its job first
 	savepointTimeout = 2 * time.Minute
 )
 
@@ -31,27 +31,27 @@ type Client struct {
 	UploadDir string // the cluster's, as in its Conf
 }
 
-// A Job is what Flink says of a job.
+// A Job is Flink's description of a job.
 type Job struct {
 	ID    string `json:"jid"`
-	State string `json:"state"` // Flink's own word: RUNNING, RESTARTING, FAILED, …
+	State string `json:"state"` // Flink's own: RUNNING, RESTARTING, FAILED, …
 	Tasks struct {
 		Total   int `json:"total"`
 		Running int `json:"running"`
 	} `json:"tasks"`
 }
 
-// Running tells whether every task of the job runs.
+// Running reports whether every task of the job runs.
 func (j *Job) Running() bool {
 	return j.State == "RUNNING" && j.Tasks.Total > 0 && j.Tasks.Running == j.Tasks.Total
 }
 
-// Ended reports whether the job has come to an end from which Flink does not restart it.
+// Ended reports whether the job has ended for good: Flink does not restart it.
 func (j *Job) Ended() bool {
 	return slices.Contains([]string{"FAILED", "FINISHED", "CANCELED"}, j.State)
 }
 
-// Ready returns when the cluster takes jobs, with an error where its JVM ends before.
+// Ready returns when the cluster takes jobs, or an error if its JVM ends before.
 func (c *Client) Ready(ctx context.Context, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -73,18 +73,18 @@ func (c *Client) Ready(ctx context.Context, ended <-chan struct{}) error {
 	}
 }
 
-// A Submission is a job as it is handed to a cluster.
+// A Submission is a job to be run.
 type Submission struct {
 	JAR  string // path of the file; its manifest names the main class
 	Args []string
 	// RestoreFrom is the checkpoint or savepoint to start from, empty to start without state.
 	RestoreFrom string
-	// AllowNonRestoredState throws away state that no operator of the job claims.
+	// AllowNonRestoredState drops state that no operator of the job claims.
 	AllowNonRestoredState bool
 }
 
-// Submit has the cluster run the JAR and returns the job's ID. After an error that is no answer of the cluster's, the job
-// may have been started all the same.
+// Submit runs the JAR on the cluster and returns the job's ID. After an error that is not the cluster's answer, the job may
+// have been started all the same.
 func (c *Client) Submit(ctx context.Context, s Submission) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, submitTimeout)
 	defer cancel()
@@ -105,7 +105,7 @@ func (c *Client) Submit(ctx context.Context, s Submission) (string, error) {
 	return answer.ID, nil
 }
 
-// upload puts the file where the cluster looks for JARs: both are on this machine, so a link does.
+// upload puts the file where the cluster looks for JARs. Both are on this machine, so a link will do.
 func (c *Client) upload(jar string) (name string, err error) {
 	dir := filepath.Join(c.UploadDir, "flink-web-upload")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -121,7 +121,7 @@ func (c *Client) upload(jar string) (name string, err error) {
 	return name, nil
 }
 
-// Job returns the job of the ID, nil where the cluster knows of none.
+// Job returns the job with this ID, nil if the cluster has none.
 func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -139,7 +139,7 @@ func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
 	return nil, nil
 }
 
-// Failure returns the message of the innermost cause of what last made the job fail, empty where nothing did.
+// Failure returns the message of the innermost cause of the job's last failure, empty if there was none.
 func (c *Client) Failure(ctx context.Context, job string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -152,10 +152,10 @@ func (c *Client) Failure(ctx context.Context, job string) (string, error) {
 	return rootCause(exceptions.Root), nil
 }
 
-// jobMetrics are those that Managed Flink publishes of a job itself.
+// jobMetrics are the metrics of the job itself that Managed Flink publishes.
 const jobMetrics = "fullRestarts,uptime,downtime,lastCheckpointDuration,lastCheckpointSize,numberOfFailedCheckpoints"
 
-// Metrics returns what Flink measures of a job, by its own names: those that it has a value of.
+// Metrics returns those of the job's metrics that have a value, by Flink's names.
 func (c *Client) Metrics(ctx context.Context, job string) (map[string]float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -175,7 +175,7 @@ func (c *Client) Metrics(ctx context.Context, job string) (map[string]float64, e
 	return values, nil
 }
 
-// rootCause is the innermost cause in a Java stack trace, with its message in one line.
+// rootCause returns the innermost cause in a Java stack trace, with its message on one line.
 func rootCause(trace string) string {
 	var cause []string
 	begins := true
@@ -193,7 +193,7 @@ func rootCause(trace string) string {
 	return strings.Join(cause, " ")
 }
 
-// StopWithSavepoint stops the job and returns the savepoint that it has written below dir.
+// StopWithSavepoint stops the job and returns the savepoint that it wrote below dir.
 func (c *Client) StopWithSavepoint(ctx context.Context, job, dir string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, savepointTimeout)
 	defer cancel()
@@ -231,7 +231,7 @@ func (c *Client) StopWithSavepoint(ctx context.Context, job, dir string) (string
 	}
 }
 
-// call makes a call, for as long as the context lasts.
+// call makes a call. Only the context limits its time.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	body := &bytes.Buffer{}
 	if in != nil {

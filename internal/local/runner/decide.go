@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 )
 
-// An Action is the next thing to do. A new version is a Stop and, at the next look, a Start.
+// An Action is what to do next. A new version is a Stop and, at the next look, a Start.
 type Action string
 
 const (
@@ -16,19 +16,19 @@ const (
 	Stop    Action = "stop"
 )
 
-// Last is what ran last, kept on disk so that a new runner goes on where another one ended.
+// Last is what ran last, kept on disk so that a new runner continues where the previous one ended.
 type Last struct {
 	Spec Spec `json:"spec"`
-	// Stopped says that the application was stopped after it, so that the next start is one that somebody asked for.
+	// Stopped reports whether the application was stopped since, so that the next start is one that was asked for.
 	Stopped bool `json:"stopped"`
-	// Lineage is when a job was last started without state or from a snapshot by name: older states do not belong to it.
+	// Lineage is when a job was last started without state or from a named snapshot: older states do not belong to it.
 	Lineage time.Time `json:"lineage"`
-	// Origin is the state that the lineage began from, empty for none.
+	// Origin is the state that the lineage started from, empty for none.
 	Origin string `json:"origin,omitempty"`
 }
 
-// Decide says what to do, given what should run (nil for nothing), what ran last (nil for nothing yet), whether its job
-// still lives, and until when to wait after a failure of that same version.
+// Decide returns the next action, given what should run (nil for nothing), what ran last (nil for nothing yet), whether its
+// job is alive, and how long to wait after a failure of the same version.
 func Decide(want *Spec, last *Last, alive bool, now, retryAt time.Time) Action {
 	switch same := want != nil && last != nil && reflect.DeepEqual(*want, last.Spec); {
 	case alive && !same:
@@ -40,20 +40,19 @@ func Decide(want *Spec, last *Last, alive bool, now, retryAt time.Time) Action {
 	}
 }
 
-// An origin is what a job takes its state from when it starts.
+// An origin is where a job takes its state from when it starts.
 type origin string
 
 const (
 	noState        origin = "none"
 	namedSnapshot  origin = "the snapshot that the run configuration names"
-	latestSnapshot origin = "the newest snapshot" // none, where there is none
+	latestSnapshot origin = "the newest snapshot" // if there is one
 	ownState       origin = "the newest checkpoint or savepoint of the job itself"
 )
 
-// originOf tells where a job starts from. As in the service, a start that somebody asked for takes a snapshot and never
-// a checkpoint, so that what a job has done since its last snapshot is done again after a stop by force. The run
-// configuration stays with the application after it was honoured, so it counts at such a start, and in the version that
-// first says it.
+// originOf decides where a job starts from. As in the service, a start that was asked for takes a snapshot, never a
+// checkpoint: after a forced stop, the job repeats its work since the last snapshot. The run configuration stays with the
+// application after it was used, so it counts at such a start and in the version that first has it.
 func originOf(want Spec, last *Last) origin {
 	asked := last == nil || last.Stopped
 	says := asked || want.Restore != last.Spec.Restore || want.Snapshot != last.Spec.Snapshot

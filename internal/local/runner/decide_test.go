@@ -116,7 +116,7 @@ func TestSavepointAt(t *testing.T) {
 	}
 	begun(-time.Second)
 	begun(time.Minute)
-	if _, err := savepointAt(dir, "STOP-1", at); err == nil || !strings.Contains(err.Error(), "start from snapshot STOP-1, of which there is no savepoint") {
+	if _, err := savepointAt(dir, "STOP-1", at); err == nil || !strings.Contains(err.Error(), "there is no savepoint of snapshot STOP-1") {
 		t.Errorf("got error %v, want that there is none", err)
 	}
 	begun(9 * time.Second)

@@ -28,9 +28,9 @@ const (
 	callTimeout = 10 * time.Second
 	lookEvery   = 500 * time.Millisecond
 	endGrace    = 10 * time.Second
-	// runsAfter is how long every task must have run for the job to be called running: the first calls to AWS are over.
+	// runsAfter is how long every task must run before the job counts as running: its first calls to AWS are over by then.
 	runsAfter = 2 * time.Second
-	// steadyAfter is how long a job must have lived for its end not to count as one in a row.
+	// steadyAfter is how long a job must have run for its end not to lengthen the back-off.
 	steadyAfter = time.Minute
 )
 
@@ -44,7 +44,7 @@ type Config struct {
 	Java                              string // path of the program
 	Libraries                         string // directory of the cluster's JARs
 	MaxHeap                           string // as 1g
-	// Gone tells whether the emulator has ended, and the runner's work with it.
+	// Gone reports whether the emulator has ended, and the runner's work with it.
 	Gone func() bool
 	Log  *slog.Logger
 }
@@ -57,22 +57,22 @@ type Runner struct {
 	s3           *s3.Client
 
 	last    *Last
-	jvm     *jvm       // nil where none runs
-	job     *flink.Job // in it, as it was last seen; nil where none was submitted or it was stopped
+	jvm     *jvm       // nil for none
+	job     *flink.Job // as last seen; nil if none was submitted or it was stopped
 	started time.Time  // of the job
-	deaths  int        // of the version's job, by itself, since it was asked for
+	deaths  int        // how often this version's job ended by itself since it was asked for
 	backOff *backoff.ExponentialBackOff
 	retryAt time.Time
 	status  Status
 }
 
-// PIDFile is where the JVM is written down, LogFile where its output goes.
+// PIDFile has the JVM's process.
 func PIDFile(dir string) string { return filepath.Join(dir, "jvm.pid") }
 
 // LogFile is the log of the JVMs, one after the other.
 func LogFile(dir string) string { return filepath.Join(dir, "jvm.log") }
 
-// Forget drops what an earlier runner wrote down of its job, which is not to be taken for what the next one says.
+// Forget drops what an earlier runner wrote about its job, so that it is not taken for the next runner's.
 func Forget(dir string) error {
 	if err := os.Remove(statusFile(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -80,7 +80,7 @@ func Forget(dir string) error {
 	return nil
 }
 
-// Discard drops what belonged to an application that was deleted, all but the log.
+// Discard drops what belonged to a deleted application, except the log.
 func Discard(dir string) error {
 	var errs []error
 	for _, name := range []string{"last.json", "checkpoints", "savepoints", "jars"} {
@@ -93,7 +93,7 @@ func statusFile(dir string) string     { return filepath.Join(dir, "status.json"
 func (r *Runner) lastFile() string     { return r.path("last.json") }
 func (r *Runner) path(n string) string { return filepath.Join(r.Dir, n) }
 
-// New makes a runner that goes on where another one ended in the same directory.
+// New makes a runner that continues where another one ended in the same directory.
 func New(c Config) (*Runner, error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return nil, err
@@ -116,8 +116,8 @@ func New(c Config) (*Runner, error) {
 	return r, nil
 }
 
-// Run follows the application until the context ends or the emulator does. The JVM ends with it, and with
-// this process however that ends: without its runner it has no credentials.
+// Run follows the application until the context or the emulator ends. The JVM ends with it, and with this process however
+// that ends: without its runner it has no credentials.
 func (r *Runner) Run(ctx context.Context) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -149,7 +149,7 @@ func (r *Runner) died() <-chan struct{} {
 	return r.jvm.Done()
 }
 
-// look does one step towards what the application says.
+// look takes one step towards what the application says.
 func (r *Runner) look(ctx context.Context) error {
 	r.reap(ctx)
 	want, savepoint, err := describe(ctx, r.applications, r.Application)
@@ -168,12 +168,12 @@ func (r *Runner) look(ctx context.Context) error {
 	}
 	if want == nil {
 		r.status.State, r.status.Refused, r.status.Metrics = Stopped, "", nil
-		return r.drop(ctx) // a JVM that was kept for a version that does not come
+		return r.drop(ctx) // a JVM kept for a version that does not come
 	}
 	return nil
 }
 
-// reap takes note of a job that ended by itself, or of its JVM that did.
+// reap records a job that ended by itself, or whose JVM did.
 func (r *Runner) reap(ctx context.Context) {
 	if r.jvm == nil {
 		return
@@ -185,7 +185,7 @@ func (r *Runner) reap(ctx context.Context) {
 		if err := r.jvm.Err(); err != nil {
 			how = err.Error()
 		}
-		ended = fmt.Errorf("the JVM ended by itself (%s); its last words: %s", how, lastLine(LogFile(r.Dir)))
+		ended = fmt.Errorf("the JVM ended by itself (%s); the last line of its log: %s", how, lastLine(LogFile(r.Dir)))
 	default:
 		if r.job == nil || !r.job.Ended() {
 			return
@@ -208,14 +208,14 @@ func (r *Runner) reap(ctx context.Context) {
 	}
 }
 
-// lastLine is what a log ends with.
+// lastLine returns the last line of a log.
 func lastLine(file string) string {
 	f, err := os.Open(file)
 	if err != nil {
 		return err.Error()
 	}
 	defer f.Close()
-	// A log that is shorter is read from its start.
+	// A shorter log is read from its start.
 	_, _ = f.Seek(-4096, io.SeekEnd)
 	data, err := io.ReadAll(f)
 	if err != nil {
@@ -232,7 +232,7 @@ func (r *Runner) retryLater() {
 	r.Log.Info("waiting to start again", "for", wait.Round(time.Millisecond))
 }
 
-// drop ends the JVM, at once, and what runs in it.
+// drop ends the JVM and what runs in it, at once.
 func (r *Runner) drop(ctx context.Context) error {
 	j := r.jvm
 	if j == nil {
@@ -249,8 +249,7 @@ func (r *Runner) forgetJob() {
 	r.job, r.status.RunsSince, r.status.JobState, r.status.Metrics = nil, nil, "", nil
 }
 
-// start starts the job of the spec from the state that it should start from: in the JVM of the version before, where that
-// does for it.
+// start starts the spec's job from the state that it should start from, in the previous version's JVM if that fits.
 func (r *Runner) start(ctx context.Context, spec Spec) error {
 	next := Last{Spec: spec, Lineage: time.Now()}
 	if r.last == nil || r.last.Stopped || !reflect.DeepEqual(r.last.Spec, spec) {
@@ -263,7 +262,7 @@ func (r *Runner) start(ctx context.Context, spec Spec) error {
 	}
 	r.status.State, r.status.Version, r.status.RestoredFrom = Starting, spec.Version, from
 	job, err := r.startJob(ctx, spec, from)
-	// Written down even where it failed, so that the same version is tried again with patience.
+	// Written down even on failure, so that the next attempt at the same version backs off.
 	r.last = &next
 	if werr := writeJSON(r.lastFile(), r.last); werr != nil {
 		err = errors.Join(err, werr)
@@ -299,7 +298,7 @@ func (r *Runner) startJob(ctx context.Context, spec Spec, from string) (id strin
 	return r.submit(ctx, spec, from)
 }
 
-// stateFor gives the state that the spec starts from, empty for none, and sets the lineage that it belongs to.
+// stateFor returns the state that the spec starts from, empty for none, and sets the lineage that it belongs to.
 func (r *Runner) stateFor(ctx context.Context, spec Spec, next *Last) (from string, err error) {
 	switch originOf(spec, r.last) {
 	case noState:
@@ -319,11 +318,11 @@ func (r *Runner) stateFor(ctx context.Context, spec Spec, next *Last) (from stri
 	return from, err
 }
 
-// snapshotWithin is how long after a snapshot was asked for its savepoint is begun: the next look at the application does.
+// snapshotWithin is how soon after a snapshot was asked for its savepoint starts: at the next look at the application.
 const snapshotWithin = 20 * time.Second
 
-// savepointOf finds the savepoint of a snapshot, which the emulator has by name and time, and nothing more: of the
-// newest one that has a savepoint where the name is empty, or none where there is none.
+// savepointOf finds the savepoint of a snapshot, which the emulator keeps by name and time only. For an empty name it is the
+// newest snapshot that has a savepoint, or none.
 func (r *Runner) savepointOf(ctx context.Context, snapshot string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -354,7 +353,7 @@ func (r *Runner) savepointOf(ctx context.Context, snapshot string) (string, erro
 	return found, nil
 }
 
-// savepointAt finds the first savepoint that was begun at a time, in whole seconds, or soon after it.
+// savepointAt finds the first savepoint that was started at a time, in seconds, or soon after it.
 func savepointAt(dir, snapshot string, at time.Time) (string, error) {
 	files, err := fs.Glob(os.DirFS(dir), "*/*/_metadata")
 	if err != nil {
@@ -368,14 +367,15 @@ func savepointAt(dir, snapshot string, at time.Time) (string, error) {
 		}
 	}
 	if found == "" {
-		return "", fmt.Errorf("the application is to start from snapshot %s, of which there is no savepoint in %s: start it with %s", snapshot, dir, types.ApplicationRestoreTypeRestoreFromLatestSnapshot)
+		return "", fmt.Errorf("there is no savepoint of snapshot %s in %s: start the application with %s",
+			snapshot, dir, types.ApplicationRestoreTypeRestoreFromLatestSnapshot)
 	}
 	return found, nil
 }
 
-// stop stops the job, with a savepoint where that is asked for. Where none can be had, a job that is to be stopped runs
-// on, and the next version of one that is updated starts from the last checkpoint. The JVM goes on where it has stopped
-// its job cleanly and another version's is to follow.
+// stop stops the job, with a savepoint if asked. Without one, a job that is to be stopped keeps running, and the next
+// version of one that is updated starts from the last checkpoint. The JVM stays if its job stopped cleanly and another
+// version follows.
 func (r *Runner) stop(ctx context.Context, stopped, withSavepoint bool) error {
 	before := r.status.State
 	r.status.State = Stopping
@@ -394,7 +394,7 @@ func (r *Runner) stop(ctx context.Context, stopped, withSavepoint bool) error {
 			return fmt.Errorf("stop version %d: %w", r.last.Spec.Version, err)
 		}
 		if err != nil {
-			r.fail(fmt.Errorf("no savepoint of version %d, the next start is from its last checkpoint: %w", r.last.Spec.Version, err))
+			r.fail(fmt.Errorf("no savepoint of version %d, so the next start is from its last checkpoint: %w", r.last.Spec.Version, err))
 		}
 	}
 	r.Log.Info("stopped", "version", r.last.Spec.Version, "savepoint", savepoint)
@@ -425,7 +425,7 @@ func (r *Runner) savepoint(ctx context.Context) (string, error) {
 	return r.jvm.StopWithSavepoint(ctx, job.ID, dir)
 }
 
-// end ends the JVM with the runner: what is not in a checkpoint yet is read from the stream again at the next start.
+// end ends the JVM with the runner. The next start reads again what is not in a checkpoint yet.
 func (r *Runner) end(ctx context.Context) error {
 	if r.jvm == nil {
 		return nil
@@ -447,7 +447,7 @@ func (r *Runner) fail(err error) {
 	r.status.LastError, r.status.LastErrorAt = err.Error(), &now
 }
 
-// publish asks the job how it is and writes the status down.
+// publish asks the job for its state and writes the status down.
 func (r *Runner) publish(ctx context.Context) error {
 	if r.job != nil && r.status.State != Stopping {
 		if job, err := r.jvm.Job(ctx, r.job.ID); err == nil && job != nil {
@@ -466,7 +466,7 @@ func (r *Runner) publish(ctx context.Context) error {
 	return writeJSON(statusFile(r.Dir), r.status)
 }
 
-// watch takes note of the job's state, and of why it fails where Flink itself starts it again and again.
+// watch records the job's state, and why it fails if Flink restarts it again and again.
 func (r *Runner) watch(ctx context.Context, job *flink.Job) {
 	before := r.status.JobState
 	r.status.JobState, r.status.State = job.State, Starting
