@@ -131,7 +131,7 @@ func TestDiscoverWrite(t *testing.T) {
 	for _, poison := range []int{0, 20} {
 		status, stdout, stderr := discoverWith(t, "--write", "--file", input(t, tripLines(t, poison)))
 		data, err := os.ReadFile(schema)
-		if status != exitDone || err != nil || !bytes.Equal(data, p.SchemaJSON) || !strings.HasSuffix(stdout, "schema.json says this already.\n") {
+		if status != exitDone || err != nil || !bytes.Equal(data, p.SchemaJSON) || !strings.HasSuffix(stdout, "schema.json already says this.\n") {
 			t.Errorf("%d poisoned: status %d, %v; the schema has changed, or is said to have:\n%s%s", poison, status, err, stdout, stderr)
 		}
 	}
@@ -144,7 +144,7 @@ func TestDiscoverWrite(t *testing.T) {
 		{name: "other data", input: orders[strings.Index(orders, "\n")+1:], args: []string{"--write"}, status: exitFault, stderr: "describes other data"},
 		{name: "JSON", input: visits[:strings.LastIndex(visits, "{")], args: []string{"--write"}, status: exitFault, stderr: "the schema is of CSV, and the sample of JSON"},
 		{
-			name: "another format", input: orders, args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit it, so change that, too: ",
+			name: "another format", input: orders, args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit this schema, change it, too: ",
 			want: `{
   "source": "SOURCE_SQL_STREAM_001",
   "format": {"type": "csv", "delimiter": ";", "header": true, "nulls": [""]},
@@ -159,7 +159,7 @@ func TestDiscoverWrite(t *testing.T) {
 `,
 		},
 		{
-			name: "a day", input: "1,\"Jan 2, 2026\"\n2,\"Jan 3, 2026\"\n", args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit it, so change that, too: ",
+			name: "a day", input: "1,\"Jan 2, 2026\"\n2,\"Jan 3, 2026\"\n", args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit this schema, change it, too: ",
 			want: `{
   "source": "SOURCE_SQL_STREAM_001",
   "columns": [
@@ -172,7 +172,7 @@ func TestDiscoverWrite(t *testing.T) {
 		{name: "an empty file", args: []string{"--write"}, status: exitFault, stderr: "input: all of the 1 records are empty"},
 		{name: "another file", input: "1,a\n2,b\n", args: []string{"--write", "--schema", "other.json"}},
 		{
-			name: "anew", input: "1,a\n2,b\n", args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit it, so change that, too: ",
+			name: "replaced", input: "1,a\n2,b\n", args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit this schema, change it, too: ",
 			want: `{
   "source": "SOURCE_SQL_STREAM_001",
   "columns": [
@@ -196,7 +196,7 @@ func TestDiscoverWrite(t *testing.T) {
 		},
 		{
 			name: "a header with missing, repeated and two-line names", input: ",a,A,\"per\nunit\"\n" + strings.Repeat("1,2,3,x\n", 20), args: []string{"--write", "--replace"},
-			stderr: "pipeline.sql does not fit it, so change that, too: ",
+			stderr: "pipeline.sql does not fit this schema, change it, too: ",
 			want: `{
   "source": "SOURCE_SQL_STREAM_001",
   "format": {"type": "csv", "multiline": true, "header": true},
@@ -209,7 +209,7 @@ func TestDiscoverWrite(t *testing.T) {
 }
 `,
 		},
-		{name: "a file that is broken", input: "1,a\n", args: []string{"--write", "--schema", "input"}, status: exitUsage, stderr: "cannot be kept in part"},
+		{name: "a file that is broken", input: "1,a\n", args: []string{"--write", "--schema", "input"}, status: exitUsage, stderr: "read the existing schema"},
 	}
 	for _, test := range tests {
 		before, err := os.ReadFile(schema)
@@ -269,7 +269,7 @@ func TestDiscoverSamples(t *testing.T) {
 		return b.String()
 	}
 	good := strings.Repeat(visits[:strings.LastIndex(visits, "{")], 10)
-	const other = "pipeline.sql does not fit it"
+	const other = "pipeline.sql does not fit this schema"
 	for _, test := range []struct {
 		name, input, stdout, stderr string
 		args                        []string
@@ -277,7 +277,7 @@ func TestDiscoverSamples(t *testing.T) {
 		samples                     string // the file that the schema names then
 	}{
 		{name: "visits.jsonl", input: good, args: []string{"--replace"}, stderr: other, stdout: "is written, and its samples", samples: "visits.jsonl"},
-		{name: "visits.jsonl", input: good, stdout: "says this already", samples: "visits.jsonl"},
+		{name: "visits.jsonl", input: good, stdout: "already says this", samples: "visits.jsonl"},
 		{name: "visits.jsonl", input: good + good, stderr: other, stdout: "is written, and its samples", samples: "visits.jsonl"},
 		{name: "visits 2.data", input: good, stderr: other, stdout: "is written, and its samples", samples: "samples.jsonl"},
 		{name: "visits.jsonl", input: visits + good, status: exitFault, stderr: "samples visits.jsonl: line 3: not JSON", samples: "samples.jsonl"},
@@ -341,9 +341,9 @@ func TestDiscoverUsage(t *testing.T) {
 		"--file input --records 0":            "--records is 0",
 		"--seconds 0":                         "--seconds is 0",
 		"--from middle":                       "--from",
-		"--file input --replace":              "--replace goes with --write",
-		"--file input --samples":              "--samples goes with --write and --file",
-		"--stream s --write --samples":        "--samples goes with --write and --file",
+		"--file input --replace":              "--replace requires --write",
+		"--file input --samples":              "--samples requires --write and --file",
+		"--stream s --write --samples":        "--samples requires --write and --file",
 		"--file input --delimiter ab":         "--delimiter is",
 		"--file input --delimiter a":          "--delimiter is",
 		"--file input --schema none":          "none",
