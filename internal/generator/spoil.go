@@ -13,20 +13,21 @@ import (
 // maxSpoiledText is the longest text, in characters, that is made too long.
 const maxSpoiledText = 1000
 
-// A spoiler is how a record with a fault is made out of its own well-formed row.
+// A spoiler makes a faulty record of its well-formed row.
 type spoiler struct {
 	fault Fault
-	// columns are those of which one is spoiled; none: the bad row has 0 bytes.
+	// columns are the ones of which one is spoiled. Without any, the bad row has 0 bytes.
 	columns []int
-	// spoil gives the row spoiled, behind what stood before it.
+	// spoil returns dst with the row spoiled.
 	spoil func(badRow) []byte
-	// pack makes a malformed aggregate of a well-formed row; nil for all other faults.
+	// pack returns a malformed aggregate of a well-formed row; nil for other faults.
 	pack func(row []byte) []byte
-	// toEnd says that the bad row would take a good one behind it into itself.
+	// toEnd means that the bad row would swallow a good one after it.
 	toEnd bool
 }
 
-// A badRow is one that is being spoiled: dst[row:], without its newline. The value of the column is dst[from:to], with its quotes.
+// A badRow is a row being spoiled: dst[row:], without its newline. The column's value, with its quotes, is
+// dst[from:to].
 type badRow struct {
 	dst           []byte
 	row, from, to int
@@ -35,10 +36,10 @@ type badRow struct {
 	random        uint64
 }
 
-// replace puts a text in the place of the value.
+// replace replaces the value.
 func (b badRow) replace(value string) []byte { return splice(b.dst, b.from, b.to, value) }
 
-// splice is slices.Replace of a text, which costs no memory.
+// splice is slices.Replace of a string, without an allocation.
 func splice(dst []byte, from, to int, text string) []byte {
 	tail := len(dst) - to
 	dst = append(dst, text...)
@@ -47,12 +48,12 @@ func splice(dst []byte, from, to int, text string) []byte {
 	return dst[:from+len(text)+tail]
 }
 
-// begins says whether the value is in these quotes.
+// begins reports whether the value begins with this quote.
 func (b badRow) begins(quote string) bool {
 	return quote != "" && b.from < b.to && b.dst[b.from] == quote[0]
 }
 
-// listSpoilers gives those of the faults that the schema has columns for.
+// listSpoilers returns the faults that the schema has columns for.
 func (g *Generator) listSpoilers() []spoiler {
 	var list []spoiler
 	format := g.schema.Format.OrDefault()
@@ -68,7 +69,7 @@ func (g *Generator) listSpoilers() []spoiler {
 	return append(append(list, spoiler{fault: EmptyRecord}), aggregates...)
 }
 
-// where gives the columns of a kind.
+// where returns the columns for which is reports true.
 func (g *Generator) where(is func(c schema.Column) bool) (columns []int) {
 	for i, c := range g.schema.Columns {
 		if is(c) {
@@ -82,7 +83,7 @@ func ofKind(kinds ...schema.Kind) func(schema.Column) bool {
 	return func(c schema.Column) bool { return slices.Contains(kinds, c.Type.Kind) }
 }
 
-// isSized says whether a text of the column may be too long.
+// isSized reports whether a text of the column can be too long.
 func isSized(c schema.Column) bool {
 	return (c.Type.Kind == schema.Char || c.Type.Kind == schema.VarChar) && c.Type.Length > 0 && c.Type.Length <= maxSpoiledText
 }
@@ -97,7 +98,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	if len(all) > 1 {
 		notTheOnly = last
 	}
-	// With a letter, a value is nothing that means NULL.
+	// With a letter, no value means NULL.
 	lettered := func(is func(schema.Column) bool) []int {
 		if letter == "" {
 			return nil
@@ -110,7 +111,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 			return is(c) && !slices.Contains(format.Nulls, overflow(c.Type))
 		})
 	}
-	// A quote that is not closed lasts until the next one.
+	// A quote that is not closed extends to the next one.
 	unclosed := last
 	if g.layout.plain {
 		unclosed = all
@@ -118,7 +119,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	if format.Quote == "" {
 		unclosed = nil
 	}
-	// Behind what is wrong with a quote, a newline ends the row, be it between quotes or not.
+	// After a faulty quote, a newline ends the row even between quotes.
 	behind := all
 	if format.Multiline {
 		behind = last
@@ -127,7 +128,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	if format.Quote == "" || letter == "" {
 		misplaced = nil
 	}
-	// Before "\n", one may be a part of the newline.
+	// A carriage return before "\n" may belong to the newline.
 	var returned []int
 	if format.Newline == "\n" {
 		returned = last
@@ -152,7 +153,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 		return b.replace(text)
 	}
 	return []spoiler{
-		// With its delimiter.
+		// The value with its delimiter.
 		{fault: TooFewColumns, columns: notTheOnly, spoil: func(b badRow) []byte { return b.dst[:b.from-1] }},
 		{fault: TooManyColumns, columns: last, spoil: func(b badRow) []byte { return append(b.dst, format.Delimiter[0], '0') }},
 		{fault: LetterInInteger, columns: lettered(ofKind(schema.Integer, schema.BigInt)), spoil: addLetter},
@@ -172,7 +173,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 		{fault: NotABoolean, columns: lettered(ofKind(schema.Boolean)), spoil: addLetter},
 		{fault: UnclosedQuote, columns: unclosed, toEnd: format.Multiline, spoil: func(b badRow) []byte {
 			if b.begins(format.Quote) {
-				return b.dst[:b.to-1] // it is the last column
+				return b.dst[:b.to-1] // the last column
 			}
 			return splice(b.dst, b.from, b.from, format.Quote)
 		}},
@@ -190,7 +191,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	}
 }
 
-// noNull is a letter that no text which means NULL ends with, nothing where there is none left.
+// noNull returns a letter that no text meaning NULL ends with, or nothing.
 func noNull(nulls []string) string {
 	for _, letter := range []string{"x", "y", "z", "w", "q", "v"} {
 		if !slices.ContainsFunc(nulls, func(null string) bool { return strings.HasSuffix(null, letter) }) {
@@ -200,12 +201,12 @@ func noNull(nulls []string) string {
 	return ""
 }
 
-// noSuchDayOf is a day that does not exist, at the time of the record, as the column's pattern has it.
+// noSuchDayOf returns a day that does not exist at the time of the record, in the column's pattern.
 func noSuchDayOf(b badRow) string {
 	return string(b.column.TimePattern().AppendNoSuchDay(nil, time.Unix(b.planned, 0)))
 }
 
-// overflow is the least positive integer, or power of ten, that the type cannot hold.
+// overflow returns the least positive integer, or power of ten, that the type cannot hold.
 func overflow(typ schema.Type) string {
 	switch typ.Kind {
 	case schema.Integer:
@@ -222,7 +223,7 @@ func overflow(typ schema.Type) string {
 }
 
 func (g *Generator) spoilersOfJSON() []spoiler {
-	// Only what stands in each row can be spoiled in each.
+	// Only what every row has can be spoiled in every row.
 	there := func(is func(schema.Column) bool) []int {
 		return slices.DeleteFunc(g.where(is), func(i int) bool {
 			return slices.ContainsFunc(g.samples, func(s sample) bool { return s.spans[i].to == 0 })
@@ -231,7 +232,7 @@ func (g *Generator) spoilersOfJSON() []spoiler {
 	text := func(value string) func(b badRow) []byte {
 		return func(b badRow) []byte { return b.replace(value) }
 	}
-	// A first member that is at fault.
+	// Adds a faulty first member.
 	first := func(members string) func(b badRow) []byte {
 		return func(b badRow) []byte {
 			if b.dst[b.row+1] != '}' {
@@ -242,7 +243,7 @@ func (g *Generator) spoilersOfJSON() []spoiler {
 	}
 	replace := func(b badRow) []byte { return b.replace(overflow(b.column.Type)) }
 	noSuchDay := func(b badRow) []byte { return b.replace(string(jsonString(noSuchDayOf(b)))) }
-	whole := []int{0} // which column does not matter
+	irrelevant := []int{0} // any column
 	return []spoiler{
 		{fault: LetterInInteger, columns: there(ofKind(schema.Integer, schema.BigInt)), spoil: text(`"1x"`)},
 		{fault: LetterInNumber, columns: there(ofKind(schema.Real, schema.Double, schema.Decimal)), spoil: text(`"1x"`)},
@@ -256,12 +257,12 @@ func (g *Generator) spoilersOfJSON() []spoiler {
 		}},
 		{fault: NotABoolean, columns: there(ofKind(schema.Boolean)), spoil: text(`"true"`)},
 		{fault: MissingValue, columns: there(func(c schema.Column) bool { return !c.Nullable }), spoil: text("null")},
-		{fault: DuplicateName, columns: whole, spoil: first(`"x":0,"x":0`)},
-		{fault: InvalidUTF8, columns: whole, spoil: first("\"x\":\"\xff\"")},
-		{fault: HalfSurrogate, columns: whole, spoil: first(`"x":"\ud800"`)},
-		{fault: NotAnObject, columns: whole, spoil: func(b badRow) []byte {
+		{fault: DuplicateName, columns: irrelevant, spoil: first(`"x":0,"x":0`)},
+		{fault: InvalidUTF8, columns: irrelevant, spoil: first("\"x\":\"\xff\"")},
+		{fault: HalfSurrogate, columns: irrelevant, spoil: first(`"x":"\ud800"`)},
+		{fault: NotAnObject, columns: irrelevant, spoil: func(b badRow) []byte {
 			return strconv.AppendUint(b.dst[:b.row], b.random>>40, 10)
 		}},
-		{fault: NotJSON, columns: whole, spoil: func(b badRow) []byte { return splice(b.dst, len(b.dst)-1, len(b.dst)-1, "x") }},
+		{fault: NotJSON, columns: irrelevant, spoil: func(b badRow) []byte { return splice(b.dst, len(b.dst)-1, len(b.dst)-1, "x") }},
 	}
 }
