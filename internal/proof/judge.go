@@ -49,6 +49,8 @@ type Judge struct {
 	findings map[Class]*Findings  // of the classes that are found in objects
 	failed   map[string][]failure // by row; what a copy under an error prefix has paid
 
+	judgedFrom time.Time // see JudgeFrom
+
 	unmatched unmatched
 	ask       func() // searches the claims for unmatched copies, see Bound; may be nil
 }
@@ -175,6 +177,10 @@ func NewJudge(format func(key []byte) string) *Judge {
 		unmatched: unmatched{index: map[string]int{}},
 	}
 }
+
+// JudgeFrom excuses surplus copies in objects that were written before a time: rows that nothing explains there may be owed by
+// records that are older than what this judge is given. They are counted as Older. The judge keeps this in no State.
+func (j *Judge) JudgeFrom(written time.Time) { j.judgedFrom = written }
 
 // Claim opens a tick; what is owed from now on is owed by it.
 func (j *Judge) Claim(t Tick) {

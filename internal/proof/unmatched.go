@@ -154,6 +154,10 @@ func (j *Judge) explain() {
 
 // surplus counts copies of a row that nothing was open for.
 func (j *Judge) surplus(class Class, key []byte, f found) {
+	if f.written.Before(j.judgedFrom) {
+		j.counts.Older += f.count
+		return
+	}
 	switch class {
 	case Duplicated:
 		j.counts.Duplicated += f.count

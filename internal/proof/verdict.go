@@ -51,6 +51,8 @@ type Counts struct {
 	Unknown int64 `json:"unknown"`
 	Late    int64 `json:"late"` // those of Delivered and Rejects that came after the deadline
 	Foreign int64 `json:"foreign"`
+	// Older are copies that owed rows of before an audit's window may explain. They accuse nobody.
+	Older int64 `json:"older,omitempty"`
 }
 
 // AllFound reports whether everything owed has been delivered, or is among the rejects if it was malformed on purpose.
