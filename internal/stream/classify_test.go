@@ -153,8 +153,8 @@ func TestShards(t *testing.T) {
 			t.Fatalf("shard is %+v of %s", s, strings.Join(numbers, " "))
 		}
 		for _, a := range numbers {
-			if got, want := compareSequenceNumbers(a, numbers[0]), byValue(a, numbers[0]); cmp.Compare(got, 0) != want {
-				t.Fatalf("compareSequenceNumbers(%s, %s) = %d, want %d", a, numbers[0], got, want)
+			if got, want := CompareSequenceNumbers(a, numbers[0]), byValue(a, numbers[0]); cmp.Compare(got, 0) != want {
+				t.Fatalf("CompareSequenceNumbers(%s, %s) = %d, want %d", a, numbers[0], got, want)
 			}
 		}
 	})

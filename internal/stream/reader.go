@@ -151,11 +151,11 @@ func (r *Reader) ReadRange(ctx context.Context, shard, first, last string, take 
 		}
 		for _, record := range page.Records {
 			// The first was acknowledged, so the shard would begin with it.
-			if !found && compareSequenceNumbers(record.SequenceNumber, first) > 0 {
+			if !found && CompareSequenceNumbers(record.SequenceNumber, first) > 0 {
 				return trimmed("begins with " + record.SequenceNumber)
 			}
 			found = true
-			after := compareSequenceNumbers(record.SequenceNumber, last)
+			after := CompareSequenceNumbers(record.SequenceNumber, last)
 			if after > 0 || !take(record) || after == 0 {
 				return nil
 			}
@@ -249,7 +249,7 @@ func (s *ShardReader) Next(ctx context.Context, limit int) (Page, error) {
 	bytes := 0
 	for _, record := range out.Records {
 		number := aws.ToString(record.SequenceNumber)
-		if s.last != "" && compareSequenceNumbers(number, s.last) <= 0 {
+		if s.last != "" && CompareSequenceNumbers(number, s.last) <= 0 {
 			continue
 		}
 		s.last = number

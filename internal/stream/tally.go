@@ -51,10 +51,10 @@ func joins(a, b ledger.Range) bool {
 // acknowledge counts the records of an entry that a shard has stored.
 func (t *tally) acknowledge(shard, sequenceNumber string, records int) {
 	s := t.Shards[shard]
-	if s.Records == 0 || compareSequenceNumbers(sequenceNumber, s.FirstSequenceNumber) < 0 {
+	if s.Records == 0 || CompareSequenceNumbers(sequenceNumber, s.FirstSequenceNumber) < 0 {
 		s.FirstSequenceNumber = sequenceNumber
 	}
-	if s.Records == 0 || compareSequenceNumbers(sequenceNumber, s.LastSequenceNumber) > 0 {
+	if s.Records == 0 || CompareSequenceNumbers(sequenceNumber, s.LastSequenceNumber) > 0 {
 		s.LastSequenceNumber = sequenceNumber
 	}
 	s.Records += records
@@ -67,8 +67,8 @@ func (t *tally) snapshot() Result {
 	return r
 }
 
-// compareSequenceNumbers compares two sequence numbers as decimal integers of up to 128 digits.
-func compareSequenceNumbers(a, b string) int {
+// CompareSequenceNumbers compares two sequence numbers as decimal integers of up to 128 digits.
+func CompareSequenceNumbers(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }

@@ -81,14 +81,11 @@ func Start(ctx context.Context, c Config) (*Emulator, error) {
 		return nil, err
 	}
 	defer log.Close()
-	cmd := exec.Command(c.Program)
-	if c.ManagedFlink != "" {
-		script := filepath.Join(c.Dir, "gated.py")
-		if err := os.WriteFile(script, gated, 0o600); err != nil {
-			return nil, err
-		}
-		cmd = exec.Command(filepath.Join(filepath.Dir(c.Program), "python"), script)
+	script := filepath.Join(c.Dir, "gated.py")
+	if err := os.WriteFile(script, gated, 0o600); err != nil {
+		return nil, err
 	}
+	cmd := exec.Command(filepath.Join(filepath.Dir(c.Program), "python"), script)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Dir, log, log
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"),

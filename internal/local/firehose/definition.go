@@ -25,6 +25,8 @@ type definition struct {
 	interval             time.Duration
 	gzip                 bool
 	processor            *processor // nil for none
+	newline              bool       // whether each record is ended by one
+	source               *source    // nil for Direct PUT
 	errorLog             *errorLog  // nil for none
 }
 
@@ -48,7 +50,13 @@ type description struct {
 	CreateTimestamp      json.RawMessage
 	LastUpdateTimestamp  json.RawMessage
 	HasMoreDestinations  bool
-	Destinations         []struct {
+	Source               struct {
+		KinesisStreamSourceDescription *struct {
+			KinesisStreamARN, RoleARN string
+			DeliveryStartTimestamp    float64
+		}
+	}
+	Destinations []struct {
 		DestinationId                    string
 		S3DestinationDescription         json.RawMessage // on AWS, the same again
 		ExtendedS3DestinationDescription *struct {
@@ -70,10 +78,7 @@ type description struct {
 				Enabled    scalar
 				Processors []struct {
 					Type       string
-					Parameters []struct {
-						ParameterName  string
-						ParameterValue scalar
-					}
+					Parameters []parameter
 				}
 			}
 		}
@@ -83,6 +88,11 @@ type description struct {
 		KeyType string
 		KeyARN  string
 	}
+}
+
+type parameter struct {
+	ParameterName  string
+	ParameterValue scalar
 }
 
 // A scalar is a string, number or Boolean, as text. The emulator passes on what CloudFormation gave it, which has numbers as
@@ -119,7 +129,9 @@ func parseDefinition(answer []byte) (*definition, error) {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	unknown(in.DeliveryStreamType != "DirectPut", "DeliveryStreamType %s", in.DeliveryStreamType)
+	from := in.Source.KinesisStreamSourceDescription
+	unknown(in.DeliveryStreamType != "DirectPut" && (in.DeliveryStreamType != "KinesisStreamAsSource" || from == nil),
+		"DeliveryStreamType %s", in.DeliveryStreamType)
 	if len(in.Destinations) != 1 || in.Destinations[0].ExtendedS3DestinationDescription == nil {
 		faults = append(faults, errors.New("a destination that is not one ExtendedS3DestinationConfiguration"))
 		return nil, notKnown(faults)
@@ -147,6 +159,11 @@ func parseDefinition(answer []byte) (*definition, error) {
 		role:      s3.RoleARN,
 		gzip:      s3.CompressionFormat == "GZIP",
 	}
+	if from != nil {
+		_, name, ok := strings.Cut(from.KinesisStreamARN, ":stream/")
+		unknown(!ok || from.RoleARN == "", "KinesisStreamARN %s read by role %s", from.KinesisStreamARN, from.RoleARN)
+		d.source = &source{name, from.RoleARN, time.UnixMilli(int64(from.DeliveryStartTimestamp * 1000))}
+	}
 	if on(logging.Enabled) {
 		d.errorLog = &errorLog{logging.LogGroupName, logging.LogStreamName}
 	}
@@ -167,35 +184,46 @@ func parseDefinition(answer []byte) (*definition, error) {
 	d.interval = seconds(number(&faults, "IntervalInSeconds", interval, 0, 900))
 
 	if on(s3.ProcessingConfiguration.Enabled) {
-		processors := s3.ProcessingConfiguration.Processors
-		if len(processors) != 1 || processors[0].Type != "Lambda" {
-			faults = append(faults, errors.New("processors that are not one of type Lambda"))
-			return nil, notKnown(faults)
-		}
-		// Ranges and defaults: https://docs.aws.amazon.com/firehose/latest/APIReference/API_ProcessorParameter.html
-		// and https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
-		p := &processor{role: d.role, size: mebibyte, interval: time.Minute, retries: 3}
-		d.processor = p
-		for _, parameter := range processors[0].Parameters {
-			name, value := parameter.ParameterName, parameter.ParameterValue
-			switch name {
-			case "LambdaArn":
-				p.function = string(value)
-			case "RoleArn":
-				p.role = string(value)
-			case "BufferSizeInMBs":
-				p.size = int(number(&faults, name, value, 0.2, 3) * mebibyte)
-			case "BufferIntervalInSeconds":
-				p.interval = seconds(number(&faults, name, value, 0, 900))
-			case "NumberOfRetries":
-				p.retries = int(number(&faults, name, value, 0, 300))
+		for _, one := range s3.ProcessingConfiguration.Processors {
+			switch {
+			case one.Type == "Lambda" && d.processor == nil:
+				d.processor = parseProcessor(one.Parameters, d.role, &faults)
+			case one.Type == "AppendDelimiterToRecord":
+				d.newline = true
 			default:
-				faults = append(faults, fmt.Errorf("the processor's parameter %s", name))
+				faults = append(faults, fmt.Errorf("the processor %s, or two of type Lambda", one.Type))
 			}
 		}
-		unknown(p.function == "", "a processor without LambdaArn")
 	}
 	return d, notKnown(faults)
+}
+
+// parseProcessor reads the parameters of a function. Ranges and defaults:
+// https://docs.aws.amazon.com/firehose/latest/APIReference/API_ProcessorParameter.html
+// and https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+func parseProcessor(parameters []parameter, role string, faults *[]error) *processor {
+	p := &processor{role: role, size: mebibyte, interval: time.Minute, retries: 3}
+	for _, parameter := range parameters {
+		name, value := parameter.ParameterName, parameter.ParameterValue
+		switch name {
+		case "LambdaArn":
+			p.function = string(value)
+		case "RoleArn":
+			p.role = string(value)
+		case "BufferSizeInMBs":
+			p.size = int(number(faults, name, value, 0.2, 3) * mebibyte)
+		case "BufferIntervalInSeconds":
+			p.interval = seconds(number(faults, name, value, 0, 900))
+		case "NumberOfRetries":
+			p.retries = int(number(faults, name, value, 0, 300))
+		default:
+			*faults = append(*faults, fmt.Errorf("the processor's parameter %s", name))
+		}
+	}
+	if p.function == "" {
+		*faults = append(*faults, errors.New("a processor without LambdaArn"))
+	}
+	return p
 }
 
 func notKnown(faults []error) error {

@@ -58,7 +58,9 @@ func TestDefinition(t *testing.T) {
 		change func(stream, destination map[string]any)
 	}{
 		{"DeliveryStreamType KinesisStreamAsSource", func(s, _ map[string]any) { s["DeliveryStreamType"] = "KinesisStreamAsSource" }},
-		{`"Source"`, func(s, _ map[string]any) { s["Source"] = map[string]any{} }},
+		{`"MSKSourceDescription"`, func(s, _ map[string]any) {
+			s["Source"] = map[string]any{"MSKSourceDescription": map[string]any{}}
+		}},
 		{"not one ExtendedS3DestinationConfiguration", func(s, _ map[string]any) { s["Destinations"] = []any{} }},
 		{`"RedshiftDestinationDescription"`, func(s, _ map[string]any) {
 			s["Destinations"] = []any{map[string]any{"RedshiftDestinationDescription": map[string]any{}}}
@@ -77,8 +79,8 @@ func TestDefinition(t *testing.T) {
 		{"IntervalInSeconds soon", func(_, d map[string]any) {
 			d["BufferingHints"] = map[string]any{"SizeInMBs": 1, "IntervalInSeconds": "soon"}
 		}},
-		{"not one of type Lambda", func(_, d map[string]any) {
-			d["ProcessingConfiguration"] = map[string]any{"Enabled": true, "Processors": []any{map[string]any{"Type": "AppendDelimiterToRecord"}}}
+		{"the processor Decompression", func(_, d map[string]any) {
+			d["ProcessingConfiguration"] = map[string]any{"Enabled": true, "Processors": []any{map[string]any{"Type": "Decompression"}}}
 		}},
 		{"the processor's parameter JsonParsingEngine; ", func(_, d map[string]any) {
 			d["ProcessingConfiguration"] = processing("JsonParsingEngine", "JQ-1.6", "BufferSizeInMBs", 4)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,11 +22,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"streamproof/internal/local/emulator"
 	"streamproof/internal/local/firehose"
+	"streamproof/internal/stream/kpl"
 )
 
 // template has what the project's own uses, with the numbers as references, which the emulator makes strings of.
@@ -51,6 +54,38 @@ Resources:
             Statement:
               - {Effect: Allow, Action: s3:PutObject, Resource: !Sub "${Bucket.Arn}/*"}
               - {Effect: Allow, Action: lambda:InvokeFunction, Resource: !GetAtt Function.Arn}
+  Stream:
+    Type: AWS::Kinesis::Stream
+    Properties: {ShardCount: 2}
+  SourcedRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{Effect: Allow, Principal: {Service: firehose.amazonaws.com}, Action: sts:AssumeRole}]
+      Policies:
+        - PolicyName: sourced
+          PolicyDocument:
+            Version: "2012-10-17"
+            Statement:
+              - {Effect: Allow, Action: s3:PutObject, Resource: !Sub "${Bucket.Arn}/*"}
+              - Effect: Allow
+                Action: [kinesis:DescribeStream, kinesis:GetShardIterator, kinesis:ListShards]
+                Resource: !GetAtt Stream.Arn
+              - {Effect: Allow, Action: kinesis:GetRecords, Resource: "*"} # the emulator does not know which stream is read
+  Sourced:
+    Type: AWS::KinesisFirehose::DeliveryStream
+    Properties:
+      DeliveryStreamType: KinesisStreamAsSource
+      KinesisStreamSourceConfiguration: {KinesisStreamARN: !GetAtt Stream.Arn, RoleARN: !GetAtt SourcedRole.Arn}
+      ExtendedS3DestinationConfiguration:
+        BucketARN: !GetAtt Bucket.Arn
+        RoleARN: !GetAtt SourcedRole.Arn
+        Prefix: sourced/
+        BufferingHints: {SizeInMBs: 1, IntervalInSeconds: 900}
+        ProcessingConfiguration:
+          Enabled: true
+          Processors: [{Type: AppendDelimiterToRecord, Parameters: [{ParameterName: Delimiter, ParameterValue: "\\n"}]}]
   PutterRole:
     Type: AWS::IAM::Role
     Properties:
@@ -105,6 +140,8 @@ Outputs:
   Bucket: {Value: !Ref Bucket}
   Delivery: {Value: !Ref Delivery}
   Putter: {Value: !GetAtt PutterRole.Arn}
+  Sourced: {Value: !Ref Sourced}
+  Stream: {Value: !Ref Stream}
 `
 
 // TestEmulator runs the real one, which enforces IAM.
@@ -151,6 +188,13 @@ func TestEmulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	source := kinesis.NewFromConfig(root)
+	aggregate := kpl.Pack(slices.Concat([]byte{0x0a, 1, 'k'}, []byte{0x1a, 5, 0x08, 0, 0x1a, 1, 'X'}, []byte{0x1a, 5, 0x08, 0, 0x1a, 1, 'Y'}))
+	for _, data := range [][]byte{[]byte("W"), aggregate, []byte("Z")} {
+		if _, err := source.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String(outputs["Stream"]), PartitionKey: aws.String("k"), Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	putter, err := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(root), outputs["Putter"]).Retrieve(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -173,6 +217,7 @@ func TestEmulator(t *testing.T) {
 		{"another stream", putter, "other", "PutRecordBatch", `"Records":[` + one + `]`, 403, "AccessDeniedException"},
 		{"a forger", forger, outputs["Delivery"], "PutRecordBatch", `"Records":[` + one + `]`, 400, "InvalidSignatureException"},
 		{"nobody", aws.Credentials{AccessKeyID: "AKIANOBODY", SecretAccessKey: "s"}, outputs["Delivery"], "PutRecordBatch", `"Records":[` + one + `]`, 400, "UnrecognizedClientException"},
+		{"one that reads a stream", aws.Credentials{AccessKeyID: emulator.AccessKeyID, SecretAccessKey: emulator.SecretAccessKey}, outputs["Sourced"], "PutRecord", `"Record":` + one, 400, "KinesisStreamAsSource"},
 		{"no stream", aws.Credentials{AccessKeyID: emulator.AccessKeyID, SecretAccessKey: emulator.SecretAccessKey}, "none", "PutRecord", `"Record":` + one, 400, "ResourceNotFoundException"},
 	} {
 		body := []byte(fmt.Sprintf(`{"DeliveryStreamName":%q,%s}`, c.stream, c.records))
@@ -212,6 +257,9 @@ func TestEmulator(t *testing.T) {
 	}).Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: stack}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
+	for deadline := time.Now().Add(time.Minute); s.Stats()[outputs["Sourced"]].Records < 4 && time.Now().Before(deadline); {
+		time.Sleep(100 * time.Millisecond)
+	}
 	time.Sleep(time.Second)
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -236,8 +284,8 @@ func TestEmulator(t *testing.T) {
 		}
 		found[*o.Key] = string(body)
 	}
-	if len(found) != 2 {
-		t.Errorf("got %q, want two objects", found)
+	if len(found) != 3 {
+		t.Errorf("got %q, want three objects", found)
 	}
 	day := time.Now().UTC().Format("2006/01/02/")
 	for key, body := range found {
@@ -245,6 +293,10 @@ func TestEmulator(t *testing.T) {
 		case strings.HasPrefix(key, "data/800/"+day):
 			if body != "ABC" || !strings.Contains(key, outputs["Delivery"]+"-2-") {
 				t.Errorf("got %q in %s, want ABC of version 2", body, key)
+			}
+		case strings.HasPrefix(key, "sourced/"+day):
+			if body != "W\nX\nY\nZ\n" {
+				t.Errorf("got %q in %s, want the stream's records, each on a line", body, key)
 			}
 		case strings.HasPrefix(key, "errors/processing-failed/"):
 			var line struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -76,6 +77,8 @@ type Server struct {
 	force   context.CancelFunc
 	closing context.Context // ends when Close begins
 	letGo   context.CancelFunc
+	began   time.Time
+	readers sync.WaitGroup // of sources
 
 	mu      sync.Mutex
 	streams map[string]*stream
@@ -92,6 +95,7 @@ func Start(c Config) (*Server, error) {
 		return nil, err
 	}
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 30 * time.Second}
+	s.readers.Go(s.followSources)
 	go s.server.Serve(s.listener) //nolint:errcheck // it always ends with the error that it was closed
 	return s, nil
 }
@@ -107,6 +111,7 @@ func newServer(c Config) (*Server, error) {
 		log:      c.Log,
 		streams:  map[string]*stream{},
 		roles:    map[string]*role{},
+		began:    time.Now(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -152,6 +157,7 @@ func (s *Server) Close(ctx context.Context) error {
 			err = errors.Join(err, s.server.Close())
 		}
 	}
+	s.readers.Wait()
 	streams := s.started()
 	done := make(chan struct{})
 	go func() {
@@ -192,6 +198,7 @@ type role struct {
 	s3          *s3.Client
 	lambda      *lambda.Client
 	logs        *cloudwatchlogs.Client
+	kinesis     *kinesis.Client
 }
 
 // role assumes a role as Firehose does, with the account as the external ID.
@@ -209,7 +216,7 @@ func (s *Server) role(arn, account string) *role {
 		c.Credentials = cache
 		s.roles[arn] = &role{cache, s3.NewFromConfig(c), lambda.NewFromConfig(c, func(o *lambda.Options) {
 			o.Retryer = aws.NopRetryer{} // the attempts are counted in transform.go
-		}), cloudwatchlogs.NewFromConfig(c)}
+		}), cloudwatchlogs.NewFromConfig(c), kinesis.NewFromConfig(c)}
 	}
 	return s.roles[arn]
 }
@@ -318,6 +325,9 @@ func (s *Server) serve(r *http.Request) (any, *answer, error) {
 	d, err := st.look(r.Context())
 	if err != nil {
 		return nil, nil, err
+	}
+	if d.source != nil {
+		return nil, nil, invalid("This operation is not permitted on KinesisStreamAsSource delivery stream type.")
 	}
 	out := st.putAll(d, in.Records, hooks.Entry)
 	if hooks.Answer != nil && hooks.Answer(st.name) {

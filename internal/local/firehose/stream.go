@@ -172,6 +172,10 @@ func (s *stream) object(d *definition, records []record, failed bool) (Object, e
 	var body bytes.Buffer
 	for _, r := range records {
 		body.Write(r.data)
+		// https://docs.aws.amazon.com/firehose/latest/dev/create-transform.html
+		if d.newline && !failed {
+			body.WriteByte('\n')
+		}
 		if r.arrived.Before(oldest) {
 			oldest = r.arrived
 		}
