@@ -135,9 +135,9 @@ func tickChart(c chart, ticks []Tick, want []series, count func(t *Tick) []int64
 	return &c
 }
 
-func ticksPerBar(n, bars int) string {
+func perBar(n, bars int, unit string) string {
 	if each := (n + bars - 1) / bars; each > 1 {
-		return fmt.Sprintf(" Each bar is up to %d ticks.", each)
+		return fmt.Sprintf(" Each bar is up to %d %ss.", each, unit)
 	}
 	return ""
 }
@@ -154,19 +154,19 @@ func (r *Report) tickCharts() []*chart {
 		delivered += t.Delivered + t.Rejects
 		missing, failed, inFlight = missing+t.Missing, failed+t.Failed, inFlight+t.InFlight
 	}
-	span := fmt.Sprintf("%s from %s to %s", many(int64(len(r.Ticks)), "tick"), moment(r.Ticks[0].Tick), moment(r.Ticks[len(r.Ticks)-1].Tick))
-	note := "By tick time, UTC."
+	span := fmt.Sprintf("%s from %s to %s", many(int64(len(r.Ticks)), r.Unit()), moment(r.Ticks[0].Tick), moment(r.Ticks[len(r.Ticks)-1].Tick))
+	note := fmt.Sprintf("By %s, UTC.", map[string]string{"tick": "tick time", "minute": "minute of arrival"}[r.Unit()])
 	if len(r.Ticks) < r.Covers.Ticks {
 		note += fmt.Sprintf(" The last %s of %s ticks.", comma(int64(len(r.Ticks))), comma(int64(r.Covers.Ticks)))
 	}
-	note += ticksPerBar(len(r.Ticks), wideBars)
+	note += perBar(len(r.Ticks), wideBars, r.Unit())
 	absent := []series{
 		{"missing", missingColor, nil},
 		{"failed", failedColor, nil},
 		{"in flight", inFlightColor, nil},
 	}
 	all := tickChart(chart{
-		Title: "Owed rows, by tick",
+		Title: "Owed rows, by " + r.Unit(),
 		Note:  note,
 		Alt: fmt.Sprintf("Stacked bars, %s. Of %s rows owed, %s were delivered, %s are missing, %s failed and %s are in flight.",
 			span, comma(owed), comma(delivered), comma(missing), comma(failed), comma(inFlight)),
@@ -178,8 +178,8 @@ func (r *Report) tickCharts() []*chart {
 	}
 	// On the scale of what is owed, a few rows cannot be seen.
 	rest := tickChart(chart{
-		Title: "Rows not delivered, by tick",
-		Note:  "The same ticks on their own scale.",
+		Title: "Rows not delivered, by " + r.Unit(),
+		Note:  fmt.Sprintf("The same %ss on their own scale.", r.Unit()),
 		Alt:   fmt.Sprintf("Stacked bars, %s: %s rows are missing, %s failed and %s are in flight.", span, comma(missing), comma(failed), comma(inFlight)),
 	}, r.Ticks, absent, func(t *Tick) []int64 { return []int64{t.Missing, t.Failed, t.InFlight} })
 	return []*chart{all, rest}
@@ -202,7 +202,7 @@ func (r *Report) delayChart() *chart {
 	}
 	c := chart{
 		Title: "Rows, by delay",
-		Note:  "From a tick's claim to the object with the row. Each bar ends at the delay below it.",
+		Note:  r.delayNote(),
 		Alt:   "Bars. Rows by delay, each count excluding the ones before: " + strings.Join(words, ", ") + ".",
 	}
 	c.draw(func(bars int) ([]string, []series) {

@@ -253,6 +253,13 @@ var steps = []step{
 
 // Next is what to do now.
 func (p page) Next() []step {
+	steps := steps
+	if p.Audit != nil {
+		steps = auditSteps
+	}
+	if p.Tone() == "open" && p.Audit != nil {
+		return []step{auditAgain}
+	}
 	if p.Tone() == "open" {
 		s := step{Class: "undecided", Text: "Fix what the reasons name, and verify again.", Commands: []string{"streamproof verify"}, See: "docs/proof.md"}
 		if p.Covers.Ticks == 0 {

@@ -47,7 +47,7 @@ type Finding struct {
 type Record struct {
 	Index        int            `json:"index"` // from 0
 	PartitionKey string         `json:"partitionKey"`
-	Outcome      ledger.Outcome `json:"outcome"`
+	Outcome      ledger.Outcome `json:"outcome,omitempty"` // empty in an audit: the stream holds it
 	// Places are the copies in the stream. There are several only if an attempt of unknown outcome was stored too.
 	Places []Place `json:"places,omitempty"`
 }
@@ -56,6 +56,8 @@ type Record struct {
 type Place struct {
 	Shard          string `json:"shard"`
 	SequenceNumber string `json:"sequenceNumber"`
+	// Arrival is when Kinesis accepted it, in an audit.
+	Arrival time.Time `json:"arrival,omitzero"`
 	// Aggregate is set if the copy is packed with others.
 	Aggregate *Aggregate `json:"aggregate,omitempty"`
 }
@@ -108,8 +110,14 @@ func (r *Report) hops(class proof.Class) (text string, of int64) {
 func (f Finding) Lines() (lines []string) {
 	for _, r := range f.Records {
 		line := fmt.Sprintf("record %d, partition key %s", r.Index, r.PartitionKey)
+		if r.Outcome == "" { // of an audit, which knows no producer's records
+			line = "partition key " + r.PartitionKey
+		}
 		for _, p := range r.Places {
 			line += fmt.Sprintf(", %s, sequence number %s", p.Shard, p.SequenceNumber)
+			if !p.Arrival.IsZero() {
+				line += ", arrived " + p.Arrival.UTC().Format("2006-01-02 15:04:05.000")
+			}
 			if a := p.Aggregate; a != nil {
 				line += fmt.Sprintf(" (%d of %d in an aggregate)", a.Position, a.Records)
 			}

@@ -44,6 +44,8 @@ type Report struct {
 	// Accepted are the findings that a person has accepted. DuplicatesAllowed is how many duplicates a parameter allows.
 	Accepted          []Accepted `json:"accepted,omitempty"`
 	DuplicatesAllowed int64      `json:"duplicatesAllowed,omitempty"`
+	// Audit is set where the rows are owed by a stream and not by a ledger.
+	Audit *Audit `json:"audit,omitempty"`
 }
 
 // MaxTicks is how many ticks a report lists: a day's, at one a minute.
@@ -114,6 +116,9 @@ func (r *Report) Counted() bool { return r.Verdict != proof.Undecided || r.Count
 
 // LastLine is the verdict and its counts on one line, or what was read if there are no counts.
 func (r *Report) LastLine() string {
+	if !r.Counted() && r.Audit != nil {
+		return fmt.Sprintf("%s: nothing was counted", r.Verdict)
+	}
 	if !r.Counted() {
 		return fmt.Sprintf("%s: nothing was counted; %d ticks of the ledger and %d objects with %d rows were read", r.Verdict, r.Covers.Ticks, r.Covers.Objects, r.Covers.Rows)
 	}
