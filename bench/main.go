@@ -38,7 +38,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	records := flags.Int("records", 20_000_000, "records; about half give a row")
+	records := flags.Int("records", 20_000_000, "records, of which about half give a row")
 	python := flags.String("python", ".venv/bin/python", "a Python with duckdb")
 	count := flags.Bool("count", false, "count the two files that follow, and stop")
 	if err := flags.Parse(args); err != nil {
@@ -119,8 +119,7 @@ print(duckdb.execute(f"SELECT count(*) FROM ({read(sys.argv[1])} EXCEPT ALL {rea
 	return nil
 }
 
-// makeFiles writes the rows of a tick of so many records, and the same in another order less one. It gives their
-// number.
+// makeFiles writes the rows of a tick of so many records, and the same in another order less one. It gives their number.
 func makeFiles(p *pipeline.Pipeline, q *query.Query, records int, owed, delivered string) (rows int, err error) {
 	g, err := generator.New(p, 1)
 	if err != nil {

@@ -31,13 +31,13 @@ type dataSet struct {
 	// edit is what a person changes in the schema that was discovered.
 	edit func(schema string) string
 	sql  string
-	// row is what the query makes of a row of the file, read here without any code of the project's: its values, with a
-	// bar between them.
+	// row is what the query makes of a row of the file, read here without any code of the project's: its values, with a bar
+	// between them.
 	row func(t *testing.T, row string) (output string, kept bool)
 }
 
-// TestDataSets goes with another data set the way that a person goes: the schema is discovered, a query written, the
-// project built, records of the file produced, and what is delivered is proven, and then broken.
+// TestDataSets goes with another data set the way that a person goes: the schema is discovered, a query written, the project
+// built, records of the file produced, and what is delivered is proven, and then broken.
 func TestDataSets(t *testing.T) {
 	t.Parallel()
 	sets := map[string]dataSet{
@@ -112,12 +112,12 @@ func (d dataSet) run(t *testing.T) {
 
 	copied := t.TempDir()
 	copyBucket(t, s, copied)
-	complete := judgeCopy(t, s, copied).Counts
+	whole := judgeCopy(t, s, copied).Counts
 	lost := readObjects(t, copied, s.Outputs.DataPrefix)[0]
 	lost.remove(t)
 	got := judgeCopy(t, s, copied)
 	t.Log(got.LastLine())
-	want, n := complete, int64(len(lost.lines))
+	want, n := whole, int64(len(lost.lines))
 	want.Delivered, want.Missing = want.Delivered-n, n
 	want.Late, got.Counts.Late = 0, 0 // the deadline of a copy is short
 	if diff := gocmp.Diff(got.Counts, want); diff != "" || got.Verdict != proof.NotProven || want.Delivered == 0 {
@@ -213,8 +213,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// checkOutput compares what stands in S3 of the only tick with what the query makes of its records: each is a row of
-// the file.
+// checkOutput compares what stands in S3 of the only tick with what the query makes of its records: each is a row of the file.
 func (d dataSet) checkOutput(t *testing.T, s *local.Stack, g *generator.Generator, tick generator.Tick) {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join("testdata", d.file))

@@ -1,10 +1,10 @@
 //go:build e2e
 
-// Package e2e tests the complete local stack: the template deployed by SAM to the emulator, which enforces IAM, the
-// real function binaries, the real Flink job, and the verdict over what is then in S3.
+// Package e2e tests the complete local stack: the template deployed by SAM to the emulator, which enforces IAM, the real
+// function binaries, the real Flink job, and the verdict over what is then in S3.
 //
-// These tests have the build tag e2e and deploy what `make build` has built; `make e2e` takes care of both. Each test
-// has a stack of its own. They run in parallel, since they mostly wait.
+// These tests have the build tag e2e and deploy what `make build` has built; `make e2e` takes care of both. Each test has
+// a stack of its own. They run in parallel, since they mostly wait.
 package e2e_test
 
 import (
@@ -51,7 +51,7 @@ func TestPipeline(t *testing.T) {
 		copyBucket(t, s, copied)
 	})
 	if !proven {
-		return // there is no complete copy to break
+		return // there is nothing whole to break
 	}
 	t.Run("broken on purpose", func(t *testing.T) { brokenOnPurpose(t, s, copied) })
 	t.Run("poison", func(t *testing.T) { poison(t, s) })
@@ -62,8 +62,8 @@ func TestPipeline(t *testing.T) {
 	t.Run("malformed aggregates", func(t *testing.T) { malformedAggregates(t, s) })
 }
 
-// TestOperations is another story, of what people and machines do to a stack that runs: its records are packed on the
-// way in, and transformed on the way out.
+// TestOperations is another story, of what people and machines do to a stack that runs: its records are packed on the way in,
+// and transformed on the way out.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, shapes[len(shapes)-1])
@@ -217,7 +217,7 @@ func physicalID(t *testing.T, s *local.Stack, logicalID string) string {
 	return *resource.StackResourceDetail.PhysicalResourceId
 }
 
-// tickBySchedule waits for a tick that only the schedule has asked for.
+// tickBySchedule waits for a tick that nobody asked for.
 func tickBySchedule(t *testing.T, s *local.Stack) {
 	before := ticks(t, s)
 	deadline := time.Now().Add(2 * time.Minute)
@@ -295,8 +295,8 @@ func killed(t *testing.T, s *local.Stack) {
 	}
 }
 
-// denied takes the permission to deliver from the application in mid-flow: the job fails and says why, and once it has
-// the permission back, everything is delivered.
+// denied takes the permission to deliver from the application in mid-flow: the job fails and says why, and once it has the
+// permission back, everything is delivered.
 func denied(t *testing.T, s *local.Stack) {
 	client := iam.NewFromConfig(s.AWS)
 	role, name := physicalID(t, s, "AnalyticsRole"), "analytics"
@@ -304,7 +304,7 @@ func denied(t *testing.T, s *local.Stack) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	full, err := url.QueryUnescape(*policy.PolicyDocument)
+	whole, err := url.QueryUnescape(*policy.PolicyDocument)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,9 +315,9 @@ func denied(t *testing.T, s *local.Stack) {
 			t.Fatal(err)
 		}
 	}
-	without := strings.Replace(full, "firehose:PutRecordBatch", "firehose:DescribeDeliveryStream", 1)
-	if without == full {
-		t.Fatalf("the policy does not name firehose:PutRecordBatch: %s", full)
+	without := strings.Replace(whole, "firehose:PutRecordBatch", "firehose:DescribeDeliveryStream", 1)
+	if without == whole {
+		t.Fatalf("the policy does not name firehose:PutRecordBatch: %s", whole)
 	}
 	put(without)
 	produce(t, s, time.Now(), 300)
@@ -327,7 +327,7 @@ func denied(t *testing.T, s *local.Stack) {
 	if why := job(t, s).Failing(time.Now()); why == "" {
 		t.Errorf("the job that is denied does not count as failing: %+v", job(t, s))
 	}
-	put(full)
+	put(whole)
 	r := settle(t, s)
 	t.Log(r.LastLine())
 	if c := r.Counts; c.Owed == 0 || !c.AllFound() || c.Missing+c.Corrupt+c.Leaked+c.Unexpected > 0 {

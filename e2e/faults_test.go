@@ -153,7 +153,7 @@ func readObjects(t *testing.T, dir, prefix string) []object {
 
 // brokenOnPurpose damages copies of what was delivered, one fault at a time, and sees that each is counted.
 func brokenOnPurpose(t *testing.T, s *local.Stack, copied string) {
-	complete := judgeCopy(t, s, copied).Counts
+	whole := judgeCopy(t, s, copied).Counts
 	leaked := rowThatWasFilteredOut(t, copied)
 
 	tests := map[string]func(t *testing.T, objects []object) (damage proof.Counts){
@@ -182,7 +182,7 @@ func brokenOnPurpose(t *testing.T, s *local.Stack, copied string) {
 		"a byte of a number changed": func(t *testing.T, objects []object) proof.Counts {
 			o := objects[0]
 			o.lines = slices.Clone(o.lines)
-			changed := strings.Replace(o.lines[0], ".0,", ".5,", 1) // trips are full miles long, so no record gives this row
+			changed := strings.Replace(o.lines[0], ".0,", ".5,", 1) // trips are whole miles long, so nobody owes this
 			if changed == o.lines[0] {
 				t.Fatalf("the row %q has no .0", changed)
 			}
@@ -210,8 +210,8 @@ func brokenOnPurpose(t *testing.T, s *local.Stack, copied string) {
 			dir := t.TempDir()
 			copyTree(t, copied, dir)
 			want := damage(t, readObjects(t, dir, s.Outputs.DataPrefix))
-			want.Owed = complete.Owed
-			want.Delivered += complete.Delivered
+			want.Owed = whole.Owed
+			want.Delivered += whole.Delivered
 			got := judgeCopy(t, s, dir)
 			t.Log(got.LastLine())
 			got.Counts.Late = 0 // the deadline of a copy is short

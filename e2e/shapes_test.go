@@ -32,8 +32,8 @@ import (
 	"streamproof/internal/proof"
 )
 
-// poison has records malformed in every way there is, and sees that each bad line is delivered with its reason, byte
-// for byte, while every good row is.
+// poison has records malformed in every way there is, and sees that each bad line is delivered with its reason, byte for
+// byte, while every good row is.
 func poison(t *testing.T, s *local.Stack) {
 	before := rejects(t, s)
 	tick := time.Now().Truncate(time.Millisecond)
@@ -165,8 +165,8 @@ var values = map[string][]string{
 	"Aggregation":  {"none", "kpl"},
 }
 
-// shapes are combinations in which, together with the default, every two values of two parameters meet. The last one
-// has a transform, for the tests that follow.
+// shapes are combinations in which, together with the default, every two values of two parameters meet. The last one has a
+// transform, for the tests that follow.
 var shapes = []string{
 	"JSON, GZIP, aggregates",
 	"JSON, GZIP, transform JSON",
@@ -200,7 +200,7 @@ func TestEveryTwoValuesMeet(t *testing.T) {
 	}
 }
 
-// combinations returns all 24 combinations of values. The last one has a transform.
+// combinations are all of what may be set, 24, the last of which has a transform.
 func combinations() []map[string]string {
 	all := []map[string]string{{}}
 	for _, parameter := range []string{"Transform", "Compression", "OutputFormat", "Aggregation"} {
@@ -217,8 +217,8 @@ func combinations() []map[string]string {
 	return all
 }
 
-// everyShape changes the running stack from one shape to the next: the objects of all of them stand under one prefix,
-// and the verifier judges them together.
+// everyShape changes the running stack from one shape to the next: the objects of all of them stand under one prefix, and
+// the verifier judges them together.
 func everyShape(t *testing.T, s *local.Stack) {
 	run := map[string]map[string]string{}
 	order := shapes
@@ -346,7 +346,7 @@ func transformFails(t *testing.T, s *local.Stack) {
 		t.Errorf("got %s %v, want the %d failed rows delivered", r.LastLine(), r.Reasons, failed)
 	}
 
-	// The function itself gives back a record with a bad row: all of it is kept, and its good row is not delivered.
+	// The function itself gives back a record with a bad row: it is kept whole, and its good row is delivered nowhere.
 	mixed := []byte("1,1,1.0,1.0\nnot a row\n") // no trip costs less than 1.3
 	kept := func(one failure) bool { return bytes.Equal(one.RawData, mixed) }
 	put(mixed)

@@ -213,7 +213,7 @@ class Models:
         "AWS::IAM::Role": ("iam", "CreateRole"),
         "AWS::SNS::Subscription": ("sns", "Subscribe"),
     }
-    # Properties that another call takes, or this one in another form.
+    # Properties of which another call, or another form, tells.
     OTHERWISE = {
         "AWS::KinesisAnalyticsV2::Application": {"RunConfiguration"},  # UpdateApplication's
         "AWS::Kinesis::Stream": {"RetentionPeriodHours", "StreamEncryption", "Tags"},
@@ -307,7 +307,7 @@ class Models:
 
     @staticmethod
     def python(pattern):
-        """AWS's patterns are Java's: they match all of a value, and some classes have other names in Python."""
+        """AWS's patterns are Java's: whole matches, with some classes that Python calls otherwise."""
         pattern = pattern.replace(r"\p{Z}", r"\s").replace(r"\p{L}", "a-zA-Z").replace(r"\p{N}", "0-9")
         return f"^(?:{pattern})$"
 

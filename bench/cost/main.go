@@ -16,7 +16,7 @@ import (
 )
 
 type flags struct {
-	Records int               `help:"Records of the tick. About half give a row." default:"100000"`
+	Records int               `help:"Records of the tick, of which about half give a row." default:"100000"`
 	Seconds int               `help:"Seconds over which they are spread, at most 50." default:"50"`
 	Set     map[string]string `help:"Set a parameter of the template." mapsep:"none" placeholder:"NAME=VALUE"`
 }

@@ -1,5 +1,5 @@
-// History makes a copy of a bucket with many rows in a folder, as `aws s3 sync` would, has the command line judge it,
-// and says how long that takes and how much memory it needs at most.
+// History makes a copy of a bucket with many rows in a folder, as `aws s3 sync` would, has the command line judge it, and says
+// how long that takes and how much memory it needs at most.
 package main
 
 import (
@@ -25,8 +25,8 @@ import (
 
 type flags struct {
 	Ticks   int    `help:"Ticks." default:"200"`
-	Records int    `help:"Records of each. About half give a row." default:"100000"`
-	Foreign int    `help:"Distinct rows that are not owed, in one more object."`
+	Records int    `help:"Records of each, of which about half give a row." default:"100000"`
+	Foreign int    `help:"Distinct rows that nobody owes, in one more object."`
 	Leak    bool   `help:"Deliver the rows that the query leaves out, too."`
 	Program string `help:"The command line." default:"bin/streamproof"`
 	Fill    string `help:"Only make the copy, in this folder."`

@@ -1,6 +1,6 @@
-// Start builds the functions as `sam build` does, for both architectures, and measures their packages; and of this
-// machine's, how long each takes from the start of its process until it asks Lambda's runtime API for its first event,
-// and what memory it has by then. The table in docs/operations/functions.md is its.
+// Start builds the functions as `sam build` does, for both architectures, and measures their packages; and of this machine's,
+// how long each takes from the start of its process until it asks Lambda's runtime API for its first event, and what memory
+// it has by then. The table in docs/operations/functions.md is its.
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 const patience = 20 * time.Second
 
 type flags struct {
-	Runs int `help:"Starts of each function. The median is shown." default:"10"`
+	Runs int `help:"Starts of each function, of which the median is shown." default:"10"`
 }
 
 func main() {

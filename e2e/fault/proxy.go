@@ -81,7 +81,7 @@ func StartProxy(upstream string) (*Proxy, error) {
 			r.Out.Host = r.In.Host // what was signed
 			r.Out.Header.Set(signedHost, r.In.Host)
 		},
-		// What the upstream does not answer, this one does not either: a 502 would be a fault that no test ordered.
+		// What the upstream does not answer, this one does not either: a 502 would be a fault that nobody ordered.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 		ErrorLog:     log.New(io.Discard, "", 0), // which would tell of what is ordered
 	}}
@@ -90,8 +90,8 @@ func StartProxy(upstream string) (*Proxy, error) {
 	return p, nil
 }
 
-// freshConnections takes a new connection for each call: an upstream closes one that was idle for some seconds, and a
-// call that meets that would break off, a fault that no test ordered.
+// freshConnections takes a new connection for each call: an upstream closes one that was idle for some seconds, and a call that
+// meets that would break off, a fault that nobody ordered.
 func freshConnections() *http.Transport { return &http.Transport{DisableKeepAlives: true} }
 
 // Stop ends the proxy.

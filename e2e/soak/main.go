@@ -1,6 +1,6 @@
-// Command soak runs a local stack of its own under random faults, from a seed that it prints, and ends with the
-// verdict, a count of its own that shares nothing with the verifier, and a table of the faults: docs/reliability.md
-// says how to read them. Its exit status is 0 where the verdict is right in every number, and no row is lost.
+// Command soak runs a local stack of its own under random faults, from a seed that it prints, and ends with the verdict,
+// a count of its own that shares nothing with the verifier, and a table of the faults: docs/reliability.md says how to read
+// them. Its exit status is 0 where the verdict is right in every number, and no row is lost.
 package main
 
 import (
@@ -427,7 +427,7 @@ func (s *soak) verify(ctx context.Context) {
 			o.Path = "/" + verifier.CheckpointKey
 		}
 		if s.chance(0.5) {
-			o.Before, o.After = nil, kill // it is written, and the answer is lost
+			o.Before, o.After = nil, kill // it is written, and nobody hears so
 		}
 		s.proxy.Set(o)
 	}
@@ -553,7 +553,7 @@ func (s *soak) judge(ctx context.Context, turns int) error {
 		}
 	}
 	fmt.Fprintf(s.out, "\n%s %v\n", r.LastLine(), r.Reasons)
-	fmt.Fprintf(s.out, "in full: %s\n", full.LastLine())
+	fmt.Fprintf(s.out, "of everything anew: %s\n", full.LastLine())
 	if full.Counts != r.Counts || full.Verdict != r.Verdict {
 		faults = append(faults, fmt.Errorf("a full verification says otherwise: %s", full.LastLine()))
 	}

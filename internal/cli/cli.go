@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 
 	"github.com/alecthomas/kong"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,6 +42,7 @@ type grammar struct {
 	Demo     demoCmd     `cmd:"" help:"Run everything once on a local stack of its own: start, produce, deliver, prove, stop."`
 	Produce  produceCmd  `cmd:"" help:"Have the producer send a tick."`
 	Verify   verifyCmd   `cmd:"" help:"Have the verifier judge what was delivered."`
+	Audit    auditCmd    `cmd:"" help:"Audit a pipeline that you already have: compare what its stream holds with what is in S3."`
 	Discover discoverCmd `cmd:"" help:"Sample a stream or files, and propose a schema for their records."`
 	Explain  explainCmd  `cmd:"" help:"Find out where missing and failed rows were last seen."`
 	Accept   acceptCmd   `cmd:"" help:"Record that a person accepts a finding, so that it no longer fails the verdict."`
@@ -112,7 +114,7 @@ func (e *env) run(ctx context.Context, args []string) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(joinAgo(args))
 	if helped {
 		return exitDone
 	}
@@ -123,6 +125,18 @@ func (e *env) run(ctx context.Context, args []string) int {
 		return e.report(&usageError{fmt.Errorf("%w: see `streamproof --help`", err)})
 	}
 	return e.report(parsed.Run())
+}
+
+// joinAgo writes `--from -1h` as `--from=-1h`: kong takes what begins with a hyphen for a flag.
+func joinAgo(args []string) []string {
+	joined := slices.Clone(args)
+	for i := 0; i+1 < len(joined); i++ {
+		next := joined[i+1]
+		if (joined[i] == "--from" || joined[i] == "--to") && len(next) > 1 && next[0] == '-' && next[1] >= '0' && next[1] <= '9' {
+			joined = slices.Replace(joined, i, i+2, joined[i]+"="+next)
+		}
+	}
+	return joined
 }
 
 // checkEmpty refuses an empty flag that says where to act, such as one from an unset shell variable: the command would

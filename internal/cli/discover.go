@@ -303,7 +303,7 @@ func (c *discoverCmd) findSamples(out *discovered) (err error) {
 		}
 		return err
 	}
-	if out.samples, err = sample.Complete(c.File, pipeline.MaxSamples); err != nil {
+	if out.samples, err = sample.Whole(c.File, pipeline.MaxSamples); err != nil {
 		return err
 	}
 	out.Schema.Samples = samplesName(c.File, out.Schema.Format.OrDefault())

@@ -281,7 +281,7 @@ func TestDiscoverSamples(t *testing.T) {
 		{name: "visits.jsonl", input: good + good, stderr: other, stdout: "is written, and its samples", samples: "visits.jsonl"},
 		{name: "visits 2.data", input: good, stderr: other, stdout: "is written, and its samples", samples: "samples.jsonl"},
 		{name: "visits.jsonl", input: visits + good, status: exitFault, stderr: "samples visits.jsonl: line 3: not JSON", samples: "samples.jsonl"},
-		{name: "large.jsonl", input: strings.Repeat(good, 1000), status: exitFault, stderr: "more than 1048576 bytes", samples: "samples.jsonl"},
+		{name: "large.jsonl", input: strings.Repeat(good, 1000), status: exitFault, stderr: "more than the 1048576 bytes", samples: "samples.jsonl"},
 		{name: "orders.csv.gz", input: zipped(orders), args: []string{"--replace"}, stderr: other, stdout: "is written, and its samples", samples: "orders.csv"},
 	} {
 		if err := os.WriteFile(test.name, []byte(test.input), 0o600); err != nil {
@@ -307,7 +307,7 @@ func TestDiscoverSamples(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "orders.csv"), []byte(orders+"4;x;y\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"samples orders.csv: line 5: wrong number of columns", "schema.json names the samples orders.csv, which are missing"} {
+	for _, want := range []string{"samples orders.csv: line 5: wrong number of columns", "schema.json names the samples orders.csv, which are not there"} {
 		var stdout, stderr bytes.Buffer
 		if status := Run(t.Context(), []string{"sql", "translate", filepath.Join(dir, "pipeline.sql")}, &stdout, &stderr); status != exitUsage || !strings.Contains(stderr.String(), want) {
 			t.Errorf("sql translate: got status %d, %q, want %q", status, stderr.String(), want)

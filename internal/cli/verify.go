@@ -106,8 +106,12 @@ func reportText(r *report.Report) terminal.Text {
 	if c.Ticks > 0 {
 		b.Addf(", ticks %s to %s", c.From.UTC().Format(timeFormat), c.To.UTC().Format(timeFormat))
 	}
-	b.Addf(":\n%d ticks (%d not settled yet, %d crashed) of %d records; %d objects with %d rows, %d bytes; delivery deadline %d s.\n",
-		c.Ticks, c.TicksUnsettled, c.TicksCrashed, c.Records, c.Objects, c.Rows, c.Bytes, c.DeliveryDeadlineSeconds)
+	if r.Audit != nil {
+		addAudit(&b, r)
+	} else {
+		b.Addf(":\n%d ticks (%d not settled yet, %d crashed) of %d records; %d objects with %d rows, %d bytes; delivery deadline %d s.\n",
+			c.Ticks, c.TicksUnsettled, c.TicksCrashed, c.Records, c.Objects, c.Rows, c.Bytes, c.DeliveryDeadlineSeconds)
+	}
 	if !c.ArchivedUntil.IsZero() {
 		b.Addf("History is archived until %s: older objects may have expired.\n", c.ArchivedUntil.UTC().Format(timeFormat))
 	}
@@ -166,6 +170,9 @@ func where(r *report.Report, class proof.Class, s proof.Sample) string {
 	var hops []string
 	if class == proof.Missing {
 		for _, f := range r.LastSeenOf(class, s) {
+			if r.Audit != nil {
+				return inStream(f)
+			}
 			hops = append(hops, fmt.Sprintf("%d %s", f.Count, f.Hop))
 		}
 	}

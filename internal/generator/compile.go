@@ -13,14 +13,14 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Limits of a fake spec, far below the overflow of a sum in hundredths or of a year of four digits.
+// Bounds of what a spec may ask for: far from where a sum in hundredths or a year of four digits would overflow.
 const (
 	maxNumber  = 1_000_000_000_000
 	maxMinutes = 100_000_000
 	maxWidth   = 18
 )
 
-// compile compiles the fake specs of a schema. The error names every fault.
+// compile reads the fake specs of a schema; the error names every fault in them.
 func compile(schema schema.Schema) ([]column, error) {
 	var faults []error
 	c := compiler{schema: schema, columns: make([]column, len(schema.Columns))}
@@ -40,7 +40,7 @@ func compile(schema schema.Schema) ([]column, error) {
 type compiler struct {
 	schema  schema.Schema
 	columns []column
-	drawn   uint64 // how many draws the earlier columns have
+	drawn   uint64 // how many draws the columns so far have
 }
 
 func (c *compiler) compile(i int) error {
@@ -57,13 +57,13 @@ func (c *compiler) compile(i int) error {
 	case len(kinds) != 1:
 		return fmt.Errorf("%d of text, integers, time and sum are set, want exactly one", len(kinds))
 	case len(fake.Integers) == 0 && (fake.Prefix != "" || fake.Width != 0):
-		return errors.New("prefix and width are for integers only")
+		return errors.New("prefix and width go with integers only")
 	case fake.Time == "" && fake.PlusMinutes != [2]int64{}:
-		return errors.New("plusMinutes is for time only")
+		return errors.New("plusMinutes goes with time only")
 	}
 	switch kinds[0] {
 	case "text":
-		*into = column{appendValue: appendText, text: fake.Text}
+		*into = column{make: makeText, text: fake.Text}
 		return nil
 	case "integers":
 		return c.integers(fake, into)
@@ -74,7 +74,7 @@ func (c *compiler) compile(i int) error {
 	}
 }
 
-// draw takes the next counter, even if the range is faulty: such a schema makes no records.
+// draw takes the next counter. It is taken even where the range is at fault, which never gets as far as a record.
 func (c *compiler) draw(r [2]int64, limit int64) (draw, error) {
 	c.drawn++
 	if r[0] > r[1] || r[0] < -limit || r[1] > limit {
@@ -84,7 +84,7 @@ func (c *compiler) draw(r [2]int64, limit int64) (draw, error) {
 }
 
 func (c *compiler) integers(fake schema.Fake, into *column) error {
-	*into = column{appendValue: appendIntegers, text: fake.Prefix, width: fake.Width}
+	*into = column{make: makeIntegers, text: fake.Prefix, width: fake.Width}
 	if fake.Width < 0 || fake.Width > maxWidth {
 		return fmt.Errorf("width is %d, want 0 to %d", fake.Width, maxWidth)
 	}
@@ -94,7 +94,7 @@ func (c *compiler) integers(fake schema.Fake, into *column) error {
 		case err != nil:
 			return err
 		case r[0] < 0 && (fake.Prefix != "" || fake.Width > 0 || len(fake.Integers) > 1):
-			return fmt.Errorf("range [%d, %d] has negative numbers, which allow no prefix or width", r[0], r[1])
+			return fmt.Errorf("range [%d, %d] has negative numbers, which go alone, without prefix and width", r[0], r[1])
 		case fake.Width > 0 && digits(r[1]) > fake.Width:
 			return fmt.Errorf("range [%d, %d] does not fit a width of %d", r[0], r[1], fake.Width)
 		}
@@ -107,18 +107,18 @@ func (c *compiler) time(i int, fake schema.Fake, into *column) error {
 	spec := c.schema.Columns[i]
 	switch spec.Type.Kind {
 	case schema.Timestamp:
-		*into = column{appendValue: appendTime}
+		*into = column{make: makeTime}
 	case schema.Date:
-		*into = column{appendValue: appendDate}
+		*into = column{make: makeDate}
 	default:
-		return fmt.Errorf("a time cannot be a value of type %s", spec.Type.Kind)
+		return fmt.Errorf("a time does not go into a column of type %s", spec.Type.Kind)
 	}
 	if into.pattern = spec.Pattern; into.pattern != nil {
 		if spec.Type.Kind == schema.Timestamp && !into.pattern.HasSeconds() {
-			into.appendValue = appendMinutes
+			into.make = makeMinutes
 		}
 		if !readsItself(into.pattern) {
-			return fmt.Errorf("pattern %q does not always read the time it wrote", spec.Pattern)
+			return fmt.Errorf("what the pattern %q writes, it does not always read as the same time", spec.Pattern)
 		}
 	}
 	if fake.Time != schema.PlannedTime {
@@ -141,10 +141,10 @@ func (c *compiler) time(i int, fake schema.Fake, into *column) error {
 	return nil
 }
 
-// readsItself reports whether a pattern reads what it writes. A pattern such as dMyyyy does not say where the day ends.
+// readsItself says whether a pattern reads what it has written: in one that is "dMyyyy", it is not said where the day ends.
 func readsItself(p *schema.Pattern) bool {
 	at := time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)
-	for range 365 { // each day of a year, one hour later each
+	for range 365 { // on each day of a year, at one hour after the other
 		at = at.Add(25 * time.Hour)
 		want := at
 		read, ok := p.Parse(string(p.Append(nil, at)))
@@ -159,7 +159,7 @@ func readsItself(p *schema.Pattern) bool {
 }
 
 func (c *compiler) sum(i int, fake schema.Fake, into *column) error {
-	*into = column{appendValue: appendSum}
+	*into = column{make: makeSum}
 	for _, name := range fake.Sum {
 		from, err := c.earlier(i, name)
 		if err == nil {
@@ -172,19 +172,19 @@ func (c *compiler) sum(i int, fake schema.Fake, into *column) error {
 	return nil
 }
 
-// earlier returns the column that column i refers to.
+// earlier finds the column that column i refers to.
 func (c *compiler) earlier(i int, name string) (int, error) {
 	from := c.schema.Index(name)
 	if from < 0 || from >= i {
 		return 0, fmt.Errorf("column %s is not an earlier column", name)
 	}
-	if c.columns[from].appendValue == nil {
-		return 0, fmt.Errorf("column %s is faulty itself", name)
+	if c.columns[from].make == nil {
+		return 0, fmt.Errorf("column %s is at fault itself", name)
 	}
 	return from, nil
 }
 
-// addend adds column from, in hundredths, to a sum.
+// addend adds what column from is worth, in hundredths, to a sum.
 func (c *compiler) addend(from int, into *column) error {
 	name, fake, of := c.schema.Columns[from].Name, c.schema.Columns[from].Fake, c.columns[from]
 	if len(fake.Sum) > 0 {
@@ -201,18 +201,18 @@ func (c *compiler) addend(from int, into *column) error {
 		return nil
 	}
 	if len(fake.Integers) != 1 {
-		return fmt.Errorf("column %s cannot be added: it is not a single number", name)
+		return fmt.Errorf("column %s cannot be added: it is not one number", name)
 	}
 	d := of.draws[0]
 	d.unit = 100
 	if fake.Prefix != "" {
-		// The numbers are decimals if they follow a point and all have the same length.
+		// The numbers are decimals, if they follow a point and all have as many digits.
 		r := fake.Integers[0]
 		length := max(fake.Width, digits(r[1]))
 		base, decimals, ok := hundredths(fake.Prefix)
 		fixed := max(fake.Width, digits(r[0])) == length
 		if !ok || !strings.Contains(fake.Prefix, ".") || !fixed || decimals+length > 2 {
-			return fmt.Errorf("column %s cannot be added: prefix %q with a number of [%d, %d] is not always a number of at most two decimals", name, fake.Prefix, r[0], r[1])
+			return fmt.Errorf("column %s cannot be added: prefix %q and a number of [%d, %d] are not always a number of at most two decimals", name, fake.Prefix, r[0], r[1])
 		}
 		for range decimals + length {
 			d.unit /= 10
@@ -226,7 +226,7 @@ func (c *compiler) addend(from int, into *column) error {
 	return nil
 }
 
-// hundredths reads a plain decimal such as -73.5, 0. or 12.
+// hundredths reads a plain decimal such as "-73.5", "0." or "12".
 func hundredths(text string) (value int64, decimals int, ok bool) {
 	whole, fraction, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
 	if whole == "" || len(whole) > 12 || len(fraction) > 2 {
@@ -246,24 +246,24 @@ func hundredths(text string) (value int64, decimals int, ok bool) {
 
 func digits(n int64) int { return len(strconv.FormatInt(n, 10)) }
 
-// tryValues checks that the lowest and the highest value of a column are of its type. Then so are those between.
+// tryValues checks that the lowest and the highest value of a column are of its type. Those between are, then, too.
 func (c *compiler) tryValues(i int) error {
 	typ := c.schema.Columns[i].Type
 	for _, highest := range []bool{false, true} {
 		edge := c.columns[i].edge(highest)
-		if value := string(edge.appendValue(&edge, nil, 0, 0)); !isOfType(value, typ) {
+		if value := string(edge.make(&edge, nil, 0, 0)); !isOfType(value, typ) {
 			return fmt.Errorf("%q is not of type %s", value, typ)
 		}
 	}
 	return nil
 }
 
-// edge returns the column with only its lowest or highest value.
+// edge is the column with its lowest or highest value alone.
 func (c *column) edge(highest bool) column {
 	edge := *c
 	edge.draws = make([]draw, len(c.draws))
 	for j, d := range c.draws {
-		// A range of one value gives that value for any state.
+		// A range of the one value at its edge: whatever the state, that is the number.
 		if highest != (d.unit < 0) {
 			d.low += int64(d.span - 1)
 		}
@@ -301,7 +301,7 @@ func isOfType(value string, typ schema.Type) bool {
 	return err == nil
 }
 
-// decimalForm is the form of a DECIMAL's value.
+// decimalForm is how the value of a DECIMAL is given.
 var decimalForm = regexp.MustCompile(`^-?([0-9]+)(?:\.([0-9]+))?$`)
 
 func isFinite(value string, bitSize int) error {

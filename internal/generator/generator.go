@@ -12,72 +12,69 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Version increases whenever the same seed, tick and index give other bytes.
+// Version is the version of the generator: it goes up whenever the same seed, tick and index give other bytes.
 const Version = 2
 
-// Known reports whether this program can make the records of a version. Version 2 differs in ticks that poison
-// aggregates.
+// Known reports whether this program makes the records of a version. Version 2 differs in ticks that poison aggregates.
 func Known(version int) bool { return 1 <= version && version <= Version }
 
-// A Tick is a batch of records that is owed at one moment.
+// A Tick is a batch of records that is owed to one moment.
 type Tick struct {
-	// Time is the moment, in milliseconds; anything finer is ignored. Its year, and that of the times the schema adds
-	// minutes to, has at most four digits.
+	// Time is the moment, to the millisecond; what is finer is ignored. Its year has at most four digits, as have those of the times that the schema adds minutes to.
 	Time time.Time
 	// Records is how many records the tick has, at least 1.
 	Records int
-	// Spread is how long sending them is planned to take; it is not negative.
+	// Spread is the time over which they are planned to be sent, not negative.
 	Spread time.Duration
 	// Poison is how many of the records are malformed on purpose, 0 to Records. They are spread evenly: record i is one
-	// of them if ⌊(i+1)·Poison/Records⌋ > ⌊i·Poison/Records⌋.
+	// of them where ⌊(i+1)·Poison/Records⌋ > ⌊i·Poison/Records⌋.
 	Poison int
-	// Aggregates means that some malformed records are aggregates, as in version 2 with packed records: each of them is
-	// an aggregate of the Kinesis Producer Library, to be sent as it is.
+	// Aggregates says that aggregates are among what is malformed, as version 2 has it where records are packed: each of
+	// those records is an aggregate of the Kinesis Producer Library that is to be sent as it is.
 	Aggregates bool
 }
 
-// Planned returns how long after the start of the tick a record is planned to be sent: index·Spread/Records, rounded
-// down.
+// Planned is how long after the start of the tick the record is planned to be sent: index·Spread/Records, rounded down.
 func (t Tick) Planned(index int) time.Duration {
-	// In 128 bits, because ten million records over ten minutes come close to overflowing 64.
+	// 128 bits between, because ten million records over ten minutes are close to overflowing 64.
 	hi, lo := bits.Mul64(uint64(index), uint64(t.Spread))
 	planned, _ := bits.Div64(hi, lo, uint64(t.Records))
 	return time.Duration(planned)
 }
 
-// A Generator makes records. It has no state between records and may be used concurrently.
+// A Generator makes records. It holds no state between records and may be used from many goroutines at once.
 type Generator struct {
 	seed    uint64 // mixed
 	columns []column
 	schema  schema.Schema
 	layout  layout
-	// samples are the rows of records if the schema has samples. Then there are no columns and no layout.
+	// samples are the rows that records are, where the schema has samples: then there are neither columns nor a layout.
 	samples []sample
-	// spoilers are the faults of poisoned records, at least two. The last len(aggregates) are those of aggregates.
+	// spoilers are the faults of poisoned records, at least two; the last len(aggregates) are those of aggregates.
 	spoilers []spoiler
 }
 
-// A column is a compiled fake spec. It depends only on the record's state and planned time.
+// A column is a compiled fake spec. Each refers to nothing but the record's state and planned time.
 type column struct {
-	appendValue func(c *column, dst []byte, state uint64, planned int64) []byte
-	// text is a constant, or the prefix of numbers.
+	make func(c *column, dst []byte, state uint64, planned int64) []byte
+	// text is the constant, or the prefix of the numbers.
 	text string
-	// draws are the numbers of a column of integers, the addends of a sum, the minutes of a time.
+	// draws are the numbers in a column of integers, the addends in a sum, the minutes in a time.
 	draws []draw
-	// width is how many digits a number is padded to with zeros.
+	// width is how many digits a number is padded to, with zeros.
 	width int
 	// base is the constant part of a sum, in hundredths.
 	base int64
-	// pattern is how a time is written; nil is schema.TimestampLayout.
+	// pattern is how a time is written, nil where that is schema.TimestampLayout.
 	pattern *schema.Pattern
 }
 
-// A draw is one random number of a record.
+// A draw is one number of a record.
 type draw struct {
 	counter uint64 // (k+1)·γ
 	low     int64
-	span    uint64 // number of values
-	unit    int64  // the worth of 1 in a sum, in hundredths
+	span    uint64 // how many values there are
+	unit    int64  // what 1 is worth in a sum, in hundredths
 }
 
 // New compiles the schema's fake specs, or reads the pipeline's samples. The error names every fault in them.
@@ -100,8 +97,8 @@ func New(p *pipeline.Pipeline, seed uint64) (*Generator, error) {
 	return g, nil
 }
 
-// Append appends the record with this index, 0 to tick.Records−1: one row in the schema's format, with its newline. A
-// poisoned record is a malformed row with 0 to 2 good ones, or nothing at all.
+// Append appends the record with this index, 0 to tick.Records−1: one row in the schema's format, ended by a newline. A
+// poisoned record is a malformed row with 0 to 2 good ones beside it, or nothing at all.
 func (g *Generator) Append(dst []byte, tick Tick, index int) []byte {
 	state, planned := g.at(tick, index)
 	if tick.Poison > 0 {
@@ -121,24 +118,24 @@ func (g *Generator) appendRow(dst []byte, state uint64, planned int64) []byte {
 	}
 	for i := range g.columns {
 		c := &g.columns[i]
-		dst = append(c.appendValue(c, dst, state, planned), g.layout.delimiter)
+		dst = append(c.make(c, dst, state, planned), g.layout.delimiter)
 	}
 	dst[len(dst)-1] = '\n'
 	return dst
 }
 
-// AppendColumn appends the value of one column of a record as SQL prints it, and nothing if it is NULL. It costs only
-// that column. Of a poisoned record it is the value before the record was spoiled.
+// AppendColumn appends the value of one column of a record, as text in SQL's form: nothing where it is NULL. It costs that
+// column alone. That of a poisoned record is the value before it was spoiled.
 func (g *Generator) AppendColumn(dst []byte, tick Tick, index, column int) []byte {
 	state, planned := g.at(tick, index)
 	if g.samples != nil {
 		return append(dst, g.sample(state).values[column].text...)
 	}
 	c := &g.columns[column]
-	return c.appendValue(c, dst, state, planned)
+	return c.make(c, dst, state, planned)
 }
 
-// A Key says which partition key a record has.
+// A Key says what the partition key of a record is.
 type Key struct {
 	column int // −1: uniform
 }
@@ -146,7 +143,7 @@ type Key struct {
 // Uniform is the name of the partition key that spreads records evenly over the shards.
 const Uniform = "uniform"
 
-// KeyOf returns the key of a name: Uniform, or the name or alias of a column whose value is the key.
+// KeyOf reads the name of a partition key: Uniform, or the name or alias of a column, whose value is then the key.
 func (g *Generator) KeyOf(name string) (Key, error) {
 	if name == Uniform {
 		return Key{column: -1}, nil
@@ -161,7 +158,7 @@ func (g *Generator) KeyOf(name string) (Key, error) {
 	return Key{}, fmt.Errorf("partition key %q is neither %q nor a column (%s)", name, Uniform, strings.Join(names, ", "))
 }
 
-// NameOf returns the name of the partition key in the ledger: Uniform or the column's name.
+// NameOf is the name of the partition key as the ledger keeps it: Uniform or the column's name.
 func (g *Generator) NameOf(key Key) string {
 	if key.column < 0 {
 		return Uniform
@@ -169,11 +166,12 @@ func (g *Generator) NameOf(key Key) string {
 	return g.schema.Columns[key.column].Name
 }
 
-// maxKey is the most characters of a partition key.
+// maxKey is how many characters a partition key may have.
 const maxKey = 256
 
-// AppendKey appends the partition key of a record, which does not depend on poison. A value that is too long is cut;
-// for NULL or an empty text, which Kinesis refuses, it is the uniform key.
+// AppendKey appends the partition key of a record: poison does not change it. The record's bytes do not depend on which key
+// is used. Of a value that is too long for a key it is the beginning, and where there is none, NULL or an empty text, it is
+// the uniform key: Kinesis takes no empty one.
 func (g *Generator) AppendKey(dst []byte, tick Tick, index int, key Key) []byte {
 	if key.column >= 0 {
 		start := len(dst)
@@ -203,7 +201,7 @@ func (g *Generator) appendUniform(dst []byte, tick Tick, index int) []byte {
 	return dst
 }
 
-// at returns the record's random state, and its planned time in seconds since 1970, rounded down.
+// at gives the record's random state and its planned time in whole seconds since 1970, rounded down.
 func (g *Generator) at(tick Tick, index int) (state uint64, planned int64) {
 	ms := tick.Time.UnixMilli()
 	state = mix(mix(g.seed+gamma+uint64(ms)) + gamma + uint64(index))
@@ -231,9 +229,9 @@ func (d *draw) number(state uint64) int64 {
 	return d.low + int64(hi)
 }
 
-func appendText(c *column, dst []byte, _ uint64, _ int64) []byte { return append(dst, c.text...) }
+func makeText(c *column, dst []byte, _ uint64, _ int64) []byte { return append(dst, c.text...) }
 
-func appendIntegers(c *column, dst []byte, state uint64, _ int64) []byte {
+func makeIntegers(c *column, dst []byte, state uint64, _ int64) []byte {
 	dst = append(dst, c.text...)
 	for i := range c.draws {
 		n := c.draws[i].number(state)
@@ -246,7 +244,7 @@ func appendIntegers(c *column, dst []byte, state uint64, _ int64) []byte {
 	return dst
 }
 
-func appendSum(c *column, dst []byte, state uint64, _ int64) []byte {
+func makeSum(c *column, dst []byte, state uint64, _ int64) []byte {
 	sum := c.base
 	for i := range c.draws {
 		sum += c.draws[i].number(state) * c.draws[i].unit
@@ -258,7 +256,7 @@ func appendSum(c *column, dst []byte, state uint64, _ int64) []byte {
 	return append(dst, '.', byte('0'+sum/10%10), byte('0'+sum%10))
 }
 
-// seconds returns the time of a column, in seconds since 1970.
+// seconds is the time of a column, in seconds since 1970.
 func (c *column) seconds(state uint64, planned int64) int64 {
 	for i := range c.draws {
 		planned += 60 * c.draws[i].number(state)
@@ -266,9 +264,9 @@ func (c *column) seconds(state uint64, planned int64) int64 {
 	return planned
 }
 
-func appendTime(c *column, dst []byte, state uint64, planned int64) []byte {
+func makeTime(c *column, dst []byte, state uint64, planned int64) []byte {
 	planned = c.seconds(state, planned)
-	// By hand: time.AppendFormat takes as long as the rest of the record.
+	// schema.TimestampLayout by hand: time.AppendFormat takes as long as the rest of the record.
 	t := time.Unix(planned, 0).UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
@@ -277,19 +275,19 @@ func appendTime(c *column, dst []byte, state uint64, planned int64) []byte {
 		tens(hour), ones(hour), ':', tens(minute), ones(minute), ':', tens(second), ones(second))
 }
 
-// appendMinutes is appendTime for a pattern without seconds.
-func appendMinutes(c *column, dst []byte, state uint64, planned int64) []byte {
+// makeMinutes is makeTime where the column's pattern has no seconds.
+func makeMinutes(c *column, dst []byte, state uint64, planned int64) []byte {
 	planned -= (planned%60 + 60) % 60
-	return appendTime(c, dst, state, planned)
+	return makeTime(c, dst, state, planned)
 }
 
-func appendDate(c *column, dst []byte, state uint64, planned int64) []byte {
+func makeDate(c *column, dst []byte, state uint64, planned int64) []byte {
 	year, month, day := time.Unix(c.seconds(state, planned), 0).UTC().Date()
 	return append(appendPadded(dst, uint64(year), 4), '-', tens(int(month)), ones(int(month)), '-', tens(day), ones(day))
 }
 
-// appendPattern appends a time or a day in the column's pattern.
-func appendPattern(c *column, dst []byte, state uint64, planned int64) []byte {
+// makePattern writes a time, or the day of one, as its column's pattern says.
+func makePattern(c *column, dst []byte, state uint64, planned int64) []byte {
 	return c.pattern.Append(dst, time.Unix(c.seconds(state, planned), 0))
 }
 

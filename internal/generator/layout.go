@@ -12,33 +12,33 @@ import (
 	"streamproof/internal/schema"
 )
 
-// A layout is how the values of a row are arranged in the schema's format.
+// A layout is how the values of a row stand in it, in the schema's format.
 type layout struct {
 	parts []part // in the order of the row
-	end   string // follows the last one, including the newline
-	// plain means CSV whose values are written as they are made, with "\n" as the newline.
+	end   string // what stands behind the last one, with the newline
+	// plain is a row of CSV whose values all stand in it as they are made, with a delimiter behind each and "\n" behind the last.
 	plain     bool
 	delimiter byte
 }
 
-// A part is a value of a row, with the text before it.
+// A part is a value of a row, with what stands before it.
 type part struct {
 	before string
 	column int
 	writer writer
 }
 
-// A writer writes a column's values in the format.
+// A writer writes a column's values as the format has them.
 type writer struct {
 	column
 	around string // quotes on both sides
-	comma  bool   // a decimal comma
+	comma  bool   // stands for a point
 }
 
 func (w *writer) append(dst []byte, state uint64, planned int64) []byte {
 	dst = append(dst, w.around...)
 	start := len(dst)
-	dst = w.appendValue(&w.column, dst, state, planned)
+	dst = w.make(&w.column, dst, state, planned)
 	if w.comma {
 		for i, c := range dst[start:] {
 			if c == '.' {
@@ -59,7 +59,7 @@ func (l *layout) append(dst []byte, state uint64, planned int64) []byte {
 	return append(dst, l.end...)
 }
 
-// appendBare appends a row without its newline, and returns where in it the value of a column is.
+// appendBare appends a row without its newline, and says where in it the value of a column is.
 func (l *layout) appendBare(dst []byte, column int, state uint64, planned int64) (row []byte, from, to int) {
 	for i := range l.parts {
 		p := &l.parts[i]
@@ -73,8 +73,8 @@ func (l *layout) appendBare(dst []byte, column int, state uint64, planned int64)
 	return append(dst, strings.TrimRight(l.end, "\r\n")...), from, to
 }
 
-// layOut returns the layout of rows of these columns, without those that are faulty. The error names every value that
-// the format cannot hold.
+// layOut says how rows of these columns are written, of which those at fault have nothing that makes them. The error names every
+// value that the format cannot have.
 func layOut(s schema.Schema, columns []column) (layout, error) {
 	if s.Format.OrDefault().Type == schema.JSON {
 		return layOutJSON(s, columns)
@@ -89,7 +89,7 @@ func layOutCSV(schema schema.Schema, columns []column) (layout, error) {
 	header := format.Header
 	for i, c := range columns {
 		spec := schema.Columns[i]
-		if c.appendValue == nil {
+		if c.make == nil {
 			header = false
 			continue
 		}
@@ -111,7 +111,7 @@ func layOutCSV(schema schema.Schema, columns []column) (layout, error) {
 		header = header && spec.Fake.Text == spec.Place()[0]
 	}
 	if header && len(faults) == 0 && len(columns) > 0 {
-		faults = append(faults, errors.New("all columns are constants, so each row would equal the header"))
+		faults = append(faults, errors.New("all columns are constants, by which each row would be the header"))
 	}
 	return l, errors.Join(faults...)
 }
@@ -124,10 +124,10 @@ func isNumber(kind schema.Kind) bool {
 	return false
 }
 
-// write sets how times are written in the column's pattern.
+// write has the values of a time written by its column's pattern.
 func (w *writer) write(spec schema.Column) error {
 	if w.pattern != nil {
-		w.appendValue = appendPattern
+		w.make = makePattern
 		return nil
 	}
 	isTime := spec.Type.Kind == schema.Timestamp || spec.Type.Kind == schema.Date
@@ -149,7 +149,7 @@ func (w *writer) write(spec schema.Column) error {
 	return nil
 }
 
-// quote adds quotes around the column's values if any needs them.
+// quote puts the column's values into quotes, where they need them.
 func (w *writer) quote(spec schema.Column, format schema.Format) error {
 	special := format.Delimiter + format.Quote + "\r\n"
 	needs := strings.ContainsAny(w.text, special)
@@ -163,16 +163,16 @@ func (w *writer) quote(spec schema.Column, format schema.Format) error {
 	case !needs:
 		return nil
 	case format.Quote == "":
-		return fmt.Errorf("%q needs quotes, which the format does not have", w.edges()[0])
+		return fmt.Errorf("%q would need quotes, which the format has not", w.edges()[0])
 	case strings.Contains(w.text, "\n") && !format.Multiline:
-		return errors.New("a newline in a value needs a multiline format")
+		return errors.New("a newline in a value needs a format that is multiline")
 	}
 	w.around = format.Quote
 	w.text = strings.ReplaceAll(w.text, format.Quote, format.Quote+format.Quote)
 	return nil
 }
 
-// mayBe reports whether a text that means NULL may be one of the values.
+// mayBe says whether a text that means NULL may be one of the values.
 func (w *writer) mayBe(null string, spec schema.Column) bool {
 	switch {
 	case spec.Fake.Text != "":
@@ -186,7 +186,7 @@ func (w *writer) mayBe(null string, spec schema.Column) bool {
 	return isOfType(null, spec.Type)
 }
 
-// edges returns the lowest and the highest value as written, without quotes.
+// edges are the lowest and the highest value, as they are written but for quotes.
 func (w *writer) edges() []string {
 	var values []string
 	for _, highest := range []bool{false, true} {
@@ -196,11 +196,11 @@ func (w *writer) edges() []string {
 	return values
 }
 
-// A member is a member of an object: an object itself, or the value of a column.
+// A member is one of an object: an object itself, or the value of a column.
 type member struct {
 	name    string
 	column  int
-	members []*member // nil for a value
+	members []*member // of an object, nil of a value
 }
 
 func layOutJSON(schema schema.Schema, columns []column) (layout, error) {
@@ -209,7 +209,7 @@ func layOutJSON(schema schema.Schema, columns []column) (layout, error) {
 	root := &member{column: -1}
 	writers := make([]writer, len(columns))
 	for i, c := range columns {
-		if c.appendValue == nil {
+		if c.make == nil {
 			continue
 		}
 		spec := schema.Columns[i]
@@ -231,7 +231,7 @@ func layOutJSON(schema schema.Schema, columns []column) (layout, error) {
 	return l, errors.Join(faults...)
 }
 
-// add adds the path of a column to the object.
+// add finds the place of a column.
 func (m *member) add(spec schema.Column, column int) error {
 	path := spec.Place()
 	for i, name := range path {
@@ -247,13 +247,13 @@ func (m *member) add(spec schema.Column, column int) error {
 			continue
 		}
 		if m = m.members[at]; last || m.column >= 0 {
-			return fmt.Errorf("path %s cannot be both a value and an object", path[:i+1])
+			return fmt.Errorf("path %s is that of a value and of an object, so one row cannot have both", path[:i+1])
 		}
 	}
 	return nil
 }
 
-// each writes the text between the values of an object, and calls value for each of them.
+// each writes what stands between the values of an object, and calls value where each of them stands.
 func (m *member) each(literal *strings.Builder, value func(column int)) {
 	literal.WriteByte('{')
 	for i, n := range m.members {
@@ -272,11 +272,11 @@ func (m *member) each(literal *strings.Builder, value func(column int)) {
 }
 
 func jsonString(text string) []byte {
-	quoted, _ := jsontext.AppendQuote(nil, text) // valid UTF-8, as schema.json is
+	quoted, _ := jsontext.AppendQuote(nil, text) // it is valid UTF-8, as schema.json is
 	return quoted
 }
 
-// json sets how values are written in JSON.
+// json has the values written as JSON has them.
 func (w *writer) json(spec schema.Column) error {
 	if err := w.write(spec); err != nil {
 		return err
@@ -285,7 +285,7 @@ func (w *writer) json(spec schema.Column) error {
 	case isNumber(kind):
 		for _, value := range w.edges() {
 			if v := jsontext.Value(value); !v.IsValid() || v.Kind() != '0' {
-				return fmt.Errorf("%q is not a number in JSON", value)
+				return fmt.Errorf("%q is not how JSON has a number", value)
 			}
 		}
 	case kind == schema.Boolean:

@@ -10,8 +10,8 @@ import (
 // A Fault is what is wrong with a record that is malformed on purpose.
 type Fault string
 
-// The faults, in the order in which a tick's poisoned records have them. A schema only has those that its columns can
-// have.
+// The faults, in the order in which a tick's poisoned records have them. A schema without a column for one of them does
+// without it.
 const (
 	TooFewColumns   Fault = "too few columns"
 	TooManyColumns  Fault = "too many columns"
@@ -30,29 +30,29 @@ const (
 	InvalidUTF8     Fault = "invalid UTF-8"
 	// BlankLine is a line of 0 bytes between two rows.
 	BlankLine Fault = "blank line"
-	// EmptyRecord is a record of 0 bytes, so without a newline.
+	// EmptyRecord is a record of 0 bytes: it has no newline either.
 	EmptyRecord Fault = "empty record"
 
-	// For JSON only. A letter in an integer makes it a string there.
+	// Those of JSON alone. A letter in an integer is a string there.
 	MissingValue  Fault = "null that may not be"
 	DuplicateName Fault = "duplicate name"
 	HalfSurrogate Fault = "half a surrogate pair"
 	NotAnObject   Fault = "not an object"
 	NotJSON       Fault = "not JSON"
 
-	// For aggregates only.
+	// Those of aggregates.
 	MalformedAggregate = Fault(kpl.ErrMalformed)
 	EmptyAggregate     = Fault(kpl.ErrEmpty)
 	NoSuchKey          = Fault(kpl.ErrNoSuchKey)
 	NotHashKey         = Fault(kpl.ErrNotHashKey)
 )
 
-// OfAggregate reports whether a record with this fault is an aggregate itself.
+// OfAggregate reports whether the record with this fault is an aggregate by itself.
 func (f Fault) OfAggregate() bool {
 	return f == MalformedAggregate || f == EmptyAggregate || f == NoSuchKey || f == NotHashKey
 }
 
-// Reason returns the analytics application's reason for rejecting a row with this fault.
+// Reason is why the analytics application rejects a row with this fault, in its own words.
 func (f Fault) Reason() string {
 	switch f {
 	case TooFewColumns, TooManyColumns:
@@ -80,22 +80,21 @@ func (f Fault) Reason() string {
 	}
 }
 
-// Counters of a poisoned record's draws beyond its schema's ranges. They count down from 0; those of the ranges count
-// up.
+// Counters of what a poisoned record draws beyond its schema's ranges: they count down from 0, where those count up.
 const (
-	damage     = -gamma & (1<<64 - 1)     // selects the column that is spoiled and the good lines beside it
-	lineBefore = -2 * gamma & (1<<64 - 1) // state of the good line before the bad one
+	damage     = -gamma & (1<<64 - 1)     // which column is spoiled, and which of the lines beside it there are
+	lineBefore = -2 * gamma & (1<<64 - 1) // the state of the good line before the bad one
 	lineAfter  = -3 * gamma & (1<<64 - 1)
 )
 
-// poisonedBefore returns how many records before this index are poisoned: ⌊index·Poison/Records⌋.
+// poisonedBefore is how many records before this index are poisoned: ⌊index·Poison/Records⌋.
 func (t Tick) poisonedBefore(index int) int {
 	hi, lo := bits.Mul64(uint64(index), uint64(t.Poison))
 	n, _ := bits.Div64(hi, lo, uint64(t.Records))
 	return int(n)
 }
 
-// poisoned returns the index of the poisoned record with this ordinal, from 0, or Records if there is none: the least
+// poisoned is the index of the poisoned record with this ordinal, from 0, and Records where there is none: the least
 // index with ⌊(index+1)·Poison/Records⌋ > ordinal, which is ⌈(ordinal+1)·Records/Poison⌉ − 1.
 func (t Tick) poisoned(ordinal int) int {
 	if ordinal >= t.Poison {
@@ -107,8 +106,8 @@ func (t Tick) poisoned(ordinal int) int {
 	return int(index)
 }
 
-// Faults returns the faults that records of a tick may have. Poisoned record k has number k modulo their number, so a
-// tick with as many poisoned records has each of them.
+// Faults are the faults that records of a tick may have: the poisoned record k has number k mod their number, so that a
+// tick with as many has each of them.
 func (g *Generator) Faults(tick Tick) []Fault {
 	spoilers := g.spoilersOf(tick)
 	faults := make([]Fault, len(spoilers))
@@ -125,7 +124,7 @@ func (g *Generator) spoilersOf(tick Tick) []spoiler {
 	return g.spoilers[:len(g.spoilers)-len(aggregates)]
 }
 
-// FaultOf returns the fault of a record, or the empty one if it is well-formed.
+// FaultOf is the fault of a record, empty where the record is well-formed.
 func (g *Generator) FaultOf(tick Tick, index int) Fault {
 	if s := g.spoilerOf(tick, index); s != nil {
 		return s.fault
@@ -133,7 +132,7 @@ func (g *Generator) FaultOf(tick Tick, index int) Fault {
 	return ""
 }
 
-// spoilerOf returns the spoiler of a record, or nil if it is well-formed.
+// spoilerOf is that of a record, nil where the record is well-formed.
 func (g *Generator) spoilerOf(tick Tick, index int) *spoiler {
 	ordinal := tick.poisonedBefore(index)
 	if tick.poisonedBefore(index+1) == ordinal {
@@ -143,7 +142,7 @@ func (g *Generator) spoilerOf(tick Tick, index int) *spoiler {
 	return &spoilers[ordinal%len(spoilers)]
 }
 
-// appendPoisoned appends a complete poisoned record: its bad row, with a good one before it, after it, both or neither.
+// appendPoisoned appends a poisoned record whole: its bad row, with a good one before it, after it, both or neither.
 func (g *Generator) appendPoisoned(dst []byte, s *spoiler, state uint64, planned int64) []byte {
 	if s.fault == EmptyRecord {
 		return dst
@@ -157,7 +156,7 @@ func (g *Generator) appendPoisoned(dst []byte, s *spoiler, state uint64, planned
 	}
 	dst = g.appendBad(dst, s, state, planned)
 	if g.schema.Format.Newline == "\r\n" {
-		dst = append(dst, '\r') // rows may end with "\r\n"
+		dst = append(dst, '\r') // a row may end with one of its own
 	}
 	dst = append(dst, '\n')
 	if after {
@@ -166,8 +165,8 @@ func (g *Generator) appendPoisoned(dst []byte, s *spoiler, state uint64, planned
 	return dst
 }
 
-// goodRows returns which good rows surround the bad one. A blank line has both: at an end of the record it would be no
-// more than an extra newline.
+// goodRows says which good rows stand beside the bad one. A blank line has both, or it would be no more than a newline
+// too many at an end of the record.
 func (s *spoiler) goodRows(state uint64) (before, after bool) {
 	switch s.fault {
 	case BlankLine:
@@ -187,7 +186,7 @@ func (g *Generator) appendBad(dst []byte, s *spoiler, state uint64, planned int6
 	if len(s.columns) == 0 {
 		return dst
 	}
-	// The high bits choose the column; goodRows uses the two lowest.
+	// The high bits choose the column; goodRows has the two lowest ones.
 	random := mix(state + damage)
 	choice, _ := bits.Mul64(random, uint64(len(s.columns)))
 	column := s.columns[choice]
@@ -200,9 +199,9 @@ func (g *Generator) appendBad(dst []byte, s *spoiler, state uint64, planned int6
 	return s.spoil(b)
 }
 
-// Rejects returns the bad row of each poisoned record from first to last (both included): the record's index and the
-// row's bytes, without a newline, valid until the next one. Each is owed as one reject; a blank line and an empty
-// record have 0 bytes, a malformed aggregate all of its bytes. It costs only the poisoned records.
+// Rejects gives, of the records first to last (both included) of a tick, the bad row of each that is poisoned: its
+// record's index and its bytes, without a newline, valid until the next one. Each is owed as one reject; a blank line
+// and an empty record are one of 0 bytes, a malformed aggregate is one as a whole. It costs the poisoned records alone.
 func (g *Generator) Rejects(tick Tick, first, last int) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		var line []byte

@@ -1,24 +1,25 @@
 package generator
 
-// Records iterates over the good rows of some of a tick's records. Each column is made when it is asked for. A
-// well-formed record is one row; a poisoned one has 0 to 2.
+// Records are the good rows of some of a tick's records, one after the other, each column made when it is asked for.
+// They are what package query reads. A well-formed record is one row, a poisoned one has as many as it has good lines: 0
+// to 2.
 type Records struct {
 	generator *Generator
 	tick      Tick
-	next      int // the next record
+	next      int // the record after this one
 	first     int
 	last      int
-	ordinal   int // ordinal and index of the first
-	poisoned  int // poisoned record from next on
+	ordinal   int // of the first poisoned record from next on,
+	poisoned  int // and its index
 
-	own     uint64 // state of the record
-	after   bool   // whether it has another good line
-	state   uint64 // state of the row
+	own     uint64 // the record's state,
+	after   bool   // whether a good line is left of it,
+	state   uint64 // the row's state
 	planned int64
 	value   []byte
 }
 
-// Records returns the good rows of the records first to last (both included) of a tick.
+// Records gives the good rows of the records first to last (both included) of a tick.
 func (g *Generator) Records(tick Tick, first, last int) *Records {
 	r := &Records{generator: g, tick: tick, first: first, last: last}
 	r.Rewind()
@@ -32,7 +33,7 @@ func (r *Records) Rewind() {
 	r.poisoned = r.tick.poisoned(r.ordinal)
 }
 
-// Next moves to the next row and reports whether there is one.
+// Next moves to the next row, at first to the first one, and says whether there is one.
 func (r *Records) Next() bool {
 	if r.after {
 		r.after = false
@@ -64,14 +65,14 @@ func (r *Records) Next() bool {
 	return false
 }
 
-// Field returns the value of a column (from 0) of the row as SQL prints it, valid until the next call, or reports that
-// it is NULL.
+// Field gives the value of a column (from 0) of the row, as text in SQL's form, or says that it is NULL; valid until the next
+// call.
 func (r *Records) Field(column int) (text []byte, null bool) {
 	if r.generator.samples != nil {
 		v := &r.generator.sample(r.state).values[column]
 		return v.text, v.null
 	}
 	c := &r.generator.columns[column]
-	r.value = c.appendValue(c, r.value[:0], r.state, r.planned)
+	r.value = c.make(c, r.value[:0], r.state, r.planned)
 	return r.value, false
 }

@@ -15,15 +15,14 @@ import (
 
 // A sample is a row of the samples.
 type sample struct {
-	row    []byte // as in the file, with a newline
+	row    []byte // as it stands there, with a newline
 	values []value
-	// bare is the row without its newline and, in JSON, without whitespace. spans are the positions of the columns'
-	// values in it.
+	// bare is the row without its newline, in JSON without blanks, and spans say where in it the columns' values are.
 	bare  []byte
 	spans []span
 }
 
-// maxSample is the largest sample, in bytes: a record may have three, and Kinesis takes 1 MiB with the key.
+// maxSample is how many bytes a sample may have: a record, of which Kinesis takes 1 MiB with its key, may have three of them.
 const maxSample = 256 << 10
 
 type value struct {
@@ -31,26 +30,25 @@ type value struct {
 	null bool
 }
 
-// A span is a part of a row, with its quotes. If it is missing, it ends at 0.
+// A span is a part of a row, with its quotes; one that ends at 0 is not there.
 type span struct{ from, to int }
 
-// sample returns the row of a record with this state.
+// sample is the row that a record with this state is.
 func (g *Generator) sample(state uint64) *sample {
 	i, _ := bits.Mul64(mix(state+gamma), uint64(len(g.samples)))
 	return &g.samples[i]
 }
 
-// appendBare appends the row without its newline, and returns where in it the value of a column is.
+// appendBare appends the row as it is spoiled, and says where in it the value of a column is.
 func (s *sample) appendBare(dst []byte, column int) (row []byte, from, to int) {
 	at, span := len(dst), s.spans[column]
 	return append(dst, s.bare...), at + span.from, at + span.to
 }
 
-// readSamples reads the file of samples. A row that the schema does not describe is an error: a record of it would be
-// rejected.
+// readSamples takes the file of samples apart. What is no row of the schema is an error: a record made of it would be a reject.
 func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 	if p.Samples == nil {
-		return nil, errors.New("the file is missing")
+		return nil, errors.New("the file is not there")
 	}
 	format := p.Schema.Format.OrDefault()
 	newline := "\n"
@@ -60,7 +58,7 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 	places := memberPlaces(p.Schema)
 	var samples []sample
 	for r := range record.NewReader(p.Schema).Rows(p.Samples) {
-		start := cap(p.Samples) - cap(r.Raw) // it is a part of p.Samples
+		start := cap(p.Samples) - cap(r.Raw) // it is a part of them
 		at := func(err error) error {
 			return fmt.Errorf("line %d: %w", 1+bytes.Count(p.Samples[:start], []byte("\n")), err)
 		}
@@ -68,7 +66,7 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 			return nil, at(r.Err)
 		}
 		if len(r.Raw) > maxSample {
-			return nil, at(fmt.Errorf("row has %d bytes, more than the %d of a sample", len(r.Raw), maxSample))
+			return nil, at(fmt.Errorf("the row has %d bytes, which is more than the %d that a sample may have", len(r.Raw), maxSample))
 		}
 		s := sample{row: append(bytes.Clone(r.Raw), newline...)}
 		for _, f := range r.Fields {
@@ -83,12 +81,12 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 		samples = append(samples, s)
 	}
 	if len(samples) == 0 {
-		return nil, errors.New("the file has no row")
+		return nil, errors.New("there is no row in it")
 	}
 	return samples, nil
 }
 
-// findFields finds the values in a row of CSV that has been read: an unquoted value ends at a delimiter.
+// findFields finds the values of a row of CSV, which has been read: what is not in quotes ends with a delimiter.
 func (s *sample) findFields(format schema.Format, columns int) {
 	at := 0
 	for range columns {
@@ -107,7 +105,7 @@ func (s *sample) findFields(format schema.Format, columns int) {
 	}
 }
 
-// memberPlaces returns the paths of the columns, as keys.
+// memberPlaces are the paths of the columns in JSON, each as path has it.
 func memberPlaces(s schema.Schema) []string {
 	var places []string
 	for _, c := range s.Columns {
@@ -116,10 +114,10 @@ func memberPlaces(s schema.Schema) []string {
 	return places
 }
 
-// path returns a key for the names that lead to a member.
+// path is a key for the names that lead to a member.
 func path(names []string) string { return fmt.Sprintf("%q", names) }
 
-// findMembers finds the values in an object.
+// findMembers finds the values of an object.
 func (s *sample) findMembers(object []byte, places []string) error {
 	bare := jsontext.Value(bytes.Clone(object))
 	if err := bare.Compact(); err != nil {
@@ -136,7 +134,7 @@ func (s *sample) findMembers(object []byte, places []string) error {
 	return nil
 }
 
-// members finds the members of the object that the decoder is at, and of objects in it.
+// members finds the members of the object that the decoder is at, and those of objects in it.
 func members(decoder *jsontext.Decoder, names []string, found map[string]span) error {
 	if _, err := decoder.ReadToken(); err != nil {
 		return err

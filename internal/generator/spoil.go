@@ -13,21 +13,20 @@ import (
 // maxSpoiledText is the longest text, in characters, that is made too long.
 const maxSpoiledText = 1000
 
-// A spoiler makes a faulty record of its well-formed row.
+// A spoiler is how a record with a fault is made out of its own well-formed row.
 type spoiler struct {
 	fault Fault
-	// columns are the ones of which one is spoiled. Without any, the bad row has 0 bytes.
+	// columns are those of which one is spoiled; none: the bad row has 0 bytes.
 	columns []int
-	// spoil returns dst with the row spoiled.
+	// spoil gives the row spoiled, behind what stood before it.
 	spoil func(badRow) []byte
-	// pack returns a malformed aggregate of a well-formed row; nil for other faults.
+	// pack makes a malformed aggregate of a well-formed row; nil for all other faults.
 	pack func(row []byte) []byte
-	// toEnd means that the bad row would swallow a good one after it.
+	// toEnd says that the bad row would take a good one behind it into itself.
 	toEnd bool
 }
 
-// A badRow is a row being spoiled: dst[row:], without its newline. The column's value, with its quotes, is
-// dst[from:to].
+// A badRow is one that is being spoiled: dst[row:], without its newline. The value of the column is dst[from:to], with its quotes.
 type badRow struct {
 	dst           []byte
 	row, from, to int
@@ -36,10 +35,10 @@ type badRow struct {
 	random        uint64
 }
 
-// replace replaces the value.
+// replace puts a text in the place of the value.
 func (b badRow) replace(value string) []byte { return splice(b.dst, b.from, b.to, value) }
 
-// splice is slices.Replace of a string, without an allocation.
+// splice is slices.Replace of a text, which costs no memory.
 func splice(dst []byte, from, to int, text string) []byte {
 	tail := len(dst) - to
 	dst = append(dst, text...)
@@ -48,12 +47,12 @@ func splice(dst []byte, from, to int, text string) []byte {
 	return dst[:from+len(text)+tail]
 }
 
-// begins reports whether the value begins with this quote.
+// begins says whether the value is in these quotes.
 func (b badRow) begins(quote string) bool {
 	return quote != "" && b.from < b.to && b.dst[b.from] == quote[0]
 }
 
-// listSpoilers returns the faults that the schema has columns for.
+// listSpoilers gives those of the faults that the schema has columns for.
 func (g *Generator) listSpoilers() []spoiler {
 	var list []spoiler
 	format := g.schema.Format.OrDefault()
@@ -69,7 +68,7 @@ func (g *Generator) listSpoilers() []spoiler {
 	return append(append(list, spoiler{fault: EmptyRecord}), aggregates...)
 }
 
-// where returns the columns for which is reports true.
+// where gives the columns of a kind.
 func (g *Generator) where(is func(c schema.Column) bool) (columns []int) {
 	for i, c := range g.schema.Columns {
 		if is(c) {
@@ -83,7 +82,7 @@ func ofKind(kinds ...schema.Kind) func(schema.Column) bool {
 	return func(c schema.Column) bool { return slices.Contains(kinds, c.Type.Kind) }
 }
 
-// isSized reports whether a text of the column can be too long.
+// isSized says whether a text of the column may be too long.
 func isSized(c schema.Column) bool {
 	return (c.Type.Kind == schema.Char || c.Type.Kind == schema.VarChar) && c.Type.Length > 0 && c.Type.Length <= maxSpoiledText
 }
@@ -98,7 +97,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	if len(all) > 1 {
 		notTheOnly = last
 	}
-	// With a letter, no value means NULL.
+	// With a letter, a value is nothing that means NULL.
 	lettered := func(is func(schema.Column) bool) []int {
 		if letter == "" {
 			return nil
@@ -111,7 +110,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 			return is(c) && !slices.Contains(format.Nulls, overflow(c.Type))
 		})
 	}
-	// A quote that is not closed extends to the next one.
+	// A quote that is not closed lasts until the next one.
 	unclosed := last
 	if g.layout.plain {
 		unclosed = all
@@ -119,7 +118,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	if format.Quote == "" {
 		unclosed = nil
 	}
-	// After a faulty quote, a newline ends the row even between quotes.
+	// Behind what is wrong with a quote, a newline ends the row, be it between quotes or not.
 	behind := all
 	if format.Multiline {
 		behind = last
@@ -128,7 +127,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	if format.Quote == "" || letter == "" {
 		misplaced = nil
 	}
-	// A carriage return before "\n" may belong to the newline.
+	// Before "\n", one may be a part of the newline.
 	var returned []int
 	if format.Newline == "\n" {
 		returned = last
@@ -153,7 +152,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 		return b.replace(text)
 	}
 	return []spoiler{
-		// The value with its delimiter.
+		// With its delimiter.
 		{fault: TooFewColumns, columns: notTheOnly, spoil: func(b badRow) []byte { return b.dst[:b.from-1] }},
 		{fault: TooManyColumns, columns: last, spoil: func(b badRow) []byte { return append(b.dst, format.Delimiter[0], '0') }},
 		{fault: LetterInInteger, columns: lettered(ofKind(schema.Integer, schema.BigInt)), spoil: addLetter},
@@ -173,7 +172,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 		{fault: NotABoolean, columns: lettered(ofKind(schema.Boolean)), spoil: addLetter},
 		{fault: UnclosedQuote, columns: unclosed, toEnd: format.Multiline, spoil: func(b badRow) []byte {
 			if b.begins(format.Quote) {
-				return b.dst[:b.to-1] // the last column
+				return b.dst[:b.to-1] // it is the last column
 			}
 			return splice(b.dst, b.from, b.from, format.Quote)
 		}},
@@ -191,7 +190,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	}
 }
 
-// noNull returns a letter that no text meaning NULL ends with, or nothing.
+// noNull is a letter that no text which means NULL ends with, nothing where there is none left.
 func noNull(nulls []string) string {
 	for _, letter := range []string{"x", "y", "z", "w", "q", "v"} {
 		if !slices.ContainsFunc(nulls, func(null string) bool { return strings.HasSuffix(null, letter) }) {
@@ -201,12 +200,12 @@ func noNull(nulls []string) string {
 	return ""
 }
 
-// noSuchDayOf returns a day that does not exist at the time of the record, in the column's pattern.
+// noSuchDayOf is a day that does not exist, at the time of the record, as the column's pattern has it.
 func noSuchDayOf(b badRow) string {
 	return string(b.column.TimePattern().AppendNoSuchDay(nil, time.Unix(b.planned, 0)))
 }
 
-// overflow returns the least positive integer, or power of ten, that the type cannot hold.
+// overflow is the least positive integer, or power of ten, that the type cannot hold.
 func overflow(typ schema.Type) string {
 	switch typ.Kind {
 	case schema.Integer:
@@ -223,7 +222,7 @@ func overflow(typ schema.Type) string {
 }
 
 func (g *Generator) spoilersOfJSON() []spoiler {
-	// Only what every row has can be spoiled in every row.
+	// Only what stands in each row can be spoiled in each.
 	there := func(is func(schema.Column) bool) []int {
 		return slices.DeleteFunc(g.where(is), func(i int) bool {
 			return slices.ContainsFunc(g.samples, func(s sample) bool { return s.spans[i].to == 0 })
@@ -232,7 +231,7 @@ func (g *Generator) spoilersOfJSON() []spoiler {
 	text := func(value string) func(b badRow) []byte {
 		return func(b badRow) []byte { return b.replace(value) }
 	}
-	// Adds a faulty first member.
+	// A first member that is at fault.
 	first := func(members string) func(b badRow) []byte {
 		return func(b badRow) []byte {
 			if b.dst[b.row+1] != '}' {
@@ -243,7 +242,7 @@ func (g *Generator) spoilersOfJSON() []spoiler {
 	}
 	replace := func(b badRow) []byte { return b.replace(overflow(b.column.Type)) }
 	noSuchDay := func(b badRow) []byte { return b.replace(string(jsonString(noSuchDayOf(b)))) }
-	irrelevant := []int{0} // any column
+	whole := []int{0} // which column does not matter
 	return []spoiler{
 		{fault: LetterInInteger, columns: there(ofKind(schema.Integer, schema.BigInt)), spoil: text(`"1x"`)},
 		{fault: LetterInNumber, columns: there(ofKind(schema.Real, schema.Double, schema.Decimal)), spoil: text(`"1x"`)},
@@ -257,12 +256,12 @@ func (g *Generator) spoilersOfJSON() []spoiler {
 		}},
 		{fault: NotABoolean, columns: there(ofKind(schema.Boolean)), spoil: text(`"true"`)},
 		{fault: MissingValue, columns: there(func(c schema.Column) bool { return !c.Nullable }), spoil: text("null")},
-		{fault: DuplicateName, columns: irrelevant, spoil: first(`"x":0,"x":0`)},
-		{fault: InvalidUTF8, columns: irrelevant, spoil: first("\"x\":\"\xff\"")},
-		{fault: HalfSurrogate, columns: irrelevant, spoil: first(`"x":"\ud800"`)},
-		{fault: NotAnObject, columns: irrelevant, spoil: func(b badRow) []byte {
+		{fault: DuplicateName, columns: whole, spoil: first(`"x":0,"x":0`)},
+		{fault: InvalidUTF8, columns: whole, spoil: first("\"x\":\"\xff\"")},
+		{fault: HalfSurrogate, columns: whole, spoil: first(`"x":"\ud800"`)},
+		{fault: NotAnObject, columns: whole, spoil: func(b badRow) []byte {
 			return strconv.AppendUint(b.dst[:b.row], b.random>>40, 10)
 		}},
-		{fault: NotJSON, columns: irrelevant, spoil: func(b badRow) []byte { return splice(b.dst, len(b.dst)-1, len(b.dst)-1, "x") }},
+		{fault: NotJSON, columns: whole, spoil: func(b badRow) []byte { return splice(b.dst, len(b.dst)-1, len(b.dst)-1, "x") }},
 	}
 }

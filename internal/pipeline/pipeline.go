@@ -1,8 +1,8 @@
-// Package pipeline reads a schema together with the query over it.
+// Package pipeline says what the data is and what the analytics do with it.
 //
-// schema.json describes the columns of a record and how a fake value of each is made, or names a file of samples;
-// pipeline.sql is the query. They are the only source of a column's name, type and position for the Flink job, the
-// producer, the verifier and the tests.
+// schema.json names the columns of a record (name, COLn alias, SQL type) and how a fake value of each is made, or the file of
+// samples that records are taken from; pipeline.sql is the query. The Flink job, the producer, the verifier and the tests read
+// these files, and nothing else in the project repeats a column's name, type or position.
 package pipeline
 
 import (
@@ -17,20 +17,20 @@ import (
 	files "streamproof/pipeline"
 )
 
-// A Pipeline is a schema with a query over it.
+// A Pipeline is one schema with one query over it.
 type Pipeline struct {
 	Schema schema.Schema
-	// SchemaJSON and SQL are the two files, byte by byte. Samples is the third, nil if the schema names none.
+	// SchemaJSON and SQL are the two files, byte by byte. Samples is the third one, nil where the schema names none.
 	SchemaJSON, SQL, Samples []byte
 }
 
-// MaxSamples is the largest size of a file of samples, in bytes: it is published in the ledger with each pipeline.
+// MaxSamples is how many bytes a file of samples may have: it is published in the ledger with each pipeline.
 const MaxSamples = 1 << 20
 
-// Embedded returns the pipeline that was compiled into this program.
+// Embedded returns the pipeline that this binary was built with.
 func Embedded() (*Pipeline, error) { return Read(files.FS) }
 
-// Read reads the pipeline in a folder.
+// Read reads the pipeline of a folder: schema.json, pipeline.sql, and the samples that the schema names.
 func Read(folder fs.FS) (*Pipeline, error) {
 	schemaJSON, err := fs.ReadFile(folder, schema.File)
 	if err != nil {
@@ -47,11 +47,11 @@ func Read(folder fs.FS) (*Pipeline, error) {
 	return ParseWithSamples(schemaJSON, sql, samples)
 }
 
-// SQLFile is the name of the query's file. The schema's is schema.File.
+// SQLFile is the name of the query's file. That of the schema is schema.File.
 const SQLFile = "pipeline.sql"
 
-// ReadSamples reads the samples that a schema in this folder names. It returns nil if it names none or the file is
-// missing; ParseWithSamples reports the latter.
+// ReadSamples reads the samples that a schema of this folder names. They are nil where it names none, and where the file is not
+// there, which ParseWithSamples says.
 func ReadSamples(folder fs.FS, schemaJSON []byte) ([]byte, error) {
 	s, err := schema.Parse(schemaJSON)
 	if err != nil || s.Samples == "" {
@@ -69,11 +69,11 @@ func ReadSamples(folder fs.FS, schemaJSON []byte) ([]byte, error) {
 	return samples, nil
 }
 
-// Parse reads a schema without samples, and a query, which it does not parse. The error names every fault of the
-// schema.
+// Parse reads a schema that names no samples, and a query; the error names every fault of the schema. The
+// query is parsed by those who run it.
 func Parse(schemaJSON, sql []byte) (*Pipeline, error) { return ParseWithSamples(schemaJSON, sql, nil) }
 
-// ParseWithSamples is Parse with the file of samples, or nil. Their rows are not read.
+// ParseWithSamples is Parse with the file of samples, nil where there is none. Its rows are read by those who make records of them.
 func ParseWithSamples(schemaJSON, sql, samples []byte) (*Pipeline, error) {
 	if !utf8.Valid(sql) {
 		return nil, schema.NotUTF8("pipeline.sql", sql)
@@ -91,11 +91,11 @@ func ParseWithSamples(schemaJSON, sql, samples []byte) (*Pipeline, error) {
 func checkSamples(s schema.Schema, samples []byte) error {
 	switch {
 	case s.Samples == "" && samples != nil:
-		return errors.New("there are samples, but schema.json names none")
+		return errors.New("there are samples, and schema.json names none")
 	case s.Samples != "" && samples == nil:
-		return fmt.Errorf("schema.json names the samples %s, which are missing; put the file beside it", s.Samples)
+		return fmt.Errorf("schema.json names the samples %s, which are not there: put that file beside it", s.Samples)
 	case len(samples) > MaxSamples:
-		return fmt.Errorf("%s has %d bytes; samples may have %d, so leave out rows", s.Samples, len(samples), MaxSamples)
+		return fmt.Errorf("%s has %d bytes, which is more than the %d that samples may have: leave out rows", s.Samples, len(samples), MaxSamples)
 	case !utf8.Valid(samples):
 		return schema.NotUTF8(s.Samples, samples)
 	}

@@ -73,7 +73,7 @@ func TestSamples(t *testing.T) {
 		folder fstest.MapFS
 		want   string
 	}{
-		"not there":   {folder(with, "none"), "a-b_1.jsonl, which are missing"},
+		"not there":   {folder(with, "none"), "a-b_1.jsonl, which are not there"},
 		"too many":    {folder(with, strings.Repeat("{}\n", pipeline.MaxSamples/3+1)), "a-b_1.jsonl has 1048578 bytes"},
 		"not UTF-8":   {folder(with, "\xff"), "a-b_1.jsonl is not UTF-8"},
 		"a path":      {folder(strings.Replace(with, "a-b_1", "../a", 1), "{}"), `samples is "../a.jsonl"`},

@@ -178,8 +178,9 @@ func NewJudge(format func(key []byte) string) *Judge {
 	}
 }
 
-// JudgeFrom excuses surplus copies in objects that were written before a time: rows that nothing explains there may be owed by
-// records that are older than what this judge is given. They are counted as Older. The judge keeps this in no State.
+// JudgeFrom excuses surplus copies in objects that were written before a time: rows that nothing explains there may be
+// owed by records that are older than what this judge is given. They are counted as Older. The judge keeps this in no
+// State.
 func (j *Judge) JudgeFrom(written time.Time) { j.judgedFrom = written }
 
 // Claim opens a tick; what is owed from now on is owed by it.
@@ -210,14 +211,14 @@ func (j *Judge) here(line, count int64) found {
 func (j *Judge) Find(key []byte, line int64) { j.add(key, pending{what: find, line: line}) }
 
 // Fail takes one copy of a row that stands under an error prefix, in the current object, for a reason: the row can be
-// brought back, but was not delivered. What it pays is failed until a copy is found for which nothing else is open, so a
-// failed row that is delivered later is no duplicate. A copy that is not owed is foreign.
+// brought back, but was not delivered. What it pays is failed until a copy is found for which nothing else is open, so
+// a failed row that is delivered later is no duplicate. A copy that is not owed is foreign.
 func (j *Judge) Fail(key []byte, line int64, reason string) {
 	j.add(key, pending{what: fail, line: line, reason: reason})
 }
 
-// Reject takes one rejected line, in the current object, for a reason. Where a record was malformed on purpose its key is
-// owed, and this is how it is paid; else the line is foreign.
+// Reject takes one rejected line, in the current object, for a reason. Where a record was malformed on purpose its key
+// is owed, and this is how it is paid; else the line is foreign.
 func (j *Judge) Reject(key []byte, line int64, reason string) {
 	j.add(key, pending{what: reject, line: line, reason: reason})
 }

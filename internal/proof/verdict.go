@@ -76,8 +76,8 @@ func (c Counts) Of(class Class) int64 {
 	}
 }
 
-// Verdict judges the counts, less how many of each class are excused: UNDECIDED if nothing is owed, NOT PROVEN if anything
-// is missing, duplicated or broken, else PROVEN.
+// Verdict judges the counts, less how many of each class are excused: UNDECIDED if nothing is owed, NOT PROVEN if
+// anything is missing, duplicated or broken, else PROVEN.
 func (c Counts) Verdict(excused map[Class]int64) Verdict {
 	if c.Owed == 0 {
 		return Undecided

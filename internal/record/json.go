@@ -11,29 +11,29 @@ import (
 	"streamproof/internal/schema"
 )
 
-// deepest is how many levels of objects and arrays a row may have.
+// deepest is how many objects and arrays may stand in each other.
 const deepest = 200
 
 var errTooDeep = errors.New("too deep")
 
-// A place is a node in the tree of the columns' paths.
+// A place is a name in the rows, and those below it.
 type place struct {
 	members map[string]*place
-	column  int   // the column whose path ends here, or -1
-	below   []int // the columns below
+	column  int   // the one that stands here, or -1
+	below   []int // those that stand below
 }
 
-// found is the value of a column in a row.
+// found is what a row has for a column.
 type found struct {
-	value  []byte // nil if it is missing or null
-	astray bool   // its path leads through something other than an object
+	value  []byte // as it stands there; nil where it is missing or null
+	astray bool   // something on the way to it is no object
 }
 
-// objects decodes objects of JSON.
+// objects reads objects of JSON.
 type objects struct {
 	root    *place
 	found   []found
-	text    []byte // the decoder's input
+	text    []byte // what the decoder reads
 	buffer  bytes.Buffer
 	decoder jsontext.Decoder
 	name    []byte
@@ -58,16 +58,16 @@ func newObjects(columns []schema.Column) *objects {
 	return o
 }
 
-// json reads a sequence of values or arrays of them. If a value is broken, the rest of its line is rejected, and
-// reading resumes with the next line: one broken line does not affect others.
+// json reads values one after the other, or the elements of arrays. Where one is broken, all to the end of its line is, and
+// reading goes on behind that: what is broken spoils no other line.
 func (r *Reader) json(record []byte, yield func(Row) bool) {
 	if skipSpace(record, 0) == len(record) {
 		yield(fault(record, EmptyRecord, ""))
 		return
 	}
-	var array, element bool // inside an array; after an element of it
-	mark := 0               // position of the array's last bracket or comma
-	readable := -1          // the record is valid UTF-8 up to here
+	var array, element bool // in an array, behind an element
+	mark := 0               // of the array's last bracket or comma
+	readable := -1          // what stands before this is UTF-8
 	for at := 0; ; {
 		at = skipSpace(record, at)
 		broken := -1
@@ -135,8 +135,8 @@ func skipSpace(text []byte, at int) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// readablePart returns how much of text is UTF-8 before its first NUL, which JSON never has. It looks no further:
-// otherwise a record of many broken lines would take quadratic time.
+// readablePart is how much of a text is UTF-8 before its first NUL, which JSON never has. It looks no further than that: many
+// broken lines must not cost a look at all the rest of the record each.
 func readablePart(text []byte) int {
 	at := 0
 	for at < len(text) && text[at] != 0 {
@@ -153,8 +153,8 @@ func readablePart(text []byte) int {
 	return at
 }
 
-// value reads the first value of text and returns its size, or 0 if it is broken. With cut, text is followed by bytes
-// that are not readable.
+// value reads the value that a text begins with, and gives its size, or 0 where it is broken. Cut says that the text goes on with
+// something that is not readable.
 func (r *Reader) value(text []byte, cut bool) (out Row, size int) {
 	if len(text) == 0 {
 		return out, 0
@@ -183,7 +183,7 @@ func (r *Reader) value(text []byte, cut bool) (out Row, size int) {
 	return fault(text[:size], NotAnObject, ""), size
 }
 
-// closingJSON returns the size of the string at the start of text, or 0 if it is not closed.
+// closingJSON is the size of the string that a text begins with, 0 where it is not closed.
 func closingJSON(text []byte) int {
 	for at := 1; at < len(text); at++ {
 		switch text[at] {
@@ -196,7 +196,7 @@ func closingJSON(text []byte) int {
 	return 0
 }
 
-// object reads the object at the start of text.
+// object reads the object that a text begins with.
 func (r *Reader) object(text []byte) (out Row, size int) {
 	o := r.objects
 	r.scratch = r.scratch[:0]
@@ -205,7 +205,7 @@ func (r *Reader) object(text []byte) (out Row, size int) {
 	err := o.read(o.root)
 	if err == nil {
 		size = int(o.decoder.InputOffset())
-	} else if size = o.extent(text); size == 0 { // broken, not just a duplicate name
+	} else if size = o.extent(text); size == 0 { // it was not only for a name that is there twice
 		return out, 0
 	}
 	raw := text[:size]
@@ -225,15 +225,14 @@ func (r *Reader) object(text []byte) (out Row, size int) {
 	return Row{Raw: raw, Fields: r.fields}, size
 }
 
-// reset has the decoder read text, which is UTF-8 but may have escapes of lone surrogates.
+// reset makes the decoder read a text. It is all UTF-8, but the escapes in it may be of halves of a character.
 func (o *objects) reset(text []byte, duplicates bool) {
 	o.text = text
-	o.buffer = *bytes.NewBuffer(text) // spares a copy: the decoder reads a buffer in place
+	o.buffer = *bytes.NewBuffer(text) // the decoder reads the bytes where they are
 	o.decoder.Reset(&o.buffer, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(duplicates))
 }
 
-// extent returns the size of the object or array at the start of text, or 0 if it is broken. Duplicate names are
-// allowed.
+// extent is the size of the object or array that a text begins with, 0 where it is broken. A name may be there twice.
 func (o *objects) extent(text []byte) int {
 	o.reset(text, true)
 	if o.skip() != nil {
@@ -242,7 +241,7 @@ func (o *objects) extent(text []byte) int {
 	return int(o.decoder.InputOffset())
 }
 
-// skip reads a value and ignores it.
+// skip reads a value.
 func (o *objects) skip() error {
 	before := o.decoder.StackDepth()
 	for {
@@ -258,7 +257,7 @@ func (o *objects) skip() error {
 	}
 }
 
-// read reads an object and keeps the values at the columns' paths.
+// read reads an object, and keeps what stands at the places of columns.
 func (o *objects) read(at *place) error {
 	if _, err := o.decoder.ReadToken(); err != nil {
 		return err
@@ -308,13 +307,13 @@ func (o *objects) read(at *place) error {
 	return err
 }
 
-// hasLoneSurrogate reports whether JSON has an escape of half a character.
+// hasLoneSurrogate says whether an escape in JSON is the half of a character.
 func hasLoneSurrogate(text []byte) bool {
 	at := bytes.IndexByte(text, '\\')
 	if at < 0 {
 		return false
 	}
-	high := false // the previous escape is a first half
+	high := false // the escape just before is the first half
 	for at < len(text) {
 		if text[at] != '\\' {
 			if high {
@@ -348,7 +347,7 @@ func hasLoneSurrogate(text []byte) bool {
 	return false
 }
 
-// field returns the canonical value of a column.
+// field makes a value of what a row has for a column.
 func (r *Reader) field(c *column, f *found) (value row.Field, reason string) {
 	switch {
 	case f.astray:
@@ -398,7 +397,7 @@ func (r *Reader) field(c *column, f *found) (value row.Field, reason string) {
 	return row.Field{Text: canonical}, reason
 }
 
-// compact removes whitespace outside strings.
+// compact leaves out what is blank outside strings.
 func (r *Reader) compact(text []byte) []byte {
 	start := len(r.scratch)
 	for at := 0; at < len(text); {

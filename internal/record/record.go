@@ -8,8 +8,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// The reasons that concern a row rather than one of its columns, beside the names of package encoding. They are the
-// Flink job's words.
+// The reasons that a row has as a whole, beside those of a column and the names of package encoding. They are the Flink job's own words.
 const (
 	EmptyRecord    = "empty record"
 	BlankLine      = "blank line"
@@ -23,15 +22,15 @@ const (
 	DuplicateName  = "duplicate name"
 )
 
-// A Fault says why bytes are not a row, in the words of the job's rejects.
+// A Fault says why bytes are not a row. The job's rejects say the same.
 type Fault struct {
-	// Reason is one of a few phrases and contains nothing of the row.
+	// Reason is one of a small set of phrases, and has no byte of the row in it.
 	Reason string
-	// Column is the name of the first faulty column, or empty if the fault is not in one.
+	// Column is the name of the first column at fault, empty where the row as a whole is.
 	Column string
 }
 
-// Error returns the reason, with its column.
+// Error gives the reason, with its column.
 func (f *Fault) Error() string {
 	if f.Column != "" {
 		return "column " + f.Column + ": " + f.Reason
@@ -41,26 +40,26 @@ func (f *Fault) Error() string {
 
 // A Row is a part of a record.
 type Row struct {
-	// Raw is the bytes of the row: a line of CSV without its newline, an object of JSON. With an Err, it is the bytes
-	// that the job rejects.
+	// Raw is the row's own bytes: a line of CSV without its newline, an object of JSON. Where it is no row, they are those that
+	// the job's reject has.
 	Raw []byte
-	// Offset is the position of Raw in the record.
+	// Offset is where Raw begins in the record.
 	Offset int
-	// Fields has one canonical value for each column. It is nil if Err is set.
+	// Fields has one canonical value for each column. It is nil where Err is not.
 	Fields []row.Field
 	Err    *Fault
 }
 
-// A Reader reads records of one schema. It must not be used concurrently.
+// A Reader reads records of one schema. It is for one goroutine at a time.
 type Reader struct {
 	format  schema.Format
 	columns []column
-	// header is the line of CSV that is not a row, nil if there is none.
+	// header is what a line of CSV has to be for it to be none.
 	header []string
 
 	fields  []row.Field
 	scanner CSVScanner
-	scratch []byte   // canonical values that differ from the record's text
+	scratch []byte   // what fields point to, where the record has the value in another form
 	objects *objects // of JSON
 }
 
@@ -85,7 +84,7 @@ func NewReader(s schema.Schema) *Reader {
 	return r
 }
 
-// Rows returns the rows of a record, and what is not a row, in order. A row is valid until the next one.
+// Rows gives the rows of a record, in order, and what of it is none. A row is valid until the next one.
 func (r *Reader) Rows(record []byte) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
 		if name := encoding.Detect(record); name != "" {
@@ -100,7 +99,7 @@ func (r *Reader) Rows(record []byte) iter.Seq[Row] {
 	}
 }
 
-// IsRow reports whether text is exactly one row.
+// IsRow says whether all of the text is one row.
 func (r *Reader) IsRow(text []byte) bool {
 	rows := 0
 	for one := range r.Rows(text) {
@@ -111,13 +110,13 @@ func (r *Reader) IsRow(text []byte) bool {
 	return rows == 1
 }
 
-// Line reads one line of CSV, without its newline, even if it is the header.
+// Line reads one line of CSV, without its newline, as Rows would in a format without a header.
 func (r *Reader) Line(line []byte) Row {
 	out, _ := r.line(line)
 	return out
 }
 
-// unreadable returns the fault of bytes that are not a row: their encoding, if that is not UTF-8, or the reason.
+// unreadable is the fault of bytes that are no row, by the encoding that they are in, if they are in another one.
 func unreadable(raw []byte, reason, column string) Row {
 	if name := encoding.Guess(raw); name != "" {
 		reason, column = name, ""

@@ -11,7 +11,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// The reasons that concern a column.
+// The reasons that a value has.
 const (
 	notAnInteger  = "not an integer"
 	notANumber    = "not a number"
@@ -23,15 +23,15 @@ const (
 	missingValue  = "missing value"
 )
 
-// A column reads the values of one column.
+// A column is how the values of one are read.
 type column struct {
 	name     string
 	typ      schema.Type
 	nullable bool
 	nulls    []string
-	point    byte // separates a fraction
+	point    byte // what stands before a fraction
 	pattern  *schema.Pattern
-	// canonical means that times in the pattern are canonical as they are.
+	// canonical says that values in the pattern are canonical as they are.
 	canonical bool
 }
 
@@ -53,8 +53,7 @@ func Reads(c *schema.Column, format schema.Format, text string) bool {
 	return reason == ""
 }
 
-// read returns the canonical form of text, which is a part of it or appended to scratch, or the reason why there is
-// none.
+// read gives the canonical form of a text, which is a part of it, or is appended to scratch; or why there is none.
 func (c *column) read(scratch, text []byte) (value, grown []byte, reason string) {
 	switch c.typ.Kind {
 	case schema.Integer:
@@ -91,7 +90,7 @@ func (c *column) read(scratch, text []byte) (value, grown []byte, reason string)
 
 var trueText, falseText = []byte("true"), []byte("false")
 
-// unsafeString returns text as a string without a copy. It must not be kept.
+// unsafeString is text as a string, which is only read while text is, and never kept.
 func unsafeString(text []byte) string { return unsafe.String(unsafe.SliceData(text), len(text)) }
 
 // readInteger reads digits with an optional sign.
@@ -109,11 +108,11 @@ func readInteger(scratch, text []byte, least, most int64) (value, grown []byte, 
 		zeros++
 	}
 	significant := digits[zeros:]
-	const longest = 19 // digits of a 64-bit integer
+	const longest = 19 // of 64 bits
 	if len(significant) > longest {
 		return nil, scratch, outOfRange
 	}
-	var n uint64 // 19 digits fit
+	var n uint64 // of 19 digits at most: it fits
 	for _, c := range significant {
 		n = n*10 + uint64(c-'0')
 	}
@@ -139,14 +138,14 @@ func countDigits(text []byte) int {
 	return n
 }
 
-// A number is a decimal number, in parts.
+// A number is the parts of one.
 type number struct {
 	negative        bool
 	whole, fraction []byte // digits
 	exponent        []byte // with its sign, or empty
 }
 
-// parseNumber reads a number of SQL: a sign, digits, a fraction and an exponent, all optional except for one digit.
+// parseNumber reads an approximate number of SQL: digits with a sign, a fraction and an exponent, all optional but one digit.
 func (c *column) parseNumber(text []byte) (n number, ok bool) {
 	rest := text
 	if len(rest) > 0 && (rest[0] == '-' || rest[0] == '+') {
@@ -191,7 +190,7 @@ func (c *column) readFloat(scratch, text []byte, bits int) (value, grown []byte,
 			text[at] = '.'
 		}
 	}
-	const finite = 38 // digits that a 32-bit float holds
+	const finite = 38 // so many digits fit 32 bits
 	if len(n.whole) > finite || len(n.exponent) > 0 {
 		if _, err := strconv.ParseFloat(unsafeString(text), bits); err != nil {
 			return nil, scratch, outOfRange
@@ -200,8 +199,8 @@ func (c *column) readFloat(scratch, text []byte, bits int) (value, grown []byte,
 	return text, scratch, ""
 }
 
-// readDecimal writes as many decimals as the type has. A value with more of them, or too many digits before the point,
-// is out of range; leading and trailing zeros do not count.
+// readDecimal writes all digits behind the point that the type has. A value with more than these, or with more before it than
+// there is room for, is out of range; zeros at either end do not count.
 func (c *column) readDecimal(scratch, text []byte) (value, grown []byte, reason string) {
 	n, ok := c.parseNumber(text)
 	if !ok {
@@ -224,7 +223,7 @@ func (c *column) readDecimal(scratch, text []byte) (value, grown []byte, reason 
 	if n.negative {
 		out = append(out, '-')
 	}
-	digit := func(at int) byte { // the digit at a position, 0 outside of digits
+	digit := func(at int) byte { // the one so many places behind the first of digits
 		if at < 0 || at >= len(digits) {
 			return '0'
 		}
@@ -246,9 +245,9 @@ func (c *column) readDecimal(scratch, text []byte) (value, grown []byte, reason 
 	return scratch[start:], scratch, ""
 }
 
-// exponentOf reads an exponent, limited to what makes a difference.
+// exponentOf reads an exponent, as far as it makes a difference.
 func exponentOf(text []byte) int {
-	const far = 1 << 30 // more digits than any text has
+	const far = 1 << 30 // no text has so many digits
 	negative := len(text) > 0 && text[0] == '-'
 	n := 0
 	for _, c := range text {

@@ -5,8 +5,8 @@ import "time"
 // An Audit is what a report says of the stream that it judges by. A report of a stack has none.
 type Audit struct {
 	Stream string `json:"stream"`
-	// From and To are the window: the arrival times of the records that are owed. Asked is the start that was asked for, where
-	// the stream no longer holds all of it.
+	// From and To are the window: the arrival times of the records that are owed. Asked is the start that was asked
+	// for, where the stream no longer holds all of it.
 	From  time.Time `json:"from"`
 	To    time.Time `json:"to"`
 	Asked time.Time `json:"askedFrom,omitzero"`
@@ -14,10 +14,11 @@ type Audit struct {
 	SkewSeconds float64      `json:"skewSeconds"`
 	Shards      []AuditShard `json:"shards,omitempty"`
 	HotKeys     []HotKey     `json:"hotKeys,omitempty"` // the ten partition keys with the most bytes, most first
-	// Repeated counts records with the bytes of one of the about MaxRepeated records before them: their producer has put them
-	// twice. Each is owed.
+	// Repeated counts records with the bytes of one of the about MaxRepeated records before them: their producer has
+	// put them twice. Each is owed.
 	Repeated int64 `json:"repeated"`
-	// Glued counts JSON objects that follow another one in the same line, and Blank lines that hold nothing. They accuse nobody.
+	// Glued counts JSON objects that follow another one in the same line, and Blank lines that hold nothing. They
+	// accuse nobody.
 	Glued int64 `json:"glued"`
 	Blank int64 `json:"blank"`
 	// Refused counts lines of records that the schema refuses. They owe nothing.
@@ -31,9 +32,9 @@ type AuditShard struct {
 	Shard   string `json:"shard"`
 	Records int64  `json:"records"` // aggregates counted once
 	Bytes   int64  `json:"bytes"`
-	// Aggregates are the records in the Kinesis Producer Library's format, Malformed those of them that cannot be taken apart,
-	// and Inner the records that the others hold. OutOfRange are those whose key belongs to another shard: the Kinesis Client
-	// Library drops these.
+	// Aggregates are the records in the Kinesis Producer Library's format, Malformed those of them that cannot be taken
+	// apart, and Inner the records that the others hold. OutOfRange are those whose key belongs to another shard: the
+	// Kinesis Client Library drops these.
 	Aggregates int64 `json:"aggregates,omitempty"`
 	Malformed  int64 `json:"malformed,omitempty"`
 	Inner      int64 `json:"inner,omitempty"`

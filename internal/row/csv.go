@@ -26,7 +26,7 @@ func (s Schema) appendCSV(dst []byte, fields []Field, line []byte) ([]byte, *Err
 	return key, nil
 }
 
-// delimiter returns the one of Delimiters that occurs outside quotes, or a comma if there are several or none.
+// delimiter is the one of the Delimiters that stands outside quotes, or the comma where there are several or none.
 func delimiter(line []byte) byte {
 	quoted, found := false, byte(',')
 	for _, c := range line {
@@ -49,7 +49,7 @@ func delimiter(line []byte) byte {
 	return found
 }
 
-// split sets the fields of a line that appendDelimited has read. They are apart because the verifier needs no fields.
+// split sets the fields of a line that appendDelimited has read. That one does without: it is what a verdict takes.
 func (s Schema) split(fields []Field, line []byte, delimiter byte) {
 	for i := range s {
 		if len(line) > 0 && line[0] == '"' {
@@ -69,7 +69,7 @@ func (s Schema) split(fields []Field, line []byte, delimiter byte) {
 	}
 }
 
-// Columns returns how many columns a line of CSV has, to tell which of several schemas it was meant for.
+// Columns counts the columns of a line of CSV, to say which of several schemas it was meant for.
 func Columns(line []byte) int {
 	delimiter := delimiter(line)
 	columns, quoted := 1, false
@@ -96,10 +96,10 @@ func (s Schema) appendDelimited(dst, line []byte, delimiter byte) ([]byte, *Erro
 			}
 			quoted, last = true, len(rest) == 0
 			if !last {
-				rest = rest[1:] // the delimiter, which unquote has checked
+				rest = rest[1:] // the delimiter that unquote has seen
 			}
 		} else {
-			end := 0 // by hand: most fields are too short for a call to pay off
+			end := 0 // by hand: most fields are too short for a call to pay
 			for end < len(rest) && rest[end] != delimiter {
 				end++
 			}
@@ -110,7 +110,7 @@ func (s Schema) appendDelimited(dst, line []byte, delimiter byte) ([]byte, *Erro
 			}
 		}
 		if last != (i == len(s)-1) {
-			return nil, &Error{Reason: fmt.Sprintf("line does not have the output's %d columns", len(s))}
+			return nil, &Error{Reason: fmt.Sprintf("the line has not the %d columns of the output", len(s))}
 		}
 		var err *Error
 		if dst, err = s[i].appendText(dst, field, quoted); err != nil {
@@ -120,7 +120,7 @@ func (s Schema) appendDelimited(dst, line []byte, delimiter byte) ([]byte, *Erro
 	return dst, nil
 }
 
-// unquote reads a quoted field, which must be followed by the delimiter or nothing.
+// unquote takes a field in quotes apart, up to the delimiter or the end that must follow it.
 func unquote(text []byte, delimiter byte) (field, rest []byte, err *Error) {
 	doubled := false
 	for at := 1; at < len(text); at++ {

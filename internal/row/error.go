@@ -4,17 +4,17 @@ import "fmt"
 
 // An Error says why a line is not a row.
 type Error struct {
-	// Column is the name of the faulty column, or empty if the fault is not in one.
+	// Column is the name of the column at fault, empty where the whole line is.
 	Column string
-	// Member is the start of the name of a faulty member of JSON, or empty.
+	// Member is the start of the name of a member of JSON that is at fault, empty where none is.
 	Member string
-	// Reason says what is wrong and contains nothing of the line.
+	// Reason says what is wrong and has no byte of the line in it.
 	Reason string
-	// Text is the start of the faulty value, or empty.
+	// Text is the start of what is wrong, where that is one value.
 	Text string
 }
 
-// Error returns the reason with the column and the value.
+// Error gives the reason, with its column and with what stands there.
 func (e *Error) Error() string {
 	switch {
 	case e.Text != "" && e.Column != "":
@@ -24,7 +24,7 @@ func (e *Error) Error() string {
 	}
 }
 
-// Cause returns the reason with the column or member but no value, for logs, which have no data.
+// Cause gives the reason with its column or member, and no value, for a log that is to have no data in it.
 func (e *Error) Cause() string {
 	switch {
 	case e.Column != "":

@@ -19,7 +19,7 @@ func (s Schema) appendJSON(dst []byte, fields []Field, line []byte) ([]byte, *Er
 	for i := range s {
 		fields[i] = Field{}
 	}
-	// A decoder reads a *bytes.Buffer in place.
+	// Of a *bytes.Buffer the decoder reads the bytes where they are.
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(line))
 	if _, err := decoder.ReadToken(); err != nil {
 		return nil, syntaxError(err)
@@ -68,7 +68,7 @@ func (s Schema) appendJSON(dst []byte, fields []Field, line []byte) ([]byte, *Er
 	return dst, nil
 }
 
-// index returns the position of the column with this name or alias, or -1.
+// index finds a column by either of its names, or gives -1.
 func (s Schema) index(name []byte) int {
 	for i := range s {
 		if s[i].Name == string(name) || s[i].Alias == string(name) {
@@ -78,7 +78,7 @@ func (s Schema) index(name []byte) int {
 	return -1
 }
 
-// noColumn returns the error of a member that is not a column, with a hint if it is one in another case.
+// noColumn is the error of a member that is no column, though it may be one in another case.
 func (s Schema) noColumn(member []byte) *Error {
 	e := &Error{Member: excerpt(member), Reason: "is not one of the columns of the output"}
 	for i := range s {
@@ -92,8 +92,8 @@ func (s Schema) noColumn(member []byte) *Error {
 	return e
 }
 
-// unquoteJSON returns the text of the value that the decoder has just read from line, never nil. Without escapes it is
-// a part of line, because the decoder's value is only valid until the next one.
+// unquoteJSON gives the text of the value that the decoder has just read from the line, never nil: a part of the line
+// itself, where it has no escapes, because the value stands only until the next is read.
 func unquoteJSON(line []byte, decoder *jsontext.Decoder, value jsontext.Value) []byte {
 	end := int(decoder.InputOffset())
 	text := line[end-len(value) : end]
@@ -103,11 +103,11 @@ func unquoteJSON(line []byte, decoder *jsontext.Decoder, value jsontext.Value) [
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text[1 : len(text)-1]
 	}
-	unquoted, _ := jsontext.AppendUnquote([]byte{}, text) // valid: the decoder has read it
+	unquoted, _ := jsontext.AppendUnquote([]byte{}, text) // the decoder has checked it
 	return unquoted
 }
 
-// takes reports whether a JSON value of this kind can be a value of the column.
+// takes says whether a column may have a JSON value of this kind.
 func (c *Column) takes(kind jsontext.Kind) bool {
 	switch kind {
 	case 'n':
@@ -128,7 +128,7 @@ func (c *Column) takes(kind jsontext.Kind) bool {
 	return false
 }
 
-// syntaxError returns the error without the decoder's own message, which would quote the line.
+// syntaxError leaves out what the decoder says about the text, as Error.Reason has to.
 func syntaxError(err error) *Error {
 	var syntax *jsontext.SyntacticError
 	switch {

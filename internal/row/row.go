@@ -11,12 +11,12 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Delimiters are the delimiters that a line of CSV may have.
+// Delimiters are those that a line of CSV may have.
 const Delimiters = ",;|\t"
 
-// A Column is one column of a result.
+// A Column of a result.
 type Column struct {
-	// Name is the schema's name for the column, and Alias the query's. They are equal if only one has a name for it.
+	// Name is what the schema calls the column, Alias what the query calls it; they are the same where only one does.
 	Name, Alias string
 	Type        schema.Type
 }
@@ -24,7 +24,7 @@ type Column struct {
 // A Schema is the columns of a result, in order.
 type Schema []Column
 
-// Of returns the columns of the records themselves.
+// Of gives the columns of the records themselves.
 func Of(schema schema.Schema) Schema {
 	var s Schema
 	for _, c := range schema.Columns {
@@ -35,8 +35,8 @@ func Of(schema schema.Schema) Schema {
 
 // A Field is one value of a line.
 type Field struct {
-	// Text is the value as the line has it, without quotes and escapes: a number may be 007 or 1e-1. It may be a part
-	// of the line, and is undefined if the value is NULL.
+	// Text is the value as the line has it, without quotes and escapes: a number may be 007 or 1e-1.
+	// It may be a part of the line. It means nothing where the value is NULL.
 	Text []byte
 	Null bool
 }
@@ -48,10 +48,10 @@ const (
 )
 
 // Append reads one line, without its newline, and appends its key to dst. An error is an *Error, and dst is then
-// unchanged.
+// returned as it came.
 func (s Schema) Append(dst, line []byte) ([]byte, error) { return s.AppendFields(dst, nil, line) }
 
-// AppendFields is Append that also sets fields, one for each column, unless fields is nil.
+// AppendFields is Append that sets fields, one for each column, to the values of the line. Nil fields are not set.
 func (s Schema) AppendFields(dst []byte, fields []Field, line []byte) ([]byte, error) {
 	var key []byte
 	var err *Error
@@ -69,7 +69,7 @@ func (s Schema) AppendFields(dst []byte, fields []Field, line []byte) ([]byte, e
 	return key, nil
 }
 
-// encodingOf returns the encoding that may be why a line is not a row, or a carriage return if lines end with CRLF.
+// encodingOf names what a line is written in that is no row, where that may be why; a carriage return, where CRLF ends lines.
 func encodingOf(line []byte) string {
 	name := encoding.Guess(line)
 	if name == "" && len(line) > 0 && line[0] != '{' && line[len(line)-1] == '\r' {
@@ -78,10 +78,10 @@ func encodingOf(line []byte) string {
 	return name
 }
 
-// AppendValues appends the key of a row from a SQL engine: int64, float64, string, bool, time.Time or nil.
+// AppendValues appends the key of a row that came out of a SQL engine as int64, float64, string, bool, time.Time or nil.
 func (s Schema) AppendValues(dst []byte, values []any) ([]byte, error) {
 	if len(values) != len(s) {
-		return dst, fmt.Errorf("row has %d values, want %d", len(values), len(s))
+		return dst, fmt.Errorf("a row of %d values for %d columns", len(values), len(s))
 	}
 	key := dst
 	for i, value := range values {
@@ -126,7 +126,7 @@ func (s Schema) AppendValues(dst []byte, values []any) ([]byte, error) {
 	return key, nil
 }
 
-// Format returns the row of a key as CSV, for people.
+// Format writes the row of a key as CSV, for people.
 func (s Schema) Format(key []byte) string {
 	var out []byte
 	for i, c := range s {

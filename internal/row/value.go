@@ -13,13 +13,13 @@ import (
 	"streamproof/internal/schema"
 )
 
-// appendText reads one value as text. Empty text that is not quoted is NULL, except in text columns.
+// appendText reads one value as text; empty text that is not quoted is NULL, but for text columns.
 func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, *Error) {
 	if len(text) == 0 && !quoted && !c.isText() {
 		return append(dst, null), nil
 	}
 	dst = append(dst, present)
-	// The string is not kept.
+	// The string is only read while text is, and never kept.
 	s := unsafe.String(unsafe.SliceData(text), len(text))
 	switch c.Type.Kind {
 	case schema.Integer:
@@ -60,7 +60,7 @@ func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, *Error) {
 		}
 		return append(binary.BigEndian.AppendUint16(dst, uint16(year)), byte(month), byte(day)), nil
 	case schema.Boolean:
-		switch { // the job writes lower case and reads any
+		switch { // the job writes lower case, and reads any
 		case strings.EqualFold(s, "true"):
 			return append(dst, 1), nil
 		case strings.EqualFold(s, "false"):
@@ -83,25 +83,24 @@ func (c *Column) isText() bool {
 	return c.Type.Kind == schema.Char || c.Type.Kind == schema.VarChar
 }
 
-// otherType returns the error of a value that is not of the column's type.
+// otherType is the error of a value that the column cannot have.
 func (c *Column) otherType(text []byte) *Error {
 	return &Error{Column: c.Name, Reason: "is not of type " + c.Type.String(), Text: excerpt(text)}
 }
 
-// excerpt returns the start of text, for a message.
+// excerpt is the start of text, for a message.
 func excerpt(text []byte) string {
 	const most = 40
 	return string(text[:min(len(text), most)])
 }
 
-// parseInteger reads digits with an optional sign as the job does: no spaces or underscores, and any number of leading
-// zeros.
+// parseInteger reads digits with an optional sign, as the job does: no space and no underscore, and zeros before them do not count.
 func parseInteger(text []byte) (int64, bool) {
 	digits, negative := text, false
 	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
 		digits, negative = text[1:], text[0] == '-'
 	}
-	const longest = 19 // digits of a 64-bit integer
+	const longest = 19 // of 64 bits
 	for len(digits) > longest && digits[0] == '0' {
 		digits = digits[1:]
 	}
@@ -122,10 +121,10 @@ func parseInteger(text []byte) (int64, bool) {
 	return int64(n), n < 1<<63
 }
 
-// parseFloat reads a decimal number with or without an exponent, of 32 or 64 bits. Negative zero becomes zero.
+// parseFloat reads a decimal number, with an exponent or without, that fits the given bits. A negative zero is zero.
 func parseFloat(s string, bits int) (float64, error) {
 	digits, point, number := 0, -1, uint64(0)
-	short := true // at most digits, a minus and a point
+	short := true // digits, with a minus and a point at most
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c >= '0' && c <= '9':
@@ -137,13 +136,13 @@ func parseFloat(s string, bits int) (float64, error) {
 		case c == '.', c == '-', c == '+', c == 'e', c == 'E':
 			short = false
 		default:
-			return 0, strconv.ErrSyntax // infinities, NaN and hexadecimal are not values of a column
+			return 0, strconv.ErrSyntax // infinities, NaN and hexadecimal are no values of a column
 		}
 		if digits > 7 {
-			break // after so many digits, strconv refuses them as well
+			break // and after so many digits, nor are they for strconv
 		}
 	}
-	// Most numbers are the quotient of two that a float holds exactly, and division rounds correctly.
+	// Most numbers are the quotient of two that a float of either size holds exactly, which division rounds as it should.
 	if short && digits > 0 && digits <= 7 {
 		decimals := 0
 		if point >= 0 {
@@ -162,10 +161,10 @@ func parseFloat(s string, bits int) (float64, error) {
 	return f + 0, err
 }
 
-// The powers of ten that a float64 holds exactly, as far as needed.
+// powers of ten.
 var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7}
 
-// parseTimestamp reads schema.TimestampLayout, optionally followed by a point and one to nine digits of a second.
+// parseTimestamp reads schema.TimestampLayout, after which up to nine digits of a second may stand, behind a point.
 func parseTimestamp(text []byte) (seconds int64, nanos uint32, ok bool) {
 	const layout = schema.TimestampLayout
 	if len(text) < len(layout) {

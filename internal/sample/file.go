@@ -19,7 +19,7 @@ import (
 	"streamproof/internal/discover"
 )
 
-// mostFileBytes is how much is read of files and objects, after decompression.
+// mostFileBytes is as much as is read of files and objects, after they were decompressed.
 const mostFileBytes = 16 << 20
 
 // File reads the first lines of a file, which may be compressed by gzip.
@@ -36,26 +36,26 @@ func File(path string, lines int) (discover.Record, error) {
 	return discover.Record{Data: data, Name: path, Cut: cut}, nil
 }
 
-// Complete reads all of a file, which may be compressed by gzip. Its text may have at most most bytes.
-func Complete(path string, most int) ([]byte, error) {
+// Whole reads all of a file, which may be compressed by gzip, and has at most so many bytes then.
+func Whole(path string, most int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, cut, err := head(f, most+1, most+1) // no more lines than bytes
+	data, cut, err := head(f, most+1, most+1) // a line has a byte at least
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	case cut || len(data) > most:
-		return nil, fmt.Errorf("%s has more than %d bytes, the most that samples may have; shorten it", path, most)
+		return nil, fmt.Errorf("%s has more than the %d bytes that samples may have: make a shorter file of it", path, most)
 	case data == nil:
 		data = []byte{}
 	}
 	return data, nil
 }
 
-// head reads the first lines, decompressed, and reports whether there are more.
+// head reads the first lines, of gzip those that are compressed, and says whether there are more.
 func head(r io.Reader, lines, most int) (data []byte, cut bool, err error) {
 	reader := bufio.NewReader(r)
 	if start, _ := reader.Peek(2); !bytes.Equal(start, []byte("\x1f\x8b")) {
@@ -71,7 +71,7 @@ func head(r io.Reader, lines, most int) (data []byte, cut bool, err error) {
 	return data, cut, nil
 }
 
-// firstLines reads the first lines and reports whether there are more. With an error, it returns what could be read.
+// firstLines reads the first lines, and says whether there are more. With an error, it gives what could be read.
 func firstLines(reader *bufio.Reader, lines, most int) (data []byte, cut bool, err error) {
 	for range lines {
 		line, err := reader.ReadSlice('\n')
@@ -90,21 +90,21 @@ func firstLines(reader *bufio.Reader, lines, most int) (data []byte, cut bool, e
 		}
 	}
 	_, err = reader.Peek(1)
-	return data, !errors.Is(err, io.EOF), nil // an error after the sample does not matter
+	return data, !errors.Is(err, io.EOF), nil // what is broken behind the sample is not its business
 }
 
-// gzipError returns the error of gzip data of which size bytes of text could be read.
+// gzipError says what is wrong with compressed data of which so many bytes could be read.
 func gzipError(err error, size int) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("the gzip data ends too early, after %d bytes of text; get the rest of it: %w", size, err)
+		return fmt.Errorf("the gzip data ends too early, after %d bytes of text: get the rest of it (%w)", size, err)
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, new(flate.CorruptInputError)):
 		return fmt.Errorf("the gzip data is broken after %d bytes of text: %w", size, err)
 	}
 	return err
 }
 
-// S3 is the part of a client that a sample needs: s3:ListBucket and s3:GetObject.
+// S3 is what a sample needs of a bucket: s3:ListBucket and s3:GetObject.
 type S3 interface {
 	s3.ListObjectsV2APIClient
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
@@ -113,7 +113,7 @@ type S3 interface {
 var _ S3 = (*s3.Client)(nil)
 
 const (
-	// mostObjects are read, and only some lines of each, so that one object does not make up the sample.
+	// mostObjects are read, and of each at most a part of the lines, so that one object does not speak for all.
 	mostObjects = 100
 	parts       = 8
 )
@@ -129,7 +129,7 @@ func Objects(ctx context.Context, client S3, bucket, prefix string, lines int) (
 		for _, object := range page.Contents {
 			key := aws.ToString(object.Key)
 			if aws.ToInt64(object.Size) == 0 && strings.HasSuffix(key, "/") {
-				continue // a folder made in the S3 console
+				continue // what the console makes a folder of
 			}
 			if len(records) == mostObjects || left <= 0 || bytesLeft <= 0 {
 				return records, nil

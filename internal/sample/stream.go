@@ -14,33 +14,33 @@ import (
 )
 
 const (
-	// callTimeout limits the reading of an object.
+	// callTimeout is for reading an object.
 	callTimeout = 30 * time.Second
-	// parallelShards are read at the same time.
+	// parallelShards are read at once.
 	parallelShards = 8
-	// maxBytes ends a sample however few records it has.
+	// maxBytes ends a sample, however few records it has.
 	maxBytes = 32 << 20
 )
 
-// Options limit how much of a stream is read.
+// Options say how much of a stream is read.
 type Options struct {
-	Records int           // at most, counting each record of an aggregate
+	Records int           // at most; those of an aggregate count each
 	For     time.Duration // at most
-	// Latest waits for new records. Otherwise the sample begins with the oldest record and ends with the newest; if
-	// there are none at all, it waits for some.
+	// Latest waits for new records. Otherwise the sample begins with the oldest, and ends where there are no more; if there
+	// are none at all, it waits for some.
 	Latest bool
 }
 
-// A Sample is a part of a stream.
+// A Sample is what was read of a stream.
 type Sample struct {
 	Records []discover.Record
-	// Shards has how many records each shard gave.
+	// Shards is how many records each of them gave.
 	Shards []Shard
-	// Aggregates counts those that were unpacked, and Broken those that could not be, which are not among the records.
+	// Aggregates is how many were taken apart. Broken is how many could not be: they are not among the records.
 	Aggregates, Broken int
 }
 
-// A Shard is a shard of the stream.
+// A Shard is one of the stream.
 type Shard struct {
 	ID      string
 	Records int // as Kinesis counts them: an aggregate is one
@@ -49,7 +49,7 @@ type Shard struct {
 // Stream reads a part of all shards of a stream.
 func Stream(ctx context.Context, client stream.Getter, name string, o Options) (*Sample, error) {
 	reader := stream.NewReader(client, name)
-	reader.PageBytes = 0 // a page is limited by its number of records
+	reader.PageBytes = 0 // the number of records limits a page
 	shards, err := reader.Shards(ctx)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (s *sampler) run(ctx context.Context) error {
 				open++
 			}
 		}
-		// An even share of what is left, so that every shard is sampled.
+		// An even share of what is left, so that no shard is overlooked.
 		share := (s.options.Records-len(s.sample.Records))/max(open, 1) + 1
 		group, shared := errgroup.WithContext(ctx)
 		group.SetLimit(parallelShards)
@@ -118,13 +118,13 @@ func (s *sampler) run(ctx context.Context) error {
 	}
 }
 
-// take adds a record, or those of an aggregate, as long as there is room.
+// take adds a record, or those of an aggregate, as far as there is room.
 func (s *sampler) take(shard string, record stream.Record) {
 	name := fmt.Sprintf("%s, sequence number %s", shard, record.SequenceNumber)
 	inner, aggregated, err := kpl.Deaggregate(record.Data)
 	switch {
 	case err != nil:
-		s.sample.Broken++ // the application rejects it as one
+		s.sample.Broken++ // the application rejects it as a whole
 		return
 	case aggregated:
 		s.sample.Aggregates++

@@ -23,7 +23,8 @@ type source struct {
 // readAgain is the pause after a delivery stream could not read its source.
 const readAgain = time.Second
 
-// followSources reads for every delivery stream that has a source, from when the emulator lists it until the server closes.
+// followSources reads for every delivery stream that has a source, from when the emulator lists it until the server
+// closes.
 func (s *Server) followSources() {
 	following := map[string]bool{}
 	for {
@@ -39,7 +40,8 @@ func (s *Server) followSources() {
 	}
 }
 
-// withSource asks the emulator for the delivery streams that have a source. One that does not answer is asked again later.
+// withSource asks the emulator for the delivery streams that have a source. One that does not answer is asked again
+// later.
 func (s *Server) withSource() []string {
 	var out struct{ DeliveryStreamNames []string }
 	request, err := s.signed(s.closing, "ListDeliveryStreams", []byte(`{"DeliveryStreamType":"KinesisStreamAsSource","Limit":10000}`))
@@ -62,8 +64,8 @@ func (s *Server) sleep(d time.Duration) bool {
 	}
 }
 
-// readSource reads the source until the delivery stream is deleted or the server closes. Like Firehose it takes aggregates of
-// the Kinesis Producer Library apart, and tries again whatever fails.
+// readSource reads the source until the delivery stream is deleted or the server closes. Like Firehose it takes
+// aggregates of the Kinesis Producer Library apart, and tries again whatever fails.
 // https://docs.aws.amazon.com/firehose/latest/dev/writing-with-kinesis-streams.html
 func (s *stream) readSource() {
 	var read position
@@ -104,8 +106,8 @@ func (p *position) after(shard string, records []streams.Record) []streams.Recor
 	return records
 }
 
-// read reads all shards as the source's role. What arrived before the server started was read by the one before it, which
-// has written what it held.
+// read reads all shards as the source's role. What arrived before the server started was read by the one before it,
+// which has written what it held.
 func (s *stream) read(ctx context.Context, d *definition, read *position) error {
 	since := d.source.since
 	if s.server.began.After(since) {

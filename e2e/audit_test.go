@@ -1,0 +1,223 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"streamproof/internal/local/emulator"
+	standin "streamproof/internal/local/firehose"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+)
+
+// TestAudit audits pipelines that are not ours: a producer and a consumer in Python, and a delivery stream that reads
+// a stream.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	f := startForeign(t)
+	t.Run("a delivery stream that reads a stream", func(t *testing.T) { f.deliveryStream(t, "lines") })
+	t.Run("glued JSON", func(t *testing.T) { f.deliveryStream(t, "glued") })
+	t.Run("aggregates of the Kinesis Producer Library", func(t *testing.T) { f.deliveryStream(t, "kpl") })
+	t.Run("a consumer that drops and doubles", f.consumer)
+}
+
+const foreignRecords = 5000
+
+// A foreign is an emulator with delivery streams, and nothing of Streamproof's in it.
+type foreign struct {
+	root   aws.Config
+	bucket string
+}
+
+func startForeign(t *testing.T) *foreign {
+	dir := t.TempDir()
+	e, err := emulator.Start(t.Context(), emulator.Config{
+		Program: absolute("../.venv/bin/ministack"), Dir: dir, PIDFile: filepath.Join(dir, "pid"), LogFile: filepath.Join(dir, "log"),
+		Region: "eu-west-1", Tied: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.End(context.Background()) })
+	f := &foreign{bucket: "lake", root: aws.Config{
+		Region: "eu-west-1", BaseEndpoint: aws.String(emulator.Endpoint(e.Port)),
+		Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKeyID, emulator.SecretAccessKey, ""),
+	}}
+	server, err := standin.Start(standin.Config{AWS: f.root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close(context.Background()) })
+	if _, err := f.s3().CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket:                    &f.bucket,
+		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraintEuWest1},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *foreign) s3() *s3.Client {
+	return s3.NewFromConfig(f.root, func(o *s3.Options) { o.UsePathStyle = true })
+}
+
+// stream makes a stream of two shards.
+func (f *foreign) stream(t *testing.T, name string) (arn string) {
+	t.Helper()
+	client := kinesis.NewFromConfig(f.root)
+	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(2)}); err != nil {
+		t.Fatal(err)
+	}
+	in := &kinesis.DescribeStreamInput{StreamName: &name}
+	out, err := kinesis.NewStreamExistsWaiter(client, func(o *kinesis.StreamExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 100*time.Millisecond, time.Second
+	}).WaitForOutput(t.Context(), in, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.StreamDescription.StreamARN
+}
+
+// environment is what finds the emulator, for programs that know nothing of it.
+func (f *foreign) environment() []string {
+	return append(os.Environ(), "AWS_ENDPOINT_URL="+*f.root.BaseEndpoint, "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+		"AWS_ACCESS_KEY_ID="+emulator.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+emulator.SecretAccessKey)
+}
+
+func (f *foreign) python(t *testing.T, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), absolute("../.venv/bin/python"), append([]string{"testdata/foreign.py"}, args...)...)
+	cmd.Env, cmd.Stderr = f.environment(), os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("foreign.py %s: %v", args, err)
+	}
+	return out
+}
+
+// audit runs the command as a person would, who knows of AWS alone.
+func (f *foreign) audit(t *testing.T, args ...string) *report.Report {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), absolute("../bin/streamproof"), append([]string{"audit", "--json", "--from", "-10m"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Env, cmd.Stderr = f.environment(), &stderr
+	out, err := cmd.Output()
+	var r report.Report
+	if json.Unmarshal(out, &r) != nil {
+		t.Fatalf("audit %s: %v\n%s", args, err, stderr.String())
+	}
+	if got, want := cmd.ProcessState.ExitCode(), r.ExitStatus(); got != want {
+		t.Errorf("audit %s: exit status %d of %s, want %d", args, got, r.Verdict, want)
+	}
+	return &r
+}
+
+// deliveryStream has Firehose carry a stream to S3, and judges that; then an object is lost.
+func (f *foreign) deliveryStream(t *testing.T, how string) {
+	source := f.stream(t, how)
+	roles := iam.NewFromConfig(f.root)
+	role, err := roles.CreateRole(t.Context(), &iam.CreateRoleInput{
+		RoleName:                 &how,
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"firehose.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
+	})
+	if err == nil {
+		_, err = roles.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
+			RoleName: &how, PolicyName: aws.String("all"),
+			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kinesis:*","s3:*"],"Resource":"*"}]}`),
+		})
+	}
+	if err == nil {
+		_, err = firehose.NewFromConfig(f.root).CreateDeliveryStream(t.Context(), &firehose.CreateDeliveryStreamInput{
+			DeliveryStreamName: aws.String(how + "-to-s3"), DeliveryStreamType: types.DeliveryStreamTypeKinesisStreamAsSource,
+			KinesisStreamSourceConfiguration: &types.KinesisStreamSourceConfiguration{KinesisStreamARN: &source, RoleARN: role.Role.Arn},
+			ExtendedS3DestinationConfiguration: &types.ExtendedS3DestinationConfiguration{
+				BucketARN: aws.String("arn:aws:s3:::" + f.bucket), RoleARN: role.Role.Arn, Prefix: aws.String(how + "/"), CompressionFormat: types.CompressionFormatGzip,
+				BufferingHints: &types.BufferingHints{SizeInMBs: aws.Int32(1), IntervalInSeconds: aws.Int32(1)},
+			},
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.python(t, "put", how, fmt.Sprint(foreignRecords), how)
+
+	var r *report.Report
+	for deadline := time.Now().Add(time.Minute); ; {
+		if r = f.audit(t, "--delivery-stream", how+"-to-s3"); r.Counts.InFlight == 0 || time.Now().After(deadline) {
+			break
+		}
+	}
+	if want := (proof.Counts{Owed: foreignRecords, Delivered: foreignRecords}); r.Verdict != proof.Proven || r.Counts != want {
+		t.Errorf("%s: %+v, want all delivered: %s %s", r.Verdict, r.Counts, r.Reasons, r.Notes)
+	}
+	if glued := r.Audit.Glued > 0; glued != (how == "glued") {
+		t.Errorf("%d objects are glued", r.Audit.Glued)
+	}
+	if aggregates := r.Audit.Shards[0].Aggregates > 0; aggregates != (how == "kpl") {
+		t.Errorf("got %+v", r.Audit.Shards)
+	}
+
+	listed, err := f.s3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.bucket, Prefix: aws.String(how + "/"), EncodingType: s3types.EncodingTypeUrl})
+	if err == nil {
+		_, err = f.s3().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &f.bucket, Key: listed.Contents[0].Key})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = f.audit(t, "--delivery-stream", how+"-to-s3", "--deadline", "1s")
+	if lost := r.Counts.Missing; r.Verdict != proof.NotProven || lost == 0 || lost+r.Counts.Delivered != foreignRecords {
+		t.Errorf("%s: %+v after a loss", r.Verdict, r.Counts)
+	}
+}
+
+// consumer names exactly what a consumer has dropped, by sequence number, and how much it has doubled.
+func (f *foreign) consumer(t *testing.T) {
+	f.stream(t, "orders")
+	f.python(t, "put", "orders", fmt.Sprint(foreignRecords), "lines")
+	var did struct {
+		Dropped []string
+		Doubled int64
+	}
+	if err := json.Unmarshal(f.python(t, "carry", "orders", f.bucket, "orders/part-0.jsonl"), &did); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Second) // until the deadline is over
+	r := f.audit(t, "--stream", "orders", "--bucket", f.bucket, "--prefix", "orders", "--deadline", "1s")
+	var missing []string
+	for _, found := range r.LastSeen {
+		for _, record := range found.Records {
+			missing = append(missing, record.Places[0].SequenceNumber)
+		}
+	}
+	slices.Sort(missing)
+	slices.Sort(did.Dropped)
+	if !slices.Equal(missing, did.Dropped) || r.Counts.Missing != int64(len(did.Dropped)) {
+		t.Errorf("missing are %d: %s; dropped were %s", r.Counts.Missing, missing, did.Dropped)
+	}
+	if r.Counts.Duplicated != did.Doubled || r.Counts.Unexpected != 0 {
+		t.Errorf("%+v, want %d duplicated", r.Counts, did.Doubled)
+	}
+	if keys := r.Audit.HotKeys; len(keys) != 7 || !strings.HasPrefix(keys[0].Key, "customer-") {
+		t.Errorf("got %+v, want the seven customers", keys)
+	}
+}

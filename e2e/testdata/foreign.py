@@ -1,0 +1,64 @@
+"""A pipeline that is not Streamproof's: it puts records into a stream, and carries a stream's records to S3.
+
+foreign.py put STREAM COUNT lines|glued|kpl
+    puts COUNT JSON records, each on a line, without newlines, or packed by the Kinesis aggregation library.
+foreign.py carry STREAM BUCKET KEY
+    writes what the stream holds to an object, but drops each 1,000th record and doubles each 777th. It prints as JSON
+    which sequence numbers were dropped, and how many records were doubled.
+"""
+import json
+import sys
+
+import boto3
+from aws_kinesis_agg.aggregator import RecordAggregator
+
+kinesis, s3 = boto3.client("kinesis"), boto3.client("s3")
+
+
+def put(stream, count, how):
+    rows = [json.dumps({"order": n, "amount": n % 97}).encode() for n in range(count)]
+    keys = ["customer-%d" % (n % 7) for n in range(count)]
+    if how == "kpl":
+        aggregator = RecordAggregator()
+        records = []
+        for row, key in zip(rows, keys):
+            if aggregator.get_num_user_records() == 100:
+                records.append(aggregator.clear_and_get().get_contents())
+            aggregator.add_user_record(partition_key=key, data=row + b"\n")
+        records.append(aggregator.clear_and_get().get_contents())
+        records = [{"PartitionKey": key, "Data": data} for key, _, data in records]
+    else:
+        end = b"\n" if how == "lines" else b""
+        records = [{"PartitionKey": key, "Data": row + end} for row, key in zip(rows, keys)]
+    for at in range(0, len(records), 500):
+        answer = kinesis.put_records(StreamName=stream, Records=records[at:at + 500])
+        assert answer["FailedRecordCount"] == 0, answer
+
+
+def carry(stream, bucket, key):
+    read, lines, dropped, doubled = 0, [], [], 0
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        while True:
+            page = kinesis.get_records(ShardIterator=iterator, Limit=1000)
+            iterator = page["NextShardIterator"]
+            if not page["Records"]:
+                break
+            for record in page["Records"]:
+                read += 1
+                if read % 1000 == 0:
+                    dropped.append(record["SequenceNumber"])
+                    continue
+                lines.append(record["Data"])
+                if read % 777 == 0:
+                    lines.append(record["Data"])
+                    doubled += 1
+    s3.put_object(Bucket=bucket, Key=key, Body=b"".join(lines))
+    print(json.dumps({"dropped": dropped, "doubled": doubled}))
+
+
+if sys.argv[1] == "put":
+    put(sys.argv[2], int(sys.argv[3]), sys.argv[4])
+else:
+    carry(*sys.argv[2:])

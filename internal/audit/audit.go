@@ -1,0 +1,555 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
+	"streamproof/internal/proof"
+	"streamproof/internal/reject"
+	"streamproof/internal/report"
+)
+
+// DefaultSkew is by how much the clocks of Kinesis and S3 are taken to differ at most: both follow NTP, but neither
+// promises the other anything.
+const DefaultSkew = 5 * time.Second
+
+// MaxHeld bounds the memory of surplus copies whose class is not known yet, in bytes.
+const maxHeld = 64 << 20
+
+// A Record is one record as its producer put it: one of the stream, or one out of an aggregate.
+type Record struct {
+	Shard          string
+	SequenceNumber string
+	PartitionKey   string
+	Arrival        time.Time
+	Data           []byte
+	// Aggregate is where the record stands in its aggregate, nil where it is in none.
+	Aggregate *Aggregate
+	// Malformed is why an aggregate could not be taken apart. It is a record like any other then.
+	Malformed error
+}
+
+// An Aggregate is where a record stands that was packed in the format of the Kinesis Producer Library.
+type Aggregate struct {
+	report.Aggregate
+	// OutOfRange is whether the record's own key belongs to another shard. The Kinesis Client Library drops such a
+	// record.
+	OutOfRange bool
+}
+
+// A Stream gives what is owed.
+type Stream interface {
+	// Name is how people call the stream.
+	Name() string
+	// Held gives since when it holds everything that has arrived.
+	Held(ctx context.Context, now time.Time) (time.Time, error)
+	// Records gives the records that arrived from a time on until before another, in the order of arrival over all
+	// shards. An error ends it.
+	Records(ctx context.Context, from, until time.Time) iter.Seq2[Record, error]
+}
+
+// Options say what is audited.
+type Options struct {
+	// Pipeline says where the rows stand, and how long they may take.
+	Pipeline Pipeline
+	// From and To are the window: records that arrived between them are owed.
+	From, To time.Time
+	// Skew is by how much the clocks of Kinesis and S3 may differ.
+	Skew time.Duration
+	// Form says what a record owes.
+	Form Form
+}
+
+// Run judges what stands in the bucket by what the stream holds. What cannot be read is a reason to be UNDECIDED.
+func Run(ctx context.Context, stream Stream, b bucket.Bucket, opts Options) *report.Report {
+	a := &audit{
+		stream: stream, bucket: b, opts: opts, pipeline: opts.Pipeline, from: opts.From, to: opts.To,
+		report: &report.Report{
+			Version: report.Version, Bucket: b.Name(), Prefix: opts.Pipeline.Prefix, JudgedAt: time.Now().UTC().Truncate(time.Second),
+			Covers: report.Coverage{DeliveryDeadlineSeconds: int(opts.Pipeline.Deadline / time.Second)},
+			Audit:  &report.Audit{Stream: stream.Name(), SkewSeconds: opts.Skew.Seconds()},
+		},
+	}
+	a.run(ctx)
+	return a.report
+}
+
+type audit struct {
+	stream Stream
+	bucket bucket.Bucket
+	opts   Options
+	report *report.Report
+	judge  *proof.Judge
+	seen   *census
+
+	pipeline Pipeline
+	from, to time.Time // the window as it is judged
+	now      time.Time // by the bucket's clock
+}
+
+func (a *audit) undecided(format string, args ...any) {
+	a.report.Verdict = proof.Undecided
+	a.report.Reasons = append(a.report.Reasons, fmt.Sprintf(format, args...))
+}
+
+func (a *audit) note(format string, args ...any) {
+	a.report.Notes = append(a.report.Notes, fmt.Sprintf(format, args...))
+}
+
+// edge is how far a record may be from the object that holds it.
+func (a *audit) edge() time.Duration { return a.pipeline.Deadline + a.opts.Skew }
+
+func (a *audit) run(ctx context.Context) {
+	if a.refuse(); len(a.report.Reasons) > 0 {
+		return
+	}
+	listed, ok := a.list(ctx)
+	if !ok || !a.window(ctx) {
+		return
+	}
+	objects := slices.DeleteFunc(listed, func(o bucket.Object) bool {
+		// By S3's clock, a record may be in an object that is older than its arrival.
+		return bucket.IsMarker(o) || o.LastModified.Before(a.from.Add(-a.opts.Skew)) || o.LastModified.After(a.to.Add(a.edge()))
+	})
+	a.judge = proof.NewJudge(a.opts.Form.Format)
+	a.judge.JudgeFrom(a.from.Add(a.edge()))
+	a.judge.Bound(maxHeld, func() { a.classify(ctx) })
+	a.seen = newCensus()
+
+	claims, stop := iter.Pull2(a.claims(ctx))
+	defer stop()
+	next, err, more := claims()
+	// claim opens everything that a copy written then can pay for.
+	claim := func(written time.Time) {
+		for more && err == nil && !next.claimed.After(written) {
+			if err = a.owe(next); err == nil {
+				next, err, more = claims()
+			}
+		}
+	}
+	for _, object := range objects {
+		if claim(object.LastModified); err != nil {
+			break
+		}
+		if fault := a.find(ctx, object); fault != nil {
+			a.undecided("read %s/%s: %v", a.bucket.Name(), object.Key, fault)
+		}
+	}
+	claim(a.now.Add(a.edge()))
+	if err != nil {
+		a.undecided("read stream %s: %v", a.stream.Name(), err)
+		return
+	}
+	if a.judge.HasUnmatched() {
+		a.classify(ctx)
+	}
+	a.conclude(ctx)
+}
+
+// refuse says why nothing of this pipeline can be judged.
+func (a *audit) refuse() {
+	for _, fault := range a.pipeline.Faults {
+		a.undecided("this pipeline cannot be audited: %s", fault)
+	}
+	if _, verbatim := a.opts.Form.(Verbatim); verbatim && len(a.pipeline.Functions) > 0 {
+		a.undecided("the function %s transforms the records: say what it does as a query, with --sql and --schema", strings.Join(a.pipeline.Functions, ", "))
+	}
+	if p, e := a.pipeline.Prefix, a.pipeline.ErrorsPrefix; e != "" && strings.HasPrefix(p, e) {
+		a.undecided("the prefix %q of the data is below that of the errors, %q", p, e)
+	}
+	if !a.from.Before(a.to) {
+		a.undecided("the window starts at %s and ends at %s: nothing arrived in between", a.from.UTC().Format(time.RFC3339), a.to.UTC().Format(time.RFC3339))
+	}
+}
+
+// list gives all objects, in the order in which they were written.
+func (a *audit) list(ctx context.Context) (objects []bucket.Object, ok bool) {
+	prefixes := []string{a.pipeline.Prefix}
+	if p := a.pipeline.ErrorsPrefix; p != "" && !strings.HasPrefix(p, a.pipeline.Prefix) {
+		prefixes = append(prefixes, p)
+	}
+	for _, prefix := range prefixes {
+		listed, now, err := a.bucket.List(ctx, prefix)
+		if err != nil {
+			a.undecided("list %s/%s: %v", a.bucket.Name(), prefix, err)
+			return nil, false
+		}
+		if a.now.IsZero() {
+			a.now = now
+		}
+		objects = append(objects, listed...)
+	}
+	a.report.JudgedAt = a.now.UTC()
+	slices.SortStableFunc(objects, func(x, y bucket.Object) int { return x.LastModified.Compare(y.LastModified) })
+	return objects, true
+}
+
+// window narrows the window down to what can be judged, and says so.
+func (a *audit) window(ctx context.Context) bool {
+	if a.to.After(a.now) {
+		a.to = a.now
+	}
+	held, err := a.stream.Held(ctx, a.now)
+	if err != nil {
+		a.undecided("%v", err)
+		return false
+	}
+	asked := a.from
+	later := func(from time.Time, why string) {
+		if from.After(a.from) {
+			a.from = from.Truncate(time.Second).Add(time.Second)
+			a.note("the window starts at %s and not at %s: %s", a.from.UTC().Format(time.RFC3339), asked.UTC().Format(time.RFC3339), why)
+		}
+	}
+	// What arrived in the edge before the window is read, too.
+	later(held.Add(a.edge()), "the stream's retention is over for records of before, so nothing is proven of them")
+	later(a.pipeline.Since, "the delivery stream has read the stream only since then")
+	r := a.report.Audit
+	if r.From, r.To = a.from.UTC(), a.to.UTC(); !asked.Equal(a.from) {
+		r.Asked = asked.UTC()
+	}
+	if !a.from.Before(a.to) {
+		a.undecided("nothing of the window can be judged: %s", strings.Join(a.report.Notes, "; "))
+		return false
+	}
+	return true
+}
+
+// A claim is the records that arrived within one second, all of them inside the window or all outside.
+type claim struct {
+	arrived time.Time // the second
+	claimed time.Time // when an object that holds them may have been written at the earliest
+	owed    bool      // whether they are in the window
+	records []Record
+}
+
+// claims gives the records of the window and of its edges, in the order of arrival.
+func (a *audit) claims(ctx context.Context) iter.Seq2[claim, error] {
+	return func(yield func(claim, error) bool) {
+		var c claim
+		last := a.to.Add(a.edge()) // object
+		if last.After(a.now) {
+			last = a.now
+		}
+		end := last.Add(a.opts.Skew + time.Second) // S3's times are whole seconds
+		for record, err := range a.stream.Records(ctx, a.from.Add(-a.edge()), end) {
+			if err != nil {
+				yield(c, err)
+				return
+			}
+			second, owed := record.Arrival.Truncate(time.Second), a.inWindow(record.Arrival)
+			if len(c.records) > 0 && (!second.Equal(c.arrived) || owed != c.owed) {
+				if !yield(c, nil) {
+					return
+				}
+				c.records = c.records[:0]
+			}
+			c.arrived, c.claimed, c.owed = second, second.Add(-a.opts.Skew), owed
+			c.records = append(c.records, record)
+		}
+		if len(c.records) > 0 {
+			yield(c, nil)
+		}
+	}
+}
+
+func (a *audit) inWindow(arrival time.Time) bool {
+	return !arrival.Before(a.from) && !arrival.After(a.to)
+}
+
+// owe opens the rows of a claim: those of the window are owed once, and others may have come.
+func (a *audit) owe(c claim) error {
+	a.judge.Claim(proof.Tick{Time: c.arrived, Claimed: c.claimed, Settled: c.arrived.Add(a.pipeline.Deadline)})
+	var lo int64
+	if c.owed {
+		lo = 1
+		a.seen.take(c.records)
+	}
+	return a.rows(c, true, func(key []byte) { a.judge.Owe(key, lo, 1) })
+}
+
+// rows gives the rows of a claim.
+func (a *audit) rows(c claim, filtered bool, emit func(key []byte)) error {
+	data := make([][]byte, len(c.records))
+	for i, record := range c.records {
+		data[i] = record.Data
+	}
+	return a.opts.Form.Owed(data, filtered, emit)
+}
+
+// find brings the rows of an object before the judge.
+func (a *audit) find(ctx context.Context, object bucket.Object) error {
+	covers := &a.report.Covers
+	failed := a.pipeline.ErrorsPrefix != "" && strings.HasPrefix(object.Key, a.pipeline.ErrorsPrefix)
+	in, err := a.bucket.Open(ctx, object)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	a.judge.Object(object.Key, object.ETag, object.LastModified)
+	if failed {
+		covers.ErrorObjects++
+		return a.findFailures(in)
+	}
+	covers.Objects++
+	covers.Bytes += object.Size
+	return a.findRows(in)
+}
+
+// findRows brings the rows of an object of the data before the judge.
+func (a *audit) findRows(in io.Reader) error {
+	var key []byte
+	blank, glued, err := eachRow(in, func(row []byte, line int64) {
+		a.report.Covers.Rows++
+		var err error
+		if key, err = a.opts.Form.Append(key[:0], row); err != nil {
+			a.judge.Corrupt(row, line, err.Error())
+			return
+		}
+		a.judge.Find(key, line)
+	})
+	a.report.Audit.Blank += blank
+	a.report.Audit.Glued += glued
+	return err
+}
+
+// findFailures brings the records of an object below the error prefix before the judge: their rows failed.
+func (a *audit) findFailures(in io.Reader) error {
+	_, _, err := eachRow(in, func(line []byte, number int64) {
+		f, err := reject.ParseFailure(line)
+		if err == nil {
+			reason := f.ErrorCode + ": " + f.ErrorMessage
+			err = a.opts.Form.Owed([][]byte{f.RawData}, true, func(key []byte) { a.judge.Fail(key, number, reason) })
+		}
+		if err != nil {
+			a.judge.Foreign(line, number, err.Error())
+		}
+	})
+	return err
+}
+
+// classify reads the stream again, to tell which of the copies that matched nothing are of rows that the stream holds.
+func (a *audit) classify(ctx context.Context) {
+	for _, pass := range []struct {
+		filtered bool
+		tell     func(key []byte, claimed time.Time)
+	}{{true, a.judge.Owned}, {false, a.judge.Leaked}} {
+		for c, err := range a.claims(ctx) {
+			if err == nil {
+				err = a.rows(c, pass.filtered, func(key []byte) { pass.tell(key, c.claimed) })
+			}
+			if err != nil {
+				a.undecided("read stream %s again: %v", a.stream.Name(), err)
+				return
+			}
+			if !a.judge.Unresolved() {
+				return
+			}
+		}
+	}
+}
+
+// conclude draws up the balance.
+func (a *audit) conclude(ctx context.Context) {
+	result := a.judge.Close(a.now)
+	r := a.report
+	r.Counts, r.Samples = result.Counts, result.Samples
+	// No outcome is unknown to a stream: what may have come and need not is of the window's edges.
+	r.Audit.Edge = r.Counts.Recovered
+	r.Counts.Delivered -= r.Counts.Recovered
+	r.Counts.Recovered, r.Counts.Unknown = 0, 0
+	a.seen.report(r.Audit)
+	for _, s := range r.Audit.Shards {
+		r.Covers.Records += s.Records - s.Aggregates + s.Inner
+	}
+	r.Covers.From, r.Covers.To = r.Audit.From, r.Audit.To
+	r.Ticks = minutes(result.Ticks, a.inWindow)
+	r.Delay = report.DelayOf(withoutSkew(result.Delays, int(a.opts.Skew/time.Second)), result.LateMax)
+	a.tell()
+	if a.neverEnded(); len(r.Reasons) > 0 {
+		return // something could not be read
+	}
+	if r.Verdict = r.Counts.Verdict(nil); r.Verdict == proof.Undecided {
+		a.undecided("the stream holds no record that arrived from %s to %s and owes a row", r.Audit.From.Format(time.RFC3339), r.Audit.To.Format(time.RFC3339))
+		return
+	}
+	for _, class := range proof.Classes {
+		if n := r.Counts.Of(class); n > 0 {
+			r.Reasons = append(r.Reasons, fmt.Sprintf("%s: %d %s", class, n, sentences[class]))
+		}
+	}
+	a.locate(ctx, result.Findings(proof.Missing, a.inWindow))
+}
+
+// tell notes what was met in the stream and in the objects that accuses nobody.
+func (a *audit) tell() {
+	c := a.report.Audit
+	var malformed, outOfRange int64
+	for _, s := range c.Shards {
+		malformed += s.Malformed
+		outOfRange += s.OutOfRange
+	}
+	if q, ok := a.opts.Form.(*Queried); ok && q.Refused > 0 {
+		c.Refused = q.Refused
+		a.note("%d lines of records are no rows of the schema (the first: %s): they owe nothing", q.Refused, q.Why)
+	}
+	for _, n := range []struct {
+		count int64
+		text  string
+	}{
+		{c.Glued, "%d JSON objects stand behind another one in the same line: have Firehose end records with a newline (processor AppendDelimiterToRecord), or the producer"},
+		{c.Blank, "%d lines of objects are blank: a newline is added to records that end with one"},
+		{outOfRange, "%d records in aggregates have a key of another shard: the Kinesis Client Library, and all that is built on it, drops such records without a word"},
+		{malformed, "%d aggregates of the Kinesis Producer Library cannot be taken apart, and were taken as they are"},
+		{c.Repeated, "%d records have the bytes of an earlier one: their producer has put them again, and each is owed"},
+		{c.Edge, "%d rows in objects of the window are of records from just outside of it"},
+		{a.report.Counts.Older, "%d rows in objects at the start of the window may be of records from before it"},
+	} {
+		if n.count > 0 {
+			a.note(n.text, n.count)
+		}
+	}
+}
+
+// neverEnded finds out that the rows of a pipeline cannot be told apart: its records have no newline, are no JSON, and
+// nothing that it writes is one of them.
+func (a *audit) neverEnded() {
+	c := a.report.Counts
+	if a.seen.endless > 0 && c.Delivered == 0 && c.Unexpected > 0 && c.Missing+c.InFlight >= a.seen.endless {
+		a.undecided("%d records end with no newline and are no JSON objects, so the lines of the objects cannot be taken apart again: "+
+			"have Firehose end records with a newline (processor AppendDelimiterToRecord), or the producer", a.seen.endless)
+	}
+}
+
+var sentences = map[proof.Class]string{
+	proof.Missing:    "rows of the stream are in no object",
+	proof.Failed:     "rows are below the error prefix only",
+	proof.Duplicated: "rows are there more often than the stream holds them",
+	proof.Corrupt:    "lines are no rows of the query",
+	proof.Leaked:     "rows should have been filtered out by the query",
+	proof.Unexpected: "rows come from no record of the stream",
+}
+
+// minutes sums up the seconds in which records arrived.
+func minutes(seconds []proof.TickBalance, inWindow func(time.Time) bool) (ticks []report.Tick) {
+	for _, s := range seconds {
+		if !inWindow(s.Time) {
+			continue
+		}
+		minute := s.Time.UTC().Truncate(time.Minute)
+		if len(ticks) == 0 || !ticks[len(ticks)-1].Tick.Equal(minute) {
+			ticks = append(ticks, report.Tick{Tick: minute, State: ledger.Complete})
+		}
+		t := &ticks[len(ticks)-1]
+		t.Owed += s.Owed
+		t.Delivered += s.Delivered
+		t.Failed += s.Failed
+		t.Missing += s.Missing
+		t.InFlight += s.InFlight
+		t.Late += s.Late
+	}
+	return ticks[max(0, len(ticks)-report.MaxTicks):]
+}
+
+// withoutSkew turns delays that begin at the earliest time of a copy into delays that begin at the record's arrival.
+func withoutSkew(delays []int64, skew int) []int64 {
+	if len(delays) <= skew {
+		skew = len(delays) - 1
+	}
+	if skew <= 0 {
+		return delays
+	}
+	shifted := slices.Clone(delays[skew:])
+	for _, n := range delays[:skew] {
+		shifted[0] += n
+	}
+	return shifted
+}
+
+// mostLocated is how many missing rows are looked for in the stream.
+const mostLocated = 10_000
+
+// locate reads the seconds again in which missing rows arrived, and says which records they are.
+func (a *audit) locate(ctx context.Context, missing *proof.Findings) {
+	groups := missing.Sorted()
+	for len(groups) > 0 {
+		// Seconds that are near one another are read at once.
+		n := 1
+		for n < len(groups) && groups[n].Tick.Sub(groups[n-1].Tick) < time.Minute {
+			n++
+		}
+		if err := a.locateIn(ctx, groups[:n]); err != nil {
+			a.note("where the missing rows stand in the stream is not known: read stream %s again: %v", a.stream.Name(), err)
+			return
+		}
+		if groups = groups[n:]; len(a.report.LastSeen) >= mostLocated {
+			return
+		}
+	}
+}
+
+func (a *audit) locateIn(ctx context.Context, groups []proof.Group) error {
+	type row struct {
+		second int64
+		name   proof.Name
+	}
+	found := map[row]int{} // by its place in LastSeen
+	wanted := map[row]int64{}
+	for _, g := range groups {
+		for name, n := range g.Rows {
+			wanted[row{g.Tick.Unix(), name}] = n
+		}
+	}
+	from, until := groups[0].Tick, groups[len(groups)-1].Tick.Add(time.Second)
+	for record, err := range a.stream.Records(ctx, from, until) {
+		if err != nil {
+			return err
+		}
+		second := record.Arrival.Truncate(time.Second)
+		err := a.opts.Form.Owed([][]byte{record.Data}, true, func(key []byte) {
+			text := a.opts.Form.Format(key)
+			this := row{second.Unix(), proof.NameOf(text)}
+			n := wanted[this]
+			if n == 0 {
+				return
+			}
+			at, known := found[this]
+			if !known {
+				if len(a.report.LastSeen) >= mostLocated {
+					return
+				}
+				at = len(a.report.LastSeen)
+				found[this] = at
+				a.report.LastSeen = append(a.report.LastSeen, report.Finding{
+					Class: proof.Missing, Row: text, Count: n, Tick: second.UTC(), Hop: report.InStream,
+				})
+			}
+			a.report.LastSeen[at].Candidates++
+			if f := &a.report.LastSeen[at]; len(f.Records) < maxCandidates {
+				f.Records = append(f.Records, placeOf(record))
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxCandidates is how many records are named that give the same missing row.
+const maxCandidates = 20
+
+func placeOf(r Record) report.Record {
+	place := report.Place{Shard: r.Shard, SequenceNumber: r.SequenceNumber, Arrival: r.Arrival.UTC()}
+	if r.Aggregate != nil {
+		place.Aggregate = &r.Aggregate.Aggregate
+	}
+	return report.Record{PartitionKey: r.PartitionKey, Places: []report.Place{place}}
+}

@@ -1,0 +1,142 @@
+package audit
+
+import (
+	"cmp"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"time"
+
+	"streamproof/internal/report"
+)
+
+const (
+	hotKeys = 10
+	// manyKeys is how many partition keys are counted at once. Above that the smaller half is forgotten: a key that is
+	// worth naming has more.
+	manyKeys = 20_000
+	// remembered is how many records are remembered, to see whether their producer has put them again: between one and
+	// two times as many, so that it is a matter of two maps.
+	remembered = 1 << 20
+)
+
+// A census counts what the stream holds in the window, in bounded memory.
+type census struct {
+	shards map[string]*shardCount
+	keys   map[string]*report.HotKey
+
+	seed        maphash.Seed
+	young, aged map[uint64]struct{} // the hashes of the last records
+	repeated    int64
+	endless     int64 // records that do not end with a newline, and not with the brace of a JSON object
+}
+
+// shardCount is a shard with what it took in the last second.
+type shardCount struct {
+	report.AuditShard
+	second         time.Time
+	records, bytes int64
+	aggregate      string // the sequence number of the aggregate that came last
+}
+
+func newCensus() *census {
+	return &census{shards: map[string]*shardCount{}, keys: map[string]*report.HotKey{}, seed: maphash.MakeSeed(), young: map[uint64]struct{}{}}
+}
+
+// take counts records that arrived in the same second.
+func (c *census) take(records []Record) {
+	for i := range records {
+		r := &records[i]
+		c.shard(r)
+		c.key(r)
+		if c.isRepeated(maphash.Bytes(c.seed, r.Data)) {
+			c.repeated++
+		}
+		if n := len(r.Data); n > 0 && r.Data[n-1] != '\n' && (r.Data[0] != '{' || r.Data[n-1] != '}') {
+			c.endless++
+		}
+	}
+}
+
+func (c *census) shard(r *Record) {
+	s := c.shards[r.Shard]
+	if s == nil {
+		s = &shardCount{AuditShard: report.AuditShard{Shard: r.Shard}}
+		c.shards[r.Shard] = s
+	}
+	if second := r.Arrival.Truncate(time.Second); !second.Equal(s.second) {
+		s.second, s.records, s.bytes = second, 0, 0
+	}
+	size := int64(len(r.Data) + len(r.PartitionKey))
+	s.Bytes += size
+	s.bytes += size
+	if r.Malformed != nil {
+		s.Malformed++
+	}
+	inner := r.Aggregate != nil
+	if inner {
+		s.Inner++
+		if r.Aggregate.OutOfRange {
+			s.OutOfRange++
+		}
+	}
+	if !inner || s.aggregate != r.SequenceNumber {
+		s.Records++
+		s.records++
+		if inner {
+			s.Aggregates++
+			s.aggregate = r.SequenceNumber
+		}
+	}
+	s.MostRecords, s.MostBytes = max(s.MostRecords, s.records), max(s.MostBytes, s.bytes)
+	s.Read = r.Arrival
+}
+
+func (c *census) key(r *Record) {
+	k := c.keys[r.PartitionKey]
+	if k == nil {
+		if len(c.keys) >= manyKeys {
+			sorted := c.sortedKeys()
+			for _, k := range sorted[len(sorted)/2:] {
+				delete(c.keys, k.Key)
+			}
+		}
+		k = &report.HotKey{Key: r.PartitionKey, Shard: r.Shard}
+		c.keys[k.Key] = k
+	}
+	k.Records++
+	k.Bytes += int64(len(r.Data) + len(r.PartitionKey))
+}
+
+func (c *census) sortedKeys() []*report.HotKey {
+	return slices.SortedFunc(maps.Values(c.keys), func(a, b *report.HotKey) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Key, b.Key))
+	})
+}
+
+// isRepeated reports whether a record with this hash is among those remembered, and remembers it.
+func (c *census) isRepeated(hash uint64) bool {
+	if _, ok := c.young[hash]; ok {
+		return true
+	}
+	_, ok := c.aged[hash]
+	if c.young[hash] = struct{}{}; len(c.young) >= remembered {
+		c.young, c.aged = map[uint64]struct{}{}, c.young
+	}
+	return ok
+}
+
+// report adds what was counted to the report.
+func (c *census) report(a *report.Audit) {
+	for _, id := range slices.Sorted(maps.Keys(c.shards)) {
+		a.Shards = append(a.Shards, c.shards[id].AuditShard)
+	}
+	keys := c.sortedKeys()
+	for _, k := range keys[:min(len(keys), hotKeys)] {
+		if s := c.shards[k.Shard]; s.Bytes > 0 {
+			k.Share = float64(k.Bytes) / float64(s.Bytes)
+		}
+		a.HotKeys = append(a.HotKeys, *k)
+	}
+	a.Repeated = c.repeated
+}

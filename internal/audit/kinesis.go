@@ -1,0 +1,283 @@
+package audit
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"iter"
+	"math/big"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"streamproof/internal/report"
+	"streamproof/internal/stream"
+	"streamproof/internal/stream/kpl"
+)
+
+// Kinesis is a Stream on Kinesis. It reads all shards at once, and a shard that a reshard has made after those it was
+// made of.
+type Kinesis struct {
+	// Progress, if it is set, is called with each page that was read, by one goroutine at a time.
+	Progress func(Progress)
+
+	// FanOut, if it is set, is the consumer that reads; if not, the stream is polled.
+	FanOut *FanOut
+
+	name   string
+	reader *stream.Reader
+}
+
+// pages is what reads a shard page by page, each record once.
+type pages interface {
+	Next(ctx context.Context, limit int) (stream.Page, error)
+}
+
+func (k *Kinesis) shard(id string, start types.StartingPosition) pages {
+	if k.FanOut != nil {
+		return k.FanOut.shard(id, start)
+	}
+	return k.reader.Shard(id, start)
+}
+
+// NewKinesis makes a Stream of the Kinesis stream of this name.
+func NewKinesis(name string, reader *stream.Reader) *Kinesis {
+	return &Kinesis{name: name, reader: reader}
+}
+
+// A Progress is how far reading has come, all shards together.
+type Progress struct {
+	Shards  int   // that are being read
+	Records int64 // aggregates counted once
+	Bytes   int64
+	// Behind is how far the shard that is read last is behind its tip.
+	Behind time.Duration
+}
+
+// Name is the stream's name.
+func (k *Kinesis) Name() string { return k.name }
+
+// tail is for how long a shard is read whose end was reached: a record that arrives later is of after the window.
+const tail = DefaultSkew + time.Second
+
+// Records reads the stream from a time on. A shard is read until a record that arrived at the end of the span, or
+// until its tip.
+func (k *Kinesis) Records(ctx context.Context, from, until time.Time) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		m := &merge{kinesis: k, from: from, until: until, began: time.Now(), shards: map[string]*shard{}}
+		defer m.wait.Wait()
+		defer cancel()
+		if err := m.open(ctx); err != nil {
+			yield(Record{}, err)
+			return
+		}
+		for len(m.heads) > 0 {
+			next := slices.MinFunc(m.heads, func(a, b *shard) int { return a.page[0].Arrival.Compare(b.page[0].Arrival) })
+			record := next.page[0]
+			if !record.Arrival.Before(from) && record.Arrival.Before(until) {
+				for _, r := range next.unpack(record) {
+					if !yield(r, nil) {
+						return
+					}
+				}
+			}
+			if next.page = next.page[1:]; len(next.page) > 0 {
+				continue
+			}
+			if err := m.advance(ctx, next); err != nil {
+				yield(Record{}, err)
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(Record{}, err)
+		}
+	}
+}
+
+// A merge reads shards side by side.
+type merge struct {
+	kinesis     *Kinesis
+	from, until time.Time
+	began       time.Time
+	shards      map[string]*shard // that were ever listed
+	heads       []*shard          // that are being read, each with a page
+	wait        sync.WaitGroup
+
+	mu       sync.Mutex
+	progress Progress
+	behind   map[string]time.Duration
+}
+
+// A shard is read by a goroutine of its own, ahead of the merge by a page or two.
+type shard struct {
+	types.Shard
+	low, high *big.Int // the hash keys that it takes
+	pages     chan []stream.Record
+	page      []stream.Record // what is left of the page that is being merged; not empty among the heads
+	err       error           // set before pages is closed
+	begun     bool
+	ended     bool
+}
+
+// open begins to read every shard whose parents have ended or are trimmed, and has each give its first page.
+func (m *merge) open(ctx context.Context) error {
+	listed, err := m.kinesis.reader.Shards(ctx)
+	if err != nil {
+		return err
+	}
+	position := types.StartingPosition{Type: types.ShardIteratorTypeAtTimestamp, Timestamp: aws.Time(m.from)}
+	for _, s := range listed {
+		if m.shards[*s.ShardId] == nil {
+			m.shards[*s.ShardId] = &shard{Shard: s, pages: make(chan []stream.Record, 1)}
+		}
+	}
+	ended := func(parent *string) bool {
+		s := m.shards[aws.ToString(parent)]
+		return s == nil || s.ended
+	}
+	var opened []*shard
+	for _, s := range m.shards {
+		if s.begun || !ended(s.ParentShardId) || !ended(s.AdjacentParentShardId) {
+			continue
+		}
+		s.begun = true
+		if s.HashKeyRange != nil {
+			s.low, _ = new(big.Int).SetString(aws.ToString(s.HashKeyRange.StartingHashKey), 10)
+			s.high, _ = new(big.Int).SetString(aws.ToString(s.HashKeyRange.EndingHashKey), 10)
+		}
+		opened = append(opened, s)
+		m.wait.Go(func() { m.read(ctx, s, position) })
+	}
+	for _, s := range opened {
+		m.heads = append(m.heads, s)
+	}
+	for _, s := range opened {
+		if err := m.advance(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// advance gives a head its next page. If the shard has ended, its children take its place.
+func (m *merge) advance(ctx context.Context, s *shard) error {
+	if s.page = <-s.pages; len(s.page) > 0 {
+		return nil
+	}
+	m.heads = slices.DeleteFunc(m.heads, func(head *shard) bool { return head == s })
+	if s.err != nil || !s.ended {
+		return s.err
+	}
+	return m.open(ctx)
+}
+
+// read reads a shard page by page until its end, the end of the span, or its tip.
+func (m *merge) read(ctx context.Context, s *shard, from types.StartingPosition) {
+	defer close(s.pages)
+	reader := m.kinesis.shard(*s.ShardId, from)
+	for {
+		page, err := reader.Next(ctx, 10_000)
+		if err != nil {
+			s.err = err
+			return
+		}
+		m.report(s, page)
+		if len(page.Records) > 0 {
+			select {
+			case s.pages <- page.Records:
+			case <-ctx.Done():
+				s.err = ctx.Err()
+				return
+			}
+			if last := page.Records[len(page.Records)-1]; !last.Arrival.Before(m.until) {
+				// Arrival times step back by milliseconds. A child's records are all of after its parents'.
+				if last.Arrival.After(m.until.Add(time.Second)) {
+					return
+				}
+			}
+		}
+		if page.End {
+			s.ended = true
+			return
+		}
+		if page.AtTip() && (time.Since(m.until) > time.Minute || time.Since(m.began) > tail) {
+			return
+		}
+	}
+}
+
+func (m *merge) report(s *shard, page stream.Page) {
+	if m.kinesis.Progress == nil || page.Refused {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.behind == nil {
+		m.behind = map[string]time.Duration{}
+	}
+	m.behind[*s.ShardId] = page.Behind
+	p := &m.progress
+	p.Records += int64(len(page.Records))
+	for _, r := range page.Records {
+		p.Bytes += int64(len(r.Data))
+	}
+	p.Shards, p.Behind = len(m.behind), 0
+	for _, behind := range m.behind {
+		p.Behind = max(p.Behind, behind)
+	}
+	m.kinesis.Progress(*p)
+}
+
+// unpack gives the records out of an aggregate. One that is malformed is a record like any other.
+func (s *shard) unpack(r stream.Record) []Record {
+	outer := Record{Shard: *s.ShardId, SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, Arrival: r.Arrival, Data: r.Data}
+	inner, ok, err := kpl.Deaggregate(r.Data)
+	if !ok {
+		return []Record{outer}
+	}
+	if err != nil {
+		outer.Malformed = err
+		return []Record{outer}
+	}
+	records := make([]Record, len(inner))
+	for i, one := range inner {
+		records[i] = outer
+		records[i].PartitionKey, records[i].Data = one.PartitionKey, one.Data
+		records[i].Aggregate = &Aggregate{
+			Aggregate:  report.Aggregate{PartitionKey: r.PartitionKey, ExplicitHashKey: one.ExplicitHashKey, Position: i + 1, Records: len(inner)},
+			OutOfRange: !s.takes(one),
+		}
+	}
+	return records
+}
+
+// takes reports whether a record's key belongs to the shard.
+func (s *shard) takes(r kpl.Record) bool {
+	if s.low == nil || s.high == nil {
+		return true
+	}
+	hash, ok := new(big.Int).SetString(r.ExplicitHashKey, 10)
+	if !ok {
+		sum := md5.Sum([]byte(r.PartitionKey))
+		hash = new(big.Int).SetBytes(sum[:])
+	}
+	return hash.Cmp(s.low) >= 0 && hash.Cmp(s.high) <= 0
+}
+
+// Held gives since when the stream holds everything that has arrived.
+func (k *Kinesis) Held(ctx context.Context, now time.Time) (time.Time, error) {
+	retention, err := k.reader.Retention(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if retention <= 0 {
+		return time.Time{}, errors.New("the stream does not say for how long it keeps a record")
+	}
+	return now.Add(-retention), nil
+}
