@@ -154,9 +154,7 @@ func (m *merge) open(ctx context.Context) error {
 		opened = append(opened, s)
 		m.wait.Go(func() { m.read(ctx, s, position) })
 	}
-	for _, s := range opened {
-		m.heads = append(m.heads, s)
-	}
+	m.heads = append(m.heads, opened...)
 	for _, s := range opened {
 		if err := m.advance(ctx, s); err != nil {
 			return err

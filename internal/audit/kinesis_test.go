@@ -95,7 +95,7 @@ func TestKinesisRecords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(start.Add(100 * time.Second).Sub(time.Now()))
+				time.Sleep(time.Until(start.Add(100 * time.Second)))
 				s := kinesistest.NewStream(test.shards...)
 				s.PageRecords = 1
 				s.OnRecords = test.faults
@@ -114,7 +114,7 @@ func TestKinesisRecords(t *testing.T) {
 // stays whole.
 func TestKinesisAggregates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(start.Add(100 * time.Second).Sub(time.Now()))
+		time.Sleep(time.Until(start.Add(100 * time.Second)))
 		aggregate := kpl.Pack(slices.Concat(
 			[]byte{0x0a, 1, '1', 0x0a, 1, 'x'}, // the partition keys: MD5 of 1 is c4ca…, of x 9dd4…
 			[]byte{0x1a, 5, 0x08, 0, 0x1a, 1, 'A'}, []byte{0x1a, 5, 0x08, 1, 0x1a, 1, 'B'},

@@ -162,7 +162,7 @@ const exactDigits = 15
 
 func (q *Query) literal(l *dialect.Literal) operand {
 	o := operand{sqlite: l.Text, literal: l.Value, isLiteral: true, at: l.Pos}
-	name := ""
+	var name string
 	switch l.Kind {
 	case dialect.NumberLiteral:
 		return q.number(l, "")

@@ -156,10 +156,10 @@ func (p *Pattern) tokens() []string {
 	var all []string
 	for _, part := range p.parts {
 		token := part.letters
-		switch {
-		case token == "'":
+		switch token {
+		case "'":
 			token += part.literal
-		case token == "S":
+		case "S":
 			token = part.literal + strings.Repeat("S", part.digits)
 			if part.optional {
 				token = "[" + token + "]"
