@@ -188,7 +188,7 @@ func (p *parser) primary() Expr {
 		return p.call()
 	case t.kind == tokenWord && bare[strings.ToUpper(t.text)]:
 		p.next()
-		return &Call{place: at, Name: strings.ToUpper(t.text), ParenPos: t.pos, Bare: true}
+		return &Call{place: at, Name: strings.ToUpper(t.text), Bare: true}
 	case isName(t):
 		n := &Name{at, []Ident{p.ident()}}
 		for p.take(".") {
@@ -310,7 +310,7 @@ func (p *parser) caseOf(t token) Expr {
 // call reads name(…) with an unquoted name.
 func (p *parser) call() Expr {
 	t := p.next()
-	c := &Call{place: place{t.pos}, Name: strings.ToUpper(t.text), ParenPos: p.peek().pos}
+	c := &Call{place: place{t.pos}, Name: strings.ToUpper(t.text)}
 	if t := p.tokens[p.at-1]; structural[c.Name] && c.Name != "LEFT" && c.Name != "RIGHT" {
 		p.failed(unexpected(t))
 		return c
@@ -385,7 +385,6 @@ func (p *parser) trim(c *Call) Expr {
 
 // arguments reads (…) behind a name, with FLOOR's TO, STEP's BY and SUBSTRING's FROM and FOR.
 func (p *parser) arguments(c *Call) Expr {
-	c.ParenPos = p.peek().pos
 	p.expect("(")
 	switch {
 	case p.take("*"):

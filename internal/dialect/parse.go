@@ -296,10 +296,8 @@ func (p *parser) flinkStatement(head statement) Statement {
 	switch {
 	case p.take("CREATE", "TABLE"):
 		return &CreateTable{statement: head, Name: p.ident(), Columns: p.columns()}
-	case p.take("CREATE", "VIEW"):
-		return p.view(head, false)
-	case p.take("CREATE", "TEMPORARY", "VIEW"):
-		return p.view(head, true)
+	case p.take("CREATE", "VIEW"), p.take("CREATE", "TEMPORARY", "VIEW"):
+		return p.view(head)
 	case p.peek().is("INSERT"):
 		return p.insert(head)
 	case p.peek().is("CREATE"):
@@ -311,8 +309,8 @@ func (p *parser) flinkStatement(head statement) Statement {
 	return nil
 }
 
-func (p *parser) view(head statement, temporary bool) Statement {
-	v := &CreateView{statement: head, Temporary: temporary, Name: p.ident()}
+func (p *parser) view(head statement) Statement {
+	v := &CreateView{statement: head, Name: p.ident()}
 	if p.peek().is("(") {
 		v.Columns = p.identList()
 	}
@@ -520,7 +518,7 @@ func (p *parser) query() Query {
 			p.refuse(t, "UNION")
 			return q
 		}
-		q = &Union{t.pos, q, p.selection()}
+		q = &Union{q, p.selection()}
 	}
 	switch t := p.peek(); {
 	case t.is("EXCEPT"), t.is("INTERSECT"), t.is("LIMIT"):
@@ -543,8 +541,8 @@ func (p *parser) selection() Query {
 	}
 	s := &Select{Pos: p.peek().pos}
 	p.expect("SELECT")
-	if s.StreamPos = p.peek().pos; p.dialect == Legacy && p.take("STREAM") {
-		s.Stream = true
+	if p.dialect == Legacy {
+		p.take("STREAM")
 	}
 	if s.DistinctPos = p.peek().pos; p.take("DISTINCT") {
 		s.Distinct = true
@@ -557,7 +555,7 @@ func (p *parser) selection() Query {
 	}
 	p.expect("FROM")
 	s.From = p.from()
-	if s.WherePos = p.peek().pos; p.take("WHERE") {
+	if p.take("WHERE") {
 		s.Where = p.expr()
 	}
 	if t := p.peek(); t.is("WINDOWED") {
@@ -575,12 +573,6 @@ func (p *parser) selection() Query {
 	}
 	if t := p.peek(); t.is("WINDOW") {
 		p.refuse(t, "WINDOW")
-	}
-	s.EndPos = p.peek().pos
-	if p.at > 0 {
-		// The query ends with its last token, before any blanks.
-		last := p.tokens[p.at-1]
-		s.EndPos.Offset = last.endOffset()
 	}
 	return s
 }

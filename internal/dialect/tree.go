@@ -76,10 +76,9 @@ type Column struct {
 // A CreateView is Flink's CREATE VIEW.
 type CreateView struct {
 	statement
-	Temporary bool
-	Name      Ident
-	Columns   []Ident // may be none
-	Query     Query
+	Name    Ident
+	Columns []Ident // may be none
+	Query   Query
 }
 
 // An Insert is INSERT INTO … SELECT ….
@@ -100,23 +99,16 @@ type Opaque struct {
 func (o *Opaque) IsTable() bool { return o.begins("CREATE", "TABLE") }
 
 // A Query is a *Select or a *Union.
-type Query interface {
-	// End is the position behind the query.
-	End() Position
-	start() Position
-}
+type Query interface{ isQuery() }
 
 // A Select is SELECT … FROM ….
 type Select struct {
-	Pos, EndPos Position
-	Stream      bool // SELECT STREAM
-	StreamPos   Position
+	Pos         Position
 	Distinct    bool
 	DistinctPos Position
 	Items       []*Item
 	From        *From
 	Where       Expr // nil without
-	WherePos    Position
 	GroupBy     []Expr
 	GroupPos    Position
 	Having      Expr
@@ -145,15 +137,10 @@ type Tumble struct {
 }
 
 // A Union is UNION ALL.
-type Union struct {
-	Pos         Position // of UNION
-	Left, Right Query
-}
+type Union struct{ Left, Right Query }
 
-func (s *Select) End() Position   { return s.EndPos }
-func (s *Select) start() Position { return s.Pos }
-func (u *Union) End() Position    { return u.Right.End() }
-func (u *Union) start() Position  { return u.Left.start() }
+func (s *Select) isQuery() {}
+func (u *Union) isQuery()  {}
 
 // An Ident is a name. The legacy dialect reads an unquoted name in upper case, and so Name has it.
 type Ident struct {
@@ -272,7 +259,6 @@ type (
 	Call struct {
 		place
 		Name      string
-		ParenPos  Position
 		Bare      bool // without parentheses, as CURRENT_DATE
 		Distinct  bool
 		Star      bool // COUNT(*)
