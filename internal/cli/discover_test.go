@@ -142,7 +142,7 @@ func TestDiscoverWrite(t *testing.T) {
 		want                string // the file, "" where it is as it was
 	}{
 		{name: "other data", input: orders[strings.Index(orders, "\n")+1:], args: []string{"--write"}, status: exitFault, stderr: "describes other data"},
-		{name: "JSON", input: visits[:strings.LastIndex(visits, "{")], args: []string{"--write"}, status: exitFault, stderr: "the schema is of CSV, and the sample of JSON"},
+		{name: "JSON", input: visits[:strings.LastIndex(visits, "{")], args: []string{"--write"}, status: exitFault, stderr: "the schema is for CSV, but the sample is JSON"},
 		{
 			name: "another format", input: orders, args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit this schema, change it, too: ",
 			want: `{
@@ -169,7 +169,7 @@ func TestDiscoverWrite(t *testing.T) {
 }
 `,
 		},
-		{name: "an empty file", args: []string{"--write"}, status: exitFault, stderr: "input: all of the 1 records are empty"},
+		{name: "an empty file", args: []string{"--write"}, status: exitFault, stderr: "input: all 1 records are empty"},
 		{name: "another file", input: "1,a\n2,b\n", args: []string{"--write", "--schema", "other.json"}},
 		{
 			name: "replaced", input: "1,a\n2,b\n", args: []string{"--write", "--replace"}, stderr: "pipeline.sql does not fit this schema, change it, too: ",

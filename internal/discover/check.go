@@ -72,21 +72,23 @@ func (d *discovery) reason(row record.Row, unreadable string) string {
 	switch row.Err.Reason {
 	case record.WrongColumns, record.MisplacedQuote, record.UnclosedQuote:
 		if beginsJSON(raw) && isObjects(raw) {
-			return "JSON, where most is CSV"
+			return "JSON among CSV"
 		}
-		return d.csvFault(row)
+		if row.Err.Reason == record.WrongColumns {
+			line, _ := d.csvFormat.next(raw)
+			return fmt.Sprintf("%s instead of %d", columns(len(line.fields)), len(d.Columns))
+		}
 	case record.CarriageReturn:
 		if bytes.IndexByte(raw, '\r') == len(raw)-1 {
-			return `ends with \r\n, where most do not`
+			return `ends with \r\n, unlike most rows`
 		}
-		return carriageReturn
 	case record.InvalidUTF8, encoding.Latin1:
 		return encodingFault(raw)
 	case encoding.Marked:
 		if d.Format.Type == schema.JSON {
-			return "a byte order mark, which JSON must not begin with"
+			return "byte order mark before JSON"
 		}
-		return "a byte order mark"
+		return "byte order mark"
 	case record.NotJSON:
 		if beginsJSON(raw) {
 			return jsonFault(raw)
@@ -95,20 +97,9 @@ func (d *discovery) reason(row record.Row, unreadable string) string {
 	case record.NotAnObject:
 		return notAnObject
 	case record.DuplicateName:
-		return "JSON with a name that is given twice"
+		return "JSON with a duplicate name"
 	}
 	return row.Err.Reason
-}
-
-func (d *discovery) csvFault(row record.Row) string {
-	switch row.Err.Reason {
-	case record.MisplacedQuote:
-		return misplacedQuote
-	case record.UnclosedQuote:
-		return unclosedQuote
-	}
-	line, _ := d.csvFormat.next(row.Raw)
-	return fmt.Sprintf("%s, where most have %d", columns(len(line.fields)), len(d.Columns))
 }
 
 // widen makes text of the columns in which some values are of another type than most.
@@ -117,7 +108,7 @@ func (d *discovery) widen() {
 		if c := &d.Columns[i]; c.Agree < c.Values {
 			text := c.from.asText()
 			text.Name, text.Path, text.Unnamed, text.path = c.Name, c.Path, c.Unnamed, c.path
-			text.Notes = append(text.Notes, fmt.Sprintf("only %d of %d are %s", c.Agree, c.Values, c.Type))
+			text.Notes = append(text.Notes, fmt.Sprintf("only %d of %d values are %s", c.Agree, c.Values, c.Type))
 			*c = text
 		}
 	}

@@ -129,7 +129,7 @@ func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 	switch {
 	case c.total == 0:
 		out.Type = schema.Type{Kind: schema.VarChar}
-		out.Notes = append(out.Notes, "it is NULL in all rows, which says nothing of its type")
+		out.Notes = append(out.Notes, "NULL in every row, so its type is unknown")
 		return isAny
 	case c.most(numbers) && codes == 0:
 		if typ, ok := c.number(numeric); ok {
@@ -137,7 +137,7 @@ func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 			c.noteTimes(out, numeric)
 			return numeric
 		}
-		out.Notes = append(out.Notes, fmt.Sprintf("its numbers have more digits than the %d that a DECIMAL has", schema.MaxPrecision))
+		out.Notes = append(out.Notes, fmt.Sprintf("its numbers have more than the %d digits of a DECIMAL", schema.MaxPrecision))
 	case c.most(c.count(boolean)):
 		out.Type = schema.Type{Kind: schema.Boolean}
 		return boolean
@@ -194,11 +194,11 @@ func (c *collector) time(out *Column) (agrees func(v value) bool) {
 	}
 	first := counts[0]
 	if !c.most(first.count) {
-		out.Notes = append(out.Notes, fmt.Sprintf("some look like times, but not nearly all in one pattern: %s", inPatterns(c.values)))
+		out.Notes = append(out.Notes, fmt.Sprintf("some values look like times, but follow no common pattern: %s", inPatterns(c.values)))
 		return nil
 	}
 	if other := otherOrder(counts); other != nil {
-		out.Notes = append(out.Notes, fmt.Sprintf("these are days, but nothing says whether %s or %s: set the type DATE or TIMESTAMP and the pattern yourself", first, other))
+		out.Notes = append(out.Notes, fmt.Sprintf("dates in either %s or %s: set the type (DATE or TIMESTAMP) and the pattern yourself", first, other))
 		return nil
 	}
 	out.Type = schema.Type{Kind: schema.Date}
@@ -260,20 +260,20 @@ func (c *collector) noteTimes(out *Column, numeric func(v value) bool) {
 		return
 	}
 	day, _ := schema.ParsePattern("yyyyMMdd")
-	looks := map[string]bool{"days (yyyyMMdd)": true, "seconds since 1970": true, "milliseconds since 1970": true}
+	looks := map[string]bool{"dates (yyyyMMdd)": true, "seconds since 1970": true, "milliseconds since 1970": true}
 	for _, v := range c.values {
 		if !numeric(v) {
 			continue
 		}
 		n, _ := strconv.ParseInt(v.text, 10, 64)
 		at, ok := day.Parse(v.text)
-		looks["days (yyyyMMdd)"] = looks["days (yyyyMMdd)"] && ok && likelyYear(at)
+		looks["dates (yyyyMMdd)"] = looks["dates (yyyyMMdd)"] && ok && likelyYear(at)
 		looks["seconds since 1970"] = looks["seconds since 1970"] && likelyYear(time.Unix(n, 0))
 		looks["milliseconds since 1970"] = looks["milliseconds since 1970"] && likelyYear(time.UnixMilli(n))
 	}
-	for _, what := range []string{"days (yyyyMMdd)", "seconds since 1970", "milliseconds since 1970"} {
+	for _, what := range []string{"dates (yyyyMMdd)", "seconds since 1970", "milliseconds since 1970"} {
 		if looks[what] {
-			out.Notes = append(out.Notes, "these could be "+what)
+			out.Notes = append(out.Notes, "perhaps "+what)
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"streamproof/internal/record"
 	"streamproof/internal/schema"
 )
 
@@ -66,7 +67,7 @@ func (d *discovery) csv() error {
 		rows = slices.DeleteFunc(rows, func(l line) bool { return isHeader(l, header) })
 		d.Sample.Headers = before - len(rows)
 		if len(rows) == 0 {
-			return &UndecidedError{Reason: "there is a header, and no row"}
+			return &UndecidedError{Reason: "the sample has a header but no rows"}
 		}
 	}
 	d.decimal(rows, width)
@@ -74,7 +75,7 @@ func (d *discovery) csv() error {
 	d.csvColumns(rows, header, width)
 	d.noteHeader(rows, header != nil)
 	if d.prose {
-		d.note("the lines have quotes where CSV cannot have them, so each is one text")
+		d.note("the lines have quotes where CSV allows none, so each line is one text")
 	}
 	for _, row := range rows[:min(len(rows), firstRows)] {
 		var values []*string
@@ -139,14 +140,14 @@ func (d *discovery) severalForms(lines []line) error {
 			return d.undecided("%d of the %d lines cannot be read", f.Count, len(lines))
 		}
 	}
-	return d.undecided("the %d lines are of several forms, and none has three quarters of them", len(lines))
+	return d.undecided("the %d lines take several forms, and none covers three quarters of them", len(lines))
 }
 
 // misplaced reports whether nearly all lines have a quote where none may be.
 func misplaced(lines []line) bool {
 	n := 0
 	for _, l := range lines {
-		if l.fault == misplacedQuote {
+		if l.fault == record.MisplacedQuote {
 			n++
 		}
 	}
@@ -199,7 +200,7 @@ func (d *discovery) decimal(rows []line, width int) {
 	switch {
 	case !shown[1] || d.Format.Delimiter == ",":
 	case shown[0]:
-		d.note("some columns have numbers with a decimal comma, and some with a point: the format has one of them, here the point")
+		d.note("some columns have a decimal comma and some a point; the format has only one of them, here the point")
 	default:
 		d.Format.Decimal = ","
 	}
@@ -264,7 +265,7 @@ func (d *discovery) csvColumns(rows []line, header []string, width int) {
 			column.Path, column.path = path, schema.Path{path}
 		}
 		if column.Unnamed = header != nil && path == ""; column.Unnamed {
-			column.Notes = append(column.Notes, "the header has no name for it")
+			column.Notes = append(column.Notes, "the header has an empty name for it")
 		}
 		d.Columns = append(d.Columns, column)
 	}

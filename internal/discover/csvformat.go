@@ -41,17 +41,6 @@ type line struct {
 	number   int  // of the line in its record, from 1
 }
 
-// The faults of a line.
-const (
-	unclosedQuote  = "a quote is not closed"
-	misplacedQuote = "a quote is not where one may be"
-	carriageReturn = "a carriage return within the line"
-)
-
-var csvFaults = map[string]string{
-	record.UnclosedQuote: unclosedQuote, record.MisplacedQuote: misplacedQuote, record.CarriageReturn: carriageReturn,
-}
-
 // split takes text apart. What is wrong with a line spoils that line and no other: the next one begins after the next
 // newline.
 func (f csvFormat) split(t text, take func(line)) {
@@ -66,7 +55,7 @@ func (f csvFormat) split(t text, take func(line)) {
 		if len(bytes.Trim(raw, "\r\n")) == 0 {
 			continue
 		}
-		if t.cut && atEnd || t.cut && l.fault == unclosedQuote && !bytes.ContainsRune(rest, rune(f.quote)) {
+		if t.cut && atEnd || t.cut && l.fault == record.UnclosedQuote && !bytes.ContainsRune(rest, rune(f.quote)) {
 			return // the sample ends within this line
 		}
 		l.raw, l.at = raw, t
@@ -93,7 +82,7 @@ func (f csvFormat) next(text []byte) (line, int) {
 		reason = record.UnclosedQuote
 	}
 	if reason != "" {
-		return line{fault: csvFaults[reason]}, lineSize(text)
+		return line{fault: reason}, lineSize(text)
 	}
 	return l, size
 }
@@ -151,7 +140,7 @@ func (f csvFormat) score(texts []text) (score float64, faulty bool) {
 			if l.fault != "" {
 				widths[0]++
 				fields++
-				if l.fault != carriageReturn {
+				if l.fault != record.CarriageReturn {
 					faults++
 				}
 				return

@@ -123,7 +123,7 @@ func (e *UndecidedError) Error() string {
 }
 
 func (f Fault) first() string {
-	return fmt.Sprintf("%s (%d, as %s in %s)", f.Reason, f.Count, show(f.Text), f.Where)
+	return fmt.Sprintf("%s (%d, first %s in %s)", f.Reason, f.Count, show(f.Text), f.Where)
 }
 
 // String says it in words, with the first places.
@@ -180,7 +180,7 @@ type discovery struct {
 
 func (d *discovery) run(records []Record) error {
 	if len(records) == 0 {
-		return &UndecidedError{Reason: "there is no record"}
+		return &UndecidedError{Reason: "the sample has no records"}
 	}
 	for i := range records {
 		d.read(&records[i], i)
@@ -192,18 +192,18 @@ func (d *discovery) run(records []Record) error {
 	json := len(d.objects) + d.broken
 	switch {
 	case d.Sample.Records == d.Sample.Empty:
-		return &UndecidedError{Reason: fmt.Sprintf("all of the %d records are empty", d.Sample.Records)}
+		return &UndecidedError{Reason: fmt.Sprintf("all %d records are empty", d.Sample.Records)}
 	case !rare(d.Sample.Unreadable, d.Sample.Records):
 		return d.noText(records)
 	case !rare(len(d.unfinished), d.Sample.Records):
-		return &UndecidedError{Reason: fmt.Sprintf("%s begins with a value of JSON that goes on after what was sampled of it: take a larger sample (--records)", d.unfinished[0])}
+		return &UndecidedError{Reason: fmt.Sprintf("%s begins with a JSON value that continues past the sampled part: take a larger sample (--records)", d.unfinished[0])}
 	case d.options.Delimiter == "" && !rare(min(json, lines), json+lines):
-		return &UndecidedError{Reason: fmt.Sprintf("the sample is a mix of formats: %d rows look like JSON (as %s) and %d lines do not (as %s)",
+		return &UndecidedError{Reason: fmt.Sprintf("the sample mixes formats: %d rows look like JSON (such as %s) and %d lines do not (such as %s)",
 			json, show(d.firstJSON()), lines, show(firstLine(d.texts[0].data)))}
 	case json+lines == 0:
-		return &UndecidedError{Reason: "there is no row"}
+		return &UndecidedError{Reason: "the sample has no rows"}
 	case lines == 0 && d.broken*4 > json:
-		return d.undecided("of %d rows that look like JSON %d cannot be read", json, d.broken)
+		return d.undecided("%d of %d rows that look like JSON cannot be read", d.broken, json)
 	case len(d.objects) > lines && d.options.Delimiter == "":
 		d.json()
 	default:
@@ -217,13 +217,13 @@ func (d *discovery) run(records []Record) error {
 		}
 	}
 	if d.Sample.Rows < fewRows {
-		d.note("%d rows are few to tell types by: a larger sample may have wider ones", d.Sample.Rows)
+		d.note("only %d rows: a larger sample may need wider types", d.Sample.Rows)
 	}
 	if d.marks > 0 {
-		d.note("%d records begin with a byte order mark, which is left out here: the job rejects their first row, or has the mark in its text", d.marks)
+		d.note("%d records begin with a byte order mark, ignored here: the job rejects their first row or keeps the mark in its text", d.marks)
 	}
 	if len(d.unfinished) > 0 {
-		d.note("%d records, as %s, begin with a value of JSON that goes on after what was sampled of it", len(d.unfinished), d.unfinished[0])
+		d.note("%d records, such as %s, begin with a JSON value that continues past the sampled part", len(d.unfinished), d.unfinished[0])
 	}
 	d.sortFaults()
 	return nil
@@ -238,7 +238,7 @@ func (d *discovery) settle(records []Record) error {
 		rows, misfits = d.check(records)
 	}
 	if misfits > rows || rows == 0 {
-		return d.undecided("only %d of %d rows are read by the schema that they look like", rows, rows+d.Sample.Rejected)
+		return d.undecided("the most likely schema reads only %d of %d rows", rows, rows+d.Sample.Rejected)
 	}
 	return nil
 }

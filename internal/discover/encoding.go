@@ -14,7 +14,7 @@ import (
 
 // magics are what data begins with that people send or save instead of text.
 var magics = []struct{ start, name string }{
-	{"\xf3\x89\x9a\xc2", "an aggregate of the Kinesis Producer Library, which only a stream's reader takes apart"},
+	{"\xf3\x89\x9a\xc2", "an aggregate of the Kinesis Producer Library, unpacked only when sampled from a stream"},
 	{"\x1f\x8b", encoding.Gzip},
 	{"\x00\x00\xfe\xff", "UTF-32 text, not UTF-8"},
 	{"\xff\xfe\x00\x00", "UTF-32 text, not UTF-8"},

@@ -157,12 +157,12 @@ func (d *discovery) noteHeader(rows []line, found bool) {
 	}
 	for i, l := range rows[:min(len(rows), headerCandidates)] {
 		if texts, others := d.disagreeing(l); texts > 0 && (others == 0 || i == 0 && !found) {
-			d.note("row %d, %s, looks like a header: it has text where the others have none", i+1, show(firstLine(l.raw)))
+			d.note("row %d, %s, looks like a header: it has text where other rows have values of another type", i+1, show(firstLine(l.raw)))
 			return
 		}
 	}
 	if !found && text && !d.prose && mayBeHeader(rows[0]) {
-		d.note("all is text, so nothing says whether the first row, %s, is a header", show(firstLine(rows[0].raw)))
+		d.note("every column is text, so the first row, %s, may be a header", show(firstLine(rows[0].raw)))
 	}
 }
 

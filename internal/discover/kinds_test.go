@@ -112,11 +112,11 @@ func TestHeaders(t *testing.T) {
 	checkKinds(t, map[string]kind{
 		"a line that names the delimiter": {
 			records: file("sep=;\r\nid;Name;Score\r\n" + rows(25, ";", "\r\n")), header: true,
-			columns: "id INTEGER, Name VARCHAR(2), Score REAL", faults: "2 columns, where most have 3 in line 1",
+			columns: "id INTEGER, Name VARCHAR(2), Score REAL", faults: "2 columns instead of 3 in line 1",
 		},
 		"titles before it": {
 			records: file("Report of 2026\nmade by hand, by us\n\nid,name,score\n" + rows(25, ",", "\n")), header: true,
-			columns: "id INTEGER, name VARCHAR(2), score REAL", faults: "1 column, where most have 3 in line 1; 2 columns, where most have 3 in line 2; blank line in line 3",
+			columns: "id INTEGER, name VARCHAR(2), score REAL", faults: "1 column instead of 3 in line 1; 2 columns instead of 3 in line 2; blank line in line 3",
 		},
 		"a title with as many delimiters": {
 			records: file("Report,,\n,,\nid,name,score\n" + rows(40, ",", "\n")), header: true,
@@ -124,12 +124,12 @@ func TestHeaders(t *testing.T) {
 		},
 		"an empty name": {
 			records: file(",name,score\n" + rows(25, ",", "\n")), header: true, columns: "COL0 INTEGER, name VARCHAR(2), score REAL",
-			notes: []string{"the header has no name for it"},
+			notes: []string{"the header has an empty name for it"},
 		},
 		"blanks for a name": {records: file("  ,name,score\n" + rows(25, ",", "\n")), header: true, columns: "COL0 INTEGER, name VARCHAR(2), score REAL"},
 		"repeated names": {
 			records: file("x,X,x\n" + rows(25, ",", "\n")), header: true, columns: "x INTEGER, X_2 VARCHAR(2), x_3 REAL",
-			notes: []string{`the sample calls it "X", which is the name or alias of another column`},
+			notes: []string{`the sample calls it "X", the name or alias of another column`},
 		},
 		"two empty names and a repeated one": {
 			records: file("a,,a,\n" + repeat(25, func(i int) string { return fmt.Sprintf("%d,%d,%d,%d\n", i, i, i, i) })), header: true,
@@ -147,10 +147,10 @@ func TestHeaders(t *testing.T) {
 		},
 		"over numbers that are text": {
 			records: file("what,how much\n" + repeat(25, func(i int) string { return fmt.Sprintf("w%d,\"1,%03d.50\"\n", i, i) })), header: true,
-			columns: "what VARCHAR(4), how much CHAR(8)", notes: []string{"marks between thousands"},
+			columns: "what VARCHAR(4), how much CHAR(8)", notes: []string{"thousands separators"},
 		},
-		"one column of text":          {records: file("name\n" + repeat(25, func(i int) string { return fmt.Sprintf("town %d\n", i) })), columns: "COL0 VARCHAR(8)", notes: []string{`the first row, "name", is a header`}},
-		"one column of several lines": {records: file("col\n\"two\nlines\"\n"), columns: "COL0 VARCHAR(16)", notes: []string{`the first row, "col", is a header`}},
+		"one column of text":          {records: file("name\n" + repeat(25, func(i int) string { return fmt.Sprintf("town %d\n", i) })), columns: "COL0 VARCHAR(8)", notes: []string{`the first row, "name", may be a header`}},
+		"one column of several lines": {records: file("col\n\"two\nlines\"\n"), columns: "COL0 VARCHAR(16)", notes: []string{`the first row, "col", may be a header`}},
 		"years for names": {
 			records: file("id,2019,2020\n" + repeat(25, func(i int) string { return fmt.Sprintf("%d,%d,%d\n", i, i, i) })), columns: "COL0 INTEGER, COL1 INTEGER, COL2 INTEGER",
 			faults: "column COL0: not an integer in line 1", notes: []string{`row 1, "id,2019,2020", looks like a header`},
@@ -187,7 +187,7 @@ func TestJSONValues(t *testing.T) {
 		return []discover.Record{{Data: []byte(text), Name: "file", Cut: true}}
 	}
 	checkKinds(t, map[string]kind{
-		"an object in half of the rows": {records: mixed(40, `{"k":1}`, 2), columns: "id INTEGER, v VARCHAR(8)", notes: []string{"20 are arrays or objects", "20 are numbers"}},
+		"an object in half of the rows": {records: mixed(40, `{"k":1}`, 2), columns: "id INTEGER, v VARCHAR(8)", notes: []string{"20 values are arrays or objects", "20 values are numbers"}},
 		"an object in few rows":         {records: mixed(40, `{"k":1}`, 40), columns: "id INTEGER, v INTEGER", faults: "column v: not an integer in line 40"},
 		"a number in few objects":       {records: objects(40, "7"), columns: "v_k INTEGER ?", faults: "column v_k: not an object in line 31"},
 		"null in few objects":           {records: objects(40, "null"), columns: "v_k INTEGER ?"},
@@ -200,16 +200,16 @@ func TestJSONValues(t *testing.T) {
 		"deep down": {
 			records: file(repeat(20, func(i int) string { return []string{`{"a":{"b":{"c":1}}}`, `{"a":{"b":2}}`}[i%2] + "\n" })), columns: "a_b VARCHAR(8)",
 		},
-		"an object longer than the sample": {records: cut(pretty), notes: []string{"file begins with a value of JSON that goes on after what was sampled of it: take a larger sample"}},
+		"an object longer than the sample": {records: cut(pretty), notes: []string{"file begins with a JSON value that continues past the sampled part: take a larger sample"}},
 		"nested objects longer than the sample": {
 			records: cut("{\n\"features\": [\n" + strings.Repeat("{\n\"id\": 0\n},\n", 300)), notes: []string{"take a larger sample"},
 		},
 		"an array longer than the sample": {records: cut("[\n" + strings.Repeat("{\"id\": 1},\n", 30)), columns: "id INTEGER"},
-		"an object that ends too early":   {records: file(pretty), notes: []string{"of 1 rows that look like JSON 1 cannot be read", "JSON that ends too early (1, as \"{\" in file, line 1)"}},
+		"an object that ends too early":   {records: file(pretty), notes: []string{"1 of 1 rows that look like JSON cannot be read", "truncated JSON (1, first \"{\" in file, line 1)"}},
 		"an object without a comma":       {records: file("{\n\"a\": 1\n\"b\": 2,\n\"c\": 3\n}\n"), notes: []string{"broken JSON"}},
 		"a broken object among others of several lines": {
 			records: file(strings.Repeat("{\n  \"a\": 1,\n  \"b\": 2\n}\n", 30) + "{\n  \"a\": 1\n  \"b\": 2\n}\n" + strings.Repeat("{\n  \"a\": 1,\n  \"b\": 2\n}\n", 30)),
-			columns: "a INTEGER, b INTEGER", faults: "not JSON in line 122 and line 123 and line 124; JSON that is no object in line 122 and line 123; JSON that ends too early in line 121",
+			columns: "a INTEGER, b INTEGER", faults: "not JSON in line 122 and line 123 and line 124; JSON that is not an object in line 122 and line 123; truncated JSON in line 121",
 		},
 		"a broken element of an array": {
 			records: file("[\n" + strings.Repeat("{\"a\":1},\n", 10) + "{\"a\":},\n" + strings.Repeat("{\"a\":1},\n", 10) + "{\"a\":1}\n]\n"),
@@ -217,19 +217,19 @@ func TestJSONValues(t *testing.T) {
 			faults:  "not JSON in line 13 and line 14 and line 15 and line 16 and line 17 and line 18 and line 19 and line 20 and line 21 and line 22 and line 24; broken JSON in line 12",
 		},
 		"a title before it":     {records: file("All events\n" + strings.Repeat("{\"a\":1}\n", 30)), columns: "a INTEGER", faults: "not JSON in line 1"},
-		"CSV and JSON by turns": {records: file(strings.Repeat("1,x\n{\"a\":1}\n", 15)), notes: []string{`a mix of formats: 15 rows look like JSON (as "{\"a\":1}") and 15 lines do not (as "1,x")`}},
+		"CSV and JSON by turns": {records: file(strings.Repeat("1,x\n{\"a\":1}\n", 15)), notes: []string{`mixes formats: 15 rows look like JSON (such as "{\"a\":1}") and 15 lines do not (such as "1,x")`}},
 		"JSON in few rows of CSV": {
-			records: file(strings.Repeat("1,x\n", 30) + "{\"a\":1}\n" + strings.Repeat("1,x\n", 30)), columns: "COL0 INTEGER, COL1 CHAR(1)", faults: "JSON, where most is CSV in line 31",
+			records: file(strings.Repeat("1,x\n", 30) + "{\"a\":1}\n" + strings.Repeat("1,x\n", 30)), columns: "COL0 INTEGER, COL1 CHAR(1)", faults: "JSON among CSV in line 31",
 		},
 		"text behind each object": {records: file(strings.Repeat("{\"a\":1}|x\n", 30)), notes: []string{"JSON with text after it (30"}},
 		"more broken values than are followed to their end": {
 			records: file(repeat(60, func(int) string { return "{\"a\":\n{\"a\":1}\n" }) + strings.Repeat("{\"a\":1}\n\n", 2000)),
-			columns: "a INTEGER", faults: "JSON that ends too early in " + strings.TrimSuffix(repeat(60, func(i int) string { return fmt.Sprintf("line %d and ", 2*i+1) }), " and "),
+			columns: "a INTEGER", faults: "truncated JSON in " + strings.TrimSuffix(repeat(60, func(i int) string { return fmt.Sprintf("line %d and ", 2*i+1) }), " and "),
 		},
 		// Without that limit, this takes minutes.
-		"nothing but broken values": {records: file(strings.Repeat("{\"a\":[\n", 100_000)), notes: []string{"of 100000 rows that look like JSON 100000 cannot be read"}},
-		"arrays of arrays":          {records: file("[\n[1,2],\n[3,4]\n]\n"), notes: []string{"JSON that is no object"}},
-		"an empty array":            {records: file("[]\n"), notes: []string{"there is no row"}},
+		"nothing but broken values": {records: file(strings.Repeat("{\"a\":[\n", 100_000)), notes: []string{"100000 of 100000 rows that look like JSON cannot be read"}},
+		"arrays of arrays":          {records: file("[\n[1,2],\n[3,4]\n]\n"), notes: []string{"JSON that is not an object"}},
+		"an empty array":            {records: file("[]\n"), notes: []string{"the sample has no rows"}},
 	})
 }
 
@@ -247,21 +247,21 @@ func TestEncodings(t *testing.T) {
 		"UTF-16 without a mark":        {records: file(little.String()), notes: []string{"UTF-16 text, not UTF-8"}},
 		"UTF-16 with high bytes first": {records: file(big.String()), notes: []string{"UTF-16 text, not UTF-8"}},
 		"UTF-32":                       {records: file("\xff\xfe\x00\x00a\x00\x00\x00"), notes: []string{"UTF-32 text, not UTF-8"}},
-		"Latin-1 in all lines":         {records: file("A\xf1o;Ciudad\n2019;M\xe1laga\n2020;C\xe1diz\n"), notes: []string{"3 of the 3 lines", "not UTF-8, perhaps Latin-1", `as "Año;Ciudad"`}},
-		"Windows-1252":                 {records: file(strings.Repeat("1;it\x92s \x80 5\n", 9)), notes: []string{"9 of the 9 lines cannot be read: not UTF-8, perhaps Windows-1252", "as \"1;it’s € 5\""}, silent: []string{"several forms"}},
+		"Latin-1 in all lines":         {records: file("A\xf1o;Ciudad\n2019;M\xe1laga\n2020;C\xe1diz\n"), notes: []string{"3 of the 3 lines", "not UTF-8, perhaps Latin-1", `first "Año;Ciudad"`}},
+		"Windows-1252":                 {records: file(strings.Repeat("1;it\x92s \x80 5\n", 9)), notes: []string{"9 of the 9 lines cannot be read: not UTF-8, perhaps Windows-1252", "first \"1;it’s € 5\""}, silent: []string{"several forms"}},
 		"one byte of no encoding":      {records: file(text + "7;\x81;1.5\n"), columns: "COL0 INTEGER, COL1 VARCHAR(2), COL2 REAL", faults: "not UTF-8 in line 26"},
 		"Latin-1 in JSON":              {records: file(strings.Repeat("{\"a\":\"caf\xe9\"}\n", 9)), notes: []string{"not UTF-8, perhaps Latin-1"}},
 		"gzip":                         {records: file(gzipped("a,b\n")), notes: []string{"gzip (1, "}},
 		"an aggregate":                 {records: file("\xf3\x89\x9a\xc2\x0a\x04pk-0\x1a\x13"), notes: []string{"an aggregate of the Kinesis Producer Library"}},
 		"one NUL": {
-			records: file(text + "7;A\x00B;1.5\n"), columns: "COL0 INTEGER, COL1 VARCHAR(4), COL2 REAL", notes: []string{`1 of these have control characters, as "A\x00B"`},
+			records: file(text + "7;A\x00B;1.5\n"), columns: "COL0 INTEGER, COL1 VARCHAR(4), COL2 REAL", notes: []string{`1 values have control characters, such as "A\x00B"`},
 		},
-		"one BEL in a short record": {records: records("1,a\n", "2,\a\n", "3,c\n"), columns: "COL0 INTEGER, COL1 CHAR(1)", notes: []string{`as "\a"`}},
+		"one BEL in a short record": {records: records("1,a\n", "2,\a\n", "3,c\n"), columns: "COL0 INTEGER, COL1 CHAR(1)", notes: []string{`such as "\a"`}},
 		"NUL in a number":           {records: file(text + "7\x00;x;1.5\n"), columns: "COL0 INTEGER, COL1 VARCHAR(2), COL2 REAL", faults: "column COL0: not an integer in line 26"},
-		"a mark before JSON":        {records: file("\ufeff" + strings.Repeat("{\"a\":1}\n", 30)), columns: "a INTEGER", faults: "a byte order mark, which JSON must not begin with in line 1"},
-		"a mark before an array":    {records: file("\ufeff[{\"a\":1},{\"a\":2}]"), notes: []string{"a byte order mark, which JSON must not begin with"}},
+		"a mark before JSON":        {records: file("\ufeff" + strings.Repeat("{\"a\":1}\n", 30)), columns: "a INTEGER", faults: "byte order mark before JSON in line 1"},
+		"a mark before an array":    {records: file("\ufeff[{\"a\":1},{\"a\":2}]"), notes: []string{"byte order mark before JSON"}},
 		"a mark before numbers": {
-			records: file("\ufeff" + text), columns: "COL0 INTEGER, COL1 VARCHAR(2), COL2 REAL", faults: "a byte order mark in line 1",
+			records: file("\ufeff" + text), columns: "COL0 INTEGER, COL1 VARCHAR(2), COL2 REAL", faults: "byte order mark in line 1",
 		},
 	})
 }
@@ -275,11 +275,11 @@ func TestForms(t *testing.T) {
 		})
 	}
 	checkKinds(t, map[string]kind{
-		"a log of a web server":                  {records: file(log("a")), columns: "COL0 VARCHAR(128)", notes: []string{"each is one text"}, silent: []string{"header"}},
+		"a log of a web server":                  {records: file(log("a")), columns: "COL0 VARCHAR(128)", notes: []string{"each line is one text"}, silent: []string{"header"}},
 		"a log with a comma in all of its lines": {records: file(log("a,b;c")), columns: "COL0 VARCHAR(128)"},
 		"blank lines":                            {records: file("\n" + rows(10, ",", "\n") + "\n" + rows(10, ",", "\n") + "\n"), columns: "COL0 INTEGER, COL1 VARCHAR(2), COL2 REAL", faults: "blank line in line 1 and line 12 and line 23"},
 		"blank lines that end with \\r\\n":       {records: file(rows(10, ",", "\r\n") + "\r\n"), columns: "COL0 INTEGER, COL1 VARCHAR(2), COL2 REAL", faults: "blank line in line 11"},
-		"blanks in a line":                       {records: file(rows(20, ",", "\n") + "  \n"), columns: "COL0 INTEGER, COL1 VARCHAR(2), COL2 REAL", faults: "1 column, where most have 3 in line 21"},
+		"blanks in a line":                       {records: file(rows(20, ",", "\n") + "  \n"), columns: "COL0 INTEGER, COL1 VARCHAR(2), COL2 REAL", faults: "1 column instead of 3 in line 21"},
 		"an empty record":                        {records: records("1,2\n", "", "3,4\n"), columns: "COL0 INTEGER, COL1 INTEGER", faults: "empty record in record 2"},
 		"a value of another type":                {records: file(rows(30, ",", "\n") + "x,y,z\n"), columns: "COL0 INTEGER, COL1 VARCHAR(2), COL2 REAL", faults: "column COL0: not an integer in line 31"},
 		"a few faults in each of many columns": {
@@ -288,7 +288,7 @@ func TestForms(t *testing.T) {
 				fields[i] = "x"
 				return strings.Join(fields, ",") + "\n"
 			})),
-			columns: strings.TrimSuffix(repeat(20, func(i int) string { return fmt.Sprintf("COL%d CHAR(1), ", i) }), ", "), notes: []string{"only 19 of 20 are INTEGER"},
+			columns: strings.TrimSuffix(repeat(20, func(i int) string { return fmt.Sprintf("COL%d CHAR(1), ", i) }), ", "), notes: []string{"only 19 of 20 values are INTEGER"},
 		},
 	})
 }
@@ -301,28 +301,28 @@ func TestTextNotes(t *testing.T) {
 		want   string // the type
 		notes  []string
 	}{
-		"points between thousands": {[]string{"-21.419,06", "37.996,97", "-53,9"}, "VARCHAR(16)", []string{"these are numbers with marks between thousands, which no type of number reads"}},
-		"commas between thousands": {[]string{"100,000.00", "5,000", "12"}, "VARCHAR(16)", []string{"these are numbers with marks between thousands, which no type of number reads"}},
-		"blanks between thousands": {[]string{"1 000", "12 345,6", "7"}, "VARCHAR(8)", []string{"these are numbers with marks between thousands, which no type of number reads"}},
-		"a comma":                  {[]string{"1,5", "2,25"}, "VARCHAR(4)", []string{"these are numbers with a comma; only where it is the format's `decimal` does a type of number read them"}},
+		"points between thousands": {[]string{"-21.419,06", "37.996,97", "-53,9"}, "VARCHAR(16)", []string{"numbers with thousands separators, which no numeric type reads"}},
+		"commas between thousands": {[]string{"100,000.00", "5,000", "12"}, "VARCHAR(16)", []string{"numbers with thousands separators, which no numeric type reads"}},
+		"blanks between thousands": {[]string{"1 000", "12 345,6", "7"}, "VARCHAR(8)", []string{"numbers with thousands separators, which no numeric type reads"}},
+		"a comma":                  {[]string{"1,5", "2,25"}, "VARCHAR(4)", []string{"numbers with a comma, which a numeric type reads only if it is the format's `decimal`"}},
 		"a comma between thousands, perhaps": {
 			[]string{"1,234", "2,500", "725"}, "VARCHAR(8)",
-			[]string{"these are numbers with a mark that may stand between thousands, which no type of number reads, or before a fraction, which is then the format's `decimal`"},
+			[]string{"numbers with a comma or point that may separate thousands, which no numeric type reads; if it precedes a fraction, set it as the format's `decimal`"},
 		},
-		"a plus":       {[]string{"+1", "+2.5", "3"}, "VARCHAR(4)", []string{"these are numbers with a plus, which a type of number would lose"}},
-		"money":        {[]string{"$1.50", "-$12", "$ 1,000.00"}, "VARCHAR(16)", []string{"these are numbers with a unit, which no type of number reads"}},
-		"percent":      {[]string{"1.5%", "12 %"}, "VARCHAR(4)", []string{"these are numbers with a unit, which no type of number reads"}},
-		"zeros before": {[]string{"007", "8"}, "VARCHAR(4)", []string{"1 of these numbers begin with a zero, which an INTEGER would lose"}},
-		"always empty": {[]string{"", "", ""}, "VARCHAR", []string{"it is empty in all rows, which says nothing of its type"}},
+		"a plus":       {[]string{"+1", "+2.5", "3"}, "VARCHAR(4)", []string{"numbers with a plus sign, which a numeric type would drop"}},
+		"money":        {[]string{"$1.50", "-$12", "$ 1,000.00"}, "VARCHAR(16)", []string{"numbers with a unit, which no numeric type reads"}},
+		"percent":      {[]string{"1.5%", "12 %"}, "VARCHAR(4)", []string{"numbers with a unit, which no numeric type reads"}},
+		"zeros before": {[]string{"007", "8"}, "VARCHAR(4)", []string{"1 of these numbers begin with a zero, which an INTEGER would drop"}},
+		"always empty": {[]string{"", "", ""}, "VARCHAR", []string{"empty in every row, so its type is unknown"}},
 		"a word for NULL": {
 			[]string{"NA", "1", "2", "NA", "-"}, "VARCHAR(2)",
-			[]string{"without \"NA\" (2), \"-\" (1) it would be INTEGER: where that means NULL, add it to the format's `nulls`, and make the column of that type and `nullable`"},
+			[]string{"without \"NA\" (2), \"-\" (1) it would be INTEGER: if that means NULL, add it to the format's `nulls`, set that type and make the column `nullable`"},
 		},
 		"a town called None": {[]string{"None", "Rome", "Oslo"}, "VARCHAR(4)", nil},
 		"words":              {[]string{"Rome", "Oslo", "Bern "}, "VARCHAR(8)", nil},
 		"a word of text":     {[]string{"1", "x", "2"}, "CHAR(1)", []string{"2 of 3 are numbers"}},
-		"blanks":             {[]string{" 1", " 2"}, "VARCHAR(2)", []string{"the blanks around these values make them text"}},
-		"control characters": {[]string{"a\x1b[2J", "b"}, "VARCHAR(8)", []string{`1 of these have control characters, as "a\x1b[2J"`}},
+		"blanks":             {[]string{" 1", " 2"}, "VARCHAR(2)", []string{"text because of the blanks around the values"}},
+		"control characters": {[]string{"a\x1b[2J", "b"}, "VARCHAR(8)", []string{`1 values have control characters, such as "a\x1b[2J"`}},
 	}
 	for name, test := range tests {
 		var lines strings.Builder

@@ -40,7 +40,7 @@ func Merge(current schema.Schema, p *Proposal) (*Merged, error) {
 	m := &Merged{Changes: []string{}, Warnings: []string{}}
 	was, is := current.Format.OrDefault(), p.Format
 	if was.Type != is.Type {
-		return nil, &OtherDataError{fmt.Sprintf("the schema is of %s, and the sample of %s", strings.ToUpper(was.Type), strings.ToUpper(is.Type))}
+		return nil, &OtherDataError{fmt.Sprintf("the schema is for %s, but the sample is %s", strings.ToUpper(was.Type), strings.ToUpper(is.Type))}
 	}
 	taken := match(current, p)
 	m.read = p.Format
@@ -56,7 +56,7 @@ func Merge(current schema.Schema, p *Proposal) (*Merged, error) {
 		}
 	}
 	if known == 0 || strange*2 > known {
-		return nil, &OtherDataError{fmt.Sprintf("the schema describes other data: of its %d columns, %d are in the sample, and of these %d hold other values",
+		return nil, &OtherDataError{fmt.Sprintf("the schema describes other data: of its %d columns, %d are in the sample, and %d of these hold other values",
 			len(current.Columns), known, strange)}
 	}
 	m.Schema = schema.Schema{Source: current.Source, Format: current.Format, Samples: current.Samples}
@@ -139,7 +139,7 @@ func (m *Merged) columns(current schema.Schema, p *Proposal, taken []int) {
 			m.Schema.Columns = append(m.Schema.Columns, c)
 			continue
 		}
-		m.Changes = append(m.Changes, fmt.Sprintf("column %s is taken out: the rows have only %s", c.Name, columns(len(p.Columns))))
+		m.Changes = append(m.Changes, fmt.Sprintf("column %s is removed: the rows have only %s", c.Name, columns(len(p.Columns))))
 	}
 }
 
@@ -152,14 +152,14 @@ func (m *Merged) add(c schema.Column, misfits int) {
 func (m *Merged) keep(kept schema.Column, c *Column, p *Proposal) {
 	misfits := c.misfits(&kept, m.read)
 	if misfits > 0 {
-		text := fmt.Sprintf("column %s is kept as %s, which %d of %d values are not, as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(c.firstMisfit(&kept, m.read)))
+		text := fmt.Sprintf("column %s is kept as %s, but %d of %d values are not, such as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(c.firstMisfit(&kept, m.read)))
 		if typeText(c.Type, c.Pattern) != typeText(kept.Type, kept.Pattern) {
 			text += fmt.Sprintf("; %s would hold %d", typeText(c.Type, c.Pattern), c.Agree)
 		}
 		m.Warnings = append(m.Warnings, text)
 	}
 	if c.Nulls > 0 && !kept.Nullable {
-		m.Warnings = append(m.Warnings, fmt.Sprintf("column %s is kept as one that is never NULL, and %d of %d values are", kept.Name, c.Nulls, c.Nulls+c.Values))
+		m.Warnings = append(m.Warnings, fmt.Sprintf("column %s is kept as not nullable, but %d of %d values are NULL", kept.Name, c.Nulls, c.Nulls+c.Values))
 	}
 	if p.Format.Header {
 		// What the header calls it, which the column may be called, too.
@@ -205,7 +205,7 @@ func (m *Merged) format(was schema.Format, p *Proposal) {
 		{"nulls", fmt.Sprintf("%q", was.Nulls), fmt.Sprintf("%q", now.Nulls)},
 	} {
 		if change.was != change.is {
-			m.Changes = append(m.Changes, fmt.Sprintf("format: %s is %q, and was %q", change.what, change.is, change.was))
+			m.Changes = append(m.Changes, fmt.Sprintf("format: %s changes from %q to %q", change.what, change.was, change.is))
 		}
 	}
 	if !now.IsDefault() || m.Schema.Format.Type != "" {

@@ -91,12 +91,12 @@ func TestMerge(t *testing.T) {
 		"a type that is contradicted": {
 			current: s(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)")),
 			records: each("1,a\n2,b\n2.5,c\n"), want: "n COL0 INTEGER; s COL1 CHAR(1)",
-			warnings: []string{`column n is kept as INTEGER, which 1 of 3 values are not, as "2.5"; REAL would hold 3`},
+			warnings: []string{`column n is kept as INTEGER, but 1 of 3 values are not, such as "2.5"; REAL would hold 3`},
 		},
 		"NULL": {
 			current: s(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)")),
 			records: each("1,a\n,b\n3,c\n"), want: "n COL0 INTEGER; s COL1 CHAR(1)",
-			warnings: []string{"column n is kept as one that is never NULL, and 1 of 3 values are"},
+			warnings: []string{"column n is kept as not nullable, but 1 of 3 values are NULL"},
 		},
 		"a column more": {
 			current: s(standard, column("n", "x", "INTEGER")),
@@ -111,10 +111,10 @@ func TestMerge(t *testing.T) {
 		"a column less": {
 			current: s(standard, column("n", "COL0", "INTEGER"), column("s", "COL1", "CHAR(1)"), column("t", "COL2", "CHAR(1)")),
 			records: each("1,a\n2,b\n"), want: "n COL0 INTEGER; s COL1 CHAR(1)",
-			changes: []string{"column t is taken out: the rows have only 2 columns"},
+			changes: []string{"column t is removed: the rows have only 2 columns"},
 		},
 		"other data":    {current: s(standard, column("a", "COL0", "INTEGER"), column("b", "COL1", "INTEGER")), records: each("x,y\ny,z\n"), other: "describes other data"},
-		"other format":  {current: s(standard, column("a", "COL0", "INTEGER")), records: each(`{"a":1}`), other: "the schema is of CSV, and the sample of JSON"},
+		"other format":  {current: s(standard, column("a", "COL0", "INTEGER")), records: each(`{"a":1}`), other: "the schema is for CSV, but the sample is JSON"},
 		"nothing known": {current: s(schema.JSONFormat(), column("a", "COL0", "INTEGER")), records: each(`{"b":1}`), other: "of its 1 columns, 0 are in the sample"},
 		"JSON by path": {
 			current: s(schema.JSONFormat(), with(column("who", "COL0", "VARCHAR"), "$.user.id", "", false), with(column("rare", "COL1", "DATE"), "$.x", "", true)),
@@ -131,7 +131,7 @@ func TestMerge(t *testing.T) {
 		"a header that is new": {
 			current: s(standard, column("key", "COL0", "REAL"), column("id", "COL1", "BIGINT")),
 			records: file("ID,id2\n1,2\n2,3\n"), want: "key COL0 REAL ID; id COL1 BIGINT id2",
-			format: func(f *schema.Format) { f.Header = true }, changes: []string{`format: header is "true", and was "false"`},
+			format: func(f *schema.Format) { f.Header = true }, changes: []string{`format: header changes from "false" to "true"`},
 		},
 		"what the sample does not show": {
 			current: s(odd, column("key", "COL0", "REAL"), with(column("id", "COL1", "BIGINT"), "", "", true)),
@@ -146,7 +146,7 @@ func TestMerge(t *testing.T) {
 		"a decimal comma": {
 			current: s(semicolons("."), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
 			records: file("1,5;2\n2,5;3\n"), want: "key COL0 REAL; id COL1 REAL",
-			format: func(f *schema.Format) { *f = semicolons(",") }, changes: []string{`format: decimal is ",", and was "."`},
+			format: func(f *schema.Format) { *f = semicolons(",") }, changes: []string{`format: decimal changes from "." to ","`},
 		},
 		"a decimal comma that the sample does not show": {
 			current: s(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
@@ -156,7 +156,7 @@ func TestMerge(t *testing.T) {
 		"a decimal comma that is none": {
 			current: s(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
 			records: file("1.5;2\n2.5;3\n"), want: "key COL0 REAL; id COL1 REAL",
-			format: func(f *schema.Format) { *f = semicolons(".") }, changes: []string{`format: decimal is ".", and was ","`},
+			format: func(f *schema.Format) { *f = semicolons(".") }, changes: []string{`format: decimal changes from "," to "."`},
 		},
 		"a decimal comma where commas come to stand between values": {
 			current: s(semicolons(","), column("key", "COL0", "REAL"), column("id", "COL1", "REAL")),
@@ -166,7 +166,7 @@ func TestMerge(t *testing.T) {
 		"another pattern": {
 			current: s(standard, with(column("at", "COL0", "TIMESTAMP"), "", "dd/MM/yyyy HH:mm", false), column("n", "COL1", "REAL"), column("m", "COL2", "REAL")),
 			records: file("2026-01-02 10:00:00,1,1\n2026-01-02 10:00:01,1,1\n"), want: "at COL0 TIMESTAMP; n COL1 REAL; m COL2 REAL",
-			warnings: []string{`column at is kept as TIMESTAMP "dd/MM/yyyy HH:mm", which 2 of 2 values are not, as "2026-01-02 10:00:00"; TIMESTAMP would hold 2`},
+			warnings: []string{`column at is kept as TIMESTAMP "dd/MM/yyyy HH:mm", but 2 of 2 values are not, such as "2026-01-02 10:00:00"; TIMESTAMP would hold 2`},
 		},
 	}
 	for name, test := range tests {

@@ -37,7 +37,7 @@ func (n names) give(c *Column, called string, column int) {
 		name = alias(column)
 	}
 	if c.Name = n.take(name, column); c.Name != name {
-		c.Notes = append(c.Notes, fmt.Sprintf("the sample calls it %s, which is the name or alias of another column", show(called)))
+		c.Notes = append(c.Notes, fmt.Sprintf("the sample calls it %s, the name or alias of another column", show(called)))
 	}
 }
 

@@ -19,32 +19,32 @@ func (c *collector) textNotes(numbers, codes int) (notes []string) {
 	are := func(n int) bool { return n > 0 && c.most(n+numbers) }
 	has := func(is func(s string) bool) int { return c.count(func(v value) bool { return is(v.text) }) }
 	if has(func(s string) bool { return s == "" }) == c.total {
-		return []string{"it is empty in all rows, which says nothing of its type"}
+		return []string{"empty in every row, so its type is unknown"}
 	}
 	if codes > 0 && c.most(codes+numbers) {
-		note("%d of these numbers begin with a zero, which an INTEGER would lose", codes)
+		note("%d of these numbers begin with a zero, which an INTEGER would drop", codes)
 	}
 	switch {
 	case has(thousands.MatchString) > 0 && are(has(isNumberWithMarks)):
-		note("these are numbers with marks between thousands, which no type of number reads")
+		note("numbers with thousands separators, which no numeric type reads")
 	case are(has(plus.MatchString)):
-		note("these are numbers with a plus, which a type of number would lose")
+		note("numbers with a plus sign, which a numeric type would drop")
 	case are(has(unit.MatchString)):
-		note("these are numbers with a unit, which no type of number reads")
+		note("numbers with a unit, which no numeric type reads")
 	case !c.comma && are(has(perhapsThousands.MatchString)):
-		note("these are numbers with a mark that may stand between thousands, which no type of number reads, " +
-			"or before a fraction, which is then the format's `decimal`")
+		note("numbers with a comma or point that may separate thousands, which no numeric type reads; " +
+			"if it precedes a fraction, set it as the format's `decimal`")
 	case !c.comma && are(has(decimalComma.MatchString)):
-		note("these are numbers with a comma; only where it is the format's `decimal` does a type of number read them")
+		note("numbers with a comma, which a numeric type reads only if it is the format's `decimal`")
 	}
 	if are(has(func(s string) bool {
 		trimmed := strings.TrimSpace(s)
 		return trimmed != s && (shapeOf(trimmed) != isText || isTime(trimmed))
 	})) {
-		note("the blanks around these values make them text")
+		note("text because of the blanks around the values")
 	}
 	if c.most(has(func(s string) bool { return strings.EqualFold(s, "true") || strings.EqualFold(s, "false") })) {
-		note("these are booleans, but not written as true and false, without quotes in JSON")
+		note("booleans, but not written as true and false (in JSON, without quotes)")
 	}
 	if words := c.wordNote(); words != "" {
 		notes = append(notes, words)
@@ -84,7 +84,7 @@ func (c *collector) wordNote() string {
 	}
 	text := fmt.Sprintf("without %s it would be %s", strings.Join(words, ", "), without.Type)
 	if !c.json {
-		text += ": where that means NULL, add it to the format's `nulls`, and make the column of that type and `nullable`"
+		text += ": if that means NULL, add it to the format's `nulls`, set that type and make the column `nullable`"
 	}
 	return text
 }
@@ -93,13 +93,13 @@ func (c *collector) wordNote() string {
 func (c *collector) jsonNotes() (notes []string) {
 	of := func(kind kind) int { return c.count(func(v value) bool { return v.kind == kind }) }
 	if n := of(isNested); n > 0 {
-		notes = append(notes, fmt.Sprintf("%d are arrays or objects, as their JSON", n))
+		notes = append(notes, fmt.Sprintf("%d values are arrays or objects, kept as JSON text", n))
 	}
 	if n := of(isJSONNumber); n > 0 {
-		notes = append(notes, fmt.Sprintf("%d are numbers, the others are not", n))
+		notes = append(notes, fmt.Sprintf("%d values are numbers, the others are not", n))
 	}
 	if n := c.count(func(v value) bool { return v.kind == isString && (v.shape == isInteger || v.shape == isNumber) }); c.most(n) {
-		notes = append(notes, "these are numbers in quotes, which makes them text in JSON")
+		notes = append(notes, "numbers in quotes, which are text in JSON")
 	}
 	return notes
 }
@@ -117,5 +117,5 @@ func (c *collector) controlNotes() []string {
 	if n == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d of these have control characters, as %s", n, show(first))}
+	return []string{fmt.Sprintf("%d values have control characters, such as %s", n, show(first))}
 }

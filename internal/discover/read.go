@@ -235,7 +235,7 @@ func lineSize(text []byte) int {
 	return len(text)
 }
 
-const notAnObject = "JSON that is no object"
+const notAnObject = "JSON that is not an object"
 
 // jsonFault says what is wrong with JSON.
 func jsonFault(value []byte) string {
@@ -244,9 +244,9 @@ func jsonFault(value []byte) string {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return "JSON with a name that is given twice"
+		return "JSON with a duplicate name"
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "JSON that ends too early"
+		return "truncated JSON"
 	case errors.As(err, &syntax) && !utf8.Valid(value):
 		return encodingFault(value)
 	case err != nil:
