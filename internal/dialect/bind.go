@@ -151,7 +151,7 @@ func (b *binder) group(q, sel *Select) {
 	sel.GroupBy = append(sel.GroupBy, column("window_start"), column("window_end"))
 }
 
-// key is an expression as printed, without the names before its columns.
+// key returns an expression as printed, with unqualified column names.
 func (b *binder) key(x Expr) string {
 	p := printer{unqualified: true}
 	p.expr(x, levelOr)
@@ -397,8 +397,8 @@ func (b *binder) unary(x *Unary) (Expr, sqlType) {
 	return &Unary{Op: x.Op, X: operand}, typ
 }
 
-// unify rewrites values that are compared with each other, or of which one is taken. The problem is what their types have
-// if none fits all, as "cannot apply = to".
+// unify binds values that need a common type: operands of a comparison, or results of a CASE. If there is none, it
+// reports the two types after the problem, as in "cannot apply = to INTEGER and BOOLEAN".
 func (b *binder) unify(pos Position, problem string, all ...Expr) ([]Expr, sqlType) {
 	bound := make([]Expr, len(all))
 	types := make([]sqlType, len(all))

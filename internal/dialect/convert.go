@@ -13,8 +13,8 @@ func cast(x Expr, from, to sqlType) (Expr, sqlType, string) {
 	return x, to, fmt.Sprintf("%s cannot be CAST to %s", from.legacyName(), to.legacyName())
 }
 
-// assign returns a value as INSERT puts it into a column, or why it cannot. It converts what the legacy service converted;
-// everything else needed a CAST there, too.
+// assign returns a value as INSERT puts it into a column, or why it cannot. The legacy service
+// converted the same values; everything else needed a CAST there, too.
 func assign(x Expr, from, to sqlType) (Expr, string) {
 	switch {
 	case from.kind == unknown:
@@ -106,7 +106,8 @@ func toInteger(x Expr, from, to sqlType) Expr {
 	return tryCast(x, to.String())
 }
 
-// isSmall reports whether an integer is small for certain: a count of rows in a window, a part of a time, a short literal.
+// isSmall reports whether an integer is small for certain: a count of rows in a window, a part of a time, a short
+// literal.
 func isSmall(x Expr) bool {
 	switch x := x.(type) {
 	case *Call:

@@ -199,7 +199,8 @@ func TestCasts(t *testing.T) {
 	}
 }
 
-// Warnings name each divisor that may be zero if Flink would throw: not those of floats, nor those that are certainly not zero.
+// Warnings name each divisor that may be zero if Flink would throw: not those of floats, nor those that are certainly
+// not zero.
 func TestDivisions(t *testing.T) {
 	t.Parallel()
 	schema := small(t)

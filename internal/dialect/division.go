@@ -20,7 +20,8 @@ func (s exprSet) with(other exprSet) exprSet {
 	return all
 }
 
-// divisions warns of each division in a SELECT that may divide integers by zero. from is nil if the columns are not certain.
+// divisions warns of each division in a SELECT that may divide integers by zero. from is nil if the columns are not
+// certain.
 func (c *flinkChecker) divisions(s *Select, from []relColumn) {
 	for _, x := range append([]Expr{s.Where}, s.GroupBy...) {
 		c.divisionsIn(x, from, exprSet{})
@@ -66,7 +67,8 @@ func (c *flinkChecker) division(pos Position, op string, dividend, divisor Expr,
 	}
 }
 
-// opaqueDivisions warns of the divisions in a statement beyond the grammar, where only the source's columns are certain.
+// opaqueDivisions warns of the divisions in a statement beyond the grammar, where only the source's columns are
+// certain.
 func (c *flinkChecker) opaqueDivisions(s *Opaque, tokens []token) {
 	source := c.tables[c.source]
 	for i, t := range tokens[:len(tokens)-1] {

@@ -307,8 +307,8 @@ func substring(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	return out, typ
 }
 
-// regexReplace translates what Flink's function can do: replace all occurrences, from the first character on. Flink takes the
-// replacement literally; in the legacy dialect, $1 was a group.
+// regexReplace translates what Flink's function can do: replace all occurrences, from the first character on. Flink
+// takes the replacement literally; in the legacy dialect, $1 was a group.
 func regexReplace(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	for _, a := range args[:3] {
 		b.argument(c, a, asText, "texts, and then two INTEGERs")
@@ -492,8 +492,8 @@ func toChar(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	return function("DATE_FORMAT", x, textLiteral(pattern)), sqlType{kind: varChar}
 }
 
-// patternLetters mean the same to Java's SimpleDateFormat, which the legacy service used, and to DateTimeFormatter, which
-// Flink uses; pattern takes care of the exceptions.
+// patternLetters mean the same to Java's SimpleDateFormat, which the legacy service used, and to DateTimeFormatter,
+// which Flink uses; pattern takes care of the exceptions.
 const patternLetters = "yMdHhmsSaED"
 
 // pattern translates a constant pattern of times.

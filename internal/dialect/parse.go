@@ -278,8 +278,8 @@ func (p *parser) statement(head statement) (Statement, *Error) {
 	}
 }
 
-// cause returns the first function before the error that is not carried over, if there is one: what follows it may belong to
-// it, such as the columns of a log parser, or IGNORE NULLS. Otherwise it returns the error itself.
+// cause returns the first function before the error that is not carried over, if there is one: what follows it may
+// belong to it, such as the columns of a log parser, or IGNORE NULLS. Otherwise it returns the error itself.
 func (p *parser) cause() *Error {
 	for i, t := range p.tokens[:len(p.tokens)-1] {
 		if t.pos.Offset >= p.err.Pos.Offset {

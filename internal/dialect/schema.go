@@ -5,8 +5,8 @@ import "streamproof/internal/schema"
 // MetadataSuffix ends the name of the source's second view, which also has the columns of Metadata.
 const MetadataSuffix = "_WITH_METADATA"
 
-// Metadata are the columns that follow schema.json's in the source's second view. The job creates that view if the query
-// reads it. In the legacy dialect they are columns of the source, which * leaves out.
+// Metadata are the columns that follow schema.json's in the source's second view. The job creates that view if the
+// query reads it. In the legacy dialect they are columns of the source, which * leaves out.
 func Metadata() []MetadataColumn {
 	return []MetadataColumn{
 		{"APPROXIMATE_ARRIVAL_TIME", "TIMESTAMP(3)"}, // in UTC
@@ -22,17 +22,16 @@ type MetadataColumn struct{ Name, Type string }
 // errorStream is the job's stream of records that could not be read.
 const errorStream = "error_stream"
 
-// rowTime is a column of every stream in the legacy dialect. Flink's tables do not have it: in windows it is processing time,
-// elsewhere the current time, which Flink reads once for each row.
+// rowTime is a column of every stream in the legacy dialect. Flink's tables do not have it: in windows it is processing
+// time, elsewhere the current time, which Flink reads once for each row.
 const rowTime = "ROWTIME"
 
 // A relation can stand behind FROM.
 type relation struct {
 	name    string // in Flink
 	columns []relColumn
-	// hidden are the columns that * leaves out. To read them takes another view,
-	hidden map[string]sqlType
-	// withHidden.
+	// hidden are the columns that * leaves out. Only the view withHidden has them.
+	hidden     map[string]sqlType
 	withHidden string
 	// expand has the columns that are another expression in Flink.
 	expand map[string]Expr

@@ -8,12 +8,13 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Translate returns a text in Flink SQL 1.20: Flink SQL as it is, without a byte order mark, or the legacy dialect rewritten.
-// The error is of type Errors and has all faults that were found.
+// Translate returns a text in Flink SQL 1.20: Flink SQL as it is, without a byte order mark, or the legacy dialect
+// rewritten. The error is of type Errors and has all faults that were found.
 //
 // Legacy in-application streams that no query reads become one CREATE TABLE with one INSERT, so they must have the same
-// columns: a stack has one delivery stream. A stream that is read becomes a view; if its name begins with DESTINATION, it
-// becomes both. The source is read by its name or, if a query reads a column of Metadata, by that name with MetadataSuffix.
+// columns: a stack has one delivery stream. A stream that is read becomes a view; if its name begins with DESTINATION,
+// it becomes both. The source is read by its name or, if a query reads a column of Metadata, by that name with
+// MetadataSuffix.
 func Translate(text string, schema schema.Schema) (string, error) {
 	script, err := Parse(text)
 	if err != nil {

@@ -103,8 +103,9 @@ FROM S;`
 	}
 }
 
-// TestSeveralSelects: each of several SELECTs returns the stream's own types. Flink would choose one for UNION ALL by its own
-// rules, and would give a view the selected type, so that a REAL filled with an INTEGER would be divided as an integer.
+// TestSeveralSelects: each of several SELECTs returns the stream's own types. Flink would choose one for UNION ALL by
+// its own rules, and would give a view the selected type, so that a REAL filled with an INTEGER would be divided as an
+// integer.
 func TestSeveralSelects(t *testing.T) {
 	t.Parallel()
 	const stream = "CREATE STREAM R (X DOUBLE); CREATE PUMP P AS INSERT INTO R "

@@ -31,7 +31,8 @@ const (
 	interval // of days to seconds
 )
 
-// A sqlType is a type. Length is the length of a text, 0 if it is unlimited, or the precision of a DECIMAL or TIMESTAMP.
+// A sqlType is a type. Length is the length of a text, 0 if it is unlimited, or the precision of a DECIMAL or
+// TIMESTAMP.
 type sqlType struct {
 	kind   kind
 	length int

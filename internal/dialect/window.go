@@ -102,8 +102,8 @@ type stepping struct {
 	origin string // as written
 }
 
-// countOf reads FLOOR((time - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND), which counts units of 10 seconds: the
-// legacy service's own template of a tumbling window. It returns nil for anything else.
+// countOf reads FLOOR((time - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND), which counts units of 10
+// seconds: the legacy service's own template of a tumbling window. It returns nil for anything else.
 func countOf(x Expr) *stepping {
 	c, ok := x.(*Call)
 	if !ok || c.Name != "FLOOR" || unitSeconds[c.Unit] == 0 || len(c.Args) != 1 {
@@ -136,7 +136,8 @@ func countOf(x Expr) *stepping {
 	return &stepping{d.Left, n, c.Unit, origin.Value}
 }
 
-// stepOf reads countOf's count turned back into a time: count * 10 + TIMESTAMP '1970-01-01 00:00:00'. Else it returns nil.
+// stepOf reads countOf's count turned back into a time: count * 10 + TIMESTAMP '1970-01-01 00:00:00'. Else it returns
+// nil.
 func stepOf(x Expr) *stepping {
 	for _, sum := range bothWays(x, "+") {
 		origin, ok := sum[1].(*Literal)

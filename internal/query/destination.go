@@ -9,8 +9,8 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Destination returns the columns of the rows that a pipeline's query writes, as its CREATE TABLE declares them. The query
-// may be anything that Flink takes.
+// Destination returns the columns of the rows that a pipeline's query writes, as its CREATE TABLE declares them. The
+// query may be anything that Flink takes.
 func Destination(p *pipeline.Pipeline) (row.Schema, error) {
 	_, script, err := flinkSQL(p)
 	if err != nil {

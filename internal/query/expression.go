@@ -123,8 +123,8 @@ func (q *Query) condition(x dialect.Expr) operand {
 	return o
 }
 
-// column finds a column by its name, or a column of the source by its alias. As in Flink, the case matters: SQLite would
-// ignore it, and would take an unknown quoted name for a text.
+// column finds a column by its name, or a column of the source by its alias. As in Flink, the case matters: SQLite
+// would ignore it, and would take an unknown quoted name for a text.
 func (q *Query) column(n *dialect.Name) operand {
 	last := n.Parts[len(n.Parts)-1]
 	if len(n.Parts) > 2 || len(n.Parts) == 2 && (n.Parts[0].Name != q.from || q.isQuoted(n.Parts[0])) || q.isQuoted(last) {
@@ -322,7 +322,8 @@ func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
-// inOrder prepares operands for comparing which is less: the engine checks that Flink orders such texts in the same way.
+// inOrder prepares operands for comparing which is less: the engine checks that Flink orders such texts in the same
+// way.
 func inOrder(all []operand) []operand {
 	for i, o := range all {
 		if o.kind() == text && (!o.isLiteral || !isASCII(o.literal)) {

@@ -16,15 +16,15 @@ const (
 	exact    schema.Kind = "DECIMAL(p,s)" // a column; plain DECIMAL is a literal, a DOUBLE in SQLite
 )
 
-// A form is an operation on which the two engines are known to agree: the kind of its result, and its SQL in SQLite, with
-// %[1]s for the first operand. Functions that begin with f_ are defined by package engine.
+// A form is an operation on which the two engines are known to agree: the kind of its result, and its SQL in SQLite,
+// with %[1]s for the first operand. Functions that begin with f_ are defined by package engine.
 type form struct {
 	result schema.Kind
 	sqlite string
 }
 
-// forms is everything that the verifier can compute. Each form has to be in testdata/expressions.json, whose expressions a
-// test of the Flink job and a test of package engine compute and compare.
+// forms is everything that the verifier can compute. Each form has to be in testdata/expressions.json, whose
+// expressions a test of the Flink job and a test of package engine compute and compare.
 var forms = map[string]form{
 	"INTEGER column":   {schema.Integer, "%[1]s"},
 	"BIGINT column":    {schema.BigInt, "%[1]s"},
@@ -91,7 +91,8 @@ var forms = map[string]form{
 	"CEIL(REAL)":            {schema.Real, "f_ceil(%[1]s)"},
 	"CEIL(DOUBLE)":          {schema.Double, "f_ceil(%[1]s)"},
 
-	// A comparison needs one of the operators and one of the pairs. Flink tests for equality and for order in different ways.
+	// A comparison needs one of the operators and one of the pairs. Flink tests for equality and for order in different
+	// ways.
 	"=":                                          {schema.Boolean, "(%[1]s = %[2]s)"},
 	"<>":                                         {schema.Boolean, "(%[1]s <> %[2]s)"},
 	"<":                                          {schema.Boolean, "(%[1]s < %[2]s)"},

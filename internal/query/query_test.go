@@ -22,7 +22,7 @@ const schemaJSON = `{"source": "S", "columns": [
 
 const destination = "CREATE TABLE T (X INTEGER, Y FLOAT);\n"
 
-// Views of which each stands for two of the one before, as parts and as text.
+// Each view doubles the one before it, in parts and in text.
 var manyParts, longColumn = func() (parts, text string) {
 	parts = "CREATE VIEW V0 AS SELECT A, B FROM S; "
 	text = parts
@@ -166,7 +166,7 @@ func TestDestination(t *testing.T) {
 	}
 }
 
-// Where the judge takes a query, both read the same columns out of it.
+// Destination and Compile read the same columns from every query that the verifier accepts.
 func TestDestinationIsTheQuerysOutput(t *testing.T) {
 	p, err := pipeline.Embedded()
 	if err != nil {
@@ -182,7 +182,7 @@ func TestDestinationIsTheQuerysOutput(t *testing.T) {
 	}
 }
 
-// The judge runs what the legacy dialect becomes, and that is the project's own query.
+// The verifier runs the translation of the legacy dialect, here the project's own query.
 func TestLegacyDialect(t *testing.T) {
 	p, err := pipeline.Embedded()
 	if err != nil {

@@ -213,8 +213,8 @@ func (q *Query) sourceColumns() []column {
 	return all
 }
 
-// viewColumns are the columns of a SELECT that another one reads. They are no longer literals, some of which Flink treats
-// differently from a column with the same value in each row.
+// viewColumns are the columns of a SELECT that another one reads. They are no longer literals, some of which Flink
+// treats differently from a column with the same value in each row.
 func (q *Query) viewColumns(s *dialect.Select, base *selection) []column {
 	var all []column
 	for _, c := range base.columns {
@@ -232,8 +232,8 @@ func (q *Query) viewColumns(s *dialect.Select, base *selection) []column {
 	return all
 }
 
-// known is the condition of a SELECT that another one reads. It computes all columns that may be unknown, or may stop the
-// job: Flink may compute them even if the other SELECT does not ask for them, or drops the row.
+// known is the condition of a SELECT that another one reads. It computes all columns that may be unknown, or may stop
+// the job: Flink may compute them even if the other SELECT does not ask for them, or drops the row.
 func (s *selection) known() string {
 	var all string
 	for _, c := range s.columns {
@@ -247,8 +247,8 @@ func (s *selection) known() string {
 	return fmt.Sprintf("CASE WHEN %s THEN %s END", s.where, all)
 }
 
-// both is TRUE if two conditions are. Each is always computed: if one of them would stop the job, Flink may have computed
-// it before the other.
+// both is TRUE if two conditions are. Each is always computed: if one of them would stop the job, Flink may have
+// computed it before the other.
 func both(a, b string) string {
 	if a == "" {
 		return b

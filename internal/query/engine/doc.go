@@ -1,3 +1,3 @@
-// Package engine is the judge's own SQL engine: it runs a checked query over the records that the ledger owes, in SQLite,
-// and gives the rows that ought to be in S3.
+// Package engine runs a checked query in SQLite over the records that the ledger owes. It returns the rows that S3
+// should hold.
 package engine

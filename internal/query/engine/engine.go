@@ -24,7 +24,8 @@ type Records interface {
 	Next() bool
 	// Rewind moves before the first record: each SELECT of a UNION ALL reads all of them.
 	Rewind()
-	// Field returns column i (from 0) of the record as SQL has it, or that it is NULL. The text is valid until the next call.
+	// Field returns column i (from 0) of the record as SQL has it, or that it is NULL. The text is valid until the next
+	// call.
 	Field(i int) (text []byte, null bool)
 }
 
@@ -88,12 +89,12 @@ func (e *Engine) Close() error {
 	return errors.Join(append(errs, e.conn.Close())...)
 }
 
-// Rows runs the query over the records and passes the key (see package row) of each resulting row to emit. The key is valid
-// only during the call. If filtered is false, the query runs without its WHERE and skips rows that it cannot compute:
-// Flink, which has the WHERE, may never have computed them.
+// Rows runs the query over the records and passes the key (see package row) of each resulting row to emit. The key is
+// valid only during the call. If filtered is false, the query runs without its WHERE and skips rows that it cannot
+// compute: Flink, which has the WHERE, may never have computed them.
 //
-// An error means that one of the rows is not certain: Flink's job would stop, or reject the row, or its result is unknown.
-// The other SELECTs of a UNION ALL are still run, since Flink computes them independently.
+// An error means that one of the rows is not certain: Flink's job would stop, or reject the row, or its result is
+// unknown. The other SELECTs of a UNION ALL are still run, since Flink computes them independently.
 func (e *Engine) Rows(records Records, filtered bool, emit func(key []byte)) error {
 	e.table.records = records
 	defer func() { e.table.records = nil }()

@@ -105,7 +105,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// What the judge cannot know is said with its reason, wherever in the query it stands; without the WHERE, it is left out.
+// A row that the verifier cannot compute is an error with its reason. Without the WHERE, such rows are skipped.
 func TestRowsThatCannotBeKnown(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -121,7 +121,7 @@ func TestRowsThatCannotBeKnown(t *testing.T) {
 		"a NULL as text":   {"CREATE TABLE T (X INTEGER, Y VARCHAR(3)); INSERT INTO T SELECT A, NULLIF(C, 'abc') FROM S", "a NULL that reads as empty text", []string{`2,"Y"`}},
 		"a NULL as all":    {"CREATE TABLE T (X INTEGER); INSERT INTO T SELECT NULLIF(A, 0) FROM S", "a NULL that reads as empty text", []string{"2"}},
 		"left out before":  {"CREATE TABLE T (X INTEGER, Y INTEGER); INSERT INTO T SELECT A, 1 FROM S WHERE A <> 0 AND 6 / A > 2", "", []string{"0,1", "2,1"}},
-		// Flink computes the SELECTs side by side, so what the others give is there.
+		// Flink computes the SELECTs side by side, so the rows of the others are delivered.
 		"in one of two":       {"CREATE TABLE T (X INTEGER, Y INTEGER); INSERT INTO T SELECT A, 6 / A FROM S UNION ALL SELECT A, 7 FROM S", "a division of 6 by 0", []string{"2,3", "0,7", "2,7"}},
 		"in the other":        {"CREATE TABLE T (X INTEGER, Y INTEGER); INSERT INTO T SELECT A, 7 FROM S UNION ALL SELECT A, 6 / A FROM S WHERE A >= 0", "a division of 6 by 0", []string{"0,7", "2,7", "2,3"}},
 		"in a view":           {"CREATE TABLE T (X INTEGER, Y INTEGER); CREATE VIEW V AS SELECT A, 6 / A AS Z FROM S; INSERT INTO T SELECT A, Z FROM V", "a division of 6 by 0", []string{"2,3"}},
@@ -178,8 +178,8 @@ func (r *nullable) Field(i int) ([]byte, bool) {
 	return []byte(text), !ok
 }
 
-// TestNullsDaysAndDecimals: NULL is NULL in SQLite, days and decimal numbers are compared by value, exactly, and what the judge
-// does not know of them it refuses.
+// TestNullsDaysAndDecimals: NULL is NULL in SQLite. Days and decimal numbers compare exactly, by value. The verifier
+// refuses every other use of them.
 func TestNullsDaysAndDecimals(t *testing.T) {
 	t.Parallel()
 	const schemaJSON = `{"source": "S", "format": {"nulls": [""]}, "columns": [
@@ -261,7 +261,7 @@ func TestNullsDaysAndDecimals(t *testing.T) {
 	}
 }
 
-// The names of a schema may be words of SQL, and a query may say them after the source's own name.
+// A schema's names may be keywords, and a query may qualify them with the source's name.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	p, err := pipeline.Parse([]byte(`{"source": "order", "columns": [

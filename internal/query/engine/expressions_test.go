@@ -16,15 +16,15 @@ import (
 	"streamproof/internal/schema"
 )
 
-// An expression is an entry of the table that the Flink job's ExpressionsTest computes, too.
+// An expression is an entry of the table. The Flink job's ExpressionsTest computes the same table.
 type expression struct {
 	SQL  string `json:"sql"`
 	Type string `json:"type"`
-	// Form is what of the judge's list it stands for; empty where the judge refuses it.
+	// Form is the name of the form that it tests. It is empty if the verifier refuses the expression.
 	Form string `json:"form,omitempty"`
-	// Refused is why the judge does not compute it.
+	// Refused is why the verifier cannot compute it.
 	Refused string `json:"refused,omitempty"`
-	// Unknown are the numbers of the rows of which the judge says that it does not know them.
+	// Unknown are the numbers of the rows that the verifier cannot compute.
 	Unknown []int `json:"unknown,omitempty"`
 }
 
@@ -48,7 +48,7 @@ func expressions(t *testing.T) []expression {
 	return all
 }
 
-// flinkLines gives what Flink's job writes for each row, by the expression.
+// flinkLines returns the lines that the Flink job writes, one for each row, by expression.
 func flinkLines(t *testing.T) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
@@ -59,7 +59,7 @@ func flinkLines(t *testing.T) map[string][]string {
 	return all
 }
 
-// tableRows gives the rows that the expressions are of, as the judge has the records that it makes again.
+// tableRows returns the rows that the expressions are computed over, as the verifier reads regenerated records.
 func tableRows(t *testing.T) (rows [][]any) {
 	t.Helper()
 	schema, err := schema.Parse(read(t, "schema.json"))
@@ -94,8 +94,8 @@ func compileExpression(t *testing.T, x expression) (*query.Query, error) {
 	return query.Compile(p)
 }
 
-// The judge gives what Flink's job writes, value by value, for all that it says it knows; and it knows no form of which
-// the table has no expression. The rows are read as the verifier reads those of S3.
+// The verifier computes the values that the Flink job writes, except where it reports that it cannot. Every form has an
+// expression in the table. The rows are parsed as the verifier parses objects in S3.
 func TestExpressionsAreComputedAsFlinkDoes(t *testing.T) {
 	t.Parallel()
 	flink := flinkLines(t)
@@ -126,12 +126,12 @@ func TestExpressionsAreComputedAsFlinkDoes(t *testing.T) {
 			used[form] = true
 		}
 		if got := compareRows(t, x, q, records, lines); !slices.Equal(got, x.Unknown) {
-			t.Errorf("%s: the judge does not know rows %v, want %v", x.SQL, got, x.Unknown)
+			t.Errorf("%s: got unknown rows %v, want %v", x.SQL, got, x.Unknown)
 		}
 	}
 	for _, form := range query.Forms() {
 		if !used[form] {
-			t.Errorf("the judge knows %s, and the table has no expression of it", form)
+			t.Errorf("no expression of the table tests the form %s", form)
 		}
 	}
 	if computed < 45 || computed+refused < 60 {
@@ -140,7 +140,7 @@ func TestExpressionsAreComputedAsFlinkDoes(t *testing.T) {
 	t.Logf("%d computed, %d refused, %d forms", computed, refused, len(query.Forms()))
 }
 
-// compareRows gives the numbers of the rows that the judge does not know.
+// compareRows returns the numbers of the rows that the verifier cannot compute.
 func compareRows(t *testing.T, x expression, q *query.Query, given [][]any, lines []string) []int {
 	t.Helper()
 	sql, err := engine.Open(q)
@@ -158,7 +158,7 @@ func compareRows(t *testing.T, x expression, q *query.Query, given [][]any, line
 		}
 		want, err := q.Output.Append(nil, []byte(lines[i]))
 		if err != nil || len(got) != 1 || !slices.Equal(got[0], want) {
-			t.Errorf("%s: of %v the judge makes %s, and Flink %s (%v)", x.SQL, record, formats(q.Output, got), lines[i], err)
+			t.Errorf("%s: for %v got %s, want %s as in Flink (%v)", x.SQL, record, formats(q.Output, got), lines[i], err)
 		}
 	}
 	return unknown

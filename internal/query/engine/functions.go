@@ -16,8 +16,8 @@ import (
 	"streamproof/internal/schema"
 )
 
-// A function is called by SQLite and computes as Flink does. It is NULL if an argument is, unless null is set. If Flink's
-// result is not certain, or its job would stop, it returns an error, and the row is not judged.
+// A function is called by SQLite and computes as Flink does. It is NULL if an argument is, unless null is set. If
+// Flink's result is not certain, or its job would stop, it returns an error, and the row stays undecided.
 type function struct {
 	name string
 	args int32

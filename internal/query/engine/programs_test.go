@@ -15,7 +15,7 @@ import (
 	"streamproof/internal/query/engine"
 )
 
-// programs are those that the Flink job's JobTest runs, too.
+// programs are also run by the Flink job's JobTest.
 func programs(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(table + "programs/*.golden")
@@ -25,8 +25,8 @@ func programs(t *testing.T) []string {
 	return files
 }
 
-// The judge gives the rows that Flink's job delivered, of several SELECTs, of views over views and of views over several
-// SELECTs; each as often.
+// The verifier computes the rows that the Flink job delivered, each as often: for several SELECTs, for views over views
+// and for views over several SELECTs.
 func TestProgramsAreComputedAsFlinkDoes(t *testing.T) {
 	t.Parallel()
 	for _, golden := range programs(t) {
@@ -68,7 +68,7 @@ func TestProgramsAreComputedAsFlinkDoes(t *testing.T) {
 			slices.Sort(got)
 			slices.Sort(want)
 			if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
-				t.Errorf("(-Flink +judge)\n%s", diff)
+				t.Errorf("(-Flink +verifier)\n%s", diff)
 			}
 		})
 	}

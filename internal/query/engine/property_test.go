@@ -15,7 +15,7 @@ import (
 	"streamproof/internal/query/engine"
 )
 
-// templates are forms of expressions by the type that they have; %i is one of an INTEGER, and so on.
+// templates are expressions by type. %i stands for an INTEGER, and so on.
 var templates = map[byte][]string{
 	'i': {"I", "J", "7", "-1", "0", "2147483647", "%i + %i", "%i - %i", "%i * %i", "%i / %i", "MOD(%i, %i)", "-%i", "ABS(%i)", "NULLIF(%i, %i)", "COALESCE(%i, %i)",
 		"CASE WHEN %l THEN %i END", "CASE %i WHEN %i THEN %i ELSE %i END", "CHAR_LENGTH(%t)", "POSITION(%t IN %t)", "TRY_CAST(%b AS INTEGER)", "TRY_CAST(%d AS INTEGER)",
@@ -39,7 +39,7 @@ var templates = map[byte][]string{
 
 var destinations = map[byte]string{'i': "INTEGER", 'b': "BIGINT", 'f': "FLOAT", 'd': "DOUBLE", 't': "VARCHAR", 's': "TIMESTAMP", 'l': "BOOLEAN"}
 
-// draw makes an expression of a type, with no parenthesis left out.
+// draw generates an expression of a type, fully parenthesized.
 func draw(t *rapid.T, kind byte, depth int) string {
 	all := templates[kind]
 	if depth == 0 {
@@ -67,8 +67,8 @@ func draw(t *rapid.T, kind byte, depth int) string {
 	return b.String()
 }
 
-// Whatever the judge takes, it computes to values of the types that it says, or says that it does not know them; and it
-// takes most of what is made of its forms.
+// Each expression that the verifier accepts yields values of its declared type, or is reported as unknown. Most
+// expressions built from the forms are accepted.
 func TestAnyExpressionHasItsType(t *testing.T) {
 	t.Parallel()
 	schema := read(t, "schema.json")
@@ -116,7 +116,8 @@ func TestAnyExpressionHasItsType(t *testing.T) {
 	}
 }
 
-// What a query gives by way of views and of UNION ALL is what it gives by itself, wherever the judge says that it knows it.
+// A query returns the same rows directly, through views and as parts of a UNION ALL, unless the verifier cannot compute
+// them.
 func TestAViewIsItsQuery(t *testing.T) {
 	t.Parallel()
 	schema := read(t, "schema.json")
@@ -192,7 +193,7 @@ func randomRow(t *rapid.T) []any {
 	}
 }
 
-// SQLite reads a decimal number of as many digits as the judge lets through as the DOUBLE that Flink makes of it.
+// SQLite reads a decimal number of at most the permitted digits as the same DOUBLE as Flink.
 func TestDecimalLiteralsAreTheNearestDoubles(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
