@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +21,7 @@ import (
 
 	"streamproof/internal/local/emulator"
 	"streamproof/internal/local/firehose"
+	"streamproof/internal/local/jsonfile"
 	"streamproof/internal/local/managedflink"
 	"streamproof/internal/local/process"
 	"streamproof/internal/local/runner"
@@ -133,26 +133,13 @@ func (d dir) flinkOf(r record, application string) string {
 	return d.path("flink-" + application)
 }
 
-func (d dir) write(r record) error {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(d.stackFile(), data, 0o600)
-}
+func (d dir) write(r record) error { return jsonfile.Write(d.stackFile(), r) }
 
 // running reads what is running, nil for nothing.
 func (d dir) running() (*record, error) {
-	data, err := os.ReadFile(d.stackFile())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
 	var r record
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("read %s: %w", d.stackFile(), err)
+	if found, err := jsonfile.Read(d.stackFile(), &r); err != nil || !found {
+		return nil, err
 	}
 	p, err := process.Find(d.emulatorPID())
 	if err != nil || p == nil || !p.Alive() {

@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"streamproof/internal/local/emulator"
+	"streamproof/internal/local/jsonfile"
 )
 
 const (
@@ -105,10 +106,12 @@ func Start(c Config) (*Server, error) {
 		metrics:  cloudwatch.NewFromConfig(c.AWS, func(o *cloudwatch.Options) { o.DisableRequestCompression = true }),
 		logs:     cloudwatchlogs.NewFromConfig(c.AWS),
 		stopped:  make(chan struct{}),
+
+		applications: map[string]*application{},
 	}
-	var err error
-	if s.applications, err = load(s.file()); err != nil {
-		return nil, fmt.Errorf("read %s: %w", s.file(), err)
+	_, err := jsonfile.Read(s.file(), &s.applications)
+	if err != nil {
+		return nil, err
 	}
 	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, err
@@ -154,7 +157,7 @@ func (s *Server) application(name string) *application {
 	return s.applications[name]
 }
 
-func (s *Server) save() error { return save(s.file(), s.applications) }
+func (s *Server) save() error { return jsonfile.Write(s.file(), s.applications) }
 
 // ServeHTTP answers the service's calls and CloudFormation's questions.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

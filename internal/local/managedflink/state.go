@@ -2,10 +2,6 @@ package managedflink
 
 import (
 	"crypto/rand"
-	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -120,31 +116,6 @@ func (a *application) status(emulated types.ApplicationStatus) types.Application
 		return types.ApplicationStatusForceStopping
 	}
 	return types.ApplicationStatusStopping
-}
-
-// load reads the applications of an earlier server.
-func load(file string) (map[string]*application, error) {
-	all := map[string]*application{}
-	data, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return all, nil
-	case err != nil:
-		return nil, err
-	}
-	return all, json.Unmarshal(data, &all)
-}
-
-// save replaces the file atomically.
-func save(file string, all map[string]*application) error {
-	data, err := json.Marshal(all)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
 }
 
 // firstLine keeps an error short, as the service does.

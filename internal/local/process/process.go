@@ -6,7 +6,6 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+
+	"streamproof/internal/local/jsonfile"
 )
 
 // ErrRunning reports that the file already names a living process.
@@ -61,7 +62,7 @@ func Start(cmd *exec.Cmd, file string, tied bool) (*Process, error) {
 		return p, nil
 	case err == nil:
 		p.Identity = *identity
-		err = p.write()
+		err = jsonfile.Write(file, p.Identity)
 	}
 	if err != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
@@ -71,29 +72,12 @@ func Start(cmd *exec.Cmd, file string, tied bool) (*Process, error) {
 	return p, nil
 }
 
-func (p *Process) write() error {
-	data, err := json.Marshal(p.Identity)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(p.file, data, 0o600)
-}
-
 // Find returns the process that the file names, nil if there is no file or the process and its children have ended.
 func Find(file string) (*Process, error) {
-	data, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
 	p := &Process{file: file}
-	if err := json.Unmarshal(data, &p.Identity); err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
-	}
-	if !p.Alive() && !p.groupIsOurs() {
-		return nil, nil
+	found, err := jsonfile.Read(file, &p.Identity)
+	if err != nil || !found || !p.Alive() && !p.groupIsOurs() {
+		return nil, err
 	}
 	return p, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"streamproof/internal/local/flink"
+	"streamproof/internal/local/jsonfile"
 )
 
 const (
@@ -106,12 +107,11 @@ func New(c Config) (*Runner, error) {
 		backOff:      backoff.NewExponentialBackOff(),
 	}
 	r.backOff.InitialInterval, r.backOff.MaxInterval = time.Second, 30*time.Second
-	var last Last
-	if err := readJSON(r.lastFile(), &last); err != nil {
+	last := &Last{}
+	if found, err := jsonfile.Read(r.lastFile(), last); err != nil {
 		return nil, err
-	}
-	if last.Spec.Version != 0 {
-		r.last = &last
+	} else if found {
+		r.last = last
 	}
 	return r, nil
 }
@@ -158,7 +158,7 @@ func (r *Runner) look(ctx context.Context) error {
 	}
 	if want == nil && r.last != nil && !r.last.Stopped && r.job == nil {
 		r.last.Stopped = true // while its job was down
-		return writeJSON(r.lastFile(), r.last)
+		return jsonfile.Write(r.lastFile(), r.last)
 	}
 	switch Decide(want, r.last, r.job != nil, time.Now(), r.retryAt) {
 	case Start:
@@ -264,9 +264,7 @@ func (r *Runner) start(ctx context.Context, spec Spec) error {
 	job, err := r.startJob(ctx, spec, from)
 	// Written down even on failure, so that the next attempt at the same version backs off.
 	r.last = &next
-	if werr := writeJSON(r.lastFile(), r.last); werr != nil {
-		err = errors.Join(err, werr)
-	}
+	err = errors.Join(err, jsonfile.Write(r.lastFile(), r.last))
 	if err != nil {
 		r.status.Refused, r.status.RefusedAt = err.Error(), time.Now()
 		err = errors.Join(err, r.drop(context.WithoutCancel(ctx)))
@@ -401,7 +399,7 @@ func (r *Runner) stop(ctx context.Context, stopped, withSavepoint bool) error {
 	r.last.Stopped = stopped || !withSavepoint // the next start is from a snapshot
 	r.retryAt = time.Time{}
 	r.forgetJob()
-	if err := writeJSON(r.lastFile(), r.last); err != nil {
+	if err := jsonfile.Write(r.lastFile(), r.last); err != nil {
 		return errors.Join(err, r.drop(ctx))
 	}
 	if stopped || savepoint == "" {
@@ -438,7 +436,7 @@ func (r *Runner) end(ctx context.Context) error {
 	if _, serr := os.Stat(r.Dir); errors.Is(serr, fs.ErrNotExist) {
 		return err
 	}
-	return errors.Join(err, writeJSON(statusFile(r.Dir), r.status))
+	return errors.Join(err, jsonfile.Write(statusFile(r.Dir), r.status))
 }
 
 func (r *Runner) fail(err error) {
@@ -463,7 +461,7 @@ func (r *Runner) publish(ctx context.Context) error {
 	if r.job == nil && r.status.State == Waiting && r.status.Refused == "" {
 		r.status.Metrics = map[string]float64{"fullRestarts": float64(r.deaths), "uptime": 0, "downtime": float64(time.Since(*r.status.LastErrorAt).Milliseconds() + 1)}
 	}
-	return writeJSON(statusFile(r.Dir), r.status)
+	return jsonfile.Write(statusFile(r.Dir), r.status)
 }
 
 // watch records the job's state, and why it fails if Flink restarts it again and again.

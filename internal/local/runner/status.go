@@ -2,12 +2,10 @@ package runner
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
+
+	"streamproof/internal/local/jsonfile"
 )
 
 // A State is how far the runner has got with the application.
@@ -70,7 +68,7 @@ func (s Status) Failing(now time.Time) string {
 // ReadStatus reads what a runner wrote in dir, the zero Status if there is nothing yet.
 func ReadStatus(dir string) (Status, error) {
 	var s Status
-	err := readJSON(statusFile(dir), &s)
+	_, err := jsonfile.Read(statusFile(dir), &s)
 	return s, err
 }
 
@@ -93,30 +91,4 @@ func AwaitRunning(ctx context.Context, dir string, version int64) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-func readJSON(file string, into any) error {
-	data, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("read %s: %w", file, err)
-	}
-	return nil
-}
-
-// writeJSON replaces the file atomically.
-func writeJSON(file string, value any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
 }
