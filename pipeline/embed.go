@@ -1,5 +1,5 @@
-// Package pipeline holds what a user of the project edits: schema.json, the shape of the records, and pipeline.sql, the
-// query over them, beside the file of samples that the schema may name. Package internal/pipeline reads them.
+// Package pipeline holds what a user of the project edits: schema.json, the shape of the records, and pipeline.sql,
+// the query over them, beside the file of samples that the schema may name. Package internal/pipeline reads them.
 package pipeline
 
 import "embed"

@@ -9,8 +9,8 @@ import (
 	"streamproof/internal/schema"
 )
 
-// check reads the sample as the job will, by the schema that is proposed, and has each row that it rejects as a fault.
-// It gives how many rows are read, and how many are rejected for a value of a column.
+// check reads the sample with the proposed schema, as the job will, and records each rejected row as a fault. It
+// returns how many rows were read, and how many were rejected for the value of a column.
 func (d *discovery) check(records []Record) (rows, misfits int) {
 	reader := record.NewReader(d.Schema("S"))
 	d.Faults, d.Sample.FaultyRows = nil, 0
@@ -35,7 +35,7 @@ func (d *discovery) check(records []Record) (rows, misfits int) {
 	return rows, misfits
 }
 
-// isTail reports whether a part of a record is the row that the sample ends within.
+// isTail reports whether a row is the one that the end of the sample cuts off.
 func (d *discovery) isTail(r *Record, row record.Row, end int) bool {
 	switch {
 	case !r.Cut:
@@ -48,7 +48,7 @@ func (d *discovery) isTail(r *Record, row record.Row, end int) bool {
 	return !bytes.HasSuffix(r.Data, []byte("\n")) || row.Err != nil && row.Err.Reason == record.UnclosedQuote && d.Format.Multiline
 }
 
-// A lineCounter gives the numbers of lines, from 1, for offsets that only grow.
+// A lineCounter returns the line numbers, from 1, of increasing offsets.
 type lineCounter struct {
 	data     []byte
 	at, line int
@@ -60,7 +60,7 @@ func (l *lineCounter) until(offset int) int {
 	return l.line + 1
 }
 
-// reason says more of a fault than the job does.
+// reason describes a fault in more detail than the job's reject reason.
 func (d *discovery) reason(row record.Row, unreadable string) string {
 	raw := row.Raw
 	switch {
@@ -102,7 +102,7 @@ func (d *discovery) reason(row record.Row, unreadable string) string {
 	return row.Err.Reason
 }
 
-// widen makes text of the columns in which some values are of another type than most.
+// widen turns columns with values of another type into text.
 func (d *discovery) widen() {
 	for i := range d.Columns {
 		if c := &d.Columns[i]; c.Agree < c.Values {

@@ -10,7 +10,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// A value is one of a column, with how often it was there.
+// A value is one distinct value of a column and its frequency.
 type value struct {
 	text   string
 	number string // the text with a point for the decimal comma, of a shape that is a number
@@ -61,7 +61,7 @@ func (c *collector) addMany(text string, kind kind, count int) {
 	c.values = append(c.values, value{text, number, kind, shape, count})
 }
 
-// count counts the values of which something is true.
+// count returns how many values satisfy a predicate.
 func (c *collector) count(is func(v value) bool) int {
 	n := 0
 	for _, v := range c.values {
@@ -72,13 +72,13 @@ func (c *collector) count(is func(v value) bool) int {
 	return n
 }
 
-// most says whether nearly all values are so, and so whatever else there is are faults.
+// most reports whether n values are nearly all of them, so that the rest are faults.
 func (c *collector) most(n int) bool { return n > 0 && rare(c.total-n, c.total) }
 
-// infer finds out the type, and who agrees.
+// infer decides on the type of the column.
 func (c *collector) infer() Column { return c.column(c.decide) }
 
-// asText is the column as text, which all values are.
+// asText returns the column as text, which holds every value.
 func (c *collector) asText() Column {
 	return c.column(func(out *Column) func(v value) bool {
 		out.Type = c.text()
@@ -88,7 +88,7 @@ func (c *collector) asText() Column {
 
 func isAny(value) bool { return true }
 
-// column has the values counted under the type that is decided on.
+// column counts the values that agree with the type that decide chooses.
 func (c *collector) column(decide func(out *Column) (agrees func(v value) bool)) Column {
 	out := Column{Values: c.total, from: c, Examples: []string{}}
 	for _, n := range c.nulls {
@@ -117,7 +117,7 @@ func (c *collector) column(decide func(out *Column) (agrees func(v value) bool))
 	return out
 }
 
-// decide sets the type and what belongs to it, and says which values are of it.
+// decide sets the type and its notes. It returns the predicate for values of that type.
 func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 	numeric := func(v value) bool {
 		return (v.shape == isInteger || v.shape == isNumber) && (!c.json || v.kind == isJSONNumber)
@@ -151,7 +151,7 @@ func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 	return isAny
 }
 
-// number is the narrowest type that holds all the numbers as they are written: see docs/discover.md.
+// number returns the narrowest type that holds all numbers as they are written: see docs/discover.md.
 func (c *collector) number(numeric func(v value) bool) (schema.Type, bool) {
 	fits := map[schema.Kind]bool{schema.Integer: true, schema.BigInt: true, schema.Real: true, schema.Double: true}
 	whole, scale, integers := 1, 0, true
@@ -186,7 +186,7 @@ func (c *collector) number(numeric func(v value) bool) (schema.Type, bool) {
 	return schema.Type{Kind: schema.Decimal, Length: whole + scale, Scale: scale}, true
 }
 
-// time sets a TIMESTAMP or DATE, where nearly all values have one pattern and it is clear which.
+// time sets TIMESTAMP or DATE if nearly all values follow one unambiguous pattern.
 func (c *collector) time(out *Column) (agrees func(v value) bool) {
 	counts := countPatterns(c.values)
 	if len(counts) == 0 {
@@ -218,14 +218,14 @@ func (c *collector) time(out *Column) (agrees func(v value) bool) {
 }
 
 const (
-	// A text of more than one character is a CHAR only where enough speaks for it: so many values, or so many different
+	// A text of several characters becomes CHAR only with this much evidence: so many values, or so many distinct
 	// ones.
 	charValues    = 100
 	charDifferent = 20
 )
 
-// text is the type that holds the values as text: CHAR where all have one length, and else VARCHAR with room to grow, a
-// power of two, or of any length where all are empty.
+// text returns CHAR if all values have one length. Otherwise it returns VARCHAR with room to grow, or without a
+// length if all values are empty.
 func (c *collector) text() schema.Type {
 	least, most, different, total := -1, 0, 0, 0
 	for _, v := range c.values {
@@ -246,7 +246,7 @@ func (c *collector) text() schema.Type {
 	return schema.Type{Kind: schema.VarChar, Length: roomy(most)}
 }
 
-// roomy is the power of two from a length on.
+// roomy rounds a length up to a power of two.
 func roomy(length int) int {
 	if length <= 1 {
 		return 1
@@ -254,7 +254,7 @@ func roomy(length int) int {
 	return 1 << bits.Len(uint(length-1))
 }
 
-// noteTimes says where integers may be times.
+// noteTimes notes integers that may be times.
 func (c *collector) noteTimes(out *Column, numeric func(v value) bool) {
 	if out.Type.Kind != schema.Integer && out.Type.Kind != schema.BigInt {
 		return

@@ -10,15 +10,15 @@ import (
 	"streamproof/internal/schema"
 )
 
-// nulls are the texts that are taken for NULL, in the order in which the format has them.
+// nulls are the texts taken for NULL, in the order in which the format lists them.
 var nulls = [...]string{"", "NULL", "null", `\N`}
 
-// csv finds out about lines.
+// csv proposes a CSV format and its columns.
 func (d *discovery) csv() error {
 	format := sniff(d.texts, d.options.Delimiter)
 	lines, width := d.split(format)
 	if d.options.Delimiter == "" && misplaced(lines) {
-		// Quotes that are a part of the text, as in logs of web servers, are no table's.
+		// Quotes are part of the text here, as in the logs of web servers.
 		if format.delimiter = d.unusedDelimiter(); format.delimiter != 0 {
 			format.quote, d.prose = 0, true
 			lines, width = d.split(format)
@@ -91,7 +91,7 @@ func (d *discovery) csv() error {
 	return nil
 }
 
-// split takes all texts apart, and gives the number of columns that most rows have.
+// split splits all texts into rows, and returns the most frequent number of columns.
 func (d *discovery) split(f csvFormat) (lines []line, width int) {
 	widths := map[int]int{}
 	for _, t := range d.texts {
@@ -112,10 +112,9 @@ func (d *discovery) split(f csvFormat) (lines []line, width int) {
 	return lines, width
 }
 
-// where says where a line stands.
 func (l line) where() string { return place(l.at.record, l.at.line+l.number) }
 
-// place is a line of a record, which is named where the record has others.
+// place names a record, and the line if the record has several.
 func place(r *Record, number int) string {
 	if bytes.IndexByte(bytes.TrimSpace(r.Data), '\n') < 0 {
 		return r.Name
@@ -123,7 +122,7 @@ func place(r *Record, number int) string {
 	return fmt.Sprintf("%s, line %d", r.Name, number)
 }
 
-// severalForms says of which forms the lines are, where no schema can be proposed for that.
+// severalForms returns the error for lines without a common form, with the forms as faults.
 func (d *discovery) severalForms(lines []line) error {
 	for _, l := range lines {
 		if l.fault != "" {
@@ -143,7 +142,7 @@ func (d *discovery) severalForms(lines []line) error {
 	return d.undecided("the %d lines take several forms, and none covers three quarters of them", len(lines))
 }
 
-// misplaced reports whether nearly all lines have a quote where none may be.
+// misplaced reports whether nearly all lines have a quote where CSV allows none.
 func misplaced(lines []line) bool {
 	n := 0
 	for _, l := range lines {
@@ -154,7 +153,7 @@ func misplaced(lines []line) bool {
 	return n > 0 && rare(len(lines)-n, len(lines))
 }
 
-// unusedDelimiter is a delimiter that stands in no text, 0 where all do.
+// unusedDelimiter returns a delimiter that occurs in no text, or 0.
 func (d *discovery) unusedDelimiter() byte {
 	for i := len(delimiters) - 1; i >= 0; i-- { // the least likely first: later lines must not have it either
 		c := delimiters[i]
@@ -165,8 +164,8 @@ func (d *discovery) unusedDelimiter() byte {
 	return 0
 }
 
-// decimal finds out what stands before fractions: a comma where it does so in a column of numbers, and no column of
-// numbers has a point there. What could be a mark between thousands says nothing.
+// decimal finds the decimal mark: a comma if some column of numbers has one and none has a point. 12,345 is no
+// evidence, because the comma may separate thousands.
 func (d *discovery) decimal(rows []line, width int) {
 	var shown [2]bool // a column with points, one with commas
 	for i := range width {
@@ -210,7 +209,7 @@ func (d *discovery) isNull(f csvField, c *Column) bool {
 	return !f.quoted && c.Nullable && slices.Contains(d.Format.Nulls, f.text)
 }
 
-// countRows counts the rows, whose records' numbers only rise.
+// countRows counts the rows, and those of the record with the most. Rows are in the order of their records.
 func (d *discovery) countRows(rows int, record func(row int) int) {
 	d.Sample.Rows = rows
 	same := 0
@@ -223,8 +222,8 @@ func (d *discovery) countRows(rows int, record func(row int) int) {
 	}
 }
 
-// csvColumns finds out about each column. Whether an empty field is NULL is found out about all of them together: it
-// is, where a column of another type than text has one.
+// csvColumns proposes the columns. Whether an empty field is NULL is decided for all of them together: it is, if some
+// column that is not text has one.
 func (d *discovery) csvColumns(rows []line, header []string, width int) {
 	found := map[string]bool{}
 	columns := make([]*collector, width)

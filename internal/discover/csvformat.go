@@ -9,27 +9,26 @@ import (
 	"streamproof/internal/record"
 )
 
-// A dialect is how lines of CSV are taken apart.
+// A csvFormat says how a line of CSV is split.
 type csvFormat struct {
 	delimiter byte
-	quote     byte // 0 where nothing is quoted
-	// width, where it is known, is how many columns a row of several lines has: with others, it is a line whose quote
-	// is not closed.
+	quote     byte // 0 if nothing is quoted
+	// width, if known, is the number of columns of a row that spans lines. Another number means an unclosed quote.
 	width int
 }
 
-// The dialects that are looked for, the likelier ones first: of equal ones the first is taken.
+// The delimiters and quotes that are tried, the likelier ones first. The first wins a tie.
 const delimiters = ",;\t|^~\x01\x1f"
 
 var quotes = [...]byte{'"', '\'', 0}
 
-// A field is one value of a line.
+// A csvField is one value of a line.
 type csvField struct {
 	text   string
 	quoted bool
 }
 
-// A line is a row as it stands, which may have newlines between quotes.
+// A line is a row as written. It may have newlines between quotes.
 type line struct {
 	fields   []csvField
 	raw      []byte
@@ -41,8 +40,7 @@ type line struct {
 	number   int  // of the line in its record, from 1
 }
 
-// split takes text apart. What is wrong with a line spoils that line and no other: the next one begins after the next
-// newline.
+// split splits a text into rows. A fault spoils only its own line: the next row begins after the next newline.
 func (f csvFormat) split(t text, take func(line)) {
 	rest, number := t.data, 1
 	for len(rest) > 0 {
@@ -63,7 +61,7 @@ func (f csvFormat) split(t text, take func(line)) {
 	}
 }
 
-// next reads the first row of text, and returns its size with the newline.
+// next splits off the first row of a text, and returns its size including the newline.
 func (f csvFormat) next(text []byte) (line, int) {
 	scanner := record.CSVScanner{Delimiter: f.delimiter, Quote: f.quote}
 	size := len(text)
@@ -87,11 +85,11 @@ func (f csvFormat) next(text []byte) (line, int) {
 	return l, size
 }
 
-// sniffBytes are as many as are tried with each dialect.
+// sniffBytes is how much of the sample each format is tried on.
 const sniffBytes = 128 << 10
 
-// sniff finds the dialect under which texts look most like a table: van den Burg, Nazábal and Sutton, "Wrangling messy
-// CSV files by detecting row and type patterns" (2019). A dialect is worth how even its rows are, times the share of
+// sniff finds the format that makes the texts look most like a table: van den Burg, Nazábal and Sutton, "Wrangling
+// messy CSV files by detecting row and type patterns" (2019). The score is how even the rows are, times the share of
 // fields that look like values.
 func sniff(texts []text, only string) csvFormat {
 	size := 0
@@ -130,7 +128,7 @@ func sniff(texts []text, only string) csvFormat {
 	return best
 }
 
-// score is what a dialect is worth, and whether quotes are misplaced more often than by fault.
+// score rates a format, and reports whether more quotes are misplaced than faults would explain.
 func (f csvFormat) score(texts []text) (score float64, faulty bool) {
 	widths := map[int]int{}
 	rows, fields, known, faults := 0, 0, 0, 0
@@ -165,7 +163,7 @@ func (f csvFormat) score(texts []text) (score float64, faulty bool) {
 	return even * float64(known) / float64(fields), !rare(faults, rows)
 }
 
-// looksLikeValue says whether a field without quotes is something that people write into one field.
+// looksLikeValue reports whether an unquoted field looks like a single value.
 func looksLikeValue(s string) bool {
 	if s == "" || isTyped(s) {
 		return true
@@ -173,7 +171,6 @@ func looksLikeValue(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
 	}
-	// Another mark that could have been the delimiter, or a quote, within it says that it was not taken apart far
-	// enough.
+	// A quote, or another delimiter, suggests that the field should have been split further.
 	return !strings.ContainsAny(s, delimiters+"\"") && strings.TrimSpace(s) == s
 }

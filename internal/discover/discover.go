@@ -20,35 +20,35 @@ type Record struct {
 	Cut bool
 }
 
-// Options say what need not be found out. The zero value leaves all to Discover.
+// Options fix what is otherwise detected.
 type Options struct {
-	// Delimiter is that of CSV, and means that it is CSV.
+	// Delimiter is the CSV delimiter. It implies CSV.
 	Delimiter string
-	// Header says whether there is a header.
+	// Header reports whether there is a header.
 	Header *bool
 }
 
-// A Proposal is what a sample looks like.
+// A Proposal is a schema that fits a sample, with the evidence.
 type Proposal struct {
 	Version int    `json:"version"`
 	Sample  Counts `json:"sample"`
-	// Format and Columns are the schema, with what speaks for them.
+	// Format and Columns are the schema.
 	Format  schema.Format `json:"format"`
 	Columns []Column      `json:"columns"`
-	// Rows are the first few, each a value for each column; nil is NULL.
+	// Rows are the first few, with one value per column; nil is NULL.
 	Rows [][]*string `json:"rows"`
-	// Faults are rows, or whole records, that are not of the format.
+	// Faults are rows, or complete records, that do not fit the format.
 	Faults []Fault `json:"faults,omitempty"`
-	// Notes are what a person should know beyond that.
+	// Notes are remarks for a person.
 	Notes []string `json:"notes,omitempty"`
 
 	csvFormat csvFormat
-	prose     bool // the lines are no table, and so each is one text
+	prose     bool // the lines form no table; each is one text
 	quoted    bool // a field is in quotes
-	fractions bool // a number shows what the decimal is
+	fractions bool // some number shows the decimal mark
 }
 
-// Counts are of the sample.
+// Counts describe the sample.
 type Counts struct {
 	Records    int   `json:"records"`
 	Bytes      int64 `json:"bytes"`
@@ -58,11 +58,11 @@ type Counts struct {
 	FaultyRows int   `json:"faultyRows"` // that are not
 	Rejected   int   `json:"rejected"`   // the faulty rows, and those with a value that is not of its column's type
 	Headers    int   `json:"headers"`    // lines that were the header
-	// MostRows is how many rows the record with the most has.
+	// MostRows is the largest number of rows in one record.
 	MostRows int `json:"mostRows"`
 }
 
-// A Column is one of the proposal.
+// A Column is one column of a proposal.
 type Column struct {
 	Name    string      `json:"name"`
 	Path    string      `json:"path,omitempty"` // as in schema.json
@@ -71,13 +71,13 @@ type Column struct {
 	// Pattern is nil for the default one.
 	Pattern  *schema.Pattern `json:"pattern,omitempty"`
 	Nullable bool            `json:"nullable"`
-	// Values are those sampled, without the Nulls; Agree is how many of them are of the type.
+	// Values counts the sampled values without NULL; Agree counts those that are of the type.
 	Values int `json:"values"`
 	Nulls  int `json:"nulls"`
 	Agree  int `json:"agree"`
-	// Examples are the first different ones that agree.
+	// Examples are the first distinct values that agree.
 	Examples []string `json:"examples"`
-	// Disagreeing are the first different values that do not agree, and Widest is the type that would hold them, too.
+	// Disagreeing are the first distinct values that do not agree; Widest is a type that holds them too.
 	Disagreeing []Count      `json:"disagreeing,omitempty"`
 	Widest      *schema.Type `json:"widest,omitempty"`
 	Notes       []string     `json:"notes,omitempty"`
@@ -87,20 +87,20 @@ type Column struct {
 	from *collector
 }
 
-// A Count is a text, and how often it was there.
+// A Count is a text and its frequency.
 type Count struct {
 	Text  string `json:"text"`
 	Count int    `json:"count"`
 }
 
-// A Fault is what is wrong with some rows.
+// A Fault is a reason why rows are rejected.
 type Fault struct {
 	Reason string `json:"reason"`
 	Count  int    `json:"count"`
-	// Where is the first one's record and line, and Text its start.
+	// Where is the place of the first row, and Text its beginning.
 	Where string `json:"where"`
 	Text  string `json:"text"`
-	// Others are the places of all but the first.
+	// Others are the places of the other rows.
 	Others []string `json:"others,omitempty"`
 }
 
@@ -126,7 +126,7 @@ func (f Fault) first() string {
 	return fmt.Sprintf("%s (%d, first %s in %s)", f.Reason, f.Count, show(f.Text), f.Where)
 }
 
-// String says it in words, with the first places.
+// String describes the fault with its first few places.
 func (f Fault) String() string {
 	text := f.first()
 	record, _, _ := strings.Cut(f.Where, ", line ")
@@ -140,8 +140,8 @@ func (f Fault) String() string {
 }
 
 const (
-	// oneIn is how rare rows and values of another kind are where they are taken for faults, and not for a part of what
-	// the data is: at most one in so many.
+	// oneIn is the threshold for faults: values and rows of another kind are faults if they are at most one in this
+	// many.
 	oneIn     = 20
 	fewRows   = 20
 	examples  = 3
@@ -152,11 +152,11 @@ const (
 	shownPlaces = 4
 )
 
-// rare says whether part is so small a part of all that it does not speak for them.
+// rare reports whether part is small enough in all to be faults.
 func rare(part, all int) bool { return part*oneIn <= all }
 
-// Discover proposes a schema for a sample. Where it cannot, the error is an *UndecidedError, and the proposal has what
-// was counted.
+// Discover proposes a schema for a sample. If it cannot, the error is an *UndecidedError and the proposal has only
+// the counts.
 func Discover(records []Record, o Options) (*Proposal, error) {
 	p := &Proposal{Version: Version, Columns: []Column{}, Rows: [][]*string{}}
 	d := &discovery{Proposal: p, options: o, unreadable: map[int]string{}}
@@ -164,7 +164,7 @@ func Discover(records []Record, o Options) (*Proposal, error) {
 	return p, err
 }
 
-// discovery is one that is under way.
+// A discovery is the state of a Discover call.
 type discovery struct {
 	*Proposal
 	options Options
@@ -229,8 +229,8 @@ func (d *discovery) run(records []Record) error {
 	return nil
 }
 
-// settle reads the sample by what is proposed. Each column may have its few faults; where these are many together, such
-// columns are text.
+// settle checks the proposal against the sample. If the faults of all columns together are too many, the columns at
+// fault become text.
 func (d *discovery) settle(records []Record) error {
 	rows, misfits := d.check(records)
 	if misfits*3 > rows {
@@ -243,7 +243,7 @@ func (d *discovery) settle(records []Record) error {
 	return nil
 }
 
-// noText says what the records are that are no text.
+// noText returns the error for a sample of mostly unreadable records.
 func (d *discovery) noText(records []Record) error {
 	for i := range records {
 		if kind := d.unreadable[i]; kind != "" {
@@ -262,7 +262,7 @@ func (d *discovery) undecided(format string, args ...any) error {
 	return &UndecidedError{Reason: fmt.Sprintf(format, args...), Faults: d.Faults}
 }
 
-// fault counts a row or record that is not what it should be.
+// fault counts a faulty row or record.
 func (d *discovery) fault(reason, where string, data []byte) {
 	for i := range d.Faults {
 		if f := &d.Faults[i]; f.Reason == reason {
@@ -279,7 +279,7 @@ func (d *discovery) note(format string, args ...any) {
 	d.Notes = append(d.Notes, fmt.Sprintf(format, args...))
 }
 
-// Schema gives the proposal as a schema, with a fake value for each column, as far as there is one.
+// Schema returns the proposal as a schema, with a fake value for each column that can have one.
 func (p *Proposal) Schema(source string) schema.Schema {
 	s := schema.Schema{Source: source}
 	if !p.Format.IsDefault() {
@@ -297,5 +297,5 @@ func (c *Column) column(at int) schema.Column {
 	}
 }
 
-// alias is the name that the query has for a column, as the closed service gave them.
+// alias is the query's name for a column, as in Kinesis Data Analytics for SQL.
 func alias(at int) string { return fmt.Sprintf("COL%d", at) }

@@ -12,7 +12,7 @@ import (
 	"streamproof/internal/encoding"
 )
 
-// magics are what data begins with that people send or save instead of text.
+// magics are the first bytes of data that is not text.
 var magics = []struct{ start, name string }{
 	{"\xf3\x89\x9a\xc2", "an aggregate of the Kinesis Producer Library, unpacked only when sampled from a stream"},
 	{"\x1f\x8b", encoding.Gzip},
@@ -22,9 +22,8 @@ var magics = []struct{ start, name string }{
 	{"\xfe\xff", encoding.UTF16},
 }
 
-// unreadable names what a record is that is not text, or is text of another kind than rows. It is empty for everything
-// else: single control characters are characters of text, and text in an encoding of one byte a character has rows,
-// which are at fault.
+// unreadable names the format of a record that is not text, or not text with rows. It is empty for all others: single
+// control characters are text, and the rows of a single-byte encoding are faults.
 func unreadable(data []byte) string {
 	for _, magic := range magics {
 		if bytes.HasPrefix(data, []byte(magic.start)) {
@@ -34,20 +33,20 @@ func unreadable(data []byte) string {
 	if isUTF16(data) {
 		return encoding.UTF16
 	}
-	control, strange := 0, 0
+	control, invalid := 0, 0
 	for at := 0; at < len(data); {
 		r, size := utf8.DecodeRune(data[at:])
 		at += size
 		switch {
 		case r == utf8.RuneError && size == 1:
-			strange++
+			invalid++
 		case unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' && r != 1 && r != 0x1f:
 			control++
 		}
 	}
 	kind := mimetype.Detect(data)
 	switch {
-	case control > 1 && control*10 > len(data), strange*3 > len(data) && control > 0:
+	case control > 1 && control*10 > len(data), invalid*3 > len(data) && control > 0:
 		if name := kind.String(); name != "application/octet-stream" && !strings.HasPrefix(name, "text/") {
 			return name
 		}
@@ -58,8 +57,7 @@ func unreadable(data []byte) string {
 	return ""
 }
 
-// isUTF16 reports whether data without a byte order mark is text of two bytes a character: nearly every other byte is
-// NUL, on one side.
+// isUTF16 detects UTF-16 without a byte order mark: nearly every other byte is NUL, on one side.
 func isUTF16(data []byte) bool {
 	var zeros [2]int
 	data = data[:min(len(data), sniffBytes)]
@@ -78,8 +76,7 @@ const (
 	isWindows52 = "not UTF-8, perhaps Windows-1252"
 )
 
-// encodingFault names the encoding that a line which is not UTF-8 may have: one of a byte a character, where it reads
-// as text in it.
+// encodingFault names the single-byte encoding in which an invalid UTF-8 line reads as text.
 func encodingFault(line []byte) string {
 	fault := isLatin1
 	for _, c := range line {
@@ -95,8 +92,8 @@ func encodingFault(line []byte) string {
 	return fault
 }
 
-// decoded is a line at fault as a message shows it: in its perhaps encoding, and else with a mark for what is not
-// UTF-8.
+// decoded returns a faulty line for a message: decoded if its encoding is known, and otherwise with replacement
+// characters.
 func decoded(fault string, line []byte) string {
 	if fault == isLatin1 || fault == isWindows52 {
 		text, _ := charmap.Windows1252.NewDecoder().Bytes(line) // encodingFault has seen that each byte is a character

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// fakeLimit is above the largest number that the generator makes, and fakeDigits is how many digits that has.
+	// fakeLimit exceeds the largest number that the generator writes, which has fakeDigits digits.
 	fakeLimit  = 1_000_000_000_000
 	fakeDigits = 12
 )
 
-// unquoted takes from a text what would need quotes, or make a line look like JSON, and keeps its length.
+// unquoted replaces characters that need quotes or make a line look like JSON. The length stays.
 var unquoted = strings.NewReplacer(",", " ", `"`, " ", "\r", " ", "\n", " ", "{", " ")
 
-// fake proposes how the producer makes values like these: numbers in the range of those that were sampled, the planned time, or
-// else the text that was there most often, without what would need quoting. It is the zero value where the producer can make none.
+// fake proposes how the producer makes similar values: numbers in the sampled range, the planned time, or the most
+// frequent text that needs no quotes. It is the zero value if the producer cannot make any.
 func (c *collector) fake(out *Column, agrees func(v value) bool) schema.Fake {
 	var texts []value
 	low, high := math.Inf(1), math.Inf(-1)
@@ -64,7 +64,7 @@ func (c *collector) fake(out *Column, agrees func(v value) bool) schema.Fake {
 	return schema.Fake{Text: often.text}
 }
 
-// fakeNumbers makes numbers between two: whole ones, or with digits behind the point where all have the same before it.
+// fakeNumbers makes numbers between two: integers, or fractions if both have the same integer part.
 func fakeNumbers(low, high float64, scale int) schema.Fake {
 	if whole := math.Trunc(low); whole == math.Trunc(high) && (low < 0) == (high <= 0) {
 		scale = min(scale, fakeDigits)

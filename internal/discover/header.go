@@ -8,13 +8,12 @@ import (
 
 const (
 	headerCandidates = 5
-	// mostName is how many bytes a name of a column has at most.
+	// mostName is the maximum size of a column name, in bytes.
 	mostName = 128
 )
 
-// findHeader tells the line that has the names of the columns, nil where there is none: one with which a record begins,
-// of texts over a column of which all else is of another type; or one with which several records of several rows begin,
-// and that stands nowhere else.
+// findHeader returns the column names, or nil if there is no header. A header begins a record, and either stands
+// above a column of another type than text, or begins several records of several rows and occurs nowhere else.
 func findHeader(rows []line, width int, asked *bool) []string {
 	if asked != nil && !*asked || len(rows) == 0 {
 		return nil
@@ -30,7 +29,7 @@ func findHeader(rows []line, width int, asked *bool) []string {
 	return nil
 }
 
-// headersOf gives the lines that may be headers, those with which the most records begin first.
+// headersOf returns the candidates for the header, those that begin the most records first.
 func headersOf(rows []line) [][]string {
 	starts := map[string]int{}
 	var all [][]string
@@ -48,7 +47,7 @@ func headersOf(rows []line) [][]string {
 	return all[:min(len(all), headerCandidates)]
 }
 
-// namesTyped reports whether a header has a name for a column of which nearly all else is of another type than text.
+// namesTyped reports whether a header names a column in which nearly all values are of another type than text.
 func namesTyped(rows []line, header []string, width int) bool {
 	typed, filled := make([]int, width), make([]int, width)
 	for _, l := range rows {
@@ -73,8 +72,8 @@ func namesTyped(rows []line, header []string, width int) bool {
 	return false
 }
 
-// repeats reports whether several records of several rows begin with a header that stands nowhere else: without a
-// column of another type than text, only that tells it from a row.
+// repeats reports whether a header begins several records of several rows and occurs nowhere else. Among columns of
+// text, only this tells a header from a row.
 func repeats(rows []line, header []string) bool {
 	starts, others := 0, 0
 	for i, l := range rows {
@@ -90,8 +89,8 @@ func repeats(rows []line, header []string) bool {
 	return len(header) > 1 && starts > 1 && others > starts
 }
 
-// markFirst marks the rows that may be the header of their record: the first, behind lines of another form, and the
-// next ones as long as those before are mostly empty, as a title in a spreadsheet is.
+// markFirst marks the rows that may be the header of their record: the first row, and the rows after sparse ones,
+// such as the title of a spreadsheet.
 func markFirst(rows []line) {
 	for i := range rows {
 		l := &rows[i]
@@ -113,8 +112,8 @@ func named(l line) int {
 	return n
 }
 
-// mayBeHeader reports whether the fields of a line can be names: none is a value of another type than text, and most
-// are not empty.
+// mayBeHeader reports whether the fields of a line can be names: no value of another type than text, and at most half
+// of them empty.
 func mayBeHeader(l line) bool {
 	for _, f := range l.fields {
 		name := strings.TrimSpace(f.text)
@@ -125,7 +124,7 @@ func mayBeHeader(l line) bool {
 	return !isSparse(l)
 }
 
-// isOddControl reports whether a character is a control character that no line break or tab is.
+// isOddControl reports whether a character is a control character other than a line break or tab.
 func isOddControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 
 func texts(l line) []string {
@@ -145,8 +144,8 @@ func isHeader(l line, header []string) bool {
 	return true
 }
 
-// noteHeader says where a person has to look for a header: the first row, where one of its values is text in a column
-// that is not, a row soon after it of which all are, or the first of nothing but text.
+// noteHeader notes a row that may be an unrecognized header: text above columns of other types, or the first row if
+// all columns are text.
 func (d *discovery) noteHeader(rows []line, found bool) {
 	if d.options.Header != nil {
 		return
@@ -166,7 +165,7 @@ func (d *discovery) noteHeader(rows []line, found bool) {
 	}
 }
 
-// disagreeing counts the values of a line in columns of another type than text: those that are text, and the others.
+// disagreeing counts the values of a line in columns that are not text: those that are text, and the others.
 func (d *discovery) disagreeing(l line) (texts, others int) {
 	for i, f := range l.fields {
 		switch c := &d.Columns[i]; {

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// deepest is how many names a path has at most. What lies deeper is taken as the text of its JSON.
+	// deepest is the maximum number of names in a path. Deeper values become JSON text.
 	deepest = 16
-	// mostMembers is how many different members an object of the rows may have. One with more has data for names, and
-	// is taken as the text of its JSON, too.
+	// mostMembers is the maximum number of distinct members of an object. An object with more uses data as names, and
+	// becomes JSON text.
 	mostMembers = 200
 )
 
-// A member is a place in the rows, and those below it.
+// A member is a path in the rows, with the members below it.
 type member struct {
 	names   []string
 	members map[string]*member
@@ -41,7 +41,7 @@ func (m *member) child(name string) *member {
 	return c
 }
 
-// json finds out about rows of JSON.
+// json proposes the columns of JSON rows.
 func (d *discovery) json() {
 	d.Format = schema.JSONFormat()
 	root := &member{}
@@ -85,7 +85,7 @@ func (d *discovery) json() {
 	}
 }
 
-// learn sees which members there are.
+// learn adds the members of an object.
 func (m *member) learn(value jsontext.Value) {
 	eachMember(value, func(name string, value jsontext.Value) {
 		c := m.child(name)
@@ -102,11 +102,10 @@ func (m *member) learn(value jsontext.Value) {
 	})
 }
 
-// columns gives the members that are columns.
+// columns appends the members that become columns.
 func (m *member) columns(into *[]*member) {
 	for _, c := range m.order {
-		// What is an object here and a value there is one column: either nearly always a value, or the text of its
-		// JSON.
+		// A member that is sometimes an object and sometimes a value is one column.
 		if len(c.order) > mostMembers || !rare(c.others, c.others+c.objects+c.empty) {
 			c.members, c.order = nil, nil
 		}
@@ -118,14 +117,14 @@ func (m *member) columns(into *[]*member) {
 	}
 }
 
-// collect gives the values of a row.
+// collect calls take for each value of a row.
 func (m *member) collect(value jsontext.Value, take func(m *member, text string, kind kind)) {
 	eachMember(value, func(name string, value jsontext.Value) {
 		c := m.members[name]
 		switch kind := value.Kind(); {
 		case c.plain == nil && kind == '{':
 			c.collect(value, take)
-		case c.plain == nil: // null, or one of few that are no objects, where all else has members
+		case c.plain == nil: // null, or a rare value among objects
 		case kind == 'n':
 			take(c, "", isNull)
 		case kind == '"':
@@ -142,7 +141,7 @@ func (m *member) collect(value jsontext.Value, take func(m *member, text string,
 	})
 }
 
-// eachMember gives the members of an object that was read already.
+// eachMember calls take for each member of a valid object.
 func eachMember(object jsontext.Value, take func(name string, value jsontext.Value)) {
 	decoder := jsontext.NewDecoder(bytes.NewReader(object))
 	_, _ = decoder.ReadToken()

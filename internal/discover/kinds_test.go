@@ -341,8 +341,8 @@ func TestTextNotes(t *testing.T) {
 	}
 }
 
-// TestOddHeaderIsNoRow: the reader knows a header with missing and repeated names, also after a merge with a schema that
-// has it, or has none.
+// TestOddHeaderIsNoRow: the reader knows a header with missing and repeated names, also after a merge with a schema
+// that has it, or has none.
 func TestOddHeaderIsNoRow(t *testing.T) {
 	t.Parallel()
 	sample := file(",a,a,\"per\nunit\"\n" + repeat(25, func(i int) string { return fmt.Sprintf("%d,%d,%d,x\n", i, i, i) }))

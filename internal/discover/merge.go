@@ -10,32 +10,32 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Merged is what became of a schema that a person has written, and of a proposal.
+// Merged is an existing schema combined with a proposal.
 type Merged struct {
 	Schema schema.Schema `json:"-"`
-	// Changed says whether the schema is another one than before.
+	// Changed reports whether the schema differs from the existing one.
 	Changed bool `json:"changed"`
-	// Changes are what is new, and Warnings what the sample says against what was kept.
+	// Changes are the differences. Warnings are what the sample contradicts in the columns that were kept.
 	Changes  []string `json:"changes"`
 	Warnings []string `json:"warnings"`
-	// Now are the columns as merged, for each column of the proposal.
+	// Now has the merged column of each column of the proposal.
 	Now []schema.Column `json:"-"`
-	// Misfits is how many of its values each of them does not read.
+	// Misfits counts the sampled values that each of them cannot read.
 	Misfits []int `json:"-"`
 
-	read schema.Format // that values are read by
+	read schema.Format // reads the sampled values
 }
 
-// An OtherDataError says that a schema describes other data than were sampled.
+// An OtherDataError says that the schema describes other data than the sample.
 type OtherDataError struct{ Reason string }
 
 func (e *OtherDataError) Error() string { return e.Reason }
 
-// Merge puts a proposal into a schema that is there already. What a person may have written there stays: names, aliases, types,
-// patterns, fake values and whether a column may be NULL, of the columns at the same place: in CSV the position, or what the
-// header says where both have one, in JSON the path. Where the sample speaks against it, that is a warning.
+// Merge adds a proposal to an existing schema. It keeps what a person may have edited: the names, aliases, types,
+// patterns, fake values and nullability of columns at the same place. The place is the path in JSON, the name if both
+// CSV formats have a header, and otherwise the position. A warning reports what the sample contradicts.
 //
-// The error is an *OtherDataError, where the two have nothing to do with one another.
+// The error is an *OtherDataError if the schema describes other data.
 func Merge(current schema.Schema, p *Proposal) (*Merged, error) {
 	m := &Merged{Changes: []string{}, Warnings: []string{}}
 	was, is := current.Format.OrDefault(), p.Format
@@ -45,19 +45,19 @@ func Merge(current schema.Schema, p *Proposal) (*Merged, error) {
 	taken := match(current, p)
 	m.read = p.Format
 	m.read.Decimal = keptDecimal(was, p)
-	known, strange := 0, 0
+	known, contradicted := 0, 0
 	for i, at := range taken {
 		if at < 0 {
 			continue
 		}
 		known++
 		if misfits := p.Columns[i].misfits(&current.Columns[at], m.read); misfits*2 > p.Columns[i].Values {
-			strange++
+			contradicted++
 		}
 	}
-	if known == 0 || strange*2 > known {
+	if known == 0 || contradicted*2 > known {
 		return nil, &OtherDataError{fmt.Sprintf("the schema describes other data: of its %d columns, %d are in the sample, and %d of these hold other values",
-			len(current.Columns), known, strange)}
+			len(current.Columns), known, contradicted)}
 	}
 	m.Schema = schema.Schema{Source: current.Source, Format: current.Format, Samples: current.Samples}
 	m.columns(current, p, taken)
@@ -66,7 +66,7 @@ func Merge(current schema.Schema, p *Proposal) (*Merged, error) {
 	return m, nil
 }
 
-// normal is a schema in the form in which equal ones are the same.
+// normal returns a schema in a form in which equal schemas are deeply equal.
 func normal(s schema.Schema) schema.Schema {
 	s.Format = s.Format.OrDefault()
 	if len(s.Format.Nulls) == 0 {
@@ -79,7 +79,7 @@ func normal(s schema.Schema) schema.Schema {
 	return s
 }
 
-// match gives, for each column of the proposal, its place in the schema, or -1.
+// match returns the place in the schema of each column of the proposal, or -1.
 func match(current schema.Schema, p *Proposal) (taken []int) {
 	format := current.Format.OrDefault()
 	byPath := p.Format.Type == schema.JSON || p.Format.Header && format.Header
@@ -148,7 +148,7 @@ func (m *Merged) add(c schema.Column, misfits int) {
 	m.Now, m.Misfits = append(m.Now, c), append(m.Misfits, misfits)
 }
 
-// keep keeps a column as a person has it, and says what the sample has against it.
+// keep keeps a column as edited, and warns of what the sample contradicts.
 func (m *Merged) keep(kept schema.Column, c *Column, p *Proposal) {
 	misfits := c.misfits(&kept, m.read)
 	if misfits > 0 {
@@ -171,7 +171,7 @@ func (m *Merged) keep(kept schema.Column, c *Column, p *Proposal) {
 	m.add(kept, misfits)
 }
 
-// format takes from the sample what the format that was there cannot read. What the sample only happens not to show stays.
+// format takes from the sample what the existing format cannot read. The rest stays.
 func (m *Merged) format(was schema.Format, p *Proposal) {
 	if was.Type == schema.JSON {
 		return
@@ -213,7 +213,7 @@ func (m *Merged) format(was schema.Format, p *Proposal) {
 	}
 }
 
-// keptDecimal is that of the sample, or else what it was, where the sample does not show it.
+// keptDecimal returns the decimal of the sample, or the existing one if the sample does not show any.
 func keptDecimal(was schema.Format, p *Proposal) string {
 	if !p.fractions && was.Decimal != p.Format.Delimiter {
 		return was.Decimal
@@ -221,7 +221,7 @@ func keptDecimal(was schema.Format, p *Proposal) string {
 	return p.Format.Decimal
 }
 
-// misfits counts the values that a column does not read.
+// misfits counts the values that a kept column cannot read.
 func (c *Column) misfits(kept *schema.Column, format schema.Format) int {
 	n := 0
 	for _, v := range c.from.values {
@@ -241,7 +241,7 @@ func (c *Column) firstMisfit(kept *schema.Column, format schema.Format) string {
 	return ""
 }
 
-// typeText is a type with its pattern.
+// typeText returns a type with its pattern.
 func typeText(t schema.Type, pattern *schema.Pattern) string {
 	if pattern != nil {
 		return fmt.Sprintf("%s %q", t, pattern)

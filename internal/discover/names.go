@@ -6,10 +6,10 @@ import (
 	"unicode"
 )
 
-// names keeps the names of columns apart from one another, and from the aliases of other columns, in any case.
+// names keeps the names of columns distinct from one another, and from the aliases of other columns, ignoring case.
 type names map[string]int
 
-// newNames knows the aliases of so many columns.
+// newNames reserves the aliases of so many columns.
 func newNames(columns int) names {
 	n := names{}
 	for i := range columns {
@@ -18,7 +18,7 @@ func newNames(columns int) names {
 	return n
 }
 
-// take gives a name to a column: the one that is asked for, or that with a number behind it.
+// take gives a column the name, with a number appended if it is taken.
 func (n names) take(name string, column int) string {
 	free := name
 	for i := 2; ; i++ {
@@ -41,12 +41,11 @@ func (n names) give(c *Column, called string, column int) {
 	}
 }
 
-// printableName is a name in one line: a blank stands for each run of blanks and of what a terminal does not print.
+// printableName returns a name in one line: runs of blanks and unprintable characters become one blank.
 func printableName(name string) string {
 	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 }
 
-// columns is how many columns, in words.
 func columns(n int) string {
 	if n == 1 {
 		return "1 column"

@@ -7,12 +7,12 @@ import (
 	"unicode"
 )
 
-// nullWords are texts that people write for no value. Which of them is NULL is for a person to say, but for those in
-// nulls.
+// nullWords are texts that people write for a missing value. Except for those in nulls, only a person can say whether
+// they mean NULL.
 var nullWords = []string{"NULL", "null", "Null", `\N`, "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "None", "none", "nil", "(null)", "-", "--", "?", "."}
 
-// textNotes says why a column is text, where its values look like another type. Numbers and codes are how many of them
-// there are.
+// textNotes explains why a column is text although its values look like another type. numbers and codes are their
+// counts.
 func (c *collector) textNotes(numbers, codes int) (notes []string) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	// With the numbers beside them, these are nearly all.
@@ -57,13 +57,12 @@ func (c *collector) textNotes(numbers, codes int) (notes []string) {
 	return append(notes, c.controlNotes()...)
 }
 
-// isNumberWithMarks reports whether a text may be a number with marks between thousands, though it may have none
-// itself.
+// isNumberWithMarks reports whether a text may be from a column of numbers with thousands separators.
 func isNumberWithMarks(s string) bool {
 	return thousands.MatchString(s) || grouped.MatchString(s) || decimalComma.MatchString(s)
 }
 
-// wordNote says what the type would be without the words for no value.
+// wordNote names the type that the column would have without words for NULL.
 func (c *collector) wordNote() string {
 	others := newCollector(c.json)
 	others.comma = c.comma
@@ -89,7 +88,7 @@ func (c *collector) wordNote() string {
 	return text
 }
 
-// jsonNotes says which kinds of JSON the text is of.
+// jsonNotes says which kinds of JSON the text comes from.
 func (c *collector) jsonNotes() (notes []string) {
 	of := func(kind kind) int { return c.count(func(v value) bool { return v.kind == kind }) }
 	if n := of(isNested); n > 0 {
@@ -104,7 +103,7 @@ func (c *collector) jsonNotes() (notes []string) {
 	return notes
 }
 
-// controlNotes says that some text has control characters in it, which are kept.
+// controlNotes reports control characters, which are kept.
 func (c *collector) controlNotes() []string {
 	first := ""
 	n := c.count(func(v value) bool {

@@ -41,7 +41,7 @@ type object struct {
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// read sorts a record, or its parts, by what they look like.
+// read classifies a record, or its parts, as JSON or text.
 func (d *discovery) read(r *Record, number int) {
 	d.Sample.Records++
 	d.Sample.Bytes += int64(len(r.Data))
@@ -72,13 +72,13 @@ func beginsJSON(text []byte) bool {
 	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
 }
 
-// isObjects reports whether text is objects of JSON and nothing else.
+// isObjects reports whether text consists of JSON objects only.
 func isObjects(text []byte) bool {
 	_, _, err := objects(text)
 	return err == nil
 }
 
-// hasObjects reports whether so many lines of text are objects that they are more than faults.
+// hasObjects reports whether more lines are objects than faults would explain.
 func hasObjects(data []byte) bool {
 	lines, json := 0, 0
 	for line := range bytes.Lines(data) {
@@ -93,12 +93,11 @@ func hasObjects(data []byte) bool {
 	return !rare(json, lines)
 }
 
-// mostBroken is after how many broken parts of a record values are taken to be of one line. To look for the end of each
-// may take a look at all the rest of the record.
+// mostBroken limits the search for the end of a broken value, which may scan the rest of the record. After so many, a
+// broken value is one line.
 const mostBroken = 50
 
-// readJSON reads a record of which at least a part is JSON: values as long as they are whole, then what is not, and on
-// behind that.
+// readJSON reads a record that is at least partly JSON. After each broken part it resumes.
 func (d *discovery) readJSON(data []byte, r *Record, number int) {
 	before := len(d.objects)
 	lines := lineCounter{data: data}
@@ -141,10 +140,10 @@ func (d *discovery) readJSON(data []byte, r *Record, number int) {
 	}
 }
 
-// blanks is how many blanks of JSON text begins with.
+// blanks counts the leading JSON whitespace.
 func blanks(text []byte) int { return len(text) - len(bytes.TrimLeft(text, " \t\r\n")) }
 
-// readBroken takes what is not JSON for text, or for JSON that is at fault.
+// readBroken classifies what is not valid JSON as text or faulty JSON.
 func (d *discovery) readBroken(t text, startsLine bool) {
 	trimmed := bytes.TrimSpace(t.data)
 	switch {
@@ -165,8 +164,8 @@ func (d *discovery) readBroken(t text, startsLine bool) {
 
 var errNotObjects = errors.New("not objects of JSON")
 
-// objects gives the rows that text begins with, which are objects of JSON or those in its arrays, and the size of what
-// was read. The error says why that is not all; it is io.ErrUnexpectedEOF where the text ends within a value.
+// objects returns the leading rows of a text, which are JSON objects or the elements of arrays, and the size read.
+// The error says why that is not everything; it is io.ErrUnexpectedEOF if the text ends within a value.
 func objects(data []byte) (rows []jsontext.Value, size int, err error) {
 	decoder := jsontext.NewDecoder(bytes.NewReader(data))
 	for {
@@ -212,8 +211,8 @@ func opensValue(text []byte) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// brokenExtent is the size of the line that text begins with. Where that only opens a value of JSON, which is broken
-// further down, it is the size of all of it: up to the next line without indentation that may begin another.
+// brokenExtent returns the size of the first line. If that line opens a value that breaks further down, the size
+// reaches to the next unindented line that may begin another.
 func brokenExtent(text []byte) int {
 	first := lineSize(text)
 	if !opensValue(text[:first]) {
@@ -227,7 +226,7 @@ func brokenExtent(text []byte) int {
 	return len(text)
 }
 
-// lineSize is the size of the line that text begins with, with its newline.
+// lineSize returns the size of the first line including its newline.
 func lineSize(text []byte) int {
 	if end := bytes.IndexByte(text, '\n'); end >= 0 {
 		return end + 1
@@ -266,7 +265,7 @@ func (d *discovery) firstJSON() string {
 	return "{"
 }
 
-// firstLine gives the text up to its first newline that is not at its start.
+// firstLine returns the first line that is not empty.
 func firstLine(data []byte) []byte {
 	data = bytes.TrimLeft(data, "\r\n")
 	if end := bytes.IndexByte(data, '\n'); end >= 0 {
@@ -275,7 +274,7 @@ func firstLine(data []byte) []byte {
 	return bytes.TrimRight(data, "\r")
 }
 
-// show gives text as one printable word of a message.
+// show quotes text for a message, and shortens it.
 func show[T string | []byte](s T) string {
 	text := string(s)
 	if len(text) > excerpt {

@@ -9,7 +9,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// timePatterns are the patterns that are looked for. Of those that as many values agree with, the first is taken.
+// timePatterns are tried in this order; the first wins a tie.
 var timePatterns = sync.OnceValue(func() []*schema.Pattern {
 	var all []*schema.Pattern
 	add := func(text string) {
@@ -43,7 +43,7 @@ var timePatterns = sync.OnceValue(func() []*schema.Pattern {
 	return all
 })
 
-// mayBeTime says whether it is worth to try the patterns.
+// mayBeTime reports whether a text is worth trying the patterns on.
 func mayBeTime(s string) bool {
 	if len(s) < 8 || len(s) > 40 || !strings.ContainsAny(s, "-/.: ") {
 		return false
@@ -64,16 +64,17 @@ func isTime(s string) bool {
 	})
 }
 
-// patternCount is how many values a pattern reads.
+// A patternCount is how many values a pattern reads.
 type patternCount struct {
 	*schema.Pattern
 	count int
 }
 
-// patternTries is how many different values every pattern is tried with. The others are for those that read one of them.
+// patternTries is how many distinct values each pattern is tried on. The others are tried only with patterns that
+// read one of these.
 const patternTries = 100
 
-// countPatterns gives the patterns that read any of the values, those of the most first.
+// countPatterns returns the patterns that read some value, the most frequent first.
 func countPatterns(values []value) []patternCount {
 	var likely []value
 	for _, v := range values {
@@ -98,7 +99,7 @@ func countPatterns(values []value) []patternCount {
 	return counts
 }
 
-// inPatterns says how many values have which pattern: each counts for the first that reads it and the most others.
+// inPatterns describes the patterns of the values. Each value counts for the most frequent pattern that reads it.
 func inPatterns(values []value) string {
 	var seen []string
 	for len(seen) < 3 {
@@ -113,7 +114,7 @@ func inPatterns(values []value) string {
 	return strings.Join(seen, ", ")
 }
 
-// otherOrder gives the pattern with day and month in the other order, where it reads as many values as the first.
+// otherOrder returns the pattern with day and month swapped, if it reads as many values as the first.
 func otherOrder(counts []patternCount) *schema.Pattern {
 	swapped := strings.NewReplacer("MMM", "MMM", "MM", "dd", "dd", "MM", "M", "d", "d", "M").Replace(counts[0].String())
 	for _, c := range counts[1:] {

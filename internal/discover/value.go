@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A kind is what the format itself says of a value. CSV says nothing: all of its values are strings.
+// A kind is what the format says of a value. CSV values are all strings.
 type kind uint8
 
 const (
@@ -18,8 +18,8 @@ const (
 	isNested // the JSON of an array or object
 )
 
-// A shape is what a text looks like. The types take more than that, and not all the same: only what the job and the
-// package row read alike counts here.
+// A shape is what a text looks like. It is narrower than the types: only what the job and package row read alike
+// counts.
 type shape uint8
 
 const (
@@ -46,7 +46,7 @@ var (
 	numberForm = regexp.MustCompile(`^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$`)
 )
 
-// isTyped reports whether a text looks like something else than text, in any way of writing numbers.
+// isTyped reports whether a text looks like a typed value, in any notation of numbers.
 func isTyped(s string) bool {
 	return shapeOf(s) != isText || decimalComma.MatchString(s) || thousands.MatchString(s) || plus.MatchString(s) || unit.MatchString(s)
 }
@@ -76,7 +76,7 @@ func shapeOf(s string) shape {
 	return isText
 }
 
-// A decimal is a number as its digits, without zeros at either end, and the power of ten that they are times of.
+// A decimal is a number: its digits without zeros at either end, times a power of ten.
 type decimal struct {
 	negative bool
 	digits   string
@@ -102,21 +102,21 @@ func decimalOf(s string) decimal {
 	return d
 }
 
-// whole is how many digits stand before the point, scale how many behind it.
+// whole counts the digits before the point, scale those after it.
 func (d decimal) whole() int { return max(len(d.digits)+d.exponent, 0) }
 func (d decimal) scale() int { return max(-d.exponent, 0) }
 
-// survives says whether a number comes back as it was from a float of so many bits.
+// survives reports whether a number survives a round trip through a float of so many bits.
 func survives(s string, bits int) bool {
 	f, err := strconv.ParseFloat(s, bits)
 	return err == nil && !math.IsInf(f, 0) && decimalOf(strconv.FormatFloat(f, 'e', -1, bits)) == decimalOf(s)
 }
 
-// doubleDigits is as many digits as a 64-bit float is ever written with: C's DBL_DECIMAL_DIG.
+// doubleDigits is the most digits that a 64-bit float is written with: C's DBL_DECIMAL_DIG.
 const doubleDigits = 17
 
-// isDouble says whether a number is what a 64-bit float may have been written as: a fraction of up to doubleDigits
-// digits, though the last may not come back, or a whole number that does.
+// isDouble reports whether a 64-bit float may have been written as this number: a fraction of up to doubleDigits
+// digits, or an integer that survives.
 func isDouble(s string) bool {
 	d := decimalOf(s)
 	if d.exponent >= 0 {
@@ -126,8 +126,8 @@ func isDouble(s string) bool {
 	return err == nil && len(d.digits) <= doubleDigits && f != 0 || d.digits == ""
 }
 
-// withPoint gives a number as it is written with a point, where comma says that it has a comma in its place. What has a
-// point then is no number, and comes back as it is, with false.
+// withPoint returns a number with a point in place of its decimal comma. If comma is true, a text with a point is not
+// a number.
 func withPoint(s string, comma bool) (number string, ok bool) {
 	if !comma {
 		return s, true

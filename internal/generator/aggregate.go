@@ -2,8 +2,8 @@ package generator
 
 import "streamproof/internal/stream/kpl"
 
-// aggregates are the ways in which an aggregate with a correct checksum can be malformed. Apart from the fault, each has
-// the row as its only record, with a partition key and an explicit hash key.
+// aggregates are the ways in which an aggregate with a correct checksum can be malformed. Apart from the fault, each
+// has the row as its only record, with a partition key and an explicit hash key.
 var aggregates = []spoiler{
 	{fault: NoSuchKey, pack: func(row []byte) []byte { return kpl.Pack(kpl.AppendRecord(keys("0"), 1, 0, row)) }},
 	{fault: NotHashKey, pack: func(row []byte) []byte { return kpl.Pack(kpl.AppendRecord(keys("none"), 0, 0, row)) }},

@@ -141,7 +141,8 @@ func (c *compiler) time(i int, fake schema.Fake, into *column) error {
 	return nil
 }
 
-// readsItself says whether a pattern reads what it has written: in one that is "dMyyyy", it is not said where the day ends.
+// readsItself says whether a pattern reads what it has written: in one that is "dMyyyy", it is not said where the day
+// ends.
 func readsItself(p *schema.Pattern) bool {
 	at := time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)
 	for range 365 { // on each day of a year, at one hour after the other

@@ -15,7 +15,6 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
-	"streamproof/internal/golden"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/record"
 	"streamproof/internal/schema"
@@ -146,8 +145,8 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// checkRecords reads the records as the analytics application does: the good rows are those of Records, value by value, and
-// the others those of Rejects, for the reason that their fault says.
+// checkRecords reads the records as the analytics application does: the good rows are those of Records, value by
+// value, and the others those of Rejects, for the reason that their fault says.
 func checkRecords(t fataler, g *generator.Generator, schema schema.Schema, tick generator.Tick) {
 	reader := record.NewReader(schema)
 	last := tick.Records - 1
@@ -198,8 +197,8 @@ func equalValues(kind schema.Kind, a, b string) bool {
 	return a == b
 }
 
-// TestAnyFormat: whatever the format and the columns, the records are read as the rows that they are made of, and what is
-// malformed is rejected for its reason; and so are records made of samples that are such rows.
+// TestAnyFormat: whatever the format and the columns, the records are read as the rows that they are made of, and what
+// is malformed is rejected for its reason; and so are records made of samples that are such rows.
 func TestAnyFormat(t *testing.T) {
 	t.Parallel()
 	var made, refused atomic.Int64
@@ -300,7 +299,8 @@ func anySchema(t *rapid.T) schema.Schema {
 	return s
 }
 
-// TestSamples: a record is a row of the file as it stands there, whose values are NULL where they are, and poison spoils it.
+// TestSamples: a record is a row of the file as it stands there, whose values are NULL where they are, and poison
+// spoils it.
 func TestSamples(t *testing.T) {
 	t.Parallel()
 	const csv = "id;name;at;amount;day\n" +
@@ -424,8 +424,8 @@ type formatRecord struct {
 	Reject []byte          `json:"reject,omitempty"`
 }
 
-// TestGoldenFormats pins the bytes of records in other formats. The analytics application's PoisonTest reads the file, too, and
-// finds that each has the reject that is said here, and no other. If it fails, see TestGolden.
+// TestGoldenFormats pins the bytes of records in other formats. The analytics application's PoisonTest reads the file,
+// too, and finds that each has the reject that is said here, and no other. If it fails, see TestGolden.
 func TestGoldenFormats(t *testing.T) {
 	t.Parallel()
 	const columns = `{"name":"i","alias":"I","type":"INTEGER","nullable":true%[1]s},{"name":"b","alias":"B","type":"BIGINT"%[2]s},
@@ -477,7 +477,7 @@ func TestGoldenFormats(t *testing.T) {
 				t.Fatal(err)
 			}
 			file := filepath.Join("testdata", "v1-format-"+name+".json")
-			golden.Check(t, file, got)
+			checkGolden(t, file, got)
 		})
 	}
 }

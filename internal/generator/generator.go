@@ -15,12 +15,14 @@ import (
 // Version is the version of the generator: it goes up whenever the same seed, tick and index give other bytes.
 const Version = 2
 
-// Known reports whether this program makes the records of a version. Version 2 differs in ticks that poison aggregates.
+// Known reports whether this program makes the records of a version. Version 2 differs in ticks that poison
+// aggregates.
 func Known(version int) bool { return 1 <= version && version <= Version }
 
 // A Tick is a batch of records that is owed to one moment.
 type Tick struct {
-	// Time is the moment, to the millisecond; what is finer is ignored. Its year has at most four digits, as have those of the times that the schema adds minutes to.
+	// Time is the moment, to the millisecond; what is finer is ignored. Its year has at most four digits, as have those
+	// of the times that the schema adds minutes to.
 	Time time.Time
 	// Records is how many records the tick has, at least 1.
 	Records int
@@ -34,7 +36,8 @@ type Tick struct {
 	Aggregates bool
 }
 
-// Planned is how long after the start of the tick the record is planned to be sent: index·Spread/Records, rounded down.
+// Planned is how long after the start of the tick the record is planned to be sent: index·Spread/Records, rounded
+// down.
 func (t Tick) Planned(index int) time.Duration {
 	// 128 bits between, because ten million records over ten minutes are close to overflowing 64.
 	hi, lo := bits.Mul64(uint64(index), uint64(t.Spread))
@@ -97,8 +100,8 @@ func New(p *pipeline.Pipeline, seed uint64) (*Generator, error) {
 	return g, nil
 }
 
-// Append appends the record with this index, 0 to tick.Records−1: one row in the schema's format, ended by a newline. A
-// poisoned record is a malformed row with 0 to 2 good ones beside it, or nothing at all.
+// Append appends the record with this index, 0 to tick.Records−1: one row in the schema's format, ended by a newline.
+// A poisoned record is a malformed row with 0 to 2 good ones beside it, or nothing at all.
 func (g *Generator) Append(dst []byte, tick Tick, index int) []byte {
 	state, planned := g.at(tick, index)
 	if tick.Poison > 0 {
@@ -124,8 +127,8 @@ func (g *Generator) appendRow(dst []byte, state uint64, planned int64) []byte {
 	return dst
 }
 
-// AppendColumn appends the value of one column of a record, as text in SQL's form: nothing where it is NULL. It costs that
-// column alone. That of a poisoned record is the value before it was spoiled.
+// AppendColumn appends the value of one column of a record, as text in SQL's form: nothing where it is NULL. It costs
+// that column alone. That of a poisoned record is the value before it was spoiled.
 func (g *Generator) AppendColumn(dst []byte, tick Tick, index, column int) []byte {
 	state, planned := g.at(tick, index)
 	if g.samples != nil {
@@ -169,9 +172,9 @@ func (g *Generator) NameOf(key Key) string {
 // maxKey is how many characters a partition key may have.
 const maxKey = 256
 
-// AppendKey appends the partition key of a record: poison does not change it. The record's bytes do not depend on which key
-// is used. Of a value that is too long for a key it is the beginning, and where there is none, NULL or an empty text, it is
-// the uniform key: Kinesis takes no empty one.
+// AppendKey appends the partition key of a record: poison does not change it. The record's bytes do not depend on
+// which key is used. Of a value that is too long for a key it is the beginning, and where there is none, NULL or an
+// empty text, it is the uniform key: Kinesis takes no empty one.
 func (g *Generator) AppendKey(dst []byte, tick Tick, index int, key Key) []byte {
 	if key.column >= 0 {
 		start := len(dst)

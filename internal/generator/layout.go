@@ -16,7 +16,8 @@ import (
 type layout struct {
 	parts []part // in the order of the row
 	end   string // what stands behind the last one, with the newline
-	// plain is a row of CSV whose values all stand in it as they are made, with a delimiter behind each and "\n" behind the last.
+	// plain is a row of CSV whose values all stand in it as they are made, with a delimiter behind each and "\n" behind
+	// the last.
 	plain     bool
 	delimiter byte
 }
@@ -73,8 +74,8 @@ func (l *layout) appendBare(dst []byte, column int, state uint64, planned int64)
 	return append(dst, strings.TrimRight(l.end, "\r\n")...), from, to
 }
 
-// layOut says how rows of these columns are written, of which those at fault have nothing that makes them. The error names every
-// value that the format cannot have.
+// layOut says how rows of these columns are written, of which those at fault have nothing that makes them. The error
+// names every value that the format cannot have.
 func layOut(s schema.Schema, columns []column) (layout, error) {
 	if s.Format.OrDefault().Type == schema.JSON {
 		return layOutJSON(s, columns)

@@ -10,8 +10,8 @@ import (
 // A Fault is what is wrong with a record that is malformed on purpose.
 type Fault string
 
-// The faults, in the order in which a tick's poisoned records have them. A schema without a column for one of them does
-// without it.
+// The faults, in the order in which a tick's poisoned records have them. A schema without a column for one of them
+// does without it.
 const (
 	TooFewColumns   Fault = "too few columns"
 	TooManyColumns  Fault = "too many columns"
@@ -106,8 +106,8 @@ func (t Tick) poisoned(ordinal int) int {
 	return int(index)
 }
 
-// Faults are the faults that records of a tick may have: the poisoned record k has number k mod their number, so that a
-// tick with as many has each of them.
+// Faults are the faults that records of a tick may have: the poisoned record k has number k mod their number, so that
+// a tick with as many has each of them.
 func (g *Generator) Faults(tick Tick) []Fault {
 	spoilers := g.spoilersOf(tick)
 	faults := make([]Fault, len(spoilers))
@@ -201,7 +201,8 @@ func (g *Generator) appendBad(dst []byte, s *spoiler, state uint64, planned int6
 
 // Rejects gives, of the records first to last (both included) of a tick, the bad row of each that is poisoned: its
 // record's index and its bytes, without a newline, valid until the next one. Each is owed as one reject; a blank line
-// and an empty record are one of 0 bytes, a malformed aggregate is one as a whole. It costs the poisoned records alone.
+// and an empty record are one of 0 bytes, a malformed aggregate is one as a whole. It costs the poisoned records
+// alone.
 func (g *Generator) Rejects(tick Tick, first, last int) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		var line []byte

@@ -19,7 +19,6 @@ import (
 	"pgregory.net/rapid"
 
 	"streamproof/internal/generator"
-	"streamproof/internal/golden"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/schema"
 	"streamproof/internal/stream/kpl"
@@ -53,7 +52,7 @@ func TestGoldenPoison(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	golden.Check(t, filepath.Join("testdata", "v1-poison.jsonl"), got.Bytes())
+	checkGolden(t, filepath.Join("testdata", "v1-poison.jsonl"), got.Bytes())
 }
 
 // TestPoison: a record is poisoned where the definition says so, with the fault that it says; the good rows and the
@@ -167,8 +166,8 @@ func rowsOf(g *generator.Generator, schema schema.Schema, tick generator.Tick, f
 	return rows
 }
 
-// reasonOf says why a line is rejected, empty where it is not: the order of the application's LineParser, and no more of
-// it than the faults need.
+// reasonOf says why a line is rejected, empty where it is not: the order of the application's LineParser, and no more
+// of it than the faults need.
 func reasonOf(s schema.Schema, line string) string {
 	switch {
 	case line == "":
@@ -239,8 +238,8 @@ func reasonOf(s schema.Schema, line string) string {
 	return ""
 }
 
-// TestLayouts: a tick of many poisoned records has every fault with every layout and every column that it can spoil, and
-// the good lines of one record differ.
+// TestLayouts: a tick of many poisoned records has every fault with every layout and every column that it can spoil,
+// and the good lines of one record differ.
 func TestLayouts(t *testing.T) {
 	t.Parallel()
 	g, s := newGenerator(t, 3), embedded(t)
@@ -380,8 +379,8 @@ func BenchmarkRecords(b *testing.B) {
 	}
 }
 
-// TestPoisonedAggregates: in a tick that is packed, aggregates are malformed, too, each for its reason. Each is owed as one
-// reject, with all of its bytes; all other records are as in a tick that is not packed.
+// TestPoisonedAggregates: in a tick that is packed, aggregates are malformed, too, each for its reason. Each is owed
+// as one reject, with all of its bytes; all other records are as in a tick that is not packed.
 func TestPoisonedAggregates(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(t, 1)
@@ -415,5 +414,5 @@ func TestPoisonedAggregates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden.Check(t, filepath.Join("testdata", "v2-aggregates.json"), append(got, '\n'))
+	checkGolden(t, filepath.Join("testdata", "v2-aggregates.json"), append(got, '\n'))
 }

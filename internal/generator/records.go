@@ -1,8 +1,8 @@
 package generator
 
 // Records are the good rows of some of a tick's records, one after the other, each column made when it is asked for.
-// They are what package query reads. A well-formed record is one row, a poisoned one has as many as it has good lines: 0
-// to 2.
+// They are what package query reads. A well-formed record is one row, a poisoned one has as many as it has good lines:
+// 0 to 2.
 type Records struct {
 	generator *Generator
 	tick      Tick
@@ -65,8 +65,8 @@ func (r *Records) Next() bool {
 	return false
 }
 
-// Field gives the value of a column (from 0) of the row, as text in SQL's form, or says that it is NULL; valid until the next
-// call.
+// Field gives the value of a column (from 0) of the row, as text in SQL's form, or says that it is NULL; valid until
+// the next call.
 func (r *Records) Field(column int) (text []byte, null bool) {
 	if r.generator.samples != nil {
 		v := &r.generator.sample(r.state).values[column]

@@ -22,7 +22,8 @@ type sample struct {
 	spans []span
 }
 
-// maxSample is how many bytes a sample may have: a record, of which Kinesis takes 1 MiB with its key, may have three of them.
+// maxSample is how many bytes a sample may have: a record, of which Kinesis takes 1 MiB with its key, may have three
+// of them.
 const maxSample = 256 << 10
 
 type value struct {
@@ -45,7 +46,8 @@ func (s *sample) appendBare(dst []byte, column int) (row []byte, from, to int) {
 	return append(dst, s.bare...), at + span.from, at + span.to
 }
 
-// readSamples takes the file of samples apart. What is no row of the schema is an error: a record made of it would be a reject.
+// readSamples takes the file of samples apart. What is no row of the schema is an error: a record made of it would be
+// a reject.
 func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 	if p.Samples == nil {
 		return nil, errors.New("the file is not there")

@@ -26,7 +26,8 @@ type spoiler struct {
 	toEnd bool
 }
 
-// A badRow is one that is being spoiled: dst[row:], without its newline. The value of the column is dst[from:to], with its quotes.
+// A badRow is one that is being spoiled: dst[row:], without its newline. The value of the column is dst[from:to], with
+// its quotes.
 type badRow struct {
 	dst           []byte
 	row, from, to int

@@ -1,8 +1,8 @@
 // Package pipeline says what the data is and what the analytics do with it.
 //
-// schema.json names the columns of a record (name, COLn alias, SQL type) and how a fake value of each is made, or the file of
-// samples that records are taken from; pipeline.sql is the query. The Flink job, the producer, the verifier and the tests read
-// these files, and nothing else in the project repeats a column's name, type or position.
+// schema.json names the columns of a record (name, COLn alias, SQL type) and how a fake value of each is made, or the
+// file of samples that records are taken from; pipeline.sql is the query. The Flink job, the producer, the verifier
+// and the tests read these files, and nothing else in the project repeats a column's name, type or position.
 package pipeline
 
 import (
@@ -50,8 +50,8 @@ func Read(folder fs.FS) (*Pipeline, error) {
 // SQLFile is the name of the query's file. That of the schema is schema.File.
 const SQLFile = "pipeline.sql"
 
-// ReadSamples reads the samples that a schema of this folder names. They are nil where it names none, and where the file is not
-// there, which ParseWithSamples says.
+// ReadSamples reads the samples that a schema of this folder names. They are nil where it names none, and where the
+// file is not there, which ParseWithSamples says.
 func ReadSamples(folder fs.FS, schemaJSON []byte) ([]byte, error) {
 	s, err := schema.Parse(schemaJSON)
 	if err != nil || s.Samples == "" {
@@ -73,7 +73,8 @@ func ReadSamples(folder fs.FS, schemaJSON []byte) ([]byte, error) {
 // query is parsed by those who run it.
 func Parse(schemaJSON, sql []byte) (*Pipeline, error) { return ParseWithSamples(schemaJSON, sql, nil) }
 
-// ParseWithSamples is Parse with the file of samples, nil where there is none. Its rows are read by those who make records of them.
+// ParseWithSamples is Parse with the file of samples, nil where there is none. Its rows are read by those who make
+// records of them.
 func ParseWithSamples(schemaJSON, sql, samples []byte) (*Pipeline, error) {
 	if !utf8.Valid(sql) {
 		return nil, schema.NotUTF8("pipeline.sql", sql)

@@ -11,8 +11,8 @@ import (
 	"streamproof/internal/pipeline"
 )
 
-// TestTheFile: the project's own schema is read as it always was, its hash is what the ledgers of running stacks name, and it
-// would be written as it stands.
+// TestTheFile: the project's own schema is read as it always was, its hash is what the ledgers of running stacks name,
+// and it would be written as it stands.
 func TestTheFile(t *testing.T) {
 	t.Parallel()
 	p, err := pipeline.Embedded()

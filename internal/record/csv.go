@@ -8,7 +8,8 @@ import (
 	"streamproof/internal/row"
 )
 
-// A CSVScanner takes CSV apart as RFC 4180 has it, with any delimiter and quote. The Flink job's LineParser does the same.
+// A CSVScanner takes CSV apart as RFC 4180 has it, with any delimiter and quote. The Flink job's LineParser does the
+// same.
 type CSVScanner struct {
 	Delimiter byte
 	Quote     byte // 0 if nothing is quoted
@@ -23,8 +24,8 @@ type CSVField struct {
 	Quoted bool
 }
 
-// Extent returns the position of the newline that ends the first row of text if newlines in quotes do not, or -1. A quote
-// that is never closed contains all of the text, except for a newline at its end.
+// Extent returns the position of the newline that ends the first row of text if newlines in quotes do not, or -1. A
+// quote that is never closed contains all of the text, except for a newline at its end.
 func (s *CSVScanner) Extent(text []byte) int {
 	for at := 0; ; at++ { // at the start of a field
 		if s.Quote != 0 && at < len(text) && text[at] == s.Quote {

@@ -58,8 +58,8 @@ func newObjects(columns []schema.Column) *objects {
 	return o
 }
 
-// json reads values one after the other, or the elements of arrays. Where one is broken, all to the end of its line is, and
-// reading goes on behind that: what is broken spoils no other line.
+// json reads values one after the other, or the elements of arrays. Where one is broken, all to the end of its line
+// is, and reading goes on behind that: what is broken spoils no other line.
 func (r *Reader) json(record []byte, yield func(Row) bool) {
 	if skipSpace(record, 0) == len(record) {
 		yield(fault(record, EmptyRecord, ""))
@@ -135,8 +135,8 @@ func skipSpace(text []byte, at int) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// readablePart is how much of a text is UTF-8 before its first NUL, which JSON never has. It looks no further than that: many
-// broken lines must not cost a look at all the rest of the record each.
+// readablePart is how much of a text is UTF-8 before its first NUL, which JSON never has. It looks no further than
+// that: many broken lines must not cost a look at all the rest of the record each.
 func readablePart(text []byte) int {
 	at := 0
 	for at < len(text) && text[at] != 0 {
@@ -153,8 +153,8 @@ func readablePart(text []byte) int {
 	return at
 }
 
-// value reads the value that a text begins with, and gives its size, or 0 where it is broken. Cut says that the text goes on with
-// something that is not readable.
+// value reads the value that a text begins with, and gives its size, or 0 where it is broken. Cut says that the text
+// goes on with something that is not readable.
 func (r *Reader) value(text []byte, cut bool) (out Row, size int) {
 	if len(text) == 0 {
 		return out, 0

@@ -8,7 +8,8 @@ import (
 	"streamproof/internal/schema"
 )
 
-// The reasons that a row has as a whole, beside those of a column and the names of package encoding. They are the Flink job's own words.
+// The reasons that a row has as a whole, beside those of a column and the names of package encoding. They are the
+// Flink job's own words.
 const (
 	EmptyRecord    = "empty record"
 	BlankLine      = "blank line"
@@ -40,8 +41,8 @@ func (f *Fault) Error() string {
 
 // A Row is a part of a record.
 type Row struct {
-	// Raw is the row's own bytes: a line of CSV without its newline, an object of JSON. Where it is no row, they are those that
-	// the job's reject has.
+	// Raw is the row's own bytes: a line of CSV without its newline, an object of JSON. Where it is no row, they are
+	// those that the job's reject has.
 	Raw []byte
 	// Offset is where Raw begins in the record.
 	Offset int

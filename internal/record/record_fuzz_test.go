@@ -10,8 +10,8 @@ import (
 	"streamproof/internal/schema"
 )
 
-// FuzzReader: whatever a record is, no reader panics; the parts that a record is taken apart into stand in it in order and do
-// not overlap; a row has one value a column, each of which is UTF-8; and what a row was alone, it is again.
+// FuzzReader: whatever a record is, no reader panics; the parts that a record is taken apart into stand in it in order
+// and do not overlap; a row has one value a column, each of which is UTF-8; and what a row was alone, it is again.
 func FuzzReader(f *testing.F) {
 	all := readTable(f)
 	var readers []*record.Reader

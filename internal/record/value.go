@@ -145,7 +145,8 @@ type number struct {
 	exponent        []byte // with its sign, or empty
 }
 
-// parseNumber reads an approximate number of SQL: digits with a sign, a fraction and an exponent, all optional but one digit.
+// parseNumber reads an approximate number of SQL: digits with a sign, a fraction and an exponent, all optional but one
+// digit.
 func (c *column) parseNumber(text []byte) (n number, ok bool) {
 	rest := text
 	if len(rest) > 0 && (rest[0] == '-' || rest[0] == '+') {
@@ -199,8 +200,8 @@ func (c *column) readFloat(scratch, text []byte, bits int) (value, grown []byte,
 	return text, scratch, ""
 }
 
-// readDecimal writes all digits behind the point that the type has. A value with more than these, or with more before it than
-// there is room for, is out of range; zeros at either end do not count.
+// readDecimal writes all digits behind the point that the type has. A value with more than these, or with more before
+// it than there is room for, is out of range; zeros at either end do not count.
 func (c *column) readDecimal(scratch, text []byte) (value, grown []byte, reason string) {
 	n, ok := c.parseNumber(text)
 	if !ok {

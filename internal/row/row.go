@@ -69,7 +69,8 @@ func (s Schema) AppendFields(dst []byte, fields []Field, line []byte) ([]byte, e
 	return key, nil
 }
 
-// encodingOf names what a line is written in that is no row, where that may be why; a carriage return, where CRLF ends lines.
+// encodingOf names what a line is written in that is no row, where that may be why; a carriage return, where CRLF ends
+// lines.
 func encodingOf(line []byte) string {
 	name := encoding.Guess(line)
 	if name == "" && len(line) > 0 && line[0] != '{' && line[len(line)-1] == '\r' {
@@ -78,7 +79,8 @@ func encodingOf(line []byte) string {
 	return name
 }
 
-// AppendValues appends the key of a row that came out of a SQL engine as int64, float64, string, bool, time.Time or nil.
+// AppendValues appends the key of a row that came out of a SQL engine as int64, float64, string, bool, time.Time or
+// nil.
 func (s Schema) AppendValues(dst []byte, values []any) ([]byte, error) {
 	if len(values) != len(s) {
 		return dst, fmt.Errorf("a row of %d values for %d columns", len(values), len(s))

@@ -10,8 +10,8 @@ import (
 	"streamproof/internal/schema"
 )
 
-// FuzzWrittenAgain: a line is a row or an *Error. A row that was read is written, as JSON and as CSV with each delimiter, so that
-// the same row is read again; only what CSV says that it cannot hold is not written.
+// FuzzWrittenAgain: a line is a row or an *Error. A row that was read is written, as JSON and as CSV with each
+// delimiter, so that the same row is read again; only what CSV says that it cannot hold is not written.
 func FuzzWrittenAgain(f *testing.F) {
 	p, err := pipeline.Embedded()
 	if err != nil {

@@ -144,8 +144,9 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A value is one to the job, which reads it in a record, and in a row of the output: there is one rule for both. Not compared are
-// texts, of which the output has none that are too short, and times, of which it has some with a fraction.
+// A value is one to the job, which reads it in a record, and in a row of the output: there is one rule for both. Not
+// compared are texts, of which the output has none that are too short, and times, of which it has some with a
+// fraction.
 func TestValuesAreThoseOfRecords(t *testing.T) {
 	t.Parallel()
 	kinds := []schema.Kind{schema.Integer, schema.BigInt, schema.Real, schema.Double, schema.Boolean, schema.Date}
@@ -467,7 +468,8 @@ func FuzzAppend(f *testing.F) {
 	})
 }
 
-// TestDates: a day is one in either format, whether it comes from a line or from the engine, and is written as it was read.
+// TestDates: a day is one in either format, whether it comes from a line or from the engine, and is written as it was
+// read.
 func TestDates(t *testing.T) {
 	t.Parallel()
 	days := row.Schema{{Name: "d", Type: schema.Type{Kind: schema.Date}}, {Name: "i", Type: schema.Type{Kind: schema.Integer}}}

@@ -94,7 +94,8 @@ func excerpt(text []byte) string {
 	return string(text[:min(len(text), most)])
 }
 
-// parseInteger reads digits with an optional sign, as the job does: no space and no underscore, and zeros before them do not count.
+// parseInteger reads digits with an optional sign, as the job does: no space and no underscore, and zeros before them
+// do not count.
 func parseInteger(text []byte) (int64, bool) {
 	digits, negative := text, false
 	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
@@ -142,7 +143,8 @@ func parseFloat(s string, bits int) (float64, error) {
 			break // and after so many digits, nor are they for strconv
 		}
 	}
-	// Most numbers are the quotient of two that a float of either size holds exactly, which division rounds as it should.
+	// Most numbers are the quotient of two that a float of either size holds exactly, which division rounds as it
+	// should.
 	if short && digits > 0 && digits <= 7 {
 		decimals := 0
 		if point >= 0 {

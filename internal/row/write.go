@@ -15,8 +15,8 @@ import (
 type Writer func(dst []byte, fields []Field) ([]byte, error)
 
 // JSON gives the writer of JSON lines: an object of all columns, in order, by the names of the schema. Numbers are
-// numbers, as they were written where JSON has them so; text, timestamps and dates are strings, booleans true or false, and
-// NULL is null. It never fails.
+// numbers, as they were written where JSON has them so; text, timestamps and dates are strings, booleans true or
+// false, and NULL is null. It never fails.
 func (s Schema) JSON() Writer {
 	members := make([][]byte, len(s)) // each is a column's name, and what stands around it
 	for i := range s {
@@ -32,9 +32,9 @@ func (s Schema) JSON() Writer {
 	}
 }
 
-// CSV gives the writer of CSV lines with one of the Delimiters. Text is quoted where it has any of them, whichever is the
-// line's own, a quote or a carriage return, and where the line would read as something else without. No line of CSV can
-// hold text with a newline in it, nor NULL where that would read as empty text or as an empty line.
+// CSV gives the writer of CSV lines with one of the Delimiters. Text is quoted where it has any of them, whichever is
+// the line's own, a quote or a carriage return, and where the line would read as something else without. No line of
+// CSV can hold text with a newline in it, nor NULL where that would read as empty text or as an empty line.
 func (s Schema) CSV(delimiter byte) Writer {
 	return func(dst []byte, fields []Field) ([]byte, error) {
 		start := len(dst)
@@ -102,8 +102,8 @@ func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
 	return append(dst, field.Text...)
 }
 
-// isJSONNumber says whether a number that parseInteger or parseFloat has read is written as JSON has it: no plus and no
-// zeros before it, and digits on both sides of a point.
+// isJSONNumber says whether a number that parseInteger or parseFloat has read is written as JSON has it: no plus and
+// no zeros before it, and digits on both sides of a point.
 func isJSONNumber(text []byte) bool {
 	if text[0] == '-' {
 		text = text[1:]

@@ -26,8 +26,8 @@ const (
 type Options struct {
 	Records int           // at most; those of an aggregate count each
 	For     time.Duration // at most
-	// Latest waits for new records. Otherwise the sample begins with the oldest, and ends where there are no more; if there
-	// are none at all, it waits for some.
+	// Latest waits for new records. Otherwise the sample begins with the oldest, and ends where there are no more; if
+	// there are none at all, it waits for some.
 	Latest bool
 }
 

@@ -1,5 +1,5 @@
-// Package schema reads schema.json, which describes the records of the source stream: their format, and for each column
-// the name, SQL type, where the value stands in a row and how a fake one is made.
+// Package schema reads schema.json, which describes the records of the source stream: their format, and for each
+// column the name, SQL type, where the value stands in a row and how a fake one is made.
 //
 // Everything is parsed once, by Parse, which names every fault of the file. Types, paths and patterns are kept parsed.
 //
@@ -23,6 +23,6 @@
 //     scale are those of DECIMAL(p,s), and precision is also that of TIMESTAMP(p). All are 0 for other kinds.
 //   - path has the names of the members that lead to the value in JSON, and the header's one name for it in CSV.
 //   - pattern has the parts of a TIMESTAMP's or DATE's pattern, and is empty for other kinds. A part is letters as
-//     Pattern lists them; a quote followed by literal text; ".SSS" or ",SSS" for a fraction of exactly so many digits; or
-//     "[.SSS]" for one of at most so many digits, which may be missing.
+//     Pattern lists them; a quote followed by literal text; ".SSS" or ",SSS" for a fraction of exactly so many digits;
+//     or "[.SSS]" for one of at most so many digits, which may be missing.
 package schema

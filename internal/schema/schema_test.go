@@ -186,8 +186,8 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-// FuzzPattern: a pattern is refused, or reads values without a panic; what it writes of a time that it has read is read
-// as the same.
+// FuzzPattern: a pattern is refused, or reads values without a panic; what it writes of a time that it has read is
+// read as the same.
 func FuzzPattern(f *testing.F) {
 	f.Add("yyyy-MM-dd HH:mm:ss", "2026-11-23 20:00:09")
 	f.Add("d/M/yyyy h:mm a", "1/2/2026 1:05 PM")

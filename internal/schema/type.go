@@ -25,7 +25,7 @@ const (
 	Boolean   Kind = "BOOLEAN"
 )
 
-// synonyms are other names of a kind in Flink SQL and the legacy dialect.
+// synonyms are other names of a kind in Flink SQL and in Kinesis Data Analytics for SQL.
 var synonyms = map[string]Kind{
 	"INT": Integer, "FLOAT": Real, "DOUBLE PRECISION": Double, "STRING": VarChar, "NUMERIC": Decimal, "DEC": Decimal,
 }
