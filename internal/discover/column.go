@@ -2,6 +2,7 @@ package discover
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"strconv"
 	"time"
@@ -107,10 +108,7 @@ func (c *collector) column(decide func(out *Column) (agrees func(v value) bool))
 		}
 	}
 	if out.Agree < out.Values {
-		longest := 0
-		for _, v := range c.values {
-			longest = max(longest, utf8.RuneCountInString(v.text))
-		}
+		_, longest := c.lengths()
 		out.Widest = &schema.Type{Kind: schema.VarChar, Length: roomy(longest)}
 	}
 	out.fake = c.fake(&out, agrees)
@@ -227,23 +225,24 @@ const (
 // text returns CHAR if all values have one length. Otherwise it returns VARCHAR with room to grow, or without a
 // length if all values are empty.
 func (c *collector) text() schema.Type {
-	least, most, different, total := -1, 0, 0, 0
-	for _, v := range c.values {
-		n := utf8.RuneCountInString(v.text)
-		if least < 0 || n < least {
-			least = n
-		}
-		most = max(most, n)
-		different++
-		total += v.count
-	}
-	if least == most && (most == 1 || most > 1 && (total >= charValues || different >= charDifferent)) {
+	least, most := c.lengths()
+	if least == most && (most == 1 || most > 1 && (c.total >= charValues || len(c.values) >= charDifferent)) {
 		return schema.Type{Kind: schema.Char, Length: most}
 	}
-	if most <= 0 {
+	if most == 0 {
 		return schema.Type{Kind: schema.VarChar}
 	}
 	return schema.Type{Kind: schema.VarChar, Length: roomy(most)}
+}
+
+// lengths returns the lengths of the shortest and the longest value, in characters.
+func (c *collector) lengths() (least, most int) {
+	least = math.MaxInt
+	for _, v := range c.values {
+		n := utf8.RuneCountInString(v.text)
+		least, most = min(least, n), max(most, n)
+	}
+	return least, most
 }
 
 // roomy rounds a length up to a power of two.

@@ -111,15 +111,14 @@ type UndecidedError struct {
 }
 
 func (e *UndecidedError) Error() string {
-	text := e.Reason
-	for i, f := range e.Faults {
-		text += ": "
-		if i > 0 {
-			text = strings.TrimSuffix(text, ": ") + "; "
-		}
-		text += f.first()
+	var faults []string
+	for _, f := range e.Faults {
+		faults = append(faults, f.first())
 	}
-	return text
+	if faults == nil {
+		return e.Reason
+	}
+	return e.Reason + ": " + strings.Join(faults, "; ")
 }
 
 func (f Fault) first() string {

@@ -160,8 +160,5 @@ func eachMember(object jsontext.Value, take func(name string, value jsontext.Val
 }
 
 func hasMembers(value jsontext.Value) bool {
-	if value.Kind() != '{' {
-		return false
-	}
-	return len(bytes.TrimSpace(value[1:len(value)-1])) > 0
+	return value.Kind() == '{' && len(bytes.TrimSpace(value[1:len(value)-1])) > 0
 }

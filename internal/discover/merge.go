@@ -51,7 +51,7 @@ func Merge(current schema.Schema, p *Proposal) (*Merged, error) {
 			continue
 		}
 		known++
-		if misfits := p.Columns[i].misfits(&current.Columns[at], m.read); misfits*2 > p.Columns[i].Values {
+		if misfits, _ := p.Columns[i].misfits(&current.Columns[at], m.read); misfits*2 > p.Columns[i].Values {
 			contradicted++
 		}
 	}
@@ -150,9 +150,9 @@ func (m *Merged) add(c schema.Column, misfits int) {
 
 // keep keeps a column as edited, and warns of what the sample contradicts.
 func (m *Merged) keep(kept schema.Column, c *Column, p *Proposal) {
-	misfits := c.misfits(&kept, m.read)
+	misfits, first := c.misfits(&kept, m.read)
 	if misfits > 0 {
-		text := fmt.Sprintf("column %s is kept as %s, but %d of %d values are not, such as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(c.firstMisfit(&kept, m.read)))
+		text := fmt.Sprintf("column %s is kept as %s, but %d of %d values are not, such as %s", kept.Name, typeText(kept.Type, kept.Pattern), misfits, c.Values, show(first))
 		if typeText(c.Type, c.Pattern) != typeText(kept.Type, kept.Pattern) {
 			text += fmt.Sprintf("; %s would hold %d", typeText(c.Type, c.Pattern), c.Agree)
 		}
@@ -221,24 +221,17 @@ func keptDecimal(was schema.Format, p *Proposal) string {
 	return p.Format.Decimal
 }
 
-// misfits counts the values that a kept column cannot read.
-func (c *Column) misfits(kept *schema.Column, format schema.Format) int {
-	n := 0
+// misfits counts the values that a kept column cannot read, and returns the first.
+func (c *Column) misfits(kept *schema.Column, format schema.Format) (n int, first string) {
 	for _, v := range c.from.values {
 		if !record.Reads(kept, format, v.text) {
+			if n == 0 {
+				first = v.text
+			}
 			n += v.count
 		}
 	}
-	return n
-}
-
-func (c *Column) firstMisfit(kept *schema.Column, format schema.Format) string {
-	for _, v := range c.from.values {
-		if !record.Reads(kept, format, v.text) {
-			return v.text
-		}
-	}
-	return ""
+	return n, first
 }
 
 // typeText returns a type with its pattern.

@@ -267,11 +267,8 @@ func (d *discovery) firstJSON() string {
 
 // firstLine returns the first line that is not empty.
 func firstLine(data []byte) []byte {
-	data = bytes.TrimLeft(data, "\r\n")
-	if end := bytes.IndexByte(data, '\n'); end >= 0 {
-		data = data[:end]
-	}
-	return bytes.TrimRight(data, "\r")
+	line, _, _ := bytes.Cut(bytes.TrimLeft(data, "\r\n"), []byte("\n"))
+	return bytes.TrimRight(line, "\r")
 }
 
 // show quotes text for a message, and shortens it.
