@@ -101,7 +101,7 @@ func (c Config) exec(ctx context.Context, command string, args ...string) error 
 	cmd.WaitDelay = endGrace
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("sam %s: %w", command, ctx.Err())
+			err = ctx.Err()
 		}
 		return fmt.Errorf("sam %s: %w", command, err)
 	}
@@ -118,11 +118,7 @@ func Architecture() string {
 
 // withoutAWS drops the variables that would lead to an AWS account.
 func withoutAWS(env []string) []string {
-	var kept []string
-	for _, v := range env {
-		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "SAM_CLI_") {
-			kept = append(kept, v)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(env, func(v string) bool {
+		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "SAM_CLI_")
+	})
 }

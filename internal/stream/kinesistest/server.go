@@ -14,6 +14,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"math/bits"
 	"net"
@@ -72,11 +73,7 @@ func New() *Server {
 func (s *Server) Stored() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stored := make(map[string]int, len(s.stored))
-	for data, n := range s.stored {
-		stored[data] = n
-	}
-	return stored
+	return maps.Clone(s.stored)
 }
 
 // Records is how many copies of entries, records or aggregates, were stored since the server started.
