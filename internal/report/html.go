@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -20,15 +21,20 @@ import (
 //go:embed page.html.tmpl
 var pageText string
 
-// HTML writes the report as one self-contained page, without scripts. The contents of rows and lines are shown as text.
-func HTML(w io.Writer, r *Report) error {
-	p := page{Report: r, TickCharts: r.tickCharts(), DelayChart: r.delayChart()}
-	t, err := template.New("page").Funcs(template.FuncMap{
+// pageTemplate parses the page's template once: a verifier that stays warm writes many reports.
+var pageTemplate = sync.OnceValues(func() (*template.Template, error) {
+	return template.New("page").Funcs(template.FuncMap{
 		"comma": comma, "count": func(n int) string { return comma(int64(n)) }, "many": many,
 		"manyInt": func(n int, noun string) string { return many(int64(n), noun) },
 		"moment":  moment, "seconds": seconds, "plain": plain, "short": short,
 		"bytes": func(n int64) string { return humanize.Bytes(uint64(max(n, 0))) },
 	}).Parse(pageText)
+})
+
+// HTML writes the report as one self-contained page, without scripts. The contents of rows and lines are shown as text.
+func HTML(w io.Writer, r *Report) error {
+	p := page{Report: r, TickCharts: r.tickCharts(), DelayChart: r.delayChart()}
+	t, err := pageTemplate()
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
 	}
