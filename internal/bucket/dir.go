@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Dir is a copy of a bucket in a folder, with each file's modification time as its object's LastModified: as
-// `aws s3 sync` makes it. Nothing outside the folder is read: a link is followed to a file inside of it, and is an error else.
+// Dir is a copy of a bucket in a folder, with each file's modification time as its object's LastModified: as `aws s3
+// sync` makes it. Nothing outside the folder is read: a link is followed to a file inside of it, and is an error else.
 type Dir string
 
 // Name is the folder.

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// Pages lists with ListObjectsV2 and yields each page with its keys decoded. It asks S3 to URL-encode them, because a key
-// may hold characters that XML cannot, and one such key fails a listing that is not encoded.
+// Pages lists with ListObjectsV2 and yields each page with its keys decoded. It asks S3 to URL-encode them, because a
+// key may hold characters that XML cannot, and one such key fails a listing that is not encoded.
 func Pages(ctx context.Context, client s3.ListObjectsV2APIClient, input *s3.ListObjectsV2Input) iter.Seq2[*s3.ListObjectsV2Output, error] {
 	return func(yield func(*s3.ListObjectsV2Output, error) bool) {
 		encoded := *input

@@ -23,7 +23,8 @@ type S3 struct {
 	name       string
 }
 
-// sequentialPart is how much a request is for where one part comes after the other: enough for the time between them not to matter.
+// sequentialPart is how much a request is for where one part comes after the other: enough for the time between them
+// not to matter.
 const sequentialPart = 16 << 20
 
 // NewS3 makes a Bucket of the S3 bucket with this name.
@@ -127,8 +128,8 @@ func (d *download) Close() error {
 	return nil
 }
 
-// A sequence hands on what is written from its start to its end. A part that has broken off is written again from its own start:
-// what was handed on of it is left out.
+// A sequence hands on what is written from its start to its end. A part that has broken off is written again from its
+// own start: what was handed on of it is left out.
 type sequence struct {
 	out io.Writer
 	at  int64

@@ -50,7 +50,8 @@ func readOpened(ctx context.Context, b Bucket, object Object, step int) (data []
 	return data, errors.Join(err, in.Close())
 }
 
-// TestOpenedIsRead: what Open gives is what stands there, wherever its parts break off, as long as no part does so four times.
+// TestOpenedIsRead: what Open gives is what stands there, wherever its parts break off, as long as no part does so four
+// times.
 func TestOpenedIsRead(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -147,7 +148,8 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
-// TestOpenIsEnded: who stops reading, or is stopped, leaves nothing behind. The bubble of synctest ends when its last goroutine has.
+// TestOpenIsEnded: who stops reading, or is stopped, leaves nothing behind. The bubble of synctest ends when its last
+// goroutine has.
 func TestOpenIsEnded(t *testing.T) {
 	t.Parallel()
 	for _, read := range []int64{0, 1, part, part + 1, 2 * part} {

@@ -13,8 +13,8 @@ const (
 	Latin1 = "not UTF-8, perhaps Latin-1"
 )
 
-// Whole names what all of a text certainly is in, so that it has no lines: gzip, or UTF-16 with a byte order mark. It is empty for
-// anything else.
+// Whole names what all of a text certainly is in, so that it has no lines: gzip, or UTF-16 with a byte order mark. It
+// is empty for anything else.
 func Detect(text []byte) string {
 	switch {
 	case bytes.HasPrefix(text, []byte{0x1f, 0x8b}):
@@ -38,7 +38,8 @@ func isUTF16(text []byte) bool {
 	return true
 }
 
-// Name names what a line is in that could not be read. It is empty where that cannot be told, or nothing is wrong with it.
+// Name names what a line is in that could not be read. It is empty where that cannot be told, or nothing is wrong with
+// it.
 func Guess(line []byte) string {
 	if name := Detect(line); name != "" {
 		return name
@@ -54,8 +55,8 @@ func Guess(line []byte) string {
 	return ""
 }
 
-// isLatin1 reports whether a text has Latin-1's letters beyond ASCII, no control characters, and nothing that begins as a character of
-// UTF-8 does. A byte of 0xff is seen in broken data more often than as the letter ÿ.
+// isLatin1 reports whether a text has Latin-1's letters beyond ASCII, no control characters, and nothing that begins as
+// a character of UTF-8 does. A byte of 0xff is seen in broken data more often than as the letter ÿ.
 func isLatin1(text []byte) bool {
 	letters, lead := false, false
 	for _, c := range text {

@@ -21,7 +21,8 @@ var formats = []struct {
 	{magic: "\x04\x22\x4d\x18", name: "LZ4"},
 }
 
-// Format names the format of a file that is not lines of text, by its first bytes; empty where it is none that is known.
+// Format names the format of a file that is not lines of text, by its first bytes; empty where it is none that is
+// known.
 func Format(head []byte) string {
 	for _, f := range formats {
 		rest, found := bytes.CutPrefix(head, []byte(f.magic))

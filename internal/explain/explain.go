@@ -42,7 +42,8 @@ type Options struct {
 	DataPrefix   string // where rows are delivered
 	ErrorsPrefix string // where the application's rejects are
 	FailedPrefix string // where Firehose's failed records are
-	// Idle is what the application is where it does not run, as READY; empty where it does. Unasked says that nobody has asked.
+	// Idle is what the application is where it does not run, as READY; empty where it does. Unasked says that nobody has
+	// asked.
 	Idle    string
 	Unasked bool
 	// Failing is why the application's job fails again and again although it runs; empty where it does not.
@@ -97,8 +98,8 @@ type find struct {
 	place  *report.Place // of its record, where that is known
 }
 
-// Explain says of each missing and each failed row that the report has a sample of where it was last. Its error is that of a
-// stream or a bucket that cannot be read.
+// Explain says of each missing and each failed row that the report has a sample of where it was last. Its error is that
+// of a stream or a bucket that cannot be read.
 func Explain(ctx context.Context, b bucket.Bucket, s Stream, r *report.Report, opts Options) (*Explanation, error) {
 	e := &explanation{bucket: b, stream: s, opts: opts, report: r}
 	for _, class := range []proof.Class{proof.Missing, proof.Failed} {
@@ -172,8 +173,8 @@ func (e *explanation) draw() *Explanation {
 	return out
 }
 
-// findings splits a loss by where its rows were last: what was found since, what is known to be under an error prefix, what
-// never reached the stream, and the rest.
+// findings splits a loss by where its rows were last: what was found since, what is known to be under an error prefix,
+// what never reached the stream, and the rest.
 func (e *explanation) findings(l *loss) (all []report.Finding) {
 	finding := func(count int64, hop report.Hop, records []*suspect, text string) *report.Finding {
 		f := report.Finding{Class: l.class, Row: l.Row, Count: count, Hop: hop, Text: text, Candidates: len(records)}

@@ -40,7 +40,8 @@ var (
 	judgedAt = start.Add(10 * time.Minute)
 )
 
-// world is a bucket and a stream, with one tick of 60 records in them, half of them in each of two shards, that are judged.
+// world is a bucket and a stream, with one tick of 60 records in them, half of them in each of two shards, that are
+// judged.
 type world struct {
 	t       *testing.T
 	tick    *ledger.Tick
@@ -181,7 +182,8 @@ func (w *world) drop(i int) {
 	w.stream.shards[shard] = slices.DeleteFunc(w.stream.shards[shard], func(r stream.Record) bool { return r.SequenceNumber == number(i) })
 }
 
-// row is what the embedded query makes of a line, worked out by hand, and how a report shows it; empty where the WHERE drops it.
+// row is what the embedded query makes of a line, worked out by hand, and how a report shows it; empty where the WHERE
+// drops it.
 func row(line string) string {
 	f := strings.Split(strings.TrimSuffix(line, "\n"), ",")
 	if len(f) != 19 || f[0] >= "3" {
@@ -371,7 +373,8 @@ func TestRejectedLine(t *testing.T) {
 	w.is(w.one(report.Rejected, "among the rejects (not an integer)"), i)
 }
 
-// TestRowThatDoesNotFit: such a reject pays for nothing, so it is looked for among those that the report has counted, too.
+// TestRowThatDoesNotFit: such a reject pays for nothing, so it is looked for among those that the report has counted,
+// too.
 func TestRowThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0, "", start)
@@ -580,7 +583,8 @@ func (w *world) other() string {
 	return hash
 }
 
-// TestRolledBack: the rows of a tick are looked for by the query that has read its records, and not by the one that failed.
+// TestRolledBack: the rows of a tick are looked for by the query that has read its records, and not by the one that
+// failed.
 func TestRolledBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0, "", start)

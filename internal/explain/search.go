@@ -18,15 +18,16 @@ const longestLine = 2 << 20
 
 func (e *explanation) isReject(key string) bool { return strings.HasPrefix(key, e.opts.ErrorsPrefix) }
 
-// Keys name the hour in which the oldest row of an object came to Firehose, and what a tick gave came after its claim. What was put
-// there by hand may have an older name: it is looked for as far back as a verification lists.
+// Keys name the hour in which the oldest row of an object came to Firehose, and what a tick gave came after its claim.
+// What was put there by hand may have an older name: it is looked for as far back as a verification lists.
 const (
 	hourLayout = "2006/01/02/15"
 	window     = 26 * time.Hour
 )
 
-// search looks for the lost rows in what was written since the report was. What was there before has been counted, all but
-// rejects that carry a row and not a line of a record, which pay for nothing: those are looked for from the claim on.
+// search looks for the lost rows in what was written since the report was. What was there before has been counted, all
+// but rejects that carry a row and not a line of a record, which pay for nothing: those are looked for from the claim
+// on.
 func (e *explanation) search(ctx context.Context) error {
 	var since time.Time // the first claim
 	for _, l := range e.losses {
@@ -93,8 +94,8 @@ func (e *explanation) findRow(line []byte, at find) {
 	}
 }
 
-// findReject reads a line of the rejects: one that was malformed on purpose, a well-formed line of a record, or a row that the
-// output did not take. Of what the report has counted only the last is looked at.
+// findReject reads a line of the rejects: one that was malformed on purpose, a well-formed line of a record, or a row
+// that the output did not take. Of what the report has counted only the last is looked at.
 func (e *explanation) findReject(line []byte, at find, counted bool) {
 	r, err := reject.Parse(line)
 	if err != nil || r.Parts > 0 {

@@ -23,7 +23,8 @@ const (
 	UsedKey = "ledger/acceptances-used.json.gz"
 )
 
-// acceptanceVersion is the version of the acceptances that this package writes. Older ones are read, newer ones are refused.
+// acceptanceVersion is the version of the acceptances that this package writes. Older ones are read, newer ones are
+// refused.
 //
 //	2  the first
 //	3  it has rows

@@ -12,8 +12,8 @@ import (
 	"streamproof/internal/pipeline"
 )
 
-// FuzzDecodeTick: whatever stands under a tick's key, reading it ends with a tick that is whole or with an error; what was
-// read and is written again is the same tick.
+// FuzzDecodeTick: whatever stands under a tick's key, reading it ends with a tick that is whole or with an error; what
+// was read and is written again is the same tick.
 func FuzzDecodeTick(f *testing.F) {
 	golden, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(golden) == 0 {
@@ -65,8 +65,8 @@ func FuzzDecodeTick(f *testing.F) {
 	})
 }
 
-// FuzzDecodePipeline: what is read is the pipeline of the hash, and every pipeline that a producer could be built with can
-// be published and read again.
+// FuzzDecodePipeline: what is read is the pipeline of the hash, and every pipeline that a producer could be built with
+// can be published and read again.
 func FuzzDecodePipeline(f *testing.F) {
 	p, err := pipeline.Embedded()
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 // StackKey is where the stack that a bucket is claimed for stands in the bucket.
 const StackKey = "ledger/stack.json"
 
-// A Stack names the CloudFormation stack that a bucket is claimed for. Two stacks in one bucket would owe and deliver each
-// other's rows. A stack that was deleted and is created again under its old name is the same one and continues its data.
+// A Stack names the CloudFormation stack that a bucket is claimed for. Two stacks in one bucket would owe and deliver
+// each other's rows. A stack that was deleted and is created again under its old name is the same one and continues its
+// data.
 type Stack struct {
 	Version int    `json:"version"`
 	Name    string `json:"stack"`
@@ -60,8 +61,8 @@ func (e *TakenError) Error() string {
 		e.Bucket, e.Stands, e.Asking, e.Bucket, StackKey)
 }
 
-// ClaimFor claims the bucket for a stack. It succeeds if the bucket is already claimed for the same one. If it is claimed
-// for another, the error is a *TakenError.
+// ClaimFor claims the bucket for a stack. It succeeds if the bucket is already claimed for the same one. If it is
+// claimed for another, the error is a *TakenError.
 func (s *Store) ClaimFor(ctx context.Context, stack Stack) error {
 	body, err := stack.Encode()
 	if err != nil {

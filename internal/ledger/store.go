@@ -27,9 +27,10 @@ type objects interface {
 
 var _ objects = (*s3.Client)(nil)
 
-// A Store is the ledger in a bucket. It needs s3:PutObject on TicksPrefix and PipelinesPrefix, and s3:GetObject on TicksPrefix;
-// for the pipeline that is current, s3:GetObject on CurrentKey and PipelinesPrefix, and s3:PutObject on CurrentKey to set it; for
-// the stack that the bucket is claimed for, both on StackKey, and s3:ListBucket, without which a missing key answers 403.
+// A Store is the ledger in a bucket. It needs s3:PutObject on TicksPrefix and PipelinesPrefix, and s3:GetObject on
+// TicksPrefix; for the pipeline that is current, s3:GetObject on CurrentKey and PipelinesPrefix, and s3:PutObject on
+// CurrentKey to set it; for the stack that the bucket is claimed for, both on StackKey, and s3:ListBucket, without
+// which a missing key answers 403.
 type Store struct {
 	client objects
 	bucket string
@@ -70,9 +71,9 @@ type Claim struct {
 	etag  string
 }
 
-// Claim claims a tick: its Time, Owner, LeaseEnd, Seed, Generator, Pipeline, Records, SpreadSeconds, PartitionKey, Poison
-// and Aggregation are to be set. Where the tick is another attempt's, the error is a *ClaimedError. After any other error, the claim may
-// stand all the same: its tick is then closed as crashed when the lease ends.
+// Claim claims a tick: its Time, Owner, LeaseEnd, Seed, Generator, Pipeline, Records, SpreadSeconds, PartitionKey,
+// Poison and Aggregation are to be set. Where the tick is another attempt's, the error is a *ClaimedError. After any
+// other error, the claim may stand all the same: its tick is then closed as crashed when the lease ends.
 func (s *Store) Claim(ctx context.Context, tick Tick) (*Claim, error) {
 	tick.State, tick.Revision, tick.ClaimedAt, tick.Outcomes, tick.Shards = Claimed, 0, time.Time{}, nil, nil
 	if err := tick.check(); err != nil {
@@ -170,7 +171,8 @@ const (
 )
 
 // write puts an object where one with this ETag stands, or none where it is empty. Where S3 says that the condition
-// does not hold, settle says what that means: the object is written, or is to be written over another ETag, or an error.
+// does not hold, settle says what that means: the object is written, or is to be written over another ETag, or an
+// error.
 func (s *Store) write(ctx context.Context, key string, body []byte, etag string, settle func() (string, *written, error)) (*written, error) {
 	pause := &backoff.ExponentialBackOff{InitialInterval: firstPause, MaxInterval: longerPause, Multiplier: 2, RandomizationFactor: 0.5}
 	done, err := backoff.Retry(ctx, func() (*written, error) {

@@ -94,8 +94,8 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// TestVersions: what older versions wrote is read, and what no version wrote is refused. The files of version 1 are as a
-// program of that version wrote them.
+// TestVersions: what older versions wrote is read, and what no version wrote is refused. The files of version 1 are as
+// a program of that version wrote them.
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"claim", "progress", "manifest"} {
@@ -152,7 +152,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestPublishedSamples: the samples of a pipeline are published with it, and a pipeline without any is published as it always was.
+// TestPublishedSamples: the samples of a pipeline are published with it, and a pipeline without any is published as it
+// always was.
 func TestPublishedSamples(t *testing.T) {
 	t.Parallel()
 	const with = `{"source":"S","samples":"s.csv","columns":[{"name":"a","alias":"A","type":"VARCHAR"}]}`
@@ -261,7 +262,8 @@ func liveThrough(t *testing.T, schedule []s3test.Fault, rival int) error {
 	return nil
 }
 
-// TestEveryWriteLost: each write goes through once and its answer is lost each time; the tick's life goes on all the same.
+// TestEveryWriteLost: each write goes through once and its answer is lost each time; the tick's life goes on all the
+// same.
 func TestEveryWriteLost(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []s3test.Fault{s3test.DoneThenLost, s3test.DoneThenFailure, s3test.Lost, s3test.Failure, s3test.Conflict} {

@@ -41,14 +41,16 @@ const (
 	AcknowledgedAfterUnknown Outcome = "acknowledged after unknown"
 	// Rejected: every attempt was refused, or there was no time for one. No copy.
 	Rejected Outcome = "rejected"
-	// Unknown: u attempts may have been stored (time-out, reset, 5xx, InternalFailure), none was acknowledged. 0 to u copies.
+	// Unknown: u attempts may have been stored (time-out, reset, 5xx, InternalFailure), none was acknowledged. 0 to u
+	// copies.
 	Unknown Outcome = "unknown"
 )
 
 // KPL is the aggregation of a tick whose records were packed in the format of the Kinesis Producer Library.
 const KPL = "kpl"
 
-// A Range is the outcome of the records First to Last (both included) of a tick; neighbours differ in outcome, Lo or Hi.
+// A Range is the outcome of the records First to Last (both included) of a tick; neighbours differ in outcome, Lo or
+// Hi.
 type Range struct {
 	First   int     `json:"first"`
 	Last    int     `json:"last"`
@@ -100,8 +102,8 @@ type Tick struct {
 	Shards map[string]Shard `json:"shards,omitempty"`
 }
 
-// PoisonsAggregates reports whether malformed aggregates are among the tick's poison: from version 2 of the generator on,
-// where records are packed.
+// PoisonsAggregates reports whether malformed aggregates are among the tick's poison: from version 2 of the generator
+// on, where records are packed.
 func (t *Tick) PoisonsAggregates() bool { return t.Aggregation == KPL && t.Generator > 1 }
 
 // Crashed reports whether the attempt that claimed the tick is over and has left no manifest.
@@ -184,7 +186,8 @@ func (t *Tick) check() error {
 	return nil
 }
 
-// decode reads an object that carries a version; fields that it does not know are an error, a newer version is a clear one.
+// decode reads an object that carries a version; fields that it does not know are an error, a newer version is a clear
+// one.
 func decode(data []byte, into any) error { return decodeUpTo(Version, data, into) }
 
 // decodeUpTo is decode of an object whose versions are its own.

@@ -42,8 +42,8 @@ func judge(ticks []tick, deliveries []delivery, now time.Time) proof.Counts {
 	return judgeInSteps(ticks, deliveries, now, func() bool { return false }).Counts
 }
 
-// judgeInSteps counts as verifiers do one after the other: where a step ends, what goes on is a judge that was made of the
-// state of the one before.
+// judgeInSteps counts as verifiers do one after the other: where a step ends, what goes on is a judge that was made of
+// the state of the one before.
 func judgeInSteps(ticks []tick, deliveries []delivery, now time.Time, ends func() bool) *proof.Result {
 	j := newJudge()
 	claimed := []tick{}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A State is a judge between two verifications: what is open, and what has been counted so far. Its size goes by what is
-// open, and not by what was ever owed.
+// A State is a judge between two verifications: what is open, and what has been counted so far. Its size goes by what
+// is open, and not by what was ever owed.
 type State struct {
 	// Ticks are those of which something is open or failed, and the last ones; dues refer to them by their index.
 	Ticks []TickBalance `json:"ticks"`
@@ -48,8 +48,9 @@ type FailureState struct {
 	Reason  string    `json:"reason"`
 }
 
-// State returns what a later judge resumes from, with the last so many ticks whether they have anything open or not. Its
-// only change to the judge is to sort unmatched copies into their classes. The state shares no memory with the judge.
+// State returns what a later judge resumes from, with the last so many ticks whether they have anything open or not.
+// Its only change to the judge is to sort unmatched copies into their classes. The state shares no memory with the
+// judge.
 func (j *Judge) State(lastTicks int) *State {
 	j.settle()
 	j.explain()

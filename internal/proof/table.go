@@ -87,8 +87,8 @@ func (t *table) grow() {
 // shrinkAt is from how many accounts on it pays to leave out the closed ones.
 const shrinkAt = 1 << 16
 
-// shrink leaves out the closed accounts once they are more than half, so that memory goes by what is open and not by what
-// was. Accounts change their places.
+// shrink leaves out the closed accounts once they are more than half, so that memory goes by what is open and not by
+// what was. Accounts change their places.
 func (t *table) shrink() {
 	if len(t.accounts) < shrinkAt || t.closed <= len(t.accounts)/2 {
 		return
@@ -117,8 +117,8 @@ func (t *table) shrink() {
 // batch is how many rows wait to be looked up together.
 const batch = 128
 
-// fetch brings what get will read for up to batch keys into the cache, and gives their hashes. The turns of each loop do
-// not depend on one another, so the processor waits for the memory of many keys at once.
+// fetch brings what get will read for up to batch keys into the cache, and gives their hashes. The turns of each loop
+// do not depend on one another, so the processor waits for the memory of many keys at once.
 func (t *table) fetch(keys [][]byte, hashes *[batch]uint64) {
 	var at [batch]uint64
 	mask := uint64(len(t.slots) - 1)

@@ -13,8 +13,9 @@ const (
 )
 
 // unmatched holds surplus copies that matched no account, until it is known which claims give such rows. Its memory is
-// bounded however many there are: when it is full the claims are asked, and it starts again empty. As that takes a pass over
-// all claims, the first one fills a sieve, and a row that no claim can give is not held any more but unexpected at once.
+// bounded however many there are: when it is full the claims are asked, and it starts again empty. As that takes a pass
+// over all claims, the first one fills a sieve, and a row that no claim can give is not held any more but unexpected at
+// once.
 type unmatched struct {
 	rows       []surplus // in the order in which they were found
 	index      map[string]int
@@ -97,9 +98,9 @@ func (u *unmatched) clear() {
 	clear(u.index)
 }
 
-// Bound has the judge hold at most about so many bytes of copies that matched no account. When there are more, ask is called,
-// in the middle of Find: it tells Owned and Leaked, as before Close, and neither owes nor finds anything. Without Bound the
-// memory goes by how many distinct rows such copies have.
+// Bound has the judge hold at most about so many bytes of copies that matched no account. When there are more, ask is
+// called, in the middle of Find: it tells Owned and Leaked, as before Close, and neither owes nor finds anything.
+// Without Bound the memory goes by how many distinct rows such copies have.
 func (j *Judge) Bound(bytes int, ask func()) { j.unmatched.limit, j.ask = bytes, ask }
 
 // wonder takes a copy that matched no account.
@@ -120,8 +121,9 @@ func (j *Judge) wonder(key []byte, line int64) {
 	j.explain()
 }
 
-// HasUnmatched reports whether there are copies that matched no account. If so, Owned should be told of every row that a tick
-// owes, and Leaked of every row that the query gives without its WHERE, while Unresolved is true, before Close or State.
+// HasUnmatched reports whether there are copies that matched no account. If so, Owned should be told of every row that
+// a tick owes, and Leaked of every row that the query gives without its WHERE, while Unresolved is true, before Close
+// or State.
 func (j *Judge) HasUnmatched() bool {
 	j.settle()
 	return len(j.unmatched.rows) > 0
@@ -135,8 +137,8 @@ func (j *Judge) Owned(key []byte, claimed time.Time) {
 	j.unmatched.tell(key, claimed, func(s *surplus) *time.Time { return &s.owned })
 }
 
-// Leaked says that a record of a tick that was claimed then gives this row once the query's WHERE is left out. It is to be
-// told after Owned.
+// Leaked says that a record of a tick that was claimed then gives this row once the query's WHERE is left out. It is to
+// be told after Owned.
 func (j *Judge) Leaked(key []byte, claimed time.Time) {
 	j.unmatched.tell(key, claimed, func(s *surplus) *time.Time { return &s.leaked })
 }

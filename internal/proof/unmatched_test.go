@@ -11,7 +11,8 @@ import (
 	"streamproof/internal/proof"
 )
 
-// TestUnmatchedInPortions: however few unmatched copies the judge holds at a time, each is of the class that its claims make it.
+// TestUnmatchedInPortions: however few unmatched copies the judge holds at a time, each is of the class that its claims
+// make it.
 func TestUnmatchedInPortions(t *testing.T) {
 	t.Parallel()
 	rows := func(rt *rapid.T, label string) []string {
@@ -130,7 +131,8 @@ func TestUnmatchedInPortions(t *testing.T) {
 	})
 }
 
-// TestAFloodOfForeignRows: it is counted exactly, in memory that does not go by its size, with one pass over the claims.
+// TestAFloodOfForeignRows: it is counted exactly, in memory that does not go by its size, with one pass over the
+// claims.
 func TestAFloodOfForeignRows(t *testing.T) {
 	t.Parallel()
 	const flood, limit = 300_000, 1 << 20

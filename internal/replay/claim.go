@@ -43,8 +43,9 @@ func (c *Claim) Settled(deadline time.Duration) time.Time {
 // Output is the schema of the claim's rows.
 func (c *Claim) Output() row.Schema { return c.pipeline.output }
 
-// Owe passes what the claim owes to row and reject: the key of each row, and each line that was malformed on purpose, with
-// the bounds of its copies (see proof.Judge.Owe). The error says that a row cannot be determined, or that ctx has ended.
+// Owe passes what the claim owes to row and reject: the key of each row, and each line that was malformed on purpose,
+// with the bounds of its copies (see proof.Judge.Owe). The error says that a row cannot be determined, or that ctx has
+// ended.
 func (c *Claim) Owe(ctx context.Context, row, reject func(data []byte, lo, hi int64)) error {
 	for s := range c.spans {
 		err := c.pipeline.run(ctx, c.between(s.first, s.last), true, func(key []byte) { row(key, s.lo, s.hi) })
@@ -68,8 +69,8 @@ func (c *Claim) Owe(ctx context.Context, row, reject func(data []byte, lo, hi in
 // failedChunk is how many records are given at once to a query that fails at some of them.
 const failedChunk = 1000
 
-// failedRows emits the rows of a query that was rolled back. It ran until it failed, and was restarted again and again, so
-// any row may have been delivered any number of times, or never. A record that it fails at gives nothing.
+// failedRows emits the rows of a query that was rolled back. It ran until it failed, and was restarted again and again,
+// so any row may have been delivered any number of times, or never. A record that it fails at gives nothing.
 func (c *Claim) failedRows(ctx context.Context, s span, emit func(key []byte)) {
 	for first := s.first; first <= s.last; first += failedChunk {
 		last := min(first+failedChunk-1, s.last)

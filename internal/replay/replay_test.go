@@ -153,8 +153,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestRolledBack: a claim is judged by the pipeline that has read its records in the end, and allows what the failed one
-// may have delivered.
+// TestRolledBack: a claim is judged by the pipeline that has read its records in the end, and allows what the failed
+// one may have delivered.
 func TestRolledBack(t *testing.T) {
 	t.Parallel()
 	failed, p := dividing(t), embedded(t)
@@ -208,7 +208,8 @@ func TestWhatIsNoClaim(t *testing.T) {
 	}
 }
 
-// TestABrokenPipelineReadsNoLine: a rolled-back pipeline that cannot be compiled does not keep others from reading a line.
+// TestABrokenPipelineReadsNoLine: a rolled-back pipeline that cannot be compiled does not keep others from reading a
+// line.
 func TestABrokenPipelineReadsNoLine(t *testing.T) {
 	t.Parallel()
 	p := embedded(t)

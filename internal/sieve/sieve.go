@@ -1,5 +1,5 @@
-// Package sieve tells, in fixed memory, which keys were surely never added to a set: a Bloom filter. Where it cannot tell,
-// the caller has to ask whoever knows the set itself, so answers stay exact however full the sieve is.
+// Package sieve tells, in fixed memory, which keys were surely never added to a set: a Bloom filter. Where it cannot
+// tell, the caller has to ask whoever knows the set itself, so answers stay exact however full the sieve is.
 package sieve
 
 import "hash/maphash"

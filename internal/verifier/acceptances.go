@@ -228,7 +228,8 @@ func take(g proof.Group, found, waiting *proof.Findings) (used int64, left proof
 	}
 }
 
-// useUp records what is left of acceptances. If two verifications run at once, each removes what it has seen to be gone.
+// useUp records what is left of acceptances. If two verifications run at once, each removes what it has seen to be
+// gone.
 func (h *Handler) useUp(ctx context.Context, left map[string][]proof.Group) error {
 	const tries = 5
 	for try := 1; ; try++ {

@@ -21,17 +21,17 @@ const (
 )
 
 // An archive is what a full verification resumes from once objects may expire. Its parts are ordinary checkpoints: they
-// carry the open balances of what is not settled, so a later verification needs what they have counted only to compare it
-// with what still stands there.
+// carry the open balances of what is not settled, so a later verification needs what they have counted only to compare
+// it with what still stands there.
 //
-// Only what Base has counted, and what no increment from Base lists, is ever tagged. The order is: Base is written; then a
-// checkpoint that says that there is an archive; then the tags; then that they are set. A verifier that is killed in
-// between leaves work to do, and nothing wrong.
+// Only what Base has counted, and what no increment from Base lists, is ever tagged. The order is: Base is written;
+// then a checkpoint that says that there is an archive; then the tags; then that they are set. A verifier that is
+// killed in between leaves work to do, and nothing wrong.
 //
-// Base is never the newest checkpoint: it was Next, taken at least six hours before the checkpoint that replaces it. So a
-// full verification always has six hours to judge again, and what comes to light a little late is still counted in its
-// place. For example, with checkpoints every five minutes from 00:00 on, Next is that of 00:00; at 06:00 it becomes Base,
-// and Next is that of 06:00.
+// Base is never the newest checkpoint: it was Next, taken at least six hours before the checkpoint that replaces it. So
+// a full verification always has six hours to judge again, and what comes to light a little late is still counted in
+// its place. For example, with checkpoints every five minutes from 00:00 on, Next is that of 00:00; at 06:00 it becomes
+// Base, and Next is that of 06:00.
 type archive struct {
 	Version int         `json:"version"`
 	Base    *checkpoint `json:"base,omitempty"` // nil until there is one that is old enough
@@ -138,8 +138,8 @@ func (s *checkpoint) small() bool {
 	return c.Ticks+c.Objects+c.ErrorObjects <= maxRereadObjects && c.Records+c.Rows <= maxRereadRows
 }
 
-// overtaken reports whether the archive has moved beyond the baseline of this verification meanwhile: then something may
-// have expired before it was listed.
+// overtaken reports whether the archive has moved beyond the baseline of this verification meanwhile: then something
+// may have expired before it was listed.
 func (v *verification) overtaken(ctx context.Context) (bool, error) {
 	if v.archive == nil && !v.opts.expire {
 		return false, nil

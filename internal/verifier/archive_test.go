@@ -70,8 +70,8 @@ type decodedObject struct {
 	value any
 }
 
-// guard has every tag checked: only what the archive has folded in and does not list again, and only once the state says
-// that there is an archive.
+// guard has every tag checked: only what the archive has folded in and does not list again, and only once the state
+// says that there is an archive.
 func (l *life) guard(fail func(format string, args ...any)) {
 	l.tagged = func(key string) {
 		a, s := l.archive(), l.state()
@@ -97,10 +97,10 @@ func unarchived(r *report.Report) *report.Report {
 	return &c
 }
 
-// TestWhatExpiresChangesNoVerdict has a stack live for days, with every kind of fault, and verifies it in increments and in full,
-// by one verifier or two at once, which are killed anywhere, lose the state or the archive or both, while any of what is tagged
-// is deleted at any time. Each time the report is that of a verification of everything in a bucket in which nothing expires; and
-// UNDECIDED where that cannot be.
+// TestWhatExpiresChangesNoVerdict has a stack live for days, with every kind of fault, and verifies it in increments
+// and in full, by one verifier or two at once, which are killed anywhere, lose the state or the archive or both, while
+// any of what is tagged is deleted at any time. Each time the report is that of a verification of everything in a
+// bucket in which nothing expires; and UNDECIDED where that cannot be.
 func TestWhatExpiresChangesNoVerdict(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
@@ -316,7 +316,8 @@ func TestNothingIsTaggedWhereNothingExpires(t *testing.T) {
 	}
 }
 
-// TestAHistoryThatIsTooLongStays: where all of it cannot be read once more in passing, what is older than the state knows stays.
+// TestAHistoryThatIsTooLongStays: where all of it cannot be read once more in passing, what is older than the state
+// knows stays.
 func TestAHistoryThatIsTooLongStays(t *testing.T) {
 	t.Parallel()
 	l := sparse(embeddedPipeline(), 60*60, every)
@@ -380,7 +381,8 @@ func TestTagsAreLimitedAndGoOn(t *testing.T) {
 	}
 }
 
-// TestTheVerdictStandsWhereTheArchiveCannotBeKept: whoever has not given the verifier the rights has verdicts all the same.
+// TestTheVerdictStandsWhereTheArchiveCannotBeKept: whoever has not given the verifier the rights has verdicts all the
+// same.
 func TestTheVerdictStandsWhereTheArchiveCannotBeKept(t *testing.T) {
 	t.Parallel()
 	l := expiring(50 * 60)
@@ -502,7 +504,8 @@ func TestCallsOfAVerification(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotCountedIsNotTagged: an object that is named for a time of long before it was written is seen by no increment.
+// TestWhatIsNotCountedIsNotTagged: an object that is named for a time of long before it was written is seen by no
+// increment.
 func TestWhatIsNotCountedIsNotTagged(t *testing.T) {
 	t.Parallel()
 	l := expiring(80 * 60)
@@ -554,8 +557,8 @@ func TestWhatIsNotCountedIsNotTagged(t *testing.T) {
 	}
 }
 
-// TestACopiedBucketIsKnown: where all names are older than the objects, a verification of everything has counted them, and knows
-// them later.
+// TestACopiedBucketIsKnown: where all names are older than the objects, a verification of everything has counted them,
+// and knows them later.
 func TestACopiedBucketIsKnown(t *testing.T) {
 	t.Parallel()
 	l := expiring(600)
@@ -585,8 +588,8 @@ func TestACopiedBucketIsKnown(t *testing.T) {
 	}
 }
 
-// TestWhatComesToLightLate: what is older than the state is counted in its place, from the archive on; and what is older than
-// that is not counted at all.
+// TestWhatComesToLightLate: what is older than the state is counted in its place, from the archive on; and what is
+// older than that is not counted at all.
 func TestWhatComesToLightLate(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -637,8 +640,8 @@ func TestWhatComesToLightAfterADay(t *testing.T) {
 	}
 }
 
-// TestWhoIsOvertakenBeginsAgain: while a verification of everything lists, another one has the archive go on, and an object
-// that the first one did not see yet is deleted: it came after the archive of the first one, and late.
+// TestWhoIsOvertakenBeginsAgain: while a verification of everything lists, another one has the archive go on, and an
+// object that the first one did not see yet is deleted: it came after the archive of the first one, and late.
 func TestWhoIsOvertakenBeginsAgain(t *testing.T) {
 	t.Parallel()
 	l := expiring(60 * 60)

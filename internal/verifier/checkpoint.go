@@ -24,8 +24,8 @@ import (
 // CheckpointKey is where the checkpoint stands in the bucket.
 const CheckpointKey = "ledger/verification.json.gz"
 
-// formatVersion is the version of checkpoints and archives that this package writes. It reads older ones and refuses newer
-// ones.
+// formatVersion is the version of checkpoints and archives that this package writes. It reads older ones and refuses
+// newer ones.
 //
 //	1  the first
 //	2  an origin and a reach
@@ -40,8 +40,8 @@ const (
 	longestRun = 15 * time.Minute
 )
 
-// A checkpoint is the count of everything that was claimed and written up to its watermark. It is a cache: without it, a
-// verification reads again everything that the archive has not counted, and says the same.
+// A checkpoint is the count of everything that was claimed and written up to its watermark. It is a cache: without it,
+// a verification reads again everything that the archive has not counted, and says the same.
 type checkpoint struct {
 	Version int `json:"version"`
 	// A verification resumes only from a checkpoint that has its own prefixes and deadline.

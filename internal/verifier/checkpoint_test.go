@@ -148,7 +148,8 @@ func newLife(p *pipeline.Pipeline) *life {
 	return l
 }
 
-// output is what a tick's records give: the rows of vendors below 3, as the exercise's query has them, and the bad lines.
+// output is what a tick's records give: the rows of vendors below 3, as the exercise's query has them, and the bad
+// lines.
 func output(p *pipeline.Pipeline, tick *ledger.Tick) (rows, bad []string) {
 	g, err := generator.New(p, tick.Seed)
 	if err != nil {

@@ -56,8 +56,8 @@ func (v *verification) readTicks(ctx context.Context, entries []bucket.Object) (
 	return claims
 }
 
-// readTick reads a tick, again if its producer has rewritten it since it was listed. It is the same claim, and everything
-// that is counted was listed before.
+// readTick reads a tick, again if its producer has rewritten it since it was listed. It is the same claim, and
+// everything that is counted was listed before.
 func (v *verification) readTick(ctx context.Context, entry bucket.Object, content io.Reader) (bucket.Object, []byte, error) {
 	data, err := io.ReadAll(content)
 	if errors.Is(err, bucket.ErrRewritten) {
@@ -163,8 +163,8 @@ func (v *verification) classify(ctx context.Context) {
 	search(false, v.judge.Leaked)
 }
 
-// newestFirst yields all claims of the ledger: those of this verification and then, if the caller continues, those that the
-// baseline has counted.
+// newestFirst yields all claims of the ledger: those of this verification and then, if the caller continues, those that
+// the baseline has counted.
 func (v *verification) newestFirst(ctx context.Context) iter.Seq[*replay.Claim] {
 	return func(yield func(*replay.Claim) bool) {
 		for _, c := range slices.Backward(v.claims) {

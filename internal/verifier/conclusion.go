@@ -74,7 +74,8 @@ func (v *verification) finish(ctx context.Context) *checkpoint {
 	return v.next
 }
 
-// whereMissing is what a verification can say of a missing row. Beside a stack, package explain can read the stream back.
+// whereMissing is what a verification can say of a missing row. Beside a stack, package explain can read the stream
+// back.
 func (v *verification) whereMissing() string {
 	const where = "the stream took it, and it is neither in the data, nor among the rejects, nor under processing-failed"
 	if isCopy(v.bucket) {

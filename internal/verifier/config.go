@@ -53,8 +53,8 @@ func ReadConfig(variables map[string]string) (Config, error) {
 // restartSeconds is the shortest restart of the application; on AWS it takes about 3 minutes.
 const restartSeconds = 20
 
-// longestWay is how many seconds a row may take if nothing is lost: it waits to be packed and in Firehose's buffers, and a
-// restart goes back to the application's last checkpoint.
+// longestWay is how many seconds a row may take if nothing is lost: it waits to be packed and in Firehose's buffers,
+// and a restart goes back to the application's last checkpoint.
 func (c Config) longestWay() int {
 	return c.Buffers*c.BufferIntervalSeconds + c.PackDelaySeconds + c.CheckpointIntervalSeconds + restartSeconds
 }

@@ -16,8 +16,8 @@ import (
 	"streamproof/internal/report"
 )
 
-// TestHoldingLittleChangesNoVerdict: whatever is under the prefixes, a verification that holds one foreign row at a time says what
-// one says that holds all of them.
+// TestHoldingLittleChangesNoVerdict: whatever is under the prefixes, a verification that holds one foreign row at a
+// time says what one says that holds all of them.
 func TestHoldingLittleChangesNoVerdict(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()

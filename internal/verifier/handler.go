@@ -119,8 +119,8 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	return r, nil
 }
 
-// judge resumes from the checkpoint in the bucket and replaces it. It returns the archive that it has read, nil for none,
-// and the checkpoint that it has saved, nil if it has not.
+// judge resumes from the checkpoint in the bucket and replaces it. It returns the archive that it has read, nil for
+// none, and the checkpoint that it has saved, nil if it has not.
 func (h *Handler) judge(ctx context.Context, full bool, open func([]proof.Group)) (r *report.Report, archive *archive, saved *checkpoint) {
 	opts := Options{
 		DataPrefix:        h.config.DataPrefix,

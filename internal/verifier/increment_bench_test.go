@@ -18,8 +18,9 @@ import (
 
 var plot = flag.String("plot", "", "draw what an increment takes, by the age of the stack, into this SVG file")
 
-// TestPlot measures one increment of five minutes at several ages of a stack, beside a full verification, and draws the time and the memory of both.
-// It is for `go test ./internal/verifier -run TestPlot -v -plot FILE`, and does nothing otherwise.
+// TestPlot measures one increment of five minutes at several ages of a stack, beside a full verification, and draws the
+// time and the memory of both. It is for `go test ./internal/verifier -run TestPlot -v -plot FILE`, and does nothing
+// otherwise.
 func TestPlot(t *testing.T) {
 	if *plot == "" {
 		t.Skip("it is asked for by -plot")

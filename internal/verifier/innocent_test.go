@@ -35,9 +35,9 @@ func (l *life) unfold(puts []put, now time.Time) (left []put) {
 
 func second(n int) time.Time { return birth.Add(time.Duration(n) * time.Second) }
 
-// drawInnocent draws some ticks in so many seconds, each write of theirs, and the deliveries of every copy that the stream holds,
-// in any order, none later than its deadline. Calls may break off and producers may crash, and their clocks may be wrong; what
-// comes after them loses nothing and doubles nothing.
+// drawInnocent draws some ticks in so many seconds, each write of theirs, and the deliveries of every copy that the
+// stream holds, in any order, none later than its deadline. Calls may break off and producers may crash, and their
+// clocks may be wrong; what comes after them loses nothing and doubles nothing.
 func drawInnocent(t *rapid.T, p *pipeline.Pipeline, l *life, span int) (puts []put) {
 	deadline := int(lifeOpts.DeliveryDeadline / time.Second)
 	seen := map[string]bool{}
@@ -104,8 +104,8 @@ func drawInnocent(t *rapid.T, p *pipeline.Pipeline, l *life, span int) (puts []p
 	return puts
 }
 
-// TestNoLifeWithoutFaultsIsEverAccused has the function verify at any moments of such a life: in increments and in full, with its
-// state lost, killed in the middle of a write, and two at once, while things go on being written.
+// TestNoLifeWithoutFaultsIsEverAccused has the function verify at any moments of such a life: in increments and in
+// full, with its state lost, killed in the middle of a write, and two at once, while things go on being written.
 func TestNoLifeWithoutFaultsIsEverAccused(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()

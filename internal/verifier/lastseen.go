@@ -20,8 +20,9 @@ const (
 	reportReserve = 20 * time.Second
 )
 
-// lookBack adds to the report where its sampled missing and failed rows were last. What the report before said of the same
-// rows stands: they are looked for once, not by every verification. A loss that cannot be looked for is still reported.
+// lookBack adds to the report where its sampled missing and failed rows were last. What the report before said of the
+// same rows stands: they are looked for once, not by every verification. A loss that cannot be looked for is still
+// reported.
 func (h *Handler) lookBack(ctx context.Context, r *report.Report) {
 	defer func() {
 		slices.SortStableFunc(r.LastSeen, func(a, b report.Finding) int {

@@ -11,8 +11,8 @@ import (
 	"streamproof/internal/row"
 )
 
-// The longest line that can be a row, since Firehose takes no record over 1,000 KiB, and the longest that can carry such a
-// record in base64.
+// The longest line that can be a row, since Firehose takes no record over 1,000 KiB, and the longest that can carry
+// such a record in base64.
 const (
 	maxLine      = 1 << 20
 	maxErrorLine = 1 << 21
@@ -69,8 +69,8 @@ func Count(judge *proof.Judge, output row.Schema, object io.Reader) (lines int64
 	}, judge.Corrupt)
 }
 
-// eachLine passes each line, with its number, to take. What take refuses, and what is not a complete line of at most the
-// given length, is corrupt.
+// eachLine passes each line, with its number, to take. What take refuses, and what is not a complete line of at most
+// the given length, is corrupt.
 func eachLine(object io.Reader, longest int, take func(line []byte, number int64) error,
 	corrupt func(line []byte, number int64, reason string),
 ) (int64, error) {

@@ -54,8 +54,8 @@ func (o opened) Close() error {
 	return nil
 }
 
-// TestWhatBreaksOffIsNotFoldedIn: an object that breaks off in its middle, zipped or not, makes the verdict UNDECIDED and leaves no
-// trace in the state: once it can be read, an increment says what a full verification says.
+// TestWhatBreaksOffIsNotFoldedIn: an object that breaks off in its middle, zipped or not, makes the verdict UNDECIDED
+// and leaves no trace in the state: once it can be read, an increment says what a full verification says.
 func TestWhatBreaksOffIsNotFoldedIn(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()

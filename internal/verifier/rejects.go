@@ -20,7 +20,8 @@ func rejectKey(dst, line []byte) []byte { return append(append(dst, malformed), 
 // A rejectReason is what lines under the error prefixes are counted by.
 type rejectReason struct{ prefix, reason string }
 
-// Reasons are text from outside: each is cut to so many bytes, and beyond so many reasons the rest are counted together.
+// Reasons are text from outside: each is cut to so many bytes, and beyond so many reasons the rest are counted
+// together.
 const (
 	maxRejectReasons = 100
 	maxReasonBytes   = 200
@@ -120,8 +121,8 @@ func rowsOf(record []byte) func(yield func([]byte) bool) {
 	}
 }
 
-// failLine takes a record's line that stands under an error prefix as it was sent. It reports whether the ledger owes rows
-// for it.
+// failLine takes a record's line that stands under an error prefix as it was sent. It reports whether the ledger owes
+// rows for it.
 func (v *verification) failLine(line []byte, number int64, reason string) bool {
 	rows := v.sentLines[string(line)]
 	for _, key := range rows {

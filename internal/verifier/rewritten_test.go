@@ -12,8 +12,8 @@ import (
 	"streamproof/internal/verifier"
 )
 
-// racing is a bucket in which a tick's object is rewritten (progress, then manifest) between its listing and its reading, as
-// a producer that is sending does. Like bucket.S3, it gives no bytes but those of the ETag that was listed.
+// racing is a bucket in which a tick's object is rewritten (progress, then manifest) between its listing and its
+// reading, as a producer that is sending does. Like bucket.S3, it gives no bytes but those of the ETag that was listed.
 type racing struct {
 	*memory
 	key      string

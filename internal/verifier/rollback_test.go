@@ -25,8 +25,8 @@ func failing(t interface{ Fatal(...any) }, column string) *pipeline.Pipeline {
 	return failed
 }
 
-// rollBack has a tick of the failed pipeline claimed at a minute, and its records read by the embedded one in the end. It gives
-// the rows that this one makes of them; the bucket has none of them yet.
+// rollBack has a tick of the failed pipeline claimed at a minute, and its records read by the embedded one in the end.
+// It gives the rows that this one makes of them; the bucket has none of them yet.
 func (l *life) rollBack(t interface{ Fatal(...any) }, failed *pipeline.Pipeline, at, poison int) (rows, bad []string) {
 	data, err := ledger.EncodePipeline(failed)
 	if err != nil {
@@ -52,8 +52,8 @@ func (l *life) says(t interface{ Fatal(...any) }, failed *pipeline.Pipeline, fro
 	l.objects[ledger.CurrentKey] = lifeObject{data: string(data), written: minute(written)}
 }
 
-// TestARolledBackQueryAccusesNobody: whatever part of its rows a query has given before it failed, and how often, the verdict is
-// that of the one that has read the records in the end; and a row of that one that is lost is missing.
+// TestARolledBackQueryAccusesNobody: whatever part of its rows a query has given before it failed, and how often, the
+// verdict is that of the one that has read the records in the end; and a row of that one that is lost is missing.
 func TestARolledBackQueryAccusesNobody(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -127,7 +127,8 @@ func TestOnlyTicksOfTheTrialAreRolledBack(t *testing.T) {
 	}
 }
 
-// TestAStateThatDoesNotKnowOfARollbackIsNotUsed: what was folded in before it came to light was judged by the query that failed.
+// TestAStateThatDoesNotKnowOfARollbackIsNotUsed: what was folded in before it came to light was judged by the query
+// that failed.
 func TestAStateThatDoesNotKnowOfARollbackIsNotUsed(t *testing.T) {
 	t.Parallel()
 	l := newLife(embeddedPipeline())

@@ -15,9 +15,9 @@ import (
 // suspectBytes is what a suspect takes beside its own bytes.
 const suspectBytes = 64
 
-// suspects are well-formed lines of records that stand under an error prefix. As with unmatched rows (see package proof),
-// their memory is bounded: when there are too many, the claims are searched. The first search fills a sieve, so that lines
-// that no claim has sent are not held again.
+// suspects are well-formed lines of records that stand under an error prefix. As with unmatched rows (see package
+// proof), their memory is bounded: when there are too many, the claims are searched. The first search fills a sieve, so
+// that lines that no claim has sent are not held again.
 type suspects struct {
 	lines map[string]bool
 	bytes int

@@ -47,8 +47,8 @@ func (s *checkpoint) hasUntagged() bool {
 	return false
 }
 
-// tagSettled tags what the archive's base has counted and no increment from it lists, and then writes how far it has come.
-// Under the error prefixes nothing is tagged: it is little, and it is what a person looks for.
+// tagSettled tags what the archive's base has counted and no increment from it lists, and then writes how far it has
+// come. Under the error prefixes nothing is tagged: it is little, and it is what a person looks for.
 func (h *Handler) tagSettled(ctx context.Context, a *archive) error {
 	base, left := a.Base, h.maxTags
 	opts := Options{DataPrefix: base.DataPrefix, ErrorsPrefix: base.ErrorsPrefix}
@@ -94,9 +94,9 @@ func (h *Handler) tagSettled(ctx context.Context, a *archive) error {
 	return errors.Join(errs...)
 }
 
-// settled returns the keys from before the window that the checkpoint has counted, in order, and the key up to which there
-// are no others. It adds the strays among them to strays. What was not counted is not tagged; if its times do not reveal
-// that, nothing after it is tagged either, so that a full verification can still tell it from what was.
+// settled returns the keys from before the window that the checkpoint has counted, in order, and the key up to which
+// there are no others. It adds the strays among them to strays. What was not counted is not tagged; if its times do not
+// reveal that, nothing after it is tagged either, so that a full verification can still tell it from what was.
 func (s *checkpoint) settled(prefix, layout string, listed []bucket.Object, strays map[string]counted) (keys []string, end string, err error) {
 	end = s.after(prefix, layout)
 	last := s.Reach[prefix]

@@ -177,8 +177,8 @@ func (v *verification) list(ctx context.Context, what, prefix string) (fresh []b
 	return fresh, now, !v.stopped(ctx)
 }
 
-// isForeign reports whether an object cannot be one of those that are read under a prefix: a folder's marker, or, in the
-// ledger, an object not named as a tick or an acceptance is.
+// isForeign reports whether an object cannot be one of those that are read under a prefix: a folder's marker, or, in
+// the ledger, an object not named as a tick or an acceptance is.
 func isForeign(prefix string, o bucket.Object) bool {
 	switch prefix {
 	case ledger.TicksPrefix:

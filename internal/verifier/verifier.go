@@ -34,7 +34,8 @@ type Options struct {
 	open func([]proof.Group)
 }
 
-// maxHeld leaves room in the function's memory for the sieves and for the judge's open rows. It holds about a million rows.
+// maxHeld leaves room in the function's memory for the sieves and for the judge's open rows. It holds about a million
+// rows.
 const maxHeld = 256 << 20
 
 // FailedPrefix is where Firehose puts the records that could not be transformed, as the template sets it.
@@ -45,8 +46,8 @@ func (o Options) overlap() bool {
 	return strings.HasPrefix(o.DataPrefix, o.ErrorsPrefix) || strings.HasPrefix(o.ErrorsPrefix, o.DataPrefix)
 }
 
-// Judge verifies the whole life of a bucket, from its archive on if it has one. It always returns a report: whatever keeps
-// it from judging is among the report's reasons, and the verdict is then UNDECIDED.
+// Judge verifies the whole life of a bucket, from its archive on if it has one. It always returns a report: whatever
+// keeps it from judging is among the report's reasons, and the verdict is then UNDECIDED.
 func Judge(ctx context.Context, b bucket.Bucket, opts Options) *report.Report {
 	last, _, _ := loadCheckpoint(ctx, b) // only to learn whether an archive must exist
 	archive, err := loadArchive(ctx, b, last)
@@ -67,7 +68,8 @@ func undecided(b bucket.Bucket, opts Options, err error) *report.Report {
 // maxSentences is how many reasons, and how many notes, a report lists.
 const maxSentences = 20
 
-// add appends a sentence that the list does not have yet. Beyond maxSentences, the last one says how many more there are.
+// add appends a sentence that the list does not have yet. Beyond maxSentences, the last one says how many more there
+// are.
 func add(list []string, more *int, kind, sentence string) []string {
 	if slices.Contains(list, sentence) {
 		return list

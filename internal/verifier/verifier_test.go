@@ -96,7 +96,8 @@ const (
 
 var start = time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC)
 
-// history is two ticks of ten records, a minute apart, each delivered in an object ten seconds later, judged long after.
+// history is two ticks of ten records, a minute apart, each delivered in an object ten seconds later, judged long
+// after.
 func history(t *testing.T) *memory {
 	t.Helper()
 	m := &memory{
@@ -162,7 +163,8 @@ func (m *memory) lines(i int) []string {
 	return strings.SplitAfter(strings.TrimSuffix(string(m.objects[objectKey(i)].data), "\n"), "\n")
 }
 
-// rows is what the embedded pipeline makes of a tick, worked out here by hand: columns 0, 3, 4 and 18 of vendors below 3.
+// rows is what the embedded pipeline makes of a tick, worked out here by hand: columns 0, 3, 4 and 18 of vendors below
+// 3.
 func rows(t *testing.T, p *pipeline.Pipeline, tick *ledger.Tick) []string {
 	t.Helper()
 	return project(t, p, tick, func(vendor string) bool { return vendor < "3" })
@@ -185,7 +187,8 @@ func project(t *testing.T, p *pipeline.Pipeline, tick *ledger.Tick, keep func(ve
 	return lines
 }
 
-// judge sees to it that the size of an object changes nothing, and that an object of which half can be read is one that cannot be read.
+// judge sees to it that the size of an object changes nothing, and that an object of which half can be read is one that
+// cannot be read.
 func judge(t *testing.T, m *memory) *report.Report {
 	t.Helper()
 	opts := verifier.Options{DataPrefix: prefix, ErrorsPrefix: errorsPrefix, DeliveryDeadline: deadline}
@@ -378,8 +381,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestEveryShape: rows in any format that the template can set, compressed or not, are the same rows, whichever stand side by
-// side. Nothing tells the verifier what to expect.
+// TestEveryShape: rows in any format that the template can set, compressed or not, are the same rows, whichever stand
+// side by side. Nothing tells the verifier what to expect.
 func TestEveryShape(t *testing.T) {
 	t.Parallel()
 	p := embedded(t)
@@ -420,8 +423,8 @@ func TestEveryShape(t *testing.T) {
 	}
 }
 
-// TestAnyDamageIsReported: whatever is done to one byte or one line of the objects, the verdict says exactly what it comes to.
-// What is not the row of before is missing, and what stands in its place is surplus or corrupt.
+// TestAnyDamageIsReported: whatever is done to one byte or one line of the objects, the verdict says exactly what it
+// comes to. What is not the row of before is missing, and what stands in its place is surplus or corrupt.
 func TestAnyDamageIsReported(t *testing.T) {
 	t.Parallel()
 	whole := history(t)

@@ -11,8 +11,8 @@ import (
 	"streamproof/internal/ledger"
 )
 
-// window is how far back an incremental verification lists: Firehose tries to deliver for 24 hours and names objects after
-// the arrival of their oldest record, and the producer takes no older tick (producer.OldestTick).
+// window is how far back an incremental verification lists: Firehose tries to deliver for 24 hours and names objects
+// after the arrival of their oldest record, and the producer takes no older tick (producer.OldestTick).
 const window = 26 * time.Hour
 
 // How keys continue after a prefix, with the hour or day that they are listed by.
@@ -36,7 +36,8 @@ func windowAt(prefix, layout string, watermark time.Time) string {
 	return prefix + watermark.UTC().Add(-window).Format(layout)
 }
 
-// isStray reports whether an object was before the window already when it was written, so that no increment ever lists it.
+// isStray reports whether an object was before the window already when it was written, so that no increment ever lists
+// it.
 func isStray(prefix, layout string, o bucket.Object) bool {
 	return o.Key <= windowAt(prefix, layout, o.LastModified)
 }
@@ -81,10 +82,10 @@ func (s *checkpoint) strays() map[string]counted {
 	return s.Objects
 }
 
-// fresh returns the listed objects that are not counted. Faults say what is wrong with the others. Belated reports whether
-// the order of time was broken, so that everything has to be read again: by an object that should have been listed last
-// time, one that is gone, or one whose time has moved because it was copied onto itself or put back. What the archive has
-// counted stays counted at its former time, since verifications of everything resume from there, too.
+// fresh returns the listed objects that are not counted. Faults say what is wrong with the others. Belated reports
+// whether the order of time was broken, so that everything has to be read again: by an object that should have been
+// listed last time, one that is gone, or one whose time has moved because it was copied onto itself or put back. What
+// the archive has counted stays counted at its former time, since verifications of everything resume from there, too.
 func (s *checkpoint) fresh(prefix, layout string, listed []bucket.Object) (fresh []bucket.Object, faults []string, belated bool) {
 	if s == nil {
 		return listed, nil, false
