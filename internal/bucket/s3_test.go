@@ -125,7 +125,7 @@ func TestOpenFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := s3test.New()
 				b, object := stored(s, size)
-				whole, _ := s.Get("/b/key")
+				complete, _ := s.Get("/b/key")
 				s.Fault = test.fault
 				if test.before != nil {
 					s.Before = func(request int, _ string) { test.before(s, request) }
@@ -140,7 +140,7 @@ func TestOpenFails(t *testing.T) {
 				if test.want == ErrRewritten.Error() && !errors.Is(err, ErrRewritten) {
 					t.Errorf("%v does not wrap ErrRewritten", err)
 				}
-				if !bytes.HasPrefix(whole.Body, data) || len(data) < test.read {
+				if !bytes.HasPrefix(complete.Body, data) || len(data) < test.read {
 					t.Errorf("got %d bytes before, want %d or more of those listed", len(data), test.read)
 				}
 			})

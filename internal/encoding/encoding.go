@@ -1,4 +1,4 @@
-// Package encoding names what bytes are written in where they are not the lines of UTF-8 that a reader expects.
+// Package encoding recognizes bytes that are not the lines of UTF-8 that a reader expects, and names what they are.
 //
 // The names are reasons of rejects: the Flink job's Encoding says the same of the same bytes.
 package encoding
@@ -13,8 +13,8 @@ const (
 	Latin1 = "not UTF-8, perhaps Latin-1"
 )
 
-// Whole names what all of a text certainly is in, so that it has no lines: gzip, or UTF-16 with a byte order mark. It
-// is empty for anything else.
+// Detect names the encoding that a text certainly has and that leaves it without lines: gzip, or UTF-16 with a byte
+// order mark. It is empty for anything else.
 func Detect(text []byte) string {
 	switch {
 	case bytes.HasPrefix(text, []byte{0x1f, 0x8b}):
@@ -38,8 +38,8 @@ func isUTF16(text []byte) bool {
 	return true
 }
 
-// Name names what a line is in that could not be read. It is empty where that cannot be told, or nothing is wrong with
-// it.
+// Guess names the likely encoding of a line that could not be read. It is empty if there is no likely one, or nothing
+// is wrong.
 func Guess(line []byte) string {
 	if name := Detect(line); name != "" {
 		return name

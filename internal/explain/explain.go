@@ -42,8 +42,8 @@ type Options struct {
 	DataPrefix   string // where rows are delivered
 	ErrorsPrefix string // where the application's rejects are
 	FailedPrefix string // where Firehose's failed records are
-	// Idle is what the application is where it does not run, as READY; empty where it does. Unasked says that nobody has
-	// asked.
+	// Idle is the application's status if it is not running, such as READY; empty if it is. Unasked reports that the
+	// application's status was not read.
 	Idle    string
 	Unasked bool
 	// Failing is why the application's job fails again and again although it runs; empty where it does not.
@@ -230,7 +230,7 @@ func (e *explanation) findings(l *loss) (all []report.Finding) {
 	if l.trimmed {
 		why := fmt.Sprintf("its retention of %g hours is over for this tick", e.retention.Hours())
 		if !l.tick.expired {
-			why = "it no longer holds the first sequence number of this tick, although its retention is not over: it was made anew"
+			why = "it no longer holds the first sequence number of this tick, although its retention is not over: the stream was deleted and created again"
 		}
 		finding(left, report.RetentionOver, records, "not among the rejects, not under processing-failed, not in the data; whether it was in the stream cannot be told: "+why)
 		return all

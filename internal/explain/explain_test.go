@@ -535,7 +535,7 @@ func TestRetention(t *testing.T) {
 	delete(w.objects, dataPrefix+"after")
 	w.opts.Now = start.Add(time.Hour)
 	w.stream.err = fmt.Errorf("read: %w", stream.ErrTrimmed)
-	w.one(report.RetentionOver, "although its retention is not over: it was made anew")
+	w.one(report.RetentionOver, "although its retention is not over: the stream was deleted and created again")
 }
 
 // TestUnknownOutcomes: only what is owed can be missing, and a record may stand in the stream twice.
@@ -641,7 +641,7 @@ func TestNothingAndTooMuch(t *testing.T) {
 	}
 }
 
-// TestATickThatHasExpired: what the archive has folded in is not in the ledger any more.
+// TestATickThatHasExpired: what the archive has counted may not be in the ledger any more.
 func TestATickThatHasExpired(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0, "", start)

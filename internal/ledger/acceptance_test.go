@@ -39,9 +39,9 @@ func TestAcceptance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := acceptance()
-	whole.Version = 4
-	if diff := cmp.Diff(whole, got); diff != "" {
+	complete := acceptance()
+	complete.Version = 4
+	if diff := cmp.Diff(complete, got); diff != "" {
 		t.Errorf("read again (-want +got):\n%s", diff)
 	}
 	if got, want := got.Key(), "ledger/acceptances/20260102T040405.678Z-missing.json"; got != want {

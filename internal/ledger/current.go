@@ -37,8 +37,8 @@ type Current struct {
 	Deployed string `json:"deployed"`
 	// Rollbacks are all that ever were, the oldest first. None is taken away: what was judged depends on them.
 	Rollbacks []Rollback `json:"rollbacks,omitempty"`
-	// Change is a change of the query that has begun and not ended, nil where there is none. Pipeline stays the current
-	// one until it ends, but the application may have been told the other: nobody claims a tick meanwhile.
+	// Change is an unfinished change of the query, nil if there is none. Pipeline stays current until it ends, but the
+	// application may already run the other one, so no tick is claimed meanwhile.
 	Change *Change `json:"change,omitempty"`
 	// Paused reports whether the schedule was disabled before a change of the query that has not finished: whoever
 	// finishes it leaves the schedule disabled.
@@ -47,8 +47,8 @@ type Current struct {
 	etag string // of what was read
 }
 
-// A Change is one from the current pipeline to another. It is written before the application is told anything, so that
-// whoever finds it later can bring the current one back.
+// A Change replaces the current pipeline by another. It is written before the application is updated, so that a change
+// that was interrupted can be undone later.
 type Change struct {
 	To    string    `json:"to"` // the hash of what the application may have been told
 	Begun time.Time `json:"begun"`
@@ -68,8 +68,8 @@ func (c *Current) Pending() string {
 		c.Pipeline, c.Change.To, c.Change.Begun.UTC().Format(time.RFC3339))
 }
 
-// A Rollback says that a pipeline was current for a while, and failed: the records of the ticks that were claimed for
-// it were read again by another one.
+// A Rollback records that a pipeline was current for a while and failed. The records of the ticks claimed for it were
+// read again by another one.
 type Rollback struct {
 	Failed string `json:"failed"` // the hash that the ticks name
 	// From and Until bound, both included and by S3's clock, when those ticks were claimed.
@@ -81,7 +81,7 @@ type Rollback struct {
 	Why string `json:"why,omitempty"`
 }
 
-// RolledBack gives the hash of the pipeline that a tick is judged by in place of its own, where that was rolled back.
+// RolledBack returns the hash of the pipeline that judges a tick if the tick's own was rolled back.
 func (c *Current) RolledBack(hash string, claimed time.Time) (judgedBy string, ok bool) {
 	if c == nil {
 		return "", false
@@ -135,8 +135,8 @@ func (c *Current) check() error {
 	return nil
 }
 
-// Current reads which pipeline is current, nil where nobody has said. It needs s3:GetObject on CurrentKey, and
-// s3:ListBucket where it may be missing.
+// Current reads which pipeline is current, nil if none is recorded. It needs s3:GetObject on CurrentKey, and
+// s3:ListBucket if that may be missing.
 func (s *Store) Current(ctx context.Context) (*Current, error) {
 	data, etag, _, err := s.get(ctx, CurrentKey)
 	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() == "NoSuchKey" {
@@ -153,8 +153,8 @@ func (s *Store) Current(ctx context.Context) (*Current, error) {
 	return c, nil
 }
 
-// SetCurrent writes next over what was read, nil where nothing stood, and gives S3's clock. Where somebody else has
-// written it since, it is an error and nothing is written.
+// SetCurrent replaces the version that was read, nil if there was none, and returns S3's clock. If it was written again
+// since, SetCurrent writes nothing and fails.
 func (s *Store) SetCurrent(ctx context.Context, next, over *Current) (at time.Time, err error) {
 	body, err := next.Encode()
 	if err != nil {

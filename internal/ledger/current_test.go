@@ -115,6 +115,6 @@ func TestRolledBack(t *testing.T) {
 		}
 	}
 	if _, ok := (*ledger.Current)(nil).RolledBack("x", at(10)); ok {
-		t.Error("nothing was rolled back where nobody said so")
+		t.Error("a rollback was reported, and there is none")
 	}
 }

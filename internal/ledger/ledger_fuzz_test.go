@@ -12,8 +12,8 @@ import (
 	"streamproof/internal/pipeline"
 )
 
-// FuzzDecodeTick: whatever stands under a tick's key, reading it ends with a tick that is whole or with an error; what
-// was read and is written again is the same tick.
+// FuzzDecodeTick: whatever stands under a tick's key, reading it ends with a tick that is complete or with an error;
+// what was read and is written again is the same tick.
 func FuzzDecodeTick(f *testing.F) {
 	golden, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(golden) == 0 {
@@ -107,7 +107,7 @@ func FuzzDecodePipeline(f *testing.F) {
 	})
 }
 
-// FuzzDecodeAcceptance: what is read as an acceptance is whole, and is the same when it is written again.
+// FuzzDecodeAcceptance: what is read as an acceptance is complete, and is the same when it is written again.
 func FuzzDecodeAcceptance(f *testing.F) {
 	for _, file := range []string{"testdata/acceptance.json", "testdata/v2-acceptance.json"} {
 		data, err := os.ReadFile(file)

@@ -139,7 +139,7 @@ func TestLeaksAreToldFromTheUnexpected(t *testing.T) {
 		j.Find([]byte(row), int64(i+1))
 	}
 	if !j.HasUnmatched() {
-		t.Error("three rows that nobody owes are not unmatched")
+		t.Error("three rows that no tick owes are not unmatched")
 	}
 	j.Leaked([]byte("x"), second(0))
 	j.Leaked([]byte("y"), second(11)) // only a record that was claimed after y was found gives y
@@ -238,7 +238,7 @@ func TestOneRowLostDoubledOrChangedIsNamed(t *testing.T) {
 		ticks, deliveries := drawHistory(t, 1, 1)
 		all := rowsOf(ticks)
 		if got, want := judge(ticks, deliveries, never), (proof.Counts{Owed: all, Delivered: all}); got != want {
-			t.Fatalf("whole: got %+v, want %+v", got, want)
+			t.Fatalf("complete: got %+v, want %+v", got, want)
 		}
 		i := rapid.IntRange(0, len(deliveries)-1).Draw(t, "victim")
 		victim := deliveries[i]

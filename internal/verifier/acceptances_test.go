@@ -24,7 +24,7 @@ type fails interface {
 	Fatalf(format string, args ...any)
 }
 
-// findings are all that nobody has accepted, from a verification of everything.
+// findings returns every finding that is not accepted, from a verification of everything.
 func (l *life) findings(t fails) (r *report.Report, found []proof.Group) {
 	opts := lifeOpts
 	opts.open = func(groups []proof.Group) { found = groups }
@@ -160,7 +160,7 @@ func TestAnAcceptanceOfDuplicatesIsOfTheirObjects(t *testing.T) {
 			l.objects[double] = lifeObject{data: o.data + row + "\n", written: minute(69)}
 		}, proof.NotProven},
 		"a third copy": {func(l *life, o lifeObject) { l.objects[double+"3"] = lifeObject{data: o.data, written: minute(69)} }, proof.NotProven},
-		"deleted and put back, and nobody has looked meanwhile": {func(l *life, o lifeObject) {
+		"deleted and put back before any verification": {func(l *life, o lifeObject) {
 			delete(l.objects, double)
 			l.objects[double] = lifeObject{data: o.data, written: minute(69)}
 		}, proof.Proven},
@@ -367,7 +367,7 @@ func TestTheFunctionGivesAllFindings(t *testing.T) {
 	delete(l.objects, key("data/", minute(3), 3))
 	l.now = minute(60)
 	if r := l.judged(t, `{}`); r.Findings != "" {
-		t.Errorf("nobody has asked for %s", r.Findings)
+		t.Errorf("got findings in %s without asking for them", r.Findings)
 	}
 	r := l.judged(t, `{"findings": true}`)
 	found, err := ledger.DecodeFindings([]byte(l.objects[r.Findings].data))
@@ -403,7 +403,7 @@ func TestAcceptancesCoverWhatTheyNameAndNothingElse(t *testing.T) {
 			for range rapid.IntRange(0, 2).Draw(t, "meddling") {
 				l.meddle(t, deleted)
 			}
-			// All that there is, as if nobody had ever accepted anything.
+			// Every finding, as if none had ever been accepted.
 			bare := &life{now: l.now, objects: maps.Clone(l.objects)}
 			maps.DeleteFunc(bare.objects, func(key string, _ lifeObject) bool { return strings.HasPrefix(key, "ledger/accept") })
 			plain, found := bare.findings(t)

@@ -115,7 +115,7 @@ func (a *archive) baseline() *checkpoint {
 	return a.Base
 }
 
-// lostReason says why nothing can be said of the whole history, if so.
+// lostReason says why the complete history cannot be judged; it is empty if it can.
 func (a *archive) lostReason() string {
 	if a == nil {
 		return ""

@@ -70,7 +70,7 @@ type decodedObject struct {
 	value any
 }
 
-// guard has every tag checked: only what the archive has folded in and does not list again, and only once the state
+// guard has every tag checked: only what the archive has checkpointed and does not list again, and only once the state
 // says that there is an archive.
 func (l *life) guard(fail func(format string, args ...any)) {
 	l.tagged = func(key string) {
@@ -194,7 +194,7 @@ func TestWhatExpiresChangesNoVerdict(t *testing.T) {
 				if rapid.Bool().Draw(t, "restore") || event == `{}` {
 					l.objects[ArchiveKey] = lost
 				}
-				got = judge(`{}`) // an increment does not need it, and makes it anew
+				got = judge(`{}`) // an increment does not need it, and writes a new one
 				if diff = same(unarchived(got), unarchived(want)); diff == "" || seen {
 					continue
 				}
@@ -278,7 +278,7 @@ func TestWhatIsOldExpires(t *testing.T) {
 			t.Errorf("%s: got %s over %+v", name, r.LastLine(), r.Covers)
 		}
 	}
-	// What is lost after the archive's horizon is seen in full.
+	// A full verification sees what is lost after the archive's watermark.
 	delete(l.objects, key("data/", minute(age-40), age-40))
 	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.NotProven || r.Counts.Missing == 0 {
 		t.Errorf("with a loss: got %s %v", r.LastLine(), r.Reasons)
@@ -292,7 +292,7 @@ func TestNothingIsTaggedWhereNothingExpires(t *testing.T) {
 	if len(l.tags) > 0 || l.archive() != nil || !l.state().Covers.ArchivedUntil.IsZero() {
 		t.Errorf("%d objects are tagged, and the archive is %v", len(l.tags), l.archive())
 	}
-	// Who begins late has the whole history read once, so that all of it may be deleted.
+	// Switched on late, expiry has the complete history read once, so that all of it may be deleted.
 	l.expire, l.reads = 2, 0
 	l.at(minute(40*60+1)).verify(t, `{}`)
 	if l.reads < 2*40*60/every || !l.state().complete() {
@@ -545,7 +545,7 @@ func TestWhatIsNotCountedIsNotTagged(t *testing.T) {
 	l.objects[written] = before
 	l = expiring(80 * 60)
 	l.days(t, 60, 80*60, 60)
-	// One that was changed within the window and before the archive's horizon.
+	// One that was changed within the window and before the archive's watermark.
 	changed := key("data/", minute(60*60), 60*60)
 	l.objects[changed] = lifeObject{data: rewritten.data, written: minute(60*60 + 100)}
 	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], changed+" was changed after it had been counted: restore its former version") {
@@ -673,8 +673,8 @@ func TestAGapIsNeverProven(t *testing.T) {
 	l.days(t, 60, 60*60, 60)
 	older := l.objects[ArchiveKey]
 	l.days(t, 61*60, 80*60, 60)
-	whole := maps.Clone(l.objects)
-	reset := func() { l.objects, l.now = maps.Clone(whole), minute(80*60+10) }
+	complete := maps.Clone(l.objects)
+	reset := func() { l.objects, l.now = maps.Clone(complete), minute(80*60+10) }
 	tests := map[string]struct {
 		change                func()
 		increment, full, copy string // reasons, empty for PROVEN
@@ -690,7 +690,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 			"restore the latest version of " + ArchiveKey, "restore the latest version of " + ArchiveKey,
 		},
 		"the archive cut": {
-			func() { l.objects[ArchiveKey] = lifeObject{data: whole[ArchiveKey].data[:100]} },
+			func() { l.objects[ArchiveKey] = lifeObject{data: complete[ArchiveKey].data[:100]} },
 			"the archive cannot be read: " + ArchiveKey, "the archive cannot be read: " + ArchiveKey, "the archive cannot be read: " + ArchiveKey,
 		},
 		"a newer archive": {
@@ -698,7 +698,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 			"use a newer streamproof", "use a newer streamproof", "use a newer streamproof",
 		},
 		"the state cut": {
-			func() { l.objects[CheckpointKey] = lifeObject{data: whole[CheckpointKey].data[:100]} }, "the checkpoint cannot be read", "", "",
+			func() { l.objects[CheckpointKey] = lifeObject{data: complete[CheckpointKey].data[:100]} }, "the checkpoint cannot be read", "", "",
 		},
 		"the balance broken": {
 			func() {
@@ -711,7 +711,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 				l.objects[ArchiveKey] = lifeObject{data: string(data)}
 			}, "", "the archive " + ArchiveKey + " contradicts itself", "the archive " + ArchiveKey + " contradicts itself",
 		},
-		"a tick of before the horizon": {
+		"a tick from before the watermark": {
 			func() {
 				tick := l.tick(embeddedPipeline(), minute(70*60).Add(time.Second), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
 				l.keep(tick, minute(80*60+9))
@@ -732,11 +732,11 @@ func TestAGapIsNeverProven(t *testing.T) {
 		reset()
 		test.change()
 		check("in an increment", l.verify(t, `{}`), test.increment)
-		if test.increment == "" { // which makes a lost archive anew
+		if test.increment == "" { // which replaces a lost archive
 			check("in full after that", l.verify(t, `{"full": true}`), map[bool]string{true: test.full}[name == "the balance broken"])
 		}
 	}
-	// Where nothing expires any more, nobody makes the archive anew, and increments do not forget that there was one.
+	// Where nothing expires any more, no new archive is made, and increments do not forget that there was one.
 	reset()
 	l.expire = 0
 	delete(l.objects, ArchiveKey)

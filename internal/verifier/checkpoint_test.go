@@ -453,12 +453,12 @@ func TestAnOlderStateIsReadAndNotGoneOnFrom(t *testing.T) {
 	l := hours(embeddedPipeline(), 20)
 	l.objects[key("data/", minute(3), 1003)] = l.objects[key("data/", minute(3), 3)]
 	_, s := judgeFrom(t.Context(), l.at(minute(30)), lifeOpts, nil, nil)
-	whole, err := json.Marshal(s)
+	complete, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var old map[string]any
-	if err := json.Unmarshal(whole, &old); err != nil {
+	if err := json.Unmarshal(complete, &old); err != nil {
 		t.Fatal(err)
 	}
 	old["version"] = 3
@@ -538,19 +538,19 @@ func TestStatesThatAreRefused(t *testing.T) {
 	l := hours(embeddedPipeline(), 20)
 	l.now = minute(20)
 	_, s := judgeFrom(t.Context(), l, lifeOpts, nil, nil)
-	whole, err := s.encode()
+	complete, err := s.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := decodeCheckpoint(whole); err != nil {
+	if _, err := decodeCheckpoint(complete); err != nil {
 		t.Fatal(err)
 	}
-	for n := range whole {
-		if _, err := decodeCheckpoint(whole[:n]); err == nil {
-			t.Fatalf("a state cut after %d bytes of %d was taken", n, len(whole))
+	for n := range complete {
+		if _, err := decodeCheckpoint(complete[:n]); err == nil {
+			t.Fatalf("a state cut after %d bytes of %d was taken", n, len(complete))
 		}
 	}
-	flipped := bytes.Clone(whole)
+	flipped := bytes.Clone(complete)
 	flipped[len(flipped)/2] ^= 1
 	if _, err := decodeCheckpoint(flipped); err == nil {
 		t.Error("a state with another bit was taken")
@@ -747,9 +747,9 @@ func FuzzState(f *testing.F) {
 
 func FuzzObject(f *testing.F) {
 	f.Add([]byte("1,1,1.0,1.0\n2,2,2.0,2.0\n"))
-	whole := zip("1,1,1.0,1.0\n")
-	for _, n := range []int{2, 10, len(whole) - 4, len(whole)} {
-		f.Add(whole[:n])
+	complete := zip("1,1,1.0,1.0\n")
+	for _, n := range []int{2, 10, len(complete) - 4, len(complete)} {
+		f.Add(complete[:n])
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in, err := bucket.Unzip(bytes.NewReader(data))
@@ -779,7 +779,7 @@ func TestAWrongClockAccusesNobody(t *testing.T) {
 	}
 	_, base := judgeFrom(t.Context(), l.at(minute(30)), lifeOpts, nil, nil)
 	tick.State = ledger.Complete
-	l.keep(tick, minute(31)) // its manifest: it was not folded in, for it may still run
+	l.keep(tick, minute(31)) // its manifest: it was not checkpointed, because it may still run
 	if r, _ := judgeFrom(t.Context(), l.at(minute(50)), lifeOpts, base, nil); r.Verdict != proof.Proven || r.Counts.Delivered != int64(len(rows)) || r.Counts.Late != 0 {
 		t.Errorf("in the end: got %s %v", r.LastLine(), r.Reasons)
 	}

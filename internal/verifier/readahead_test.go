@@ -65,11 +65,11 @@ func TestWhatBreaksOffIsNotFoldedIn(t *testing.T) {
 		zipped bool
 		err    error
 	}{
-		"one to be folded in":           {22, false, reset},
-		"one to be folded in, zipped":   {22, true, reset},
-		"one that is too new for that":  {29, false, reset},
-		"one that is rewritten":         {22, false, fmt.Errorf("read it: %w", bucket.ErrRewritten)},
-		"one that is rewritten, zipped": {29, true, fmt.Errorf("read it: %w", bucket.ErrRewritten)},
+		"one to be checkpointed":         {22, false, reset},
+		"one to be checkpointed, zipped": {22, true, reset},
+		"one that is too new for that":   {29, false, reset},
+		"one that is rewritten":          {22, false, fmt.Errorf("read it: %w", bucket.ErrRewritten)},
+		"one that is rewritten, zipped":  {29, true, fmt.Errorf("read it: %w", bucket.ErrRewritten)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

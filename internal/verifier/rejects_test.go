@@ -85,7 +85,7 @@ func TestRejects(t *testing.T) {
 	one := poison(t)
 	before := int64(len(rows(t, p, tickAt(p, 0))) + len(rows(t, p, tickAt(p, 1))))
 	owed := before + int64(len(one.rows)+len(one.bad))
-	whole := proof.Counts{Owed: owed, Delivered: owed - int64(len(one.bad)), Rejects: int64(len(one.bad))}
+	complete := proof.Counts{Owed: owed, Delivered: owed - int64(len(one.bad)), Rejects: int64(len(one.bad))}
 	if len(one.bad) < 15 || len(one.rows) < 5 {
 		t.Fatalf("%d bad lines and %d rows are too few to test with", len(one.bad), len(one.rows))
 	}
@@ -118,37 +118,37 @@ func TestRejects(t *testing.T) {
 		verdict       proof.Verdict
 		want          proof.Counts
 	}{
-		"as owed": {one.rows, one.bad, "", proof.Proven, whole},
+		"as owed": {one.rows, one.bad, "", proof.Proven, complete},
 		"a reject lost": {
-			one.rows, one.bad[1:], "", proof.NotProven, at(missing, 1, at(rejected, -1, whole)),
+			one.rows, one.bad[1:], "", proof.NotProven, at(missing, 1, at(rejected, -1, complete)),
 		},
 		"a reject changed": {
 			one.rows, append([]string{one.bad[0] + "!"}, one.bad[1:]...), "", proof.NotProven,
-			at(foreign, 1, at(missing, 1, at(rejected, -1, whole))),
+			at(foreign, 1, at(missing, 1, at(rejected, -1, complete))),
 		},
 		"a reject twice, and one of somebody else": {
-			one.rows, append([]string{one.bad[0], "what is this?"}, one.bad...), "", proof.Proven, at(foreign, 2, whole),
+			one.rows, append([]string{one.bad[0], "what is this?"}, one.bad...), "", proof.Proven, at(foreign, 2, complete),
 		},
 		"a good line rejected": {
 			without(one.rows, rowOf(kept)), append([]string{kept}, one.bad...), "", proof.NotProven,
-			at(failedRows, 1, at(delivered, -1, whole)),
+			at(failedRows, 1, at(delivered, -1, complete)),
 		},
 		"a good line rejected that gives no row": {
-			one.rows, append([]string{filtered}, one.bad...), "", proof.Proven, at(foreign, 1, whole),
+			one.rows, append([]string{filtered}, one.bad...), "", proof.Proven, at(foreign, 1, complete),
 		},
 		"rows that could not be transformed": {
-			one.rows[2:], one.bad, envelope(one.rows[:2]...), proof.NotProven, at(failedRows, 2, at(delivered, -2, whole)),
+			one.rows[2:], one.bad, envelope(one.rows[:2]...), proof.NotProven, at(failedRows, 2, at(delivered, -2, complete)),
 		},
 		"rows that could not be transformed, as JSON and delivered later": {
 			one.rows, one.bad, envelope(`{"COL0":1,"COL3":2,"COL4":3.0,"COL18":4.0}`+"\n", one.rows[0]), proof.Proven,
-			at(foreign, 2, whole),
+			at(foreign, 2, complete),
 		},
 		"raw records that could not be transformed": {
 			without(one.rows, rowOf(kept)), one.bad, envelope(kept+"\n", "not a row\n"), proof.NotProven,
-			at(foreign, 1, at(failedRows, 1, at(delivered, -1, whole))),
+			at(foreign, 1, at(failedRows, 1, at(delivered, -1, complete))),
 		},
 		"lines that are no rejects": {
-			one.rows, one.bad, "{}\nx\n" + envelope(), proof.NotProven, at(corrupt, 2, whole),
+			one.rows, one.bad, "{}\nx\n" + envelope(), proof.NotProven, at(corrupt, 2, complete),
 		},
 	}
 	for name, test := range tests {

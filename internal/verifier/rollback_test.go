@@ -127,7 +127,7 @@ func TestOnlyTicksOfTheTrialAreRolledBack(t *testing.T) {
 	}
 }
 
-// TestAStateThatDoesNotKnowOfARollbackIsNotUsed: what was folded in before it came to light was judged by the query
+// TestAStateThatDoesNotKnowOfARollbackIsNotUsed: what was checkpointed before it came to light was judged by the query
 // that failed.
 func TestAStateThatDoesNotKnowOfARollbackIsNotUsed(t *testing.T) {
 	t.Parallel()
@@ -147,7 +147,7 @@ func TestAStateThatDoesNotKnowOfARollbackIsNotUsed(t *testing.T) {
 	if r := l.at(minute(61)).verify(t, `{}`); r.Verdict != proof.Proven || l.reads > 3 {
 		t.Errorf("and then: got %s %v with %d reads, want an increment", r.LastLine(), r.Reasons, l.reads)
 	}
-	// One that is newer than all that was folded in.
+	// One that is newer than everything that was checkpointed.
 	again := failing(t, "COL0")
 	l.says(t, failed, 9, 31, 62)
 	stands, err := ledger.DecodeCurrent([]byte(l.objects[ledger.CurrentKey].data))

@@ -8,8 +8,8 @@ import (
 	"streamproof/internal/proof"
 )
 
-// TestWhatHasNoPlaceIsTold: folder markers, files of a desktop and copies beside the ledger's objects keep nobody from
-// judging, in full, in an increment and from the archive on.
+// TestWhatHasNoPlaceIsTold: folder markers, files of a desktop and copies beside the ledger's objects do not keep it
+// from judging, in full, in an increment and from the archive on.
 func TestWhatHasNoPlaceIsTold(t *testing.T) {
 	t.Parallel()
 	strays := []string{

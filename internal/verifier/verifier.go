@@ -46,7 +46,7 @@ func (o Options) overlap() bool {
 	return strings.HasPrefix(o.DataPrefix, o.ErrorsPrefix) || strings.HasPrefix(o.ErrorsPrefix, o.DataPrefix)
 }
 
-// Judge verifies the whole life of a bucket, from its archive on if it has one. It always returns a report: whatever
+// Judge verifies the complete life of a bucket, from its archive on if it has one. It always returns a report: whatever
 // keeps it from judging is among the report's reasons, and the verdict is then UNDECIDED.
 func Judge(ctx context.Context, b bucket.Bucket, opts Options) *report.Report {
 	last, _, _ := loadCheckpoint(ctx, b) // only to learn whether an archive must exist

@@ -198,7 +198,7 @@ func judge(t *testing.T, m *memory) *report.Report {
 		got.Covers = want.Covers
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("(-whole +streamed)\n%s", diff)
+		t.Errorf("(-complete +streamed)\n%s", diff)
 	}
 	return r
 }
@@ -239,7 +239,7 @@ func TestJudge(t *testing.T) {
 	if first < 3 || second < 3 {
 		t.Fatalf("the two ticks owe %d and %d rows, too few to test with", first, second)
 	}
-	whole := first + second
+	complete := first + second
 	tests := map[string]struct {
 		change  func(t *testing.T, m *memory)
 		verdict proof.Verdict
@@ -247,23 +247,23 @@ func TestJudge(t *testing.T) {
 	}{
 		"as owed": {
 			func(*testing.T, *memory) {},
-			proof.Proven, proof.Counts{Owed: whole, Delivered: whole},
+			proof.Proven, proof.Counts{Owed: complete, Delivered: complete},
 		},
 		"rows in another order": {
 			func(_ *testing.T, m *memory) { l := m.lines(0); slices.Reverse(l); m.deliver(0, terminated(l)) },
-			proof.Proven, proof.Counts{Owed: whole, Delivered: whole},
+			proof.Proven, proof.Counts{Owed: complete, Delivered: complete},
 		},
 		"a row lost": {
 			func(_ *testing.T, m *memory) { m.deliver(0, terminated(m.lines(0)[1:])) },
-			proof.NotProven, proof.Counts{Owed: whole, Delivered: whole - 1, Missing: 1},
+			proof.NotProven, proof.Counts{Owed: complete, Delivered: complete - 1, Missing: 1},
 		},
 		"a row twice": {
 			func(_ *testing.T, m *memory) { m.deliver(0, terminated(append(m.lines(0), m.lines(0)[0]))) },
-			proof.NotProven, proof.Counts{Owed: whole, Delivered: whole, Duplicated: 1},
+			proof.NotProven, proof.Counts{Owed: complete, Delivered: complete, Duplicated: 1},
 		},
 		"a row changed": {
 			func(_ *testing.T, m *memory) { m.deliver(0, append(terminated(m.lines(0)[1:]), "1,1,1.5,1.0\n")) },
-			proof.NotProven, proof.Counts{Owed: whole, Delivered: whole - 1, Missing: 1, Unexpected: 1},
+			proof.NotProven, proof.Counts{Owed: complete, Delivered: complete - 1, Missing: 1, Unexpected: 1},
 		},
 		"two rows glued": {
 			func(_ *testing.T, m *memory) {
@@ -271,7 +271,7 @@ func TestJudge(t *testing.T) {
 				l[0] = strings.TrimSuffix(l[0], "\n")
 				m.deliver(0, l)
 			},
-			proof.NotProven, proof.Counts{Owed: whole, Delivered: whole - 2, Missing: 2, Corrupt: 1},
+			proof.NotProven, proof.Counts{Owed: complete, Delivered: complete - 2, Missing: 2, Corrupt: 1},
 		},
 		"a last line cut": {
 			func(_ *testing.T, m *memory) {
@@ -279,40 +279,40 @@ func TestJudge(t *testing.T) {
 				l[len(l)-1] = strings.TrimSuffix(l[len(l)-1], "\n")
 				m.deliver(0, l)
 			},
-			proof.NotProven, proof.Counts{Owed: whole, Delivered: whole - 1, Missing: 1, Corrupt: 1},
+			proof.NotProven, proof.Counts{Owed: complete, Delivered: complete - 1, Missing: 1, Corrupt: 1},
 		},
 		"a line that is too long": {
 			func(_ *testing.T, m *memory) {
 				m.deliver(0, append([]string{strings.Repeat("1", 3<<20) + "\n"}, terminated(m.lines(0))...))
 			},
-			proof.NotProven, proof.Counts{Owed: whole, Delivered: whole, Corrupt: 1},
+			proof.NotProven, proof.Counts{Owed: complete, Delivered: complete, Corrupt: 1},
 		},
 		"a row that the filter should have kept back": {
 			func(t *testing.T, m *memory) {
 				others := project(t, p, tickAt(p, 0), func(vendor string) bool { return vendor >= "3" })
 				m.deliver(0, append(terminated(m.lines(0)), others[0]))
 			},
-			proof.NotProven, proof.Counts{Owed: whole, Delivered: whole, Leaked: 1},
+			proof.NotProven, proof.Counts{Owed: complete, Delivered: complete, Leaked: 1},
 		},
 		"a row before its claim": {
 			func(_ *testing.T, m *memory) { m.deliver(0, append(terminated(m.lines(0)), m.lines(1)[0])) },
-			proof.NotProven, proof.Counts{Owed: whole, Delivered: whole, Unexpected: 1},
+			proof.NotProven, proof.Counts{Owed: complete, Delivered: complete, Unexpected: 1},
 		},
 		"an object that comes late": {
 			func(_ *testing.T, m *memory) {
 				m.objects[objectKey(0)] = object{m.objects[objectKey(0)].data, start.Add(10 * time.Minute)}
 			},
-			proof.Proven, proof.Counts{Owed: whole, Delivered: whole, Late: first},
+			proof.Proven, proof.Counts{Owed: complete, Delivered: complete, Late: first},
 		},
 		"an object that has not come yet": {
 			func(_ *testing.T, m *memory) { m.deliver(1, nil); m.now = start.Add(90 * time.Second) },
-			proof.Proven, proof.Counts{Owed: whole, Delivered: first, InFlight: second},
+			proof.Proven, proof.Counts{Owed: complete, Delivered: first, InFlight: second},
 		},
 		"gzip": {
 			func(t *testing.T, m *memory) {
 				m.objects[objectKey(1)] = object{zipped(t, m.objects[objectKey(1)].data), m.objects[objectKey(1)].written}
 			},
-			proof.Proven, proof.Counts{Owed: whole, Delivered: whole},
+			proof.Proven, proof.Counts{Owed: complete, Delivered: complete},
 		},
 		"JSON": {
 			func(_ *testing.T, m *memory) {
@@ -323,11 +323,11 @@ func TestJudge(t *testing.T) {
 				}
 				m.deliver(0, lines)
 			},
-			proof.Proven, proof.Counts{Owed: whole, Delivered: whole},
+			proof.Proven, proof.Counts{Owed: complete, Delivered: complete},
 		},
 		"a folder's marker": {
 			func(_ *testing.T, m *memory) { m.objects[prefix] = object{nil, start} },
-			proof.Proven, proof.Counts{Owed: whole, Delivered: whole},
+			proof.Proven, proof.Counts{Owed: complete, Delivered: complete},
 		},
 		"an unknown outcome, not stored": {
 			func(t *testing.T, m *memory) { m.bound(t, 0, 0, 1); m.deliver(0, nil) },
@@ -335,14 +335,14 @@ func TestJudge(t *testing.T) {
 		},
 		"an unknown outcome, stored": {
 			func(t *testing.T, m *memory) { m.bound(t, 0, 0, 1) },
-			proof.Proven, proof.Counts{Owed: second, Delivered: whole, Recovered: first},
+			proof.Proven, proof.Counts{Owed: second, Delivered: complete, Recovered: first},
 		},
 		"acknowledged after an unknown, stored twice": {
 			func(t *testing.T, m *memory) {
 				m.bound(t, 0, 1, 2)
 				m.deliver(0, terminated(append(m.lines(0), m.lines(0)...)))
 			},
-			proof.Proven, proof.Counts{Owed: whole, Delivered: whole + first, Recovered: first},
+			proof.Proven, proof.Counts{Owed: complete, Delivered: complete + first, Recovered: first},
 		},
 		"a rejected tick, stored all the same": {
 			func(t *testing.T, m *memory) { m.bound(t, 0, 0, 0) },
@@ -427,8 +427,8 @@ func TestEveryShape(t *testing.T) {
 // comes to. What is not the row of before is missing, and what stands in its place is surplus or corrupt.
 func TestAnyDamageIsReported(t *testing.T) {
 	t.Parallel()
-	whole := history(t)
-	owed := judge(t, whole).Counts.Owed
+	complete := history(t)
+	owed := judge(t, complete).Counts.Owed
 	// values are a row's numbers, so that "3.0" may become "3.00" and is the same.
 	values := func(line string) (numbers [4]float32, ok bool) {
 		fields := strings.Split(line, ",")
