@@ -202,9 +202,9 @@ func (s Stopped) Cost() string {
 		aws.ToString(s.Snapshot.SnapshotName), aws.ToTime(s.Snapshot.SnapshotCreationTimestamp).UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
-// Stop returns when the application has stopped. It is stopped with a snapshot, which first delivers what the job holds;
-// with force, without one. It is also stopped by force if the service refuses or fails to take the snapshot, or if half
-// of the context's time is over: see Stopped.Cost.
+// Stop returns when the application has stopped. It is stopped with a snapshot, which first delivers what the job
+// holds; with force, without one. It is also stopped by force if the service refuses or fails to take the snapshot, or
+// if half of the context's time is over: see Stopped.Cost.
 func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err error) {
 	w := a.watch()
 	patience := halfOf(ctx)
@@ -261,9 +261,9 @@ func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err erro
 	}
 }
 
-// Update changes the application as change says, given its description, and returns when the service has accepted it. A
-// running application restarts. If the service refuses that, the application is stopped by force first, and does not run
-// afterwards.
+// Update changes the application as change says, given its description, and returns when the service has accepted it.
+// A running application restarts. If the service refuses that, the application is stopped by force first, and does not
+// run afterwards.
 func (a *Application) Update(ctx context.Context, change func(*types.ApplicationDetail) (*kinesisanalyticsv2.UpdateApplicationInput, error)) (s Stopped, err error) {
 	w := a.watch()
 	for {
@@ -379,7 +379,7 @@ func (a *Application) outcome(ctx context.Context, operation string) (outcome ty
 	}
 	d := out.ApplicationOperationInfoDetails
 	if f := d.OperationFailureDetails; f != nil && f.ErrorInfo != nil && aws.ToString(f.ErrorInfo.ErrorString) != "" {
-		why = ": " + clean(*f.ErrorInfo.ErrorString)
+		why = ": " + Clean(*f.ErrorInfo.ErrorString)
 	}
 	return d.OperationStatus, why
 }
@@ -422,7 +422,7 @@ func snapshotRefused(err error) string {
 	if !errors.As(err, &refused) || !strings.Contains(strings.ToLower(refused.ErrorMessage()), "snapshot") {
 		return ""
 	}
-	return clean(strings.TrimSuffix(refused.Error(), "."))
+	return Clean(strings.TrimSuffix(refused.Error(), "."))
 }
 
 // lookAt says where to find out more, as part of a sentence.
@@ -500,8 +500,8 @@ func (w *watch) overdue(ctx context.Context, err error) error {
 	return fmt.Errorf("application %s is still %s after %s; %s: %w", w.Name, w.last, time.Since(w.began).Round(time.Second), w.lookAt(), ctx.Err())
 }
 
-// clean makes a text from outside safe for a line of a terminal or of a response to CloudFormation.
-func clean(text string) string {
+// Clean makes a text from outside safe for a line of a terminal or of a response to CloudFormation.
+func Clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 			return ' '

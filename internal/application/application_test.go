@@ -20,8 +20,8 @@ import (
 	"streamproof/internal/application"
 )
 
-// service is a fake of Managed Flink with one application, and of CloudWatch. Its status moves along the statuses, one a
-// look; the last one stays. A call that is taken goes on after the next bar.
+// service is a fake of Managed Flink with one application, and of CloudWatch. Its status moves along the statuses, one
+// a look; the last one stays. A call that is taken goes on after the next bar.
 type service struct {
 	statuses   []string
 	errs       []error // of the first, second, … call that changes something

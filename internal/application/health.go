@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// Namespace is that of the service's metrics. At this level the application's name is their only dimension.
+	// Namespace is the namespace of the service's metrics. At this level their only dimension is the application's name.
 	// https://docs.aws.amazon.com/managed-flink/latest/java/metrics-dimensions.html
 	Namespace = "AWS/KinesisAnalytics"
 	// Dimension is the name of the dimension.
@@ -82,9 +82,9 @@ func (e *JobError) Error() string {
 	return fmt.Sprintf("application %s runs, but %s; %s", e.Application, e.Problem, e.look)
 }
 
-// AwaitSteady returns once the job of a running application has completed a checkpoint, or has run for a minute without
-// a restart. It returns a *JobError if the job keeps restarting instead, or is not steady when the context's time is
-// over.
+// AwaitSteady returns once the job of a running application has completed a checkpoint, or has run for a minute
+// without a restart. It returns a *JobError if the job keeps restarting instead, or is not steady when the context's
+// time is over.
 func (a *Application) AwaitSteady(ctx context.Context) error {
 	w := a.watch()
 	since := time.Now()
@@ -242,11 +242,11 @@ func (a *Application) says(ctx context.Context, since time.Time) string {
 			causes = append(causes, cause)
 		}
 	}
-	return clean(strings.Join(causes, "; and: "))
+	return Clean(strings.Join(causes, "; and: "))
 }
 
-// Cause returns the innermost cause of the exception in a line of the service's log, empty if there is none. A line is a
-// JSON object that holds the stack trace as a string, or as one string for each of its lines.
+// Cause returns the innermost cause of the exception in a line of the service's log, empty if there is none. A line is
+// a JSON object that holds the stack trace as a string, or as one string for each of its lines.
 // https://docs.aws.amazon.com/managed-flink/latest/java/cloudwatch-logs-reading.html
 func Cause(line string) string {
 	var event struct {

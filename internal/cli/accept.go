@@ -91,8 +91,8 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
-// acceptance names the findings that the flags select. It fails if their number is not the one that the person gave, who
-// then does not know what is there.
+// acceptance names the findings that the flags select. It fails if the person gave another number of them,
+// because then they are not the findings that the person has seen.
 func (c *acceptCmd) acceptance(r *report.Report, found []proof.Group) (*ledger.Acceptance, []byte, error) {
 	class := proof.Class(c.Class)
 	found = slices.DeleteFunc(found, func(g proof.Group) bool { return g.Class != class })

@@ -6,7 +6,6 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -256,15 +255,11 @@ func (e *env) stateDir(given string) (string, error) {
 
 // printJSON prints a value, or JSON as it is, for a script.
 func (e *env) printJSON(value any) error {
-	data, err := json.Marshal(value)
+	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := json.Indent(&b, data, "", "  "); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(e.programs, b.String())
+	_, err = fmt.Fprintln(e.programs, string(data))
 	return err
 }
 

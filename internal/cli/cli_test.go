@@ -356,7 +356,7 @@ func TestAcceptedText(t *testing.T) {
 	golden.Check(t, "testdata/accepted.txt", acceptedText(a, r).String())
 }
 
-// TestWhatIsAccepted: the number has to be that of the findings, of which flags leave some out.
+// TestWhatIsAccepted: the number must equal the number of findings that the flags select.
 func TestWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	group := func(class proof.Class, place proof.Place, n int64) proof.Group {

@@ -33,15 +33,7 @@ type demoCmd struct {
 }
 
 // Validate is called by kong.
-func (c *demoCmd) Validate() error {
-	if err := checkRecords(c.Records); err != nil {
-		return err
-	}
-	if c.Poison < 0 || c.Poison > c.Records {
-		return fmt.Errorf("--poison is %d: of %d records, 0 to %d can be malformed", c.Poison, c.Records, c.Records)
-	}
-	return nil
-}
+func (c *demoCmd) Validate() error { return checkRecords(c.Records, c.Poison) }
 
 func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	root, err := e.root()

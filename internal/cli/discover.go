@@ -162,8 +162,8 @@ func (c *discoverCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
-// current reads the schema to compare with: the one that is named, or written, or that of the stack that is sampled. It
-// is nil if there is none.
+// current reads the schema to compare with: the one that is named, or written, or that of the stack that is sampled.
+// It is nil if there is none.
 func (c *discoverCmd) current(e *env) (file string, current *schema.Schema, err error) {
 	own := c.Stream+c.File+c.S3 == ""
 	if file = c.Schema; file == "" {

@@ -37,8 +37,8 @@ import (
 	"streamproof/internal/terminal"
 )
 
-// hostile clears the screen, conceals what follows, rings, begins lines that look like the program's own, and turns the
-// direction of the text around. XML has no way to say some of it.
+// hostile clears the screen, conceals what follows, rings, begins lines that look like the program's own, and turns
+// the direction of the text around. XML has no way to say some of it.
 const (
 	hostileText = "\u009b2J\u0085\u202e\u2066\u200f\u2028\u061c\nFORGED: owed 1"
 	hostile     = "\x1b[2J\x1b[H\x1b[8m\x1b]0;t\a\b\r\x00\xff" + hostileText
@@ -114,7 +114,7 @@ func filledReport(text string) *report.Report {
 	return r
 }
 
-// TestTextsOfHostileData: whatever stands in any field of what is shown, nothing of it reaches the terminal as a control.
+// TestTextsOfHostileData: no field of what is shown reaches the terminal as a control character, whatever it contains.
 func TestTextsOfHostileData(t *testing.T) {
 	t.Parallel()
 	check := func(t interface{ Errorf(string, ...any) }, text string) {
@@ -288,8 +288,8 @@ func makeHostile(t *testing.T, w *stacktest.World) {
 	w.Put("reports/latest.json", mustJSON(t, filledReport(hostile)))
 }
 
-// hostileAWS answers as the world does, but that functions answer with hostile text; or with errors of hostile codes; or with what is
-// no answer at all.
+// hostileAWS answers as the world does, except that functions answer with hostile text, with errors that have hostile
+// codes, or with no valid answer at all.
 func hostileAWS(w *stacktest.World, kind, region string) aws.Config {
 	return aws.Config{
 		Region: region, BaseEndpoint: aws.String("http://127.0.0.1"), Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""), RetryMaxAttempts: 1,

@@ -15,8 +15,8 @@ import (
 	"streamproof/internal/report"
 )
 
-// page writes the report as an HTML page and opens it, if the flags say so. It is no error if no browser opens, because
-// the page's path is printed.
+// page writes the report as an HTML page and opens it, if the flags say so. It is no error if no browser opens,
+// because the page's path is printed.
 func (c *verifyCmd) page(e *env, r *report.Report) error {
 	if c.HTML == "" && !c.Open {
 		return nil
@@ -54,8 +54,8 @@ func writePage(e *env, file string, r *report.Report) error {
 	return nil
 }
 
-// pageFile is the file that the flags name; or one in the state directory, which a sandboxed browser can read, too; or,
-// outside the project, a temporary file.
+// pageFile is the file that the flags name; or one in the state directory, which a sandboxed browser can read, too;
+// or, outside the project, a temporary file.
 func (c *verifyCmd) pageFile(e *env) (string, error) {
 	if c.HTML != "" {
 		return c.HTML, nil

@@ -29,27 +29,13 @@ type resumeCmd struct {
 }
 
 func (c *pauseCmd) Run(ctx context.Context, e *env) error {
-	var r *operate.Result
-	err := c.operate(ctx, e, pausePermissions, func(o *operate.Operator) (err error) {
-		r, err = o.Pause(ctx, c.Force)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return c.print(e, r, "Stack %s is paused. Next: change the pipeline and deploy it, then streamproof resume.")
+	return c.switchTo(ctx, e, func(o *operate.Operator) (*operate.Result, error) { return o.Pause(ctx, c.Force) },
+		"Stack %s is paused. Next: change the pipeline and deploy it, then streamproof resume.")
 }
 
 func (c *resumeCmd) Run(ctx context.Context, e *env) error {
-	var r *operate.Result
-	err := c.operate(ctx, e, pausePermissions, func(o *operate.Operator) (err error) {
-		r, err = o.Resume(ctx)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return c.print(e, r, "Stack %s is running. Next: streamproof verify.")
+	return c.switchTo(ctx, e, func(o *operate.Operator) (*operate.Result, error) { return o.Resume(ctx) },
+		"Stack %s is running. Next: streamproof verify.")
 }
 
 // operate opens the stack and shows the steps of an operation on it, which needs permissions on AWS.
@@ -63,8 +49,16 @@ func (t *target) operate(ctx context.Context, e *env, permissions string, do fun
 	return needs(do(&operate.Operator{Stack: s, Local: here, Step: func(name string) operate.Step { return p.begin(name) }}), permissions)
 }
 
-// print prints what was done, and what comes next.
-func (t *target) print(e *env, r *operate.Result, next string) error {
+// switchTo pauses or resumes the stack, and prints what was done and what comes next.
+func (t *target) switchTo(ctx context.Context, e *env, do func(*operate.Operator) (*operate.Result, error), next string) error {
+	var r *operate.Result
+	err := t.operate(ctx, e, pausePermissions, func(o *operate.Operator) (err error) {
+		r, err = do(o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	if t.JSON {
 		return e.printJSON(r)
 	}

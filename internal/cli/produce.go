@@ -20,18 +20,18 @@ type produceCmd struct {
 
 // Validate is called by kong.
 func (c *produceCmd) Validate() error {
-	if err := checkRecords(c.Records); err != nil {
+	if err := checkRecords(c.Records, c.Poison); err != nil {
 		return err
-	}
-	if c.Poison < 0 || c.Poison > c.Records {
-		return fmt.Errorf("--poison is %d: of %d records, 0 to %d can be malformed", c.Poison, c.Records, c.Records)
 	}
 	return c.target.Validate()
 }
 
-func checkRecords(records int) error {
+func checkRecords(records, poison int) error {
 	if records < 1 || records > producer.MaxRecords {
 		return fmt.Errorf("cannot produce %d records: give 1 to %d", records, producer.MaxRecords)
+	}
+	if poison < 0 || poison > records {
+		return fmt.Errorf("--poison is %d: of %d records, 0 to %d can be malformed", poison, records, records)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/dustin/go-humanize/english"
+
 	"streamproof/internal/dialect"
 	"streamproof/internal/generator"
 	"streamproof/internal/local/flink"
@@ -66,16 +68,9 @@ func (c *checkCmd) Run(ctx context.Context, e *env) error {
 		_ = e.stderr.Println(faultText(t.name, operate.FaultOfFlink(fault, t.dialect, t.flink)))
 	}
 	if len(faults) > 0 {
-		return &usageError{fmt.Errorf("%s is refused by Flink: it has %s", t.name, counted(len(faults)))}
+		return &usageError{fmt.Errorf("%s is refused by Flink: it has %s", t.name, english.Plural(len(faults), "fault", ""))}
 	}
 	return e.stdout.Printf("%s: Flink accepts it\n", t.name)
-}
-
-func counted(faults int) string {
-	if faults == 1 {
-		return "1 fault"
-	}
-	return fmt.Sprintf("%d faults", faults)
 }
 
 // A translation is a query as Flink runs it.
@@ -121,7 +116,7 @@ func (c *translateCmd) translate(e *env) (*translation, error) {
 		for _, fault := range faults {
 			_ = e.stderr.Printf("%s\n", fault.In(name))
 		}
-		return nil, &usageError{fmt.Errorf("%s is not translated: it has %s", name, counted(len(faults)))}
+		return nil, &usageError{fmt.Errorf("%s is not translated: it has %s", name, english.Plural(len(faults), "fault", ""))}
 	}
 	for _, warning := range script.Warnings(string(text), p.Schema) {
 		_ = e.stderr.Printf("%s\n", warning.WarningIn(name))

@@ -51,8 +51,8 @@ func (d *Deployer) code(ctx context.Context, log *slog.Logger, event cfn.Event) 
 	return key, map[string]any{"Key": key}, nil
 }
 
-// uploadCode uploads the JAR and returns its key. An object that is already under the key has the same bytes, and writing
-// it again would store it twice in a bucket with versions.
+// uploadCode uploads the JAR and returns its key. An object that is already under the key has the same bytes, and
+// writing it again would store it twice in a bucket with versions.
 func (d *Deployer) uploadCode(ctx context.Context, bucket string) (string, error) {
 	jar, err := os.Open(d.JAR)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -82,15 +82,19 @@ func (d *Deployer) contents(ctx context.Context, log *slog.Logger, event cfn.Eve
 
 // deleteContents deletes what is to be deleted with the stack.
 //
-// CloudFormation also asks for it in an update: to clean up a bucket that was replaced, with its former properties, or a
-// resource that is no longer in the template. DataOnDelete does not cover these, so nothing is deleted unless the stack
-// itself is.
+// CloudFormation also asks for it in an update: to clean up a bucket that was replaced, with its former properties, or
+// a resource that is no longer in the template. DataOnDelete does not cover these, so nothing is deleted unless the
+// stack itself is.
 func (d *Deployer) deleteContents(ctx context.Context, c *contents, event cfn.Event) error {
-	status, err := d.stackStatus(ctx, event.StackID)
+	const purpose = "find out whether the stack is being deleted: describe stack"
+	out, err := d.Stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &event.StackID})
 	if err != nil {
-		return err
+		return fmt.Errorf("%s %s: %w", purpose, event.StackID, err)
 	}
-	switch status {
+	if len(out.Stacks) != 1 {
+		return fmt.Errorf("%s %s: got %d stacks", purpose, event.StackID, len(out.Stacks))
+	}
+	switch status := out.Stacks[0].StackStatus; status {
 	case cfntypes.StackStatusDeleteInProgress:
 		return c.delete(ctx, c.deleting)
 	case cfntypes.StackStatusRollbackInProgress:
@@ -100,17 +104,6 @@ func (d *Deployer) deleteContents(ctx context.Context, c *contents, event cfn.Ev
 		c.log.InfoContext(ctx, "the contents are retained, since the stack stays", "status", status)
 		return nil
 	}
-}
-
-func (d *Deployer) stackStatus(ctx context.Context, id string) (cfntypes.StackStatus, error) {
-	out, err := d.Stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &id})
-	if err != nil {
-		return "", fmt.Errorf("find out whether the stack is being deleted: describe stack %s: %w", id, err)
-	}
-	if len(out.Stacks) != 1 {
-		return "", fmt.Errorf("find out whether the stack is being deleted: describe stack %s: got %d stacks", id, len(out.Stacks))
-	}
-	return out.Stacks[0].StackStatus, nil
 }
 
 // contents is the contents of the stack's bucket.
@@ -176,9 +169,9 @@ func (c *contents) delete(ctx context.Context, bucketToo bool) error {
 	return err
 }
 
-// retain keeps the data. It deletes the JARs, because each is also in the package that it came from. It empties a bucket
-// of the stack's own that has no data, because CloudFormation cannot delete the bucket of a stack whose creation failed
-// while it has a version or a delete marker.
+// retain keeps the data. It deletes the JARs, because each is also in the package that it came from. It empties a
+// bucket of the stack's own that has no data, because CloudFormation cannot delete the bucket of a stack whose
+// creation failed while it has a version or a delete marker.
 func (c *contents) retain(ctx context.Context) error {
 	if err := c.purge(ctx, CodePrefix, codeKey.MatchString); err != nil || c.existing {
 		return err
@@ -224,10 +217,9 @@ func (c *contents) deleteAll(ctx context.Context, bucketToo bool) error {
 		return err
 	}
 	c.log.WarnContext(ctx, "the time is over", "error", err)
-	left, counted := c.count(ctx)
-	atLeast := "at least "
-	if counted {
-		atLeast = ""
+	left, atLeast := 0, ""
+	if c.versions(ctx, "", func(page []version) (bool, error) { left += len(page); return true, nil }) != nil {
+		atLeast = "at least "
 	}
 	return fmt.Errorf("the function's time is over, and %s%d object versions are left in s3://%s: delete the stack again, which resumes from here",
 		atLeast, left, c.bucket)

@@ -154,7 +154,7 @@ func TestContentsAreDeletedInBatches(t *testing.T) {
 	b.put(ledger.StackKey, ours)
 	_, _, err := handle(t, keeper(b, "DELETE_IN_PROGRESS"), "contents-delete", deleteData)
 	check(t, err, "")
-	// Six batches of data, and one of the claim; six pages of data and one where none is left, and the same of the claim.
+	// Data: six batches, and six pages and an empty one. Claim: one batch, and one page and an empty one.
 	if got, want := fmt.Sprint(b.calls), "map[DeleteBucket:1 DeleteObjects:7 GetObject:1 ListObjectVersions:9]"; got != want || !b.gone {
 		t.Errorf("got calls %s, want %s", got, want)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -27,9 +26,6 @@ const (
 
 // answerMargin is the part of the function's time that is reserved for the answer to CloudFormation.
 const answerMargin = 20 * time.Second
-
-// reasonLimit bounds the part of a reason that comes from outside.
-const reasonLimit = 1500
 
 // A Deployer answers the requests of the custom resources.
 type Deployer struct {
@@ -77,8 +73,8 @@ var (
 	_ Ledger  = (*ledger.Store)(nil)
 )
 
-// Handle answers one request; cfn.LambdaWrap wraps it. The answer is the resource's physical id and the attributes that
-// the template can read. On an error CloudFormation rolls back, with the error as its reason.
+// Handle answers one request; cfn.LambdaWrap wraps it. The answer is the resource's physical id and the attributes
+// that the template can read. On an error CloudFormation rolls back, with the error as its reason.
 func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -127,14 +123,6 @@ func properties(event cfn.Event, names ...string) (map[string]string, error) {
 		values[name] = value
 	}
 	return values, errors.Join(faults...)
-}
-
-// shorten keeps part of an error within the 4 KB that CloudFormation accepts in an answer.
-func shorten(text string) string {
-	if len(text) <= reasonLimit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:reasonLimit], "") + "…"
 }
 
 // sleep waits, unless the context ends first.

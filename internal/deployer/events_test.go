@@ -13,7 +13,7 @@ import (
 	"streamproof/internal/deployer"
 )
 
-// The sample events are requests that the deployer knows.
+// The sample events are requests that the deployer supports.
 func TestSampleEvents(t *testing.T) {
 	paths, err := filepath.Glob("../../functions/deployer/events/*.json")
 	if err != nil || len(paths) < 9 {

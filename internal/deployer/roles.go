@@ -15,8 +15,8 @@ const longestWait = time.Minute
 // roles answers for Custom::KnownRoles: it waits, because IAM does not make a new role known everywhere at once.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 //
-// The roles themselves are not read. They are a property so that CloudFormation creates them first, and asks again when
-// one is replaced.
+// The roles themselves are not read. They are a property so that CloudFormation creates them first, and asks again
+// when one is replaced.
 func (d *Deployer) roles(ctx context.Context, event cfn.Event) (string, error) {
 	if event.RequestType == cfn.RequestDelete {
 		return event.PhysicalResourceID, nil

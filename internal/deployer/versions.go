@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"golang.org/x/sync/errgroup"
+
+	"streamproof/internal/application"
 )
 
 const (
@@ -30,8 +32,8 @@ const (
 // version is one version of an object, or a delete marker.
 type version struct{ key, id string }
 
-// versions calls each with every version and delete marker under a prefix, a page at a time, in the order of keys, until
-// it returns false.
+// versions calls each with every version and delete marker under a prefix, a page at a time, in the order of keys,
+// until it returns false.
 func (c *contents) versions(ctx context.Context, prefix string, each func(page []version) (more bool, err error)) error {
 	pages := s3.NewListObjectVersionsPaginator(c.calls, &s3.ListObjectVersionsInput{Bucket: &c.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
@@ -53,8 +55,8 @@ func (c *contents) versions(ctx context.Context, prefix string, each func(page [
 	return nil
 }
 
-// purge deletes all versions and delete markers of the picked keys under a prefix, until a listing has none of them. In a
-// bucket without versions these are the objects, each with the version "null".
+// purge deletes all versions and delete markers of the picked keys under a prefix, until a listing has none of them.
+// In a bucket without versions these are the objects, each with the version "null".
 func (c *contents) purge(ctx context.Context, prefix string, pick func(key string) bool) error {
 	for {
 		found, refused, err := c.purgeOnce(ctx, prefix, pick)
@@ -66,7 +68,7 @@ func (c *contents) purge(ctx context.Context, prefix string, pick func(key strin
 		case refused.count < found:
 			// Some are gone: the refused ones get another chance.
 		case refused.lasting:
-			return fmt.Errorf("S3 refused to delete %d object versions of s3://%s: %s", refused.count, c.bucket, shorten(strings.Join(refused.samples, "; ")))
+			return fmt.Errorf("S3 refused to delete %d object versions of s3://%s: %s", refused.count, c.bucket, application.Clean(strings.Join(refused.samples, "; ")))
 		default:
 			if err := sleep(ctx, throttledPause); err != nil {
 				return err
@@ -99,7 +101,8 @@ func lasting(code string) bool {
 	return true
 }
 
-// purgeOnce goes through the listing once, and returns how many versions it found and which of them S3 refused to delete.
+// purgeOnce goes through the listing once, and returns how many versions it found and which of them S3 refused to
+// delete.
 func (c *contents) purgeOnce(ctx context.Context, prefix string, pick func(key string) bool) (found int, refused refusals, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(batchesAtOnce)
@@ -143,15 +146,6 @@ func (c *contents) deleteVersions(ctx context.Context, batch []version) ([]types
 		return nil, fmt.Errorf("delete %d object versions of s3://%s: %w", len(batch), c.bucket, err)
 	}
 	return out.Errors, nil
-}
-
-// count counts what is left until the time is over, and reports whether it counted everything.
-func (c *contents) count(ctx context.Context) (n int, all bool) {
-	err := c.versions(ctx, "", func(page []version) (bool, error) {
-		n += len(page)
-		return true, nil
-	})
-	return n, err == nil
 }
 
 func patient(o *s3.Options) { o.RetryMaxAttempts = callTries }

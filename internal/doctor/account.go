@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -41,7 +42,8 @@ const (
 	flinkServiceCode       = "kinesisanalytics"
 )
 
-// The stack runs two or three functions at once, and one or more for a transform. New accounts may have only newAccount.
+// The stack runs two or three functions at once, and one or more for a transform. New accounts may have only
+// newAccount.
 const (
 	wantConcurrency = 3
 	newAccount      = 10
@@ -124,47 +126,28 @@ func NewClients(config aws.Config) Clients {
 		S3:             s3.NewFromConfig(config),
 	}
 	one := aws.Int32(1)
-	delivery, schedules, logs := firehose.NewFromConfig(config), scheduler.NewFromConfig(config), cloudwatchlogs.NewFromConfig(config)
-	queues, topics := sqs.NewFromConfig(config), sns.NewFromConfig(config)
 	c.Services = map[string]func(context.Context) error{
-		"Firehose": func(ctx context.Context) error {
-			_, err := delivery.ListDeliveryStreams(ctx, &firehose.ListDeliveryStreamsInput{Limit: one})
-			return err
-		},
-		"EventBridge Scheduler": func(ctx context.Context) error {
-			_, err := schedules.ListSchedules(ctx, &scheduler.ListSchedulesInput{MaxResults: one})
-			return err
-		},
-		"CloudWatch Logs": func(ctx context.Context) error {
-			_, err := logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{Limit: one})
-			return err
-		},
-		"SQS": func(ctx context.Context) error {
-			_, err := queues.ListQueues(ctx, &sqs.ListQueuesInput{MaxResults: one})
-			return err
-		},
-		"SNS": func(ctx context.Context) error {
-			_, err := topics.ListTopics(ctx, &sns.ListTopicsInput{})
-			return err
-		},
-		"Kinesis": func(ctx context.Context) error {
-			_, err := c.Kinesis.DescribeLimits(ctx, &kinesis.DescribeLimitsInput{})
-			return err
-		},
-		"Lambda": func(ctx context.Context) error {
-			_, err := c.Lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
-			return err
-		},
-		"Managed Flink": func(ctx context.Context) error {
-			_, err := c.Applications.ListApplications(ctx, &kinesisanalyticsv2.ListApplicationsInput{Limit: one})
-			return err
-		},
-		"CloudFormation": func(ctx context.Context) error {
-			_, err := c.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{})
-			return err
-		},
+		"Firehose":              call(firehose.NewFromConfig(config).ListDeliveryStreams, firehose.ListDeliveryStreamsInput{Limit: one}),
+		"EventBridge Scheduler": call(scheduler.NewFromConfig(config).ListSchedules, scheduler.ListSchedulesInput{MaxResults: one}),
+		"CloudWatch Logs":       call(cloudwatchlogs.NewFromConfig(config).DescribeLogGroups, cloudwatchlogs.DescribeLogGroupsInput{Limit: one}),
+		"SQS":                   call(sqs.NewFromConfig(config).ListQueues, sqs.ListQueuesInput{MaxResults: one}),
+		"SNS":                   call(sns.NewFromConfig(config).ListTopics, sns.ListTopicsInput{}),
+		"Kinesis":               call(c.Kinesis.DescribeLimits, kinesis.DescribeLimitsInput{}),
+		"Lambda":                call(c.Lambda.GetAccountSettings, lambda.GetAccountSettingsInput{}),
+		"Managed Flink":         call(c.Applications.ListApplications, kinesisanalyticsv2.ListApplicationsInput{Limit: one}),
+		"CloudFormation":        call(c.CloudFormation.DescribeStacks, cloudformation.DescribeStacksInput{}),
 	}
 	return c
+}
+
+// call binds the input of a call whose answer does not matter.
+func call[Input, Output, Option any](
+	do func(context.Context, *Input, ...Option) (Output, error), in Input,
+) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := do(ctx, &in)
+		return err
+	}
 }
 
 // An Account is an AWS account in one region.
@@ -180,8 +163,18 @@ func (a Account) Checks(ctx context.Context) []Check {
 	if first.Result == Fault {
 		return []Check{first}
 	}
-	return append([]Check{first}, together(ctx, a.services, a.names, a.bucket, a.concurrency, a.streams, a.applications,
-		func(ctx context.Context) Check { return a.permissions(ctx, caller) })...)
+	return append([]Check{first}, together(ctx, bounded(a.services), bounded(a.names), bounded(a.bucket), bounded(a.concurrency),
+		bounded(a.streams), bounded(a.applications),
+		func(ctx context.Context) Check { return a.permissions(ctx, caller) })...) // it bounds each of its calls
+}
+
+// bounded runs a check within callTimeout.
+func bounded(check func(context.Context) Check) func(context.Context) Check {
+	return func(ctx context.Context) Check {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		return check(ctx)
+	}
 }
 
 func (a Account) credentials(ctx context.Context) (arn.ARN, Check) {
@@ -215,16 +208,10 @@ func (a Account) credentials(ctx context.Context) (arn.ARN, Check) {
 // services checks that the region has every service.
 func (a Account) services(ctx context.Context) Check {
 	c := Check{Name: "services", Result: OK}
-	var names []string
-	for name := range a.Services {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(a.Services))
 	answers := make([]func(context.Context) Check, len(names))
 	for i, name := range names {
 		answers[i] = func(ctx context.Context) Check {
-			ctx, cancel := context.WithTimeout(ctx, callTimeout)
-			defer cancel()
 			err := a.Services[name](ctx)
 			var api smithy.APIError
 			switch {
@@ -265,8 +252,6 @@ func (a Account) services(ctx context.Context) Check {
 
 // names checks that nothing else has the names that the stack would use.
 func (a Account) names(ctx context.Context) Check {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	name := a.Needs.Stack
 	c := Check{Name: "names", Result: OK}
 	out, err := a.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
@@ -311,8 +296,6 @@ func (a Account) names(ctx context.Context) Check {
 }
 
 func (a Account) bucket(ctx context.Context) Check {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	c := Check{Name: "bucket", Result: OK, Found: "a new one, with a name that CloudFormation chooses"}
 	name := a.Needs.ExistingBucket
 	if name == "" {
@@ -338,8 +321,6 @@ func (a Account) bucket(ctx context.Context) Check {
 }
 
 func (a Account) concurrency(ctx context.Context) Check {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	c := Check{Name: "Lambda concurrency", Result: OK}
 	out, err := a.Lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
 	if err != nil || out.AccountLimit == nil {
@@ -364,8 +345,6 @@ func (a Account) concurrency(ctx context.Context) Check {
 }
 
 func (a Account) streams(ctx context.Context) Check {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	c := Check{Name: "Kinesis quota", Result: OK}
 	out, err := a.Kinesis.DescribeLimits(ctx, &kinesis.DescribeLimitsInput{})
 	if err != nil {
@@ -386,8 +365,6 @@ func (a Account) streams(ctx context.Context) Check {
 }
 
 func (a Account) applications(ctx context.Context) Check {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	c := Check{Name: "Managed Flink quota", Result: OK}
 	count := 0
 	for pages := kinesisanalyticsv2.NewListApplicationsPaginator(a.Applications, &kinesisanalyticsv2.ListApplicationsInput{}); pages.HasMorePages(); {
@@ -457,7 +434,7 @@ func denied(err error) bool {
 	return errors.As(err, &api) && (strings.HasPrefix(api.ErrorCode(), "AccessDenied") || strings.HasPrefix(api.ErrorCode(), "UnauthorizedOperation") || api.ErrorCode() == "Forbidden")
 }
 
-// noSuchHost reports whether the endpoint does not exist, such as that of a service that a region does not have.
+// noSuchHost reports whether the endpoint does not exist, for example because the region lacks the service.
 func noSuchHost(err error) bool {
 	var dns *net.DNSError
 	return errors.As(err, &dns) && dns.IsNotFound

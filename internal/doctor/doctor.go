@@ -1,8 +1,8 @@
-// Package doctor finds out whether a stack can be built, run and deployed from here, before anything is started or paid
-// for.
+// Package doctor finds out whether a stack can be built, run and deployed from here, before anything is started or
+// paid for.
 //
-// Machine checks this machine, Account an AWS account in one region. Both only read. If something cannot be determined,
-// because a service does not answer or denies access, the check is a warning that says so.
+// Machine checks this machine, Account an AWS account in one region. Both only read. If something cannot be
+// determined, because a service does not answer or denies access, the check is a warning that says so.
 package doctor
 
 import (

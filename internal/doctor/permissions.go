@@ -22,15 +22,15 @@ type policies interface {
 // applicationSuffix is what the template appends to the stack's name for its application.
 const applicationSuffix = "-analytics"
 
-// A request is what a deploy asks of a service: actions on a resource. STACK, REGION, ACCOUNT and PARTITION stand for the
-// deploy's own.
+// A request is what a deploy asks of a service: actions on a resource. STACK, REGION, ACCOUNT and PARTITION stand for
+// the deploy's own.
 type request struct {
 	resource string
 	actions  []string
 }
 
-// requests are the requests of a first deploy, by the type of the template's resource; SAM's own have no type. They create
-// each resource, but are not everything that its life needs.
+// requests are the requests of a first deploy, by the type of the template's resource; SAM's own have no type. They
+// create each resource, but are not everything that its life needs.
 var requests = map[string]request{
 	"": {"arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/STACK/*", []string{
 		"cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents",

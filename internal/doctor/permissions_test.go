@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestRequestsCoverTheTemplate fails where the template has a type of resource of which nothing is asked, and the other way round.
+// TestRequestsCoverTheTemplate fails if the template has a type of resource without requests, and the other way round.
 func TestRequestsCoverTheTemplate(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../../template.yaml")

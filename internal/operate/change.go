@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"streamproof/internal/analytics"
+	"streamproof/internal/application"
 	"streamproof/internal/dialect"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local/flink"
@@ -205,17 +208,14 @@ func FaultOfFlink(fault flink.Fault, in dialect.Dialect, sql string) Fault {
 }
 
 func (c *change) faulty(err error) error {
-	switch n := len(c.result.Faults); n {
-	case 0:
+	if len(c.result.Faults) == 0 {
 		return &InputError{fmt.Errorf("%s: %w", c.Name, err)}
-	case 1:
-		return &InputError{fmt.Errorf("%s has 1 fault: nothing was changed", c.Name)}
-	default:
-		return &InputError{fmt.Errorf("%s has %d faults: nothing was changed", c.Name, n)}
 	}
+	return &InputError{fmt.Errorf("%s has %s: nothing was changed", c.Name, english.Plural(len(c.result.Faults), "fault", ""))}
 }
 
-// checkColumns refuses rows with other columns: the verifier could not tell them from those that were delivered before.
+// checkColumns refuses rows with other columns: the verifier could not tell them from those that were delivered
+// before.
 func (c *change) checkColumns() error {
 	old, err := query.Destination(c.old)
 	if err != nil {
@@ -292,7 +292,7 @@ func (c *change) run(ctx context.Context) (err error) {
 	}
 	err = c.step("start the application "+name, func() error {
 		// A query that the verifier judges keeps no state.
-		_, err := c.Stack.StartApplicationFrom(ctx, "", !c.oldJudged || !c.result.Judged)
+		_, err := c.Stack.StartApplication(ctx, application.From{LeaveState: !c.oldJudged || !c.result.Judged})
 		return c.explainJob(err)
 	})
 	if err != nil {
@@ -310,7 +310,8 @@ func (c *change) run(ctx context.Context) (err error) {
 	return c.restoreSchedule(ctx)
 }
 
-// prepare puts right what another change left behind, because otherwise it is unclear what this one would roll back to.
+// prepare puts right what another change left behind, because otherwise it is unclear what this one would roll back
+// to.
 func (c *change) prepare(ctx context.Context) error {
 	schedule, err := c.Stack.Schedule(ctx)
 	if err != nil {
@@ -355,8 +356,8 @@ func (c *change) write(ctx context.Context, next *ledger.Current) error {
 	return err
 }
 
-// announce writes to the ledger that the query is being changed, before the application is set to it, so that whoever
-// finds the change broken off knows what to restore.
+// announce writes to the ledger that the query is being changed, before the application is set to it. If the change
+// breaks off, the ledger says what to restore.
 func (c *change) announce(ctx context.Context) error {
 	c.begun = true
 	next := *c.before
@@ -402,7 +403,7 @@ func (c *change) putBack(ctx context.Context, cause error) error {
 		now = fmt.Sprintf("rolled back, pipeline %.12s runs again", c.result.Previous)
 		err = c.rollBack(ctx, cause)
 	case !c.idle:
-		_, err = c.Stack.StartApplication(ctx)
+		_, err = c.Stack.StartApplication(ctx, application.From{})
 	}
 	if err == nil && c.begun {
 		c.result.did("Application %s runs pipeline %.12s again, from the snapshot of the pause.", c.Stack.Outputs.ApplicationName, c.result.Previous)
@@ -443,7 +444,7 @@ func (c *change) rollBack(ctx context.Context, cause error) error {
 		return err
 	}
 	if q.Problem() == "" { // the change could not be announced, so the query was not set
-		_, err = c.Stack.StartApplication(ctx)
+		_, err = c.Stack.StartApplication(ctx, application.From{})
 		return err
 	}
 	_, err = c.restoreQuery(ctx, "roll back", q)

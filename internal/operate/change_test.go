@@ -50,7 +50,7 @@ func TestChange(t *testing.T) {
 		if r, err = w.sqlRun(t.Context(), divides, 0); err != nil || len(r.Warnings) != 1 || r.Warnings[0].Line != line || !strings.Contains(r.Warnings[0].Message, "NULLIF") {
 			t.Errorf("a division: %v, warnings %v", err, r.Warnings)
 		}
-		// What was deployed is the JAR's own: nothing is told.
+		// The deployed query is the JAR's own, so no query is set.
 		p, err := pipeline.Embedded()
 		if err != nil {
 			t.Fatal(err)
@@ -293,7 +293,7 @@ CREATE OR REPLACE PUMP P AS INSERT INTO "DESTINATION_SQL_STREAM" SELECT STREAM C
 	}
 }
 
-// TestChangeKeepsTheSchedule as it was, however the change ends and whoever ends it.
+// TestChangeKeepsTheSchedule: the schedule stays as it was, however the change ends.
 func TestChangeKeepsTheSchedule(t *testing.T) {
 	t.Parallel()
 	for _, before := range []string{"ENABLED", "DISABLED"} {

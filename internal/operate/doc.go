@@ -5,6 +5,6 @@
 // Each operation can be repeated, and each can be killed at any point: what it is about to change is written to the
 // ledger first, so that Resume, or the next change of the query, can put the stack right.
 //
-// The caller is told of every step as it begins, proceeds and ends, and gets a result that says in sentences what was
-// done. How these are shown is up to the caller.
+// A callback reports every step as it begins, proceeds and ends, and the result says in sentences what was done. How
+// these are shown is up to the caller.
 package operate

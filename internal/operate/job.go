@@ -13,8 +13,8 @@ import (
 	"streamproof/internal/local/runner"
 )
 
-// JobFailure says why the stack's Flink job keeps failing and restarting, empty if it does not or if the caller may not
-// read the application's metrics. The application is RUNNING all the while.
+// JobFailure says why the stack's Flink job keeps failing and restarting, empty if it does not or if the caller may
+// not read the application's metrics. The application is RUNNING all the while.
 func (o *Operator) JobFailure(ctx context.Context) (string, error) {
 	if o.Local == nil {
 		var job *application.JobError

@@ -14,9 +14,9 @@ var killScenarios = map[string]func(w *world){
 	"it gives no row":   func(w *world) { w.Silences = "COL0 < 2" },
 }
 
-// TestChangeIsKilled kills a change of the query after each request that changes something, and so its rollback. No tick
-// is produced for a query that does not run; resume, killed itself or not, brings the stack back to work; and a
-// schedule that was disabled stays disabled until somebody resumes a stack whose change has ended.
+// TestChangeIsKilled kills a change of the query after each request that changes something, and its rollback likewise.
+// No tick is produced for a query that does not run. Resume, even if it is killed once, brings the stack back to work.
+// A schedule that was disabled stays disabled until somebody resumes a stack whose change has ended.
 func TestChangeIsKilled(t *testing.T) {
 	t.Parallel()
 	for name, scenario := range killScenarios {

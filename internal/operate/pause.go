@@ -187,8 +187,8 @@ func (o *Operator) drain(ctx context.Context, quiet time.Time, limit time.Durati
 	}
 }
 
-// inFlight says what keeps a pause from being clean, empty if nothing does. Failed rows are not in flight. Missing rows
-// count unless they are accepted, so that the verdict is PROVEN, or the pause is forced.
+// inFlight says what keeps a pause from being clean, empty if nothing does. Failed rows are not in flight. Missing
+// rows count unless they are accepted, so that the verdict is PROVEN, or the pause is forced.
 func inFlight(r *report.Report, open int, force bool) string {
 	var left []string
 	if open > 0 {
@@ -209,7 +209,7 @@ func inFlight(r *report.Report, open int, force bool) string {
 func (o *Operator) stopApplication(ctx context.Context, r *Result) error {
 	name := o.Stack.Outputs.ApplicationName
 	return o.step("stop the application "+name, func() error {
-		stopped, err := o.Stack.StopApplication(ctx)
+		stopped, err := o.Stack.StopApplication(ctx, false)
 		switch {
 		case err != nil:
 			return err

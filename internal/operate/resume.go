@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"streamproof/internal/application"
 	"streamproof/internal/stack"
 )
 
@@ -24,8 +25,19 @@ func (o *Operator) Resume(ctx context.Context) (*Result, error) {
 			r.did("%s", did)
 		}
 	}
-	if err := o.startApplication(ctx, r); err != nil {
+	var changed bool
+	app := o.Stack.Outputs.ApplicationName
+	err = o.step("start the application "+app, func() error {
+		changed, err = o.Stack.StartApplication(ctx, application.From{})
+		return o.explainJob(err)
+	})
+	switch {
+	case err != nil:
 		return nil, err
+	case changed:
+		r.did("Application %s runs, from its latest snapshot.", app)
+	default:
+		r.did("Application %s was already running.", app)
 	}
 	name := o.Stack.Outputs.ProducerSchedule
 	switch {
@@ -37,43 +49,20 @@ func (o *Operator) Resume(ctx context.Context) (*Result, error) {
 	case o.Stack.DeployedQuiet():
 		r.did("Schedule %s is left as it is: the stack's parameter ScheduleState is DISABLED.", name)
 	default:
-		if err := o.enableSchedule(ctx, r); err != nil {
-			return nil, err
-		}
-	}
-	return o.finish(ctx, r)
-}
-
-func (o *Operator) startApplication(ctx context.Context, r *Result) error {
-	name := o.Stack.Outputs.ApplicationName
-	return o.step("start the application "+name, func() error {
-		asked, err := o.Stack.StartApplication(ctx)
-		switch {
-		case err != nil:
-			return o.explainJob(err)
-		case asked:
-			r.did("Application %s runs, from its latest snapshot.", name)
-		default:
-			r.did("Application %s was already running.", name)
-		}
-		return nil
-	})
-}
-
-func (o *Operator) enableSchedule(ctx context.Context, r *Result) error {
-	name := o.Stack.Outputs.ProducerSchedule
-	return o.step("enable the schedule "+name, func() error {
-		changed, err := o.Stack.EnableSchedule(ctx, true)
-		switch {
-		case err != nil:
+		err = o.step("enable the schedule "+name, func() error {
+			changed, err = o.Stack.EnableSchedule(ctx, true)
 			return err
+		})
+		switch {
+		case err != nil:
+			return nil, err
 		case changed:
 			r.did("Schedule %s is enabled.", name)
 		default:
 			r.did("Schedule %s was already enabled.", name)
 		}
-		return nil
-	})
+	}
+	return o.finish(ctx, r)
 }
 
 // restoreQuery has the application run the query that the ledger names, if a change of the query was broken off or
@@ -86,22 +75,22 @@ func (o *Operator) restoreQuery(ctx context.Context, step string, q *stack.Query
 	}
 	change := q.Current.Change
 	err = o.step(step, func() error {
-		snapshot, stop := "", o.Stack.StopApplication
+		// Without a recorded change, the latest snapshot may be the other query's.
+		from := application.From{LeaveState: change == nil}
 		if change != nil {
-			// What the other query has read since the snapshot is read again, so its own snapshot is of no use. Its job
-			// may be failing and unable to take one.
-			snapshot, stop = change.Snapshot, o.Stack.ForceStopApplication
+			from.Snapshot = change.Snapshot
 		}
 		if !q.Agrees() {
-			if _, err := stop(ctx); err != nil {
+			// What the other query has read since the recorded snapshot is read again, so its own snapshot is of no use.
+			// Its job may be failing and unable to take one.
+			if _, err := o.Stack.StopApplication(ctx, change != nil); err != nil {
 				return err
 			}
 			if err := o.Stack.SetQuery(ctx, q.Flink); err != nil {
 				return err
 			}
 		}
-		// Without a recorded change, the latest snapshot may be the other query's.
-		if _, err := o.Stack.StartApplicationFrom(ctx, snapshot, change == nil); err != nil {
+		if _, err := o.Stack.StartApplication(ctx, from); err != nil {
 			return o.explainJob(err)
 		}
 		if change == nil {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestMend: what other hands have told the application is put right, and so is what an older version has left, which wrote no
-// change down.
+// TestMend: resume restores the ledger's query if somebody else set another, or if an older version, which recorded no
+// change, left one.
 func TestMend(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world, sql string) {
 		if err := w.Open().SetQuery(t.Context(), sql); err != nil {

@@ -1,7 +1,7 @@
 // Package price computes what a stack costs on AWS from its parameters.
 //
-// It is the home of the prices. docs/operations/cost.md shows them with where they were read, and what follows from them for some
-// rates; a test keeps its tables equal to what this package says.
+// It is the home of the prices. docs/operations/cost.md shows them with where they were read, and what follows from
+// them for some rates; a test keeps its tables equal to what this package says.
 package price
 
 import (
@@ -88,8 +88,8 @@ type Item struct {
 	Paused  float64 `json:"paused"`
 }
 
-// Items are the parts of the cost. Left out are what a month costs next to nothing (requests of Lambda, SQS, SNS, the Scheduler and
-// KMS, the first three dashboards), storage, data transfer, taxes and free tiers.
+// Items returns the parts of the cost. It leaves out what costs next to nothing in a month (requests of Lambda, SQS,
+// SNS, the Scheduler and KMS, and the first three dashboards), storage, data transfer, taxes and free tiers.
 func (s Stack) Items() []Item {
 	var items []Item
 	add := func(part, how string, running, paused float64) {
@@ -104,7 +104,7 @@ func (s Stack) Items() []Item {
 	records := float64(s.Records)
 	rows := records * rowsPerRecord
 
-	// One record is one unit, or an aggregate is, of which there is one a second at least.
+	// A record is one unit. With aggregation an aggregate is, and there is at least one a second.
 	units := records
 	if s.Aggregated {
 		units = min(records, max(records*unitsPerAggregate, spread))
@@ -193,8 +193,8 @@ func Total(items []Item) (running, paused float64) {
 	return running, paused
 }
 
-// FromTemplate reads what decides the cost of a stack out of the template: its parameters' defaults, over which some may be set,
-// and its alarms.
+// FromTemplate reads what decides the cost of a stack from the template: its alarms, and its parameters' defaults, which
+// set overrides.
 func FromTemplate(template []byte, set map[string]string) (Stack, error) {
 	var t struct {
 		Parameters map[string]struct {

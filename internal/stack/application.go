@@ -37,36 +37,23 @@ func (s *Stack) describe(ctx context.Context) (*types.ApplicationDetail, error) 
 	return s.application.Describe(ctx)
 }
 
-// StopApplication stops the application with a snapshot, or by force if its job cannot take one, and returns when it has
-// stopped. It needs kinesisanalytics:DescribeApplication, StopApplication, DescribeApplicationOperation and
-// ListApplicationSnapshots.
-func (s *Stack) StopApplication(ctx context.Context) (application.Stopped, error) {
+// StopApplication stops the application with a snapshot, or by force if its job cannot take one, and returns when it
+// has stopped. With force, it takes no snapshot, and also stops an application that is starting. It needs
+// kinesisanalytics:DescribeApplication, StopApplication, DescribeApplicationOperation and ListApplicationSnapshots.
+func (s *Stack) StopApplication(ctx context.Context, force bool) (application.Stopped, error) {
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
-	return s.application.Stop(ctx, false)
+	return s.application.Stop(ctx, force)
 }
 
-// ForceStopApplication stops the application without a snapshot, even while it starts, and returns when it has stopped.
-func (s *Stack) ForceStopApplication(ctx context.Context) (application.Stopped, error) {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	return s.application.Stop(ctx, true)
-}
-
-// StartApplication starts the application from its latest snapshot, and returns when its job is steady. It reports false
+// StartApplication starts the application, and returns when its job is steady. It reports false
 // if the application was running before. It needs kinesisanalytics:DescribeApplication, DescribeApplicationOperation,
 // ListApplicationOperations and StartApplication, and cloudwatch:GetMetricData; with logs:FilterLogEvents on the
 // application's log group, its error has what the job logged.
-func (s *Stack) StartApplication(ctx context.Context) (asked bool, err error) {
-	return s.StartApplicationFrom(ctx, "", false)
-}
-
-// StartApplicationFrom is StartApplication from a named snapshot, with or without the state of another query: see
-// application.From.
-func (s *Stack) StartApplicationFrom(ctx context.Context, snapshot string, leaveState bool) (asked bool, err error) {
+func (s *Stack) StartApplication(ctx context.Context, from application.From) (asked bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
-	if asked, err = s.application.Start(ctx, application.From{Snapshot: snapshot, LeaveState: leaveState}); err != nil {
+	if asked, err = s.application.Start(ctx, from); err != nil {
 		return asked, err
 	}
 	return asked, s.application.AwaitSteady(ctx)

@@ -88,7 +88,8 @@ func (s *Stack) Query(ctx context.Context) (*Query, error) {
 	return &q, nil
 }
 
-// FirstRows reads up to most of the rows that were delivered since a moment, by S3's clock, in the order of their objects.
+// FirstRows reads up to most of the rows that were delivered since a moment, by S3's clock, in the order of their
+// objects.
 func (s *Stack) FirstRows(ctx context.Context, output row.Schema, since time.Time, most int) (rows [][]row.Field, err error) {
 	in := bucket.NewS3(s.S3, s.Outputs.BucketName)
 	since = since.Truncate(time.Second)

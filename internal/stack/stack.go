@@ -1,6 +1,6 @@
 // Package stack calls a deployed stack, on AWS or on the local emulator alike: it finds the resources by the stack's
-// outputs, has the producer produce and the verifier judge, and reads and changes the state of each part. Each method is
-// one call, or waits for one to end; package operate puts them in order.
+// outputs, has the producer produce and the verifier judge, and reads and changes the state of each part. Each method
+// is one call, or waits for one to end; package operate puts them in order.
 package stack
 
 import (
@@ -153,8 +153,8 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 	return o, nil
 }
 
-// Produce has the producer send a tick of that many records, of which poison are malformed on purpose. The same tick again
-// sends nothing. It also returns the producer's answer as it came.
+// Produce has the producer send a tick of that many records, of which poison are malformed on purpose. The same tick
+// again sends nothing. It also returns the producer's answer as it came.
 func (s *Stack) Produce(ctx context.Context, tick time.Time, records, poison int) (*producer.Answer, json.RawMessage, error) {
 	event := map[string]any{"records": records, "poison": poison, "tick": tick.UTC().Format("2006-01-02T15:04:05.000Z")}
 	var answer producer.Answer
@@ -167,7 +167,8 @@ func (s *Stack) Sample(ctx context.Context, o sample.Options) (*sample.Sample, e
 	return sample.Stream(ctx, s.kinesis, s.Outputs.StreamName, o)
 }
 
-// invoke calls a function and reads its answer. The SDK may repeat the call, because neither function does anything twice.
+// invoke calls a function and reads its answer. The SDK may repeat the call, because neither function does anything
+// twice.
 func (s *Stack) invoke(ctx context.Context, function string, event, answer any) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, invokeTimeout)
 	defer cancel()
@@ -198,8 +199,8 @@ func (s *Stack) invoke(ctx context.Context, function string, event, answer any) 
 	return out.Payload, nil
 }
 
-// Failure returns the first resource that failed in the stack's last operation, and why. It is empty if none did, or if
-// that is unknown.
+// Failure returns the first resource that failed in the stack's last operation, and why. It is empty if none did, or
+// if that is unknown.
 func Failure(ctx context.Context, config aws.Config, name string) string {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -68,9 +68,9 @@ func (s *Stack) LatestReport(ctx context.Context) (*report.Report, error) {
 	return &r, nil
 }
 
-// Explain finds out where the missing and failed rows of a report were last, reading the stream and the bucket with the
-// caller's own credentials. Failing says why the application's job keeps failing, empty if it does not; unseen reports
-// that this is unknown.
+// Explain finds out where the missing and failed rows of a report were last, reading the stream and the bucket with
+// the caller's own credentials. Failing says why the application's job keeps failing, empty if it does not; unseen
+// reports that this is unknown.
 func (s *Stack) Explain(ctx context.Context, r *report.Report, failing string, unseen bool) (*explain.Explanation, error) {
 	app, err := s.Application(ctx)
 	if err != nil {

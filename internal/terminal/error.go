@@ -2,7 +2,8 @@ package terminal
 
 import "strings"
 
-// Error is the text of an error. Joined errors each have a line, indented from the second on; nothing else begins a line.
+// Error is the text of an error. Joined errors each have a line, indented from the second on; nothing else begins a
+// line.
 func Error(err error) Text { return Text{errorText(err)} }
 
 func errorText(err error) string {

@@ -97,12 +97,7 @@ type Builder struct{ b strings.Builder }
 func (b *Builder) Add(t Text) { b.b.WriteString(t.safe) }
 
 // Addf adds Format of its arguments.
-func (b *Builder) Addf(format string, args ...any) {
-	if false {
-		_ = fmt.Sprintf(format, args...) // so that go vet checks the callers
-	}
-	b.Add(Format(format, args...))
-}
+func (b *Builder) Addf(format string, args ...any) { b.Add(Format(format, args...)) }
 
 // Text returns what was added.
 func (b *Builder) Text() Text { return Text{b.b.String()} }
@@ -123,9 +118,4 @@ func (w *Writer) Print(t Text) error {
 func (w *Writer) Println(t Text) error { return w.Print(Text{t.safe + "\n"}) }
 
 // Printf writes Format of its arguments.
-func (w *Writer) Printf(format string, args ...any) error {
-	if false {
-		_ = fmt.Sprintf(format, args...) // so that go vet checks the callers
-	}
-	return w.Print(Format(format, args...))
-}
+func (w *Writer) Printf(format string, args ...any) error { return w.Print(Format(format, args...)) }

@@ -97,8 +97,8 @@ func harmless(text string, lines int) error {
 	return nil
 }
 
-// TestNothingGetsThrough: whatever the data is, and whichever way it takes, the terminal gets no control character of it and
-// no line that the program has not begun.
+// TestNothingGetsThrough: whatever the data and the way it takes, the terminal gets none of its control characters, and
+// no line that the program did not begin.
 func TestNothingGetsThrough(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

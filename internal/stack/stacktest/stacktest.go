@@ -23,8 +23,8 @@ import (
 	"streamproof/internal/stack"
 )
 
-// world stands in for AWS with one stack: its ledger, its schedule, its application, and functions that do what the real ones do
-// as far as a change of the query sees it.
+// A World stands in for AWS with one stack: its ledger, its schedule, its application, and functions that behave like
+// the real ones as far as a change of the query can see.
 type World struct {
 	t        *testing.T
 	Objects  map[string]Object
@@ -34,18 +34,18 @@ type World struct {
 	Groups   []any
 	Restored []string // what each start was from
 	Calls    []string
-	// refuses is a part of the SQL that the application does not start with, silences of one that gives no row.
+	// The application does not start with SQL that contains Refuses. SQL that contains Silences gives no rows.
 	Refuses, Silences string
-	// before, where set, is called before a call is carried out, by its name, and says whether it is refused.
+	// Before, if set, is called with the name of each call, and reports whether that call is refused.
 	Before func(call string) (refused bool)
-	Rows   map[string]bool // by the tick's key, where they are delivered
-	// delivers is an object of rows.
+	Rows   map[string]bool // by the tick's key: its rows are delivered
+	// Delivers is the object of rows that each tick delivers.
 	Delivers []byte
-	// changes counts the requests that change something. After so many of them none is answered, where diesAfter is not 0, as if the
-	// process had been killed.
+	// Changes counts the requests that change something. After DiesAfter of them, if it is not 0, no request is
+	// answered, as if the process had been killed.
 	Changes, DiesAfter int
 	Undecided          bool // every verdict is
-	Restarts           int  // of the job, which is down where there are any
+	Restarts           int  // of the job, which is down if there are any
 }
 
 type Object struct {
@@ -89,7 +89,7 @@ func (w *World) Open() *stack.Stack {
 	return s
 }
 
-// sql is what the application runs: what was set, or empty.
+// SQL returns the query that was set for the application, empty if none was.
 func (w *World) SQL() (text string) {
 	for _, g := range w.Groups {
 		if g := g.(map[string]any); g["PropertyGroupId"] == "streamproof.sql" {
