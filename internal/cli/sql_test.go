@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"streamproof/internal/local/flink"
+	"streamproof/internal/schema"
 )
 
 const testSchema = `{"source": "S", "columns": [{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}}]}`
@@ -66,8 +67,16 @@ func TestSQLTranslate(t *testing.T) {
 
 func TestSQLCheck(t *testing.T) {
 	dir := project(t)
-	schema := filepath.Join(dir, "schema.json")
-	if err := os.WriteFile(schema, []byte(testSchema), 0o600); err != nil {
+	file := filepath.Join(dir, "schema.json")
+	if err := os.WriteFile(file, []byte(testSchema), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := schema.Parse([]byte(testSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolved, err := parsed.Resolved()
+	if err != nil {
 		t.Fatal(err)
 	}
 	const (
@@ -91,10 +100,10 @@ func TestSQLCheck(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			c := checkCmd{translateCmd: translateCmd{File: "-", Schema: schema, stdin: strings.NewReader(test.sql)}}
-			c.plan = func(_ context.Context, _ *env, schema []byte, _ string) ([]flink.Fault, error) {
-				if string(schema) != testSchema {
-					t.Errorf("got schema %s, want %s", schema, testSchema)
+			c := checkCmd{translateCmd: translateCmd{File: "-", Schema: file, stdin: strings.NewReader(test.sql)}}
+			c.plan = func(_ context.Context, _ *env, got []byte, _ string) ([]flink.Fault, error) {
+				if string(got) != string(resolved) {
+					t.Errorf("got schema %s, want %s", got, resolved)
 				}
 				return test.faults, test.err
 			}
