@@ -105,6 +105,7 @@ func filled[T any](text string) *T {
 // filledReport has samples of every class.
 func filledReport(text string) *report.Report {
 	r := filled[report.Report](text)
+	r.Audit = nil
 	samples := *filled[[]proof.Sample](text)
 	r.Samples = map[proof.Class][]proof.Sample{}
 	for _, class := range append(append([]proof.Class{}, proof.Classes...), proof.Foreign) {
@@ -118,7 +119,8 @@ func filledReport(text string) *report.Report {
 func TestTextsOfHostileData(t *testing.T) {
 	t.Parallel()
 	check := func(t interface{ Errorf(string, ...any) }, text string) {
-		r := filledReport(text)
+		r, audited := filledReport(text), filledReport(text)
+		audited.Audit = filled[report.Audit](text)
 		shownStatus := status{Status: filled[stack.Status](text), Local: filled[localStatus](text)}
 		shownStatus.Last = r
 		columns := row.Schema{{Name: text, Alias: text}, {Name: "a", Alias: text}}
@@ -127,6 +129,7 @@ func TestTextsOfHostileData(t *testing.T) {
 		query.Judged = false
 		texts := map[string]terminal.Text{
 			"verify":       reportText(r),
+			"audit":        reportText(audited),
 			"accept":       acceptedText(filled[ledger.Acceptance](text), r),
 			"explain":      explainText(filled[explain.Explanation](text), r),
 			"explain none": explainText(&explain.Explanation{}, r),
@@ -196,6 +199,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 		"produce":       {"produce 10" + onAWS, "produce " + hostile},
 		"verify":        {"verify" + onAWS, "verify --dir " + root, "verify --dir " + hostile},
 		"discover":      {"discover --file " + data, "discover" + onAWS, "discover --s3 s3://" + stacktest.Bucket + "/x --region eu-west-1", "discover --stream " + hostile + " --region eu-west-1"},
+		"audit":         {"audit --delivery-stream " + hostile + " --region eu-west-1", "audit --stream s --bucket " + stacktest.Bucket + " --prefix x --region eu-west-1", "audit --from " + hostile},
 		"explain":       {"explain" + onAWS, "explain --report " + judged + onAWS, "explain --report " + data + onAWS},
 		"accept":        {"accept missing 1 --reason " + hostile + onAWS, "accept " + hostile + " 1 --reason x"},
 		"doctor":        {"doctor --region eu-west-1 --stack streamproof", "doctor --region " + hostile, "doctor --set " + hostile + "=1", "doctor --state-dir " + root},
