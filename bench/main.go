@@ -119,7 +119,8 @@ print(duckdb.execute(f"SELECT count(*) FROM ({read(sys.argv[1])} EXCEPT ALL {rea
 	return nil
 }
 
-// makeFiles writes the rows of a tick of so many records, and the same in another order less one. It gives their number.
+// makeFiles writes the rows of a tick of so many records, and the same in another order less one. It gives their
+// number.
 func makeFiles(p *pipeline.Pipeline, q *query.Query, records int, owed, delivered string) (rows int, err error) {
 	g, err := generator.New(p, 1)
 	if err != nil {

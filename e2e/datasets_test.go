@@ -31,13 +31,13 @@ type dataSet struct {
 	// edit is what a person changes in the schema that was discovered.
 	edit func(schema string) string
 	sql  string
-	// row is what the query makes of a row of the file, read here without any code of the project's: its values, with a bar
-	// between them.
+	// row is what the query makes of a row of the file, read here without any code of the project's: its values, with a
+	// bar between them.
 	row func(t *testing.T, row string) (output string, kept bool)
 }
 
-// TestDataSets goes with another data set the way that a person goes: the schema is discovered, a query written, the project
-// built, records of the file produced, and what is delivered is proven, and then broken.
+// TestDataSets goes with another data set the way that a person goes: the schema is discovered, a query written, the
+// project built, records of the file produced, and what is delivered is proven, and then broken.
 func TestDataSets(t *testing.T) {
 	t.Parallel()
 	sets := map[string]dataSet{
@@ -213,7 +213,8 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// checkOutput compares what stands in S3 of the only tick with what the query makes of its records: each is a row of the file.
+// checkOutput compares what stands in S3 of the only tick with what the query makes of its records: each is a row of
+// the file.
 func (d dataSet) checkOutput(t *testing.T, s *local.Stack, g *generator.Generator, tick generator.Tick) {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join("testdata", d.file))

@@ -1,10 +1,10 @@
 //go:build e2e
 
-// Package e2e tests the complete local stack: the template deployed by SAM to the emulator, which enforces IAM, the real
-// function binaries, the real Flink job, and the verdict over what is then in S3.
+// Package e2e tests the complete local stack: the template deployed by SAM to the emulator, which enforces IAM, the
+// real function binaries, the real Flink job, and the verdict over what is then in S3.
 //
-// These tests have the build tag e2e and deploy what `make build` has built; `make e2e` takes care of both. Each test has
-// a stack of its own. They run in parallel, since they mostly wait.
+// These tests have the build tag e2e and deploy what `make build` has built; `make e2e` takes care of both. Each test
+// has a stack of its own. They run in parallel, since they mostly wait.
 package e2e_test
 
 import (
@@ -62,8 +62,8 @@ func TestPipeline(t *testing.T) {
 	t.Run("malformed aggregates", func(t *testing.T) { malformedAggregates(t, s) })
 }
 
-// TestOperations is another story, of what people and machines do to a stack that runs: its records are packed on the way in,
-// and transformed on the way out.
+// TestOperations is another story, of what people and machines do to a stack that runs: its records are packed on the
+// way in, and transformed on the way out.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, shapes[len(shapes)-1])
@@ -295,8 +295,8 @@ func killed(t *testing.T, s *local.Stack) {
 	}
 }
 
-// denied takes the permission to deliver from the application in mid-flow: the job fails and says why, and once it has the
-// permission back, everything is delivered.
+// denied takes the permission to deliver from the application in mid-flow: the job fails and says why, and once it has
+// the permission back, everything is delivered.
 func denied(t *testing.T, s *local.Stack) {
 	client := iam.NewFromConfig(s.AWS)
 	role, name := physicalID(t, s, "AnalyticsRole"), "analytics"

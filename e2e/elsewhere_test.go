@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestElsewhere builds the project from its sources and runs the demo in a folder whose name has spaces and letters that are
-// not ASCII, in the locale C and behind a proxy that does not answer.
+// TestElsewhere builds the project from its sources and runs the demo in a folder whose name has spaces and letters
+// that are not ASCII, in the locale C and behind a proxy that does not answer.
 func TestElsewhere(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()

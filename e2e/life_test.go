@@ -49,8 +49,8 @@ import (
 	"streamproof/internal/verifier"
 )
 
-// TestLife takes a stack from its creation over updates to its deletion, with trips on their way all the time: the verdict
-// over its whole life is PROVEN. Beside it others come, fail and go.
+// TestLife takes a stack from its creation over updates to its deletion, with trips on their way all the time: the
+// verdict over its whole life is PROVEN. Beside it others come, fail and go.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	const quiet = "quiet"
@@ -281,9 +281,9 @@ func sideBySide(t *testing.T, s *local.Stack, built string) {
 	}
 }
 
-// asInProduction deploys a stack with what samconfig.toml has for production, and a key: its roles may what these parameters ask for
-// and no more, and its functions work. The emulator leaves out a bucket's encryption and lifecycle, and a stream's encryption:
-// see internal/local/sam/template_test.go.
+// asInProduction deploys a stack with what samconfig.toml has for production, and a key: its roles may what these
+// parameters ask for and no more, and its functions work. The emulator leaves out a bucket's encryption and lifecycle,
+// and a stream's encryption: see internal/local/sam/template_test.go.
 func asInProduction(t *testing.T, s *local.Stack, built string) {
 	const set = "production with a key"
 	want := parameters(t, set)
@@ -354,8 +354,8 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	}
 }
 
-// inExistingBucket deploys a stack into a bucket that was there before, and deletes it: what is not the stack's stays as it is, and
-// so do the rows and the ledger.
+// inExistingBucket deploys a stack into a bucket that was there before, and deletes it: what is not the stack's stays
+// as it is, and so do the rows and the ledger.
 func inExistingBucket(t *testing.T, s *local.Stack, built string) {
 	ctx, name := t.Context(), parameters(t, "quiet, existing bucket")["ExistingBucket"]
 	if _, err := s.S3.CreateBucket(ctx, &s3.CreateBucketInput{

@@ -78,8 +78,8 @@ func operate(t *testing.T, s *local.Stack, name, schedule, application string, d
 	return o
 }
 
-// pausedAndResumed pauses the stack while rows are on their way: everything is delivered first, then nothing more is produced
-// and nothing runs. It goes on from there, with the same schedule.
+// pausedAndResumed pauses the stack while rows are on their way: everything is delivered first, then nothing more is
+// produced and nothing runs. It goes on from there, with the same schedule.
 func pausedAndResumed(t *testing.T, s *local.Stack) {
 	before := schedule(t, s)
 	produce(t, s, time.Now(), 300)
@@ -131,8 +131,8 @@ func schedule(t *testing.T, s *local.Stack) *scheduler.GetScheduleOutput {
 	return got
 }
 
-// explainLost loses an object between Firehose and S3. What explain then says of its rows is compared with the object itself,
-// with the records made again here, and with a reading of the stream that knows nothing of aggregates.
+// explainLost loses an object between Firehose and S3. What explain then says of its rows is compared with the object
+// itself, with the records made again here, and with a reading of the stream that knows nothing of aggregates.
 func explainLost(t *testing.T, s *local.Stack) {
 	settle(t, s)
 	var mu sync.Mutex
@@ -223,7 +223,8 @@ func explainLost(t *testing.T, s *local.Stack) {
 	}
 }
 
-// deliveredRows gives the rows of an object, as reports show them: JSON lines with names, as the last shape writes them.
+// deliveredRows gives the rows of an object, as reports show them: JSON lines with names, as the last shape writes
+// them.
 func deliveredRows(t *testing.T, body []byte) (rows []string) {
 	t.Helper()
 	for line := range bytes.Lines(body) {

@@ -42,9 +42,9 @@ type rig struct {
 	dropped  atomic.Int64      // rows of objects that were lost
 }
 
-// TestFaults has every part of the stack fail in every way that AWS has, and compares what the ledger and the verdict say
-// with a count that shares nothing with them: no row is lost but by an object that is lost on purpose, none is accused that
-// should not be, and doubles are counted exactly.
+// TestFaults has every part of the stack fail in every way that AWS has, and compares what the ledger and the verdict
+// say with a count that shares nothing with them: no row is lost but by an object that is lost on purpose, none is
+// accused that should not be, and doubles are counted exactly.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	r := startRig(t)
@@ -140,8 +140,8 @@ func onPut(response string, times int) []fault.Rule {
 
 const always = 1000
 
-// everyOutcome brings each row of the table of outcomes about, by each fault that leads there. Each tick is one call of 40
-// records.
+// everyOutcome brings each row of the table of outcomes about, by each fault that leads there. Each tick is one call of
+// 40 records.
 func everyOutcome(t *testing.T, r *rig) {
 	r.configure(t, r.Outputs.ProducerFunction, 60, map[string]string{"SPREAD_SECONDS": "0"})
 	const n = 40
@@ -346,8 +346,8 @@ func produce1(t *testing.T, s *local.Stack, n int) {
 	}
 }
 
-// producerKilled ends the producer's process with kill -9, once before its first progress and once after it: the tick stays
-// in the ledger as far as it was written, and nobody sends it again.
+// producerKilled ends the producer's process with kill -9, once before its first progress and once after it: the tick
+// stays in the ledger as far as it was written, and nobody sends it again.
 func producerKilled(t *testing.T, r *rig) {
 	r.configure(t, r.Outputs.ProducerFunction, 20, map[string]string{"SPREAD_SECONDS": "8"})
 	for _, tc := range []struct {
@@ -420,8 +420,8 @@ func ledgerIsRight(t *testing.T, r *rig) {
 	}
 }
 
-// faultsInFlow has ticks produced while the job's Kinesis and its delivery streams fail, its JVM is killed, and an event
-// comes twice.
+// faultsInFlow has ticks produced while the job's Kinesis and its delivery streams fail, its JVM is killed, and an
+// event comes twice.
 func faultsInFlow(t *testing.T, r *rig) {
 	r.configure(t, r.Outputs.ProducerFunction, 40, map[string]string{"SPREAD_SECONDS": "5"})
 	reads := []fault.Rule{}
@@ -507,8 +507,8 @@ func faultsInFlow(t *testing.T, r *rig) {
 	}
 }
 
-// verifierKilled ends the verifier's process with kill -9 while it writes its state or its report: before the write arrives,
-// and after it, when nobody hears so. The next verification is as good as any.
+// verifierKilled ends the verifier's process with kill -9 while it writes its state or its report: before the write
+// arrives, and after it, when nobody hears so. The next verification is as good as any.
 func verifierKilled(t *testing.T, r *rig) {
 	kill := func() {
 		if err := fault.Kill(r.Stack, r.Outputs.VerifierFunction); err != nil && !errors.Is(err, fault.ErrNoProcess) {
@@ -544,8 +544,9 @@ func verifierKilled(t *testing.T, r *rig) {
 	}
 }
 
-// verifiersAtOnce has several verifiers judge at once, while rows arrive, of which some stand there twice: one replaces the state, all
-// are right, and what they leave behind counts nothing twice that stands there once, which the verdict in the end tells.
+// verifiersAtOnce has several verifiers judge at once, while rows arrive, of which some stand there twice: one replaces
+// the state, all are right, and what they leave behind counts nothing twice that stands there once, which the verdict
+// in the end tells.
 func verifiersAtOnce(t *testing.T, r *rig) {
 	var twice atomic.Bool
 	r.Deliveries().SetHooks(firehose.Hooks{Write: func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
@@ -628,7 +629,8 @@ func verdictIsRight(t *testing.T, r *rig) {
 	if dropped := r.dropped.Load(); own.Lost > dropped || own.Lost < dropped-10 || own.Missing > dropped || own.Missing < dropped-10 || len(judged.Samples[proof.Missing]) == 0 {
 		t.Errorf("%d rows were lost on purpose, and by the own count %+v", dropped, own)
 	}
-	// A double of a record of unknown outcome, or of a crashed tick, is allowed for: those of acknowledged records are the duplicates.
+	// A double of a record of unknown outcome, or of a crashed tick, is allowed for: those of acknowledged records are the
+	// duplicates.
 	if own.Duplicated == 0 || own.Duplicated > own.Doubled {
 		t.Errorf("the job was killed, answers were lost and an object was written twice: want duplicates, and no more than doubles, got %+v", own)
 	}

@@ -50,20 +50,20 @@ const (
 
 var everyRole = []string{producerRole, scheduleRole, analyticsRole, deployerRole, deliveryRole, rejectsRole, transformRole, verifierRole}
 
-// A call is one of AWS, and who may make it: every other role is refused. It is made so that it does no harm where it is
-// allowed: what is there is written on condition that it is not, or the call lacks something that is looked at after
+// A call is one of AWS, and who may make it: every other role is refused. It is made so that it does no harm where it
+// is allowed: what is there is written on condition that it is not, or the call lacks something that is looked at after
 // the permission.
 type call struct {
 	name    string
 	allowed []string
 	do      func(context.Context, aws.Config) error
-	// real is whether a call that is allowed does what it says; then only the others make it, and the rest of the tests tell
-	// that the allowed role can.
+	// real is whether a call that is allowed does what it says; then only the others make it, and the rest of the tests
+	// tell that the allowed role can.
 	real bool
 }
 
-// roles has every role make every call: a role can do what is its own, and nothing else. That the emulator enforces IAM is
-// seen on the way, without which the other tests would prove nothing about permissions.
+// roles has every role make every call: a role can do what is its own, and nothing else. That the emulator enforces IAM
+// is seen on the way, without which the other tests would prove nothing about permissions.
 func roles(t *testing.T, s *local.Stack) {
 	calls := callsOf(t, s)
 	defer func() { // it is empty, and so no verification after this one could read it
@@ -109,8 +109,8 @@ func roles(t *testing.T, s *local.Stack) {
 	}
 }
 
-// decided asks what a role's policies say where the emulator does not ask them as AWS does: it lets everybody call Managed
-// Flink, and asks of a log stream's events for the log group.
+// decided asks what a role's policies say where the emulator does not ask them as AWS does: it lets everybody call
+// Managed Flink, and asks of a log stream's events for the log group.
 func decided(t *testing.T, s *local.Stack, role string, id map[string]string) {
 	t.Helper()
 	application := "arn:aws:kinesisanalytics:" + s.Region + ":000000000000:application/"

@@ -32,8 +32,8 @@ import (
 	"streamproof/internal/proof"
 )
 
-// poison has records malformed in every way there is, and sees that each bad line is delivered with its reason, byte for
-// byte, while every good row is.
+// poison has records malformed in every way there is, and sees that each bad line is delivered with its reason, byte
+// for byte, while every good row is.
 func poison(t *testing.T, s *local.Stack) {
 	before := rejects(t, s)
 	tick := time.Now().Truncate(time.Millisecond)
@@ -165,8 +165,8 @@ var values = map[string][]string{
 	"Aggregation":  {"none", "kpl"},
 }
 
-// shapes are combinations in which, together with the default, every two values of two parameters meet. The last one has a
-// transform, for the tests that follow.
+// shapes are combinations in which, together with the default, every two values of two parameters meet. The last one
+// has a transform, for the tests that follow.
 var shapes = []string{
 	"JSON, GZIP, aggregates",
 	"JSON, GZIP, transform JSON",
@@ -217,8 +217,8 @@ func combinations() []map[string]string {
 	return all
 }
 
-// everyShape changes the running stack from one shape to the next: the objects of all of them stand under one prefix, and
-// the verifier judges them together.
+// everyShape changes the running stack from one shape to the next: the objects of all of them stand under one prefix,
+// and the verifier judges them together.
 func everyShape(t *testing.T, s *local.Stack) {
 	run := map[string]map[string]string{}
 	order := shapes

@@ -111,7 +111,8 @@ func sqlShow(t *testing.T, s *local.Stack) (q shownQuery) {
 	return q
 }
 
-// TestSQLRun changes the query of a running stack by hand, and in the end by a deploy. The verdict over all of it is PROVEN.
+// TestSQLRun changes the query of a running stack by hand, and in the end by a deploy. The verdict over all of it is
+// PROVEN.
 func TestSQLRun(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, "default")

@@ -19,8 +19,8 @@ import (
 	"streamproof/internal/local/process"
 )
 
-// TestTheJARStarts submits the job's JAR to a cluster as the service does, and one without a manifest: the job of that can
-// be started by nobody who does not name its class.
+// TestTheJARStarts submits the job's JAR to a cluster as the service does, and one without a manifest: the job of that
+// can be started by nobody who does not name its class.
 func TestTheJARStarts(t *testing.T) {
 	t.Parallel()
 	jar, libraries := "../analytics/target/streamproof-analytics.jar", "../analytics/target/local"

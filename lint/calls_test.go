@@ -18,8 +18,8 @@ import (
 
 const services = "github.com/aws/aws-sdk-go-v2/service/"
 
-// calls finds the AWS operations that each function of functions/ can make, as "s3:GetObject", and from where: all calls of
-// a service's client that can be reached from its main, through interfaces and function values too.
+// calls finds the AWS operations that each function of functions/ can make, as "s3:GetObject", and from where: all
+// calls of a service's client that can be reached from its main, through interfaces and function values too.
 func calls(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	loaded, err := packages.Load(&packages.Config{Mode: packages.LoadAllSyntax, Dir: ".."}, "./functions/...")

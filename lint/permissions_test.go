@@ -23,8 +23,8 @@ type permission struct {
 	action   string // IAM's name
 	resource string
 	context  map[string]string
-	// operation is the SDK's, as "s3:ListObjectsV2", of a call that a function of ours makes; empty for those that a service
-	// makes with the role by itself.
+	// operation is the SDK's, as "s3:ListObjectsV2", of a call that a function of ours makes; empty for those that a
+	// service makes with the role by itself.
 	operation string
 }
 
@@ -207,8 +207,8 @@ func needs(s map[string]resource) (all []permission) {
 	return all
 }
 
-// permissions: each role may make each call that is made with it, whatever the parameters are; and of the calls that our
-// functions can make, by their code, none is missing in the table.
+// permissions: each role may make each call that is made with it, whatever the parameters are; and of the calls that
+// our functions can make, by their code, none is missing in the table.
 func permissions(t *testing.T, stacks map[string]map[string]resource) {
 	listed := map[string]bool{} // by role and operation
 	var requests []request

@@ -1,5 +1,5 @@
-// History makes a copy of a bucket with many rows in a folder, as `aws s3 sync` would, has the command line judge it, and says
-// how long that takes and how much memory it needs at most.
+// History makes a copy of a bucket with many rows in a folder, as `aws s3 sync` would, has the command line judge it,
+// and says how long that takes and how much memory it needs at most.
 package main
 
 import (

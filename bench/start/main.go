@@ -1,6 +1,6 @@
-// Start builds the functions as `sam build` does, for both architectures, and measures their packages; and of this machine's,
-// how long each takes from the start of its process until it asks Lambda's runtime API for its first event, and what memory
-// it has by then. The table in docs/operations/functions.md is its.
+// Start builds the functions as `sam build` does, for both architectures, and measures their packages; and of this
+// machine's, how long each takes from the start of its process until it asks Lambda's runtime API for its first event,
+// and what memory it has by then. The table in docs/operations/functions.md is its.
 package main
 
 import (

@@ -1,6 +1,6 @@
-// The benchmark of the transform: the Go function against a Python one in the shape of AWS's blueprint (blueprint.py), on
-// the same events, in turns and on one core, from the bytes of the event to those of the answer.
-// Both have to answer the same. Then the function itself, as Lambda runs it, answers events of 6 MB, for its memory.
+// The benchmark of the transform: the Go function against a Python one in the shape of AWS's blueprint (blueprint.py),
+// on the same events, in turns and on one core, from the bytes of the event to those of the answer. Both have to answer
+// the same. Then the function itself, as Lambda runs it, answers events of 6 MB, for its memory.
 package main
 
 import (
@@ -129,7 +129,8 @@ type event struct {
 	size, records, rows int
 }
 
-// event makes an event of about so many bytes of data, in records of so many rows. One record in a hundred has a bad row.
+// event makes an event of about so many bytes of data, in records of so many rows. One record in a hundred has a bad
+// row.
 func (b *bench) event(columns row.Schema, perRecord, size int) event {
 	var e event
 	var all events.KinesisFirehoseEvent

@@ -33,7 +33,8 @@ type Microburst struct {
 	names   map[int]string // the faults of the rules that were ever set, by rule
 }
 
-// StartMicroburst starts the proxy of the virtual environment below root in front of an endpoint. Its files go into dir.
+// StartMicroburst starts the proxy of the virtual environment below root in front of an endpoint. Its files go into
+// dir.
 func StartMicroburst(ctx context.Context, root, dir, upstream string) (*Microburst, error) {
 	port, err := emulator.FreePort(0)
 	if err != nil {
@@ -80,8 +81,8 @@ func (m *Microburst) Stop(ctx context.Context) error {
 // signedHost is the header in which a Proxy hands on which host a call was signed for.
 const signedHost = "X-Signed-Host"
 
-// restoreHost stands behind microburst, which gives each call its upstream's host, and sends an object in chunks of unknown
-// number: the signature is of the host that was called and of a Content-Length, and the emulator checks it.
+// restoreHost stands behind microburst, which gives each call its upstream's host, and sends an object in chunks of
+// unknown number: the signature is of the host that was called and of a Content-Length, and the emulator checks it.
 func restoreHost(upstream, called string) (*httptest.Server, error) {
 	target, err := url.Parse(upstream)
 	if err != nil {

@@ -90,8 +90,8 @@ func StartProxy(upstream string) (*Proxy, error) {
 	return p, nil
 }
 
-// freshConnections takes a new connection for each call: an upstream closes one that was idle for some seconds, and a call that
-// meets that would break off, a fault that nobody ordered.
+// freshConnections takes a new connection for each call: an upstream closes one that was idle for some seconds, and a
+// call that meets that would break off, a fault that nobody ordered.
 func freshConnections() *http.Transport { return &http.Transport{DisableKeepAlives: true} }
 
 // Stop ends the proxy.

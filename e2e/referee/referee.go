@@ -1,7 +1,7 @@
 // Package referee counts what a stack has delivered a second time, with nothing of the verifier's code: it reads every
 // shard of the stream, the ledger's JSON, and every line under the data prefix, filters and projects records with a few
-// lines of plain Go, and pays rows one by one in the order of time, as docs/proof.md says. It knows the pipeline of this
-// repository and no other one, and CSV without quotes.
+// lines of plain Go, and pays rows one by one in the order of time, as docs/proof.md says. It knows the pipeline of
+// this repository and no other one, and CSV without quotes.
 package referee
 
 import (
@@ -29,8 +29,8 @@ import (
 	"streamproof/internal/stream/kpl"
 )
 
-// ReadStream reads all shards from their beginning and counts the copies of each record, by its bytes. An aggregate counts as
-// the records in it.
+// ReadStream reads all shards from their beginning and counts the copies of each record, by its bytes. An aggregate
+// counts as the records in it.
 func ReadStream(ctx context.Context, client *kinesis.Client, stream string) (map[string]int, error) {
 	held := map[string]int{}
 	var shards []types.Shard

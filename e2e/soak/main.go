@@ -1,6 +1,6 @@
-// Command soak runs a local stack of its own under random faults, from a seed that it prints, and ends with the verdict,
-// a count of its own that shares nothing with the verifier, and a table of the faults: docs/reliability.md says how to read
-// them. Its exit status is 0 where the verdict is right in every number, and no row is lost.
+// Command soak runs a local stack of its own under random faults, from a seed that it prints, and ends with the
+// verdict, a count of its own that shares nothing with the verifier, and a table of the faults: docs/reliability.md
+// says how to read them. Its exit status is 0 where the verdict is right in every number, and no row is lost.
 package main
 
 import (

@@ -183,7 +183,8 @@ func TestPublishedSamples(t *testing.T) {
 }
 
 // TestFaults: whatever S3 does to a tick's three writes, the attempt that is told that it has the claim has it, what
-// stands is its last write that succeeded or a later one that was said to have failed, and no other writer's is touched.
+// stands is its last write that succeeded or a later one that was said to have failed, and no other writer's is
+// touched.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	faults := []s3test.Fault{s3test.None, s3test.Lost, s3test.DoneThenLost, s3test.Failure, s3test.DoneThenFailure, s3test.Conflict, s3test.DoneWithoutADate}

@@ -49,7 +49,8 @@ const (
 	followTimeout = 10 * time.Second // for a follower to answer
 )
 
-// FiresWithin is how long after its schedule was disabled the producer may still claim a tick. The emulator calls it at once.
+// FiresWithin is how long after its schedule was disabled the producer may still claim a tick. The emulator calls it at
+// once.
 const FiresWithin = 3 * time.Second
 
 // Options say which stack to start.
@@ -64,8 +65,8 @@ type Options struct {
 	// Follower makes the command that calls Follow with the state directory. The stack then outlives this process. Without
 	// it, the follower is part of this process, and the kernel ends the rest with it.
 	Follower func(stateDir string) *exec.Cmd
-	// JobEndpoint, if set, maps the endpoint of a service, "kinesis" or "firehose", to the one that the Flink job uses, such
-	// as a proxy's. It needs a follower that is part of this process.
+	// JobEndpoint, if set, maps the endpoint of a service, "kinesis" or "firehose", to the one that the Flink job uses,
+	// such as a proxy's. It needs a follower that is part of this process.
 	JobEndpoint func(service, endpoint string) (string, error)
 	// Step, if set, is called as each step starts; the function that it returns is called with the step's error.
 	Step func(name string) func(error)
@@ -124,8 +125,8 @@ func (d dir) followerLog() string     { return d.path("follower.log") }
 func (d dir) samLog() string          { return d.path("sam.log") }
 func (d dir) flink() string           { return d.path("flink") }
 
-// flinkOf is the directory of an application's job: flink for the stack's own, a directory beside it for an application of
-// another stack on the emulator.
+// flinkOf is the directory of an application's job: flink for the stack's own, a directory beside it for an application
+// of another stack on the emulator.
 func (d dir) flinkOf(r record, application string) string {
 	if application == r.application() {
 		return d.flink()
@@ -164,7 +165,8 @@ func (d dir) lock() (unlock func(), err error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// Start brings a stack up, or updates a running one to what the template says now. If it fails, it ends what it started.
+// Start brings a stack up, or updates a running one to what the template says now. If it fails, it ends what it
+// started.
 func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	var t tools
 	if o.Step == nil {
@@ -318,8 +320,8 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 	return o.step("start the Flink job", func() error { return s.awaitJob(ctx) })
 }
 
-// holdTicks disables the schedule and returns when no tick is being sent: unlike AWS, the emulator kills a function that is
-// redeployed while it works. The function that it returns enables the schedule again.
+// holdTicks disables the schedule and returns when no tick is being sent: unlike AWS, the emulator kills a function
+// that is redeployed while it works. The function that it returns enables the schedule again.
 func (s *Stack) holdTicks(ctx context.Context) (produceAgain func(context.Context) error, err error) {
 	changed, err := s.EnableSchedule(ctx, false)
 	if err != nil {
@@ -642,8 +644,8 @@ func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (s
 	return f, err
 }
 
-// Follow follows the stack in the state directory until the context or the stack ends. The command that Options.Follower
-// makes has to call it.
+// Follow follows the stack in the state directory until the context or the stack ends. The command that
+// Options.Follower makes has to call it.
 func Follow(ctx context.Context, stateDir string) error {
 	d := dir(stateDir)
 	running, err := d.running()

@@ -74,8 +74,8 @@ func missing(root, files string) error {
 	return &SetupError{fmt.Sprintf("missing: %s: run `make build`", files)}
 }
 
-// CheckTools runs tools/check, the check of the build tools that `make` starts with. It returns what is missing and how to
-// get it, empty if nothing is.
+// CheckTools runs tools/check, the check of the build tools that `make` starts with. It returns what is missing and how
+// to get it, empty if nothing is.
 func CheckTools(ctx context.Context, root string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -103,8 +103,8 @@ func findJava() (string, error) {
 	return path, nil
 }
 
-// Checker returns a checker that has Flink plan a query on this machine, as the project in this directory has built it. It
-// serves stacks on AWS too. A SetupError names what is missing.
+// Checker returns a checker that has Flink plan a query on this machine, as the project in this directory has built it.
+// It serves stacks on AWS too. A SetupError names what is missing.
 func Checker(root string) (*flink.Checker, error) {
 	java, err := findJava()
 	if err != nil {

@@ -64,8 +64,9 @@ type definition struct {
 	Unit Unit
 }
 
-// Line returns one line, ended by a newline, of metrics with the same dimensions. about has further members, and may be nil.
-// The error names everything that CloudWatch would refuse, since CloudWatch drops such a line without telling the function.
+// Line returns one line, ended by a newline, of metrics with the same dimensions. about has further members, and may be
+// nil. The error names everything that CloudWatch would refuse, since CloudWatch drops such a line without telling the
+// function.
 func Line(at time.Time, dimensions []Dimension, metrics []Metric, about map[string]any) ([]byte, error) {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }

@@ -193,8 +193,8 @@ func Total(items []Item) (running, paused float64) {
 	return running, paused
 }
 
-// FromTemplate reads what decides the cost of a stack from the template: its alarms, and its parameters' defaults, which
-// set overrides.
+// FromTemplate reads what decides the cost of a stack from the template: its alarms, and its parameters' defaults,
+// which set overrides.
 func FromTemplate(template []byte, set map[string]string) (Stack, error) {
 	var t struct {
 		Parameters map[string]struct {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// placeholder stands in the schedule's Input. EventBridge Scheduler replaces it by the scheduled time; the emulator does
-// not.
+// placeholder stands in the schedule's Input. EventBridge Scheduler replaces it by the scheduled time; the emulator
+// does not.
 const placeholder = "<aws.scheduler.scheduled-time>"
 
 // OldestTick is how old a tick may be when its event arrives. Verifications look back a little further.
@@ -22,21 +22,21 @@ const placeholder = "<aws.scheduler.scheduled-time>"
 //	300 s  during which it repeats a call that Lambda refused (RetryPolicy)
 //	600 s  during which Lambda keeps the event (EventInvokeConfig)
 //
-// So the last attempt starts within 960 s, or 16 minutes, of the tick's time; 24 hours are 90 times that. The 600 s leave
-// room for Lambda's two retries, 1 and 2 minutes after a failure: 3 × 120 s (Timeout) + 60 s + 120 s = 540 s.
+// So the last attempt starts within 960 s, or 16 minutes, of the tick's time; 24 hours are 90 times that. The 600 s
+// leave room for Lambda's two retries, 1 and 2 minutes after a failure: 3 × 120 s (Timeout) + 60 s + 120 s = 540 s.
 //
 // A late event is not judged wrongly either. If it finds the tick claimed, it succeeds and sends nothing: the tick is
 // complete, in progress or crashed. An attempt's lease is its timeout, so a retry, a minute after Lambda killed the
-// attempt, finds the lease over. If it claims the tick, the deadline counts from its own claim and manifest, not from the
-// tick's time. With AWS's longest ages (24 hours and 6), an event could be refused here: before anything is claimed, so
-// nothing is owed.
+// attempt, finds the lease over. If it claims the tick, the deadline counts from its own claim and manifest, not from
+// the tick's time. With AWS's longest ages (24 hours and 6), an event could be refused here: before anything is
+// claimed, so nothing is owed.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 const OldestTick = 24 * time.Hour
 
-// NewestTick is how far a tick may be ahead of the clock: as far as two clocks may differ. A tick years ahead would be due
-// years from now, and would stay the ledger's last.
+// NewestTick is how far a tick may be ahead of the clock: as far as two clocks may differ. A tick years ahead would be
+// due years from now, and would stay the ledger's last.
 const NewestTick = 5 * time.Minute
 
 // CheckTick returns why a person should not ask for a tick now, nil if nothing is against it.

@@ -13,8 +13,8 @@ import (
 	"streamproof/internal/stream"
 )
 
-// writeMetrics writes the metrics of a tick that this event sent: what Kinesis answered, even if the ledger could not be
-// written.
+// writeMetrics writes the metrics of a tick that this event sent: what Kinesis answered, even if the ledger could not
+// be written.
 //
 //	RecordsAcknowledged  records with a sequence number, whatever came before it
 //	RecordsRejected      records that every attempt refused, or that there was no time for
@@ -22,14 +22,16 @@ import (
 //	EntriesThrottled     entries refused because of a limit, once for each refusal; a packed entry has many records
 //	TicksFailed          1 if the event ends with an error all the same, else 0, so its sample count is that of the ticks
 //
-// All have the unit Count and the dimension Stack: five custom metrics. RecordsAcknowledged is written again for each shard
-// that acknowledged any, with the dimensions Stack and Shard: one custom metric for each shard, and for each that a
-// reshard opens. A shard that acknowledged nothing has no line, since only Kinesis can name it. A dashboard finds them by
+// All have the unit Count and the dimension Stack: five custom metrics. RecordsAcknowledged is written again for each
+// shard that acknowledged any, with the dimensions Stack and Shard: one custom metric for each shard, and for each that
+// a reshard opens. A shard that acknowledged nothing has no line, since only Kinesis can name it. A dashboard finds
+// them by
 //
 //	SEARCH('{Streamproof,Stack,Shard} MetricName="RecordsAcknowledged" Stack="NAME"', 'Sum', 60)
 //
-// A failure before the tick was claimed sent nothing, and an attempt that Lambda kills writes nothing. Both are in Lambda's
-// own Errors. So is a failed tick, but only once: its retry finds the tick claimed and succeeds, so no queue ever holds it.
+// A failure before the tick was claimed sent nothing, and an attempt that Lambda kills writes nothing. Both are in
+// Lambda's own Errors. So is a failed tick, but only once: its retry finds the tick claimed and succeeds, so no queue
+// ever holds it.
 //
 // Errors here do not fail the tick: it is sent, and its manifest says so.
 func (p *Producer) writeMetrics(ctx context.Context, tick time.Time, result stream.Result, failed error) {

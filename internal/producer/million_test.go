@@ -19,7 +19,8 @@ import (
 	"streamproof/internal/stream/kinesistest"
 )
 
-// TestMillion: a million records that are sent without faults have a manifest of 10 KB at most, and one range of outcomes.
+// TestMillion: a million records that are sent without faults have a manifest of 10 KB at most, and one range of
+// outcomes.
 func TestMillion(t *testing.T) {
 	t.Parallel()
 	const records, most = 1_000_000, 10_000

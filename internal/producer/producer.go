@@ -71,8 +71,8 @@ func newSource(config Config, p *pipeline.Pipeline) (*source, error) {
 	return &source{pipeline: p, hash: p.Hash(), generator: g, key: key}, nil
 }
 
-// New makes a producer of ticks for the pipeline that the ledger names, or for the given one if it names none. The client
-// must be one of stream.NewClient. Metrics go where the function's log goes; CloudWatch reads them from there.
+// New makes a producer of ticks for the pipeline that the ledger names, or for the given one if it names none. The
+// client must be one of stream.NewClient. Metrics go where the function's log goes; CloudWatch reads them from there.
 func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger, metrics io.Writer) (*Producer, error) {
 	embedded, err := newSource(config, p)
 	if err != nil {
@@ -103,8 +103,8 @@ type Answer struct {
 	Ranges int `json:"ranges"`
 	// Shards is what each shard acknowledged, by shard ID.
 	Shards map[string]ledger.Shard `json:"shards"`
-	// Attempts, Throttled and Seconds are this event's PutRecords calls, entries refused because of a limit, and time spent
-	// sending.
+	// Attempts, Throttled and Seconds are this event's PutRecords calls, entries refused because of a limit, and time
+	// spent sending.
 	Attempts  int     `json:"attempts"`
 	Throttled int     `json:"throttled"`
 	Seconds   float64 `json:"seconds"`
@@ -112,8 +112,8 @@ type Answer struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Handle answers one event. It logs one line, and the metrics of a tick that it sends. An error means that nothing was sent
-// unless it says otherwise; if a tick was claimed, an answer comes with it.
+// Handle answers one event. It logs one line, and the metrics of a tick that it sends. An error means that nothing was
+// sent unless it says otherwise; if a tick was claimed, an answer comes with it.
 func (p *Producer) Handle(ctx context.Context, event json.RawMessage) (*Answer, error) {
 	answer, err := p.handle(ctx, event)
 	if err != nil {
@@ -264,8 +264,8 @@ func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, 
 	return answer, nil
 }
 
-// writeProgress writes the outcomes so far at intervals, until ctx ends. The next write makes up for one that failed. It
-// returns an error only if another attempt has taken the tick.
+// writeProgress writes the outcomes so far at intervals, until ctx ends. The next write makes up for one that failed.
+// It returns an error only if another attempt has taken the tick.
 func (p *Producer) writeProgress(ctx context.Context, claim *ledger.Claim, delivery *stream.Delivery) error {
 	ticker := time.NewTicker(progressInterval)
 	defer ticker.Stop()

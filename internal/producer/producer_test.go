@@ -217,8 +217,8 @@ func TestBadEvents(t *testing.T) {
 	}
 }
 
-// TestLatestRetry: by the template's ages, the last attempt at a scheduled tick comes when the comment of OldestTick says so, and
-// when its event is still taken.
+// TestLatestRetry: by the template's ages, the last attempt at a scheduled tick comes when the comment of OldestTick
+// says so, and when its event is still taken.
 func TestLatestRetry(t *testing.T) {
 	template, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
 	if err != nil {
@@ -598,7 +598,8 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// TestShortTick: a tick that is sent at once is written twice, the claim and the manifest, beside the pipeline once a process.
+// TestShortTick: a tick that is sent at once is written twice, the claim and the manifest, beside the pipeline once a
+// process.
 func TestShortTick(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, map[string]string{"SPREAD_SECONDS": "0"})
@@ -704,7 +705,8 @@ func TestNoTime(t *testing.T) {
 	})
 }
 
-// TestOutOfTime: what is not sent in time is rejected, what was cut is unknown, and the manifest is written before the end.
+// TestOutOfTime: what is not sent in time is rejected, what was cut is unknown, and the manifest is written before the
+// end.
 func TestOutOfTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, map[string]string{"SPREAD_SECONDS": "0"})

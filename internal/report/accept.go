@@ -9,9 +9,9 @@ import (
 	"streamproof/internal/proof"
 )
 
-// Accept makes the acceptance of count findings of a class, which must be in the report and not accepted yet. It also returns
-// the object that must be written before it, if any. With the findings go those of the report's samples that are among
-// them: what the person has seen.
+// Accept makes the acceptance of count findings of a class, which must be in the report and not accepted yet. It also
+// returns the object that must be written before it, if any. With the findings go those of the report's samples that
+// are among them: what the person has seen.
 func (r *Report) Accept(
 	class proof.Class, count int64, found []proof.Group, reason, who string, at time.Time,
 ) (a *ledger.Acceptance, object []byte, err error) {

@@ -37,8 +37,8 @@ const (
 	barShare                           = 0.8
 )
 
-// bars draws stacked bars, one for each name. It writes numbers and times only, no text of a row. Words beside it say what it
-// shows.
+// bars draws stacked bars, one for each name. It writes numbers and times only, no text of a row. Words beside it say
+// what it shows.
 func bars(width, height, labels int, names []string, all []series) template.HTML {
 	top, step := scale(all)
 	left := 12 + digitWidth*len(comma(int64(top)))

@@ -396,7 +396,8 @@ func seconds(n int64) string {
 	}
 }
 
-// plain makes every character of a text visible: it escapes what is not printed, and what would change the text's direction.
+// plain makes every character of a text visible: it escapes what is not printed, and what would change the text's
+// direction.
 func plain(s string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {

@@ -172,7 +172,8 @@ func TestHTMLSentence(t *testing.T) {
 	}
 }
 
-// elements parses a page strictly, as XML, and returns its elements in their order, with what has to hold of every page.
+// elements parses a page strictly, as XML, and returns its elements in their order, with what has to hold of every
+// page.
 func elements(t *testing.T, page string) []string {
 	t.Helper()
 	var all []string

@@ -23,7 +23,8 @@ const (
 	NotFound         Hop = "unknown"
 )
 
-// A Finding says where one missing or failed row of a tick, or several equal ones, were last. Package explain makes them.
+// A Finding says where one missing or failed row of a tick, or several equal ones, were last. Package explain makes
+// them.
 type Finding struct {
 	Class proof.Class `json:"class"`
 	// Row is as in the samples: a row as CSV, or a quoted line that was malformed on purpose.
@@ -33,8 +34,8 @@ type Finding struct {
 	Hop   Hop       `json:"hop"`
 	// Text says it in a sentence.
 	Text string `json:"text"`
-	// Candidates is how many records of the tick give this row; Records are the first of them. If there are more than Count, it
-	// may be any of them.
+	// Candidates is how many records of the tick give this row; Records are the first of them. If there are more than
+	// Count, it may be any of them.
 	Candidates int      `json:"candidates"`
 	Records    []Record `json:"records,omitempty"`
 	// Object, Line (from 1) and Reason locate the row under an error prefix, or in the data.
@@ -81,7 +82,8 @@ func (r *Report) LastSeenOf(class proof.Class, s proof.Sample) (found []Finding)
 	return found
 }
 
-// hops sums up where the rows of a class were last, as "3 in the stream, 1 among the rejects", and how many rows that covers.
+// hops sums up where the rows of a class were last, as "3 in the stream, 1 among the rejects", and how many rows that
+// covers.
 func (r *Report) hops(class proof.Class) (text string, of int64) {
 	counts := map[Hop]int64{}
 	for _, f := range r.LastSeen {

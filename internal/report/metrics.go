@@ -7,8 +7,8 @@ import (
 	"streamproof/internal/proof"
 )
 
-// metrics are the report's, in its order. One of Proven, NotProven and Undecided is 1. An UNDECIDED verdict has no counts:
-// Missing at 0 would say that nothing is missing. There is no DelayP95 if no row was delivered.
+// metrics are the report's, in its order. One of Proven, NotProven and Undecided is 1. An UNDECIDED verdict has no
+// counts: Missing at 0 would say that nothing is missing. There is no DelayP95 if no row was delivered.
 func (r *Report) metrics() []metrics.Metric {
 	var proven, notProven, undecided int64
 	switch r.Verdict {

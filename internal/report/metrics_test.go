@@ -48,8 +48,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsOfVerdicts: exactly one of the three verdicts is 1, and what was not measured is left out. NoVerdictAlarm needs
-// Undecided of every verdict, and NotProvenAlarm takes a missing NotProven for none.
+// TestMetricsOfVerdicts: exactly one of the three verdicts is 1, and what was not measured is left out. NoVerdictAlarm
+// needs Undecided of every verdict, and NotProvenAlarm takes a missing NotProven for none.
 func TestMetricsOfVerdicts(t *testing.T) {
 	t.Parallel()
 	for _, verdict := range []proof.Verdict{proof.Proven, proof.NotProven, proof.Undecided, ""} {

@@ -1,4 +1,5 @@
-// Package report is the result of a verification: its JSON form, its page, its metrics, and its last line for a terminal.
+// Package report is the result of a verification: its JSON form, its page, its metrics, and its last line for a
+// terminal.
 package report
 
 import (
@@ -31,8 +32,8 @@ type Report struct {
 	Covers   Coverage                       `json:"covers"`
 	Counts   proof.Counts                   `json:"counts"`
 	Samples  map[proof.Class][]proof.Sample `json:"samples,omitempty"`
-	// LastSeen says where the missing and failed rows of Samples were last, if they were looked for. In an UNDECIDED report it
-	// is the previous report's.
+	// LastSeen says where the missing and failed rows of Samples were last, if they were looked for. In an UNDECIDED
+	// report it is the previous report's.
 	LastSeen []Finding `json:"lastSeen,omitempty"`
 	// Rejects are all lines under the error prefixes, expected or not, by prefix and reason.
 	Rejects []Rejects `json:"rejects,omitempty"`
@@ -51,8 +52,8 @@ type Report struct {
 // MaxTicks is how many ticks a report lists: a day's, at one a minute.
 const MaxTicks = 1440
 
-// A Tick is the outcome of one tick's rows. Owed = Delivered + Rejects + Failed + Missing + InFlight, except for what paid for
-// records of unknown outcome.
+// A Tick is the outcome of one tick's rows. Owed = Delivered + Rejects + Failed + Missing + InFlight, except for what
+// paid for records of unknown outcome.
 type Tick struct {
 	Tick      time.Time    `json:"tick"`
 	State     ledger.State `json:"state"`
@@ -66,7 +67,8 @@ type Tick struct {
 	Late      int64        `json:"late"`
 }
 
-// Accepted is an acceptance by a person. The findings that it names do not count against the verdict as long as they exist.
+// Accepted is an acceptance by a person. The findings that it names do not count against the verdict as long as they
+// exist.
 type Accepted struct {
 	Class  proof.Class `json:"class"`
 	Count  int64       `json:"count"`
@@ -106,8 +108,8 @@ type Coverage struct {
 	ErrorObjects            int       `json:"errorObjects"` // under the error prefixes; not in Objects and Bytes
 	Pipelines               []string  `json:"pipelines,omitempty"`
 	DeliveryDeadlineSeconds int       `json:"deliveryDeadlineSeconds"`
-	// ArchivedUntil is until when history is archived, zero if it is not. Earlier ticks and rows may have expired, and a full
-	// verification starts there.
+	// ArchivedUntil is until when history is archived, zero if it is not. Earlier ticks and rows may have expired, and a
+	// full verification starts there.
 	ArchivedUntil time.Time `json:"archivedUntil,omitzero"`
 }
 

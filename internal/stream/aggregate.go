@@ -14,8 +14,8 @@ type packer struct {
 	record, key []byte // scratch
 }
 
-// pack makes an aggregate of as many of the records [first, last) as fit and returns their number: 0 if the first is too
-// large for an aggregate, or must be sent as it is.
+// pack makes an aggregate of as many of the records [first, last) as fit and returns their number: 0 if the first is
+// too large for an aggregate, or must be sent as it is.
 func (p *packer) pack(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int) int {
 	uniform, _ := g.KeyOf(generator.Uniform) // never an error
 	p.key = g.AppendKey(p.key[:0], tick, first, uniform)

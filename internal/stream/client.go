@@ -35,11 +35,11 @@ func NewClient(cfg aws.Config) *kinesis.Client {
 
 // readerBodies hides the WriteTo method of request bodies, which can cut off the answer.
 //
-// The SDK closes a request's body as soon as the answer starts. net/http may still be checking that the body ends where it
-// should. It calls the body's WriteTo, which after Close returns io.EOF, an error that no WriteTo may return (smithy-go
-// 1.28.9, transport/http/internal/io/safe.go; probably aws/aws-sdk-go-v2#2737). net/http then considers the request broken
-// and closes the connection while the answer is being read. 500 records that are stored and acknowledged become unknown
-// and are sent twice. This happened in three of some 150,000 calls on a busy machine.
+// The SDK closes a request's body as soon as the answer starts. net/http may still be checking that the body ends where
+// it should. It calls the body's WriteTo, which after Close returns io.EOF, an error that no WriteTo may return
+// (smithy-go 1.28.9, transport/http/internal/io/safe.go; probably aws/aws-sdk-go-v2#2737). net/http then considers the
+// request broken and closes the connection while the answer is being read. 500 records that are stored and acknowledged
+// become unknown and are sent twice. This happened in three of some 150,000 calls on a busy machine.
 type readerBodies struct{ client *awshttp.BuildableClient }
 
 // Do makes a call for the SDK.
@@ -50,6 +50,6 @@ func (w readerBodies) Do(r *http.Request) (*http.Response, error) {
 	return w.client.Do(r)
 }
 
-// withoutRetries turns off the SDK's retries: an attempt inside the SDK would go uncounted. (net/http by itself repeats a
-// POST only if no byte of it was written.)
+// withoutRetries turns off the SDK's retries: an attempt inside the SDK would go uncounted. (net/http by itself repeats
+// a POST only if no byte of it was written.)
 func withoutRetries(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }

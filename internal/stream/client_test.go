@@ -27,8 +27,8 @@ func (c slowWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// TestEarlyAnswer: an answer that begins before the client's side has noticed that its request is out is read to its end.
-// Without NewClient's care it is cut off, which makes records unknown that Kinesis has acknowledged.
+// TestEarlyAnswer: an answer that begins before the client's side has noticed that its request is out is read to its
+// end. Without NewClient's care it is cut off, which makes records unknown that Kinesis has acknowledged.
 func TestEarlyAnswer(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -25,7 +25,8 @@ const (
 // The pace of a Delivery.
 const (
 	// chunkRecords is how many records a worker takes if they are packed: some 17 aggregates, all full but the last, or
-	// 0.4 MB. If fewer are planned for a chunkSpan, it takes those: a call is made at the planned time of its first record.
+	// 0.4 MB. If fewer are planned for a chunkSpan, it takes those: a call is made at the planned time of its first
+	// record.
 	chunkRecords = 2500
 	chunkSpan    = time.Second
 	// workers is how many calls run at a time. With 500 records a call and 40 ms an answer, that is 200,000 records/s.
@@ -59,8 +60,8 @@ type Delivery struct {
 	err   error // why stop was closed
 }
 
-// NewDelivery prepares to send a tick's records to the stream with this name. The aggregation is ledger.KPL, to pack them,
-// or empty.
+// NewDelivery prepares to send a tick's records to the stream with this name. The aggregation is ledger.KPL, to pack
+// them, or empty.
 func NewDelivery(client putter, stream string, g *generator.Generator, tick generator.Tick, key generator.Key, aggregation string) *Delivery {
 	return &Delivery{
 		client: client, stream: stream, generator: g, tick: tick, key: key, packed: aggregation == ledger.KPL,
@@ -69,9 +70,9 @@ func NewDelivery(client putter, stream string, g *generator.Generator, tick gene
 	}
 }
 
-// Run sends the records and returns when each has its outcome, at the latest when ctx ends, which cuts off the calls under
-// way. It returns an error only if Kinesis refuses for good (no such stream, no permission); it has then stopped early.
-// In either case Result is complete.
+// Run sends the records and returns when each has its outcome, at the latest when ctx ends, which cuts off the calls
+// under way. It returns an error only if Kinesis refuses for good (no such stream, no permission); it has then stopped
+// early. In either case Result is complete.
 func (d *Delivery) Run(ctx context.Context) error {
 	d.start = time.Now()
 	var running sync.WaitGroup
@@ -135,7 +136,8 @@ func (d *Delivery) work(ctx context.Context) {
 	}
 }
 
-// send makes attempts until every record of the batch is acknowledged or no further attempt makes sense, and settles all.
+// send makes attempts until every record of the batch is acknowledged or no further attempt makes sense, and settles
+// all.
 func (d *Delivery) send(ctx context.Context, b *batch) {
 	pause := &backoff.ExponentialBackOff{
 		InitialInterval: firstBackoff, MaxInterval: maxBackoff, Multiplier: 2, RandomizationFactor: 0.5,

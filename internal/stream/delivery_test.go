@@ -304,7 +304,8 @@ func TestPacing(t *testing.T) {
 	}
 }
 
-// TestPackedPacing: a call is made when its first record is planned, and none of the others is more than a second early.
+// TestPackedPacing: a call is made when its first record is planned, and none of the others is more than a second
+// early.
 func TestPackedPacing(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -358,8 +359,8 @@ func TestPackedPacing(t *testing.T) {
 	}
 }
 
-// TestPacked: whatever the records, each is sent once, as it is; an aggregate has 25,000 bytes at most, and no room for the
-// next record; a call holds 500 entries and 5 MB at most; and the same tick is packed in the same way.
+// TestPacked: whatever the records, each is sent once, as it is; an aggregate has 25,000 bytes at most, and no room for
+// the next record; a call holds 500 entries and 5 MB at most; and the same tick is packed in the same way.
 func TestPacked(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -571,7 +572,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestOverHTTP sends through the SDK and real connections: each fault of the stand-in, once, leaves the outcome that it should.
+// TestOverHTTP sends through the SDK and real connections: each fault of the stand-in, once, leaves the outcome that it
+// should.
 func TestOverHTTP(t *testing.T) {
 	t.Parallel()
 	const n = 8
@@ -705,8 +707,8 @@ func TestPackedShards(t *testing.T) {
 	}
 }
 
-// goldenAggregate is an aggregate as the analytics application's AggregateTest reads it: it has Flink's connector take it apart.
-// Bytes are base64.
+// goldenAggregate is an aggregate as the analytics application's AggregateTest reads it: it has Flink's connector take
+// it apart. Bytes are base64.
 type goldenAggregate struct {
 	PartitionKey    string         `json:"partitionKey"`
 	ExplicitHashKey string         `json:"explicitHashKey"`

@@ -86,10 +86,10 @@ func (r *Reader) Shards(ctx context.Context) (shards []types.Shard, err error) {
 	}
 }
 
-// EachShard reads all shards of the stream. It calls read for each in a goroutine of its own, with a reader positioned at
-// start, and returns the first error. A child of a split or merge is read after its parents have been read to their end. A
-// shard opened meanwhile is read from its oldest record. If read returns before the end of its shard, the shard's children
-// are not read.
+// EachShard reads all shards of the stream. It calls read for each in a goroutine of its own, with a reader positioned
+// at start, and returns the first error. A child of a split or merge is read after its parents have been read to their
+// end. A shard opened meanwhile is read from its oldest record. If read returns before the end of its shard, the
+// shard's children are not read.
 func (r *Reader) EachShard(ctx context.Context, start types.StartingPosition, read func(context.Context, *ShardReader) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var mu sync.Mutex
@@ -136,8 +136,8 @@ func (r *Reader) EachShard(ctx context.Context, start types.StartingPosition, re
 	return errors.Join(err, group.Wait())
 }
 
-// ReadRange hands on the records of a shard between two sequence numbers, both included, until take returns false or the
-// shard has no more. Its error wraps ErrTrimmed if the stream no longer holds the first of them.
+// ReadRange hands on the records of a shard between two sequence numbers, both included, until take returns false or
+// the shard has no more. Its error wraps ErrTrimmed if the stream no longer holds the first of them.
 func (r *Reader) ReadRange(ctx context.Context, shard, first, last string, take func(Record) (more bool)) error {
 	s := r.Shard(shard, types.StartingPosition{Type: types.ShardIteratorTypeAtSequenceNumber, SequenceNumber: &first})
 	trimmed := func(why string) error {

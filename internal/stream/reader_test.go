@@ -126,8 +126,8 @@ func TestReadRange(t *testing.T) {
 	}
 }
 
-// TestReadBesideOthers: reading takes no more than half of a shard, and survives another reader that takes all of it for a
-// while: an application that catches up.
+// TestReadBesideOthers: reading takes no more than half of a shard, and survives another reader that takes all of it
+// for a while: an application that catches up.
 func TestReadBesideOthers(t *testing.T) {
 	t.Parallel()
 	const records = 3000

@@ -1,6 +1,6 @@
-// Package s3test is a stand-in for S3, for tests: PutObject and GetObject as the SDK's own client asks for them, writes and
-// reads on condition and reads of a range as S3 has them, a clock, and faults by hook. It stands where the client's connections would, so tests may run
-// in the virtual time of testing/synctest, the SDK's retries included.
+// Package s3test is a stand-in for S3, for tests: PutObject and GetObject as the SDK's own client asks for them, writes
+// and reads on condition and reads of a range as S3 has them, a clock, and faults by hook. It stands where the client's
+// connections would, so tests may run in the virtual time of testing/synctest, the SDK's retries included.
 package s3test
 
 import (

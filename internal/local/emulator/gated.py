@@ -1,6 +1,6 @@
 # Runs MiniStack. Its CloudFormation asks the stand-in for Managed Flink before it changes an application or creates a
-# delivery stream. On AWS, CloudFormation's resource handlers call the service; MiniStack's are calls inside this process,
-# which no proxy sees.
+# delivery stream. On AWS, CloudFormation's resource handlers call the service; MiniStack's are calls inside this
+# process, which no proxy sees.
 import json
 import os
 import sys

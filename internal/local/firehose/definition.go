@@ -95,8 +95,8 @@ type parameter struct {
 	ParameterValue scalar
 }
 
-// A scalar is a string, number or Boolean, as text. The emulator passes on what CloudFormation gave it, which has numbers as
-// strings and the reverse.
+// A scalar is a string, number or Boolean, as text. The emulator passes on what CloudFormation gave it, which has
+// numbers as strings and the reverse.
 type scalar string
 
 func (s *scalar) UnmarshalJSON(data []byte) error {

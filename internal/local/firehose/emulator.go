@@ -72,11 +72,12 @@ func hash(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// authorize asks the emulator whether the caller may make this call. If not, it returns the emulator's answer to the caller.
+// authorize asks the emulator whether the caller may make this call. If not, it returns the emulator's answer to the
+// caller.
 //
-// The emulator gets the call without its records. It checks the signature and the policies before it finds that there is
-// nothing to put, and then answers with an InvalidArgumentException. The signature covers the body's length and its hash.
-// The hash can be given in a header, and the emptied body is padded to the length of the caller's.
+// The emulator gets the call without its records. It checks the signature and the policies before it finds that there
+// is nothing to put, and then answers with an InvalidArgumentException. The signature covers the body's length and its
+// hash. The hash can be given in a header, and the emptied body is padded to the length of the caller's.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 func (s *Server) authorize(r *http.Request, operation, stream string, body []byte) (*answer, error) {
 	// A number is no data; an empty record would be accepted.

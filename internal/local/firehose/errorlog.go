@@ -11,8 +11,8 @@ import (
 // An errorLog is where the errors of a delivery stream are logged.
 type errorLog struct{ group, stream string }
 
-// logError logs an error as the delivery stream's role, if the stream has a log. An event that cannot be logged is lost, as
-// with Firehose.
+// logError logs an error as the delivery stream's role, if the stream has a log. An event that cannot be logged is
+// lost, as with Firehose.
 // https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html
 func (s *stream) logError(d *definition, code, message string) {
 	if d.errorLog == nil {

@@ -10,13 +10,14 @@ type Hooks struct {
 	Entry func(stream string, entry int) (code string)
 	// Answer reports whether the answer to a call is lost after its records were accepted.
 	Answer func(stream string) (lose bool)
-	// Invoke may fail an attempt to transform, counted from 1, before the function is called: with an *Error of Lambda's, such
-	// as TooManyRequestsException, or any other error for one of the function.
+	// Invoke may fail an attempt to transform, counted from 1, before the function is called: with an *Error of Lambda's,
+	// such as TooManyRequestsException, or any other error for one of the function.
 	Invoke func(stream string, attempt int, event []byte) error
-	// Write is called instead of put, in a goroutine for each object, so that one that waits can be overtaken. put writes the
-	// object that it is given, and retries until it is written or the server is ended by force. An object that is not put is
-	// lost; one whose key or body was changed is written like that. If Write returns an error, Close reports the object's
-	// records as not written. The context ends when Close begins; Close waits for Write, which must then release what it holds.
+	// Write is called instead of put, in a goroutine for each object, so that one that waits can be overtaken. put writes
+	// the object that it is given, and retries until it is written or the server is ended by force. An object that is not
+	// put is lost; one whose key or body was changed is written like that. If Write returns an error, Close reports the
+	// object's records as not written. The context ends when Close begins; Close waits for Write, which must then release
+	// what it holds.
 	Write func(ctx context.Context, o Object, put func(Object) error) error
 }
 

@@ -147,8 +147,8 @@ func (s *Server) started() []*stream {
 	return started
 }
 
-// Close accepts no more records, writes all that it holds and ends. If the context ends first, the rest is lost, and the
-// error says how much.
+// Close accepts no more records, writes all that it holds and ends. If the context ends first, the rest is lost, and
+// the error says how much.
 func (s *Server) Close(ctx context.Context) error {
 	s.letGo()
 	var err error

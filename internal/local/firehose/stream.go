@@ -109,8 +109,8 @@ func (s *stream) take(records []record) {
 	s.processing.add(records...)
 }
 
-// latest returns the definition for records that were accepted already: the last good one if the emulator does not answer,
-// or if its answer is not supported.
+// latest returns the definition for records that were accepted already: the last good one if the emulator does not
+// answer, or if its answer is not supported.
 func (s *stream) latest() *definition {
 	d, err := s.look(s.server.ctx)
 	if err != nil {
@@ -205,7 +205,8 @@ func (s *stream) object(d *definition, records []record, failed bool) (Object, e
 // https://docs.aws.amazon.com/firehose/latest/APIReference/API_DeleteDeliveryStream.html
 var errDeleted = errors.New("the delivery stream was deleted before everything it held was written")
 
-// deleted reports whether the emulator no longer has the delivery stream. Its role and bucket are deleted with its stack.
+// deleted reports whether the emulator no longer has the delivery stream. Its role and bucket are deleted with its
+// stack.
 func (s *stream) deleted() bool {
 	_, err := s.look(s.server.ctx)
 	var answer *Error

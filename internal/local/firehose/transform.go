@@ -113,8 +113,8 @@ func (s *stream) transform(ctx context.Context, d *definition, records []record)
 	return ok, failed, dropped, nil
 }
 
-// attempts invokes the function until it answers, and at most NumberOfRetries times again. The page says so of failed calls.
-// In practice, a failing function is called again as well, and an answer in the wrong form is not.
+// attempts invokes the function until it answers, and at most NumberOfRetries times again. The page says so of failed
+// calls. In practice, a failing function is called again as well, and an answer in the wrong form is not.
 // https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 func (s *stream) attempts(ctx context.Context, d *definition, in event) (results, *failure, int) {
 	for attempt := 1; ; attempt++ {

@@ -1,5 +1,6 @@
-// Package flink runs Flink jobs on this machine as the service does: a cluster in its own JVM takes a job's JAR over REST.
-// The package has the cluster's configuration, its REST client, and the states (checkpoints and savepoints) that it leaves.
+// Package flink runs Flink jobs on this machine as the service does: a cluster in its own JVM takes a job's JAR over
+// REST. The package has the cluster's configuration, its REST client, and the states (checkpoints and savepoints) that
+// it leaves.
 package flink
 
 import (
@@ -44,8 +45,8 @@ const addOpens = "--add-opens=java.base/java.util=ALL-UNNAMED"
 // confFile is the name that Flink gives to its configuration.
 const confFile = "config.yaml"
 
-// Command returns the command that runs a cluster with the JARs in that directory. It writes the cluster's configuration to
-// dir.
+// Command returns the command that runs a cluster with the JARs in that directory. It writes the cluster's
+// configuration to dir.
 func (c Conf) Command(java, libraries, dir string, options ...string) (*exec.Cmd, error) {
 	if err := os.WriteFile(filepath.Join(dir, confFile), []byte(c.yaml()), 0o600); err != nil {
 		return nil, err
@@ -103,8 +104,8 @@ func (c Conf) yaml() string {
 	return b.String()
 }
 
-// duration writes a duration as Flink does, in the largest unit that divides it. Flink compares a job's configuration with
-// its cluster's as text, and would consider "5000 ms" a change of "5 s" by the program.
+// duration writes a duration as Flink does, in the largest unit that divides it. Flink compares a job's configuration
+// with its cluster's as text, and would consider "5000 ms" a change of "5 s" by the program.
 func duration(d time.Duration) string {
 	for _, unit := range []struct {
 		name   string
@@ -117,8 +118,8 @@ func duration(d time.Duration) string {
 	return fmt.Sprintf("%d ms", d.Milliseconds())
 }
 
-// LatestState returns the newest checkpoint or savepoint below the directories that was completed at the given time or later,
-// empty for none. Flink puts _metadata in place last, in one step.
+// LatestState returns the newest checkpoint or savepoint below the directories that was completed at the given time or
+// later, empty for none. Flink puts _metadata in place last, in one step.
 func LatestState(since time.Time, dirs ...string) (string, error) {
 	var latest string
 	var newest time.Time

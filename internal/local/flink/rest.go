@@ -83,8 +83,8 @@ type Submission struct {
 	AllowNonRestoredState bool
 }
 
-// Submit runs the JAR on the cluster and returns the job's ID. After an error that is not the cluster's answer, the job may
-// have been started all the same.
+// Submit runs the JAR on the cluster and returns the job's ID. After an error that is not the cluster's answer, the job
+// may have been started all the same.
 func (c *Client) Submit(ctx context.Context, s Submission) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, submitTimeout)
 	defer cancel()

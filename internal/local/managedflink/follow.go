@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 )
 
-// The service publishes metrics once a minute. Here they come sooner, to save waiting, and most often for a job that has
-// just started or is down.
+// The service publishes metrics once a minute. Here they come sooner, to save waiting, and most often for a job that
+// has just started or is down.
 const (
 	measureOften  = time.Second
 	measureSeldom = 5 * time.Second
@@ -113,8 +113,8 @@ func rollsBack(detail *types.ApplicationDetail) bool {
 	return c != nil && c.ApplicationSystemRollbackConfigurationDescription != nil && aws.ToBool(c.ApplicationSystemRollbackConfigurationDescription.RollbackEnabled)
 }
 
-// undoStop makes the emulator forget a stop, and the snapshot it noted, if the job gave none: the service leaves such an
-// application RUNNING.
+// undoStop makes the emulator forget a stop, and the snapshot it noted, if the job gave none: the service leaves such
+// an application RUNNING.
 func (s *Server) undoStop(ctx context.Context, name string, o *operation) error {
 	detail, err := s.detail(ctx, name)
 	if err != nil || detail == nil {

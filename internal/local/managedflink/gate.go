@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// knownAfter is how old a role has to be. IAM gives no number. The emulator's times are in seconds, and this is enough to
-// tell a template that waits from one that does not.
+// knownAfter is how old a role has to be. IAM gives no number. The emulator's times are in seconds, and this is enough
+// to tell a template that waits from one that does not.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 const knownAfter = time.Second
 

@@ -219,8 +219,8 @@ func (s *Server) pass(r *http.Request, body []byte) (answer, error) {
 	return answer{response.StatusCode, data}, err
 }
 
-// may asks the emulator whether the caller may make a call that the emulator does not implement. If not, the answer is not
-// ok.
+// may asks the emulator whether the caller may make a call that the emulator does not implement. If not, the answer is
+// not ok.
 func (s *Server) may(r *http.Request, body []byte) (answer, error) {
 	a, err := s.pass(r, body)
 	var e struct {

@@ -1,7 +1,7 @@
 // Package process starts programs that outlive a command, and ends them later without ever hitting another process.
 //
-// A started process leads a session of its own, so its children share its process group. A file records what tells it from
-// a later process with the same number: the machine's boot, and its start in clock ticks since then.
+// A started process leads a session of its own, so its children share its process group. A file records what tells it
+// from a later process with the same number: the machine's boot, and its start in clock ticks since then.
 package process
 
 import (
@@ -41,8 +41,8 @@ type Process struct {
 	err  error
 }
 
-// Start starts the command in its own session and records it in file. The kernel kills a tied process when its parent ends
-// in any way; an untied one keeps running.
+// Start starts the command in its own session and records it in file. The kernel kills a tied process when its parent
+// ends in any way; an untied one keeps running.
 func Start(cmd *exec.Cmd, file string, tied bool) (*Process, error) {
 	if old, err := Find(file); err != nil {
 		return nil, err
@@ -97,8 +97,8 @@ func (p *Process) Err() error {
 	return p.err
 }
 
-// End asks the process and its children to end, and kills them after the grace period. It returns when none is left. The
-// context shortens the grace period only, not the killing.
+// End asks the process and its children to end, and kills them after the grace period. It returns when none is left.
+// The context shortens the grace period only, not the killing.
 func (p *Process) End(ctx context.Context, grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
@@ -137,8 +137,8 @@ func (p *Process) wait(ctx context.Context) {
 }
 
 // groupIsOurs reports whether a living member of the process's group is left. The kernel reuses a number only when no
-// process, group or session has it. So either the leader is the recorded process, or it is gone and the members left are
-// its children.
+// process, group or session has it. So either the leader is the recorded process, or it is gone and the members left
+// are its children.
 func (p *Process) groupIsOurs() bool {
 	boot, err := bootID()
 	if err != nil || boot != p.Boot {

@@ -41,8 +41,8 @@ type describer interface {
 
 var _ describer = (*kinesisanalyticsv2.Client)(nil)
 
-// describe returns what should run, nil for nothing. savepoint reports whether a job that runs but should not is stopped with
-// a savepoint.
+// describe returns what should run, nil for nothing. savepoint reports whether a job that runs but should not is
+// stopped with a savepoint.
 func describe(ctx context.Context, client describer, name string) (spec *Spec, savepoint bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -27,8 +27,8 @@ type Last struct {
 	Origin string `json:"origin,omitempty"`
 }
 
-// Decide returns the next action, given what should run (nil for nothing), what ran last (nil for nothing yet), whether its
-// job is alive, and how long to wait after a failure of the same version.
+// Decide returns the next action, given what should run (nil for nothing), what ran last (nil for nothing yet), whether
+// its job is alive, and how long to wait after a failure of the same version.
 func Decide(want *Spec, last *Last, alive bool, now, retryAt time.Time) Action {
 	switch same := want != nil && last != nil && reflect.DeepEqual(*want, last.Spec); {
 	case alive && !same:
@@ -51,8 +51,8 @@ const (
 )
 
 // originOf decides where a job starts from. As in the service, a start that was asked for takes a snapshot, never a
-// checkpoint: after a forced stop, the job repeats its work since the last snapshot. The run configuration stays with the
-// application after it was used, so it counts at such a start and in the version that first has it.
+// checkpoint: after a forced stop, the job repeats its work since the last snapshot. The run configuration stays with
+// the application after it was used, so it counts at such a start and in the version that first has it.
 func originOf(want Spec, last *Last) origin {
 	asked := last == nil || last.Stopped
 	says := asked || want.Restore != last.Spec.Restore || want.Snapshot != last.Spec.Snapshot

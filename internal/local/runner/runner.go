@@ -116,8 +116,8 @@ func New(c Config) (*Runner, error) {
 	return r, nil
 }
 
-// Run follows the application until the context or the emulator ends. The JVM ends with it, and with this process however
-// that ends: without its runner it has no credentials.
+// Run follows the application until the context or the emulator ends. The JVM ends with it, and with this process
+// however that ends: without its runner it has no credentials.
 func (r *Runner) Run(ctx context.Context) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -319,8 +319,8 @@ func (r *Runner) stateFor(ctx context.Context, spec Spec, next *Last) (from stri
 // snapshotWithin is how soon after a snapshot was asked for its savepoint starts: at the next look at the application.
 const snapshotWithin = 20 * time.Second
 
-// savepointOf finds the savepoint of a snapshot, which the emulator keeps by name and time only. For an empty name it is the
-// newest snapshot that has a savepoint, or none.
+// savepointOf finds the savepoint of a snapshot, which the emulator keeps by name and time only. For an empty name it
+// is the newest snapshot that has a savepoint, or none.
 func (r *Runner) savepointOf(ctx context.Context, snapshot string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -36,8 +36,8 @@ type Status struct {
 	// JobFailure is the job's last failure, if Flink has restarted it.
 	JobFailure   string    `json:"jobFailure,omitempty"`
 	JobFailureAt time.Time `json:"jobFailureAt,omitzero"`
-	// Refused is why the version's job could not be submitted, empty once it was. StopFailed is why a job could not be stopped
-	// with a savepoint.
+	// Refused is why the version's job could not be submitted, empty once it was. StopFailed is why a job could not be
+	// stopped with a savepoint.
 	Refused      string    `json:"refused,omitempty"`
 	RefusedAt    time.Time `json:"refusedAt,omitzero"`
 	StopFailed   string    `json:"stopFailed,omitempty"`
@@ -72,7 +72,8 @@ func ReadStatus(dir string) (Status, error) {
 	return s, err
 }
 
-// AwaitRunning returns when every task of the version's job runs. If the context ends, its error has the runner's last error.
+// AwaitRunning returns when every task of the version's job runs. If the context ends, its error has the runner's last
+// error.
 func AwaitRunning(ctx context.Context, dir string, version int64) error {
 	for {
 		s, err := ReadStatus(dir)

@@ -19,9 +19,9 @@ import (
 // packedFile is the template that pack writes.
 const packedFile = "packed.json"
 
-// pack prepares what Build has built for `sam deploy`, and returns the path of the template to deploy: the same template,
-// but in JSON, and with each function's folder as a ZIP archive. SAM would do both by itself, in Python, and parse the YAML
-// seven times: that is 4 of the 7 seconds of processor time that a deploy takes.
+// pack prepares what Build has built for `sam deploy`, and returns the path of the template to deploy: the same
+// template, but in JSON, and with each function's folder as a ZIP archive. SAM would do both by itself, in Python, and
+// parse the YAML seven times: that is 4 of the 7 seconds of processor time that a deploy takes.
 func (c Config) pack() (string, error) {
 	built, err := os.ReadFile(filepath.Join(c.BuildDir, templateFile))
 	if err != nil {

@@ -62,8 +62,8 @@ func (p parameter) takesNumber(value string) bool {
 		(p.MinValue == nil || n >= *p.MinValue) && (p.MaxValue == nil || n <= *p.MaxValue)
 }
 
-// CheckParameters checks values for the template's parameters as AWS does before it changes anything; the emulator does not.
-// It goes by the template's constraints and Rules. The error names every fault.
+// CheckParameters checks values for the template's parameters as AWS does before it changes anything; the emulator does
+// not. It goes by the template's constraints and Rules. The error names every fault.
 func CheckParameters(root string, values map[string]string) error {
 	if len(values) == 0 {
 		return nil

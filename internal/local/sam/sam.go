@@ -69,8 +69,8 @@ func (c Config) Built() bool {
 
 // run runs a command that takes parameters.
 func (c Config) run(ctx context.Context, command string, args ...string) error {
-	// These values replace samconfig.toml's list, which is the same file and the common architecture. SAM resolves the path
-	// from the root and does not decode a URL: a relative path needs no encoding.
+	// These values replace samconfig.toml's list, which is the same file and the common architecture. SAM resolves the
+	// path from the root and does not decode a URL: a relative path needs no encoding.
 	args = append(args, "--parameter-overrides", "file://"+parametersFile, "Architecture="+Architecture())
 	for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
 		args = append(args, name+"="+c.Parameters[name])

@@ -50,7 +50,8 @@ func parse(t *testing.T, text string) (parsed template) {
 	return parsed
 }
 
-// TestParameters: each is in one group, described, held to something that it says, used, and in the runbook's table of changes.
+// TestParameters: each is in one group, described, held to something that it says, used, and in the runbook's table of
+// changes.
 func TestParameters(t *testing.T) {
 	text := read(t, "template.yaml")
 	parsed := parse(t, text)
@@ -95,8 +96,8 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-// allows reports whether a parameter takes a value. Go's regular expressions have no negative look-ahead, which CloudFormation's have
-// (Java's): those that the pattern begins with are tried by themselves.
+// allows reports whether a parameter takes a value. Go's regular expressions have no negative look-ahead, which
+// CloudFormation's have (Java's): those that the pattern begins with are tried by themselves.
 func allows(t *testing.T, p map[string]any, value string) bool {
 	t.Helper()
 	if most, ok := p["MaxLength"].(int); ok && len(value) > most {
@@ -248,7 +249,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// TestPermissions: no role may do all of anything, or anything to all, and none can be had by a service for another account.
+// TestPermissions: no role may do all of anything, or anything to all, and none can be had by a service for another
+// account.
 func TestPermissions(t *testing.T) {
 	parsed := parse(t, read(t, "template.yaml"))
 	roles := 0
@@ -286,8 +288,9 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// TestAtRest: what holds records is encrypted, by the key where there is one; and in the bucket nothing expires but old versions, uploads
-// that broke off, reports, and what the verifier has tagged. The emulator would not tell: it leaves all of this out.
+// TestAtRest: what holds records is encrypted, by the key where there is one; and in the bucket nothing expires but old
+// versions, uploads that broke off, reports, and what the verifier has tagged. The emulator would not tell: it leaves
+// all of this out.
 func TestAtRest(t *testing.T) {
 	resources := parse(t, read(t, "template.yaml")).Resources
 	for name, want := range map[string]string{
@@ -329,7 +332,8 @@ func TestAtRest(t *testing.T) {
 	}
 }
 
-// TestNames: no resource has a name of its own, but for those that begin with the stack's; so two stacks can stand side by side.
+// TestNames: no resource has a name of its own, but for those that begin with the stack's; so two stacks can stand side
+// by side.
 func TestNames(t *testing.T) {
 	for name, resource := range parse(t, read(t, "template.yaml")).Resources {
 		for _, key := range []string{

@@ -1,5 +1,5 @@
-// Package metricstest reads lines of the embedded metric format as CloudWatch does, for tests, and refuses lines that break
-// a rule of its specification or of the API's MetricDatum.
+// Package metricstest reads lines of the embedded metric format as CloudWatch does, for tests, and refuses lines that
+// break a rule of its specification or of the API's MetricDatum.
 package metricstest
 
 import (
@@ -30,8 +30,8 @@ var namespaces = regexp.MustCompile(`^[A-Za-z0-9._/#:-]{1,255}$`)
 // maxLine is the size of a log event. Some versions of the specification allow less.
 const maxLine = 256 << 10
 
-// Read reads one line, with its newline, and returns the values of its metrics and all other members but the dimensions.
-// The error names every rule that the line breaks.
+// Read reads one line, with its newline, and returns the values of its metrics and all other members but the
+// dimensions. The error names every rule that the line breaks.
 func Read(line []byte) (data []Datum, about map[string]any, err error) {
 	if n := bytes.IndexByte(line, '\n'); n < 0 || n != len(line)-1 || len(line) > maxLine {
 		return nil, nil, fmt.Errorf("%d bytes with the first newline at %d, want one line of at most %d", len(line), n, maxLine)

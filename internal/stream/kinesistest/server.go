@@ -1,8 +1,9 @@
 // Package kinesistest has stand-ins for Kinesis, for tests and benchmarks in this process.
 //
-// A Server answers PutRecords over HTTP, as far as a producer can see: shards chosen by the explicit hash key or else the
-// MD5 of the partition key, sequence numbers that look like Kinesis' own, no limits, faults by hook. It finds the keys in
-// the request without parsing it, and decodes records only if it keeps them, so that a benchmark measures the producer.
+// A Server answers PutRecords over HTTP, as far as a producer can see: shards chosen by the explicit hash key or else
+// the MD5 of the partition key, sequence numbers that look like Kinesis' own, no limits, faults by hook. It finds the
+// keys in the request without parsing it, and decodes records only if it keeps them, so that a benchmark measures the
+// producer.
 //
 // A Stream is read in memory, with shards, limits and expiring iterators.
 package kinesistest
@@ -246,8 +247,8 @@ func (s *Server) store(answer, request []byte, fault Fault) []byte {
 // unit is the bytes of a PUT payload unit.
 const unit = 25_000
 
-// explicitHashKey finds the explicit hash key of an entry whose data ends where entry starts, nil if it has none. The SDK
-// writes an entry's fields in the order of their names.
+// explicitHashKey finds the explicit hash key of an entry whose data ends where entry starts, nil if it has none. The
+// SDK writes an entry's fields in the order of their names.
 func explicitHashKey(entry []byte) (key, rest []byte) {
 	if !bytes.HasPrefix(entry, []byte(`","ExplicitHashKey":"`)) {
 		return nil, entry

@@ -1,6 +1,6 @@
 // Package kpl packs records into aggregates and unpacks them, in the format of the Kinesis Producer Library
-// (aggregation-format.md of awslabs/amazon-kinesis-producer). The analytics application unpacks by the same rules, in Java;
-// the table testdata/aggregates.json holds both to the same answers.
+// (aggregation-format.md of awslabs/amazon-kinesis-producer). The analytics application unpacks by the same rules, in
+// Java; the table testdata/aggregates.json holds both to the same answers.
 package kpl
 
 import (
@@ -48,8 +48,8 @@ const (
 	fieldTags         = 4 // tags
 )
 
-// Deaggregate unpacks an aggregate. ok reports whether the data is one; if any part of it does not follow the format, the
-// error is an Error. Tags are left out.
+// Deaggregate unpacks an aggregate. ok reports whether the data is one; if any part of it does not follow the format,
+// the error is an Error. Tags are left out.
 func Deaggregate(data []byte) (records []Record, ok bool, err error) {
 	message, ok := bytes.CutPrefix(data, []byte(magic))
 	if !ok || len(message) < md5.Size {

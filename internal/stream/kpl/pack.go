@@ -6,15 +6,15 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// MaxBytes is the most that an Aggregate has, with its partition key. Kinesis bills records by units of 25 KB, a 40th of
-// a megabyte by its price page, so a full one costs the least.
+// MaxBytes is the most that an Aggregate has, with its partition key. Kinesis bills records by units of 25 KB, a 40th
+// of a megabyte by its price page, so a full one costs the least.
 const MaxBytes = 25_000
 
 // An Aggregate packs records into one.
 //
 // It has one explicit hash key, and so has each of its records. Consumers that split shards among them silently drop a
-// record whose key is not in the shard's range (UserRecord of the Kinesis Client Library, which Flink's connector uses):
-// with different keys, the shard's range would have to be known.
+// record whose key is not in the shard's range (UserRecord of the Kinesis Client Library, which Flink's connector
+// uses): with different keys, the shard's range would have to be known.
 type Aggregate struct {
 	Key     string // the aggregate's partition key: that of its first record
 	HashKey string

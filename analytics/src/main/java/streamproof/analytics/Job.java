@@ -50,8 +50,8 @@ import org.apache.flink.types.Row;
  *   <li>{@code --properties FILE}: the property groups are in FILE, in the same form: {@code [{"PropertyGroupId":
  *       "streamproof", "PropertyMap": {…}}]}
  *   <li>{@code --check SCHEMA SQL}: checks the script in the file SQL over the resolved schema in the file SCHEMA. Each
- *       fault is printed as a line of JSON: {@code {"line": 3, "column": 8, "message": "…"}}. A script without faults is
- *       executed as a job that could not read its stream, so {@link streamproof.cluster.Plan} only plans it.
+ *       fault is printed as a line of JSON: {@code {"line": 3, "column": 8, "message": "…"}}. A script without faults
+ *       is executed as a job that could not read its stream, so {@link streamproof.cluster.Plan} only plans it.
  * </ul>
  */
 public final class Job {
