@@ -204,7 +204,7 @@ func (a *audit) window(ctx context.Context) bool {
 	asked := a.from
 	later := func(from time.Time, why string) {
 		if from.After(a.from) {
-			a.from = from.Truncate(time.Second).Add(time.Second)
+			a.from = from
 			a.note("the window starts at %s and not at %s: %s", a.from.UTC().Format(time.RFC3339), asked.UTC().Format(time.RFC3339), why)
 		}
 	}
