@@ -496,13 +496,23 @@ func faultsInFlow(t *testing.T, r *rig) {
 		var answer producer.Answer
 		return err == nil && json.Unmarshal(out.Payload, &answer) == nil && answer.State == ledger.Complete && !answer.Sent
 	})
-	produce(t, r.Stack, time.Now(), 400) // the job, restored, under the same faults
+	// The job, restored, under the same faults: for as many ticks as it takes until enough of them have fired.
+	const least, most = 3, 30
+	proxies := map[string]*fault.Microburst{"GetRecords": r.kinesis, "PutRecordBatch": r.firehose}
+	rare := func(name string) bool {
+		fired, err := proxies[name].Fired(t.Context())
+		return err != nil || fired[name] < least
+	}
+	produce(t, r.Stack, time.Now(), 400)
+	for n := 1; n < most && (rare("GetRecords") || rare("PutRecordBatch")); n++ {
+		produce(t, r.Stack, time.Now(), 400)
+	}
 	r.breakOn(t, nil, nil)
 	r.Deliveries().SetHooks(firehose.Hooks{})
-	for name, m := range map[string]*fault.Microburst{"GetRecords": r.kinesis, "PutRecordBatch": r.firehose} {
+	for name, m := range proxies {
 		fired, err := m.Fired(t.Context())
-		if err != nil || fired[name] < 3 {
-			t.Errorf("%s failed %d times (%v), want 3 at least", name, fired[name], err)
+		if err != nil || fired[name] < least {
+			t.Errorf("%s failed %d times (%v), want %d at least", name, fired[name], err, least)
 		}
 	}
 }
