@@ -121,18 +121,6 @@ func (c *auditCmd) Run(ctx context.Context, e *env) error {
 	return verdictOf(r)
 }
 
-// config is that of AWS, or of the local stack that is named.
-func (c *auditCmd) config(ctx context.Context, e *env) (aws.Config, error) {
-	if c.StateDir == "" {
-		return c.aws(ctx, e)
-	}
-	s, err := c.local(ctx, e)
-	if err != nil {
-		return aws.Config{}, err
-	}
-	return s.AWS, nil
-}
-
 // form says what a record owes.
 func (c *auditCmd) form() (form audit.Form, closing func(), err error) {
 	if c.SQL == "" {

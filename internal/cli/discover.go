@@ -13,7 +13,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -229,18 +228,6 @@ func (c *discoverCmd) sample(ctx context.Context, e *env) (source string, record
 		err = &usageError{err}
 	}
 	return fmt.Sprintf("%d objects under %s", len(records), c.S3), records, err
-}
-
-// config is the configuration of AWS, or of the named local stack.
-func (c *discoverCmd) config(ctx context.Context, e *env) (aws.Config, error) {
-	if c.StateDir == "" {
-		return c.aws(ctx, e)
-	}
-	s, err := c.local(ctx, e)
-	if err != nil {
-		return aws.Config{}, err
-	}
-	return s.AWS, nil
 }
 
 // streamSource describes what was read from a stream.

@@ -67,3 +67,15 @@ func (t *target) aws(ctx context.Context, e *env) (aws.Config, error) {
 	}
 	return c, nil
 }
+
+// config is the configuration of AWS, or of the local stack in --state-dir.
+func (t *target) config(ctx context.Context, e *env) (aws.Config, error) {
+	if t.StateDir == "" {
+		return t.aws(ctx, e)
+	}
+	s, err := t.local(ctx, e)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	return s.AWS, nil
+}
