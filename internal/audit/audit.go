@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -65,11 +67,24 @@ type Options struct {
 	Skew time.Duration
 	// Form says what a record owes.
 	Form Form
+
+	// The rest is for Resume.
+
+	// Start names the moment that From is, so that another one begins a new audit. FormID names the form.
+	Start, FormID string
+	// Settle, if set, is told of the balance before the verdict, and gives how many findings of each class are excused.
+	Settle func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error)
 }
 
 // Run judges what stands in the bucket by what the stream holds. What cannot be read is a reason to be UNDECIDED.
 func Run(ctx context.Context, stream Stream, b bucket.Bucket, opts Options) *report.Report {
-	a := &audit{
+	a := newAudit(stream, b, opts)
+	a.run(ctx)
+	return a.report
+}
+
+func newAudit(stream Stream, b bucket.Bucket, opts Options) *audit {
+	return &audit{
 		stream: stream, bucket: b, opts: opts, pipeline: opts.Pipeline, from: opts.From, to: opts.To,
 		report: &report.Report{
 			Version: report.Version, Bucket: b.Name(), Prefix: opts.Pipeline.Prefix, JudgedAt: time.Now().UTC().Truncate(time.Second),
@@ -77,8 +92,6 @@ func Run(ctx context.Context, stream Stream, b bucket.Bucket, opts Options) *rep
 			Audit:  &report.Audit{Stream: stream.Name(), SkewSeconds: opts.Skew.Seconds()},
 		},
 	}
-	a.run(ctx)
-	return a.report
 }
 
 type audit struct {
@@ -92,6 +105,8 @@ type audit struct {
 	pipeline Pipeline
 	from, to time.Time // the window as it is judged
 	now      time.Time // by the bucket's clock
+
+	increments *increments // nil where all is judged at once
 }
 
 func (a *audit) undecided(format string, args ...any) {
@@ -116,12 +131,13 @@ func (a *audit) run(ctx context.Context) {
 	}
 	objects := slices.DeleteFunc(listed, func(o bucket.Object) bool {
 		// By S3's clock, a record may be in an object that is older than its arrival.
-		return bucket.IsMarker(o) || o.LastModified.Before(a.from.Add(-a.opts.Skew)) || o.LastModified.After(a.to.Add(a.edge()))
+		return bucket.IsMarker(o) || a.increments.counts(o) ||
+			o.LastModified.Before(a.from.Add(-a.opts.Skew)) || o.LastModified.After(a.to.Add(a.edge()))
 	})
-	a.judge = proof.NewJudge(a.opts.Form.Format)
-	a.judge.JudgeFrom(a.from.Add(a.edge()))
+	if !a.prepare() {
+		return
+	}
 	a.judge.Bound(maxHeld, func() { a.classify(ctx) })
-	a.seen = newCensus()
 
 	claims, stop := iter.Pull2(a.claims(ctx))
 	defer stop()
@@ -134,13 +150,29 @@ func (a *audit) run(ctx context.Context) {
 			}
 		}
 	}
+	watermark := a.increments.watermark(a)
+	checkpoint := func() {
+		if claim(watermark); err == nil && len(a.report.Reasons) == 0 {
+			if a.judge.HasUnmatched() {
+				a.classify(ctx)
+			}
+			a.takeState(watermark)
+		}
+		watermark = time.Time{}
+	}
 	for _, object := range objects {
+		if !watermark.IsZero() && object.LastModified.After(watermark) {
+			checkpoint()
+		}
 		if claim(object.LastModified); err != nil {
 			break
 		}
 		if fault := a.find(ctx, object); fault != nil {
 			a.undecided("read %s/%s: %v", a.bucket.Name(), object.Key, fault)
 		}
+	}
+	if !watermark.IsZero() {
+		checkpoint()
 	}
 	claim(a.now.Add(a.edge()))
 	if err != nil {
@@ -164,7 +196,7 @@ func (a *audit) refuse() {
 	if p, e := a.pipeline.Prefix, a.pipeline.ErrorsPrefix; e != "" && strings.HasPrefix(p, e) {
 		a.undecided("the prefix %q of the data is below that of the errors, %q", p, e)
 	}
-	if !a.from.Before(a.to) {
+	if a.increments == nil && !a.from.Before(a.to) {
 		a.undecided("the window starts at %s and ends at %s: nothing arrived in between", a.from.UTC().Format(time.RFC3339), a.to.UTC().Format(time.RFC3339))
 	}
 }
@@ -172,11 +204,13 @@ func (a *audit) refuse() {
 // list gives all objects, in the order in which they were written.
 func (a *audit) list(ctx context.Context) (objects []bucket.Object, ok bool) {
 	prefixes := []string{a.pipeline.Prefix}
-	if p := a.pipeline.ErrorsPrefix; p != "" && !strings.HasPrefix(p, a.pipeline.Prefix) {
-		prefixes = append(prefixes, p)
+	for _, p := range []string{a.pipeline.ErrorsPrefix, a.pipeline.RejectsPrefix} {
+		if p != "" && !strings.HasPrefix(p, a.pipeline.Prefix) {
+			prefixes = append(prefixes, p)
+		}
 	}
 	for _, prefix := range prefixes {
-		listed, now, err := a.bucket.List(ctx, prefix)
+		listed, now, err := a.bucket.ListAfter(ctx, prefix, a.after(prefix))
 		if err != nil {
 			a.undecided("list %s/%s: %v", a.bucket.Name(), prefix, err)
 			return nil, false
@@ -200,6 +234,9 @@ func (a *audit) window(ctx context.Context) bool {
 	if err != nil {
 		a.undecided("%v", err)
 		return false
+	}
+	if a.increments != nil {
+		return a.increments.window(a, held)
 	}
 	asked := a.from
 	later := func(from time.Time, why string) {
@@ -232,14 +269,18 @@ type claim struct {
 
 // claims gives the records of the window and of its edges, in the order of arrival.
 func (a *audit) claims(ctx context.Context) iter.Seq2[claim, error] {
+	last := a.to.Add(a.edge()) // object
+	if last.After(a.now) {
+		last = a.now
+	}
+	return a.group(a.records(ctx, last.Add(a.opts.Skew+time.Second))) // S3's times are whole seconds
+}
+
+// group makes claims of records.
+func (a *audit) group(records iter.Seq2[Record, error]) iter.Seq2[claim, error] {
 	return func(yield func(claim, error) bool) {
 		var c claim
-		last := a.to.Add(a.edge()) // object
-		if last.After(a.now) {
-			last = a.now
-		}
-		end := last.Add(a.opts.Skew + time.Second) // S3's times are whole seconds
-		for record, err := range a.stream.Records(ctx, a.from.Add(-a.edge()), end) {
+		for record, err := range records {
 			if err != nil {
 				yield(c, err)
 				return
@@ -260,8 +301,16 @@ func (a *audit) claims(ctx context.Context) iter.Seq2[claim, error] {
 	}
 }
 
+// records gives the records up to an end that may be in the objects, and are not counted yet.
+func (a *audit) records(ctx context.Context, end time.Time) iter.Seq2[Record, error] {
+	if a.increments != nil {
+		return a.increments.records(ctx, a, end)
+	}
+	return a.stream.Records(ctx, a.from.Add(-a.edge()), end)
+}
+
 func (a *audit) inWindow(arrival time.Time) bool {
-	return !arrival.Before(a.from) && !arrival.After(a.to)
+	return !arrival.Before(a.from) && !arrival.After(a.to) && !a.report.Audit.InGap(arrival)
 }
 
 // owe opens the rows of a claim: those of the window are owed once, and others may have come.
@@ -272,7 +321,25 @@ func (a *audit) owe(c claim) error {
 		lo = 1
 		a.seen.take(c.records)
 	}
-	return a.rows(c, true, func(key []byte) { a.judge.Owe(key, lo, 1) })
+	a.increments.passed(c)
+	refused := a.refused()
+	err := a.rows(c, true, func(key []byte) {
+		if c.owed || !isReject(key) { // nobody is accused of a reject that comes from before the window
+			a.judge.Owe(key, lo, 1)
+		}
+	})
+	if c.owed {
+		a.report.Audit.Refused += a.refused() - refused
+	}
+	return err
+}
+
+// refused is how many lines the schema has refused so far, in each reading of the stream.
+func (a *audit) refused() int64 {
+	if q, ok := a.opts.Form.(*Queried); ok {
+		return q.Refused
+	}
+	return 0
 }
 
 // rows gives the rows of a claim.
@@ -287,14 +354,19 @@ func (a *audit) rows(c claim, filtered bool, emit func(key []byte)) error {
 // find brings the rows of an object before the judge.
 func (a *audit) find(ctx context.Context, object bucket.Object) error {
 	covers := &a.report.Covers
-	failed := a.pipeline.ErrorsPrefix != "" && strings.HasPrefix(object.Key, a.pipeline.ErrorsPrefix)
 	in, err := a.bucket.Open(ctx, object)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	a.judge.Object(object.Key, object.ETag, object.LastModified)
-	if failed {
+	a.increments.found(object)
+	below := func(prefix string) bool { return prefix != "" && strings.HasPrefix(object.Key, prefix) }
+	switch {
+	case below(a.pipeline.RejectsPrefix):
+		covers.ErrorObjects++
+		return a.findRejects(in)
+	case below(a.pipeline.ErrorsPrefix):
 		covers.ErrorObjects++
 		return a.findFailures(in)
 	}
@@ -325,11 +397,52 @@ func (a *audit) findFailures(in io.Reader) error {
 	_, _, err := eachRow(in, func(line []byte, number int64) {
 		f, err := reject.ParseFailure(line)
 		if err == nil {
-			reason := f.ErrorCode + ": " + f.ErrorMessage
-			err = a.opts.Form.Owed([][]byte{f.RawData}, true, func(key []byte) { a.judge.Fail(key, number, reason) })
+			err = a.fail(f.RawData, number, f.ErrorCode+": "+f.ErrorMessage)
 		}
 		if err != nil {
 			a.judge.Foreign(line, number, err.Error())
+		}
+	})
+	return err
+}
+
+// fail takes the rows of a record that stands below an error prefix.
+func (a *audit) fail(data []byte, line int64, reason string) error {
+	if a.pipeline.RejectsPrefix == "" {
+		return a.opts.Form.Owed([][]byte{data}, true, func(key []byte) { a.judge.Fail(key, line, reason) })
+	}
+	var key []byte
+	for text := range bytes.Lines(data) {
+		var err error
+		if key, err = a.opts.Form.Append(key[:0], bytes.TrimSuffix(text, []byte("\n"))); err != nil {
+			a.judge.Foreign(text, line, reason)
+			continue
+		}
+		a.judge.Fail(key, line, reason)
+	}
+	return nil
+}
+
+// findRejects brings the lines that the pipeline has refused before the judge. A line that it should not have refused
+// makes the rows that it owes failed.
+func (a *audit) findRejects(in io.Reader) error {
+	_, _, err := eachRow(in, func(line []byte, number int64) {
+		r, err := reject.Parse(line)
+		if err == nil {
+			reason := r.Reason
+			if r.Column != "" {
+				reason += ", column " + r.Column
+			}
+			err = a.opts.Form.Owed([][]byte{r.Data}, true, func(key []byte) {
+				if isReject(key) {
+					a.judge.Reject(key, number, reason)
+				} else {
+					a.judge.Fail(key, number, reason)
+				}
+			})
+		}
+		if err != nil {
+			a.judge.Corrupt(line, number, err.Error())
 		}
 	})
 	return err
@@ -341,7 +454,7 @@ func (a *audit) classify(ctx context.Context) {
 		filtered bool
 		tell     func(key []byte, claimed time.Time)
 	}{{true, a.judge.Owned}, {false, a.judge.Leaked}} {
-		for c, err := range a.claims(ctx) {
+		for c, err := range a.allClaims(ctx) {
 			if err == nil {
 				err = a.rows(c, pass.filtered, func(key []byte) { pass.tell(key, c.claimed) })
 			}
@@ -350,6 +463,22 @@ func (a *audit) classify(ctx context.Context) {
 				return
 			}
 			if !a.judge.Unresolved() {
+				return
+			}
+		}
+	}
+}
+
+// allClaims gives the claims, and behind them those that were counted before and that the stream still holds.
+func (a *audit) allClaims(ctx context.Context) iter.Seq2[claim, error] {
+	return func(yield func(claim, error) bool) {
+		for c, err := range a.claims(ctx) {
+			if !yield(c, err) {
+				return
+			}
+		}
+		for c, err := range a.group(a.increments.older(ctx, a)) {
+			if !yield(c, err) {
 				return
 			}
 		}
@@ -366,6 +495,7 @@ func (a *audit) conclude(ctx context.Context) {
 	r.Counts.Delivered -= r.Counts.Recovered
 	r.Counts.Recovered, r.Counts.Unknown = 0, 0
 	a.seen.report(r.Audit)
+	r.Covers.Records = 0
 	for _, s := range r.Audit.Shards {
 		r.Covers.Records += s.Records - s.Aggregates + s.Inner
 	}
@@ -376,16 +506,36 @@ func (a *audit) conclude(ctx context.Context) {
 	if a.neverEnded(); len(r.Reasons) > 0 {
 		return // something could not be read
 	}
-	if r.Verdict = r.Counts.Verdict(nil); r.Verdict == proof.Undecided {
+	excused := map[proof.Class]int64{}
+	if a.opts.Settle != nil {
+		var err error
+		if excused, err = a.opts.Settle(ctx, r, result); err != nil {
+			a.undecided("%v", err)
+			return
+		}
+	}
+	if r.Verdict = r.Counts.Verdict(excused); r.Verdict == proof.Undecided {
 		a.undecided("the stream holds no record that arrived from %s to %s and owes a row", r.Audit.From.Format(time.RFC3339), r.Audit.To.Format(time.RFC3339))
 		return
 	}
 	for _, class := range proof.Classes {
-		if n := r.Counts.Of(class); n > 0 {
-			r.Reasons = append(r.Reasons, fmt.Sprintf("%s: %d %s", class, n, sentences[class]))
+		if n := r.Counts.Of(class); n > excused[class] {
+			reason := fmt.Sprintf("%s: %d %s", class, n, sentences[class])
+			if excused[class] > 0 {
+				reason += fmt.Sprintf(", of which %d are accepted or allowed", excused[class])
+			}
+			r.Reasons = append(r.Reasons, reason)
 		}
 	}
-	a.locate(ctx, result.Findings(proof.Missing, a.inWindow))
+	missing := result.Findings(proof.Missing, a.inWindow)
+	a.increments.recall(a, missing)
+	a.locate(ctx, missing)
+	for _, gap := range r.Audit.Gaps {
+		if r.Verdict == proof.Proven {
+			r.Verdict = proof.Undecided
+		}
+		r.Reasons = append(r.Reasons, gap.Reason())
+	}
 }
 
 // tell notes what was met in the stream and in the objects that accuses nobody.
@@ -396,9 +546,8 @@ func (a *audit) tell() {
 		malformed += s.Malformed
 		outOfRange += s.OutOfRange
 	}
-	if q, ok := a.opts.Form.(*Queried); ok && q.Refused > 0 {
-		c.Refused = q.Refused
-		a.note("%d lines of records are no rows of the schema (the first: %s): they owe nothing", q.Refused, q.Why)
+	if q, ok := a.opts.Form.(*Queried); ok && c.Refused > 0 && !q.Rejects {
+		a.note("%d lines of records are no rows of the schema (the first: %s): they owe nothing", c.Refused, cmp.Or(q.Why, "see an earlier report"))
 	}
 	for _, n := range []struct {
 		count int64
@@ -450,6 +599,7 @@ func minutes(seconds []proof.TickBalance, inWindow func(time.Time) bool) (ticks 
 		t := &ticks[len(ticks)-1]
 		t.Owed += s.Owed
 		t.Delivered += s.Delivered
+		t.Rejects += s.Rejects
 		t.Failed += s.Failed
 		t.Missing += s.Missing
 		t.InFlight += s.InFlight

@@ -40,7 +40,8 @@ func (s fakeStream) Records(_ context.Context, from, until time.Time) iter.Seq2[
 
 type fakeObject struct {
 	bucket.Object
-	data string
+	data       string
+	listedLate time.Duration
 }
 
 // A fakeBucket is a bucket at a moment.
@@ -53,7 +54,7 @@ func (b *fakeBucket) Name() string { return "s3://lake" }
 
 func (b *fakeBucket) List(_ context.Context, prefix string) (listed []bucket.Object, now time.Time, err error) {
 	for _, o := range b.objects {
-		if strings.HasPrefix(o.Key, prefix) && !o.LastModified.After(b.now) {
+		if strings.HasPrefix(o.Key, prefix) && !o.LastModified.Add(o.listedLate).After(b.now) {
 			listed = append(listed, o.Object)
 		}
 	}
@@ -86,7 +87,7 @@ type history struct {
 
 func (h *history) put(key string, written time.Time, data string) {
 	h.bucket.objects = append(h.bucket.objects, fakeObject{
-		bucket.Object{Key: key, ETag: fmt.Sprint(len(h.bucket.objects)), Size: int64(len(data)), LastModified: written.Truncate(time.Second)}, data,
+		bucket.Object{Key: key, ETag: fmt.Sprint(len(h.bucket.objects)), Size: int64(len(data)), LastModified: written.Truncate(time.Second)}, data, 0,
 	})
 }
 

@@ -140,3 +140,26 @@ func (c *census) report(a *report.Audit) {
 	}
 	a.Repeated = c.repeated
 }
+
+// save keeps the census in a state: the largest of its partition keys, and not which records were put again.
+func (c *census) save(s *State) {
+	s.Audit.Shards, s.Endless, s.Audit.Repeated = nil, c.endless, c.repeated
+	for _, id := range slices.Sorted(maps.Keys(c.shards)) {
+		s.Audit.Shards = append(s.Audit.Shards, c.shards[id].AuditShard)
+	}
+	keys := c.sortedKeys()
+	for _, k := range keys[:min(len(keys), stateKeys)] {
+		s.Keys = append(s.Keys, *k)
+	}
+}
+
+// restore adds what a state has kept.
+func (c *census) restore(s *State) {
+	c.endless, c.repeated = s.Endless, s.Audit.Repeated
+	for _, shard := range s.Audit.Shards {
+		c.shards[shard.Shard] = &shardCount{AuditShard: shard}
+	}
+	for _, k := range s.Keys {
+		c.keys[k.Key] = &k
+	}
+}

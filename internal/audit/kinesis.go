@@ -57,6 +57,8 @@ type Progress struct {
 	Behind time.Duration
 }
 
+var _ Resumable = (*Kinesis)(nil)
+
 // Name is the stream's name.
 func (k *Kinesis) Name() string { return k.name }
 
@@ -66,10 +68,15 @@ const tail = DefaultSkew + time.Second
 // Records reads the stream from a time on. A shard is read until a record that arrived at the end of the span, or
 // until its tip.
 func (k *Kinesis) Records(ctx context.Context, from, until time.Time) iter.Seq2[Record, error] {
+	return k.RecordsAfter(ctx, nil, from, until)
+}
+
+// RecordsAfter is Records, but of the shards that have a position it gives all records behind that.
+func (k *Kinesis) RecordsAfter(ctx context.Context, positions map[string]Position, from, until time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		m := &merge{kinesis: k, from: from, until: until, began: time.Now(), shards: map[string]*shard{}}
+		m := &merge{kinesis: k, positions: positions, from: from, until: until, began: time.Now(), shards: map[string]*shard{}}
 		defer m.wait.Wait()
 		defer cancel()
 		if err := m.open(ctx); err != nil {
@@ -79,7 +86,7 @@ func (k *Kinesis) Records(ctx context.Context, from, until time.Time) iter.Seq2[
 		for len(m.heads) > 0 {
 			next := slices.MinFunc(m.heads, func(a, b *shard) int { return a.page[0].Arrival.Compare(b.page[0].Arrival) })
 			record := next.page[0]
-			if !record.Arrival.Before(from) && record.Arrival.Before(until) {
+			if next.after(record, from) && record.Arrival.Before(until) {
 				for _, r := range next.unpack(record) {
 					if !yield(r, nil) {
 						return
@@ -103,6 +110,7 @@ func (k *Kinesis) Records(ctx context.Context, from, until time.Time) iter.Seq2[
 // A merge reads shards side by side.
 type merge struct {
 	kinesis     *Kinesis
+	positions   map[string]Position
 	from, until time.Time
 	began       time.Time
 	shards      map[string]*shard // that were ever listed
@@ -117,6 +125,7 @@ type merge struct {
 // A shard is read by a goroutine of its own, ahead of the merge by a page or two.
 type shard struct {
 	types.Shard
+	position  Position // behind which it is read; empty where it is read by time
 	low, high *big.Int // the hash keys that it takes
 	pages     chan []stream.Record
 	page      []stream.Record // what is left of the page that is being merged; not empty among the heads
@@ -131,10 +140,9 @@ func (m *merge) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	position := types.StartingPosition{Type: types.ShardIteratorTypeAtTimestamp, Timestamp: aws.Time(m.from)}
 	for _, s := range listed {
 		if m.shards[*s.ShardId] == nil {
-			m.shards[*s.ShardId] = &shard{Shard: s, pages: make(chan []stream.Record, 1)}
+			m.shards[*s.ShardId] = &shard{Shard: s, position: m.positions[*s.ShardId], pages: make(chan []stream.Record, 1)}
 		}
 	}
 	ended := func(parent *string) bool {
@@ -152,7 +160,7 @@ func (m *merge) open(ctx context.Context) error {
 			s.high, _ = new(big.Int).SetString(aws.ToString(s.HashKeyRange.EndingHashKey), 10)
 		}
 		opened = append(opened, s)
-		m.wait.Go(func() { m.read(ctx, s, position) })
+		m.wait.Go(func() { m.read(ctx, s, s.start(m.from)) })
 	}
 	m.heads = append(m.heads, opened...)
 	for _, s := range opened {
@@ -161,6 +169,23 @@ func (m *merge) open(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// start is where reading starts. By a position, only if its record is recent: a stream does not take the sequence number
+// of a record that it no longer holds.
+func (s *shard) start(from time.Time) types.StartingPosition {
+	if s.position.SequenceNumber != "" && !s.position.Arrival.Before(from) {
+		return types.StartingPosition{Type: types.ShardIteratorTypeAfterSequenceNumber, SequenceNumber: &s.position.SequenceNumber}
+	}
+	return types.StartingPosition{Type: types.ShardIteratorTypeAtTimestamp, Timestamp: &from}
+}
+
+// after reports whether a record is behind the shard's position, or, if it has none, of a time or later.
+func (s *shard) after(r stream.Record, from time.Time) bool {
+	if s.position.SequenceNumber != "" {
+		return stream.CompareSequenceNumbers(r.SequenceNumber, s.position.SequenceNumber) > 0
+	}
+	return !r.Arrival.Before(from)
 }
 
 // advance gives a head its next page. If the shard has ended, its children take its place.

@@ -141,3 +141,47 @@ func TestKinesisAggregates(t *testing.T) {
 		}
 	})
 }
+
+// Reading resumes behind each shard's position, wherever that was cut: also over a reshard, and where a shard has been
+// idle for so long that the stream no longer has its last record.
+func TestKinesisRecordsAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(start.Add(200 * time.Second)))
+		s := kinesistest.NewStream(
+			&kinesistest.Shard{ID: "a", Closed: true, Records: arrivals(0, 1, 3, 30)}, &kinesistest.Shard{ID: "idle", Records: arrivals(0, 2, 60)},
+			&kinesistest.Shard{ID: "b", Parents: []string{"a"}, Records: arrivals(10, 32, 40)}, &kinesistest.Shard{ID: "c", Parents: []string{"a"}, Records: arrivals(10, 35)},
+		)
+		source := audit.NewKinesis("orders", stream.NewReader(s, "orders"))
+		read := func(positions map[string]audit.Position, from int) (all []audit.Record) {
+			for r, err := range source.RecordsAfter(t.Context(), positions, start.Add(time.Duration(from)*time.Second), start.Add(100*time.Second)) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, r)
+			}
+			return all
+		}
+		all := read(nil, 0)
+		if len(all) != 8 {
+			t.Fatalf("got %d records, want 8", len(all))
+		}
+		for cut := range all {
+			positions := map[string]audit.Position{}
+			for _, r := range all[:cut+1] {
+				positions[r.Shard] = audit.Position{SequenceNumber: r.SequenceNumber, Arrival: r.Arrival}
+			}
+			for _, before := range []int{0, 5} {
+				var got, want []string
+				for _, r := range read(positions, int(all[cut].Arrival.Sub(start)/time.Second)-before) {
+					got = append(got, r.Shard+string(r.Data))
+				}
+				for _, r := range all[cut+1:] {
+					want = append(want, r.Shard+string(r.Data))
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("behind record %d: got %s, want %s", cut, got, want)
+				}
+			}
+		}
+	})
+}

@@ -28,6 +28,13 @@ type Pipeline struct {
 	Bucket string
 	// Prefix and ErrorsPrefix are as far as every object's key begins with them: up to the first expression.
 	Prefix, ErrorsPrefix string
+	// RejectsPrefix is where the lines are delivered that the pipeline refuses, as Streamproof's own application writes
+	// them: each is owed as a reject. The records below ErrorsPrefix are rows then, and not records of the stream. It is
+	// empty for every other pipeline.
+	RejectsPrefix string
+	// Hourly reports whether keys continue after each prefix with yyyy/MM/dd/HH, as Firehose's do by default: then not
+	// every object is listed each time.
+	Hourly bool
 	// Deadline is how long a record may take, by the buffers.
 	Deadline time.Duration
 	// Since is when it began to read the stream: it delivers no record from before. It is zero where that is not known.

@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
@@ -16,7 +17,9 @@ type Queried struct {
 	query   *query.Query
 	records *record.Reader
 	engine  *engine.Engine
-	// Refused counts the lines that the schema refuses. They owe nothing.
+	// Rejects is whether a line that the schema refuses is owed as a reject, with its bytes. If not, it owes nothing.
+	Rejects bool
+	// Refused counts the lines that the schema refuses, each time that they are read.
 	Refused int64
 	// Why is the first line's reason.
 	Why string
@@ -37,6 +40,7 @@ func (q *Queried) Close() error { return q.engine.Close() }
 // Owed runs the query over the rows of the records.
 func (q *Queried) Owed(records [][]byte, filtered bool, emit func(key []byte)) error {
 	batch := batch{at: -1}
+	var key []byte
 	for _, data := range records {
 		for r := range q.records.Rows(data) {
 			if r.Err == nil {
@@ -45,6 +49,10 @@ func (q *Queried) Owed(records [][]byte, filtered bool, emit func(key []byte)) e
 			}
 			if filtered {
 				q.Refused++
+			}
+			if filtered && q.Rejects {
+				key = append(append(key[:0], refusedMark), r.Raw...)
+				emit(key)
 			}
 			if q.Why == "" {
 				q.Why = r.Err.Error()
@@ -57,8 +65,19 @@ func (q *Queried) Owed(records [][]byte, filtered bool, emit func(key []byte)) e
 // Append appends the key of a line that is a row of the query's output.
 func (q *Queried) Append(dst, line []byte) ([]byte, error) { return q.query.Output.Append(dst, line) }
 
-// Format writes a row as CSV.
-func (q *Queried) Format(key []byte) string { return q.query.Output.Format(key) }
+// Format writes a row as CSV, and a line that is refused quoted.
+func (q *Queried) Format(key []byte) string {
+	if isReject(key) {
+		return strconv.Quote(string(key[1:]))
+	}
+	return q.query.Output.Format(key)
+}
+
+// refusedMark precedes a line that is owed as a reject, so that its key is not that of any row (see package row).
+const refusedMark = 2
+
+// isReject reports whether a key is that of a line that is owed as a reject.
+func isReject(key []byte) bool { return len(key) > 0 && key[0] == refusedMark }
 
 // A batch is rows that the engine reads. It holds copies of their fields.
 type batch struct {

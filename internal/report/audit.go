@@ -1,6 +1,10 @@
 package report
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // An Audit is what a report says of the stream that it judges by. A report of a stack has none.
 type Audit struct {
@@ -25,6 +29,26 @@ type Audit struct {
 	Refused int64 `json:"refused"`
 	// Edge counts rows of records from before or after the window in objects of the window.
 	Edge int64 `json:"edge"`
+	// Gaps are spans of which nothing can be said any more: an audit that is continued had not read them when the
+	// stream's retention was over. With a gap nothing is PROVEN.
+	Gaps []Gap `json:"gaps,omitempty"`
+}
+
+// A Gap is a span of arrival times that was never read.
+type Gap struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Reason says what a gap means for a verdict.
+func (g Gap) Reason() string {
+	return fmt.Sprintf("records that arrived from %s to %s were never read, and the stream's retention is over: nothing can be proven of them any more",
+		g.From.UTC().Format(time.RFC3339), g.To.UTC().Format(time.RFC3339))
+}
+
+// InGap reports whether a record that arrived then was never read.
+func (a *Audit) InGap(arrival time.Time) bool {
+	return slices.ContainsFunc(a.Gaps, func(g Gap) bool { return arrival.After(g.From) && arrival.Before(g.To) })
 }
 
 // An AuditShard is what was read of one shard, of records that are in the window.
