@@ -3,6 +3,7 @@ package proof
 import (
 	"bytes"
 	"hash/maphash"
+	"math/bits"
 )
 
 // table finds the account of a row by its key. It is a hash table with open addressing, made for one thing: when many
@@ -93,26 +94,34 @@ func (t *table) shrink() {
 	if len(t.accounts) < shrinkAt || t.closed <= len(t.accounts)/2 {
 		return
 	}
-	open := 0
+	open := t.accounts[:0]
+	keys := t.keys[:0]
 	for i := range t.accounts {
-		if t.accounts[i].open() {
-			open++
+		a := t.accounts[i]
+		if !a.open() {
+			continue
 		}
+		key := t.key(&a)
+		a.keyAt = uint64(len(keys))
+		keys = append(keys, key...) // in place: no key moves up
+		open = append(open, a)
 	}
-	smaller := table{seed: t.seed, slots: make([]slot, 1<<10), accounts: make([]account, 0, open)}
-	for 2*open >= len(smaller.slots) {
-		smaller.slots = make([]slot, 2*len(smaller.slots))
+	clear(t.accounts[len(open):])
+	t.accounts, t.keys, t.closed = open, keys, 0
+	// Memory that was for many more is given back.
+	if size := max(len(open), shrinkAt); cap(open) > 4*size {
+		t.accounts = append(make([]account, 0, 2*size), open...)
+		t.keys = append(make([]byte, 0, 2*len(keys)), keys...)
+		t.slots = make([]slot, slotsFor(2*size))
 	}
+	clear(t.slots)
 	for i := range t.accounts {
-		a := &t.accounts[i]
-		if a.open() {
-			key := t.key(a)
-			b := smaller.add(key, t.hash(key))
-			b.owed, b.spare = a.owed, a.spare
-		}
+		t.place(t.hash(t.key(&t.accounts[i])), i+1)
 	}
-	*t = smaller
 }
+
+// slotsFor gives how many slots so many accounts need.
+func slotsFor(accounts int) int { return 1 << bits.Len(uint(2*accounts)) }
 
 // batch is how many rows wait to be looked up together.
 const batch = 128
