@@ -265,6 +265,9 @@ func (s *ShardReader) Next(ctx context.Context, limit int) (Page, error) {
 	s.refusedSince = time.Time{}
 	s.iterator, s.ended = out.NextShardIterator, out.NextShardIterator == nil
 	page := Page{Behind: time.Duration(aws.ToInt64(out.MillisBehindLatest)) * time.Millisecond, End: s.ended}
+	if len(out.Records) > 0 {
+		page.Records = make([]Record, 0, len(out.Records))
+	}
 	bytes := 0
 	for _, record := range out.Records {
 		number := aws.ToString(record.SequenceNumber)

@@ -141,15 +141,17 @@ func (s *Stream) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _ ..
 		return nil, &types.ProvisionedThroughputExceededException{Message: aws.String("Rate exceeded for shard " + id)}
 	}
 	most := min(cmp.Or(s.PageRecords, maxRecords), int(cmp.Or(aws.ToInt32(in.Limit), maxRecords)))
+	now := time.Now()
 	there := func() bool {
-		return at < len(shard.Records) && !aws.ToTime(shard.Records[at].ApproximateArrivalTimestamp).After(time.Now())
+		return at < len(shard.Records) && !aws.ToTime(shard.Records[at].ApproximateArrivalTimestamp).After(now)
 	}
 	out := &kinesis.GetRecordsOutput{MillisBehindLatest: aws.Int64(0)}
 	bytes := 0
-	for ; there() && len(out.Records) < most && bytes+len(shard.Records[at].Data) <= MaxAnswerBytes; at++ {
+	first := at
+	for ; there() && at-first < most && bytes+len(shard.Records[at].Data) <= MaxAnswerBytes; at++ {
 		bytes += len(shard.Records[at].Data)
-		out.Records = append(out.Records, shard.Records[at])
 	}
+	out.Records = shard.Records[first:at:at]
 	if shard.Limits != nil {
 		shard.Limits.Answered(bytes)
 	}
