@@ -139,7 +139,7 @@ func (a *audit) run(ctx context.Context) {
 	}
 	a.judge.Bound(maxHeld, func() { a.classify(ctx) })
 
-	claims, stop := iter.Pull2(a.claims(ctx))
+	claims, stop := ahead(ctx, a.counted)
 	defer stop()
 	next, err, more := claims()
 	// claim opens everything that a copy written then can pay for.
@@ -160,14 +160,14 @@ func (a *audit) run(ctx context.Context) {
 		}
 		watermark = time.Time{}
 	}
-	for _, object := range objects {
+	for object, content := range bucket.ReadAhead(ctx, a.bucket, objects) {
 		if !watermark.IsZero() && object.LastModified.After(watermark) {
 			checkpoint()
 		}
 		if claim(object.LastModified); err != nil {
 			break
 		}
-		if fault := a.find(ctx, object); fault != nil {
+		if fault := a.find(object, content); fault != nil {
 			a.undecided("read %s/%s: %v", a.bucket.Name(), object.Key, fault)
 		}
 	}
@@ -179,6 +179,7 @@ func (a *audit) run(ctx context.Context) {
 		a.undecided("read stream %s: %v", a.stream.Name(), err)
 		return
 	}
+	stop() // the census is complete
 	if a.judge.HasUnmatched() {
 		a.classify(ctx)
 	}
@@ -290,7 +291,7 @@ func (a *audit) group(records iter.Seq2[Record, error]) iter.Seq2[claim, error] 
 				if !yield(c, nil) {
 					return
 				}
-				c.records = c.records[:0]
+				c.records = make([]Record, 0, len(c.records))
 			}
 			c.arrived, c.claimed, c.owed = second, second.Add(-a.opts.Skew), owed
 			c.records = append(c.records, record)
@@ -309,6 +310,76 @@ func (a *audit) records(ctx context.Context, end time.Time) iter.Seq2[Record, er
 	return a.stream.Records(ctx, a.from.Add(-a.edge()), end)
 }
 
+// counted gives the claims, and takes a census of those in the window. In increments, owe does that: the census is of
+// what the judge was given then.
+func (a *audit) counted(ctx context.Context) iter.Seq2[claim, error] {
+	return func(yield func(claim, error) bool) {
+		for c, err := range a.claims(ctx) {
+			if c.owed && err == nil && a.increments == nil {
+				a.seen.take(c.records)
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// Claims are made before their turn, in batches of about so many records each.
+const (
+	batchRecords = 4096
+	batchesAhead = 8
+)
+
+// ahead is iter.Pull2 with an iteration that runs in a goroutine of its own, some batches ahead. Stop ends it, and may
+// be called again.
+func ahead(ctx context.Context, claims func(context.Context) iter.Seq2[claim, error]) (next func() (claim, error, bool), stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	coming, ended := make(chan []claim, batchesAhead), make(chan struct{})
+	var failed error // set before coming is closed
+	go func() {
+		defer close(ended)
+		defer close(coming)
+		var batch []claim
+		records := 0
+		send := func() bool {
+			select {
+			case coming <- batch:
+				batch, records = nil, 0
+				return true
+			case <-ctx.Done():
+				failed = ctx.Err()
+				return false
+			}
+		}
+		for c, err := range claims(ctx) {
+			if err != nil {
+				failed = err
+				break
+			}
+			batch, records = append(batch, c), records+len(c.records)
+			if records >= batchRecords && !send() {
+				return
+			}
+		}
+		send()
+	}()
+	var batch []claim
+	next = func() (c claim, err error, more bool) {
+		for len(batch) == 0 {
+			if batch, more = <-coming; !more {
+				return c, failed, failed != nil
+			}
+		}
+		c, batch = batch[0], batch[1:]
+		return c, nil, true
+	}
+	return next, func() {
+		cancel()
+		<-ended
+	}
+}
+
 func (a *audit) inWindow(arrival time.Time) bool {
 	return !arrival.Before(a.from) && !arrival.After(a.to) && !a.report.Audit.InGap(arrival)
 }
@@ -319,7 +390,9 @@ func (a *audit) owe(c claim) error {
 	var lo int64
 	if c.owed {
 		lo = 1
-		a.seen.take(c.records)
+		if a.increments != nil {
+			a.seen.take(c.records)
+		}
 	}
 	a.increments.passed(c)
 	refused := a.refused()
@@ -352,13 +425,8 @@ func (a *audit) rows(c claim, filtered bool, emit func(key []byte)) error {
 }
 
 // find brings the rows of an object before the judge.
-func (a *audit) find(ctx context.Context, object bucket.Object) error {
+func (a *audit) find(object bucket.Object, in io.Reader) error {
 	covers := &a.report.Covers
-	in, err := a.bucket.Open(ctx, object)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	a.judge.Object(object.Key, object.ETag, object.LastModified)
 	a.increments.found(object)
 	below := func(prefix string) bool { return prefix != "" && strings.HasPrefix(object.Key, prefix) }

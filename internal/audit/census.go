@@ -15,9 +15,10 @@ const (
 	// manyKeys is how many partition keys are counted at once. Above that the smaller half is forgotten: a key that is
 	// worth naming has more.
 	manyKeys = 20_000
-	// remembered is how many records are remembered, to see whether their producer has put them again: between one and
-	// two times as many, so that it is a matter of two maps.
+	// remembered is about how many records are remembered, to see whether their producer has put them again.
 	remembered = 1 << 20
+	// A record can be in one of so many places, so that they are all in use before one is used again.
+	places = 4
 )
 
 // A census counts what the stream holds in the window, in bounded memory.
@@ -25,10 +26,11 @@ type census struct {
 	shards map[string]*shardCount
 	keys   map[string]*report.HotKey
 
-	seed        maphash.Seed
-	young, aged map[uint64]struct{} // the hashes of the last records
-	repeated    int64
-	endless     int64 // records that do not end with a newline, and not with the brace of a JSON object
+	seed     maphash.Seed
+	last     [][places]uint64 // hashes of the last records, by their lowest bits; the latest first
+	hashes   []uint64         // scratch
+	repeated int64
+	endless  int64 // records that do not end with a newline, and not with the brace of a JSON object
 }
 
 // shardCount is a shard with what it took in the last second.
@@ -40,18 +42,24 @@ type shardCount struct {
 }
 
 func newCensus() *census {
-	return &census{shards: map[string]*shardCount{}, keys: map[string]*report.HotKey{}, seed: maphash.MakeSeed(), young: map[uint64]struct{}{}}
+	return &census{shards: map[string]*shardCount{}, keys: map[string]*report.HotKey{}, seed: maphash.MakeSeed(), last: make([][places]uint64, remembered/places)}
 }
 
 // take counts records that arrived in the same second.
 func (c *census) take(records []Record) {
+	c.hashes = c.hashes[:0]
+	for i := range records {
+		c.hashes = append(c.hashes, maphash.Bytes(c.seed, records[i].Data))
+	}
+	for _, hash := range c.hashes { // a loop of its own, so that the memory of many is waited for at once
+		if c.isRepeated(hash) {
+			c.repeated++
+		}
+	}
 	for i := range records {
 		r := &records[i]
 		c.shard(r)
 		c.key(r)
-		if c.isRepeated(maphash.Bytes(c.seed, r.Data)) {
-			c.repeated++
-		}
 		if n := len(r.Data); n > 0 && r.Data[n-1] != '\n' && (r.Data[0] != '{' || r.Data[n-1] != '}') {
 			c.endless++
 		}
@@ -116,14 +124,13 @@ func (c *census) sortedKeys() []*report.HotKey {
 
 // isRepeated reports whether a record with this hash is among those remembered, and remembers it.
 func (c *census) isRepeated(hash uint64) bool {
-	if _, ok := c.young[hash]; ok {
+	set := &c.last[hash%uint64(len(c.last))]
+	if slices.Contains(set[:], hash) {
 		return true
 	}
-	_, ok := c.aged[hash]
-	if c.young[hash] = struct{}{}; len(c.young) >= remembered {
-		c.young, c.aged = map[uint64]struct{}{}, c.young
-	}
-	return ok
+	copy(set[1:], set[:])
+	set[0] = hash
+	return false
 }
 
 // report adds what was counted to the report.

@@ -84,16 +84,15 @@ func (k *Kinesis) RecordsAfter(ctx context.Context, positions map[string]Positio
 			return
 		}
 		for len(m.heads) > 0 {
-			next := slices.MinFunc(m.heads, func(a, b *shard) int { return a.page[0].Arrival.Compare(b.page[0].Arrival) })
-			record := next.page[0]
-			if next.after(record, from) && record.Arrival.Before(until) {
-				for _, r := range next.unpack(record) {
-					if !yield(r, nil) {
-						return
-					}
+			next, others := m.first()
+			for len(next.page) > 0 && (len(m.heads) == 1 || !next.page[0].Arrival.After(others)) {
+				record := &next.page[0]
+				next.page = next.page[1:]
+				if next.after(record, from) && record.Arrival.Before(until) && !next.unpack(record, yield) {
+					return
 				}
 			}
-			if next.page = next.page[1:]; len(next.page) > 0 {
+			if len(next.page) > 0 {
 				continue
 			}
 			if err := m.advance(ctx, next); err != nil {
@@ -132,6 +131,21 @@ type shard struct {
 	err       error           // set before pages is closed
 	begun     bool
 	ended     bool
+}
+
+// first gives the head whose record arrived first, and when the first record of the others did, if there are any.
+func (m *merge) first() (first *shard, others time.Time) {
+	first = m.heads[0]
+	for i, s := range m.heads[1:] {
+		arrival := s.page[0].Arrival
+		if arrival.Before(first.page[0].Arrival) {
+			first, arrival = s, first.page[0].Arrival
+		}
+		if i == 0 || arrival.Before(others) {
+			others = arrival
+		}
+	}
+	return first, others
 }
 
 // open begins to read every shard whose parents have ended or are trimmed, and has each give its first page.
@@ -181,7 +195,7 @@ func (s *shard) start(from time.Time) types.StartingPosition {
 }
 
 // after reports whether a record is behind the shard's position, or, if it has none, of a time or later.
-func (s *shard) after(r stream.Record, from time.Time) bool {
+func (s *shard) after(r *stream.Record, from time.Time) bool {
 	if s.position.SequenceNumber != "" {
 		return stream.CompareSequenceNumbers(r.SequenceNumber, s.position.SequenceNumber) > 0
 	}
@@ -257,27 +271,27 @@ func (m *merge) report(s *shard, page stream.Page) {
 	m.kinesis.Progress(*p)
 }
 
-// unpack gives the records out of an aggregate. One that is malformed is a record like any other.
-func (s *shard) unpack(r stream.Record) []Record {
+// unpack yields a record, or those that it packs if it is an aggregate, until yield returns false. An aggregate that is
+// malformed is a record like any other.
+func (s *shard) unpack(r *stream.Record, yield func(Record, error) bool) bool {
 	outer := Record{Shard: *s.ShardId, SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, Arrival: r.Arrival, Data: r.Data}
 	inner, ok, err := kpl.Deaggregate(r.Data)
-	if !ok {
-		return []Record{outer}
-	}
-	if err != nil {
+	if !ok || err != nil {
 		outer.Malformed = err
-		return []Record{outer}
+		return yield(outer, nil)
 	}
-	records := make([]Record, len(inner))
 	for i, one := range inner {
-		records[i] = outer
-		records[i].PartitionKey, records[i].Data = one.PartitionKey, one.Data
-		records[i].Aggregate = &Aggregate{
+		record := outer
+		record.PartitionKey, record.Data = one.PartitionKey, one.Data
+		record.Aggregate = &Aggregate{
 			Aggregate:  report.Aggregate{PartitionKey: r.PartitionKey, ExplicitHashKey: one.ExplicitHashKey, Position: i + 1, Records: len(inner)},
 			OutOfRange: !s.takes(one),
 		}
+		if !yield(record, nil) {
+			return false
+		}
 	}
-	return records
+	return true
 }
 
 // takes reports whether a record's key belongs to the shard.
