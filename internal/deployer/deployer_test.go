@@ -828,6 +828,10 @@ func TestRunSettlesTheQuery(t *testing.T) {
 				if test.current != nil && len(l.current.Rollbacks) != len(test.current.Rollbacks) {
 					t.Errorf("rollbacks are forgotten: %+v", l.current)
 				}
+				changed := test.current == nil || test.current.Pipeline != l.current.Pipeline
+				if e := l.current.Epochs; changed != (len(e) == 1 && e[0].Pipeline == l.current.Pipeline) || !changed && len(e) > 0 {
+					t.Errorf("the pipeline has changed: %t, and the epochs are %+v", changed, e)
+				}
 				if set := analytics.Hash(app.groups) != ""; set != (l.current.By == ledger.BySQLRun) {
 					t.Errorf("the application has a query set by hand: %t, and the ledger says %q", set, l.current.By)
 				}
@@ -836,6 +840,42 @@ func TestRunSettlesTheQuery(t *testing.T) {
 				}
 				if !slices.Equal(app.calls, test.calls) {
 					t.Errorf("got calls %q, want %q", app.calls, test.calls)
+				}
+			})
+		})
+	}
+}
+
+// TestRunBeginsAnEpoch: a deploy over a drained stack is a clean change, one over a broken one is not, and one that
+// changes no query ends the pause alone.
+func TestRunBeginsAnEpoch(t *testing.T) {
+	t.Parallel()
+	embedded, err := pipeline.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drained := time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		from   ledger.Current
+		epochs int
+		clean  bool
+	}{
+		"drained":             {ledger.Current{Pipeline: "old", Drained: drained}, 2, true},
+		"running":             {ledger.Current{Pipeline: "old"}, 2, false},
+		"a change was broken": {ledger.Current{Pipeline: "old", Drained: drained, Change: &ledger.Change{To: "z", Begun: drained}}, 2, false},
+		"the same query":      {ledger.Current{Pipeline: embedded.Hash(), Drained: drained}, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				test.from.Since, test.from.By, test.from.Deployed = drained, ledger.ByDeploy, test.from.Pipeline
+				test.from.Epochs = []ledger.Epoch{{Pipeline: test.from.Pipeline}}
+				l := &book{current: &test.from}
+				_, _, err := handle(t, runner(&flink{next: statuses(running)}, l), "run-update", nil)
+				check(t, err, "")
+				now := l.current
+				if len(now.Epochs) != test.epochs || !now.Drained.IsZero() || test.clean != !now.Epochs[len(now.Epochs)-1].Drained.IsZero() {
+					t.Errorf("got %+v", now)
 				}
 			})
 		})

@@ -175,22 +175,41 @@ func giveUp(ctx context.Context, log *slog.Logger, app *application.Application,
 // settleQuery makes the ledger name the query that the application runs, and describes that query in a sentence.
 func (d *Deployer) settleQuery(ctx context.Context, book Ledger, current *ledger.Current, keeps bool) (string, error) {
 	ours := d.Pipeline.Hash()
-	next := &ledger.Current{Pipeline: ours, Since: time.Now().UTC().Truncate(time.Second), By: ledger.ByDeploy, Deployed: ours}
+	now := time.Now().UTC().Truncate(time.Second)
+	next := &ledger.Current{}
 	byHand := ""
 	if current != nil {
-		next.Rollbacks = current.Rollbacks
+		*next = *current
+		if next.Change != nil { // the application may have run the query that it changes to
+			next.Change, next.Drained = nil, time.Time{}
+		}
 		if current.By == ledger.BySQLRun {
 			byHand = fmt.Sprintf("the query set by hand on %s", moment(current.Since))
 		}
 	}
 	if keeps {
+		if !current.Drained.IsZero() {
+			next.Begin(current.Pipeline, now) // which only ends the pause
+			if _, err := book.SetCurrent(ctx, next, current); err != nil {
+				return "", err
+			}
+		}
 		return fmt.Sprintf("%s stays: pipeline %.12s (%s)", byHand, current.Pipeline, ledger.PipelineKey(current.Pipeline)), nil
 	}
-	same := current != nil && current.By == ledger.ByDeploy && current.Pipeline == ours
-	if same {
-		next.Since = current.Since
+	var from time.Time // the first epoch of a stack begins with it
+	if current != nil {
+		// When the ledger was read, before the application was started.
+		if from = current.At(); from.IsZero() {
+			from = now
+		}
 	}
-	if same && current.Change == nil {
+	same := current != nil && current.By == ledger.ByDeploy && current.Pipeline == ours
+	next.Begin(ours, from)
+	next.By, next.Deployed, next.Paused = ledger.ByDeploy, ours, false
+	if !same {
+		next.Since = now
+	}
+	if same && current.Change == nil && current.Drained.IsZero() {
 		// The ledger already says so.
 	} else if _, err := book.SetCurrent(ctx, next, current); err != nil {
 		return "", err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,6 +36,12 @@ type Current struct {
 	By    string    `json:"by"`
 	// Deployed is the hash of the pipeline of the last deploy.
 	Deployed string `json:"deployed"`
+	// Epochs are the changes of the query, the oldest first. None is taken away. Those from before they were recorded are
+	// not among them.
+	Epochs []Epoch `json:"epochs,omitempty"`
+	// Drained is since when nothing is on its way, by S3's clock: the application is stopped, and everything that was sent
+	// before is delivered. It is zero otherwise.
+	Drained time.Time `json:"drained,omitzero"`
 	// Rollbacks are all that ever were, the oldest first. None is taken away: what was judged depends on them.
 	Rollbacks []Rollback `json:"rollbacks,omitempty"`
 	// Change is an unfinished change of the query, nil if there is none. Pipeline stays current until it ends, but the
@@ -44,7 +51,29 @@ type Current struct {
 	// finishes it leaves the schedule disabled.
 	Paused bool `json:"paused,omitempty"`
 
-	etag string // of what was read
+	etag string    // of what was read
+	at   time.Time // when it was read or written
+}
+
+// An Epoch begins when another pipeline becomes the current one.
+type Epoch struct {
+	Pipeline string `json:"pipeline"` // its hash
+	// From is when it began, by S3's clock: no row of it was written before. It is zero for a stack's first.
+	From time.Time `json:"from,omitzero"`
+	// Drained is Current.Drained at that moment: the change was clean unless a tick was claimed since. It is zero if the
+	// change was forced.
+	Drained time.Time `json:"drained,omitzero"`
+}
+
+// At is when the object was read or written last, by S3's clock in whole seconds; zero if that is not known.
+func (c *Current) At() time.Time { return c.at.UTC().Truncate(time.Second) }
+
+// Begin makes a pipeline the current one from a moment on, in a new epoch unless it is the current one already.
+func (c *Current) Begin(pipeline string, from time.Time) {
+	if c.Pipeline != pipeline {
+		c.Epochs = append(slices.Clone(c.Epochs), Epoch{Pipeline: pipeline, From: from, Drained: c.Drained})
+	}
+	c.Pipeline, c.Drained = pipeline, time.Time{}
 }
 
 // A Change replaces the current pipeline by another. It is written before the application is updated, so that a change
@@ -127,6 +156,11 @@ func (c *Current) check() error {
 	if c.Change != nil && (c.Change.To == "" || c.Change.Begun.IsZero()) {
 		return errors.New("of the change, to or begun is missing")
 	}
+	for i, e := range c.Epochs {
+		if e.Pipeline == "" || i > 0 && e.From.Before(c.Epochs[i-1].From) || e.Drained.After(e.From) {
+			return fmt.Errorf("epochs[%d] (%s from %s, drained %s) contradicts itself or the one before", i, e.Pipeline, e.From, e.Drained)
+		}
+	}
 	for i, r := range c.Rollbacks {
 		if r.Failed == "" || r.JudgedBy == "" || r.Failed == r.JudgedBy || r.From.IsZero() || r.Until.Before(r.From) {
 			return fmt.Errorf("rollbacks[%d] (%s judged by %s, from %s until %s) is none", i, r.Failed, r.JudgedBy, r.From, r.Until)
@@ -138,7 +172,7 @@ func (c *Current) check() error {
 // Current reads which pipeline is current, nil if none is recorded. It needs s3:GetObject on CurrentKey, and
 // s3:ListBucket if that may be missing.
 func (s *Store) Current(ctx context.Context) (*Current, error) {
-	data, etag, _, err := s.get(ctx, CurrentKey)
+	data, etag, at, err := s.get(ctx, CurrentKey)
 	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() == "NoSuchKey" {
 		return nil, nil
 	}
@@ -149,7 +183,7 @@ func (s *Store) Current(ctx context.Context) (*Current, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read s3://%s/%s: %w", s.bucket, CurrentKey, err)
 	}
-	c.etag = etag
+	c.etag, c.at = etag, at
 	return c, nil
 }
 
@@ -178,7 +212,7 @@ func (s *Store) SetCurrent(ctx context.Context, next, over *Current) (at time.Ti
 	if err != nil {
 		return at, fmt.Errorf("set the current pipeline: %w", err)
 	}
-	next.etag = done.etag
+	next.etag, next.at = done.etag, done.at
 	return done.at, nil
 }
 

@@ -84,6 +84,8 @@ func TestCurrentIsRefused(t *testing.T) {
 		`"deployed":"a">"deployed":"b"`:          "current by a deploy",
 		`"pipeline":"a">"pipeline":""`:           "is missing",
 		`"deployed":"a">"deployed":"a","more":1`: "unknown field",
+		`"deployed":"a">"deployed":"a","epochs":[{"pipeline":"a","from":"2026-01-02T03:04:05Z"},{"pipeline":"b","from":"2026-01-02T03:04:04Z"}]`: "epochs[1]",
+		`"deployed":"a">"deployed":"a","epochs":[{"pipeline":"a","from":"2026-01-02T03:04:05Z","drained":"2026-01-02T03:04:06Z"}]`:               "epochs[0]",
 		`"deployed":"a">"deployed":"a","rollbacks":[{"failed":"x","from":"2026-01-02T03:04:05Z","until":"2026-01-02T03:04:04Z","judgedBy":"a"}]`: "rollbacks[0]",
 		`"deployed":"a">"deployed":"a","rollbacks":[{"failed":"a","from":"2026-01-02T03:04:05Z","until":"2026-01-02T03:04:05Z","judgedBy":"a"}]`: "rollbacks[0]",
 	} {

@@ -277,6 +277,9 @@ func (c *change) run(ctx context.Context) (err error) {
 		return err
 	}
 	c.result.Did = append(c.result.Did, paused.Did...)
+	if c.before, err = c.book.Current(ctx); err != nil { // the pause may have written it
+		return err
+	}
 	if c.snapshot, err = c.Stack.LatestSnapshot(ctx); err != nil {
 		return err
 	}
@@ -367,21 +370,20 @@ func (c *change) announce(ctx context.Context) error {
 
 // setCurrent has ticks produced for the new query, and judged by it, from now on. It ends the announced change.
 func (c *change) setCurrent(ctx context.Context) error {
-	next := &ledger.Current{
-		Pipeline: c.new.Hash(), Since: time.Now().UTC().Truncate(time.Second), By: ledger.BySQLRun,
-		Deployed: c.before.Deployed, Rollbacks: c.before.Rollbacks, Paused: c.paused,
-	}
+	next := *c.before
+	next.Begin(c.new.Hash(), c.before.At())
+	next.Since, next.By, next.Paused, next.Change = time.Now().UTC().Truncate(time.Second), ledger.BySQLRun, c.paused, nil
 	if next.Pipeline == next.Deployed {
 		next.By = ledger.ByDeploy
 	}
-	at, err := c.book.SetCurrent(ctx, next, c.before)
+	at, err := c.book.SetCurrent(ctx, &next, c.before)
 	if err != nil {
 		return err
 	}
 	if at.IsZero() {
 		at = time.Now().UTC() // an answer without a Date, which S3 does not give
 	}
-	c.after, c.setAt, c.ahead = next, at.Truncate(time.Second), time.Until(at)
+	c.after, c.setAt, c.ahead = &next, at.Truncate(time.Second), time.Until(at)
 	c.result.Pipeline = c.new.Hash()
 	return nil
 }
@@ -403,7 +405,9 @@ func (c *change) putBack(ctx context.Context, cause error) error {
 		now = fmt.Sprintf("rolled back, pipeline %.12s runs again", c.result.Previous)
 		err = c.rollBack(ctx, cause)
 	case !c.idle:
-		_, err = c.Stack.StartApplication(ctx, application.From{})
+		if err = c.setDrained(ctx, false); err == nil {
+			_, err = c.Stack.StartApplication(ctx, application.From{})
+		}
 	}
 	if err == nil && c.begun {
 		c.result.did("Application %s runs pipeline %.12s again, from the snapshot of the pause.", c.Stack.Outputs.ApplicationName, c.result.Previous)
@@ -430,6 +434,7 @@ func (c *change) putBack(ctx context.Context, cause error) error {
 func (c *change) rollBack(ctx context.Context, cause error) error {
 	if c.after != nil {
 		next := *c.before
+		next.Drained = time.Time{}
 		next.Rollbacks = append(slices.Clone(next.Rollbacks), ledger.Rollback{
 			Failed: c.after.Pipeline, From: c.setAt, Until: time.Now().UTC().Add(c.ahead + claimedWithin).Truncate(time.Second),
 			JudgedBy: c.before.Pipeline, Why: excerpt(cause.Error()),

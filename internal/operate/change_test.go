@@ -39,6 +39,10 @@ func TestChange(t *testing.T) {
 			t.Errorf("got %v of %v", r.Rows, r.Columns)
 		}
 
+		if e := now.Epochs; len(e) != 1 || e[0].Pipeline != now.Pipeline || e[0].Drained.IsZero() || e[0].From.IsZero() || !now.Drained.IsZero() {
+			t.Errorf("the epochs are %+v, want a clean change", e)
+		}
+
 		if r, err = w.sqlRun(t.Context(), sql, 200); err != nil || len(w.Calls) > 0 || !strings.Contains(r.Did[0], "already runs") {
 			t.Errorf("again: %v, %v after %v", r.Did, err, w.Calls)
 		}
@@ -174,6 +178,9 @@ func TestChangeIsRolledBack(t *testing.T) {
 				}
 				if all := strings.Join(r.Did, " "); !strings.HasSuffix(all, "Schedule ticks is enabled again.") || test.told != strings.Contains(all, "again, from the snapshot of the pause") {
 					t.Errorf("said %q", r.Did)
+				}
+				if !now.Drained.IsZero() || len(now.Epochs) != len(before.Epochs) {
+					t.Errorf("drained %s, with the epochs %+v", now.Drained, now.Epochs)
 				}
 				if (len(now.Rollbacks) == 1) != test.trial {
 					t.Fatalf("rollbacks are %+v", now.Rollbacks)

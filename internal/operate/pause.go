@@ -72,7 +72,29 @@ func (o *Operator) pause(ctx context.Context, force bool) (*Result, error) {
 	default:
 		return nil, &drainError{left: left, limit: limit, schedule: schedule, application: application}
 	}
-	return r, o.stopApplication(ctx, r)
+	if err := o.stopApplication(ctx, r); err != nil {
+		return r, err
+	}
+	if clean := left == "" && (r.Report == nil || r.Report.Counts.Missing+r.Report.Counts.Failed == 0); !clean {
+		return r, nil
+	}
+	return r, o.setDrained(ctx, true)
+}
+
+// setDrained records in the ledger that nothing is on its way, or that something may be again.
+func (o *Operator) setDrained(ctx context.Context, drained bool) error {
+	book := o.Stack.Book()
+	current, err := book.Current(ctx)
+	if err != nil || current == nil || current.Drained.IsZero() != drained {
+		return err
+	}
+	next := *current
+	next.Drained = time.Time{}
+	if drained {
+		next.Drained = current.At()
+	}
+	_, err = book.SetCurrent(ctx, &next, current)
+	return err
 }
 
 // disableSchedule disables the schedule, and returns when its last tick can no longer arrive.

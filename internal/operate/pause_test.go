@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,32 @@ func TestPauseOfUndecided(t *testing.T) {
 			t.Errorf("got %v after %s", err, time.Since(began))
 		}
 	})
+}
+
+// TestPauseSaysThatNothingIsOnItsWay as long as the application is stopped, and only where it is so.
+func TestPauseSaysThatNothingIsOnItsWay(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		t.Run(fmt.Sprint(lost), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world, _ string) {
+				if lost {
+					w.Status = "READY" // no row is given
+					if _, _, err := w.Open().Produce(t.Context(), time.Now(), 1, 0); err != nil {
+						t.Fatal(err)
+					}
+					w.Status = "RUNNING"
+				}
+				if _, err := w.operator().Pause(t.Context(), lost); err != nil {
+					t.Fatal(err)
+				}
+				if w.Current().Drained.IsZero() != lost {
+					t.Errorf("paused: the ledger says %+v", w.Current())
+				}
+				if _, err := w.resume(t); err != nil || !w.Current().Drained.IsZero() {
+					t.Errorf("resumed: %v, the ledger says %+v", err, w.Current())
+				}
+			})
+		})
+	}
 }
 
 // TestPauseWhileTheJobRestarts: what never arrives is not waited for, and the schedule is left as it was.

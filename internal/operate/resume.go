@@ -3,6 +3,7 @@ package operate
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"streamproof/internal/application"
 	"streamproof/internal/stack"
@@ -12,6 +13,9 @@ import (
 // off, it restores the query that the ledger names first, and leaves the schedule as it was before the change.
 func (o *Operator) Resume(ctx context.Context) (*Result, error) {
 	r := &Result{Stack: o.Stack.Name}
+	if err := o.setDrained(ctx, false); err != nil {
+		return nil, err
+	}
 	q, err := o.runningQuery(ctx)
 	if err != nil {
 		return nil, err
@@ -97,7 +101,7 @@ func (o *Operator) restoreQuery(ctx context.Context, step string, q *stack.Query
 			return nil
 		}
 		ended := *q.Current
-		ended.Change = nil
+		ended.Change, ended.Drained = nil, time.Time{}
 		_, err := o.Stack.Book().SetCurrent(ctx, &ended, q.Current)
 		return err
 	})
