@@ -85,7 +85,7 @@ func Run(ctx context.Context, stream Stream, b bucket.Bucket, opts Options) *rep
 
 func newAudit(stream Stream, b bucket.Bucket, opts Options) *audit {
 	return &audit{
-		stream: stream, bucket: b, opts: opts, pipeline: opts.Pipeline, from: opts.From, to: opts.To,
+		stream: stream, bucket: b, opts: opts, pipeline: opts.Pipeline, from: opts.From, to: opts.To, unread: map[string]*unread{},
 		report: &report.Report{
 			Version: report.Version, Bucket: b.Name(), Prefix: opts.Pipeline.Prefix, JudgedAt: time.Now().UTC().Truncate(time.Second),
 			Covers: report.Coverage{DeliveryDeadlineSeconds: int(opts.Pipeline.Deadline / time.Second)},
@@ -105,6 +105,8 @@ type audit struct {
 	pipeline Pipeline
 	from, to time.Time // the window as it is judged
 	now      time.Time // by the bucket's clock
+
+	unread map[string]*unread // by cause
 
 	increments *increments // nil where all is judged at once
 }
@@ -168,7 +170,7 @@ func (a *audit) run(ctx context.Context) {
 			break
 		}
 		if fault := a.find(object, content); fault != nil {
-			a.undecided("read %s/%s: %v", a.bucket.Name(), object.Key, fault)
+			a.cannotRead(object, fault)
 		}
 	}
 	if !watermark.IsZero() {
@@ -176,7 +178,7 @@ func (a *audit) run(ctx context.Context) {
 	}
 	claim(a.now.Add(a.edge()))
 	if err != nil {
-		a.undecided("read stream %s: %v", a.stream.Name(), err)
+		a.undecided("read stream %s: %s", a.stream.Name(), plain(err, streamPermissions))
 		return
 	}
 	stop() // the census is complete
@@ -213,7 +215,7 @@ func (a *audit) list(ctx context.Context) (objects []bucket.Object, ok bool) {
 	for _, prefix := range prefixes {
 		listed, now, err := a.bucket.ListAfter(ctx, prefix, a.after(prefix))
 		if err != nil {
-			a.undecided("list %s/%s: %v", a.bucket.Name(), prefix, err)
+			a.undecided("list %s/%s: %s", a.bucket.Name(), prefix, plain(err, bucketPermissions))
 			return nil, false
 		}
 		if a.now.IsZero() {
@@ -233,23 +235,27 @@ func (a *audit) window(ctx context.Context) bool {
 	}
 	held, err := a.stream.Held(ctx, a.now)
 	if err != nil {
-		a.undecided("%v", err)
+		a.undecided("read stream %s: %s", a.stream.Name(), plain(err, streamPermissions))
 		return false
 	}
 	if a.increments != nil {
 		return a.increments.window(a, held)
 	}
-	asked := a.from
-	later := func(from time.Time, why string) {
-		if from.After(a.from) {
-			a.from = from
-			a.note("the window starts at %s and not at %s: %s", a.from.UTC().Format(time.RFC3339), asked.UTC().Format(time.RFC3339), why)
-		}
+	r, asked := a.report.Audit, a.from
+	if a.pipeline.Since.After(a.from) {
+		a.from = a.pipeline.Since
+		a.note("the window starts at %s and not at %s: %s", a.from.UTC().Format(time.RFC3339), asked.UTC().Format(time.RFC3339), a.pipeline.SinceWhy)
 	}
 	// What arrived in the edge before the window is read, too.
-	later(held.Add(a.edge()), "the stream's retention is over for records of before, so nothing is proven of them")
-	later(a.pipeline.Since, "the delivery stream has read the stream only since then")
-	r := a.report.Audit
+	if earliest := held.Add(a.edge()); earliest.After(a.from) {
+		gap := report.Gap{From: a.from.UTC(), To: earliest.UTC()}
+		if gap.To.After(a.to) {
+			a.undecided("%s", gap.Reason())
+			return false
+		}
+		r.Gaps = append(r.Gaps, gap)
+		a.from = earliest
+	}
 	if r.From, r.To = a.from.UTC(), a.to.UTC(); !asked.Equal(a.from) {
 		r.Asked = asked.UTC()
 	}
@@ -440,13 +446,13 @@ func (a *audit) find(object bucket.Object, in io.Reader) error {
 	}
 	covers.Objects++
 	covers.Bytes += object.Size
-	return a.findRows(in)
+	return a.findRows(object.Key, in)
 }
 
 // findRows brings the rows of an object of the data before the judge.
-func (a *audit) findRows(in io.Reader) error {
+func (a *audit) findRows(object string, in io.Reader) error {
 	var key []byte
-	blank, glued, err := eachRow(in, func(row []byte, line int64) {
+	blank, glued, err := eachRow(object, in, func(row []byte, line int64) {
 		a.report.Covers.Rows++
 		var err error
 		if key, err = a.opts.Form.Append(key[:0], row); err != nil {
@@ -462,7 +468,7 @@ func (a *audit) findRows(in io.Reader) error {
 
 // findFailures brings the records of an object below the error prefix before the judge: their rows failed.
 func (a *audit) findFailures(in io.Reader) error {
-	_, _, err := eachRow(in, func(line []byte, number int64) {
+	_, _, err := eachRow("", in, func(line []byte, number int64) {
 		f, err := reject.ParseFailure(line)
 		if err == nil {
 			err = a.fail(f.RawData, number, f.ErrorCode+": "+f.ErrorMessage)
@@ -494,7 +500,7 @@ func (a *audit) fail(data []byte, line int64, reason string) error {
 // findRejects brings the lines that the pipeline has refused before the judge. A line that it should not have refused
 // makes the rows that it owes failed.
 func (a *audit) findRejects(in io.Reader) error {
-	_, _, err := eachRow(in, func(line []byte, number int64) {
+	_, _, err := eachRow("", in, func(line []byte, number int64) {
 		r, err := reject.Parse(line)
 		if err == nil {
 			reason := r.Reason
@@ -527,7 +533,7 @@ func (a *audit) classify(ctx context.Context) {
 				err = a.rows(c, pass.filtered, func(key []byte) { pass.tell(key, c.claimed) })
 			}
 			if err != nil {
-				a.undecided("read stream %s again: %v", a.stream.Name(), err)
+				a.undecided("read stream %s again: %s", a.stream.Name(), plain(err, streamPermissions))
 				return
 			}
 			if !a.judge.Unresolved() {

@@ -48,6 +48,7 @@ type fakeObject struct {
 type fakeBucket struct {
 	objects []fakeObject
 	now     time.Time
+	refuses error // what reading an object answers
 }
 
 func (b *fakeBucket) Name() string { return "s3://lake" }
@@ -67,6 +68,9 @@ func (b *fakeBucket) ListAfter(ctx context.Context, prefix, _ string) ([]bucket.
 }
 
 func (b *fakeBucket) Read(_ context.Context, object bucket.Object) ([]byte, error) {
+	if b.refuses != nil {
+		return nil, b.refuses
+	}
 	i := slices.IndexFunc(b.objects, func(o fakeObject) bool { return o.Key == object.Key })
 	return []byte(b.objects[i].data), nil
 }
@@ -261,7 +265,7 @@ func TestRefusals(t *testing.T) {
 		"a function":    {audit.Pipeline{Prefix: "p/", Functions: []string{"arn:f"}}, start, start.Add(time.Minute), "--sql"},
 		"errors above":  {audit.Pipeline{Prefix: "p/q/", ErrorsPrefix: "p/"}, start, start.Add(time.Minute), "below that of the errors"},
 		"no window":     {audit.Pipeline{Prefix: "p/"}, start.Add(time.Minute), start, "nothing arrived"},
-		"not read yet":  {audit.Pipeline{Prefix: "p/", Since: start.Add(time.Hour)}, start, start.Add(time.Minute), "only since then"},
+		"not read yet":  {audit.Pipeline{Prefix: "p/", Since: start.Add(time.Hour), SinceWhy: "read only since then"}, start, start.Add(time.Minute), "only since then"},
 		"in the future": {audit.Pipeline{Prefix: "p/"}, start.Add(3 * time.Hour), start.Add(4 * time.Hour), "nothing of the window"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/encoding"
 )
 
 // longestRow is more than a record of any stream has: Kinesis takes 10 MiB.
@@ -13,13 +14,18 @@ const longestRow = 16 << 20
 
 // eachRow calls take with each row of an object, gzip or not as its first bytes tell, and with the number of its line,
 // from 1. The last line needs no newline: the object is complete. Blank lines are counted, and so are JSON objects
-// that stand behind another one in the same line. An object that is all one line is never held.
-func eachRow(object io.Reader, take func(row []byte, line int64)) (blank, glued int64, err error) {
+// that stand behind another one in the same line. An object that is all one line is never held. One of a format that is
+// not lines of text, by its key or its first bytes, is refused.
+func eachRow(key string, object io.Reader, take func(row []byte, line int64)) (blank, glued int64, err error) {
 	in, err := bucket.Unzip(object)
 	if err != nil {
 		return 0, 0, err
 	}
 	reader := bufio.NewReaderSize(in, 64<<10)
+	head, _ := reader.Peek(encoding.FormatBytes) // reading meets the error again
+	if format := formatOf(key, head); format != "" {
+		return 0, 0, formatError(format)
+	}
 	number := int64(1)
 	var line []byte
 	end := func(line []byte) {
@@ -51,7 +57,7 @@ func eachRow(object io.Reader, take func(row []byte, line int64)) (blank, glued 
 				glued++
 			}
 			if line = append(line[:0], rest...); len(line) > longestRow {
-				return blank, glued, errors.New("a row is longer than 16 MiB: the object is no lines of text, or of another format")
+				return blank, glued, errors.New("a row is longer than 16 MiB: the object is not lines of text")
 			}
 		}
 	}

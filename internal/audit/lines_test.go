@@ -23,7 +23,7 @@ func TestEachRow(t *testing.T) {
 		{"a\r\n", "1:a\r", 0, 0},
 	} {
 		var got []string
-		blank, glue, err := eachRow(iotest.OneByteReader(strings.NewReader(test.object)), func(row []byte, line int64) {
+		blank, glue, err := eachRow("o", iotest.OneByteReader(strings.NewReader(test.object)), func(row []byte, line int64) {
 			got = append(got, fmt.Sprintf("%d:%s", line, row))
 		})
 		if err != nil || strings.Join(got, " ") != test.want || blank != test.blank || glue != test.glue {
@@ -38,7 +38,7 @@ func TestEachRowOfOneLine(t *testing.T) {
 		n := rapid.IntRange(1, 4).Draw(t, "rows")
 		row := `{"a":"` + long + `}{\""}`
 		got := 0
-		_, glue, err := eachRow(strings.NewReader(strings.Repeat(row, n)), func(text []byte, line int64) {
+		_, glue, err := eachRow("o", strings.NewReader(strings.Repeat(row, n)), func(text []byte, line int64) {
 			if string(text) != row || line != 1 {
 				t.Fatalf("row %d of %d bytes is %d bytes of line %d", got, len(row), len(text), line)
 			}
@@ -51,7 +51,7 @@ func TestEachRowOfOneLine(t *testing.T) {
 }
 
 func TestEachRowTooLong(t *testing.T) {
-	if _, _, err := eachRow(strings.NewReader(strings.Repeat("x", longestRow+1<<20)), func([]byte, int64) {}); err == nil {
+	if _, _, err := eachRow("o", strings.NewReader(strings.Repeat("x", longestRow+1<<20)), func([]byte, int64) {}); err == nil {
 		t.Error("a row above the limit was read")
 	}
 }

@@ -37,8 +37,10 @@ type Pipeline struct {
 	Hourly bool
 	// Deadline is how long a record may take, by the buffers.
 	Deadline time.Duration
-	// Since is when it began to read the stream: it delivers no record from before. It is zero where that is not known.
-	Since time.Time
+	// Since is when it began to read the stream: it delivers no record from before. SinceWhy says so in a sentence. It is
+	// zero where that is not known.
+	Since    time.Time
+	SinceWhy string
 	// AddsNewline is whether it ends each record with a newline.
 	AddsNewline bool
 	// Functions are the ARNs of the functions that transform the records.
@@ -61,7 +63,7 @@ func Describe(ctx context.Context, client describer, name string) (*Pipeline, er
 		return nil, fmt.Errorf("delivery stream %s reads no Kinesis stream: if one is upstream of it, name that with --stream, --bucket and --prefix", name)
 	}
 	source := d.Source.KinesisStreamSourceDescription
-	p := &Pipeline{Since: aws.ToTime(source.DeliveryStartTimestamp)}
+	p := &Pipeline{Since: aws.ToTime(source.DeliveryStartTimestamp), SinceWhy: "the delivery stream has read the stream only since then"}
 	if p.Stream, err = resource(source.KinesisStreamARN, "stream/"); err != nil {
 		return nil, fmt.Errorf("delivery stream %s: %w", name, err)
 	}

@@ -116,7 +116,7 @@ func TestDescribe(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := &audit.Pipeline{
-				Stream: "orders", Bucket: "lake", Prefix: "orders/dt=", ErrorsPrefix: "errors/", Deadline: 6 * time.Minute, Since: start,
+				Stream: "orders", Bucket: "lake", Prefix: "orders/dt=", ErrorsPrefix: "errors/", Deadline: 6 * time.Minute, Since: start, SinceWhy: "the delivery stream has read the stream only since then",
 			}
 			if test.want != nil {
 				test.want(want)
