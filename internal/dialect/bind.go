@@ -253,24 +253,8 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 		return b.unary(x)
 	case *Binary:
 		return b.binary(x)
-	case *Is:
-		operand, typ := b.bind(x.X)
-		if x.What != "NULL" {
-			b.want(boolean, x.X, typ)
-		}
-		return &Is{X: operand, Not: x.Not, What: x.What}, sqlType{kind: boolean}
-	case *Between:
-		all, _ := b.unify(x.OpPos, "cannot apply BETWEEN to", x.X, x.Low, x.High)
-		return &Between{X: all[0], Not: x.Not, Symmetric: x.Symmetric, Low: all[1], High: all[2]}, sqlType{kind: boolean}
-	case *In:
-		all, _ := b.unify(x.OpPos, "cannot apply IN to", append([]Expr{x.X}, x.List...)...)
-		return &In{X: all[0], Not: x.Not, List: all[1:]}, sqlType{kind: boolean}
-	case *Like:
-		l := &Like{Not: x.Not, Op: x.Op, X: b.text(x.X), Pattern: b.text(x.Pattern)}
-		if x.Escape != nil {
-			l.Escape = b.text(x.Escape)
-		}
-		return l, sqlType{kind: boolean}
+	case *Predicate:
+		return b.predicate(x), sqlType{kind: boolean}
 	case *Case:
 		return b.caseOf(x)
 	case *Cast:
@@ -300,6 +284,25 @@ func (b *binder) bind(x Expr) (Expr, sqlType) {
 		return b.fault(x.Pos, "* cannot stand here")
 	}
 	return x, sqlType{}
+}
+
+func (b *binder) predicate(x *Predicate) Expr {
+	out := &Predicate{Op: x.Op, Not: x.Not}
+	switch op, _, _ := strings.Cut(x.Op, " "); op {
+	case "BETWEEN", "IN":
+		out.Args, _ = b.unify(x.OpPos, "cannot apply "+op+" to", x.Args...)
+	case "LIKE", "SIMILAR":
+		for _, text := range x.Args {
+			out.Args = append(out.Args, b.text(text))
+		}
+	default:
+		operand, typ := b.bind(x.Args[0])
+		if x.Op != "IS NULL" {
+			b.want(boolean, x.Args[0], typ)
+		}
+		out.Args = []Expr{operand}
+	}
+	return out
 }
 
 func (b *binder) name(n *Name) (Expr, sqlType) {

@@ -88,7 +88,7 @@ func (p *parser) is(x Expr, t token) Expr {
 	}
 	for _, what := range []string{"NULL", "TRUE", "FALSE", "UNKNOWN"} {
 		if p.take(what) {
-			return &Is{place{x.Start()}, x, t.pos, not, what}
+			return &Predicate{place{x.Start()}, "IS " + what, t.pos, not, []Expr{x}}
 		}
 	}
 	p.unexpected("expected NULL, TRUE, FALSE or UNKNOWN")
@@ -102,39 +102,46 @@ func (p *parser) predicate(x Expr) Expr {
 	if not {
 		p.next()
 	}
-	switch op := p.peek(); {
+	is := &Predicate{place{x.Start()}, strings.ToUpper(p.peek().text), t.pos, not, []Expr{x}}
+	operand := func() { is.Args = append(is.Args, p.binary(levelSum)) }
+	switch {
 	case p.take("BETWEEN"):
-		b := &Between{place: place{x.Start()}, X: x, OpPos: t.pos, Not: not}
-		if b.Symmetric = p.take("SYMMETRIC"); !b.Symmetric {
+		if p.take("SYMMETRIC") {
+			is.Op = "BETWEEN SYMMETRIC"
+		} else {
 			p.take("ASYMMETRIC")
 		}
-		b.Low = p.binary(levelSum)
+		operand()
 		p.expect("AND")
-		b.High = p.binary(levelSum)
-		return b
+		operand()
 	case p.take("IN"):
 		p.expect("(")
 		if s := p.peek(); s.is("SELECT") {
 			p.refuse(s, "a query in an expression")
 		}
-		in := &In{place{x.Start()}, x, t.pos, not, []Expr{p.expr()}}
-		for p.take(",") {
-			in.List = append(in.List, p.expr())
-		}
+		is.Args = append(is.Args, p.list()...)
 		p.expect(")")
-		return in
-	case p.take("LIKE"), p.take("SIMILAR", "TO"):
-		l := &Like{place: place{x.Start()}, X: x, OpPos: t.pos, Not: not, Op: "LIKE"}
-		if op.is("SIMILAR") {
-			l.Op = "SIMILAR TO"
-		}
-		l.Pattern = p.binary(levelSum)
+	case p.take("SIMILAR", "TO"):
+		is.Op = "SIMILAR TO"
+		fallthrough
+	case p.take("LIKE"):
+		operand()
 		if p.take("ESCAPE") {
-			l.Escape = p.binary(levelSum)
+			operand()
 		}
-		return l
+	default:
+		return nil
 	}
-	return nil
+	return is
+}
+
+// list reads expressions between commas.
+func (p *parser) list() []Expr {
+	all := []Expr{p.expr()}
+	for p.take(",") {
+		all = append(all, p.expr())
+	}
+	return all
 }
 
 func (p *parser) sign() Expr {
@@ -409,8 +416,8 @@ func (p *parser) arguments(c *Call) Expr {
 				c.Args = append(c.Args, p.expr())
 			}
 		}
-		for p.take(",") {
-			c.Args = append(c.Args, p.expr())
+		if p.take(",") {
+			c.Args = append(c.Args, p.list()...)
 		}
 	}
 	p.expect(")")

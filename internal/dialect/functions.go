@@ -157,14 +157,8 @@ func parts(x Expr) []Expr {
 		return []Expr{x.X}
 	case *Binary:
 		return []Expr{x.Left, x.Right}
-	case *Is:
-		return []Expr{x.X}
-	case *Between:
-		return []Expr{x.X, x.Low, x.High}
-	case *In:
-		return append([]Expr{x.X}, x.List...)
-	case *Like:
-		return []Expr{x.X, x.Pattern, x.Escape}
+	case *Predicate:
+		return x.Args
 	case *Case:
 		all := []Expr{x.Operand, x.Else}
 		for _, w := range x.Whens {

@@ -563,10 +563,7 @@ func (p *parser) selection() Query {
 	}
 	if s.GroupPos = p.peek().pos; p.take("GROUP") {
 		p.expect("BY")
-		s.GroupBy = append(s.GroupBy, p.expr())
-		for p.take(",") {
-			s.GroupBy = append(s.GroupBy, p.expr())
-		}
+		s.GroupBy = p.list()
 	}
 	if p.take("HAVING") {
 		s.Having = p.expr()

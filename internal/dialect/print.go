@@ -219,9 +219,10 @@ func level(x Expr) int {
 			return levelNot
 		}
 		return levelSign
-	case *Is:
-		return levelIs
-	case *Between, *In, *Like:
+	case *Predicate:
+		if strings.HasPrefix(x.Op, "IS ") {
+			return levelIs
+		}
 		return levelPredicate
 	default:
 		return levelPrimary
@@ -236,12 +237,6 @@ func (p *printer) expr(x Expr, least int) {
 	if level(x) < least {
 		p.write("(")
 		defer p.write(")")
-	}
-	not := func(n bool) string {
-		if n {
-			return "NOT "
-		}
-		return ""
 	}
 	switch x := x.(type) {
 	case *Name:
@@ -272,31 +267,8 @@ func (p *printer) expr(x Expr, least int) {
 		p.expr(x.Left, l)
 		p.write(" %s ", x.Op)
 		p.expr(x.Right, l+1)
-	case *Is:
-		p.expr(x.X, levelPredicate) // (a > b) IS TRUE reads better, though it needs no parentheses
-		p.write(" IS %s%s", not(x.Not), x.What)
-	case *Between:
-		p.expr(x.X, levelSum)
-		p.write(" %sBETWEEN ", not(x.Not))
-		if x.Symmetric {
-			p.write("SYMMETRIC ")
-		}
-		p.expr(x.Low, levelSum)
-		p.write(" AND ")
-		p.expr(x.High, levelSum)
-	case *In:
-		p.expr(x.X, levelSum)
-		p.write(" %sIN (", not(x.Not))
-		p.args(x.List)
-		p.write(")")
-	case *Like:
-		p.expr(x.X, levelSum)
-		p.write(" %s%s ", not(x.Not), x.Op)
-		p.expr(x.Pattern, levelSum)
-		if x.Escape != nil {
-			p.write(" ESCAPE ")
-			p.expr(x.Escape, levelSum)
-		}
+	case *Predicate:
+		p.predicate(x)
 	case *Case:
 		p.write("CASE")
 		if x.Operand != nil {
@@ -330,6 +302,37 @@ func (p *printer) expr(x Expr, least int) {
 		p.unit(x.Unit)
 	case *Call:
 		p.call(x)
+	}
+}
+
+func (p *printer) predicate(x *Predicate) {
+	op := x.Op
+	if what, is := strings.CutPrefix(op, "IS "); is {
+		p.expr(x.Args[0], levelPredicate) // (a > b) IS TRUE reads better, though it needs no parentheses
+		if x.Not {
+			op = "IS NOT " + what
+		}
+		p.write(" %s", op)
+		return
+	}
+	p.expr(x.Args[0], levelSum)
+	if x.Not {
+		op = "NOT " + op
+	}
+	p.write(" %s ", op)
+	if x.Op == "IN" {
+		p.write("(")
+		p.args(x.Args[1:])
+		p.write(")")
+		return
+	}
+	between := " AND "
+	if x.Op == "LIKE" || x.Op == "SIMILAR TO" {
+		between = " ESCAPE "
+	}
+	for i, operand := range x.Args[1:] {
+		p.write("%s", comma(i, between))
+		p.expr(operand, levelSum)
 	}
 }
 

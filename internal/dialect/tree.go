@@ -199,40 +199,14 @@ type (
 		OpPos       Position
 		Left, Right Expr
 	}
-	// An Is is X IS [NOT] What, which is NULL, TRUE, FALSE or UNKNOWN.
-	Is struct {
+	// A Predicate is Args[0] [NOT] Op and the other Args. Op is IS NULL, IS TRUE, IS FALSE or IS UNKNOWN, where NOT is
+	// its second word, BETWEEN or BETWEEN SYMMETRIC, IN, LIKE or SIMILAR TO. A third of LIKE's Args is that of ESCAPE.
+	Predicate struct {
 		place
-		X     Expr
+		Op    string
 		OpPos Position
 		Not   bool
-		What  string
-	}
-	// A Between is X [NOT] BETWEEN [SYMMETRIC] Low AND High.
-	Between struct {
-		place
-		X         Expr
-		OpPos     Position
-		Not       bool
-		Symmetric bool
-		Low, High Expr
-	}
-	// An In is X [NOT] IN (…).
-	In struct {
-		place
-		X     Expr
-		OpPos Position
-		Not   bool
-		List  []Expr
-	}
-	// A Like is X [NOT] LIKE, or SIMILAR TO, Pattern [ESCAPE Escape].
-	Like struct {
-		place
-		X       Expr
-		OpPos   Position
-		Not     bool
-		Op      string
-		Pattern Expr
-		Escape  Expr // nil without
+		Args  []Expr
 	}
 	// A Case is both forms of CASE.
 	Case struct {

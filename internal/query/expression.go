@@ -84,14 +84,8 @@ func (q *Query) expression(x dialect.Expr) operand {
 		return q.unary(x)
 	case *dialect.Binary:
 		return q.binary(x)
-	case *dialect.Is:
-		return q.is(x)
-	case *dialect.Between:
-		return q.between(x)
-	case *dialect.In:
-		return q.in(x)
-	case *dialect.Like:
-		return q.like(x)
+	case *dialect.Predicate:
+		return q.predicate(x)
 	case *dialect.Case:
 		return q.caseOf(x)
 	case *dialect.Cast:
@@ -403,64 +397,60 @@ func (q *Query) comparable(at dialect.Position, op string, a, b operand) {
 	q.use(at, fmt.Sprintf("%s %s with %s", how, kinds[0], kinds[1]))
 }
 
-func (q *Query) not(at dialect.Position, not bool, o operand) operand {
-	if !not {
-		return o
+func (q *Query) predicate(x *dialect.Predicate) operand {
+	operands := q.all(x.Args...)
+	o := operands[0]
+	var is operand
+	switch x.Op {
+	case "BETWEEN", "BETWEEN SYMMETRIC":
+		for _, limit := range operands[1:] {
+			q.comparable(x.OpPos, "<=", o, limit)
+		}
+		is = q.use(x.OpPos, x.Op, byDigits(inOrder(operands))...)
+	case "IN":
+		is = q.in(x, o, operands[1:])
+	case "LIKE":
+		is = q.like(x, operands)
+	case "SIMILAR TO":
+		return q.refuse(x.OpPos, "SIMILAR TO")
+	default:
+		switch {
+		case o.isLiteral:
+			return q.refuse(x.OpPos, "%s of a literal", x.Op)
+		case x.Op != "IS NULL" && o.kind() != schema.Boolean:
+			return q.refuse(x.OpPos, "%s %s", o.kind(), x.Op)
+		}
+		is = q.use(x.OpPos, x.Op, o)
 	}
-	return q.use(at, "NOT", o)
+	if x.Not {
+		return q.use(x.OpPos, "NOT", is)
+	}
+	return is
 }
 
-func (q *Query) is(x *dialect.Is) operand {
-	o := q.expression(x.X)
-	switch {
-	case o.isLiteral:
-		return q.refuse(x.OpPos, "IS %s of a literal", x.What)
-	case x.What != "NULL" && o.kind() != schema.Boolean:
-		return q.refuse(x.OpPos, "%s IS %s", o.kind(), x.What)
-	}
-	return q.not(x.OpPos, x.Not, q.use(x.OpPos, "IS "+x.What, o))
-}
-
-func (q *Query) between(x *dialect.Between) operand {
-	operands := q.all(x.X, x.Low, x.High)
-	for _, limit := range operands[1:] {
-		q.comparable(x.OpPos, "<=", operands[0], limit)
-	}
-	name := "BETWEEN"
-	if x.Symmetric {
-		name = "BETWEEN SYMMETRIC"
-	}
-	return q.not(x.OpPos, x.Not, q.use(x.OpPos, name, byDigits(inOrder(operands))...))
-}
-
-func (q *Query) in(x *dialect.In) operand {
-	o := q.expression(x.X)
-	var items []string
-	for _, item := range q.all(x.List...) {
+func (q *Query) in(x *dialect.Predicate, o operand, list []operand) operand {
+	items := make([]string, len(list))
+	for i, item := range list {
 		isInteger := o.kind() == schema.BigInt && item.kind() == schema.Integer
 		if !item.isLiteral || item.kind() != o.kind() && !isInteger {
 			return q.refuse(item.at, "%s IN a list with anything but %s literals", o.kind(), o.kind())
 		}
 		q.comparable(x.OpPos, "=", o, item)
-		items = append(items, item.sqlite)
+		items[i] = item.sqlite
 	}
-	list := operand{sqlite: strings.Join(items, ", ")}
-	return q.not(x.OpPos, x.Not, q.use(x.OpPos, string(o.kind())+" IN", o, list))
+	return q.use(x.OpPos, string(o.kind())+" IN", o, operand{sqlite: strings.Join(items, ", ")})
 }
 
-func (q *Query) like(x *dialect.Like) operand {
-	operands := q.all(x.X, x.Pattern)
+func (q *Query) like(x *dialect.Predicate, operands []operand) operand {
 	switch pattern := operands[1]; {
-	case x.Op != "LIKE":
-		return q.refuse(x.OpPos, "%s", x.Op)
-	case x.Escape != nil:
-		return q.refuse(x.Escape.Start(), "LIKE with ESCAPE")
+	case len(operands) > 2:
+		return q.refuse(operands[2].at, "LIKE with ESCAPE")
 	case !pattern.isLiteral || pattern.kind() != text:
 		return q.refuse(pattern.at, "LIKE with a pattern that is no literal")
 	case pattern.literal == "", strings.Contains(pattern.literal, "%%"):
 		return q.refuse(pattern.at, "LIKE with the pattern %s", pattern.sqlite) // in Flink, every text is LIKE ''
 	}
-	return q.not(x.OpPos, x.Not, q.use(x.OpPos, string(operands[0].kind())+" LIKE", operands...))
+	return q.use(x.OpPos, string(operands[0].kind())+" LIKE", operands...)
 }
 
 // common gives the values of CASE and COALESCE the type that Flink gives them.
