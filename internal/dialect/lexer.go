@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 type tokenKind int
@@ -18,6 +17,8 @@ const (
 	tokenBinary             // X'00FF'
 	tokenNumber
 	tokenOperator
+	tokenBlank
+	tokenComment
 )
 
 // A token is one word, number, quoted text or operator. If it is quoted, value is what stands between the quotes.
@@ -52,130 +53,67 @@ func (t token) name() string {
 	return t.text
 }
 
-type lexer struct {
-	text   string
-	at     Position
-	tokens []token
-	faults Errors
+// lexemes are what a text is made of, in the order in which they are tried. Where there are groups, the first is a
+// quoted token's value, and the second its end, which is empty if the text ends before it.
+var lexemes = []struct {
+	kind    tokenKind
+	pattern *regexp.Regexp
+}{
+	{tokenBlank, regexp.MustCompile(`^[\t-\r\p{Z}\x{85}]+`)},
+	{tokenComment, regexp.MustCompile(`^--[^\n]*`)},
+	{tokenComment, regexp.MustCompile(`^(?s:/\*(.*?)(\*/|\z))`)},
+	{tokenText, regexp.MustCompile(`^(?:[Uu]&)?'((?:[^']|'')*)('|\z)`)},
+	{tokenBinary, regexp.MustCompile(`^[Xx]'((?:[^']|'')*)('|\z)`)},
+	{tokenQuoted, regexp.MustCompile(`^"((?:[^"]|"")*)("|\z)`)},
+	{tokenBacktick, regexp.MustCompile("^`((?:[^`]|``)*)(`|\\z)")},
+	{tokenNumber, regexp.MustCompile(`^(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?`)},
+	{tokenWord, regexp.MustCompile(`^[_\pL][_$\pL\p{Nd}]*`)},
+	// Any other character is an operator: the parser can say what it expected in its place.
+	{tokenOperator, regexp.MustCompile(`^(?s:<>|<=|>=|!=|\|\||=>|::|.)`)},
 }
-
-// operators are those of more than one character.
-var operators = []string{"<>", "<=", ">=", "!=", "||", "=>", "::"}
-
-var numeral = regexp.MustCompile(`^([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`)
 
 // byteOrderMark begins the files of some editors. It is not part of the text and takes no column.
 const byteOrderMark = "\ufeff"
 
 // lex splits a text into tokens. The last one is the end.
-func lex(text string) ([]token, Errors) {
-	l := &lexer{text: text, at: Position{Line: 1, Column: 1}}
-	l.at.Offset = len(text) - len(strings.TrimLeft(text, byteOrderMark))
+func lex(text string) (tokens []token, faults Errors) {
+	at := Position{Line: 1, Column: 1, Offset: len(text) - len(strings.TrimLeft(text, byteOrderMark))}
 	var comments []string
-	for l.at.Offset < len(text) {
-		rest := text[l.at.Offset:]
-		r, size := utf8.DecodeRuneInString(rest)
-		switch {
-		case unicode.IsSpace(r):
-			l.skip(size)
-		case strings.HasPrefix(rest, "--"):
-			n := strings.IndexByte(rest, '\n')
-			if n < 0 {
-				n = len(rest)
-			}
-			comments = append(comments, strings.TrimRightFunc(rest[:n], unicode.IsSpace))
-			l.skip(n)
-		case strings.HasPrefix(rest, "/*"):
-			n := strings.Index(rest[2:], "*/")
-			if n < 0 {
-				l.unclosed("/*")
+	for at.Offset < len(text) {
+		t := token{pos: at}
+		var groups []string
+		for _, l := range lexemes {
+			if groups = l.pattern.FindStringSubmatch(text[at.Offset:]); groups != nil {
+				t.kind, t.text = l.kind, groups[0]
 				break
 			}
-			comments = append(comments, rest[:n+4])
-			l.skip(n + 4)
-		default:
-			before := len(l.tokens)
-			l.token(rest, r)
-			if len(l.tokens) > before {
-				l.tokens[before].comments, comments = comments, nil
+		}
+		if len(groups) > 1 {
+			t.value = groups[1]
+			if groups[2] == "" {
+				faults.add(at, "%s is never closed", strings.TrimSuffix(t.text, t.value))
 			}
 		}
-	}
-	l.tokens = append(l.tokens, token{kind: tokenEnd, pos: l.at, comments: comments})
-	return l.tokens, l.faults
-}
-
-// skip advances by n bytes.
-func (l *lexer) skip(n int) {
-	for _, r := range l.text[l.at.Offset : l.at.Offset+n] {
-		if r == '\n' {
-			l.at.Line, l.at.Column = l.at.Line+1, 1
-		} else {
-			l.at.Column++
-		}
-	}
-	l.at.Offset += n
-}
-
-// unclosed reports a quote or comment without an end, and skips the rest of the text.
-func (l *lexer) unclosed(open string) {
-	l.faults.add(l.at, "%s is never closed", open)
-	l.skip(len(l.text) - l.at.Offset)
-}
-
-func (l *lexer) add(kind tokenKind, size int, value string) {
-	l.tokens = append(l.tokens, token{kind: kind, text: l.text[l.at.Offset : l.at.Offset+size], value: value, pos: l.at})
-	l.skip(size)
-}
-
-func (l *lexer) token(rest string, r rune) {
-	switch {
-	case r == '\'':
-		l.quoted(tokenText, "'")
-	case r == '"':
-		l.quoted(tokenQuoted, `"`)
-	case r == '`':
-		l.quoted(tokenBacktick, "`")
-	case len(rest) > 2 && strings.EqualFold(rest[:3], "U&'"):
-		l.quoted(tokenText, rest[:3])
-	case len(rest) > 1 && strings.EqualFold(rest[:2], "X'"):
-		l.quoted(tokenBinary, rest[:2])
-	case numeral.MatchString(rest):
-		l.add(tokenNumber, len(numeral.FindString(rest)), "")
-	case r == '_' || unicode.IsLetter(r):
-		n := strings.IndexFunc(rest, func(r rune) bool { return r != '_' && r != '$' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-		if n < 0 {
-			n = len(rest)
-		}
-		l.add(tokenWord, n, rest[:n])
-	default:
-		for _, op := range operators {
-			if strings.HasPrefix(rest, op) {
-				l.add(tokenOperator, len(op), "")
-				return
+		for _, r := range t.text {
+			if at.Column++; r == '\n' {
+				at.Line, at.Column = at.Line+1, 1
 			}
 		}
-		// Any other character is an operator: the parser can say what it expected in its place.
-		_, size := utf8.DecodeRuneInString(rest)
-		l.add(tokenOperator, size, "")
-	}
-}
-
-// quoted adds a token that begins with open and ends with open's last character, which is doubled inside the token.
-func (l *lexer) quoted(kind tokenKind, open string) {
-	quote := open[len(open)-1]
-	rest := l.text[l.at.Offset:]
-	for i := len(open); i < len(rest); i++ {
-		if rest[i] != quote {
+		at.Offset += len(t.text)
+		switch t.kind {
+		case tokenBlank:
 			continue
-		}
-		if i+1 < len(rest) && rest[i+1] == quote {
-			i++
+		case tokenComment:
+			comments = append(comments, strings.TrimRightFunc(t.text, unicode.IsSpace))
 			continue
+		case tokenWord:
+			t.value = t.text
+		case tokenText, tokenBinary, tokenQuoted, tokenBacktick:
+			quote := groups[2]
+			t.value = strings.ReplaceAll(t.value, quote+quote, quote)
 		}
-		q := string(quote)
-		l.add(kind, i+1, strings.ReplaceAll(rest[len(open):i], q+q, q))
-		return
+		t.comments, comments = comments, nil
+		tokens = append(tokens, t)
 	}
-	l.unclosed(open)
+	return append(tokens, token{kind: tokenEnd, pos: at, comments: comments}), faults
 }
