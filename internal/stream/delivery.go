@@ -113,10 +113,6 @@ func (d *Delivery) chunk() int {
 func (d *Delivery) work(ctx context.Context) {
 	// Not nil: the SDK requires data, even of a batch whose only record is empty.
 	b := &batch{data: []byte{}}
-	fill := b.fill
-	if d.packed {
-		fill = b.fillPacked
-	}
 	chunk := d.chunk()
 	for d.mayAttempt(ctx) {
 		d.mu.Lock()
@@ -128,7 +124,7 @@ func (d *Delivery) work(ctx context.Context) {
 			return
 		}
 		for first < last {
-			n := fill(d.generator, d.tick, d.key, first, last)
+			n := b.fill(d.generator, d.tick, d.key, first, last, d.packed)
 			d.wait(ctx, time.Until(d.start.Add(d.tick.Planned(first))))
 			d.send(ctx, b)
 			first += n
@@ -256,7 +252,7 @@ type batch struct {
 	keyStrings       []string
 
 	packer   packer
-	hashKeys []string // explicit hash keys of a packed batch; empty for an entry without one
+	hashKeys []string // explicit hash keys; empty for an entry without one
 }
 
 // sent is the records of one entry, first to last inclusive, and how many attempts may have stored it.
@@ -266,37 +262,22 @@ func (s sent) outcome(acknowledged bool) ledger.Range {
 	return outcome(s.first, s.last, s.maybe, acknowledged)
 }
 
-// fill makes as many of the records [first, last) as fit into a call, and returns their number.
-func (b *batch) fill(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int) int {
+// fill makes as many of the records [first, last) as fit into a call, and returns their number. If packed is set, they
+// go in aggregates; a record goes as it is if it would be alone in one, because it or the next one is too large, and if
+// it is itself a malformed aggregate.
+func (b *batch) fill(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int, packed bool) int {
 	b.clear()
-	for i := first; i < last; i++ {
-		b.data = g.Append(b.data, tick, i)
-		b.keys = g.AppendKey(b.keys, tick, i, key)
-		if i > first && len(b.data)+len(b.keys) > maxBatchBytes {
-			break
-		}
-		b.dataEnds, b.keyEnd = append(b.dataEnds, len(b.data)), append(b.keyEnd, len(b.keys))
-		b.sent = append(b.sent, sent{first: i, last: i})
-	}
-	b.makeEntries()
-	return len(b.entries)
-}
-
-// fillPacked is fill with records packed into aggregates. A record goes as it is if it would be alone in its aggregate,
-// because it or the next one is too large, and if it is itself a malformed aggregate.
-func (b *batch) fillPacked(g *generator.Generator, tick generator.Tick, key generator.Key, first, last int) int {
-	b.clear()
-	b.hashKeys = b.hashKeys[:0]
 	next := first
 	for next < last && len(b.sent) < maxBatchRecords {
-		n := b.packer.pack(g, tick, key, next, last)
-		aggregate, hashKey := &b.packer.aggregate, ""
-		if n > 1 {
+		n, hashKey := 1, ""
+		if packed {
+			n = max(1, b.packer.pack(g, tick, key, next, last))
+		}
+		if aggregate := &b.packer.aggregate; n > 1 {
 			hashKey = aggregate.HashKey
 			b.data = aggregate.Append(b.data)
 			b.keys = append(b.keys, aggregate.Key...)
 		} else {
-			n = 1
 			b.data = g.Append(b.data, tick, next)
 			b.keys = g.AppendKey(b.keys, tick, next, key)
 		}
@@ -308,17 +289,12 @@ func (b *batch) fillPacked(g *generator.Generator, tick generator.Tick, key gene
 		next += n
 	}
 	b.makeEntries()
-	for i := range b.entries {
-		if b.hashKeys[i] != "" {
-			b.entries[i].ExplicitHashKey = &b.hashKeys[i]
-		}
-	}
 	return next - first
 }
 
 func (b *batch) clear() {
 	b.keep(0)
-	b.data, b.keys, b.dataEnds, b.keyEnd = b.data[:0], b.keys[:0], b.dataEnds[:0], b.keyEnd[:0]
+	b.data, b.keys, b.dataEnds, b.keyEnd, b.hashKeys = b.data[:0], b.keys[:0], b.dataEnds[:0], b.keyEnd[:0], b.hashKeys[:0]
 }
 
 // makeEntries makes an entry of each piece of the data and the keys.
@@ -333,6 +309,9 @@ func (b *batch) makeEntries() {
 	for i := range n {
 		b.keyStrings[i] = keys[keyStart:b.keyEnd[i]]
 		b.entries = append(b.entries, types.PutRecordsRequestEntry{Data: b.data[dataStart:b.dataEnds[i]], PartitionKey: &b.keyStrings[i]})
+		if b.hashKeys[i] != "" {
+			b.entries[i].ExplicitHashKey = &b.hashKeys[i]
+		}
 		dataStart, keyStart = b.dataEnds[i], b.keyEnd[i]
 	}
 }
