@@ -1,12 +1,10 @@
 package reshape
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/caarlos0/env/v11"
-
+	"streamproof/internal/environment"
 	"streamproof/internal/row"
 )
 
@@ -27,20 +25,19 @@ type Config struct {
 }
 
 // ReadConfig reads the environment, given as a map. The error names every fault.
-func ReadConfig(environment map[string]string) (Config, error) {
-	c, err := env.ParseAsWithOptions[Config](env.Options{Environment: environment})
-	faults := []error{err}
-	if _, set := environment["OUTPUT"]; set && c.Output != JSON && c.Output != CSV {
-		faults = append(faults, fmt.Errorf("OUTPUT is %q, want %s or %s", c.Output, JSON, CSV))
+func ReadConfig(variables map[string]string) (Config, error) {
+	c, faults := environment.Parse[Config](variables)
+	if faults.Read("OUTPUT") && c.Output != JSON && c.Output != CSV {
+		faults.Add(fmt.Errorf("OUTPUT is %q, want %s or %s", c.Output, JSON, CSV))
 	}
 	if c.Delimiter == "tab" {
 		c.Delimiter = "\t"
 	}
 	if len(c.Delimiter) != 1 || !strings.Contains(row.Delimiters, c.Delimiter) {
-		faults = append(faults, fmt.Errorf(`DELIMITER is %q, want one of , ; | and tab`, c.Delimiter))
+		faults.Add(fmt.Errorf(`DELIMITER is %q, want one of , ; | and tab`, c.Delimiter))
 	}
-	if err := errors.Join(faults...); err != nil {
-		return Config{}, fmt.Errorf("environment of the transform: %w", err)
+	if err := faults.Err("transform"); err != nil {
+		return Config{}, err
 	}
 	return c, nil
 }
