@@ -162,13 +162,11 @@ func (r *Reader) value(text []byte, cut bool) (out Row, size int) {
 	switch text[0] {
 	case '{':
 		return r.object(text)
-	case '[':
+	case '[', '"':
 		if size = r.objects.extent(text); size > 0 {
 			return fault(text[:size], NotAnObject, ""), size
 		}
 		return out, 0
-	case '"':
-		size = closingJSON(text)
 	default:
 		for size < len(text) && !isSpace(text[size]) && bytes.IndexByte([]byte(`,:[]{}"`), text[size]) < 0 {
 			size++

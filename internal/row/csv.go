@@ -9,19 +9,16 @@ func (s Schema) appendCSV(dst []byte, fields []Field, line []byte) ([]byte, *Err
 	if len(line) == 0 {
 		return nil, &Error{Reason: "empty line"}
 	}
-	used := byte(',')
-	key, err := s.appendDelimited(dst, line, used)
+	key, err := s.appendDelimited(dst, fields, line, ',')
 	if err != nil {
-		if used = delimiter(line); used == ',' {
+		used := delimiter(line)
+		if used == ',' {
 			return nil, err
 		}
 		var otherErr *Error
-		if key, otherErr = s.appendDelimited(dst, line, used); otherErr != nil {
+		if key, otherErr = s.appendDelimited(dst, fields, line, used); otherErr != nil {
 			return nil, err
 		}
-	}
-	if fields != nil {
-		s.split(fields, line, used)
 	}
 	return key, nil
 }
@@ -49,26 +46,6 @@ func delimiter(line []byte) byte {
 	return found
 }
 
-// split sets the fields of a line that appendDelimited has read. That one does without: it is what a verdict takes.
-func (s Schema) split(fields []Field, line []byte, delimiter byte) {
-	for i := range s {
-		if len(line) > 0 && line[0] == '"' {
-			text, rest, _ := unquote(line, delimiter)
-			fields[i], line = Field{Text: text}, rest
-		} else {
-			end := 0
-			for end < len(line) && line[end] != delimiter {
-				end++
-			}
-			fields[i] = Field{Text: line[:end], Null: end == 0 && !s[i].isText()}
-			line = line[end:]
-		}
-		if len(line) > 0 {
-			line = line[1:] // the delimiter
-		}
-	}
-}
-
 // Columns counts the columns of a line of CSV, to say which of several schemas it was meant for.
 func Columns(line []byte) int {
 	delimiter := delimiter(line)
@@ -83,7 +60,7 @@ func Columns(line []byte) int {
 	return columns
 }
 
-func (s Schema) appendDelimited(dst, line []byte, delimiter byte) ([]byte, *Error) {
+func (s Schema) appendDelimited(dst []byte, fields []Field, line []byte, delimiter byte) ([]byte, *Error) {
 	rest := line
 	for i := range s {
 		var field []byte
@@ -115,6 +92,9 @@ func (s Schema) appendDelimited(dst, line []byte, delimiter byte) ([]byte, *Erro
 		var err *Error
 		if dst, err = s[i].appendText(dst, field, quoted); err != nil {
 			return nil, err
+		}
+		if fields != nil {
+			fields[i] = Field{Text: field, Null: len(field) == 0 && !quoted && !s[i].isText()}
 		}
 	}
 	return dst, nil

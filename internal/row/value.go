@@ -166,32 +166,18 @@ func parseFloat(s string, bits int) (float64, error) {
 // powers of ten.
 var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7}
 
-// parseTimestamp reads schema.TimestampLayout, after which up to nine digits of a second may stand, behind a point.
+// parseTimestamp reads schema.TimestampLayout, after which a point and up to nine digits of a second may follow.
 func parseTimestamp(text []byte) (seconds int64, nanos uint32, ok bool) {
-	const layout = schema.TimestampLayout
-	if len(text) < len(layout) {
-		return 0, 0, false
-	}
+	const size = len(schema.TimestampLayout)
 	var parts [6]int // year to second
-	part := 0
-	for i := range len(layout) {
-		switch digit := text[i] - '0'; {
-		case layout[i] < '0' || layout[i] > '9':
-			if text[i] != layout[i] {
-				return 0, 0, false
-			}
-			part++
-		case digit > 9:
-			return 0, 0, false
-		default:
-			parts[part] = parts[part]*10 + int(digit)
-		}
+	if len(text) < size || !parseParts(text[:size], schema.TimestampLayout, parts[:]) {
+		return 0, 0, false
 	}
 	year, month, day, hour, minute, second := parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
-	if month < 1 || month > 12 || day < 1 || day > daysOf(year, month) || hour > 23 || minute > 59 || second > 59 {
+	if !isDay(year, month, day) || hour > 23 || minute > 59 || second > 59 {
 		return 0, 0, false
 	}
-	if fraction := text[len(layout):]; len(fraction) > 0 {
+	if fraction := text[size:]; len(fraction) > 0 {
 		if fraction[0] != '.' || len(fraction) < 2 || len(fraction) > 10 {
 			return 0, 0, false
 		}
@@ -211,38 +197,38 @@ func parseTimestamp(text []byte) (seconds int64, nanos uint32, ok bool) {
 
 // parseDate reads yyyy-MM-dd.
 func parseDate(text []byte) (year, month, day int, ok bool) {
-	const layout = "2006-01-02"
-	if len(text) != len(layout) {
-		return 0, 0, 0, false
-	}
 	var parts [3]int
+	ok = len(text) == len(time.DateOnly) && parseParts(text, time.DateOnly, parts[:])
+	year, month, day = parts[0], parts[1], parts[2]
+	return year, month, day, ok && isDay(year, month, day)
+}
+
+// parseParts reads the numbers of a text that has a digit wherever a layout of the same length has one.
+func parseParts(text []byte, layout string, parts []int) bool {
 	part := 0
 	for i := range len(layout) {
 		switch digit := text[i] - '0'; {
-		case layout[i] == '-':
-			if text[i] != '-' {
-				return 0, 0, 0, false
+		case layout[i] < '0' || layout[i] > '9':
+			if text[i] != layout[i] {
+				return false
 			}
 			part++
 		case digit > 9:
-			return 0, 0, 0, false
+			return false
 		default:
 			parts[part] = parts[part]*10 + int(digit)
 		}
 	}
-	year, month, day = parts[0], parts[1], parts[2]
-	return year, month, day, month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month)
+	return true
 }
 
-func daysOf(year, month int) int {
-	switch month {
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	case 4, 6, 9, 11:
-		return 30
+// isDay reports whether a day exists.
+func isDay(year, month, day int) bool {
+	if month < 1 || month > 12 || day < 1 {
+		return false
 	}
-	return 31
+	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		return day <= 29
+	}
+	return day <= [...]int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1]
 }
