@@ -1,6 +1,8 @@
 package verifier
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 
 	"streamproof/internal/environment"
@@ -8,9 +10,10 @@ import (
 
 // Config is the function's environment.
 type Config struct {
-	Bucket                  string `env:"BUCKET,required,notEmpty"`
-	DataPrefix              string `env:"DATA_PREFIX,required,notEmpty"`
-	ErrorsPrefix            string `env:"ERRORS_PREFIX,required,notEmpty"`
+	Bucket     string `env:"BUCKET,required,notEmpty"`
+	DataPrefix string `env:"DATA_PREFIX,required,notEmpty"`
+	// ErrorsPrefix may be empty in an audit of rows that are not the application's.
+	ErrorsPrefix            string `env:"ERRORS_PREFIX,required"`
 	DeliveryDeadlineSeconds int    `env:"DELIVERY_DEADLINE_SECONDS,required"`
 	DuplicatesAllowed       int64  `env:"DUPLICATES_ALLOWED" envDefault:"0"`
 	// ExpireAfterDays is after how many days the bucket's lifecycle deletes rows and ticks that have SettledTag: at least
@@ -26,6 +29,16 @@ type Config struct {
 	StackName string `env:"STACK_NAME,required,notEmpty"`
 	// StreamName is the stream that is read back for missing rows.
 	StreamName string `env:"STREAM_NAME,required,notEmpty"`
+
+	// AuditFrom is since when the records of the stream are owed: FromNow, FromHorizon or a time. If it is empty, the
+	// ledger says what is owed.
+	AuditFrom string `env:"AUDIT_FROM"`
+	// AuditRows is what they owe: RowsRecords, RowsQuery or RowsApplication.
+	AuditRows string `env:"AUDIT_ROWS" envDefault:"records"`
+	// SourceBucket has the rows that are audited, if that is not Bucket.
+	SourceBucket string `env:"SOURCE_BUCKET"`
+	// HourlyKeys is whether keys continue after each prefix with yyyy/MM/dd/HH.
+	HourlyKeys bool `env:"HOURLY_KEYS" envDefault:"false"`
 }
 
 // ReadConfig reads the environment, given as a map. The error names every fault in it.
@@ -44,6 +57,15 @@ func ReadConfig(variables map[string]string) (Config, error) {
 	if faults.Read("EXPIRE_AFTER_DAYS") && (c.ExpireAfterDays < 0 || c.ExpireAfterDays == 1) {
 		faults.Add(fmt.Errorf("EXPIRE_AFTER_DAYS is %d, want 0, for never, or at least 2: a verification looks back %s", c.ExpireAfterDays, window))
 	}
+	switch {
+	case c.AuditFrom != "":
+		for _, fault := range c.checkAudit() {
+			faults.Add(fault)
+		}
+	case faults.Read("ERRORS_PREFIX") && c.ErrorsPrefix == "":
+		faults.Add(errors.New("ERRORS_PREFIX is empty"))
+	}
+	c.SourceBucket = cmp.Or(c.SourceBucket, c.Bucket)
 	if faults.Read("DUPLICATES_ALLOWED") && c.DuplicatesAllowed < 0 {
 		faults.Add(fmt.Errorf("DUPLICATES_ALLOWED is %d, want 0 or more", c.DuplicatesAllowed))
 	}

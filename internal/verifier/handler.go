@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"streamproof/internal/audit"
 	"streamproof/internal/bucket"
 	"streamproof/internal/explain"
 	"streamproof/internal/ledger"
@@ -43,7 +44,10 @@ type Handler struct {
 	put    putter
 	tag    tagger
 	stream explain.Stream // nil if it is not to be read
-	out    io.Writer      // the function's log
+	// What an audit reads.
+	source audit.Resumable
+	rows   bucket.Bucket
+	out    io.Writer // the function's log
 	log    *slog.Logger
 
 	maxTags int
@@ -51,9 +55,10 @@ type Handler struct {
 
 // NewHandler makes the handler of a verifier function that logs to out.
 func NewHandler(config Config, client *s3.Client, source *kinesis.Client, out io.Writer) *Handler {
+	reader := stream.NewReader(source, config.StreamName)
 	return &Handler{
-		config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, tag: client, stream: stream.NewReader(source, config.StreamName),
-		out: out, log: slog.New(slog.NewJSONHandler(out, nil)),
+		config: config, bucket: bucket.NewS3(client, config.Bucket), put: client, tag: client, stream: reader,
+		source: audit.NewKinesis(config.StreamName, reader), rows: bucket.NewS3(client, config.SourceBucket), out: out, log: slog.New(slog.NewJSONHandler(out, nil)),
 		maxTags: maxTags,
 	}
 }
@@ -89,8 +94,15 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	if order.Findings {
 		open = func(groups []proof.Group) { found = groups }
 	}
-	r, archive, saved := h.judge(ctx, order.Full, open)
-	h.lookBack(ctx, r)
+	var r *report.Report
+	var archive *archive
+	var saved *checkpoint
+	if h.config.AuditFrom != "" {
+		r = h.audit(ctx, order.Full, open)
+	} else {
+		r, archive, saved = h.judge(ctx, order.Full, open)
+		h.lookBack(ctx, r)
+	}
 	name := ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z")
 	r.Key = name + ".json"
 	if len(found) > 0 && r.Verdict != proof.Undecided {

@@ -163,7 +163,7 @@ func TestReadConfig(t *testing.T) {
 			}
 		})
 	}
-	if got, err := ReadConfig(valid); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 2, 1, 5, 17, 2, "stack", "stream"}) {
+	if got, err := ReadConfig(valid); err != nil || got != (Config{"b", "data/", "rejects/", 60, 0, 2, 1, 5, 17, 2, "stack", "stream", "", RowsRecords, "b", false}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	_, err := ReadConfig(nil)
