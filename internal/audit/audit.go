@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -500,27 +501,36 @@ func (a *audit) fail(data []byte, line int64, reason string) error {
 // findRejects brings the lines that the pipeline has refused before the judge. A line that it should not have refused
 // makes the rows that it owes failed.
 func (a *audit) findRejects(in io.Reader) error {
+	form, queried := a.opts.Form.(*Queried)
 	_, _, err := eachRow("", in, func(line []byte, number int64) {
 		r, err := reject.Parse(line)
-		if err == nil {
-			reason := r.Reason
-			if r.Column != "" {
-				reason += ", column " + r.Column
-			}
-			err = a.opts.Form.Owed([][]byte{r.Data}, true, func(key []byte) {
-				if isReject(key) {
-					a.judge.Reject(key, number, reason)
-				} else {
-					a.judge.Fail(key, number, reason)
-				}
-			})
+		if err != nil || !queried {
+			a.judge.Corrupt(line, number, cmp.Or(err, errNoSchema).Error())
+			return
 		}
+		reason := r.Reason
+		if r.Column != "" {
+			reason += ", column " + r.Column
+		}
+		owes := false
+		err = form.Rejected(r, func(key []byte) {
+			if owes = true; isReject(key) {
+				a.judge.Reject(key, number, reason)
+			} else {
+				a.judge.Fail(key, number, reason)
+			}
+		})
 		if err != nil {
-			a.judge.Corrupt(line, number, err.Error())
+			reason = err.Error()
+		}
+		if !owes {
+			a.judge.Foreign(r.Data, number, reason)
 		}
 	})
 	return err
 }
+
+var errNoSchema = errors.New("lines are refused by a schema, and none is given")
 
 // classify reads the stream again, to tell which of the copies that matched nothing are of rows that the stream holds.
 func (a *audit) classify(ctx context.Context) {

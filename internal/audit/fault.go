@@ -52,7 +52,7 @@ func plain(err error, permissions string) string {
 	}
 	code, message := api.ErrorCode(), api.ErrorMessage()
 	says := func(what string) bool { return strings.Contains(strings.ToLower(message), what) }
-	why := ""
+	var why string
 	switch {
 	case strings.HasPrefix(code, "KMS"), strings.HasPrefix(code, "AccessDenied") && says("kms"):
 		why = "it is encrypted with a KMS key that these credentials cannot use: they need kms:Decrypt on a key that is enabled"

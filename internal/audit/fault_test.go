@@ -30,8 +30,8 @@ func (b brokenStream) Held(context.Context, time.Time) (time.Time, error) { retu
 
 func (b brokenStream) Records(ctx context.Context, from, until time.Time) iter.Seq2[audit.Record, error] {
 	return func(yield func(audit.Record, error) bool) {
-		for r := range b.fakeStream.Records(ctx, from, until) {
-			if !yield(r, nil) {
+		for r, err := range b.fakeStream.Records(ctx, from, until) {
+			if !yield(r, err) {
 				return
 			}
 		}

@@ -3,12 +3,15 @@ package audit
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"streamproof/internal/query"
 	"streamproof/internal/query/engine"
 	"streamproof/internal/record"
+	"streamproof/internal/reject"
 	"streamproof/internal/row"
+	"streamproof/internal/stream/kpl"
 )
 
 // Queried is the Form of a pipeline that runs a query: a record owes the rows that the query gives, compared by value.
@@ -41,25 +44,57 @@ func (q *Queried) Close() error { return q.engine.Close() }
 func (q *Queried) Owed(records [][]byte, filtered bool, emit func(key []byte)) error {
 	batch := batch{at: -1}
 	var key []byte
+	refuse := func(line []byte, why string) {
+		if q.Why == "" {
+			q.Why = why
+		}
+		if !filtered {
+			return
+		}
+		q.Refused++
+		for part := range slices.Chunk(line, rejectPart) {
+			if key = appendReject(key[:0], part); q.Rejects {
+				emit(key)
+			}
+		}
+		if len(line) == 0 && q.Rejects {
+			emit(appendReject(key[:0], nil))
+		}
+	}
 	for _, data := range records {
+		if _, packed, err := kpl.Deaggregate(data); packed && err != nil {
+			refuse(data, err.Error()) // a malformed aggregate is one reject
+			continue
+		}
 		for r := range q.records.Rows(data) {
 			if r.Err == nil {
 				batch.add(r.Fields)
-				continue
-			}
-			if filtered {
-				q.Refused++
-			}
-			if filtered && q.Rejects {
-				key = append(append(key[:0], refusedMark), r.Raw...)
-				emit(key)
-			}
-			if q.Why == "" {
-				q.Why = r.Err.Error()
+			} else {
+				refuse(r.Raw, r.Err.Error())
 			}
 		}
 	}
 	return q.engine.Rows(&batch, filtered, emit)
+}
+
+// rejectPart is how many bytes of a refused line one reject has at most. A longer line is owed as several rejects:
+// RejectLines of the application.
+const rejectPart = 700_000
+
+// Rejected emits the key of a reject; if it is a row of the output, or a line that the schema does not refuse, the keys of
+// the rows that are owed.
+func (q *Queried) Rejected(r *reject.Reject, emit func(key []byte)) error {
+	if r.Shard == "" {
+		if key, err := q.Append(nil, r.Data); err == nil {
+			emit(key)
+			return nil
+		}
+	}
+	if r.Parts == 0 && q.records.IsRow(r.Data) {
+		return q.Owed([][]byte{r.Data}, true, emit)
+	}
+	emit(appendReject(nil, r.Data))
+	return nil
 }
 
 // Append appends the key of a line that is a row of the query's output.
@@ -68,13 +103,19 @@ func (q *Queried) Append(dst, line []byte) ([]byte, error) { return q.query.Outp
 // Format writes a row as CSV, and a line that is refused quoted.
 func (q *Queried) Format(key []byte) string {
 	if isReject(key) {
-		return strconv.Quote(string(key[1:]))
+		if key[1] == shortMark {
+			return strconv.Quote(string(key[2:]))
+		}
+		return formatKey(key[1:])
 	}
 	return q.query.Output.Format(key)
 }
 
 // refusedMark precedes a line that is owed as a reject, so that its key is not that of any row (see package row).
 const refusedMark = 2
+
+// appendReject appends the key of a reject with these bytes.
+func appendReject(dst, data []byte) []byte { return appendKey(append(dst, refusedMark), data) }
 
 // isReject reports whether a key is that of a line that is owed as a reject.
 func isReject(key []byte) bool { return len(key) > 0 && key[0] == refusedMark }
