@@ -68,11 +68,38 @@ type part struct {
 	literal  string // the text, or the mark before a fraction
 	digits   int    // of a fraction
 	optional bool   // a fraction that may be missing
+	field    *field // of letters that stand for a number
 }
 
 // known are the letters of a pattern.
 var known = []string{
 	"yyyy", "MMM", "MM", "M", "dd", "d", "EEE", "HH", "H", "hh", "h", "a", "mm", "ss", "XXX", "XX", "X", "xxx", "xx",
+}
+
+// A field is how a number of a moment is written: as one of the names, or in digits.
+type field struct {
+	of          int
+	least, most int      // digits
+	noZero      bool     // it cannot begin with a zero
+	names       []string // by number
+}
+
+// fields are the letters that stand for a number.
+var fields = map[string]*field{
+	"yyyy": {of: year, least: 4, most: 4},
+	"MM":   {of: month, least: 2, most: 2},
+	"M":    {of: month, least: 1, most: 2, noZero: true},
+	"MMM":  {of: month, names: strings.Split("- Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", " ")},
+	"dd":   {of: day, least: 2, most: 2},
+	"d":    {of: day, least: 1, most: 2, noZero: true},
+	"EEE":  {of: weekday, names: strings.Split("Sun Mon Tue Wed Thu Fri Sat", " ")},
+	"HH":   {of: hour, least: 2, most: 2},
+	"H":    {of: hour, least: 1, most: 2},
+	"hh":   {of: halfHour, least: 2, most: 2},
+	"h":    {of: halfHour, least: 1, most: 2, noZero: true},
+	"a":    {of: half, names: []string{"AM", "PM"}},
+	"mm":   {of: minute, least: 2, most: 2},
+	"ss":   {of: second, least: 2, most: 2},
 }
 
 var (
@@ -99,7 +126,7 @@ func ParsePattern(text string) (*Pattern, error) {
 			add, size = part{letters: "S", literal: ".", digits: len(m[1]), optional: true}, len(m[0])
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
 			size = len(rest) - len(strings.TrimLeft(rest, string(c)))
-			add = part{letters: rest[:size]}
+			add = part{letters: rest[:size], field: fields[rest[:size]]}
 			if !slices.Contains(known, add.letters) {
 				return fail("%s is not supported; want %s", add.letters, strings.Join(known, " "))
 			}
@@ -190,95 +217,85 @@ func (p *Pattern) HasSeconds() bool { return p.has("ss") }
 // Digits returns how many digits of a second's fraction a value has at most: the p of TIMESTAMP(p).
 func (p *Pattern) Digits() int { return p.digits }
 
-// A moment is what the parts of a value say.
-type moment struct {
-	year, month, day, hour, minute, second, nanos int
-	offset                                        int // minutes
-	weekday                                       int // -1 if missing
-	half, afternoon                               bool
+// A moment is the numbers that the parts of a value say. Those that are missing are 0, apart from weekday and halfHour.
+type moment [nanos + 1]int
+
+const (
+	year = iota
+	month
+	day
+	weekday  // 0 is Sunday
+	hour     // 0 to 23
+	halfHour // 1 to 12
+	half     // of the day: 0 is AM, 1 is PM
+	minute
+	second
+	nanos
+
+	missing = -1 // a weekday or halfHour
+)
+
+// momentOf is the moment of a time in UTC.
+func momentOf(t time.Time) moment {
+	return moment{
+		t.Year(), int(t.Month()), t.Day(), int(t.Weekday()), t.Hour(), (t.Hour()+11)%12 + 1, t.Hour() / 12, t.Minute(),
+		t.Second(), t.Nanosecond(),
+	}
 }
 
 // Parse reads a value. It reports false unless all of the value matches the pattern and is a day and time that exist,
 // in the years 0 to 9999 of UTC.
 func (p *Pattern) Parse(value string) (time.Time, bool) {
-	m := moment{weekday: -1}
+	m := moment{weekday: missing, halfHour: missing}
+	offset := 0
 	for i := range p.parts {
 		var ok bool
-		if value, ok = p.parts[i].read(value, &m); !ok {
+		if value, ok = p.parts[i].read(value, &m, &offset); !ok {
 			return time.Time{}, false
 		}
 	}
-	if m.half {
-		if m.hour < 1 || m.hour > 12 {
+	if h := m[halfHour]; h != missing {
+		if h < 1 || h > 12 {
 			return time.Time{}, false
 		}
-		m.hour %= 12
-		if m.afternoon {
-			m.hour += 12
-		}
+		m[hour] = h%12 + 12*m[half]
 	}
-	if value != "" || m.month < 1 || m.month > 12 || m.day < 1 || m.hour > 23 || m.minute > 59 || m.second > 59 {
+	if value != "" || m[month] < 1 || m[month] > 12 || m[day] < 1 || m[hour] > 23 || m[minute] > 59 || m[second] > 59 {
 		return time.Time{}, false
 	}
-	t := time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, m.nanos, time.UTC)
-	if t.Day() != m.day || m.weekday >= 0 && int(t.Weekday()) != m.weekday {
+	t := time.Date(m[year], time.Month(m[month]), m[day], m[hour], m[minute], m[second], m[nanos], time.UTC)
+	if t.Day() != m[day] || m[weekday] != missing && int(t.Weekday()) != m[weekday] {
 		return time.Time{}, false
 	}
-	t = t.Add(-time.Duration(m.offset) * time.Minute)
+	t = t.Add(-time.Duration(offset) * time.Minute)
 	return t, t.Year() >= 0 && t.Year() <= 9999
 }
 
-// The names of months and days of the week, of three letters each.
-const (
-	monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
-	dayNames   = "SunMonTueWedThuFriSat"
-)
-
-// read takes the part off the front of a value.
-func (p *part) read(value string, m *moment) (rest string, ok bool) {
-	switch p.letters {
-	case "'":
+// read takes the part off the front of a value. The offset is in minutes.
+func (p *part) read(value string, m *moment, offset *int) (rest string, ok bool) {
+	switch {
+	case p.field != nil:
+		return p.field.read(value, m)
+	case p.letters == "'":
 		return strings.CutPrefix(value, p.literal)
-	case "yyyy":
-		m.year, rest, ok = number(value, 4, 4)
-	case "MM":
-		m.month, rest, ok = number(value, 2, 2)
-	case "M":
-		m.month, rest, ok = shortNumber(value)
-	case "MMM":
-		m.month, rest, ok = name(value, monthNames)
-		m.month++
-	case "dd":
-		m.day, rest, ok = number(value, 2, 2)
-	case "d":
-		m.day, rest, ok = shortNumber(value)
-	case "EEE":
-		m.weekday, rest, ok = name(value, dayNames)
-	case "HH":
-		m.hour, rest, ok = number(value, 2, 2)
-	case "H":
-		m.hour, rest, ok = number(value, 1, 2)
-	case "hh":
-		m.half = true
-		m.hour, rest, ok = number(value, 2, 2)
-	case "h":
-		m.half = true
-		m.hour, rest, ok = shortNumber(value)
-	case "a":
-		if rest, ok = strings.CutPrefix(value, "PM"); ok {
-			m.afternoon = true
-			return rest, true
-		}
-		return strings.CutPrefix(value, "AM")
-	case "mm":
-		m.minute, rest, ok = number(value, 2, 2)
-	case "ss":
-		m.second, rest, ok = number(value, 2, 2)
-	case "S":
+	case p.letters == "S":
 		return p.readFraction(value, m)
 	default:
-		return p.readOffset(value, m)
+		return p.readOffset(value, offset)
 	}
+}
+
+func (f *field) read(value string, m *moment) (rest string, ok bool) {
+	for n, name := range f.names {
+		if rest, ok = strings.CutPrefix(value, name); ok {
+			m[f.of] = n
+			return rest, true
+		}
+	}
+	if f.names != nil || f.noZero && strings.HasPrefix(value, "0") {
+		return value, false
+	}
+	m[f.of], rest, ok = number(value, f.least, f.most)
 	return rest, ok
 }
 
@@ -290,24 +307,6 @@ func number(value string, least, most int) (n int, rest string, ok bool) {
 		size++
 	}
 	return n, value[size:], size >= least
-}
-
-// shortNumber reads one or two digits without a leading zero.
-func shortNumber(value string) (n int, rest string, ok bool) {
-	if value == "" || value[0] == '0' {
-		return 0, value, false
-	}
-	return number(value, 1, 2)
-}
-
-// name reads one of the names and returns its number, from 0.
-func name(value, names string) (n int, rest string, ok bool) {
-	for n = 0; n*3 < len(names); n++ {
-		if rest, ok = strings.CutPrefix(value, names[n*3:n*3+3]); ok {
-			return n, rest, true
-		}
-	}
-	return 0, value, false
 }
 
 func (p *part) readFraction(value string, m *moment) (rest string, ok bool) {
@@ -323,12 +322,12 @@ func (p *part) readFraction(value string, m *moment) (rest string, ok bool) {
 	for range 9 - (len(digits) - len(rest)) {
 		n *= 10
 	}
-	m.nanos = n
+	m[nanos] = n
 	return rest, ok
 }
 
 // readOffset reads an offset of up to 23 hours and 59 minutes.
-func (p *part) readOffset(value string, m *moment) (rest string, ok bool) {
+func (p *part) readOffset(value string, offset *int) (rest string, ok bool) {
 	if value == "" {
 		return value, false
 	}
@@ -350,70 +349,48 @@ func (p *part) readOffset(value string, m *moment) (rest string, ok bool) {
 	if ok && len(p.letters) > 1 {
 		minutes, rest, ok = number(rest, 2, 2)
 	}
-	m.offset = sign * (hours*60 + minutes)
+	*offset = sign * (hours*60 + minutes)
 	return rest, ok && hours <= 23 && minutes <= 59
 }
 
 // Append appends a time in UTC as the pattern has it. Parse reads it as the same time, as far as the pattern has its
 // parts. A fraction that may be missing has no trailing zeros.
-func (p *Pattern) Append(dst []byte, t time.Time) []byte {
-	t = t.UTC()
-	for i := range p.parts {
-		dst = p.parts[i].append(dst, t)
-	}
-	return dst
-}
+func (p *Pattern) Append(dst []byte, t time.Time) []byte { return p.append(dst, momentOf(t.UTC())) }
 
 // AppendNoSuchDay is Append with February 30 in place of the day.
 func (p *Pattern) AppendNoSuchDay(dst []byte, t time.Time) []byte {
 	t = t.UTC()
-	february := time.Date(t.Year(), time.February, 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	m := momentOf(time.Date(t.Year(), time.February, 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC))
+	m[day] = 30
+	return p.append(dst, m)
+}
+
+func (p *Pattern) append(dst []byte, m moment) []byte {
 	for i := range p.parts {
-		switch p.parts[i].letters {
-		case "dd", "d":
-			dst = append(dst, "30"...)
-		default:
-			dst = p.parts[i].append(dst, february)
-		}
+		dst = p.parts[i].append(dst, &m)
 	}
 	return dst
 }
 
-func (p *part) append(dst []byte, t time.Time) []byte {
-	hour := (t.Hour()+11)%12 + 1
+func (p *part) append(dst []byte, m *moment) []byte {
+	if f := p.field; f != nil {
+		if f.names != nil {
+			return append(dst, f.names[m[f.of]]...)
+		}
+		n := m[f.of]
+		if f.least == 4 {
+			dst = append(dst, byte('0'+n/1000), byte('0'+n/100%10))
+		}
+		if f.least > 1 || n > 9 {
+			dst = append(dst, byte('0'+n/10%10))
+		}
+		return append(dst, byte('0'+n%10))
+	}
 	switch p.letters {
 	case "'":
 		return append(dst, p.literal...)
-	case "yyyy":
-		return fmt.Appendf(dst, "%04d", t.Year())
-	case "MMM":
-		return append(dst, monthNames[3*t.Month()-3:3*t.Month()]...)
-	case "MM":
-		return appendTwo(dst, int(t.Month()))
-	case "M":
-		return fmt.Append(dst, int(t.Month()))
-	case "dd":
-		return appendTwo(dst, t.Day())
-	case "d":
-		return fmt.Append(dst, t.Day())
-	case "EEE":
-		return append(dst, dayNames[3*t.Weekday():3*t.Weekday()+3]...)
-	case "HH":
-		return appendTwo(dst, t.Hour())
-	case "H":
-		return fmt.Append(dst, t.Hour())
-	case "hh":
-		return appendTwo(dst, hour)
-	case "h":
-		return fmt.Append(dst, hour)
-	case "a":
-		return append(dst, "AMPM"[t.Hour()/12*2:t.Hour()/12*2+2]...)
-	case "mm":
-		return appendTwo(dst, t.Minute())
-	case "ss":
-		return appendTwo(dst, t.Second())
 	case "S":
-		digits := fmt.Sprintf("%09d", t.Nanosecond())[:p.digits]
+		digits := fmt.Sprintf("%09d", m[nanos])[:p.digits]
 		if p.optional {
 			if digits = strings.TrimRight(digits, "0"); digits == "" {
 				return dst
@@ -428,5 +405,3 @@ func (p *part) append(dst []byte, t time.Time) []byte {
 		return append(dst, 'Z')
 	}
 }
-
-func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
