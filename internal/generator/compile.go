@@ -3,13 +3,12 @@ package generator
 import (
 	"errors"
 	"fmt"
-	"math"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"streamproof/internal/record"
 	"streamproof/internal/schema"
 )
 
@@ -45,29 +44,25 @@ type compiler struct {
 
 func (c *compiler) compile(i int) error {
 	fake, into := c.schema.Columns[i].Fake, &c.columns[i]
-	var kinds []string
-	for kind, set := range map[string]bool{
-		"text": fake.Text != "", "integers": len(fake.Integers) > 0, "time": fake.Time != "", "sum": len(fake.Sum) > 0,
-	} {
+	kinds := 0
+	for _, set := range []bool{fake.Text != "", len(fake.Integers) > 0, fake.Time != "", len(fake.Sum) > 0} {
 		if set {
-			kinds = append(kinds, kind)
+			kinds++
 		}
 	}
 	switch {
-	case len(kinds) != 1:
-		return fmt.Errorf("%d of text, integers, time and sum are set, want exactly one", len(kinds))
+	case kinds != 1:
+		return fmt.Errorf("%d of text, integers, time and sum are set, want exactly one", kinds)
 	case len(fake.Integers) == 0 && (fake.Prefix != "" || fake.Width != 0):
 		return errors.New("prefix and width go with integers only")
 	case fake.Time == "" && fake.PlusMinutes != [2]int64{}:
 		return errors.New("plusMinutes goes with time only")
-	}
-	switch kinds[0] {
-	case "text":
+	case fake.Text != "":
 		*into = column{make: makeText, text: fake.Text}
 		return nil
-	case "integers":
+	case len(fake.Integers) > 0:
 		return c.integers(fake, into)
-	case "time":
+	case fake.Time != "":
 		return c.time(i, fake, into)
 	default:
 		return c.sum(i, fake, into)
@@ -274,41 +269,20 @@ func (c *column) edge(highest bool) column {
 	return edge
 }
 
+// isOfType reports whether a text is a value of a type as SQL has it.
 func isOfType(value string, typ schema.Type) bool {
-	var err error
-	switch typ.Kind {
-	case schema.Integer:
-		_, err = strconv.ParseInt(value, 10, 32)
-	case schema.BigInt:
-		_, err = strconv.ParseInt(value, 10, 64)
-	case schema.Real:
-		err = isFinite(value, 32)
-	case schema.Double:
-		err = isFinite(value, 64)
-	case schema.Decimal:
-		m := decimalForm.FindStringSubmatch(value)
-		return m != nil && len(strings.TrimLeft(m[1], "0")) <= typ.Length-typ.Scale && len(m[2]) <= typ.Scale
-	case schema.Timestamp:
-		_, err = time.Parse(schema.TimestampLayout, value)
-	case schema.Date:
-		_, err = time.Parse(time.DateOnly, value)
-	case schema.Boolean:
-		return strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
-	case schema.Char:
-		return utf8.RuneCountInString(value) == max(typ.Length, 1)
-	case schema.VarChar:
-		return typ.Length == 0 || utf8.RuneCountInString(value) <= typ.Length
+	if typ.Kind == schema.Decimal && !decimalForm.MatchString(value) {
+		return false
 	}
-	return err == nil
+	column := schema.Column{Type: typ}
+	if typ.Kind == schema.Timestamp {
+		column.Pattern = timeForm
+	}
+	return record.Reads(&column, schema.DefaultFormat(), value)
 }
 
-// decimalForm is how the value of a DECIMAL is given.
-var decimalForm = regexp.MustCompile(`^-?([0-9]+)(?:\.([0-9]+))?$`)
-
-func isFinite(value string, bitSize int) error {
-	f, err := strconv.ParseFloat(value, bitSize)
-	if err == nil && (math.IsInf(f, 0) || math.IsNaN(f)) {
-		err = errors.New("not finite")
-	}
-	return err
-}
+// decimalForm and timeForm are how the value of a DECIMAL and of a TIMESTAMP is given.
+var (
+	decimalForm = regexp.MustCompile(`^-?[0-9]+(?:\.[0-9]+)?$`)
+	timeForm, _ = schema.ParsePattern(schema.TimestampPattern + "[.SSSSSSSSS]") // it is valid
+)

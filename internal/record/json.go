@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -305,42 +306,18 @@ func (o *objects) read(at *place) error {
 	return err
 }
 
-// hasLoneSurrogate says whether an escape in JSON is the half of a character.
+// jsonEscape is an escape in a string. Two halves of a character are one; its group is a half alone.
+var jsonEscape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)`)
+
+// hasLoneSurrogate reports whether an escape in valid JSON is one half of a character.
 func hasLoneSurrogate(text []byte) bool {
-	at := bytes.IndexByte(text, '\\')
-	if at < 0 {
+	if !bytes.Contains(text, []byte(`\u`)) {
 		return false
 	}
-	high := false // the escape just before is the first half
-	for at < len(text) {
-		if text[at] != '\\' {
-			if high {
-				return true
-			}
-			at++
-			continue
-		}
-		low := false
-		if text[at+1] != 'u' {
-			at += 2
-		} else {
-			d := text[at+2 : at+6]
-			at += 6
-			if d[0]|0x20 == 'd' {
-				low = bytes.IndexByte([]byte("cdefCDEF"), d[1]) >= 0
-				if !low && bytes.IndexByte([]byte("89abAB"), d[1]) >= 0 {
-					if high {
-						return true
-					}
-					high = true
-					continue
-				}
-			}
-		}
-		if low != high {
+	for _, groups := range jsonEscape.FindAllSubmatchIndex(text, -1) {
+		if groups[2] >= 0 {
 			return true
 		}
-		high = false
 	}
 	return false
 }
