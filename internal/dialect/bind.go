@@ -348,6 +348,12 @@ func (b *binder) name(n *Name) (Expr, sqlType) {
 	return b.fault(id.Pos, "%s", problem)
 }
 
+// literals are the types of those literals that are all of one.
+var literals = map[LiteralKind]sqlType{
+	BooleanLiteral: {kind: boolean}, NullLiteral: {kind: null}, DateLiteral: {kind: date}, TimeLiteral: {kind: timeOfDay},
+	TimestampLiteral: timestampMillis, BinaryLiteral: {kind: varBinary},
+}
+
 func (b *binder) literal(l *Literal) (Expr, sqlType) {
 	switch l.Kind {
 	case NumberLiteral:
@@ -357,19 +363,8 @@ func (b *binder) literal(l *Literal) (Expr, sqlType) {
 			return l, sqlType{kind: char, length: n}
 		}
 		return l, sqlType{kind: varChar}
-	case BooleanLiteral:
-		return l, sqlType{kind: boolean}
-	case NullLiteral:
-		return l, sqlType{kind: null}
-	case DateLiteral:
-		return l, sqlType{kind: date}
-	case TimeLiteral:
-		return l, sqlType{kind: timeOfDay}
-	case TimestampLiteral:
-		return l, timestampMillis
-	default:
-		return l, sqlType{kind: varBinary}
 	}
+	return l, literals[l.Kind]
 }
 
 // want reports a value that is certainly not of this kind.

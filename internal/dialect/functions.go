@@ -45,32 +45,28 @@ func always(k kind) func([]argument) sqlType {
 
 func first(args []argument) sqlType { return args[0].typ }
 
-func asText(t sqlType) bool   { return t.isText() }
-func asNumber(t sqlType) bool { return t.isNumber() }
-func asTime(t sqlType) bool   { return t.isDatetime() }
-
 // functions are the legacy functions that can be translated.
 var functions = map[string]functionRule{
-	"CHAR_LENGTH":       same(1, 1, always(integer), asText, "a text"),
-	"CHARACTER_LENGTH":  same(1, 1, always(integer), asText, "a text"),
-	"UPPER":             same(1, 1, first, asText, "a text"),
-	"LOWER":             same(1, 1, first, asText, "a text"),
-	"INITCAP":           same(1, 1, first, asText, "a text"),
-	"TRIM":              same(1, 2, always(varChar), asText, "a text"),
-	"POSITION":          same(2, 2, always(integer), asText, "texts"),
+	"CHAR_LENGTH":       same(1, 1, always(integer), sqlType.isText, "a text"),
+	"CHARACTER_LENGTH":  same(1, 1, always(integer), sqlType.isText, "a text"),
+	"UPPER":             same(1, 1, first, sqlType.isText, "a text"),
+	"LOWER":             same(1, 1, first, sqlType.isText, "a text"),
+	"INITCAP":           same(1, 1, first, sqlType.isText, "a text"),
+	"TRIM":              same(1, 2, always(varChar), sqlType.isText, "a text"),
+	"POSITION":          same(2, 2, always(integer), sqlType.isText, "texts"),
 	"OVERLAY":           {3, 4, overlay},
 	"SUBSTRING":         {2, 3, substring},
 	"REGEX_REPLACE":     {5, 5, regexReplace},
-	"ABS":               same(1, 1, first, asNumber, "a number"),
+	"ABS":               same(1, 1, first, sqlType.isNumber, "a number"),
 	"CEIL":              {1, 1, floor},
 	"CEILING":           {1, 1, floor},
 	"FLOOR":             {1, 1, floor},
 	"STEP":              {2, 2, step},
-	"EXP":               same(1, 1, always(double), asNumber, "a number"),
-	"LN":                same(1, 1, always(double), asNumber, "a number"),
-	"LOG10":             same(1, 1, always(double), asNumber, "a number"),
-	"SQRT":              same(1, 1, always(double), asNumber, "a number"),
-	"POWER":             same(2, 2, always(double), asNumber, "numbers"),
+	"EXP":               same(1, 1, always(double), sqlType.isNumber, "a number"),
+	"LN":                same(1, 1, always(double), sqlType.isNumber, "a number"),
+	"LOG10":             same(1, 1, always(double), sqlType.isNumber, "a number"),
+	"SQRT":              same(1, 1, always(double), sqlType.isNumber, "a number"),
+	"POWER":             same(2, 2, always(double), sqlType.isNumber, "numbers"),
 	"MOD":               {2, 2, mod},
 	"COALESCE":          {1, 99, coalesce},
 	"NULLIF":            {2, 2, nullIf},
@@ -105,7 +101,7 @@ func sameAggregate(b *binder, c *Call, a argument) (Expr, sqlType) {
 	case "COUNT":
 		return out, sqlType{kind: bigInt}
 	case "SUM", "AVG":
-		b.argument(c, a, asNumber, "a number")
+		b.argument(c, a, sqlType.isNumber, "a number")
 		switch {
 		case a.typ.kind == decimal:
 			return out, sqlType{kind: decimal}
@@ -120,7 +116,7 @@ func sameAggregate(b *binder, c *Call, a argument) (Expr, sqlType) {
 
 // deviation is computed on a DOUBLE: for integers, Flink would return an integer.
 func deviation(b *binder, c *Call, a argument) (Expr, sqlType) {
-	b.argument(c, a, asNumber, "a number")
+	b.argument(c, a, sqlType.isNumber, "a number")
 	x := a.flink
 	if a.typ.kind != double {
 		x = tryCast(x, "DOUBLE")
@@ -234,7 +230,7 @@ func overlay(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	out := &Call{Name: c.Name}
 	for i, a := range args {
 		if i < 2 {
-			b.argument(c, a, asText, "a text here")
+			b.argument(c, a, sqlType.isText, "a text here")
 		} else {
 			b.argument(c, a, sqlType.isInteger, "an INTEGER here")
 		}
@@ -260,7 +256,7 @@ func literalNumber(x Expr) (int, bool) {
 
 // substring cuts off what lies before the first character, as the legacy dialect did. Flink would count from the end.
 func substring(b *binder, c *Call, args []argument) (Expr, sqlType) {
-	b.argument(c, args[0], asText, "a text")
+	b.argument(c, args[0], sqlType.isText, "a text")
 	if args[1].typ.isText() {
 		if len(args) > 2 {
 			return b.refuse(c.Pos, "SUBSTRING … SIMILAR")
@@ -305,7 +301,7 @@ func substring(b *binder, c *Call, args []argument) (Expr, sqlType) {
 // takes the replacement literally; in the legacy dialect, $1 was a group.
 func regexReplace(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	for _, a := range args[:3] {
-		b.argument(c, a, asText, "texts, and then two INTEGERs")
+		b.argument(c, a, sqlType.isText, "texts, and then two INTEGERs")
 	}
 	start, startOK := literalNumber(args[3].legacy)
 	occurrence, occurrenceOK := literalNumber(args[4].legacy)
@@ -326,7 +322,7 @@ var floorUnits = []string{"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"}
 func floor(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	a := args[0]
 	if c.Unit == "" {
-		b.argument(c, a, asNumber, "a number, or a time TO a unit")
+		b.argument(c, a, sqlType.isNumber, "a number, or a time TO a unit")
 		typ := a.typ
 		if typ.kind == decimal {
 			typ = sqlType{kind: decimal}
@@ -337,7 +333,7 @@ func floor(b *binder, c *Call, args []argument) (Expr, sqlType) {
 		return b.fault(c.Pos, "%s of an INTERVAL is only carried over for a window over ROWTIME: "+
 			"for another time, write STEP(time BY INTERVAL '10' SECOND)", c.Name)
 	}
-	b.argument(c, a, asTime, "a time TO a unit")
+	b.argument(c, a, sqlType.isDatetime, "a time TO a unit")
 	if !slices.Contains(floorUnits, c.Unit) {
 		return b.fault(c.Pos, "%s TO %s: the unit has to be one of %s", c.Name, c.Unit, strings.Join(floorUnits, ", "))
 	}
@@ -374,7 +370,7 @@ func step(b *binder, c *Call, args []argument) (Expr, sqlType) {
 
 func mod(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	for _, a := range args {
-		b.argument(c, a, asNumber, "numbers")
+		b.argument(c, a, sqlType.isNumber, "numbers")
 	}
 	typ := args[1].typ
 	if args[0].typ.isNumber() && args[1].typ.isNumber() {
@@ -461,7 +457,7 @@ func tsdiff(b *binder, c *Call, args []argument) (Expr, sqlType) {
 func charTo(flinkType string, typ sqlType) func(*binder, *Call, []argument) (Expr, sqlType) {
 	return func(b *binder, c *Call, args []argument) (Expr, sqlType) {
 		pattern, ok := b.pattern(c, args[0], true)
-		b.argument(c, args[1], asText, "a pattern and a text")
+		b.argument(c, args[1], sqlType.isText, "a pattern and a text")
 		if !ok {
 			return nullLiteral(), typ
 		}
@@ -475,7 +471,7 @@ func charTo(flinkType string, typ sqlType) func(*binder, *Call, []argument) (Exp
 
 func toChar(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	pattern, ok := b.pattern(c, args[0], false)
-	b.argument(c, args[1], asTime, "a pattern and a time")
+	b.argument(c, args[1], sqlType.isDatetime, "a pattern and a time")
 	if !ok {
 		return nullLiteral(), sqlType{kind: varChar}
 	}

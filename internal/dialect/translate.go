@@ -173,14 +173,10 @@ func (t *translator) createStream(c *CreateStream) {
 
 // reads marks the streams that a query reads.
 func (t *translator) reads(q Query) {
-	switch q := q.(type) {
-	case *Union:
-		t.reads(q.Left)
-		t.reads(q.Right)
-	case *Select:
-		if q.From.Query != nil {
-			t.reads(q.From.Query)
-		} else if s := t.streams[q.From.Table.Name]; s != nil {
+	for _, sel := range Selects(q) {
+		if sel.From.Query != nil {
+			t.reads(sel.From.Query)
+		} else if s := t.streams[sel.From.Table.Name]; s != nil {
 			s.read = true
 		}
 	}
@@ -271,34 +267,38 @@ func (t *translator) table(s *stream, before []*stream) {
 
 // sameColumns reports the first column in which a destination differs from the first one.
 func (t *translator) sameColumns(first, s *stream) {
-	describe := func(s *stream, i int) string {
-		text := fmt.Sprintf("%q %s", s.columns[i].name, s.columns[i].typ.legacyName())
+	is, was := s.describe(), first.describe()
+	i, both := 0, min(len(is), len(was))
+	for i < both && is[i] == was[i] {
+		i++
+	}
+	at, what := s.created.Name.Pos, fmt.Sprintf("%d columns, and %q has %d", len(is), first.created.Name.Name, len(was))
+	switch {
+	case i < both:
+		at = s.created.Columns[i].Name.Pos
+		what = fmt.Sprintf("the column %s where %q has %s", is[i], first.created.Name.Name, was[i])
+	case len(is) == len(was):
+		return
+	}
+	advice := "give both the same columns, with one that tells them apart, or deploy a stack for each"
+	if first.read || s.read {
+		advice += "; if one is only to be read, its name must not begin with " + destinationPrefix
+	}
+	t.faults.add(at, "the destination %q has %s: all rows of a stack's one delivery stream have the same columns: %s",
+		s.created.Name.Name, what, advice)
+}
+
+// describe returns the columns as text.
+func (s *stream) describe() []string {
+	var all []string
+	for i, c := range s.columns {
+		text := fmt.Sprintf("%q %s", c.name, c.typ.legacyName())
 		if s.created.Columns[i].NotNull {
 			text += " NOT NULL"
 		}
-		return text
+		all = append(all, text)
 	}
-	differ := func(at Position, what string) {
-		advice := "give both the same columns, with one that tells them apart, or deploy a stack for each"
-		if first.read || s.read {
-			advice += "; if one is only to be read, its name must not begin with " + destinationPrefix
-		}
-		t.faults.add(at, "the destination %q has %s: all rows of a stack's one delivery stream have the same columns: %s",
-			s.created.Name.Name, what, advice)
-	}
-	for i, c := range s.columns {
-		if i == len(first.columns) {
-			break
-		}
-		was := first.columns[i]
-		if c.name != was.name || c.typ.column() != was.typ.column() || s.created.Columns[i].NotNull != first.created.Columns[i].NotNull {
-			differ(s.created.Columns[i].Name.Pos, fmt.Sprintf("the column %s where %q has %s", describe(s, i), first.created.Name.Name, describe(first, i)))
-			return
-		}
-	}
-	if len(s.columns) != len(first.columns) {
-		differ(s.created.Name.Pos, fmt.Sprintf("%d columns, and %q has %d", len(s.columns), first.created.Name.Name, len(first.columns)))
-	}
+	return all
 }
 
 // undeliverable returns why the output cannot have a column of a type, or nothing if it can.

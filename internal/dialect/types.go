@@ -96,37 +96,23 @@ func (t sqlType) isDatetime() bool {
 }
 func (t sqlType) isCertain() bool { return t.kind != unknown && t.kind != null }
 
+// longest is a longest text of a value of each kind whose length does not depend on the type's.
+var longest = map[kind]string{
+	boolean: "FALSE", tinyInt: "-128", smallInt: "-32768", integer: "-2147483648", bigInt: "-9223372036854775808",
+	float: "-1.17549435E-38", double: "-2.2250738585072014E-308", date: "2000-01-01", timeOfDay: "00:00:00.000",
+}
+
 // textLength is the longest text that a value may become, 0 if that is not certain.
 func (t sqlType) textLength() int {
-	switch t.kind {
-	case boolean:
-		return len("FALSE")
-	case tinyInt:
-		return len("-128")
-	case smallInt:
-		return len("-32768")
-	case integer:
-		return len("-2147483648")
-	case bigInt:
-		return len("-9223372036854775808")
-	case decimal:
-		if t.length > 0 {
-			return t.length + len("-0.")
-		}
-	case float:
-		return len("-1.17549435E-38")
-	case double:
-		return len("-2.2250738585072014E-308")
-	case char, varChar:
+	switch {
+	case t.kind == decimal && t.length > 0:
+		return t.length + len("-0.")
+	case t.isText():
 		return t.length
-	case date:
-		return len("2000-01-01")
-	case timeOfDay:
-		return len("00:00:00.000")
-	case timestamp:
-		return len("2000-01-01 00:00:00") + 1 + t.length
+	case t.kind == timestamp:
+		return len("2000-01-01 00:00:00.") + t.length
 	}
-	return 0
+	return len(longest[t.kind])
 }
 
 // ofSchema is the type of schema.json's column in the source's view.
