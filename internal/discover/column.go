@@ -73,6 +73,9 @@ func (c *collector) count(is func(v value) bool) int {
 	return n
 }
 
+// all reports whether all values satisfy a predicate.
+func (c *collector) all(is func(v value) bool) bool { return c.count(is) == c.total }
+
 // most reports whether n values are nearly all of them, so that the rest are faults.
 func (c *collector) most(n int) bool { return n > 0 && rare(c.total-n, c.total) }
 
@@ -151,32 +154,29 @@ func (c *collector) decide(out *Column) (agrees func(v value) bool) {
 
 // number returns the narrowest type that holds all numbers as they are written: see docs/discover.md.
 func (c *collector) number(numeric func(v value) bool) (schema.Type, bool) {
-	fits := map[schema.Kind]bool{schema.Integer: true, schema.BigInt: true, schema.Real: true, schema.Double: true}
 	whole, scale, integers := 1, 0, true
 	for _, v := range c.values {
-		if !numeric(v) {
-			continue
+		if numeric(v) {
+			d := decimalOf(v.number)
+			whole, scale = max(whole, d.whole()), max(scale, d.scale())
+			integers = integers && v.shape == isInteger
 		}
-		d := decimalOf(v.number)
-		whole, scale = max(whole, d.whole()), max(scale, d.scale())
-		integers = integers && v.shape == isInteger
-		if v.shape == isInteger {
-			_, err := strconv.ParseInt(v.text, 10, 32)
-			fits[schema.Integer] = fits[schema.Integer] && err == nil
-			_, err = strconv.ParseInt(v.text, 10, 64)
-			fits[schema.BigInt] = fits[schema.BigInt] && err == nil
-		}
-		fits[schema.Real] = fits[schema.Real] && survives(v.number, 32)
-		fits[schema.Double] = fits[schema.Double] && isDouble(v.number)
 	}
-	order := []schema.Kind{schema.Real, schema.Double}
-	if integers {
-		order = []schema.Kind{schema.Integer, schema.BigInt}
-	}
-	for _, kind := range order {
-		if fits[kind] {
-			return schema.Type{Kind: kind}, true
+	fits := func(bits int) func(v value) bool {
+		return func(v value) bool {
+			_, err := strconv.ParseInt(v.text, 10, bits)
+			return !numeric(v) || err == nil
 		}
+	}
+	switch {
+	case integers && c.all(fits(32)):
+		return schema.Type{Kind: schema.Integer}, true
+	case integers && c.all(fits(64)):
+		return schema.Type{Kind: schema.BigInt}, true
+	case !integers && c.all(func(v value) bool { return !numeric(v) || survives(v.number, 32) }):
+		return schema.Type{Kind: schema.Real}, true
+	case !integers && c.all(func(v value) bool { return !numeric(v) || isDouble(v.number) }):
+		return schema.Type{Kind: schema.Double}, true
 	}
 	if whole+scale > schema.MaxPrecision {
 		return schema.Type{}, false
@@ -259,26 +259,24 @@ func (c *collector) noteTimes(out *Column, numeric func(v value) bool) {
 		return
 	}
 	day, _ := schema.ParsePattern("yyyyMMdd")
-	looks := map[string]bool{"dates (yyyyMMdd)": true, "seconds since 1970": true, "milliseconds since 1970": true}
-	for _, v := range c.values {
-		if !numeric(v) {
-			continue
-		}
-		n, _ := strconv.ParseInt(v.text, 10, 64)
-		at, ok := day.Parse(v.text)
-		looks["dates (yyyyMMdd)"] = looks["dates (yyyyMMdd)"] && ok && likelyYear(at)
-		looks["seconds since 1970"] = looks["seconds since 1970"] && likelyYear(time.Unix(n, 0))
-		looks["milliseconds since 1970"] = looks["milliseconds since 1970"] && likelyYear(time.UnixMilli(n))
-	}
-	for _, what := range []string{"dates (yyyyMMdd)", "seconds since 1970", "milliseconds since 1970"} {
-		if looks[what] {
-			out.Notes = append(out.Notes, "perhaps "+what)
+	for _, form := range []struct {
+		what string
+		time func(text string, n int64) time.Time
+	}{
+		{"dates (yyyyMMdd)", func(text string, _ int64) time.Time { at, _ := day.Parse(text); return at }},
+		{"seconds since 1970", func(_ string, n int64) time.Time { return time.Unix(n, 0) }},
+		{"milliseconds since 1970", func(_ string, n int64) time.Time { return time.UnixMilli(n) }},
+	} {
+		if c.all(func(v value) bool {
+			n, _ := strconv.ParseInt(v.text, 10, 64)
+			year := form.time(v.text, n).Year()
+			return !numeric(v) || 2000 <= year && year < 2050
+		}) {
+			out.Notes = append(out.Notes, "perhaps "+form.what)
 			return
 		}
 	}
 }
-
-func likelyYear(t time.Time) bool { return t.Year() >= 2000 && t.Year() < 2050 }
 
 func (c *Column) isText() bool {
 	return c.Type.Kind == schema.Char || c.Type.Kind == schema.VarChar

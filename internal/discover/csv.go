@@ -31,34 +31,24 @@ func (d *discovery) csv() error {
 	if len(lines) == 0 {
 		return &UndecidedError{Reason: "the sample ends within its first row"}
 	}
-	most, carriages, multis := 0, 0, 0
-	for _, l := range lines {
-		if l.fault != "" || len(l.fields) != width {
-			continue
-		}
-		most++
-		if l.carriage {
-			carriages++
-		}
-		if l.multi {
-			multis++
-		}
-		d.quoted = d.quoted || slices.ContainsFunc(l.fields, func(f csvField) bool { return f.quoted })
-	}
-	if most*4 < len(lines)*3 {
+	rows := slices.DeleteFunc(slices.Clone(lines), func(l line) bool { return l.fault != "" || len(l.fields) != width })
+	if len(rows)*4 < len(lines)*3 {
 		return d.severalForms(lines)
 	}
 	d.csvFormat = format
-	d.Format = schema.Format{Type: schema.CSV, Delimiter: string(format.delimiter), Newline: "\n", Decimal: ".", Multiline: multis > 0}
+	d.Format = schema.Format{Type: schema.CSV, Delimiter: string(format.delimiter), Newline: "\n", Decimal: "."}
+	d.Format.Multiline = slices.ContainsFunc(rows, func(l line) bool { return l.multi })
 	if format.quote != 0 {
 		d.Format.Quote = string(format.quote)
 	}
-	if !rare(carriages, most) {
+	for _, l := range rows {
+		d.quoted = d.quoted || slices.ContainsFunc(l.fields, func(f csvField) bool { return f.quoted })
+	}
+	if carriage := func(l line) bool { return l.carriage }; rare(count(rows, carriage), len(rows)) {
+		rows = slices.DeleteFunc(rows, carriage)
+	} else {
 		d.Format.Newline = "\r\n"
 	}
-	rows := slices.DeleteFunc(lines, func(l line) bool {
-		return l.fault != "" || len(l.fields) != width || l.carriage && d.Format.Newline == "\n"
-	})
 	markFirst(rows)
 	header := findHeader(rows, width, d.options.Header)
 	if header != nil {
@@ -112,6 +102,17 @@ func (d *discovery) split(f csvFormat) (lines []line, width int) {
 	return lines, width
 }
 
+// count returns how many of some things are so.
+func count[T any](all []T, is func(T) bool) int {
+	n := 0
+	for _, one := range all {
+		if is(one) {
+			n++
+		}
+	}
+	return n
+}
+
 func (l line) where() string { return place(l.at.record, l.at.line+l.number) }
 
 // place names a record, and the line if the record has several.
@@ -144,12 +145,7 @@ func (d *discovery) severalForms(lines []line) error {
 
 // misplaced reports whether nearly all lines have a quote where CSV allows none.
 func misplaced(lines []line) bool {
-	n := 0
-	for _, l := range lines {
-		if l.fault == record.MisplacedQuote {
-			n++
-		}
-	}
+	n := count(lines, func(l line) bool { return l.fault == record.MisplacedQuote })
 	return n > 0 && rare(len(lines)-n, len(lines))
 }
 

@@ -100,16 +100,8 @@ func markFirst(rows []line) {
 }
 
 // isSparse reports whether most fields of a line are empty.
-func isSparse(l line) bool { return named(l)*2 < len(l.fields) }
-
-func named(l line) int {
-	n := 0
-	for _, f := range l.fields {
-		if strings.TrimSpace(f.text) != "" {
-			n++
-		}
-	}
-	return n
+func isSparse(l line) bool {
+	return count(l.fields, func(f csvField) bool { return strings.TrimSpace(f.text) != "" })*2 < len(l.fields)
 }
 
 // mayBeHeader reports whether the fields of a line can be names: no value of another type than text, and at most half

@@ -48,13 +48,8 @@ func mayBeTime(s string) bool {
 	if len(s) < 8 || len(s) > 40 || !strings.ContainsAny(s, "-/.: ") {
 		return false
 	}
-	digits := 0
-	for i := range len(s) {
-		if s[i] >= '0' && s[i] <= '9' {
-			digits++
-		}
-	}
-	return digits >= 5 // those of the least, 1/1/2026 and Jan 1, 2026
+	isDigit := func(c byte) bool { return c >= '0' && c <= '9' }
+	return count([]byte(s), isDigit) >= 5 // those of the least, 1/1/2026 and Jan 1, 2026
 }
 
 func isTime(s string) bool {
