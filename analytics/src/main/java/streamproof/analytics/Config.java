@@ -36,16 +36,6 @@ final class Config {
     private static final String PACK_DELAY_MILLIS = "pack.delay.ms";
     private static final String KINESIS_ENDPOINT = "kinesis.endpoint";
     private static final String FIREHOSE_ENDPOINT = "firehose.endpoint";
-    private static final Set<String> KEYS = Set.of(
-            STREAM_ARN,
-            DELIVERY_STREAM,
-            REJECTS_DELIVERY_STREAM,
-            OUTPUT_FORMAT,
-            INITIAL_POSITION,
-            PACK_KIB,
-            PACK_DELAY_MILLIS,
-            KINESIS_ENDPOINT,
-            FIREHOSE_ENDPOINT);
     /** The region has the form that the connectors require. */
     private static final Pattern STREAM_ARN_SYNTAX = Pattern.compile(
             "arn:aws[a-z-]*:kinesis:(?<region>[a-z]+-(?:[a-z]+-)?[a-z]+-[0-9]):[0-9]{12}"
@@ -145,17 +135,13 @@ final class Config {
     /** Reads values of the group and collects their faults. */
     private static final class Reader {
         private final Properties properties;
+        private final Set<String> supported = new TreeSet<>();
         private final List<String> faults = new ArrayList<>();
 
         Reader(Map<String, Properties> groups) {
             properties = groups.getOrDefault(GROUP, new Properties());
             if (!groups.containsKey(GROUP)) {
                 faults.add("the group does not exist (existing groups: " + new TreeSet<>(groups.keySet()) + ")");
-            }
-            for (String key : new TreeSet<>(properties.stringPropertyNames())) {
-                if (!KEYS.contains(key)) {
-                    faults.add(key + " is not supported: remove it (supported: " + new TreeSet<>(KEYS) + ")");
-                }
             }
         }
 
@@ -167,6 +153,7 @@ final class Config {
         }
 
         Optional<Matcher> optional(String key, Pattern syntax, String wanted) {
+            supported.add(key);
             String value = properties.getProperty(key);
             if (value == null) {
                 return Optional.empty();
@@ -200,7 +187,14 @@ final class Config {
             return optional(key, Pattern.compile("https?://[^/?#]+/?"), wanted).map(Matcher::group);
         }
 
+        /** Call it when every key has been read. */
         void failIfFaulty() {
+            Set<String> unsupported = new TreeSet<>(properties.stringPropertyNames());
+            unsupported.removeAll(supported);
+            int at = 0;
+            for (String key : unsupported) {
+                faults.add(at++, key + " is not supported: remove it (supported: " + supported + ")");
+            }
             if (!faults.isEmpty()) {
                 throw new IllegalArgumentException("The application's property group \"" + GROUP + "\" is invalid:\n- "
                         + String.join("\n- ", faults));

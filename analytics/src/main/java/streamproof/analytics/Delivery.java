@@ -1,6 +1,5 @@
 package streamproof.analytics;
 
-import java.util.Optional;
 import java.util.Properties;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
@@ -21,17 +20,7 @@ final class Delivery {
     /** Short, because the packer has already waited. */
     private static final long COLLECT_MILLIS = 100;
 
-    private final String region;
-    private final Optional<String> endpoint;
-    private final int packBytes;
-    private final long packDelayMillis;
-
-    Delivery(String region, Optional<String> endpoint, int packBytes, long packDelayMillis) {
-        this.region = region;
-        this.endpoint = endpoint;
-        this.packBytes = packBytes;
-        this.packDelayMillis = packDelayMillis;
-    }
+    private Delivery() {}
 
     /**
      * Sends {@code lines}, none longer than {@link #RECORD_BYTES}, to a delivery stream. The prefix makes the uids of
@@ -41,17 +30,18 @@ final class Delivery {
      * <p>A record that Firehose throttles or does not answer is sent again until it is accepted: at least once. A
      * missing delivery stream or permission fails the job.
      */
-    void send(DataStream<byte[]> lines, String deliveryStream, String uidPrefix) {
+    static void send(Config config, DataStream<byte[]> lines, String deliveryStream, String uidPrefix) {
         Properties client = new Properties();
-        client.setProperty(AWSConfigConstants.AWS_REGION, region);
-        endpoint.ifPresent(url -> client.setProperty(AWSConfigConstants.AWS_ENDPOINT, url));
-        int recordsPerCall = packDelayMillis == 0 ? CALL_RECORDS : Math.min(CALL_RECORDS, CALL_BYTES / packBytes);
+        client.setProperty(AWSConfigConstants.AWS_REGION, config.region);
+        config.firehoseEndpoint.ifPresent(url -> client.setProperty(AWSConfigConstants.AWS_ENDPOINT, url));
+        int recordsPerCall =
+                config.packDelayMillis == 0 ? CALL_RECORDS : Math.min(CALL_RECORDS, CALL_BYTES / config.packBytes);
         String packer = uidPrefix + "packer";
         String sink = uidPrefix + "sink";
         lines.transform(
                         packer,
                         PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO,
-                        new Packer(packBytes, packDelayMillis))
+                        new Packer(config.packBytes, config.packDelayMillis))
                 .uid(packer)
                 .sinkTo(KinesisFirehoseSink.<byte[]>builder()
                         .setDeliveryStreamName(deliveryStream)

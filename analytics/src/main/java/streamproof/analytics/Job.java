@@ -176,10 +176,9 @@ public final class Job {
         Transformation<byte[]> lines = lines(env);
         config.scriptHash.ifPresent(hash -> nameOperators(lines, hash));
         DataStream<Reject> unfit = new DataStream<>(env, new SideOutputTransformation<>(lines, RowLines.UNFIT));
-        Delivery delivery =
-                new Delivery(config.region, config.firehoseEndpoint, config.packBytes, config.packDelayMillis);
-        delivery.send(new DataStream<>(env, lines), config.deliveryStream, "");
-        delivery.send(
+        Delivery.send(config, new DataStream<>(env, lines), config.deliveryStream, "");
+        Delivery.send(
+                config,
                 rejects.union(unfit)
                         .flatMap(new RejectLines(), PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO)
                         .uid("rejects-lines")

@@ -12,6 +12,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonFactory;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonParser;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonToken;
@@ -28,6 +30,9 @@ final class ObjectParser implements RecordParser {
     private static final long serialVersionUID = 1;
     /** The most objects and arrays that may be nested. */
     private static final int DEEPEST = 200;
+    /** An escape in a string. Two halves of a character are one. */
+    private static final Pattern ESCAPE = Pattern.compile(
+            "(?s)\\\\(?:u[dD][89abAB]..\\\\u[dD][c-fC-F]..|(?<lone>u[dD][89a-fA-F]..)|.)");
 
     private final Schema.Column[] columns;
     private final Place root = new Place();
@@ -212,11 +217,8 @@ final class ObjectParser implements RecordParser {
             case '{':
                 return object(record, start, end, sink);
             case '[':
-                close = extent(record, start, end);
-                break;
             case '"':
-                close = closed(record, start, end);
-                close = isScalar(record, start, close) ? close : start;
+                close = extent(record, start, end);
                 break;
             default:
                 close = start;
@@ -235,38 +237,22 @@ final class ObjectParser implements RecordParser {
         return close;
     }
 
-    /** The end of the string that begins at {@code start}, or {@code start} if it is not closed. */
-    private static int closed(byte[] record, int start, int end) {
-        for (int at = start + 1; at < end; at++) {
-            if (record[at] == '"') {
-                return at + 1;
-            }
-            if (record[at] == '\\') {
-                at++;
-            }
-        }
-        return start;
-    }
-
     private boolean isScalar(byte[] record, int start, int end) {
         try (JsonParser parser = lenient.createParser(record, start, end - start)) {
-            if (parser.nextToken() == null) {
-                return false;
-            }
-            parser.getText(); // Jackson reads a string only now
-            return parser.nextToken() == null;
+            return parser.nextToken() != null && parser.nextToken() == null;
         } catch (IOException e) {
             return false;
         }
     }
 
     /**
-     * The end of the object or array that begins at {@code start}, or {@code start} if it is broken. Names may
-     * repeat.
+     * The end of the object, array or string that begins at {@code start}, or {@code start} if it is broken. Names
+     * may repeat.
      */
     private int extent(byte[] record, int start, int end) {
         try (JsonParser parser = lenient.createParser(record, start, end - start)) {
             parser.nextToken();
+            parser.finishToken(); // Jackson reads a string only now
             return skip(parser, 0) ? start + offset(parser) : start;
         } catch (IOException e) {
             return start;
@@ -422,34 +408,11 @@ final class ObjectParser implements RecordParser {
 
     /** Reports whether valid JSON has an escape of half a character: a lone surrogate. */
     private static boolean hasLoneSurrogate(byte[] text, int start, int end) {
-        boolean high = false; // the previous escape is a first half
-        for (int at = start; at < end; ) {
-            if (text[at] != '\\') {
-                if (high) {
-                    return true;
-                }
-                at++;
-                continue;
-            }
-            boolean low = false;
-            if (text[at + 1] != 'u') {
-                at += 2;
-            } else {
-                char unit = (char) Integer.parseInt(new String(text, at + 2, 4, StandardCharsets.US_ASCII), 16);
-                at += 6;
-                if (Character.isHighSurrogate(unit)) {
-                    if (high) {
-                        return true;
-                    }
-                    high = true;
-                    continue;
-                }
-                low = Character.isLowSurrogate(unit);
-            }
-            if (low != high) {
+        Matcher escape = ESCAPE.matcher(new String(text, start, end - start, StandardCharsets.ISO_8859_1));
+        while (escape.find()) {
+            if (escape.start("lone") >= 0) {
                 return true;
             }
-            high = false;
         }
         return false;
     }

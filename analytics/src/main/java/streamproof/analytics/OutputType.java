@@ -9,6 +9,7 @@ import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.VarBinaryType;
 import org.apache.flink.table.types.logical.VarCharType;
 import org.apache.flink.table.types.logical.utils.LogicalTypeChecks;
+import org.apache.flink.table.types.utils.TypeConversions;
 
 /**
  * The types that a column of the result may have.
@@ -23,21 +24,14 @@ final class OutputType {
     static DataType widened(LogicalType declared) {
         switch (declared.getTypeRoot()) {
             case BOOLEAN:
-                return DataTypes.BOOLEAN();
             case TINYINT:
-                return DataTypes.TINYINT();
             case SMALLINT:
-                return DataTypes.SMALLINT();
             case INTEGER:
-                return DataTypes.INT();
             case BIGINT:
-                return DataTypes.BIGINT();
             case FLOAT:
-                return DataTypes.FLOAT();
             case DOUBLE:
-                return DataTypes.DOUBLE();
             case DATE:
-                return DataTypes.DATE();
+                return TypeConversions.fromLogicalToDataType(declared.copy(true));
             case CHAR:
             case VARCHAR:
                 return DataTypes.STRING();
