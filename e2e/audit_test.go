@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"streamproof/internal/explain"
 	"streamproof/internal/local/emulator"
 	standin "streamproof/internal/local/firehose"
 	"streamproof/internal/proof"
@@ -222,7 +223,75 @@ func (f *foreign) consumer(t *testing.T) {
 	if r.Counts.Duplicated != did.Doubled || r.Counts.Unexpected != 0 {
 		t.Errorf("%+v, want %d duplicated", r.Counts, did.Doubled)
 	}
+	f.afterwards(t, did.Dropped, did.Doubled, "--stream", "orders", "--bucket", f.bucket, "--prefix", "orders", "--deadline", "1s", "--from", "-10m")
 	if keys := r.Audit.HotKeys; len(keys) != 7 || !strings.HasPrefix(keys[0].Key, "customer-") {
 		t.Errorf("got %+v, want the seven customers", keys)
+	}
+}
+
+// run runs the program as a person would who knows of AWS alone, and reads the JSON that it prints.
+func (f *foreign) run(t *testing.T, into any, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), absolute("../bin/streamproof"), append(args, "--json")...)
+	var stderr bytes.Buffer
+	cmd.Env, cmd.Stderr = f.environment(), &stderr
+	out, err := cmd.Output()
+	if json.Unmarshal(out, into) != nil {
+		t.Fatalf("%s: %v\n%s", args, err, stderr.String())
+	}
+}
+
+// afterwards names every missing row in a file, explains and accepts what the consumer did, after which all is proven.
+func (f *foreign) afterwards(t *testing.T, dropped []string, doubled int64, flags ...string) {
+	file, accepted := filepath.Join(t.TempDir(), "missing.jsonl"), filepath.Join(t.TempDir(), "accepted")
+	f.run(t, &report.Report{}, append([]string{"audit", "--missing", file}, flags...)...)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	for lines := json.NewDecoder(bytes.NewReader(data)); ; {
+		var m report.MissingRow
+		if lines.Decode(&m) != nil {
+			break
+		}
+		named = append(named, m.SequenceNumber)
+	}
+	slices.Sort(named)
+	if !slices.Equal(named, dropped) {
+		t.Errorf("the file names %s, dropped were %s", named, dropped)
+	}
+
+	var explained explain.Explanation
+	f.run(t, &explained, append([]string{"explain"}, flags...)...)
+	for _, finding := range explained.Findings {
+		want := "the record before is in orders/part-0.jsonl:"
+		if finding.Class == proof.Duplicated {
+			want = "copies are in orders/part-0.jsonl:"
+		}
+		if !strings.Contains(finding.Text, want) {
+			t.Errorf("%s: %q, want that it says %q", finding.Class, finding.Text, want)
+		}
+	}
+	if len(explained.Findings) < len(dropped) || explained.Beyond != 0 {
+		t.Errorf("%d findings and %d beyond, want %d dropped and those doubled", len(explained.Findings), explained.Beyond, len(dropped))
+	}
+
+	var r report.Report
+	accept := func(class proof.Class, n int64) {
+		f.run(t, &r, append([]string{"accept", string(class), fmt.Sprint(n), "--reason", "it is a test", "--accepted", accepted}, flags...)...)
+	}
+	if accept(proof.Missing, int64(len(dropped))); r.Verdict != proof.NotProven {
+		t.Errorf("%s after the dropped are accepted", r.Verdict)
+	}
+	if accept(proof.Duplicated, doubled); r.Verdict != proof.Proven {
+		t.Errorf("%s after all is accepted: %q", r.Verdict, r.Reasons)
+	}
+	r = report.Report{}
+	if f.run(t, &r, append([]string{"audit", "--accepted", accepted}, flags...)...); r.Verdict != proof.Proven || len(r.Accepted) != 2 {
+		t.Errorf("%s by %+v: %q", r.Verdict, r.Accepted, r.Reasons)
+	}
+	if f.run(t, &r, append([]string{"audit"}, flags...)...); r.Verdict != proof.NotProven {
+		t.Errorf("%s without the acceptances", r.Verdict)
 	}
 }

@@ -68,6 +68,8 @@ type Options struct {
 	Skew time.Duration
 	// Form says what a record owes.
 	Form Form
+	// Missing, if set, is told of every record of a missing row, however many there are. Its error ends that.
+	Missing func(report.MissingRow) error
 
 	// The rest is for Resume.
 
@@ -436,12 +438,11 @@ func (a *audit) find(object bucket.Object, in io.Reader) error {
 	covers := &a.report.Covers
 	a.judge.Object(object.Key, object.ETag, object.LastModified)
 	a.increments.found(object)
-	below := func(prefix string) bool { return prefix != "" && strings.HasPrefix(object.Key, prefix) }
 	switch {
-	case below(a.pipeline.RejectsPrefix):
+	case below(a.pipeline.RejectsPrefix, object.Key):
 		covers.ErrorObjects++
 		return a.findRejects(in)
-	case below(a.pipeline.ErrorsPrefix):
+	case below(a.pipeline.ErrorsPrefix, object.Key):
 		covers.ErrorObjects++
 		return a.findFailures(in)
 	}
@@ -449,6 +450,9 @@ func (a *audit) find(object bucket.Object, in io.Reader) error {
 	covers.Bytes += object.Size
 	return a.findRows(object.Key, in)
 }
+
+// below reports whether a key is below a prefix, of which there may be none.
+func below(prefix, key string) bool { return prefix != "" && strings.HasPrefix(key, prefix) }
 
 // findRows brings the rows of an object of the data before the judge.
 func (a *audit) findRows(object string, in io.Reader) error {
@@ -611,9 +615,7 @@ func (a *audit) conclude(ctx context.Context) {
 			r.Reasons = append(r.Reasons, reason)
 		}
 	}
-	missing := result.Findings(proof.Missing, a.inWindow)
-	a.increments.recall(a, missing)
-	a.locate(ctx, missing)
+	a.locate(ctx, result)
 	for _, gap := range r.Audit.Gaps {
 		if r.Verdict == proof.Proven {
 			r.Verdict = proof.Undecided
@@ -705,85 +707,4 @@ func withoutSkew(delays []int64, skew int) []int64 {
 		shifted[0] += n
 	}
 	return shifted
-}
-
-// mostLocated is how many missing rows are looked for in the stream.
-const mostLocated = 10_000
-
-// locate reads the seconds again in which missing rows arrived, and says which records they are.
-func (a *audit) locate(ctx context.Context, missing *proof.Findings) {
-	groups := missing.Sorted()
-	for len(groups) > 0 {
-		// Seconds that are near one another are read at once.
-		n := 1
-		for n < len(groups) && groups[n].Tick.Sub(groups[n-1].Tick) < time.Minute {
-			n++
-		}
-		if err := a.locateIn(ctx, groups[:n]); err != nil {
-			a.note("where the missing rows stand in the stream is not known: read stream %s again: %v", a.stream.Name(), err)
-			return
-		}
-		if groups = groups[n:]; len(a.report.LastSeen) >= mostLocated {
-			return
-		}
-	}
-}
-
-func (a *audit) locateIn(ctx context.Context, groups []proof.Group) error {
-	type row struct {
-		second int64
-		name   proof.Name
-	}
-	found := map[row]int{} // by its place in LastSeen
-	wanted := map[row]int64{}
-	for _, g := range groups {
-		for name, n := range g.Rows {
-			wanted[row{g.Tick.Unix(), name}] = n
-		}
-	}
-	from, until := groups[0].Tick, groups[len(groups)-1].Tick.Add(time.Second)
-	for record, err := range a.stream.Records(ctx, from, until) {
-		if err != nil {
-			return err
-		}
-		second := record.Arrival.Truncate(time.Second)
-		err := a.opts.Form.Owed([][]byte{record.Data}, true, func(key []byte) {
-			text := a.opts.Form.Format(key)
-			this := row{second.Unix(), proof.NameOf(text)}
-			n := wanted[this]
-			if n == 0 {
-				return
-			}
-			at, known := found[this]
-			if !known {
-				if len(a.report.LastSeen) >= mostLocated {
-					return
-				}
-				at = len(a.report.LastSeen)
-				found[this] = at
-				a.report.LastSeen = append(a.report.LastSeen, report.Finding{
-					Class: proof.Missing, Row: text, Count: n, Tick: second.UTC(), Hop: report.InStream,
-				})
-			}
-			a.report.LastSeen[at].Candidates++
-			if f := &a.report.LastSeen[at]; len(f.Records) < maxCandidates {
-				f.Records = append(f.Records, placeOf(record))
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// maxCandidates is how many records are named that give the same missing row.
-const maxCandidates = 20
-
-func placeOf(r Record) report.Record {
-	place := report.Place{Shard: r.Shard, SequenceNumber: r.SequenceNumber, Arrival: r.Arrival.UTC()}
-	if r.Aggregate != nil {
-		place.Aggregate = &r.Aggregate.Aggregate
-	}
-	return report.Record{PartitionKey: r.PartitionKey, Places: []report.Place{place}}
 }

@@ -277,3 +277,30 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// The report names as many missing rows as it can hold, and all of them are told one by one.
+func TestManyMissing(t *testing.T) {
+	const n = 12_000
+	h := &history{}
+	h.bucket.now = start.Add(time.Hour)
+	for i := range n {
+		h.stream = append(h.stream, audit.Record{
+			Shard: "a", SequenceNumber: fmt.Sprint(i), PartitionKey: "k", Arrival: start.Add(time.Duration(i) * 20 * time.Millisecond), Data: fmt.Appendf(nil, "%d\n", i),
+		})
+	}
+	h.put("orders/1", start.Add(time.Minute), "0\n")
+	told := map[string]bool{}
+	r := audit.Run(t.Context(), h.stream, &h.bucket, audit.Options{
+		From: start, To: start.Add(30 * time.Minute), Skew: audit.DefaultSkew, Form: audit.Verbatim{}, Pipeline: audit.Pipeline{Prefix: "orders/", Deadline: time.Minute},
+		Missing: func(m report.MissingRow) error {
+			if told[m.SequenceNumber] || m.Missing != 1 || m.Row != m.SequenceNumber || m.Shard != "a" {
+				t.Errorf("told of %+v", m)
+			}
+			told[m.SequenceNumber] = true
+			return nil
+		},
+	})
+	if r.Counts.Missing != n-1 || len(r.LastSeen) != 10_000 || len(told) != n-1 || told["0"] {
+		t.Errorf("%d missing, %d in the report, %d told, want %d, 10000 and %[4]d", r.Counts.Missing, len(r.LastSeen), len(told), n-1)
+	}
+}

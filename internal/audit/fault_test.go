@@ -53,8 +53,8 @@ func zipped(text string) string {
 	return out.String()
 }
 
-// Where something cannot be read, the audit of a pipeline that has lost nothing is UNDECIDED, with one sentence that says
-// what to do; without the fault it is PROVEN.
+// Where something cannot be read, the audit of a pipeline that has lost nothing is UNDECIDED, with one sentence that
+// says what to do; without the fault it is PROVEN.
 func TestWhatCannotBeRead(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*brokenStream, *fakeBucket)

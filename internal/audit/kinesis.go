@@ -55,6 +55,8 @@ type Progress struct {
 	Bytes   int64
 	// Behind is how far the shard that is read last is behind its tip.
 	Behind time.Duration
+	// Left is about how long it takes to read the rest, 0 where that is not known yet.
+	Left time.Duration
 }
 
 var _ Resumable = (*Kinesis)(nil)
@@ -243,7 +245,7 @@ func (m *merge) read(ctx context.Context, s *shard, from types.StartingPosition)
 			s.ended = true
 			return
 		}
-		if page.AtTip() && (time.Since(m.until) > time.Minute || time.Since(m.began) > tail) {
+		if page.AtTip() && (time.Since(m.until) > 2*tail || time.Since(m.began) > tail) {
 			return
 		}
 	}
@@ -268,7 +270,21 @@ func (m *merge) report(s *shard, page stream.Page) {
 	for _, behind := range m.behind {
 		p.Behind = max(p.Behind, behind)
 	}
+	p.Left = m.left(time.Now(), p.Behind)
 	m.kinesis.Progress(*p)
+}
+
+// left is about how long reading takes from now on, if it goes on as until now.
+func (m *merge) left(now time.Time, behind time.Duration) time.Duration {
+	end := m.until
+	if end.After(now) {
+		end = now
+	}
+	done, all := now.Add(-behind).Sub(m.from), end.Sub(m.from)
+	if done <= 0 || done >= all {
+		return 0
+	}
+	return time.Duration(float64(now.Sub(m.began)) * float64(all-done) / float64(done))
 }
 
 // unpack yields a record, or those that it packs if it is an aggregate, until yield returns false. An aggregate that is

@@ -81,8 +81,8 @@ func (q *Queried) Owed(records [][]byte, filtered bool, emit func(key []byte)) e
 // RejectLines of the application.
 const rejectPart = 700_000
 
-// Rejected emits the key of a reject; if it is a row of the output, or a line that the schema does not refuse, the keys of
-// the rows that are owed.
+// Rejected emits the key of a reject; if it is a row of the output, or a line that the schema does not refuse, the keys
+// of the rows that are owed.
 func (q *Queried) Rejected(r *reject.Reject, emit func(key []byte)) error {
 	if r.Shard == "" {
 		if key, err := q.Append(nil, r.Data); err == nil {

@@ -5,16 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/user"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/terminal"
+	"streamproof/internal/verifier"
 )
 
 type acceptCmd struct {
@@ -24,7 +27,9 @@ type acceptCmd struct {
 	Object string    `help:"Accept only findings in this object (all other classes)." placeholder:"KEY" xor:"narrow"`
 	Reason string    `help:"Reason, for later readers of the report." required:"" placeholder:"TEXT"`
 	Who    string    `help:"Name of the person who accepts them (default: this machine's user)." placeholder:"NAME"`
-	target `embed:""`
+
+	audited `embed:""`
+	target  `embed:""`
 }
 
 // Validate is called by kong.
@@ -49,7 +54,13 @@ func (c *acceptCmd) Validate() error {
 	if strings.TrimSpace(c.Reason) == "" {
 		return errors.New("--reason is empty: say why the findings are accepted")
 	}
-	return c.target.Validate()
+	if !c.named() {
+		return errors.Join(c.check(&c.target), c.target.Validate())
+	}
+	if c.Accepted == "" {
+		return errors.New("--accepted is missing: name the folder where acceptances of audits are kept, and give it to audit, too")
+	}
+	return c.check(&c.target)
 }
 
 // Run judges first, so that only findings that exist can be accepted.
@@ -60,6 +71,9 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 			return &usageError{fmt.Errorf("cannot determine who accepts this (%w): name the person with --who", err)}
 		}
 		c.Who = me.Username
+	}
+	if c.named() {
+		return c.acceptAudit(ctx, e)
 	}
 	s, _, err := c.open(ctx, e)
 	if err != nil {
@@ -83,12 +97,55 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	return c.print(e, acceptance, after, raw)
+}
+
+// print prints the report with the acceptance; asJSON is what --json prints.
+func (c *acceptCmd) print(e *env, a *ledger.Acceptance, after *report.Report, asJSON any) error {
 	if c.JSON {
-		err = e.printJSON(raw)
-	} else {
-		err = e.stdout.Println(acceptedText(acceptance, after))
+		return e.printJSON(asJSON)
 	}
-	return err
+	return e.stdout.Println(acceptedText(a, after))
+}
+
+// acceptAudit audits what the flags name, and accepts findings of that before the verdict.
+func (c *acceptCmd) acceptAudit(ctx context.Context, e *env) error {
+	if err := os.MkdirAll(c.Accepted, 0o755); err != nil {
+		return &usageError{err}
+	}
+	s, err := c.subject(ctx, e, &c.target)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var acceptance *ledger.Acceptance
+	var refused error
+	s.opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {
+		folder := bucket.Dir(c.Accepted)
+		_, open, err := verifier.Accepted(ctx, folder, r, result)
+		if err != nil {
+			return nil, err
+		}
+		var findings []byte
+		if acceptance, findings, refused = c.acceptance(r, open); refused != nil {
+			return nil, refused
+		}
+		if err := acceptance.WriteFolder(c.Accepted, findings); err != nil {
+			return nil, err
+		}
+		excused, _, err := verifier.Accepted(ctx, folder, r, result)
+		return excused, err
+	}
+	r, err := s.audit(ctx, e)
+	switch {
+	case err != nil:
+		return err
+	case refused != nil:
+		return &usageError{refused}
+	case acceptance == nil || r.Verdict == proof.Undecided:
+		return fmt.Errorf("cannot accept findings: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
+	}
+	return c.print(e, acceptance, r, r)
 }
 
 // acceptance names the findings that the flags select. It fails if the person gave another number of them,

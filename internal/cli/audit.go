@@ -1,110 +1,49 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/dustin/go-humanize"
-
-	"streamproof/internal/audit"
-	"streamproof/internal/bucket"
-	"streamproof/internal/pipeline"
-	"streamproof/internal/query"
 	"streamproof/internal/report"
-	"streamproof/internal/schema"
-	"streamproof/internal/stream"
 	"streamproof/internal/terminal"
 )
 
-// auditPermissions are what audit needs on AWS.
-const auditPermissions = "kinesis:DescribeStreamSummary, ListShards, GetShardIterator and GetRecords on the stream, s3:ListBucket and s3:GetObject on the bucket " +
-	"(kms:Decrypt where they are encrypted with a customer key); and for --delivery-stream firehose:DescribeDeliveryStream"
-
 type auditCmd struct {
-	DeliveryStream string        `help:"Audit this Firehose delivery stream, which reads a Kinesis stream: it says where from and where to." xor:"what" placeholder:"NAME"`
-	Stream         string        `help:"Audit whatever carries this Kinesis stream to --bucket and --prefix." xor:"what" placeholder:"NAME"`
-	Bucket         string        `help:"The bucket that the rows go to (with --stream)." placeholder:"NAME"`
-	Prefix         keyPrefix     `help:"The folder of the bucket that the rows go to (with --stream)." placeholder:"PREFIX"`
-	Errors         keyPrefix     `help:"The folder of records that Firehose could not deliver." placeholder:"PREFIX"`
-	From           moment        `help:"Start of the window, as a time or as how long ago." default:"-1h" placeholder:"TIME"`
-	To             moment        `help:"End of the window (now)." default:"-0s" placeholder:"TIME"`
-	Deadline       time.Duration `help:"How long a record may take to S3 (by the delivery stream's buffers, else 15m)." placeholder:"DURATION"`
-	SQL            string        `help:"The pipeline runs this query (Flink SQL or Kinesis Data Analytics): its rows are owed, compared by value." name:"sql" type:"existingfile" placeholder:"FILE"`
-	Schema         string        `help:"What is in the records, for --sql: see streamproof discover." type:"existingfile" placeholder:"FILE"`
-	FanOut         bool          `help:"Read as an enhanced fan-out consumer, which shares its 2 MB/s of each shard with no other reader, and is removed afterwards. It costs money."`
-	HTML           string        `help:"Write the report to this file, as a page." name:"html" type:"path" placeholder:"FILE"`
-	Open           bool          `help:"Write the report as a page, and show it in the browser."`
-	target         `embed:""`
-}
-
-// A moment is a time, or how long ago one was.
-type moment struct {
-	time.Time
-	ago time.Duration
-}
-
-// UnmarshalText is called by kong.
-func (m *moment) UnmarshalText(text []byte) (err error) {
-	if m.ago, err = time.ParseDuration(string(text)); err == nil {
-		m.ago = m.ago.Abs()
-		return nil
-	}
-	if m.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
-		return fmt.Errorf("%q is neither a time such as 2026-11-29T10:00:00Z nor how long ago, such as -1h30m", text)
-	}
-	return nil
-}
-
-func (m moment) at(now time.Time) time.Time {
-	if m.Time.IsZero() {
-		return now.Add(-m.ago)
-	}
-	return m.Time
+	audited `embed:""`
+	Missing string `help:"Write every missing record to this file, as a JSON object a line: the report names 10,000 at most." type:"path" placeholder:"FILE"`
+	HTML    string `help:"Write the report to this file, as a page." name:"html" type:"path" placeholder:"FILE"`
+	Open    bool   `help:"Write the report as a page, and show it in the browser."`
+	target  `embed:""`
 }
 
 // Validate is called by kong.
 func (c *auditCmd) Validate() error {
-	switch {
-	case c.DeliveryStream+c.Stream == "":
-		return errors.New("name what to audit: --delivery-stream NAME, or --stream NAME --bucket NAME --prefix PREFIX")
-	case c.Stream != "" && (c.Bucket == "" || c.Prefix == ""):
-		return errors.New("--stream goes with --bucket and --prefix: the objects that hold its rows")
-	case c.DeliveryStream != "" && (c.Bucket != "" || c.Prefix != ""):
-		return errors.New("--bucket and --prefix go with --stream: a delivery stream says where it writes")
-	case (c.SQL == "") != (c.Schema == ""):
-		return errors.New("--sql and --schema go together")
-	case c.Deadline < 0 || c.Deadline > 0 && c.Deadline < time.Second:
-		return fmt.Errorf("--deadline is %s, want at least 1s", c.Deadline)
-	case c.Stack != "":
-		return errors.New("--stack: the stack's own verifier judges it: streamproof verify --stack NAME")
+	if !c.named() && c.Stack == "" && c.StateDir == "" {
+		return errors.New("name what to audit: --delivery-stream NAME, or --stream NAME --bucket NAME --prefix PREFIX, or a stack with --stack NAME")
 	}
-	return nil
+	return c.check(&c.target)
 }
 
-func (c *auditCmd) Run(ctx context.Context, e *env) error {
-	config, err := c.config(ctx, e)
+func (c *auditCmd) Run(ctx context.Context, e *env) (err error) {
+	s, err := c.subject(ctx, e, &c.target)
 	if err != nil {
 		return err
 	}
-	form, closing, err := c.form()
+	defer s.close()
+	if c.Missing != "" {
+		var end func() error
+		if s.opts.Missing, end, err = missingFile(c.Missing); err != nil {
+			return &usageError{err}
+		}
+		defer func() { err = errors.Join(end(), err) }()
+	}
+	r, err := s.audit(ctx, e)
 	if err != nil {
 		return err
-	}
-	defer closing()
-	r, err := c.audit(ctx, e, config, form)
-	if err != nil {
-		return needs(err, auditPermissions)
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
 	}
 	if c.JSON {
 		err = e.printJSON(r)
@@ -121,73 +60,21 @@ func (c *auditCmd) Run(ctx context.Context, e *env) error {
 	return verdictOf(r)
 }
 
-// form says what a record owes.
-func (c *auditCmd) form() (form audit.Form, closing func(), err error) {
-	if c.SQL == "" {
-		return audit.Verbatim{}, func() {}, nil
-	}
-	sql, err := os.ReadFile(c.SQL)
-	if err != nil {
-		return nil, nil, &usageError{err}
-	}
-	data, err := os.ReadFile(c.Schema)
-	if err != nil {
-		return nil, nil, &usageError{err}
-	}
-	s, err := schema.Parse(data)
-	if err != nil {
-		return nil, nil, &usageError{fmt.Errorf("%s: %w", c.Schema, err)}
-	}
-	q, err := query.Compile(&pipeline.Pipeline{Schema: s, SQL: sql})
-	if err != nil {
-		return nil, nil, &usageError{fmt.Errorf("%s: %w", filepath.Base(c.SQL), err)}
-	}
-	queried, err := audit.NewQueried(q)
+// missingFile makes a file of missing records. End completes it.
+func missingFile(name string) (write func(report.MissingRow) error, end func() error, err error) {
+	file, err := os.Create(name)
 	if err != nil {
 		return nil, nil, err
 	}
-	return queried, func() { _ = queried.Close() }, nil // it holds nothing that could be lost
-}
-
-func (c *auditCmd) audit(ctx context.Context, e *env, config aws.Config, form audit.Form) (r *report.Report, err error) {
-	p := newProgress(e)
-	defer p.stop()
-	found := &audit.Pipeline{Stream: c.Stream, Bucket: c.Bucket, Prefix: string(c.Prefix), Deadline: 15 * time.Minute}
-	if c.DeliveryStream != "" {
-		if found, err = audit.Describe(ctx, firehose.NewFromConfig(config), c.DeliveryStream); err != nil {
-			return nil, err
+	out := bufio.NewWriter(file)
+	lines := json.NewEncoder(out)
+	lines.SetEscapeHTML(false)
+	return func(m report.MissingRow) error { return lines.Encode(m) }, func() error {
+		if err := errors.Join(out.Flush(), file.Close()); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
 		}
-	}
-	if c.Errors != "" {
-		found.ErrorsPrefix = string(c.Errors)
-	}
-	if c.Deadline > 0 {
-		found.Deadline = c.Deadline
-	}
-	client := kinesis.NewFromConfig(config)
-	source := audit.NewKinesis(found.Stream, stream.NewReader(client, found.Stream))
-	if c.FanOut {
-		st := p.begin("register a consumer of stream " + found.Stream)
-		consumer, err := audit.Register(ctx, client, found.Stream)
-		if st.End(err); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, consumer.Close()) }()
-		source.FanOut = consumer
-	}
-	st := p.begin("read stream " + found.Stream)
-	source.Progress = func(p audit.Progress) {
-		st.Update(fmt.Sprintf("%d shards, %d records, %s, %s behind", p.Shards, p.Records, humanize.IBytes(uint64(p.Bytes)), p.Behind.Round(time.Second)))
-	}
-	now := time.Now()
-	r = audit.Run(ctx, source, bucket.NewS3(s3.NewFromConfig(config, func(o *s3.Options) {
-		o.UsePathStyle = c.StateDir != ""
-		o.DisableLogOutputChecksumValidationSkipped = true // objects of others have none
-	}), found.Bucket), audit.Options{
-		Pipeline: *found, From: c.From.at(now), To: c.To.at(now), Skew: audit.DefaultSkew, Form: form,
-	})
-	st.End(ctx.Err())
-	return r, nil
+		return nil
+	}, nil
 }
 
 // addAudit says what was audited, and what was met in the stream.

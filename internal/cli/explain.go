@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 
+	"streamproof/internal/audit"
 	"streamproof/internal/explain"
 	"streamproof/internal/operate"
 	"streamproof/internal/proof"
@@ -21,12 +23,32 @@ const explainPermissions = "kinesis:DescribeStreamSummary, GetShardIterator and 
 type explainCmd struct {
 	Report string `help:"Explain this report, as printed by verify --json, instead of a new one." type:"existingfile" xor:"report" placeholder:"FILE"`
 	Latest bool   `help:"Explain the latest report in the bucket, reports/latest.json." xor:"report"`
-	target `embed:""`
+
+	audited `embed:""`
+	target  `embed:""`
+}
+
+// Validate is called by kong.
+func (c *explainCmd) Validate() error {
+	if !c.named() {
+		return errors.Join(c.check(&c.target), c.target.Validate())
+	}
+	if c.Report != "" || c.Latest {
+		return errors.New("--report and --latest are for a stack: an audit is explained as it is made")
+	}
+	return c.check(&c.target)
 }
 
 func (c *explainCmd) Run(ctx context.Context, e *env) error {
 	var out *explain.Explanation
 	var r *report.Report
+	if c.named() {
+		var err error
+		if out, r, err = c.audit(ctx, e); err != nil {
+			return err
+		}
+		return c.print(e, out, r)
+	}
 	err := c.operate(ctx, e, explainPermissions, func(o *operate.Operator) (err error) {
 		out, r, err = c.run(ctx, o)
 		return err
@@ -34,10 +56,47 @@ func (c *explainCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	return c.print(e, out, r)
+}
+
+func (c *explainCmd) print(e *env, out *explain.Explanation, r *report.Report) error {
 	if c.JSON {
 		return e.printJSON(out)
 	}
 	return e.stdout.Println(explainText(out, r))
+}
+
+// audit audits what the flags name, and explains what is wrong there.
+func (c *explainCmd) audit(ctx context.Context, e *env) (*explain.Explanation, *report.Report, error) {
+	s, err := c.subject(ctx, e, &c.target)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.close()
+	r, err := s.audit(ctx, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.Verdict == proof.Undecided {
+		return nil, nil, undecidedError(r)
+	}
+	p := newProgress(e)
+	defer p.stop()
+	st := p.begin("look for the rows around the missing ones")
+	found, err := audit.Explain(ctx, s.source, s.bucket, s.opts, r)
+	st.End(err)
+	out := &explain.Explanation{Version: explain.Version, Verdict: r.Verdict, JudgedAt: r.JudgedAt, Findings: found}
+	out.Beyond = r.Counts.Missing + r.Counts.Failed
+	for _, f := range found {
+		if f.Class != proof.Duplicated {
+			out.Beyond -= f.Count
+		}
+	}
+	return out, r, err
+}
+
+func undecidedError(r *report.Report) error {
+	return fmt.Errorf("cannot explain missing rows: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
 }
 
 func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Explanation, *report.Report, error) {
@@ -46,7 +105,7 @@ func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Exp
 		return nil, nil, err
 	}
 	if r.Verdict == proof.Undecided {
-		return nil, nil, fmt.Errorf("cannot explain missing rows: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
+		return nil, nil, undecidedError(r)
 	}
 	failure, err := o.JobFailure(ctx)
 	if err != nil {
@@ -104,13 +163,20 @@ func explainText(out *explain.Explanation, r *report.Report) terminal.Text {
 			w.Separator()
 		}
 		w.Row(f.Class, terminal.Format("%d of %s", f.Count, f.Row))
-		if !f.Tick.IsZero() {
+		if !f.Tick.IsZero() && r.Audit == nil {
 			w.Row("tick", f.Tick.Format(timeFormat))
 		}
 		for _, record := range f.Records {
-			w.Row("record", terminal.Format("%d, partition key %s, %s", record.Index, record.PartitionKey, record.Outcome))
+			if r.Audit == nil {
+				w.Row("record", terminal.Format("%d, partition key %s, %s", record.Index, record.PartitionKey, record.Outcome))
+			} else {
+				w.Row("record", terminal.Format("partition key %s", record.PartitionKey))
+			}
 			for _, p := range record.Places {
 				w.Row("", terminal.Format("in %s, sequence number %s", p.Shard, p.SequenceNumber))
+				if !p.Arrival.IsZero() {
+					w.Row("", terminal.Format("arrived %s", p.Arrival.Format(timeFormat)))
+				}
 				if a := p.Aggregate; a != nil {
 					w.Row("", terminal.Format("%d of %d in an aggregate with partition key %s", a.Position, a.Records, a.PartitionKey))
 				}

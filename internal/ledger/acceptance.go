@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -146,6 +149,36 @@ func (a *Acceptance) Encode() ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(a)
+}
+
+// WriteFolder writes the acceptance to a folder, as to a bucket, after the object with its findings if it has one. It
+// replaces none.
+func (a *Acceptance) WriteFolder(folder string, findings []byte) error {
+	data, err := a.Encode()
+	if err != nil {
+		return err
+	}
+	write := func(key string, data []byte) error {
+		name := filepath.Join(folder, filepath.FromSlash(key))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = file.Write(data)
+		return errors.Join(err, file.Close())
+	}
+	if a.FindingsKey != "" {
+		if err := write(a.FindingsKey, findings); err != nil && !errors.Is(err, fs.ErrExist) { // the key is its hash
+			return fmt.Errorf("write the accepted findings: %w", err)
+		}
+	}
+	if err := write(a.Key(), data); err != nil {
+		return fmt.Errorf("write the acceptance: %w", err)
+	}
+	return nil
 }
 
 // DecodeAcceptance reads an acceptance's object. It refuses one of a newer version and one that lacks something.

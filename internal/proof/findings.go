@@ -279,3 +279,17 @@ func (r *Result) Findings(class Class, ticks func(time.Time) bool) *Findings {
 	}
 	return f
 }
+
+// Missing is how many rows of a key are missing that ticks of this time owe.
+func (r *Result) Missing(key []byte, tick time.Time) (n int64) {
+	a := r.judge.table.get(key, r.judge.table.hash(key))
+	if a == nil {
+		return 0
+	}
+	for d := range a.owed.all {
+		if d.open > 0 && r.judge.settled(d.tick, r.at) && r.Ticks[d.tick].Time.Equal(tick) {
+			n += int64(d.open)
+		}
+	}
+	return n
+}

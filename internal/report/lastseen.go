@@ -71,6 +71,17 @@ type Aggregate struct {
 	Records         int    `json:"records"`
 }
 
+// A MissingRow is one record of an audited stream that gives a missing row.
+type MissingRow struct {
+	// Row is as in the samples.
+	Row string `json:"row"`
+	// Missing is how many such rows are missing of those that arrived in the same second. If more records give the row,
+	// it may be any of them.
+	Missing      int64  `json:"missing"`
+	PartitionKey string `json:"partitionKey"`
+	Place
+}
+
 // LastSeenOf returns the findings of one sample, none if its rows were not looked for.
 func (r *Report) LastSeenOf(class proof.Class, s proof.Sample) (found []Finding) {
 	for _, f := range r.LastSeen {
