@@ -26,7 +26,7 @@ func (c *flinkChecker) divisions(s *Select, from []relColumn) {
 	for _, x := range append([]Expr{s.Where}, s.GroupBy...) {
 		c.divisionsIn(x, from, exprSet{})
 	}
-	filtered := nonZero(s.Where)
+	filtered := nonZero(s.Where, true)
 	for _, item := range s.Items {
 		c.divisionsIn(item.X, from, filtered)
 	}
@@ -42,8 +42,8 @@ func (c *flinkChecker) divisionsIn(x Expr, from []relColumn, safe exprSet) {
 		c.divisionsIn(x.Operand, from, safe)
 		for _, w := range x.Whens {
 			c.divisionsIn(w.If, from, safe)
-			c.divisionsIn(w.Then, from, safe.with(nonZero(w.If)))
-			safe = safe.with(nonZeroUnless(w.If))
+			c.divisionsIn(w.Then, from, safe.with(nonZero(w.If, true)))
+			safe = safe.with(nonZero(w.If, false))
 		}
 		c.divisionsIn(x.Else, from, safe)
 		return
@@ -123,18 +123,19 @@ func comparison(b *Binary) (x Expr, op string, number Expr) {
 	return b.Left, b.Op, b.Right
 }
 
-// nonZero are the expressions that cannot be zero if a condition is true.
-func nonZero(condition Expr) exprSet {
+// nonZero are the expressions that cannot be zero if a condition is true, or, with truth unset, if it is not.
+func nonZero(condition Expr, truth bool) exprSet {
 	b, ok := condition.(*Binary)
 	switch {
 	case !ok:
 		return exprSet{}
-	case b.Op == "AND":
-		return nonZero(b.Left).with(nonZero(b.Right))
+	case b.Op == map[bool]string{true: "AND", false: "OR"}[truth]:
+		return nonZero(b.Left, truth).with(nonZero(b.Right, truth))
 	}
-	switch x, op, number := comparison(b); {
-	case slices.Contains([]string{"<>", "<", ">"}, op) && isZeroLiteral(number),
-		slices.Contains([]string{"=", ">", ">="}, op) && isPositive(number):
+	x, op, number := comparison(b)
+	excludesZero := map[bool][]string{true: {"<>", "<", ">"}, false: {"=", "<=", ">="}}[truth]
+	if isZeroLiteral(number) && slices.Contains(excludesZero, op) ||
+		truth && isPositive(number) && slices.Contains([]string{"=", ">", ">="}, op) {
 		return exprSet{Print(x): true}
 	}
 	return exprSet{}
@@ -143,22 +144,6 @@ func nonZero(condition Expr) exprSet {
 func isPositive(x Expr) bool {
 	l, ok := x.(*Literal)
 	return ok && l.Kind == NumberLiteral && !isZero(l.Value)
-}
-
-// nonZeroUnless are the expressions that cannot be zero unless a condition is true.
-func nonZeroUnless(condition Expr) exprSet {
-	b, ok := condition.(*Binary)
-	switch {
-	case !ok:
-		return exprSet{}
-	case b.Op == "OR":
-		return nonZeroUnless(b.Left).with(nonZeroUnless(b.Right))
-	}
-	x, op, number := comparison(b)
-	if slices.Contains([]string{"=", "<=", ">="}, op) && isZeroLiteral(number) {
-		return exprSet{Print(x): true}
-	}
-	return exprSet{}
 }
 
 // isFloat reports whether an expression is certainly a FLOAT or DOUBLE.

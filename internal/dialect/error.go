@@ -50,15 +50,6 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap returns each fault.
-func (e Errors) Unwrap() []error {
-	all := make([]error, len(e))
-	for i, one := range e {
-		all[i] = one
-	}
-	return all
-}
-
 // Faults returns the faults of which an error of this package consists.
 func Faults(err error) Errors {
 	var all Errors
