@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -334,27 +335,8 @@ func (r *Reader) field(c *column, f *found) (value row.Field, reason string) {
 	}
 	kind := jsontext.Value(f.value).Kind()
 	text := f.value
-	switch c.typ.Kind {
-	case schema.Integer, schema.BigInt:
-		if kind != '0' {
-			return value, notAnInteger
-		}
-	case schema.Real, schema.Double, schema.Decimal:
-		if kind != '0' {
-			return value, notANumber
-		}
-	case schema.Boolean:
-		if kind != 't' && kind != 'f' {
-			return value, notABoolean
-		}
-	case schema.Timestamp:
-		if kind != '"' {
-			return value, notATimestamp
-		}
-	case schema.Date:
-		if kind != '"' {
-			return value, notADate
-		}
+	if c.malformed != "" && strings.IndexByte(c.json, byte(kind)) < 0 {
+		return value, c.malformed
 	}
 	switch kind {
 	case '"':

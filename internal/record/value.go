@@ -33,6 +33,8 @@ type column struct {
 	pattern  *schema.Pattern
 	// canonical says that values in the pattern are canonical as they are.
 	canonical bool
+	// json are the kinds of JSON that a value may have, if they are limited, and malformed the reason for another kind.
+	json, malformed string
 }
 
 func newColumn(c *schema.Column, format schema.Format) column {
@@ -42,6 +44,18 @@ func newColumn(c *schema.Column, format schema.Format) column {
 	}
 	if out.pattern = c.TimePattern(); out.pattern != nil {
 		out.canonical = out.pattern.String() == schema.DefaultPattern(c.Type.Kind).String()
+	}
+	switch c.Type.Kind {
+	case schema.Integer, schema.BigInt:
+		out.json, out.malformed = "0", notAnInteger
+	case schema.Real, schema.Double, schema.Decimal:
+		out.json, out.malformed = "0", notANumber
+	case schema.Boolean:
+		out.json, out.malformed = "tf", notABoolean
+	case schema.Timestamp:
+		out.json, out.malformed = `"`, notATimestamp
+	case schema.Date:
+		out.json, out.malformed = `"`, notADate
 	}
 	return out
 }
@@ -265,10 +279,8 @@ func exponentOf(text []byte) int {
 func (c *column) readTime(scratch, text []byte) (value, grown []byte, reason string) {
 	t, ok := c.pattern.Parse(unsafeString(text))
 	switch {
-	case !ok && c.typ.Kind == schema.Date:
-		return nil, scratch, notADate
 	case !ok:
-		return nil, scratch, notATimestamp
+		return nil, scratch, c.malformed
 	case c.canonical:
 		return text, scratch, ""
 	}

@@ -109,23 +109,15 @@ func unquoteJSON(line []byte, decoder *jsontext.Decoder, value jsontext.Value) [
 
 // takes says whether a column may have a JSON value of this kind.
 func (c *Column) takes(kind jsontext.Kind) bool {
-	switch kind {
-	case 'n':
-		return true
-	case '0':
-		switch c.Type.Kind {
-		case schema.Integer, schema.BigInt, schema.Real, schema.Double:
-			return true
-		}
-	case '"':
-		switch c.Type.Kind {
-		case schema.Timestamp, schema.Date, schema.Char, schema.VarChar:
-			return true
-		}
-	case 't', 'f':
-		return c.Type.Kind == schema.Boolean
+	switch c.Type.Kind {
+	case schema.Integer, schema.BigInt, schema.Real, schema.Double:
+		return kind == '0' || kind == 'n'
+	case schema.Timestamp, schema.Date, schema.Char, schema.VarChar:
+		return kind == '"' || kind == 'n'
+	case schema.Boolean:
+		return kind == 't' || kind == 'f' || kind == 'n'
 	}
-	return false
+	return kind == 'n'
 }
 
 // syntaxError leaves out what the decoder says about the text, as Error.Reason has to.

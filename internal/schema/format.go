@@ -20,20 +20,20 @@ const (
 // arrays.
 type Format struct {
 	// Type is CSV or JSON. The other fields are for CSV only.
-	Type string
+	Type string `json:"type"`
 	// Delimiter separates two values. Quote surrounds a value that contains a delimiter or quote; a quote in the value
 	// is doubled. Each is one character. An empty Quote means that nothing is quoted.
-	Delimiter string
-	Quote     string
+	Delimiter string `json:"delimiter"`
+	Quote     string `json:"quote"`
 	// Newline ends a row: "\n", or "\r\n", whose "\r" may be missing. With Multiline, a newline in quotes does not.
-	Newline   string
-	Multiline bool
+	Newline   string `json:"newline"`
+	Multiline bool   `json:"multiline"`
 	// Decimal separates the fraction of a REAL, DOUBLE or DECIMAL: "." or ",".
-	Decimal string
+	Decimal string `json:"decimal"`
 	// Header means that a line that has exactly the columns' names is not a row, wherever it occurs.
-	Header bool
+	Header bool `json:"header"`
 	// Nulls are the texts that mean NULL unless quoted.
-	Nulls []string
+	Nulls []string `json:"nulls"`
 }
 
 // DefaultFormat is the format of a schema that names none: lines of CSV without a header, whose values are never NULL.
@@ -60,17 +60,8 @@ func (f Format) equal(g Format) bool {
 		f.Decimal == g.Decimal && f.Multiline == g.Multiline && f.Header == g.Header && slices.Equal(f.Nulls, g.Nulls)
 }
 
-// fullFormat is a Format with all of its keys.
-type fullFormat struct {
-	Type      string   `json:"type"`
-	Delimiter string   `json:"delimiter"`
-	Quote     string   `json:"quote"`
-	Newline   string   `json:"newline"`
-	Multiline bool     `json:"multiline"`
-	Decimal   string   `json:"decimal"`
-	Header    bool     `json:"header"`
-	Nulls     []string `json:"nulls"`
-}
+// fullFormat is a Format that is written with all of its keys.
+type fullFormat Format
 
 // UnmarshalJSON reads a format. Keys that are missing have the values of DefaultFormat.
 func (f *Format) UnmarshalJSON(data []byte) error {
@@ -106,15 +97,15 @@ func (f Format) MarshalJSON() ([]byte, error) {
 		Nulls     []string `json:"nulls,omitempty"`
 	}{Type: f.Type, Multiline: f.Multiline, Header: f.Header, Nulls: f.Nulls}
 	if standard := DefaultFormat(); f.Type == CSV {
-		if f.Delimiter != standard.Delimiter {
-			out.Delimiter = f.Delimiter
+		changed := func(is, was string) string {
+			if is == was {
+				return ""
+			}
+			return is
 		}
-		if f.Newline != standard.Newline {
-			out.Newline = f.Newline
-		}
-		if f.Decimal != standard.Decimal {
-			out.Decimal = f.Decimal
-		}
+		out.Delimiter = changed(f.Delimiter, standard.Delimiter)
+		out.Newline = changed(f.Newline, standard.Newline)
+		out.Decimal = changed(f.Decimal, standard.Decimal)
 		if f.Quote != standard.Quote {
 			out.Quote = &f.Quote
 		}
