@@ -10,11 +10,12 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"streamproof/internal/encoding"
+	"streamproof/internal/stream/kpl"
 )
 
 // magics are the first bytes of data that is not text.
 var magics = []struct{ start, name string }{
-	{"\xf3\x89\x9a\xc2", "an aggregate of the Kinesis Producer Library, unpacked only when sampled from a stream"},
+	{kpl.Magic, "an aggregate of the Kinesis Producer Library, unpacked only when sampled from a stream"},
 	{"\x1f\x8b", encoding.Gzip},
 	{"\x00\x00\xfe\xff", "UTF-32 text, not UTF-8"},
 	{"\xff\xfe\x00\x00", "UTF-32 text, not UTF-8"},

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/smithy-go"
 
 	"streamproof/internal/generator"
@@ -32,17 +31,11 @@ const (
 	longestRun = 15 * time.Minute
 )
 
-type putter interface {
-	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
-}
-
-var _ putter = (*kinesis.Client)(nil)
-
 // A Producer answers events. A process makes one.
 type Producer struct {
 	config   Config
 	embedded *source
-	client   putter
+	client   stream.Putter
 	ledger   *ledger.Store
 	log      *slog.Logger
 	metrics  io.Writer
@@ -73,7 +66,7 @@ func newSource(config Config, p *pipeline.Pipeline) (*source, error) {
 
 // New makes a producer of ticks for the pipeline that the ledger names, or for the given one if it names none. The
 // client must be one of stream.NewClient. Metrics go where the function's log goes; CloudWatch reads them from there.
-func New(config Config, p *pipeline.Pipeline, client putter, store *ledger.Store, log *slog.Logger, metrics io.Writer) (*Producer, error) {
+func New(config Config, p *pipeline.Pipeline, client stream.Putter, store *ledger.Store, log *slog.Logger, metrics io.Writer) (*Producer, error) {
 	embedded, err := newSource(config, p)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"streamproof/internal/record"
 	"streamproof/internal/row"
 	"streamproof/internal/schema"
+	"streamproof/internal/stream/kpl"
 )
 
 // MaxAnswer is the most bytes of an answer: Lambda's limit of 6 MB, to which Lambda itself adds 100 bytes
@@ -217,9 +218,6 @@ func (h *Handler) report(ctx context.Context, event []byte, r incoming, f *fault
 	h.log.LogAttrs(ctx, slog.LevelWarn, "record failed", append(attributes, slog.String("reason", f.reason))...)
 }
 
-// kplMagic begins every record that the Kinesis Producer Library has aggregated.
-var kplMagic = []byte{0xF3, 0x89, 0x9A, 0xC2}
-
 // append appends the answer to a record, which must end by limit. On a *fault it returns the answer unchanged.
 func (h *Handler) append(answer []byte, limit int, event []byte, r incoming, s *scratch) ([]byte, error) {
 	if err := s.decode(r.data.of(event)); err != nil {
@@ -233,7 +231,7 @@ func (h *Handler) append(answer []byte, limit int, event []byte, r incoming, s *
 	if name := encoding.Detect(s.data); name != "" {
 		return answer[:start], &fault{reason: name}
 	}
-	if bytes.HasPrefix(s.data, kplMagic) {
+	if bytes.HasPrefix(s.data, []byte(kpl.Magic)) {
 		return answer[:start], &fault{reason: "aggregated by the Kinesis Producer Library, and not de-aggregated by Firehose"}
 	}
 	answer = append(answer, passed...)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"streamproof/internal/metrics/metricstest"
+	"streamproof/internal/stream/kpl"
 )
 
 type writeFunc func([]byte) (int, error)
@@ -29,7 +30,7 @@ func TestMetrics(t *testing.T) {
 		{"a row without its newline", eventOf(t, row+strings.TrimSuffix(row, "\n")), 2, 0},
 		{"a bad row takes its record with it", eventOf(t, row+row+bad, row, bad), 1, 2},
 		{"an empty record is dropped", eventOf(t, "", row), 1, 0},
-		{"an aggregate", eventOf(t, string(kplMagic)+row), 0, 1},
+		{"an aggregate", eventOf(t, kpl.Magic+row), 0, 1},
 		{"no records", []byte(`{"records":[]}`), 0, 0},
 		{"no event", []byte(`{}`), -1, -1},
 		{"no base64, after a row", []byte(`{"records":[{"recordId":"1","data":"MSwxLDEsMQ=="},{"recordId":"2","data":"!"}]}`), -1, -1},

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 )
 
-// putter is the only call that a Delivery makes.
-type putter interface {
+// Putter is the only call that a Delivery makes.
+type Putter interface {
 	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
 }
 
-var _ putter = (*kinesis.Client)(nil)
+var _ Putter = (*kinesis.Client)(nil)
 
 // NewClient makes a Kinesis client whose connections suit a Delivery. An HTTP client in cfg that is not the SDK's own
 // stays as it is.

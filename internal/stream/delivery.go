@@ -44,7 +44,7 @@ const (
 
 // A Delivery sends the records of one tick, once.
 type Delivery struct {
-	client    putter
+	client    Putter
 	stream    string
 	generator *generator.Generator
 	tick      generator.Tick
@@ -62,7 +62,7 @@ type Delivery struct {
 
 // NewDelivery prepares to send a tick's records to the stream with this name. The aggregation is ledger.KPL, to pack
 // them, or empty.
-func NewDelivery(client putter, stream string, g *generator.Generator, tick generator.Tick, key generator.Key, aggregation string) *Delivery {
+func NewDelivery(client Putter, stream string, g *generator.Generator, tick generator.Tick, key generator.Key, aggregation string) *Delivery {
 	return &Delivery{
 		client: client, stream: stream, generator: g, tick: tick, key: key, packed: aggregation == ledger.KPL,
 		stop:  make(chan struct{}),

@@ -32,10 +32,10 @@ type Record struct {
 	Data                          []byte
 }
 
-// The parts of an aggregate: magic, the message AggregatedRecord, the message's MD5.
-const (
-	magic = "\xf3\x89\x9a\xc2"
+// Magic begins an aggregate. The message AggregatedRecord and the message's MD5 follow.
+const Magic = "\xf3\x89\x9a\xc2"
 
+const (
 	// Fields of AggregatedRecord: two tables of strings, and messages.
 	fieldKeyTable     = 1 // partition_key_table
 	fieldHashKeyTable = 2 // explicit_hash_key_table
@@ -51,7 +51,7 @@ const (
 // Deaggregate unpacks an aggregate. ok reports whether the data is one; if any part of it does not follow the format,
 // the error is an Error. Tags are left out.
 func Deaggregate(data []byte) (records []Record, ok bool, err error) {
-	message, ok := bytes.CutPrefix(data, []byte(magic))
+	message, ok := bytes.CutPrefix(data, []byte(Magic))
 	if !ok || len(message) < md5.Size {
 		return nil, false, nil
 	}

@@ -47,7 +47,7 @@ func (a *Aggregate) Add(record, key []byte) bool {
 		added = fieldSize(fieldKeyTable, len(key))
 	}
 	if len(a.keys) == 0 {
-		added += len(magic) + fieldSize(fieldHashKeyTable, len(a.HashKey)) + md5.Size + len(key)
+		added += len(Magic) + fieldSize(fieldHashKeyTable, len(a.HashKey)) + md5.Size + len(key)
 	}
 	added += fieldSize(fieldRecords, recordSize(uint64(index), 0, len(record)))
 	if a.size+added > MaxBytes {
@@ -67,7 +67,7 @@ func (a *Aggregate) Add(record, key []byte) bool {
 
 // Append appends the aggregate's bytes.
 func (a *Aggregate) Append(dst []byte) []byte {
-	dst = append(dst, magic...)
+	dst = append(dst, Magic...)
 	message := len(dst)
 	dst = append(dst, a.tables...)
 	dst = AppendHashKey(dst, []byte(a.HashKey))
@@ -79,7 +79,7 @@ func (a *Aggregate) Append(dst []byte) []byte {
 // Pack makes an aggregate of a message AggregatedRecord.
 func Pack(message []byte) []byte {
 	digest := md5.Sum(message)
-	return append(append([]byte(magic), message...), digest[:]...)
+	return append(append([]byte(Magic), message...), digest[:]...)
 }
 
 // AppendKey appends a partition key to the table of a message AggregatedRecord.
