@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"streamproof/internal/dialect"
@@ -174,18 +173,16 @@ func (q *Query) literal(l *dialect.Literal) operand {
 		o.typ.Kind, name = schema.Boolean, "BOOLEAN"
 	case dialect.NullLiteral:
 		o.typ.Kind, name = null, "NULL"
-	case dialect.DateLiteral:
-		if !isRecentDay(l.Value) {
-			return q.refuse(l.Pos, "%s: only DATE 'yyyy-MM-dd' from 1970 on is supported", l.Text)
+	case dialect.DateLiteral, dialect.TimestampLiteral:
+		o.typ.Kind = schema.Date
+		if l.Kind == dialect.TimestampLiteral {
+			o.typ.Kind = schema.Timestamp
+		}
+		name = string(o.typ.Kind)
+		if pattern, recent := isRecent(o.typ.Kind, l.Value); !recent {
+			return q.refuse(l.Pos, "%s: only %s '%s' from 1970 on is supported", l.Text, name, pattern)
 		}
 		o.sqlite = "'" + l.Value + "'"
-		o.typ.Kind, name = schema.Date, "DATE"
-	case dialect.TimestampLiteral:
-		if !isRecent(l.Value) {
-			return q.refuse(l.Pos, "%s: only TIMESTAMP 'yyyy-MM-dd HH:mm:ss' from 1970 on is supported", l.Text)
-		}
-		o.sqlite = "'" + l.Value + "'"
-		o.typ.Kind, name = schema.Timestamp, "TIMESTAMP"
 	default:
 		return q.refuse(l.Pos, "%s", l.Text)
 	}
@@ -193,16 +190,11 @@ func (q *Query) literal(l *dialect.Literal) operand {
 	return o
 }
 
-// isRecent reports whether all engines read a text as the same time. Their calendars differ before 1970.
-func isRecent(text string) bool {
-	t, err := time.Parse(schema.TimestampLayout, text)
-	return err == nil && t.Year() >= 1970 && len(text) == len(schema.TimestampLayout)
-}
-
-// isRecentDay is isRecent for a day.
-func isRecentDay(text string) bool {
-	t, err := time.Parse(time.DateOnly, text)
-	return err == nil && t.Year() >= 1970
+// isRecent reports whether all engines read a text as the same time or day. Their calendars differ before 1970.
+func isRecent(kind schema.Kind, text string) (pattern *schema.Pattern, recent bool) {
+	pattern = schema.DefaultPattern(kind)
+	t, ok := pattern.Parse(text)
+	return pattern, ok && t.Year() >= 1970
 }
 
 // number compiles a literal with its sign.
@@ -352,16 +344,15 @@ func (q *Query) comparable(at dialect.Position, op string, a, b operand) {
 	}
 	kinds := [2]string{string(a.kind()), string(b.kind())}
 	literal := func(kind string) { kinds[1] = kind + " literal" }
+	temporal := a.kind()
+	if temporal == fine {
+		temporal = schema.Timestamp
+	}
 	isFloat := a.kind() == schema.Real || a.kind() == schema.Double
 	switch {
-	case b.isLiteral && b.kind() == text && (a.kind() == schema.Timestamp || a.kind() == fine):
-		if !isRecent(b.literal) {
-			q.refuse(b.at, "a TIMESTAMP compared with %s: only 'yyyy-MM-dd HH:mm:ss' from 1970 on is supported", b.sqlite)
-		}
-		literal("a TEXT")
-	case b.isLiteral && b.kind() == text && a.kind() == schema.Date:
-		if !isRecentDay(b.literal) {
-			q.refuse(b.at, "a DATE compared with %s: only 'yyyy-MM-dd' from 1970 on is supported", b.sqlite)
+	case b.isLiteral && b.kind() == text && (temporal == schema.Timestamp || temporal == schema.Date):
+		if pattern, recent := isRecent(temporal, b.literal); !recent {
+			q.refuse(b.at, "a %s compared with %s: only '%s' from 1970 on is supported", temporal, b.sqlite, pattern)
 		}
 		literal("a TEXT")
 	case b.isLiteral && (b.kind() == schema.Integer || b.kind() == schema.BigInt) && a.kind() == exact:
