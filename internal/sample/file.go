@@ -24,35 +24,34 @@ const mostFileBytes = 16 << 20
 
 // File reads the first lines of a file, which may be compressed by gzip.
 func File(path string, lines int) (discover.Record, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return discover.Record{}, err
-	}
-	defer f.Close()
-	data, cut, err := head(f, lines, mostFileBytes)
-	if err != nil {
-		return discover.Record{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return discover.Record{Data: data, Name: path, Cut: cut}, nil
+	data, cut, err := headOf(path, lines, mostFileBytes)
+	return discover.Record{Data: data, Name: path, Cut: cut}, err
 }
 
-// Whole reads all of a file, which may be compressed by gzip, and has at most so many bytes then.
+// Whole reads a complete file, which may be compressed by gzip. Decompressed, it may have at most so many bytes.
 func Whole(path string, most int) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, cut, err := head(f, most+1, most+1) // a line has a byte at least
+	data, cut, err := headOf(path, most+1, most+1) // a line has a byte at least
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, err
 	case cut || len(data) > most:
 		return nil, fmt.Errorf("%s has more than the %d bytes that samples may have: make a shorter file of it", path, most)
 	case data == nil:
 		data = []byte{}
 	}
 	return data, nil
+}
+
+func headOf(path string, lines, most int) (data []byte, cut bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	if data, cut, err = head(f, lines, most); err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", path, err)
+	}
+	return data, cut, nil
 }
 
 // head reads the first lines, of gzip those that are compressed, and says whether there are more.
