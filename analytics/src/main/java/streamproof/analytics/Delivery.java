@@ -1,7 +1,6 @@
 package streamproof.analytics;
 
 import java.util.Properties;
-import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.connector.aws.config.AWSConfigConstants;
 import org.apache.flink.connector.firehose.sink.KinesisFirehoseSink;
@@ -46,7 +45,7 @@ final class Delivery {
                 .sinkTo(KinesisFirehoseSink.<byte[]>builder()
                         .setDeliveryStreamName(deliveryStream)
                         .setFirehoseClientProperties(client)
-                        .setSerializationSchema(new AsIs())
+                        .setSerializationSchema(pack -> pack)
                         .setFailOnError(false)
                         .setMaxRecordSizeInBytes(RECORD_BYTES)
                         .setMaxBatchSizeInBytes(CALL_BYTES)
@@ -57,14 +56,5 @@ final class Delivery {
                         .build())
                 .uid(sink)
                 .name(sink);
-    }
-
-    private static final class AsIs implements SerializationSchema<byte[]> {
-        private static final long serialVersionUID = 1;
-
-        @Override
-        public byte[] serialize(byte[] pack) {
-            return pack;
-        }
     }
 }

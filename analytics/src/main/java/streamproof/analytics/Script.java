@@ -112,7 +112,7 @@ final class Script {
         try {
             action.run();
         } catch (RuntimeException e) {
-            throw new FaultyException(List.of(FlinkMessage.of(e).in(this, statement)), e);
+            throw new FaultyException(List.of(FlinkMessage.fault(e, this, statement)), e);
         }
     }
 }
