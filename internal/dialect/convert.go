@@ -17,9 +17,7 @@ func cast(x Expr, from, to sqlType) (Expr, sqlType, string) {
 // converted the same values; everything else needed a CAST there, too.
 func assign(x Expr, from, to sqlType) (Expr, string) {
 	switch {
-	case from.kind == unknown:
-		return tryCast(x, to.String()), ""
-	case from.kind == null:
+	case !from.isCertain():
 		return tryCast(x, to.String()), ""
 	case from.isNumber() && to.isNumber():
 		if from == to && from.kind != decimal || isImplicit(from, to) {

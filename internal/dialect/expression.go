@@ -153,9 +153,6 @@ func (p *parser) sign() Expr {
 	return p.primary()
 }
 
-// bare are the functions without parentheses.
-var bare = words("CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_ROW_TIMESTAMP LOCALTIME LOCALTIMESTAMP")
-
 func (p *parser) primary() Expr {
 	t := p.peek()
 	at := place{t.pos}
@@ -193,7 +190,7 @@ func (p *parser) primary() Expr {
 		return &Literal{at, kind, strings.ToUpper(t.text) + " " + value.text, value.value}
 	case t.kind == tokenWord && p.after().is("("):
 		return p.call()
-	case t.kind == tokenWord && bare[strings.ToUpper(t.text)]:
+	case t.kind == tokenWord && bareFunctions[strings.ToUpper(t.text)].kind != unknown:
 		p.next()
 		return &Call{place: at, Name: strings.ToUpper(t.text), Bare: true}
 	case isName(t):

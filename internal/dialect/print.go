@@ -97,8 +97,11 @@ func (p *printer) statement(s Statement) {
 		p.write("\n)")
 	case *CreateView:
 		p.write("CREATE TEMPORARY VIEW %s", quote(s.Name.Name))
+		for i, id := range s.Columns {
+			p.write("%s%s", [...]string{" (", ", "}[min(i, 1)], quote(id.Name))
+		}
 		if len(s.Columns) > 0 {
-			p.write(" (%s)", idents(s.Columns))
+			p.write(")")
 		}
 		p.write(" AS\n")
 		p.query(s.Query)
@@ -113,14 +116,6 @@ func comma(i int, text string) string {
 		return ""
 	}
 	return text
-}
-
-func idents(all []Ident) string {
-	names := make([]string, len(all))
-	for i, id := range all {
-		names[i] = quote(id.Name)
-	}
-	return strings.Join(names, ", ")
 }
 
 func (p *printer) query(q Query) {
