@@ -117,7 +117,8 @@ func (g *Generator) appendRow(dst []byte, state uint64, planned int64) []byte {
 		return append(dst, g.sample(state).row...)
 	}
 	if !g.layout.plain {
-		return g.layout.append(dst, state, planned)
+		dst, _, _ = g.layout.append(dst, -1, state, planned)
+		return dst
 	}
 	for i := range g.columns {
 		c := &g.columns[i]

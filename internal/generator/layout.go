@@ -50,18 +50,8 @@ func (w *writer) append(dst []byte, state uint64, planned int64) []byte {
 	return append(dst, w.around...)
 }
 
-// append appends a row.
-func (l *layout) append(dst []byte, state uint64, planned int64) []byte {
-	for i := range l.parts {
-		p := &l.parts[i]
-		dst = append(dst, p.before...)
-		dst = p.writer.append(dst, state, planned)
-	}
-	return append(dst, l.end...)
-}
-
-// appendBare appends a row without its newline, and says where in it the value of a column is.
-func (l *layout) appendBare(dst []byte, column int, state uint64, planned int64) (row []byte, from, to int) {
+// append appends a row, and returns where in it the value of a column is.
+func (l *layout) append(dst []byte, column int, state uint64, planned int64) (row []byte, from, to int) {
 	for i := range l.parts {
 		p := &l.parts[i]
 		dst = append(dst, p.before...)
@@ -71,7 +61,7 @@ func (l *layout) appendBare(dst []byte, column int, state uint64, planned int64)
 			from, to = start, len(dst)
 		}
 	}
-	return append(dst, strings.TrimRight(l.end, "\r\n")...), from, to
+	return append(dst, l.end...), from, to
 }
 
 // layOut says how rows of these columns are written, of which those at fault have nothing that makes them. The error

@@ -3,6 +3,7 @@ package generator
 import (
 	"iter"
 	"math/bits"
+	"strings"
 
 	"streamproof/internal/stream/kpl"
 )
@@ -194,7 +195,9 @@ func (g *Generator) appendBad(dst []byte, s *spoiler, state uint64, planned int6
 	if g.samples != nil {
 		b.dst, b.from, b.to = g.sample(state).appendBare(dst, column)
 	} else {
-		b.dst, b.from, b.to = g.layout.appendBare(dst, column, state, planned)
+		b.dst, b.from, b.to = g.layout.append(dst, column, state, planned)
+		newline := len(g.layout.end) - len(strings.TrimRight(g.layout.end, "\r\n"))
+		b.dst = b.dst[:len(b.dst)-newline]
 	}
 	return s.spoil(b)
 }
