@@ -91,6 +91,18 @@ func (s *Server) Units() int {
 	return s.units
 }
 
+// refusals are the answers to calls that fail.
+var refusals = map[Fault]struct {
+	status        int
+	code, message string
+}{
+	Failure:           {http.StatusInternalServerError, "InternalFailure", ""},
+	StoredThenFailure: {http.StatusInternalServerError, "InternalFailure", ""},
+	Throttled:         {http.StatusBadRequest, "ProvisionedThroughputExceededException", "Rate exceeded for stream"},
+	NotFound:          {http.StatusBadRequest, "ResourceNotFoundException", "Stream under account 000000000000 not found."},
+	Denied:            {http.StatusBadRequest, "AccessDeniedException", "User is not authorized to perform: kinesis:PutRecords"},
+}
+
 type buffers struct{ in, out []byte }
 
 func (s *Server) putRecords(w http.ResponseWriter, r *http.Request) {
@@ -119,30 +131,16 @@ func (s *Server) putRecords(w http.ResponseWriter, r *http.Request) {
 	s.calls++
 	s.mu.Unlock()
 
-	switch fault {
-	case Reset:
-		reset(w)
-		return
-	case Failure:
-		fail(w, http.StatusInternalServerError, "InternalFailure", "")
-		return
-	case Throttled:
-		fail(w, http.StatusBadRequest, "ProvisionedThroughputExceededException", "Rate exceeded for stream")
-		return
-	case NotFound:
-		fail(w, http.StatusBadRequest, "ResourceNotFoundException", "Stream under account 000000000000 not found.")
-		return
-	case Denied:
-		fail(w, http.StatusBadRequest, "AccessDeniedException", "User is not authorized to perform: kinesis:PutRecords")
-		return
+	refusal, refused := refusals[fault]
+	if fault == StoredThenFailure || fault != Reset && !refused {
+		b.out = s.store(b.out[:0], b.in, fault)
 	}
-	b.out = s.store(b.out[:0], b.in, fault)
-	switch fault {
-	case StoredThenReset:
+	switch {
+	case fault == Reset, fault == StoredThenReset:
 		reset(w)
 		return
-	case StoredThenFailure:
-		fail(w, http.StatusInternalServerError, "InternalFailure", "")
+	case refused:
+		fail(w, refusal.status, refusal.code, refusal.message)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
