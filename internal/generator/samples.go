@@ -57,7 +57,7 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 	if format.Type != schema.JSON {
 		newline = format.Newline
 	}
-	places := memberPlaces(p.Schema)
+	compact := record.NewReader(p.Schema)
 	var samples []sample
 	for r := range record.NewReader(p.Schema).Rows(p.Samples) {
 		start := cap(p.Samples) - cap(r.Raw) // it is a part of them
@@ -77,7 +77,7 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 		if format.Type != schema.JSON {
 			s.bare = s.row[:len(r.Raw)]
 			s.findFields(format, len(p.Schema.Columns))
-		} else if err := s.findMembers(r.Raw, places); err != nil {
+		} else if err := s.findMembers(r.Raw, compact, len(p.Schema.Columns)); err != nil {
 			return nil, at(err)
 		}
 		samples = append(samples, s)
@@ -107,57 +107,18 @@ func (s *sample) findFields(format schema.Format, columns int) {
 	}
 }
 
-// memberPlaces are the paths of the columns in JSON, each as path has it.
-func memberPlaces(s schema.Schema) []string {
-	var places []string
-	for _, c := range s.Columns {
-		places = append(places, path(c.Place()))
-	}
-	return places
-}
-
-// path is a key for the names that lead to a member.
-func path(names []string) string { return fmt.Sprintf("%q", names) }
-
-// findMembers finds the values of an object.
-func (s *sample) findMembers(object []byte, places []string) error {
+// findMembers finds the values of an object, which has been read, once it has no blanks.
+func (s *sample) findMembers(object []byte, reader *record.Reader, columns int) error {
 	bare := jsontext.Value(bytes.Clone(object))
 	if err := bare.Compact(); err != nil {
 		return err
 	}
 	s.bare = bare
-	found := map[string]span{}
-	if err := members(jsontext.NewDecoder(bytes.NewBuffer(s.bare)), nil, found); err != nil {
-		return err
-	}
-	for _, place := range places {
-		s.spans = append(s.spans, found[place])
+	for range reader.Rows(s.bare) { // one
+		for i := range columns {
+			from, to := reader.Span(i)
+			s.spans = append(s.spans, span{from, to})
+		}
 	}
 	return nil
-}
-
-// members finds the members of the object that the decoder is at, and those of objects in it.
-func members(decoder *jsontext.Decoder, names []string, found map[string]span) error {
-	if _, err := decoder.ReadToken(); err != nil {
-		return err
-	}
-	for decoder.PeekKind() != '}' {
-		token, err := decoder.ReadToken()
-		if err != nil {
-			return err
-		}
-		to := append(names, token.String())
-		start := int(decoder.InputOffset()) + 1 // the colon
-		if decoder.PeekKind() == '{' {
-			err = members(decoder, to, found)
-		} else {
-			err = decoder.SkipValue()
-		}
-		if err != nil {
-			return err
-		}
-		found[path(to)] = span{start, int(decoder.InputOffset())}
-	}
-	_, err := decoder.ReadToken()
-	return err
 }

@@ -27,7 +27,7 @@ type place struct {
 
 // found is what a row has for a column.
 type found struct {
-	value  []byte // as it stands there; nil where it is missing or null
+	value  []byte // as it stands there; nil if it is missing
 	astray bool   // something on the way to it is no object
 }
 
@@ -297,7 +297,7 @@ func (o *objects) read(at *place) error {
 		if err != nil {
 			return err
 		}
-		if member.column >= 0 && kind != 'n' {
+		if member.column >= 0 {
 			start = skipSpace(o.text, start)
 			start = skipSpace(o.text, start+1) // the colon
 			o.found[member.column].value = o.text[start:o.decoder.InputOffset()]
@@ -309,6 +309,16 @@ func (o *objects) read(at *place) error {
 
 // jsonEscape is an escape in a string. Two halves of a character are one; its group is a half alone.
 var jsonEscape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)`)
+
+// Span returns where in the Raw of the last row, an object of JSON, the value of a column stands; 0, 0 if it is missing.
+func (r *Reader) Span(column int) (from, to int) {
+	value := r.objects.found[column].value
+	if value == nil {
+		return 0, 0
+	}
+	from = cap(r.objects.text) - cap(value) // it is a part of the text
+	return from, from + len(value)
+}
 
 // hasLoneSurrogate reports whether an escape in valid JSON is one half of a character.
 func hasLoneSurrogate(text []byte) bool {
@@ -325,15 +335,15 @@ func hasLoneSurrogate(text []byte) bool {
 
 // field makes a value of what a row has for a column.
 func (r *Reader) field(c *column, f *found) (value row.Field, reason string) {
-	switch {
+	kind := jsontext.Value(f.value).Kind()
+	switch missing := f.value == nil || kind == 'n'; {
 	case f.astray:
 		return value, NotAnObject
-	case f.value == nil && c.nullable:
+	case missing && c.nullable:
 		return row.Field{Null: true}, ""
-	case f.value == nil:
+	case missing:
 		return value, missingValue
 	}
-	kind := jsontext.Value(f.value).Kind()
 	text := f.value
 	if c.malformed != "" && strings.IndexByte(c.json, byte(kind)) < 0 {
 		return value, c.malformed
