@@ -2,8 +2,8 @@ package generator
 
 import "streamproof/internal/stream/kpl"
 
-// aggregates are the ways in which an aggregate with a correct checksum can be malformed. Apart from the fault, each
-// has the row as its only record, with a partition key and an explicit hash key.
+// aggregates make malformed aggregates with a correct checksum. Apart from the fault, each has the row as its only
+// record, with a partition key and an explicit hash key.
 var aggregates = []spoiler{
 	{fault: NoSuchKey, pack: func(row []byte) []byte { return kpl.Pack(kpl.AppendRecord(keys("0"), 1, 0, row)) }},
 	{fault: NotHashKey, pack: func(row []byte) []byte { return kpl.Pack(kpl.AppendRecord(keys("none"), 0, 0, row)) }},
@@ -14,7 +14,7 @@ var aggregates = []spoiler{
 	}},
 }
 
-// keys is a message with one partition key and one explicit hash key.
+// keys returns a message with one partition key and one explicit hash key.
 func keys(hashKey string) []byte {
 	return kpl.AppendHashKey(kpl.AppendKey(nil, []byte("1")), []byte(hashKey))
 }

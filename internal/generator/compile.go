@@ -12,14 +12,14 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Bounds of what a spec may ask for: far from where a sum in hundredths or a year of four digits would overflow.
+// Bounds of a spec. They are far below where a sum in hundredths, or a year of four digits, would overflow.
 const (
 	maxNumber  = 1_000_000_000_000
 	maxMinutes = 100_000_000
 	maxWidth   = 18
 )
 
-// compile reads the fake specs of a schema; the error names every fault in them.
+// compile compiles the fake specs of a schema. The error names every fault in them.
 func compile(schema schema.Schema) ([]column, error) {
 	var faults []error
 	c := compiler{schema: schema, columns: make([]column, len(schema.Columns))}
@@ -39,7 +39,7 @@ func compile(schema schema.Schema) ([]column, error) {
 type compiler struct {
 	schema  schema.Schema
 	columns []column
-	drawn   uint64 // how many draws the columns so far have
+	drawn   uint64 // draws of the columns so far
 }
 
 func (c *compiler) compile(i int) error {
@@ -69,7 +69,7 @@ func (c *compiler) compile(i int) error {
 	}
 }
 
-// draw takes the next counter. It is taken even where the range is at fault, which never gets as far as a record.
+// draw takes the next counter, even for a faulty range, since no record is made then.
 func (c *compiler) draw(r [2]int64, limit int64) (draw, error) {
 	c.drawn++
 	if r[0] > r[1] || r[0] < -limit || r[1] > limit {
@@ -113,7 +113,7 @@ func (c *compiler) time(i int, fake schema.Fake, into *column) error {
 			into.make = makeMinutes
 		}
 		if !readsItself(into.pattern) {
-			return fmt.Errorf("what the pattern %q writes, it does not always read as the same time", spec.Pattern)
+			return fmt.Errorf("pattern %q does not always read what it writes as the same time", spec.Pattern)
 		}
 	}
 	if fake.Time != schema.PlannedTime {
@@ -136,11 +136,10 @@ func (c *compiler) time(i int, fake schema.Fake, into *column) error {
 	return nil
 }
 
-// readsItself says whether a pattern reads what it has written: in one that is "dMyyyy", it is not said where the day
-// ends.
+// readsItself reports whether a pattern reads what it has written. "dMyyyy" does not: nothing tells where the day ends.
 func readsItself(p *schema.Pattern) bool {
 	at := time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)
-	for range 365 { // on each day of a year, at one hour after the other
+	for range 365 { // each day of a year, each at the next hour
 		at = at.Add(25 * time.Hour)
 		want := at
 		read, ok := p.Parse(string(p.Append(nil, at)))
@@ -168,19 +167,19 @@ func (c *compiler) sum(i int, fake schema.Fake, into *column) error {
 	return nil
 }
 
-// earlier finds the column that column i refers to.
+// earlier returns the column before column i that a spec refers to by name.
 func (c *compiler) earlier(i int, name string) (int, error) {
 	from := c.schema.Index(name)
 	if from < 0 || from >= i {
 		return 0, fmt.Errorf("column %s is not an earlier column", name)
 	}
 	if c.columns[from].make == nil {
-		return 0, fmt.Errorf("column %s is at fault itself", name)
+		return 0, fmt.Errorf("column %s is faulty itself", name)
 	}
 	return from, nil
 }
 
-// addend adds what column from is worth, in hundredths, to a sum.
+// addend adds the value of a column, in hundredths, to a sum.
 func (c *compiler) addend(from int, into *column) error {
 	name, fake, of := c.schema.Columns[from].Name, c.schema.Columns[from].Fake, c.columns[from]
 	if len(fake.Sum) > 0 {
@@ -202,13 +201,13 @@ func (c *compiler) addend(from int, into *column) error {
 	d := of.draws[0]
 	d.unit = 100
 	if fake.Prefix != "" {
-		// The numbers are decimals, if they follow a point and all have as many digits.
+		// With a point in the prefix and a fixed number of digits, the numbers are decimals.
 		r := fake.Integers[0]
 		length := max(fake.Width, digits(r[1]))
 		base, decimals, ok := hundredths(fake.Prefix)
 		fixed := max(fake.Width, digits(r[0])) == length
 		if !ok || !strings.Contains(fake.Prefix, ".") || !fixed || decimals+length > 2 {
-			return fmt.Errorf("column %s cannot be added: prefix %q and a number of [%d, %d] are not always a number of at most two decimals", name, fake.Prefix, r[0], r[1])
+			return fmt.Errorf("column %s cannot be added: prefix %q and a number of [%d, %d] do not always make a number of at most two decimals", name, fake.Prefix, r[0], r[1])
 		}
 		for range decimals + length {
 			d.unit /= 10
@@ -242,7 +241,7 @@ func hundredths(text string) (value int64, decimals int, ok bool) {
 
 func digits(n int64) int { return len(strconv.FormatInt(n, 10)) }
 
-// tryValues checks that the lowest and the highest value of a column are of its type. Those between are, then, too.
+// tryValues checks that the lowest and the highest value of a column are of its type. Then those between are as well.
 func (c *compiler) tryValues(i int) error {
 	typ := c.schema.Columns[i].Type
 	for _, highest := range []bool{false, true} {
@@ -254,12 +253,12 @@ func (c *compiler) tryValues(i int) error {
 	return nil
 }
 
-// edge is the column with its lowest or highest value alone.
+// edge returns the column reduced to its lowest or highest value.
 func (c *column) edge(highest bool) column {
 	edge := *c
 	edge.draws = make([]draw, len(c.draws))
 	for j, d := range c.draws {
-		// A range of the one value at its edge: whatever the state, that is the number.
+		// A range of one value gives that value for every state.
 		if highest != (d.unit < 0) {
 			d.low += int64(d.span - 1)
 		}
@@ -269,7 +268,7 @@ func (c *column) edge(highest bool) column {
 	return edge
 }
 
-// isOfType reports whether a text is a value of a type as SQL has it.
+// isOfType reports whether a text, in SQL's form, is a value of a type.
 func isOfType(value string, typ schema.Type) bool {
 	if typ.Kind == schema.Decimal && !decimalForm.MatchString(value) {
 		return false
@@ -281,7 +280,7 @@ func isOfType(value string, typ schema.Type) bool {
 	return record.Reads(&column, schema.DefaultFormat(), value)
 }
 
-// decimalForm and timeForm are how the value of a DECIMAL and of a TIMESTAMP is given.
+// decimalForm and timeForm are SQL's forms of a DECIMAL and of a TIMESTAMP.
 var (
 	decimalForm = regexp.MustCompile(`^-?[0-9]+(?:\.[0-9]+)?$`)
 	timeForm, _ = schema.ParsePattern(schema.TimestampPattern + "[.SSSSSSSSS]") // it is valid

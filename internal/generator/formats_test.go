@@ -53,7 +53,7 @@ func TestFormats(t *testing.T) {
 		},
 		"no quotes where they are needed": {
 			format: `{"type":"csv","delimiter":";","quote":""}`, columns: all,
-			faults: []string{`column v: "a;b, \"c\"'é" would need quotes, which the format has not`},
+			faults: []string{`column v: "a;b, \"c\"'é" would need quotes, which the format does not have`},
 		},
 		"json": {
 			format: `{"type":"json"}`, columns: all,
@@ -72,13 +72,13 @@ func TestFormats(t *testing.T) {
 				{"name":"b","alias":"B","path":"$.u.id","type":"VARCHAR","fake":{"text":"x"}},
 				{"name":"c","alias":"C","path":"$.w.x","type":"VARCHAR","fake":{"text":"x"}},
 				{"name":"d","alias":"D","path":"$.w","type":"VARCHAR","fake":{"text":"x"}}`,
-			faults: []string{"column b: path $.u is that of a value and of an object", "column d: path $.w is that of a value and of an object"},
+			faults: []string{"column b: path $.u leads to a value and to an object", "column d: path $.w leads to a value and to an object"},
 		},
 		"no number of JSON": {
 			format: `{"type":"json"}`,
 			columns: `{"name":"a","alias":"A","type":"INTEGER","fake":{"integers":[[0,9]],"width":2}},
 				{"name":"b","alias":"B","type":"REAL","fake":{"text":"1."}}`,
-			faults: []string{`column a: "00" is not how JSON has a number`, `column b: "1." is not how JSON has a number`},
+			faults: []string{`column a: "00" is not a number in JSON`, `column b: "1." is not a number in JSON`},
 		},
 		"nulls": {
 			format: `{"type":"csv","nulls":["-","x","05"]}`,
@@ -90,14 +90,14 @@ func TestFormats(t *testing.T) {
 		},
 		"a header of constants": {
 			format: `{"type":"csv","header":true}`, columns: `{"name":"a","alias":"A","type":"VARCHAR","fake":{"text":"a"}}`,
-			faults: []string{"each row would be the header"},
+			faults: []string{"every row would equal the header"},
 		},
 		"what no pattern reads": {
 			format: `{"type":"csv"}`,
 			columns: `{"name":"a","alias":"A","type":"DATE","pattern":"dMyyyy","fake":{"time":"planned"}},
 				{"name":"b","alias":"B","type":"TIMESTAMP","pattern":"yyyy-MM-dd HH:mm","fake":{"text":"2026-01-01 00:00:01"}},
 				{"name":"c","alias":"C","type":"DECIMAL(4,2)","fake":{"text":"123.4"}}`,
-			faults: []string{`column a: what the pattern "dMyyyy" writes`, `column b: "2026-01-01 00:00:01" cannot be written`, `column c: "123.4" is not of type DECIMAL(4,2)`},
+			faults: []string{`column a: pattern "dMyyyy" does not always read`, `column b: "2026-01-01 00:00:01" cannot be written`, `column c: "123.4" is not of type DECIMAL(4,2)`},
 		},
 		"lines": {
 			format: `{"type":"csv","multiline":true}`, columns: `{"name":"a","alias":"A","type":"VARCHAR","fake":{"text":"a\nb"}}`,
@@ -490,7 +490,7 @@ func TestSamplesAtFault(t *testing.T) {
 	for _, test := range []struct{ schema, file, want string }{
 		{csv, "a\n1\nx\n", "samples s.txt: line 3: column a: not an integer"},
 		{csv, "1\n\n2\n", "samples s.txt: line 2: blank line"},
-		{csv, "a\na\n", "samples s.txt: there is no row in it"},
+		{csv, "a\na\n", "samples s.txt: it has no rows"},
 		{csv, "", "samples s.txt: line 1: empty record"},
 		{object, "{\"a\":1}\n{\"a\":1}\n{\"a\":\n", "samples s.txt: line 3: not JSON"},
 		{object, "{\"a\":1} 7", "samples s.txt: line 1: not an object"},

@@ -12,31 +12,31 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Version is the version of the generator: it goes up whenever the same seed, tick and index give other bytes.
+// Version is the version of the generator. It goes up whenever the same seed, tick and index give other bytes.
 const Version = 2
 
-// Known reports whether this program makes the records of a version. Version 2 differs in ticks that poison
+// Known reports whether this program can make the records of a version. Version 2 differs from 1 in ticks that poison
 // aggregates.
 func Known(version int) bool { return 1 <= version && version <= Version }
 
-// A Tick is a batch of records that is owed to one moment.
+// A Tick is a batch of records owed at one time.
 type Tick struct {
-	// Time is the moment, to the millisecond; what is finer is ignored. Its year has at most four digits, as have those
-	// of the times that the schema adds minutes to.
+	// Time is in milliseconds; anything finer is ignored. Its year has at most four digits, and so have the times that
+	// the schema derives from it by adding minutes.
 	Time time.Time
 	// Records is how many records the tick has, at least 1.
 	Records int
 	// Spread is the time over which they are planned to be sent, not negative.
 	Spread time.Duration
-	// Poison is how many of the records are malformed on purpose, 0 to Records. They are spread evenly: record i is one
-	// of them where ⌊(i+1)·Poison/Records⌋ > ⌊i·Poison/Records⌋.
+	// Poison is how many of the records are malformed on purpose, 0 to Records. They are spread evenly: record i is
+	// malformed if ⌊(i+1)·Poison/Records⌋ > ⌊i·Poison/Records⌋.
 	Poison int
-	// Aggregates says that aggregates are among what is malformed, as version 2 has it where records are packed: each of
-	// those records is an aggregate of the Kinesis Producer Library that is to be sent as it is.
+	// Aggregates adds malformed aggregates of the Kinesis Producer Library to the faults. Such a record is an aggregate
+	// already, and must be sent unchanged. Ticks of version 2 have them if records are packed.
 	Aggregates bool
 }
 
-// Planned is how long after the start of the tick the record is planned to be sent: index·Spread/Records, rounded
+// Planned returns how long after the start of the tick a record is planned to be sent: index·Spread/Records, rounded
 // down.
 func (t Tick) Planned(index int) time.Duration {
 	// 128 bits between, because ten million records over ten minutes are close to overflowing 64.
@@ -51,13 +51,15 @@ type Generator struct {
 	columns []column
 	schema  schema.Schema
 	layout  layout
-	// samples are the rows that records are, where the schema has samples: then there are neither columns nor a layout.
+	// samples are the rows that records are copied from, if the schema has samples. There are no columns and no layout
+	// then.
 	samples []sample
-	// spoilers are the faults of poisoned records, at least two; the last len(aggregates) are those of aggregates.
+	// spoilers make the faults of poisoned records. There are at least two; the last len(aggregates) make malformed
+	// aggregates.
 	spoilers []spoiler
 }
 
-// A column is a compiled fake spec. Each refers to nothing but the record's state and planned time.
+// A column is a compiled fake spec. It depends only on the record's state and planned time.
 type column struct {
 	make func(c *column, dst []byte, state uint64, planned int64) []byte
 	// text is the constant, or the prefix of the numbers.
@@ -68,7 +70,7 @@ type column struct {
 	width int
 	// base is the constant part of a sum, in hundredths.
 	base int64
-	// pattern is how a time is written, nil where that is schema.TimestampLayout.
+	// pattern is how a time is written; nil stands for schema.TimestampLayout.
 	pattern *schema.Pattern
 }
 
@@ -128,8 +130,8 @@ func (g *Generator) appendRow(dst []byte, state uint64, planned int64) []byte {
 	return dst
 }
 
-// AppendColumn appends the value of one column of a record, as text in SQL's form: nothing where it is NULL. It costs
-// that column alone. That of a poisoned record is the value before it was spoiled.
+// AppendColumn appends the value of one column of a record, as text in SQL's form, or nothing if it is NULL. It makes
+// only that column. The value of a poisoned record is the one before it was spoiled.
 func (g *Generator) AppendColumn(dst []byte, tick Tick, index, column int) []byte {
 	state, planned := g.at(tick, index)
 	if g.samples != nil {
@@ -173,9 +175,9 @@ func (g *Generator) NameOf(key Key) string {
 // maxKey is how many characters a partition key may have.
 const maxKey = 256
 
-// AppendKey appends the partition key of a record: poison does not change it. The record's bytes do not depend on
-// which key is used. Of a value that is too long for a key it is the beginning, and where there is none, NULL or an
-// empty text, it is the uniform key: Kinesis takes no empty one.
+// AppendKey appends the partition key of a record. Poison does not change it, and the record's bytes do not depend on
+// which key is used. A value that is too long is cut. If the value is NULL or empty, which Kinesis refuses, the key is
+// the uniform one.
 func (g *Generator) AppendKey(dst []byte, tick Tick, index int, key Key) []byte {
 	if key.column >= 0 {
 		start := len(dst)
@@ -205,7 +207,7 @@ func (g *Generator) appendUniform(dst []byte, tick Tick, index int) []byte {
 	return dst
 }
 
-// at gives the record's random state and its planned time in whole seconds since 1970, rounded down.
+// at returns the record's random state, and its planned time in whole seconds since 1970, rounded down.
 func (g *Generator) at(tick Tick, index int) (state uint64, planned int64) {
 	ms := tick.Time.UnixMilli()
 	state = mix(mix(g.seed+gamma+uint64(ms)) + gamma + uint64(index))
@@ -279,7 +281,7 @@ func makeTime(c *column, dst []byte, state uint64, planned int64) []byte {
 		tens(hour), ones(hour), ':', tens(minute), ones(minute), ':', tens(second), ones(second))
 }
 
-// makeMinutes is makeTime where the column's pattern has no seconds.
+// makeMinutes is makeTime for a pattern without seconds.
 func makeMinutes(c *column, dst []byte, state uint64, planned int64) []byte {
 	planned -= (planned%60 + 60) % 60
 	return makeTime(c, dst, state, planned)

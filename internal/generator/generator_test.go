@@ -344,7 +344,7 @@ func TestSpecs(t *testing.T) {
 			faults: []string{
 				"none: 0 of", "both: 2 of", "prefixed: prefix", "lines: a newline in a value", "empty: range [2, 1]", "wide: range [0, 100] does not fit",
 				"forward: column later is not an earlier", "fine: column coordinate cannot be added", "unevenSum: column uneven cannot be added",
-				"notATime: a time", "ofWhat: column fine is at fault itself", `tooLong: "NN" is not of type CHAR(1)`, `tooShort: "N" is not of type CHAR(2)`, `tooBig: "2147483648"`, `nan: "NaN"`,
+				"notATime: a time", "ofWhat: column fine is faulty itself", `tooLong: "NN" is not of type CHAR(1)`, `tooShort: "N" is not of type CHAR(2)`, `tooBig: "2147483648"`, `nan: "NaN"`,
 			},
 		},
 	} {

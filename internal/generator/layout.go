@@ -12,28 +12,28 @@ import (
 	"streamproof/internal/schema"
 )
 
-// A layout is how the values of a row stand in it, in the schema's format.
+// A layout says how a row is written in the schema's format.
 type layout struct {
 	parts []part // in the order of the row
-	end   string // what stands behind the last one, with the newline
-	// plain is a row of CSV whose values all stand in it as they are made, with a delimiter behind each and "\n" behind
-	// the last.
+	end   string // the text after the last one, with the newline
+	// plain reports that the row is CSV whose values stand in it as they are made, each followed by the delimiter, and
+	// the last by "\n".
 	plain     bool
 	delimiter byte
 }
 
-// A part is a value of a row, with what stands before it.
+// A part is a value of a row, and the text before it.
 type part struct {
 	before string
 	column int
 	writer writer
 }
 
-// A writer writes a column's values as the format has them.
+// A writer writes a column's values in the format.
 type writer struct {
 	column
 	around string // quotes on both sides
-	comma  bool   // stands for a point
+	comma  bool   // in place of a point
 }
 
 func (w *writer) append(dst []byte, state uint64, planned int64) []byte {
@@ -64,8 +64,8 @@ func (l *layout) append(dst []byte, column int, state uint64, planned int64) (ro
 	return append(dst, l.end...), from, to
 }
 
-// layOut says how rows of these columns are written, of which those at fault have nothing that makes them. The error
-// names every value that the format cannot have.
+// layOut returns the layout of rows of these columns. It leaves out columns with a fault, which have no make. The error
+// names every value that the format cannot hold.
 func layOut(s schema.Schema, columns []column) (layout, error) {
 	if s.Format.OrDefault().Type == schema.JSON {
 		return layOutJSON(s, columns)
@@ -102,7 +102,7 @@ func layOutCSV(schema schema.Schema, columns []column) (layout, error) {
 		header = header && spec.Fake.Text == spec.Place()[0]
 	}
 	if header && len(faults) == 0 && len(columns) > 0 {
-		faults = append(faults, errors.New("all columns are constants, by which each row would be the header"))
+		faults = append(faults, errors.New("all columns are constants, so every row would equal the header"))
 	}
 	return l, errors.Join(faults...)
 }
@@ -115,7 +115,7 @@ func isNumber(kind schema.Kind) bool {
 	return false
 }
 
-// write has the values of a time written by its column's pattern.
+// write makes the column's pattern write the values of a time.
 func (w *writer) write(spec schema.Column) error {
 	if w.pattern != nil {
 		w.make = makePattern
@@ -140,7 +140,7 @@ func (w *writer) write(spec schema.Column) error {
 	return nil
 }
 
-// quote puts the column's values into quotes, where they need them.
+// quote puts the column's values into quotes if some value needs them.
 func (w *writer) quote(spec schema.Column, format schema.Format) error {
 	special := format.Delimiter + format.Quote + "\r\n"
 	needs := strings.ContainsAny(w.text, special)
@@ -154,7 +154,7 @@ func (w *writer) quote(spec schema.Column, format schema.Format) error {
 	case !needs:
 		return nil
 	case format.Quote == "":
-		return fmt.Errorf("%q would need quotes, which the format has not", w.edges()[0])
+		return fmt.Errorf("%q would need quotes, which the format does not have", w.edges()[0])
 	case strings.Contains(w.text, "\n") && !format.Multiline:
 		return errors.New("a newline in a value needs a format that is multiline")
 	}
@@ -163,7 +163,7 @@ func (w *writer) quote(spec schema.Column, format schema.Format) error {
 	return nil
 }
 
-// mayBe says whether a text that means NULL may be one of the values.
+// mayBe reports whether one of the values may be a text that means NULL.
 func (w *writer) mayBe(null string, spec schema.Column) bool {
 	switch {
 	case spec.Fake.Text != "":
@@ -177,7 +177,7 @@ func (w *writer) mayBe(null string, spec schema.Column) bool {
 	return isOfType(null, spec.Type)
 }
 
-// edges are the lowest and the highest value, as they are written but for quotes.
+// edges returns the lowest and the highest value as written, without quotes.
 func (w *writer) edges() []string {
 	var values []string
 	for _, highest := range []bool{false, true} {
@@ -187,7 +187,7 @@ func (w *writer) edges() []string {
 	return values
 }
 
-// A member is one of an object: an object itself, or the value of a column.
+// A member of an object is another object, or the value of a column.
 type member struct {
 	name    string
 	column  int
@@ -222,7 +222,7 @@ func layOutJSON(schema schema.Schema, columns []column) (layout, error) {
 	return l, errors.Join(faults...)
 }
 
-// add finds the place of a column.
+// add adds a column at its path.
 func (m *member) add(spec schema.Column, column int) error {
 	path := spec.Place()
 	for i, name := range path {
@@ -238,13 +238,13 @@ func (m *member) add(spec schema.Column, column int) error {
 			continue
 		}
 		if m = m.members[at]; last || m.column >= 0 {
-			return fmt.Errorf("path %s is that of a value and of an object, so one row cannot have both", path[:i+1])
+			return fmt.Errorf("path %s leads to a value and to an object: a row cannot have both", path[:i+1])
 		}
 	}
 	return nil
 }
 
-// each writes what stands between the values of an object, and calls value where each of them stands.
+// each writes the text between the values of an object, and calls value at the place of each value.
 func (m *member) each(literal *strings.Builder, value func(column int)) {
 	literal.WriteByte('{')
 	for i, n := range m.members {
@@ -263,11 +263,11 @@ func (m *member) each(literal *strings.Builder, value func(column int)) {
 }
 
 func jsonString(text string) []byte {
-	quoted, _ := jsontext.AppendQuote(nil, text) // it is valid UTF-8, as schema.json is
+	quoted, _ := jsontext.AppendQuote(nil, text) // schema.json is valid UTF-8
 	return quoted
 }
 
-// json has the values written as JSON has them.
+// json writes the values as JSON does.
 func (w *writer) json(spec schema.Column) error {
 	if err := w.write(spec); err != nil {
 		return err
@@ -276,7 +276,7 @@ func (w *writer) json(spec schema.Column) error {
 	case isNumber(kind):
 		for _, value := range w.edges() {
 			if v := jsontext.Value(value); !v.IsValid() || v.Kind() != '0' {
-				return fmt.Errorf("%q is not how JSON has a number", value)
+				return fmt.Errorf("%q is not a number in JSON", value)
 			}
 		}
 	case kind == schema.Boolean:

@@ -11,8 +11,8 @@ import (
 // A Fault is what is wrong with a record that is malformed on purpose.
 type Fault string
 
-// The faults, in the order in which a tick's poisoned records have them. A schema without a column for one of them
-// does without it.
+// The faults, in the order in which the poisoned records of a tick have them. A fault that the schema has no column for
+// is left out.
 const (
 	TooFewColumns   Fault = "too few columns"
 	TooManyColumns  Fault = "too many columns"
@@ -31,29 +31,29 @@ const (
 	InvalidUTF8     Fault = "invalid UTF-8"
 	// BlankLine is a line of 0 bytes between two rows.
 	BlankLine Fault = "blank line"
-	// EmptyRecord is a record of 0 bytes: it has no newline either.
+	// EmptyRecord is a record of 0 bytes, without a newline.
 	EmptyRecord Fault = "empty record"
 
-	// Those of JSON alone. A letter in an integer is a string there.
+	// Faults of JSON only. In JSON, a letter in an integer is a string.
 	MissingValue  Fault = "null that may not be"
 	DuplicateName Fault = "duplicate name"
 	HalfSurrogate Fault = "half a surrogate pair"
 	NotAnObject   Fault = "not an object"
 	NotJSON       Fault = "not JSON"
 
-	// Those of aggregates.
+	// Faults of aggregates.
 	MalformedAggregate = Fault(kpl.ErrMalformed)
 	EmptyAggregate     = Fault(kpl.ErrEmpty)
 	NoSuchKey          = Fault(kpl.ErrNoSuchKey)
 	NotHashKey         = Fault(kpl.ErrNotHashKey)
 )
 
-// OfAggregate reports whether the record with this fault is an aggregate by itself.
+// OfAggregate reports whether a record with this fault is itself an aggregate.
 func (f Fault) OfAggregate() bool {
 	return f == MalformedAggregate || f == EmptyAggregate || f == NoSuchKey || f == NotHashKey
 }
 
-// Reason is why the analytics application rejects a row with this fault, in its own words.
+// Reason returns why the analytics application rejects a row with this fault, in its own words.
 func (f Fault) Reason() string {
 	switch f {
 	case TooFewColumns, TooManyColumns:
@@ -81,22 +81,22 @@ func (f Fault) Reason() string {
 	}
 }
 
-// Counters of what a poisoned record draws beyond its schema's ranges: they count down from 0, where those count up.
+// Counters of a poisoned record's own draws. They count down from 0; the counters of the schema's ranges count up.
 const (
-	damage     = -gamma & (1<<64 - 1)     // which column is spoiled, and which of the lines beside it there are
+	damage     = -gamma & (1<<64 - 1)     // chooses the spoiled column and the good lines beside it
 	lineBefore = -2 * gamma & (1<<64 - 1) // the state of the good line before the bad one
 	lineAfter  = -3 * gamma & (1<<64 - 1)
 )
 
-// poisonedBefore is how many records before this index are poisoned: ⌊index·Poison/Records⌋.
+// poisonedBefore returns how many records before this index are poisoned: ⌊index·Poison/Records⌋.
 func (t Tick) poisonedBefore(index int) int {
 	hi, lo := bits.Mul64(uint64(index), uint64(t.Poison))
 	n, _ := bits.Div64(hi, lo, uint64(t.Records))
 	return int(n)
 }
 
-// poisoned is the index of the poisoned record with this ordinal, from 0, and Records where there is none: the least
-// index with ⌊(index+1)·Poison/Records⌋ > ordinal, which is ⌈(ordinal+1)·Records/Poison⌉ − 1.
+// poisoned returns the index of the poisoned record with this ordinal, from 0, or Records if there is none. It is the
+// least index with ⌊(index+1)·Poison/Records⌋ > ordinal, which is ⌈(ordinal+1)·Records/Poison⌉ − 1.
 func (t Tick) poisoned(ordinal int) int {
 	if ordinal >= t.Poison {
 		return t.Records
@@ -107,8 +107,8 @@ func (t Tick) poisoned(ordinal int) int {
 	return int(index)
 }
 
-// Faults are the faults that records of a tick may have: the poisoned record k has number k mod their number, so that
-// a tick with as many has each of them.
+// Faults returns the faults that records of a tick may have. Poisoned record k has fault k modulo their number, so a
+// tick with as many poisoned records has each fault.
 func (g *Generator) Faults(tick Tick) []Fault {
 	spoilers := g.spoilersOf(tick)
 	faults := make([]Fault, len(spoilers))
@@ -125,7 +125,7 @@ func (g *Generator) spoilersOf(tick Tick) []spoiler {
 	return g.spoilers[:len(g.spoilers)-len(aggregates)]
 }
 
-// FaultOf is the fault of a record, empty where the record is well-formed.
+// FaultOf returns the fault of a record, or the empty text if it is well-formed.
 func (g *Generator) FaultOf(tick Tick, index int) Fault {
 	if s := g.spoilerOf(tick, index); s != nil {
 		return s.fault
@@ -133,7 +133,7 @@ func (g *Generator) FaultOf(tick Tick, index int) Fault {
 	return ""
 }
 
-// spoilerOf is that of a record, nil where the record is well-formed.
+// spoilerOf returns the spoiler of a record, or nil if it is well-formed.
 func (g *Generator) spoilerOf(tick Tick, index int) *spoiler {
 	ordinal := tick.poisonedBefore(index)
 	if tick.poisonedBefore(index+1) == ordinal {
@@ -143,7 +143,7 @@ func (g *Generator) spoilerOf(tick Tick, index int) *spoiler {
 	return &spoilers[ordinal%len(spoilers)]
 }
 
-// appendPoisoned appends a poisoned record whole: its bad row, with a good one before it, after it, both or neither.
+// appendPoisoned appends a poisoned record: its bad row, and perhaps a good row before or after it.
 func (g *Generator) appendPoisoned(dst []byte, s *spoiler, state uint64, planned int64) []byte {
 	if s.fault == EmptyRecord {
 		return dst
@@ -157,7 +157,7 @@ func (g *Generator) appendPoisoned(dst []byte, s *spoiler, state uint64, planned
 	}
 	dst = g.appendBad(dst, s, state, planned)
 	if g.schema.Format.Newline == "\r\n" {
-		dst = append(dst, '\r') // a row may end with one of its own
+		dst = append(dst, '\r') // the row may end with one of its own
 	}
 	dst = append(dst, '\n')
 	if after {
@@ -166,8 +166,8 @@ func (g *Generator) appendPoisoned(dst []byte, s *spoiler, state uint64, planned
 	return dst
 }
 
-// goodRows says which good rows stand beside the bad one. A blank line has both, or it would be no more than a newline
-// too many at an end of the record.
+// goodRows reports whether good rows stand before and after the bad one. A blank line needs both: at an end of the
+// record it would be just another newline.
 func (s *spoiler) goodRows(state uint64) (before, after bool) {
 	switch s.fault {
 	case BlankLine:
@@ -202,10 +202,10 @@ func (g *Generator) appendBad(dst []byte, s *spoiler, state uint64, planned int6
 	return s.spoil(b)
 }
 
-// Rejects gives, of the records first to last (both included) of a tick, the bad row of each that is poisoned: its
-// record's index and its bytes, without a newline, valid until the next one. Each is owed as one reject; a blank line
-// and an empty record are one of 0 bytes, a malformed aggregate is one as a whole. It costs the poisoned records
-// alone.
+// Rejects returns the bad rows of the poisoned records among first to last, both included: the record's index, and the
+// bytes without a newline, which are valid until the next one. Each is owed as one reject. A blank line or an empty
+// record is a reject of 0 bytes, and a malformed aggregate is one reject. The cost depends only on the number of
+// poisoned records.
 func (g *Generator) Rejects(tick Tick, first, last int) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		var line []byte

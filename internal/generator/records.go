@@ -1,8 +1,7 @@
 package generator
 
-// Records are the good rows of some of a tick's records, one after the other, each column made when it is asked for.
-// They are what package query reads. A well-formed record is one row, a poisoned one has as many as it has good lines:
-// 0 to 2.
+// Records iterates over the good rows of some of a tick's records for package query. A value is made when it is asked
+// for. A well-formed record is one row; a poisoned one has 0 to 2 good rows.
 type Records struct {
 	generator *Generator
 	tick      Tick
@@ -13,13 +12,13 @@ type Records struct {
 	poisoned  int // and its index
 
 	own     uint64 // the record's state,
-	after   bool   // whether a good line is left of it,
+	after   bool   // whether it has another good line,
 	state   uint64 // the row's state
 	planned int64
 	value   []byte
 }
 
-// Records gives the good rows of the records first to last (both included) of a tick.
+// Records returns the good rows of the records first to last, both included, of a tick.
 func (g *Generator) Records(tick Tick, first, last int) *Records {
 	r := &Records{generator: g, tick: tick, first: first, last: last}
 	r.Rewind()
@@ -33,7 +32,7 @@ func (r *Records) Rewind() {
 	r.poisoned = r.tick.poisoned(r.ordinal)
 }
 
-// Next moves to the next row, at first to the first one, and says whether there is one.
+// Next moves to the next row, initially to the first, and reports whether there is one.
 func (r *Records) Next() bool {
 	if r.after {
 		r.after = false
@@ -65,8 +64,8 @@ func (r *Records) Next() bool {
 	return false
 }
 
-// Field gives the value of a column (from 0) of the row, as text in SQL's form, or says that it is NULL; valid until
-// the next call.
+// Field returns the value of a column, from 0, as text in SQL's form, or reports that it is NULL. The text is valid
+// until the next call.
 func (r *Records) Field(column int) (text []byte, null bool) {
 	if r.generator.samples != nil {
 		v := &r.generator.sample(r.state).values[column]

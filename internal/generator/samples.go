@@ -17,13 +17,12 @@ import (
 type sample struct {
 	row    []byte // as it stands there, with a newline
 	values []value
-	// bare is the row without its newline, in JSON without blanks, and spans say where in it the columns' values are.
+	// bare is the row without its newline, and in JSON without blanks. spans locate the columns' values in it.
 	bare  []byte
 	spans []span
 }
 
-// maxSample is how many bytes a sample may have: a record, of which Kinesis takes 1 MiB with its key, may have three
-// of them.
+// maxSample is the most bytes of a sample. A record may hold three of them, and Kinesis accepts 1 MiB with the key.
 const maxSample = 256 << 10
 
 type value struct {
@@ -31,26 +30,26 @@ type value struct {
 	null bool
 }
 
-// A span is a part of a row, with its quotes; one that ends at 0 is not there.
+// A span locates a value in a row, with its quotes. If it ends at 0, the row does not have the value.
 type span struct{ from, to int }
 
-// sample is the row that a record with this state is.
+// sample returns the row for a record with this state.
 func (g *Generator) sample(state uint64) *sample {
 	i, _ := bits.Mul64(mix(state+gamma), uint64(len(g.samples)))
 	return &g.samples[i]
 }
 
-// appendBare appends the row as it is spoiled, and says where in it the value of a column is.
+// appendBare appends the row without its newline, and returns where the value of a column is.
 func (s *sample) appendBare(dst []byte, column int) (row []byte, from, to int) {
 	at, span := len(dst), s.spans[column]
 	return append(dst, s.bare...), at + span.from, at + span.to
 }
 
-// readSamples takes the file of samples apart. What is no row of the schema is an error: a record made of it would be
-// a reject.
+// readSamples reads the samples. A line that is not a row of the schema is an error: a record made of it would be
+// rejected.
 func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 	if p.Samples == nil {
-		return nil, errors.New("the file is not there")
+		return nil, errors.New("the file does not exist")
 	}
 	format := p.Schema.Format.OrDefault()
 	newline := "\n"
@@ -60,7 +59,7 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 	compact := record.NewReader(p.Schema)
 	var samples []sample
 	for r := range record.NewReader(p.Schema).Rows(p.Samples) {
-		start := cap(p.Samples) - cap(r.Raw) // it is a part of them
+		start := cap(p.Samples) - cap(r.Raw) // r.Raw is a part of them
 		at := func(err error) error {
 			return fmt.Errorf("line %d: %w", 1+bytes.Count(p.Samples[:start], []byte("\n")), err)
 		}
@@ -83,12 +82,12 @@ func readSamples(p *pipeline.Pipeline) ([]sample, error) {
 		samples = append(samples, s)
 	}
 	if len(samples) == 0 {
-		return nil, errors.New("there is no row in it")
+		return nil, errors.New("it has no rows")
 	}
 	return samples, nil
 }
 
-// findFields finds the values of a row of CSV, which has been read: what is not in quotes ends with a delimiter.
+// findFields locates the values of a row of CSV that has been read. An unquoted value ends at the delimiter.
 func (s *sample) findFields(format schema.Format, columns int) {
 	at := 0
 	for range columns {
@@ -107,7 +106,7 @@ func (s *sample) findFields(format schema.Format, columns int) {
 	}
 }
 
-// findMembers finds the values of an object, which has been read, once it has no blanks.
+// findMembers removes the blanks from an object that has been read, and locates its values.
 func (s *sample) findMembers(object []byte, reader *record.Reader, columns int) error {
 	bare := jsontext.Value(bytes.Clone(object))
 	if err := bare.Compact(); err != nil {

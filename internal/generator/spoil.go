@@ -10,24 +10,24 @@ import (
 	"streamproof/internal/schema"
 )
 
-// maxSpoiledText is the longest text, in characters, that is made too long.
+// maxSpoiledText is the longest length of a column, in characters, whose text is made too long.
 const maxSpoiledText = 1000
 
-// A spoiler is how a record with a fault is made out of its own well-formed row.
+// A spoiler makes a record with a fault from its own well-formed row.
 type spoiler struct {
 	fault Fault
-	// columns are those of which one is spoiled; none: the bad row has 0 bytes.
+	// columns are the columns of which one is spoiled. If there are none, the bad row has 0 bytes.
 	columns []int
-	// spoil gives the row spoiled, behind what stood before it.
+	// spoil returns dst with the row spoiled.
 	spoil func(badRow) []byte
-	// pack makes a malformed aggregate of a well-formed row; nil for all other faults.
+	// pack makes a malformed aggregate of a well-formed row. It is nil for all other faults.
 	pack func(row []byte) []byte
-	// toEnd says that the bad row would take a good one behind it into itself.
+	// toEnd reports that the bad row would swallow a good row after it.
 	toEnd bool
 }
 
-// A badRow is one that is being spoiled: dst[row:], without its newline. The value of the column is dst[from:to], with
-// its quotes.
+// A badRow is a row that is being spoiled: dst[row:], without its newline. The column's value is dst[from:to], with its
+// quotes.
 type badRow struct {
 	dst           []byte
 	row, from, to int
@@ -36,10 +36,10 @@ type badRow struct {
 	random        uint64
 }
 
-// replace puts a text in the place of the value.
+// replace replaces the value.
 func (b badRow) replace(value string) []byte { return splice(b.dst, b.from, b.to, value) }
 
-// splice is slices.Replace of a text, which costs no memory.
+// splice is slices.Replace for text, without allocation.
 func splice(dst []byte, from, to int, text string) []byte {
 	tail := len(dst) - to
 	dst = append(dst, text...)
@@ -48,12 +48,12 @@ func splice(dst []byte, from, to int, text string) []byte {
 	return dst[:from+len(text)+tail]
 }
 
-// begins says whether the value is in these quotes.
+// begins reports whether the value is in these quotes.
 func (b badRow) begins(quote string) bool {
 	return quote != "" && b.from < b.to && b.dst[b.from] == quote[0]
 }
 
-// listSpoilers gives those of the faults that the schema has columns for.
+// listSpoilers returns the spoilers for which the schema has columns.
 func (g *Generator) listSpoilers() []spoiler {
 	var list []spoiler
 	format := g.schema.Format.OrDefault()
@@ -69,7 +69,7 @@ func (g *Generator) listSpoilers() []spoiler {
 	return append(append(list, spoiler{fault: EmptyRecord}), aggregates...)
 }
 
-// where gives the columns of a kind.
+// where returns the columns that satisfy a predicate.
 func (g *Generator) where(is func(c schema.Column) bool) (columns []int) {
 	for i, c := range g.schema.Columns {
 		if is(c) {
@@ -83,7 +83,7 @@ func ofKind(kinds ...schema.Kind) func(schema.Column) bool {
 	return func(c schema.Column) bool { return slices.Contains(kinds, c.Type.Kind) }
 }
 
-// isSized says whether a text of the column may be too long.
+// isSized reports whether a text can be too long for the column.
 func isSized(c schema.Column) bool {
 	return (c.Type.Kind == schema.Char || c.Type.Kind == schema.VarChar) && c.Type.Length > 0 && c.Type.Length <= maxSpoiledText
 }
@@ -98,7 +98,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	if len(all) > 1 {
 		notTheOnly = last
 	}
-	// With a letter, a value is nothing that means NULL.
+	// With this letter, no value means NULL.
 	lettered := func(is func(schema.Column) bool) []int {
 		if letter == "" {
 			return nil
@@ -111,7 +111,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 			return is(c) && !slices.Contains(format.Nulls, overflow(c.Type))
 		})
 	}
-	// A quote that is not closed lasts until the next one.
+	// A quote that is not closed reaches to the next quote.
 	unclosed := last
 	if g.layout.plain {
 		unclosed = all
@@ -119,7 +119,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	if format.Quote == "" {
 		unclosed = nil
 	}
-	// Behind what is wrong with a quote, a newline ends the row, be it between quotes or not.
+	// After a fault of quotes, a newline must end the row whether or not it is in quotes.
 	behind := all
 	if format.Multiline {
 		behind = last
@@ -128,7 +128,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	if format.Quote == "" || letter == "" {
 		misplaced = nil
 	}
-	// Before "\n", one may be a part of the newline.
+	// Before "\n", a carriage return may be part of the newline.
 	var returned []int
 	if format.Newline == "\n" {
 		returned = last
@@ -153,7 +153,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 		return b.replace(text)
 	}
 	return []spoiler{
-		// With its delimiter.
+		// The last value goes with its delimiter.
 		{fault: TooFewColumns, columns: notTheOnly, spoil: func(b badRow) []byte { return b.dst[:b.from-1] }},
 		{fault: TooManyColumns, columns: last, spoil: func(b badRow) []byte { return append(b.dst, format.Delimiter[0], '0') }},
 		{fault: LetterInInteger, columns: lettered(ofKind(schema.Integer, schema.BigInt)), spoil: addLetter},
@@ -191,7 +191,7 @@ func (g *Generator) spoilersOfCSV(format schema.Format) []spoiler {
 	}
 }
 
-// noNull is a letter that no text which means NULL ends with, nothing where there is none left.
+// noNull returns a letter with which no text that means NULL ends, or nothing if there is none.
 func noNull(nulls []string) string {
 	for _, letter := range []string{"x", "y", "z", "w", "q", "v"} {
 		if !slices.ContainsFunc(nulls, func(null string) bool { return strings.HasSuffix(null, letter) }) {
@@ -201,12 +201,12 @@ func noNull(nulls []string) string {
 	return ""
 }
 
-// noSuchDayOf is a day that does not exist, at the time of the record, as the column's pattern has it.
+// noSuchDayOf returns a day that does not exist, at the record's time, in the column's pattern.
 func noSuchDayOf(b badRow) string {
 	return string(b.column.TimePattern().AppendNoSuchDay(nil, time.Unix(b.planned, 0)))
 }
 
-// overflow is the least positive integer, or power of ten, that the type cannot hold.
+// overflow returns the least positive integer, or power of ten, that the type cannot hold.
 func overflow(typ schema.Type) string {
 	switch typ.Kind {
 	case schema.Integer:
@@ -223,7 +223,7 @@ func overflow(typ schema.Type) string {
 }
 
 func (g *Generator) spoilersOfJSON() []spoiler {
-	// Only what stands in each row can be spoiled in each.
+	// Only a value that every sample has can be spoiled in each.
 	there := func(is func(schema.Column) bool) []int {
 		return slices.DeleteFunc(g.where(is), func(i int) bool {
 			return slices.ContainsFunc(g.samples, func(s sample) bool { return s.spans[i].to == 0 })
@@ -232,7 +232,7 @@ func (g *Generator) spoilersOfJSON() []spoiler {
 	text := func(value string) func(b badRow) []byte {
 		return func(b badRow) []byte { return b.replace(value) }
 	}
-	// A first member that is at fault.
+	// first puts faulty members in front of the others.
 	first := func(members string) func(b badRow) []byte {
 		return func(b badRow) []byte {
 			if b.dst[b.row+1] != '}' {

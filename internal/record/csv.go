@@ -8,14 +8,14 @@ import (
 	"streamproof/internal/row"
 )
 
-// A CSVScanner takes CSV apart as RFC 4180 has it, with any delimiter and quote. The Flink job's LineParser does the
+// A CSVScanner splits CSV as RFC 4180 describes it, with any delimiter and quote. The Flink job's LineParser does the
 // same.
 type CSVScanner struct {
 	Delimiter byte
 	Quote     byte // 0 if nothing is quoted
 
 	fields  []CSVField
-	scratch []byte // fields that had doubled quotes
+	scratch []byte // fields with doubled quotes
 }
 
 // A CSVField is the text of a field, without its quotes.

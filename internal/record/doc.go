@@ -1,12 +1,11 @@
-// Package record reads the records of the source stream, in any format that schema.json can say: CSV lines or JSON
-// objects.
+// Package record reads the records of the source stream in every format of schema.json: lines of CSV or objects of
+// JSON.
 //
-// It gives each row of a record as canonical values, or the bytes of what is no row with the reason. The Flink job's
-// RecordParser does the same, reason by reason and byte by byte: internal/record/testdata/records.json is a table that
-// both are tested by.
+// It returns each row of a record as canonical values, and bytes that are not a row with the reason. The Flink job's
+// RecordParser does the same, down to the reasons and the bytes. Both are tested with the table testdata/records.json.
 //
-// A canonical value is NULL, or text as SQL would print it: without quotes and escapes; numbers with a point, without
-// a plus; whole numbers without zeros before them; a DECIMAL with exactly the digits behind the point that its type
-// has; a TIMESTAMP as yyyy-MM-dd HH:mm:ss in UTC, with as much of a fraction as there is; a DATE as yyyy-MM-dd; a
-// BOOLEAN as true or false.
+// A canonical value is NULL, or text as SQL prints it, without quotes and escapes. Numbers have a point and no plus,
+// and integers no leading zeros. A DECIMAL has exactly its type's digits after the point. A TIMESTAMP is
+// yyyy-MM-dd HH:mm:ss in UTC, with the digits of its fraction if there is one; a DATE is yyyy-MM-dd. A BOOLEAN is true
+// or false.
 package record

@@ -13,25 +13,25 @@ import (
 	"streamproof/internal/schema"
 )
 
-// deepest is how many objects and arrays may stand in each other.
+// deepest is how many objects and arrays may be nested.
 const deepest = 200
 
 var errTooDeep = errors.New("too deep")
 
-// A place is a name in the rows, and those below it.
+// A place is a node of the tree of the columns' paths.
 type place struct {
 	members map[string]*place
-	column  int   // the one that stands here, or -1
-	below   []int // those that stand below
+	column  int   // the column at this place, or -1
+	below   []int // the columns below it
 }
 
-// found is what a row has for a column.
+// found is what a row has at the place of a column.
 type found struct {
-	value  []byte // as it stands there; nil if it is missing
-	astray bool   // something on the way to it is no object
+	value  []byte // as written; nil if it is missing
+	astray bool   // something on the path to it is not an object
 }
 
-// objects reads objects of JSON.
+// objects reads JSON objects.
 type objects struct {
 	root    *place
 	found   []found
@@ -60,16 +60,16 @@ func newObjects(columns []schema.Column) *objects {
 	return o
 }
 
-// json reads values one after the other, or the elements of arrays. Where one is broken, all to the end of its line
-// is, and reading goes on behind that: what is broken spoils no other line.
+// json reads values one after the other, or the elements of arrays. A broken value is rejected with the rest of its
+// line, and reading resumes at the next line, so it spoils no other line.
 func (r *Reader) json(record []byte, yield func(Row) bool) {
 	if skipSpace(record, 0) == len(record) {
 		yield(fault(record, EmptyRecord, ""))
 		return
 	}
-	var array, element bool // in an array, behind an element
+	var array, element bool // in an array; just after an element
 	mark := 0               // of the array's last bracket or comma
-	readable := -1          // what stands before this is UTF-8
+	readable := -1          // the end of the UTF-8
 	for at := 0; ; {
 		at = skipSpace(record, at)
 		broken := -1
@@ -137,8 +137,8 @@ func skipSpace(text []byte, at int) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// readablePart is how much of a text is UTF-8 before its first NUL, which JSON never has. It looks no further than
-// that: many broken lines must not cost a look at all the rest of the record each.
+// readablePart returns the size of the UTF-8 at the start of a text, up to the first NUL, which JSON never has. It
+// looks no further: in a record of many broken lines it is called for each.
 func readablePart(text []byte) int {
 	at := 0
 	for at < len(text) && text[at] != 0 {
@@ -155,8 +155,8 @@ func readablePart(text []byte) int {
 	return at
 }
 
-// value reads the value that a text begins with, and gives its size, or 0 where it is broken. Cut says that the text
-// goes on with something that is not readable.
+// value reads the value at the start of a text and returns its size, or 0 if it is broken. cut reports that bytes
+// follow that are not readable.
 func (r *Reader) value(text []byte, cut bool) (out Row, size int) {
 	if len(text) == 0 {
 		return out, 0
@@ -183,7 +183,7 @@ func (r *Reader) value(text []byte, cut bool) (out Row, size int) {
 	return fault(text[:size], NotAnObject, ""), size
 }
 
-// closingJSON is the size of the string that a text begins with, 0 where it is not closed.
+// closingJSON returns the size of the string at the start of a text, or 0 if it is not closed.
 func closingJSON(text []byte) int {
 	for at := 1; at < len(text); at++ {
 		switch text[at] {
@@ -196,7 +196,7 @@ func closingJSON(text []byte) int {
 	return 0
 }
 
-// object reads the object that a text begins with.
+// object reads the object at the start of a text.
 func (r *Reader) object(text []byte) (out Row, size int) {
 	o := r.objects
 	r.scratch = r.scratch[:0]
@@ -205,7 +205,7 @@ func (r *Reader) object(text []byte) (out Row, size int) {
 	err := o.read(o.root)
 	if err == nil {
 		size = int(o.decoder.InputOffset())
-	} else if size = o.extent(text); size == 0 { // it was not only for a name that is there twice
+	} else if size = o.extent(text); size == 0 { // more is wrong than a repeated name
 		return out, 0
 	}
 	raw := text[:size]
@@ -225,14 +225,15 @@ func (r *Reader) object(text []byte) (out Row, size int) {
 	return Row{Raw: raw, Fields: r.fields}, size
 }
 
-// reset makes the decoder read a text. It is all UTF-8, but the escapes in it may be of halves of a character.
+// reset makes the decoder read a text. It is all UTF-8, but may have escapes of half a character.
 func (o *objects) reset(text []byte, duplicates bool) {
 	o.text = text
-	o.buffer = *bytes.NewBuffer(text) // the decoder reads the bytes where they are
+	o.buffer = *bytes.NewBuffer(text) // the decoder reads the bytes in place
 	o.decoder.Reset(&o.buffer, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(duplicates))
 }
 
-// extent is the size of the object or array that a text begins with, 0 where it is broken. A name may be there twice.
+// extent returns the size of the object, array or string at the start of a text, or 0 if it is broken. Names may
+// repeat.
 func (o *objects) extent(text []byte) int {
 	o.reset(text, true)
 	if o.skip() != nil {
@@ -257,7 +258,7 @@ func (o *objects) skip() error {
 	}
 }
 
-// read reads an object, and keeps what stands at the places of columns.
+// read reads an object and keeps the values at the places of columns.
 func (o *objects) read(at *place) error {
 	if _, err := o.decoder.ReadToken(); err != nil {
 		return err
@@ -307,10 +308,11 @@ func (o *objects) read(at *place) error {
 	return err
 }
 
-// jsonEscape is an escape in a string. Two halves of a character are one; its group is a half alone.
+// jsonEscape matches an escape in a string, or the two of a surrogate pair. Its group is one half alone.
 var jsonEscape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)`)
 
-// Span returns where in the Raw of the last row, an object of JSON, the value of a column stands; 0, 0 if it is missing.
+// Span locates the value of a column in the Raw of the last row, an object of JSON. It returns 0, 0 if the value is
+// missing.
 func (r *Reader) Span(column int) (from, to int) {
 	value := r.objects.found[column].value
 	if value == nil {
@@ -333,7 +335,7 @@ func hasLoneSurrogate(text []byte) bool {
 	return false
 }
 
-// field makes a value of what a row has for a column.
+// field returns the value of a column.
 func (r *Reader) field(c *column, f *found) (value row.Field, reason string) {
 	kind := jsontext.Value(f.value).Kind()
 	switch missing := f.value == nil || kind == 'n'; {
@@ -364,7 +366,7 @@ func (r *Reader) field(c *column, f *found) (value row.Field, reason string) {
 	return row.Field{Text: canonical}, reason
 }
 
-// compact leaves out what is blank outside strings.
+// compact removes the blanks outside strings.
 func (r *Reader) compact(text []byte) []byte {
 	start := len(r.scratch)
 	for at := 0; at < len(text); {

@@ -8,8 +8,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// The reasons that a row has as a whole, beside those of a column and the names of package encoding. They are the
-// Flink job's own words.
+// The reasons for rejecting a complete row, besides the names of package encoding. They are the Flink job's own words.
 const (
 	EmptyRecord    = "empty record"
 	BlankLine      = "blank line"
@@ -23,15 +22,15 @@ const (
 	DuplicateName  = "duplicate name"
 )
 
-// A Fault says why bytes are not a row. The job's rejects say the same.
+// A Fault says why bytes are not a row, in the words of the job's rejects.
 type Fault struct {
-	// Reason is one of a small set of phrases, and has no byte of the row in it.
+	// Reason is one of a small set of phrases, without any byte of the row.
 	Reason string
-	// Column is the name of the first column at fault, empty where the row as a whole is.
+	// Column is the name of the first faulty column, empty if the complete row is faulty.
 	Column string
 }
 
-// Error gives the reason, with its column.
+// Error returns the reason, with its column.
 func (f *Fault) Error() string {
 	if f.Column != "" {
 		return "column " + f.Column + ": " + f.Reason
@@ -41,26 +40,26 @@ func (f *Fault) Error() string {
 
 // A Row is a part of a record.
 type Row struct {
-	// Raw is the row's own bytes: a line of CSV without its newline, an object of JSON. Where it is no row, they are
-	// those that the job's reject has.
+	// Raw is the row's own bytes: a line of CSV without its newline, or an object of JSON. If they are not a row, the
+	// job's reject has the same bytes.
 	Raw []byte
 	// Offset is where Raw begins in the record.
 	Offset int
-	// Fields has one canonical value for each column. It is nil where Err is not.
+	// Fields has one canonical value for each column. It is nil if Err is set.
 	Fields []row.Field
 	Err    *Fault
 }
 
-// A Reader reads records of one schema. It is for one goroutine at a time.
+// A Reader reads records of one schema. It is not safe for concurrent use.
 type Reader struct {
 	format  schema.Format
 	columns []column
-	// header is what a line of CSV has to be for it to be none.
+	// header is the names in the header, a line of CSV that is not a row.
 	header []string
 
 	fields  []row.Field
 	scanner CSVScanner
-	scratch []byte   // what fields point to, where the record has the value in another form
+	scratch []byte   // the fields that the record has in another form
 	objects *objects // of JSON
 }
 
@@ -85,7 +84,7 @@ func NewReader(s schema.Schema) *Reader {
 	return r
 }
 
-// Rows gives the rows of a record, in order, and what of it is none. A row is valid until the next one.
+// Rows returns the rows and faults of a record, in order. A row is valid until the next one.
 func (r *Reader) Rows(record []byte) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
 		if name := encoding.Detect(record); name != "" {
@@ -100,7 +99,7 @@ func (r *Reader) Rows(record []byte) iter.Seq[Row] {
 	}
 }
 
-// IsRow says whether all of the text is one row.
+// IsRow reports whether the complete text is one row.
 func (r *Reader) IsRow(text []byte) bool {
 	rows := 0
 	for one := range r.Rows(text) {
@@ -117,7 +116,7 @@ func (r *Reader) Line(line []byte) Row {
 	return out
 }
 
-// unreadable is the fault of bytes that are no row, by the encoding that they are in, if they are in another one.
+// unreadable is the fault of bytes that are not a row. It names their encoding instead, if that can be guessed.
 func unreadable(raw []byte, reason, column string) Row {
 	if name := encoding.Guess(raw); name != "" {
 		reason, column = name, ""

@@ -11,7 +11,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// The reasons that a value has.
+// The reasons for rejecting a value.
 const (
 	notAnInteger  = "not an integer"
 	notANumber    = "not a number"
@@ -23,15 +23,15 @@ const (
 	missingValue  = "missing value"
 )
 
-// A column is how the values of one are read.
+// A column reads the values of one column.
 type column struct {
 	name     string
 	typ      schema.Type
 	nullable bool
 	nulls    []string
-	point    byte // what stands before a fraction
+	point    byte // before a fraction
 	pattern  *schema.Pattern
-	// canonical says that values in the pattern are canonical as they are.
+	// canonical reports that a value in the pattern is already canonical.
 	canonical bool
 	// json are the kinds of JSON that a value may have, if they are limited, and malformed the reason for another kind.
 	json, malformed string
@@ -67,7 +67,8 @@ func Reads(c *schema.Column, format schema.Format, text string) bool {
 	return reason == ""
 }
 
-// read gives the canonical form of a text, which is a part of it, or is appended to scratch; or why there is none.
+// read returns the canonical form of a text, which is a part of the text or is appended to scratch, or the reason why
+// there is none.
 func (c *column) read(scratch, text []byte) (value, grown []byte, reason string) {
 	switch c.typ.Kind {
 	case schema.Integer:
@@ -104,7 +105,7 @@ func (c *column) read(scratch, text []byte) (value, grown []byte, reason string)
 
 var trueText, falseText = []byte("true"), []byte("false")
 
-// unsafeString is text as a string, which is only read while text is, and never kept.
+// unsafeString returns text as a string, which is read only while text is, and never kept.
 func unsafeString(text []byte) string { return unsafe.String(unsafe.SliceData(text), len(text)) }
 
 // readInteger reads digits with an optional sign.
@@ -122,11 +123,11 @@ func readInteger(scratch, text []byte, least, most int64) (value, grown []byte, 
 		zeros++
 	}
 	significant := digits[zeros:]
-	const longest = 19 // of 64 bits
+	const longest = 19 // in 64 bits
 	if len(significant) > longest {
 		return nil, scratch, outOfRange
 	}
-	var n uint64 // of 19 digits at most: it fits
+	var n uint64 // 19 digits fit
 	for _, c := range significant {
 		n = n*10 + uint64(c-'0')
 	}
@@ -152,15 +153,15 @@ func countDigits(text []byte) int {
 	return n
 }
 
-// A number is the parts of one.
+// A number is a number in parts.
 type number struct {
 	negative        bool
 	whole, fraction []byte // digits
 	exponent        []byte // with its sign, or empty
 }
 
-// parseNumber reads an approximate number of SQL: digits with a sign, a fraction and an exponent, all optional but one
-// digit.
+// parseNumber reads SQL's approximate number: a sign, digits, a fraction and an exponent. All are optional, but there
+// must be a digit.
 func (c *column) parseNumber(text []byte) (n number, ok bool) {
 	rest := text
 	if len(rest) > 0 && (rest[0] == '-' || rest[0] == '+') {
@@ -205,7 +206,7 @@ func (c *column) readFloat(scratch, text []byte, bits int) (value, grown []byte,
 			text[at] = '.'
 		}
 	}
-	const finite = 38 // so many digits fit 32 bits
+	const finite = 38 // a number of so many digits fits 32 bits
 	if len(n.whole) > finite || len(n.exponent) > 0 {
 		if _, err := strconv.ParseFloat(unsafeString(text), bits); err != nil {
 			return nil, scratch, outOfRange
@@ -214,8 +215,8 @@ func (c *column) readFloat(scratch, text []byte, bits int) (value, grown []byte,
 	return text, scratch, ""
 }
 
-// readDecimal writes all digits behind the point that the type has. A value with more than these, or with more before
-// it than there is room for, is out of range; zeros at either end do not count.
+// readDecimal writes all of the type's digits after the point. A value with more digits than that, or with too many
+// before the point, is out of range; zeros at either end do not count.
 func (c *column) readDecimal(scratch, text []byte) (value, grown []byte, reason string) {
 	n, ok := c.parseNumber(text)
 	if !ok {
@@ -238,7 +239,7 @@ func (c *column) readDecimal(scratch, text []byte) (value, grown []byte, reason 
 	if n.negative {
 		out = append(out, '-')
 	}
-	digit := func(at int) byte { // the one so many places behind the first of digits
+	digit := func(at int) byte { // at so many places after the first of digits
 		if at < 0 || at >= len(digits) {
 			return '0'
 		}
@@ -260,7 +261,7 @@ func (c *column) readDecimal(scratch, text []byte) (value, grown []byte, reason 
 	return scratch[start:], scratch, ""
 }
 
-// exponentOf reads an exponent, as far as it makes a difference.
+// exponentOf reads an exponent, bounded where more makes no difference.
 func exponentOf(text []byte) int {
 	const far = 1 << 30 // no text has so many digits
 	negative := len(text) > 0 && text[0] == '-'

@@ -23,7 +23,8 @@ func (s Schema) appendCSV(dst []byte, fields []Field, line []byte) ([]byte, *Err
 	return key, nil
 }
 
-// delimiter is the one of the Delimiters that stands outside quotes, or the comma where there are several or none.
+// delimiter returns the one delimiter of Delimiters that the line has outside quotes, or the comma if it has several or
+// none.
 func delimiter(line []byte) byte {
 	quoted, found := false, byte(',')
 	for _, c := range line {
@@ -46,7 +47,7 @@ func delimiter(line []byte) byte {
 	return found
 }
 
-// Columns counts the columns of a line of CSV, to say which of several schemas it was meant for.
+// Columns counts the columns of a line of CSV, to tell which of several schemas it was meant for.
 func Columns(line []byte) int {
 	delimiter := delimiter(line)
 	columns, quoted := 1, false
@@ -76,7 +77,7 @@ func (s Schema) appendDelimited(dst []byte, fields []Field, line []byte, delimit
 				rest = rest[1:] // the delimiter that unquote has seen
 			}
 		} else {
-			end := 0 // by hand: most fields are too short for a call to pay
+			end := 0 // by hand: most fields are too short for a call to pay off
 			for end < len(rest) && rest[end] != delimiter {
 				end++
 			}
@@ -87,7 +88,7 @@ func (s Schema) appendDelimited(dst []byte, fields []Field, line []byte, delimit
 			}
 		}
 		if last != (i == len(s)-1) {
-			return nil, &Error{Reason: fmt.Sprintf("the line has not the %d columns of the output", len(s))}
+			return nil, &Error{Reason: fmt.Sprintf("the line does not have the output's %d columns", len(s))}
 		}
 		var err *Error
 		if dst, err = s[i].appendText(dst, field, quoted); err != nil {
@@ -100,7 +101,7 @@ func (s Schema) appendDelimited(dst []byte, fields []Field, line []byte, delimit
 	return dst, nil
 }
 
-// unquote takes a field in quotes apart, up to the delimiter or the end that must follow it.
+// unquote reads a quoted field. The delimiter or the end of the line must follow it.
 func unquote(text []byte, delimiter byte) (field, rest []byte, err *Error) {
 	doubled := false
 	for at := 1; at < len(text); at++ {

@@ -4,17 +4,17 @@ import "fmt"
 
 // An Error says why a line is not a row.
 type Error struct {
-	// Column is the name of the column at fault, empty where the whole line is.
+	// Column is the name of the faulty column, empty if the whole line is faulty.
 	Column string
-	// Member is the start of the name of a member of JSON that is at fault, empty where none is.
+	// Member is the start of the name of a faulty member of JSON, if there is one.
 	Member string
-	// Reason says what is wrong and has no byte of the line in it.
+	// Reason says what is wrong, without any byte of the line.
 	Reason string
-	// Text is the start of what is wrong, where that is one value.
+	// Text is the start of the faulty value, if it is a single value.
 	Text string
 }
 
-// Error gives the reason, with its column and with what stands there.
+// Error returns the reason, with the column and the value.
 func (e *Error) Error() string {
 	switch {
 	case e.Text != "" && e.Column != "":
@@ -24,7 +24,7 @@ func (e *Error) Error() string {
 	}
 }
 
-// Cause gives the reason with its column or member, and no value, for a log that is to have no data in it.
+// Cause returns the reason with the column or member, but without the value, for logs that must not hold data.
 func (e *Error) Cause() string {
 	switch {
 	case e.Column != "":

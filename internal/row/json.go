@@ -19,7 +19,7 @@ func (s Schema) appendJSON(dst []byte, fields []Field, line []byte) ([]byte, *Er
 	for i := range s {
 		fields[i] = Field{}
 	}
-	// Of a *bytes.Buffer the decoder reads the bytes where they are.
+	// The decoder reads the bytes of a *bytes.Buffer in place.
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(line))
 	if _, err := decoder.ReadToken(); err != nil {
 		return nil, syntaxError(err)
@@ -68,7 +68,7 @@ func (s Schema) appendJSON(dst []byte, fields []Field, line []byte) ([]byte, *Er
 	return dst, nil
 }
 
-// index finds a column by either of its names, or gives -1.
+// index returns the column with this name or alias, or -1.
 func (s Schema) index(name []byte) int {
 	for i := range s {
 		if s[i].Name == string(name) || s[i].Alias == string(name) {
@@ -78,7 +78,7 @@ func (s Schema) index(name []byte) int {
 	return -1
 }
 
-// noColumn is the error of a member that is no column, though it may be one in another case.
+// noColumn is the error for a member that is not a column. It names a column that differs in case only.
 func (s Schema) noColumn(member []byte) *Error {
 	e := &Error{Member: excerpt(member), Reason: "is not one of the columns of the output"}
 	for i := range s {
@@ -92,8 +92,8 @@ func (s Schema) noColumn(member []byte) *Error {
 	return e
 }
 
-// unquoteJSON gives the text of the value that the decoder has just read from the line, never nil: a part of the line
-// itself, where it has no escapes, because the value stands only until the next is read.
+// unquoteJSON returns the text of the value that the decoder has just read from the line, never nil. Without escapes it
+// is a part of the line, because the decoder's value is valid only until the next is read.
 func unquoteJSON(line []byte, decoder *jsontext.Decoder, value jsontext.Value) []byte {
 	end := int(decoder.InputOffset())
 	text := line[end-len(value) : end]
@@ -107,7 +107,7 @@ func unquoteJSON(line []byte, decoder *jsontext.Decoder, value jsontext.Value) [
 	return unquoted
 }
 
-// takes says whether a column may have a JSON value of this kind.
+// takes reports whether a column may have a JSON value of this kind.
 func (c *Column) takes(kind jsontext.Kind) bool {
 	switch c.Type.Kind {
 	case schema.Integer, schema.BigInt, schema.Real, schema.Double:
@@ -120,7 +120,7 @@ func (c *Column) takes(kind jsontext.Kind) bool {
 	return kind == 'n'
 }
 
-// syntaxError leaves out what the decoder says about the text, as Error.Reason has to.
+// syntaxError leaves out what the decoder says about the text, as Error.Reason requires.
 func syntaxError(err error) *Error {
 	var syntax *jsontext.SyntacticError
 	switch {

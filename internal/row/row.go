@@ -11,12 +11,12 @@ import (
 	"streamproof/internal/schema"
 )
 
-// Delimiters are those that a line of CSV may have.
+// Delimiters are the delimiters that a line of CSV may have.
 const Delimiters = ",;|\t"
 
 // A Column of a result.
 type Column struct {
-	// Name is what the schema calls the column, Alias what the query calls it; they are the same where only one does.
+	// Name is the schema's name for the column, and Alias the query's. They are the same if only one has a name for it.
 	Name, Alias string
 	Type        schema.Type
 }
@@ -24,7 +24,7 @@ type Column struct {
 // A Schema is the columns of a result, in order.
 type Schema []Column
 
-// Of gives the columns of the records themselves.
+// Of returns the columns of the records themselves.
 func Of(schema schema.Schema) Schema {
 	var s Schema
 	for _, c := range schema.Columns {
@@ -35,8 +35,8 @@ func Of(schema schema.Schema) Schema {
 
 // A Field is one value of a line.
 type Field struct {
-	// Text is the value as the line has it, without quotes and escapes: a number may be 007 or 1e-1.
-	// It may be a part of the line. It means nothing where the value is NULL.
+	// Text is the value as the line has it, without quotes and escapes: a number may be 007 or 1e-1. It may be a part
+	// of the line. It has no meaning if the value is NULL.
 	Text []byte
 	Null bool
 }
@@ -47,11 +47,11 @@ const (
 	present = 1
 )
 
-// Append reads one line, without its newline, and appends its key to dst. An error is an *Error, and dst is then
-// returned as it came.
+// Append reads one line, without its newline, and appends its key to dst. An error is an *Error; dst is returned
+// unchanged then.
 func (s Schema) Append(dst, line []byte) ([]byte, error) { return s.AppendFields(dst, nil, line) }
 
-// AppendFields is Append that sets fields, one for each column, to the values of the line. Nil fields are not set.
+// AppendFields is Append that also sets fields, one for each column, to the values of the line, unless fields is nil.
 func (s Schema) AppendFields(dst []byte, fields []Field, line []byte) ([]byte, error) {
 	var key []byte
 	var err *Error
@@ -69,8 +69,7 @@ func (s Schema) AppendFields(dst []byte, fields []Field, line []byte) ([]byte, e
 	return key, nil
 }
 
-// encodingOf names what a line is written in that is no row, where that may be why; a carriage return, where CRLF ends
-// lines.
+// encodingOf names the encoding that may be why a line is not a row, or the carriage return of a CRLF.
 func encodingOf(line []byte) string {
 	name := encoding.Guess(line)
 	if name == "" && len(line) > 0 && line[0] != '{' && line[len(line)-1] == '\r' {
@@ -79,8 +78,7 @@ func encodingOf(line []byte) string {
 	return name
 }
 
-// AppendValues appends the key of a row that came out of a SQL engine as int64, float64, string, bool, time.Time or
-// nil.
+// AppendValues appends the key of a row that a SQL engine returned as int64, float64, string, bool, time.Time or nil.
 func (s Schema) AppendValues(dst []byte, values []any) ([]byte, error) {
 	if len(values) != len(s) {
 		return dst, fmt.Errorf("a row of %d values for %d columns", len(values), len(s))
@@ -128,7 +126,7 @@ func (s Schema) AppendValues(dst []byte, values []any) ([]byte, error) {
 	return key, nil
 }
 
-// Format writes the row of a key as CSV, for people.
+// Format returns the row of a key as CSV, for people.
 func (s Schema) Format(key []byte) string {
 	var out []byte
 	for i, c := range s {

@@ -87,9 +87,9 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		``:                           "empty line",
-		`1,2,3`:                      "has not the 7 columns",
-		`1,,,,,,,`:                   "has not the 7 columns",
-		`1,,"a",,,,,`:                "has not the 7 columns",
+		`1,2,3`:                      "does not have the output's 7 columns",
+		`1,,,,,,,`:                   "does not have the output's 7 columns",
+		`1,,"a",,,,,`:                "does not have the output's 7 columns",
 		`x,,,,,,`:                    `column i: "x" is not of type INTEGER`,
 		`2147483648,,,,,,`:           "is not of type INTEGER",
 		`-2147483649,,,,,,`:          "is not of type INTEGER",
@@ -257,13 +257,13 @@ func TestDelimiters(t *testing.T) {
 		}
 	}
 	for line, want := range map[string]string{
-		`1;3.3;a|;2026-11-23 20:00:00;5;0.1;true`: "has not the 7 columns",       // two delimiters, none of them a comma
-		`1;3.3,a;2026-11-23 20:00:00;5;0.1;true`:  `column i: "1;3.3" is not of`, // the error is the comma's
-		`x;;;;;;`:                                 "has not the 7 columns",
-		`;;;;;`:                                   "has not the 7 columns",
+		`1;3.3;a|;2026-11-23 20:00:00;5;0.1;true`: "does not have the output's 7 columns", // two delimiters, none of them a comma
+		`1;3.3,a;2026-11-23 20:00:00;5;0.1;true`:  `column i: "1;3.3" is not of`,          // the error is the comma's
+		`x;;;;;;`:                                 "does not have the output's 7 columns",
+		`;;;;;`:                                   "does not have the output's 7 columns",
 		`"a"x;;;;;;`:                              "text after a closing quote",
-		`1;"a;;;;;;;;`:                            "has not the 7 columns",
-		`1:2:a::::`:                               "has not the 7 columns",
+		`1;"a;;;;;;;;`:                            "does not have the output's 7 columns",
+		`1:2:a::::`:                               "does not have the output's 7 columns",
 	} {
 		if _, err := allTypes.Append(nil, []byte(line)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %q", line, err, want)
@@ -290,7 +290,7 @@ func TestCausesHaveNoData(t *testing.T) {
 	for line, want := range map[string]string{
 		`data,,,,,,`:               "column i: is not of type INTEGER",
 		`,,data!,,,,`:              "column s: is not of type VARCHAR(4)",
-		`data`:                     "the line has not the 7 columns of the output",
+		`data`:                     "the line does not have the output's 7 columns",
 		`{"x":"data"}`:             `"x" is not one of the columns of the output`,
 		`{"i":"data"}`:             "column i: the JSON value is not of type INTEGER",
 		`{"s":"data!"}`:            "column i: it is missing",

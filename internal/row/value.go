@@ -13,13 +13,13 @@ import (
 	"streamproof/internal/schema"
 )
 
-// appendText reads one value as text; empty text that is not quoted is NULL, but for text columns.
+// appendText reads one value as text. Empty text without quotes is NULL, except in text columns.
 func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, *Error) {
 	if len(text) == 0 && !quoted && !c.isText() {
 		return append(dst, null), nil
 	}
 	dst = append(dst, present)
-	// The string is only read while text is, and never kept.
+	// The string is read only while text is, and never kept.
 	s := unsafe.String(unsafe.SliceData(text), len(text))
 	switch c.Type.Kind {
 	case schema.Integer:
@@ -83,7 +83,7 @@ func (c *Column) isText() bool {
 	return c.Type.Kind == schema.Char || c.Type.Kind == schema.VarChar
 }
 
-// otherType is the error of a value that the column cannot have.
+// otherType is the error for a value that is not of the column's type.
 func (c *Column) otherType(text []byte) *Error {
 	return &Error{Column: c.Name, Reason: "is not of type " + c.Type.String(), Text: excerpt(text)}
 }
@@ -94,14 +94,14 @@ func excerpt(text []byte) string {
 	return string(text[:min(len(text), most)])
 }
 
-// parseInteger reads digits with an optional sign, as the job does: no space and no underscore, and zeros before them
-// do not count.
+// parseInteger reads digits with an optional sign, as the job does: no spaces and no underscores. Leading zeros do not
+// count.
 func parseInteger(text []byte) (int64, bool) {
 	digits, negative := text, false
 	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
 		digits, negative = text[1:], text[0] == '-'
 	}
-	const longest = 19 // of 64 bits
+	const longest = 19 // in 64 bits
 	for len(digits) > longest && digits[0] == '0' {
 		digits = digits[1:]
 	}
@@ -122,7 +122,7 @@ func parseInteger(text []byte) (int64, bool) {
 	return int64(n), n < 1<<63
 }
 
-// parseFloat reads a decimal number, with an exponent or without, that fits the given bits. A negative zero is zero.
+// parseFloat reads a decimal number, with or without an exponent, that fits the given bits. A negative zero is zero.
 func parseFloat(s string, bits int) (float64, error) {
 	digits, point, number := 0, -1, uint64(0)
 	short := true // digits, with a minus and a point at most
@@ -137,14 +137,14 @@ func parseFloat(s string, bits int) (float64, error) {
 		case c == '.', c == '-', c == '+', c == 'e', c == 'E':
 			short = false
 		default:
-			return 0, strconv.ErrSyntax // infinities, NaN and hexadecimal are no values of a column
+			return 0, strconv.ErrSyntax // no column has infinities, NaN or hexadecimal
 		}
 		if digits > 7 {
-			break // and after so many digits, nor are they for strconv
+			break // after so many digits, strconv refuses them, too
 		}
 	}
-	// Most numbers are the quotient of two that a float of either size holds exactly, which division rounds as it
-	// should.
+	// Most numbers are the quotient of two integers that a float of either size holds exactly. Division rounds it
+	// correctly.
 	if short && digits > 0 && digits <= 7 {
 		decimals := 0
 		if point >= 0 {
@@ -203,7 +203,8 @@ func parseDate(text []byte) (year, month, day int, ok bool) {
 	return year, month, day, ok && isDay(year, month, day)
 }
 
-// parseParts reads the numbers of a text that has a digit wherever a layout of the same length has one.
+// parseParts reads the numbers of a text that has digits where a layout of the same length has them, and otherwise the
+// same characters.
 func parseParts(text []byte, layout string, parts []int) bool {
 	part := 0
 	for i := range len(layout) {

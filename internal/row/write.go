@@ -10,15 +10,15 @@ import (
 	"streamproof/internal/schema"
 )
 
-// A Writer appends the values of a row to dst as one line, ended by a newline, that Append reads as the same row. An
-// error is an *Error, names the column whose value no line can hold, and gives dst back as it came.
+// A Writer appends the values of a row to dst as one line with a newline, which Append reads as the same row. An error
+// is an *Error, and names the column whose value no line can hold; dst is returned unchanged then.
 type Writer func(dst []byte, fields []Field) ([]byte, error)
 
-// JSON gives the writer of JSON lines: an object of all columns, in order, by the names of the schema. Numbers are
-// numbers, as they were written where JSON has them so; text, timestamps and dates are strings, booleans true or
-// false, and NULL is null. It never fails.
+// JSON returns the writer of JSON lines: an object of all columns, in order, by the names of the schema. Numbers are
+// numbers, written as they were if that is JSON. Text, timestamps and dates are strings, booleans are true or false,
+// and NULL is null. It never fails.
 func (s Schema) JSON() Writer {
-	members := make([][]byte, len(s)) // each is a column's name, and what stands around it
+	members := make([][]byte, len(s)) // each column's name, and the text around it
 	for i := range s {
 		members[i] = append(members[i], "{,"[min(i, 1)])
 		members[i] = append(appendString(members[i], []byte(s[i].Name)), ':')
@@ -32,9 +32,9 @@ func (s Schema) JSON() Writer {
 	}
 }
 
-// CSV gives the writer of CSV lines with one of the Delimiters. Text is quoted where it has any of them, whichever is
-// the line's own, a quote or a carriage return, and where the line would read as something else without. No line of
-// CSV can hold text with a newline in it, nor NULL where that would read as empty text or as an empty line.
+// CSV returns the writer of CSV lines with one of the Delimiters. Text is quoted if it has any of the Delimiters, a
+// quote or a carriage return, or if the line would otherwise read as something else. No line of CSV can hold text with
+// a newline, nor NULL where it would read as empty text or as an empty line.
 func (s Schema) CSV(delimiter byte) Writer {
 	return func(dst []byte, fields []Field) ([]byte, error) {
 		start := len(dst)
@@ -93,7 +93,7 @@ func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
 		}
 	case schema.Boolean:
 		return strconv.AppendBool(dst, field.Text[0]|0x20 == 't')
-	case schema.Decimal: // a DECIMAL is only of a record of the source, which has it so
+	case schema.Decimal: // only records of the source have DECIMALs, already in this form
 	case schema.Timestamp, schema.Date:
 		return append(append(append(dst, '"'), field.Text...), '"')
 	default:
@@ -102,8 +102,8 @@ func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
 	return append(dst, field.Text...)
 }
 
-// isJSONNumber says whether a number that parseInteger or parseFloat has read is written as JSON has it: no plus and
-// no zeros before it, and digits on both sides of a point.
+// isJSONNumber reports whether a number that parseInteger or parseFloat has read is also a number in JSON: no plus, no
+// leading zeros, and digits on both sides of a point.
 func isJSONNumber(text []byte) bool {
 	if text[0] == '-' {
 		text = text[1:]

@@ -517,7 +517,7 @@ func TestSamplesSayWhere(t *testing.T) {
 			Reason: "the stream took it, and it is neither in the data, nor among the rejects, nor under processing-failed: see streamproof explain",
 		}},
 		proof.Duplicated: {{Row: strings.Replace(strings.TrimSpace(lines[1]), ".0,", ",", 1), Count: 1, Object: objectKey(0), Line: 2}},
-		proof.Corrupt:    {{Row: "x", Count: 1, Object: objectKey(0), Line: 3, Reason: "the line has not the 4 columns of the output"}},
+		proof.Corrupt:    {{Row: "x", Count: 1, Object: objectKey(0), Line: 3, Reason: "the line does not have the output's 4 columns"}},
 	}
 	if diff := gocmp.Diff(got.Samples, want); diff != "" {
 		t.Errorf("samples (-got +want):\n%s", diff)
