@@ -3,9 +3,11 @@
 package e2e_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,6 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -39,6 +43,7 @@ func TestAudit(t *testing.T) {
 	t.Run("a delivery stream that reads a stream", func(t *testing.T) { f.deliveryStream(t, "lines") })
 	t.Run("glued JSON", func(t *testing.T) { f.deliveryStream(t, "glued") })
 	t.Run("aggregates of the Kinesis Producer Library", func(t *testing.T) { f.deliveryStream(t, "kpl") })
+	t.Run("a function that is asked", f.transformed)
 	t.Run("a consumer that drops and doubles", f.consumer)
 }
 
@@ -133,33 +138,105 @@ func (f *foreign) audit(t *testing.T, args ...string) *report.Report {
 	return &r
 }
 
-// deliveryStream has Firehose carry a stream to S3, and judges that; then an object is lost.
-func (f *foreign) deliveryStream(t *testing.T, how string) {
-	source := f.stream(t, how)
+// create makes a stream, and a delivery stream that carries it to a prefix, all of the same name.
+func (f *foreign) create(t *testing.T, name string, processing *types.ProcessingConfiguration) {
+	t.Helper()
+	source := f.stream(t, name)
+	role := f.role(t, name, "firehose")
+	if _, err := firehose.NewFromConfig(f.root).CreateDeliveryStream(t.Context(), &firehose.CreateDeliveryStreamInput{
+		DeliveryStreamName: aws.String(name + "-to-s3"), DeliveryStreamType: types.DeliveryStreamTypeKinesisStreamAsSource,
+		KinesisStreamSourceConfiguration: &types.KinesisStreamSourceConfiguration{KinesisStreamARN: &source, RoleARN: &role},
+		ExtendedS3DestinationConfiguration: &types.ExtendedS3DestinationConfiguration{
+			BucketARN: aws.String("arn:aws:s3:::" + f.bucket), RoleARN: &role, Prefix: aws.String(name + "/"), CompressionFormat: types.CompressionFormatGzip,
+			ErrorOutputPrefix: aws.String("errors/" + name + "/!{firehose:error-output-type}/"),
+			BufferingHints:    &types.BufferingHints{SizeInMBs: aws.Int32(1), IntervalInSeconds: aws.Int32(1)}, ProcessingConfiguration: processing,
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// role makes a role that a service may assume, and that may do what a pipeline does.
+func (f *foreign) role(t *testing.T, name, service string) (arn string) {
+	t.Helper()
 	roles := iam.NewFromConfig(f.root)
 	role, err := roles.CreateRole(t.Context(), &iam.CreateRoleInput{
-		RoleName:                 &how,
-		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"firehose.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
+		RoleName: &name,
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service +
+			`.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
 	})
 	if err == nil {
 		_, err = roles.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
-			RoleName: &how, PolicyName: aws.String("all"),
-			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kinesis:*","s3:*"],"Resource":"*"}]}`),
-		})
-	}
-	if err == nil {
-		_, err = firehose.NewFromConfig(f.root).CreateDeliveryStream(t.Context(), &firehose.CreateDeliveryStreamInput{
-			DeliveryStreamName: aws.String(how + "-to-s3"), DeliveryStreamType: types.DeliveryStreamTypeKinesisStreamAsSource,
-			KinesisStreamSourceConfiguration: &types.KinesisStreamSourceConfiguration{KinesisStreamARN: &source, RoleARN: role.Role.Arn},
-			ExtendedS3DestinationConfiguration: &types.ExtendedS3DestinationConfiguration{
-				BucketARN: aws.String("arn:aws:s3:::" + f.bucket), RoleARN: role.Role.Arn, Prefix: aws.String(how + "/"), CompressionFormat: types.CompressionFormatGzip,
-				BufferingHints: &types.BufferingHints{SizeInMBs: aws.Int32(1), IntervalInSeconds: aws.Int32(1)},
-			},
+			RoleName: &name, PolicyName: aws.String("all"),
+			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kinesis:*","s3:*","lambda:*"],"Resource":"*"}]}`),
 		})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	return *role.Role.Arn
+}
+
+// transformer drops each tenth order, cannot process each tenth behind it, and doubles the amount of all others.
+const transformer = `
+import base64, json
+
+def handler(event, context):
+    out = []
+    for r in event["records"]:
+        row = json.loads(base64.b64decode(r["data"]))
+        result = {0: "Dropped", 1: "ProcessingFailed"}.get(row["order"] % 10, "Ok")
+        row["amount"] *= 2
+        data = base64.b64encode((json.dumps(row) + "\n").encode()).decode()
+        out.append({"recordId": r["recordId"], "result": result, "data": data})
+    return {"records": out}
+`
+
+// transformed audits a delivery stream with a function, by what the function answers; then an object is lost.
+func (f *foreign) transformed(t *testing.T) {
+	var code bytes.Buffer
+	files := zip.NewWriter(&code)
+	file, err := files.Create("index.py")
+	if err == nil {
+		_, err = file.Write([]byte(transformer))
+	}
+	if err = errors.Join(err, files.Close()); err != nil {
+		t.Fatal(err)
+	}
+	function, err := lambda.NewFromConfig(f.root).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: aws.String("doubles"), Runtime: lambdatypes.RuntimePython312, Handler: aws.String("index.handler"), Timeout: aws.Int32(60),
+		Role: aws.String(f.role(t, "function", "lambda")), Code: &lambdatypes.FunctionCode{ZipFile: code.Bytes()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.create(t, "transformed", &types.ProcessingConfiguration{Enabled: aws.Bool(true), Processors: []types.Processor{{
+		Type: types.ProcessorTypeLambda, Parameters: []types.ProcessorParameter{
+			{ParameterName: types.ProcessorParameterNameLambdaArn, ParameterValue: function.FunctionArn},
+			{ParameterName: types.ProcessorParameterNameBufferSizeInMb, ParameterValue: aws.String("0.2")},
+			{ParameterName: types.ProcessorParameterNameBufferIntervalInSeconds, ParameterValue: aws.String("1")},
+		},
+	}}})
+	f.python(t, "put", "transformed", fmt.Sprint(foreignRecords), "lines")
+	if r := f.audit(t, "--delivery-stream", "transformed-to-s3"); r.Verdict != proof.Undecided || !strings.Contains(strings.Join(r.Reasons, ""), "--ask-transform") {
+		t.Errorf("%s without --ask-transform: %q", r.Verdict, r.Reasons)
+	}
+	var r *report.Report
+	for deadline := time.Now().Add(time.Minute); ; {
+		r = f.audit(t, "--delivery-stream", "transformed-to-s3", "--ask-transform")
+		if r.Counts.Owed > 0 && r.Counts.InFlight == 0 || time.Now().After(deadline) {
+			break
+		}
+	}
+	want := proof.Counts{Owed: foreignRecords * 9 / 10, Delivered: foreignRecords * 8 / 10, Rejects: foreignRecords / 10}
+	if r.Verdict != proof.Proven || r.Counts != want {
+		t.Errorf("%s: %+v, want %+v: %q", r.Verdict, r.Counts, want, r.Reasons)
+	}
+}
+
+// deliveryStream has Firehose carry a stream to S3, and judges that; then an object is lost.
+func (f *foreign) deliveryStream(t *testing.T, how string) {
+	f.create(t, how, nil)
 	f.python(t, "put", how, fmt.Sprint(foreignRecords), how)
 
 	var r *report.Report

@@ -35,6 +35,8 @@ type Record struct {
 	Data           []byte
 	// Aggregate is where the record stands in its aggregate, nil where it is in none.
 	Aggregate *Aggregate
+	// Answer is what a function makes of it, nil where none is asked.
+	Answer *Answer
 	// Malformed is why an aggregate could not be taken apart. It is a record like any other then.
 	Malformed error
 }
@@ -68,6 +70,8 @@ type Options struct {
 	Skew time.Duration
 	// Form says what a record owes.
 	Form Form
+	// Transform, if set, is asked what becomes of each record. Resume asks nobody.
+	Transform *Transform
 	// Missing, if set, is told of every record of a missing row, however many there are. Its error ends that.
 	Missing func(report.MissingRow) error
 
@@ -87,6 +91,9 @@ func Run(ctx context.Context, stream Stream, b bucket.Bucket, opts Options) *rep
 }
 
 func newAudit(stream Stream, b bucket.Bucket, opts Options) *audit {
+	if opts.Transform != nil {
+		stream = &askedStream{stream, opts.Transform}
+	}
 	return &audit{
 		stream: stream, bucket: b, opts: opts, pipeline: opts.Pipeline, from: opts.From, to: opts.To, unread: map[string]*unread{},
 		report: &report.Report{
@@ -172,7 +179,7 @@ func (a *audit) run(ctx context.Context) {
 		if claim(object.LastModified); err != nil {
 			break
 		}
-		if fault := a.find(object, content); fault != nil {
+		if fault := a.find(ctx, object, content); fault != nil {
 			a.cannotRead(object, fault)
 		}
 	}
@@ -181,7 +188,7 @@ func (a *audit) run(ctx context.Context) {
 	}
 	claim(a.now.Add(a.edge()))
 	if err != nil {
-		a.undecided("read stream %s: %s", a.stream.Name(), plain(err, streamPermissions))
+		a.undecided("%s", a.streamFault(err))
 		return
 	}
 	stop() // the census is complete
@@ -196,8 +203,8 @@ func (a *audit) refuse() {
 	for _, fault := range a.pipeline.Faults {
 		a.undecided("this pipeline cannot be audited: %s", fault)
 	}
-	if _, verbatim := a.opts.Form.(Verbatim); verbatim && len(a.pipeline.Functions) > 0 {
-		a.undecided("the function %s transforms the records: say what it does as a query, with --sql and --schema", strings.Join(a.pipeline.Functions, ", "))
+	if _, verbatim := a.opts.Form.(Verbatim); verbatim && len(a.pipeline.Functions) > 0 && a.opts.Transform == nil {
+		a.undecided("the function %s transforms the records: say what it does as a query, with --sql and --schema, or have it asked, with --ask-transform", strings.Join(a.pipeline.Functions, ", "))
 	}
 	if p, e := a.pipeline.Prefix, a.pipeline.ErrorsPrefix; e != "" && strings.HasPrefix(p, e) {
 		a.undecided("the prefix %q of the data is below that of the errors, %q", p, e)
@@ -238,7 +245,7 @@ func (a *audit) window(ctx context.Context) bool {
 	}
 	held, err := a.stream.Held(ctx, a.now)
 	if err != nil {
-		a.undecided("read stream %s: %s", a.stream.Name(), plain(err, streamPermissions))
+		a.undecided("%s", a.streamFault(err))
 		return false
 	}
 	if a.increments != nil {
@@ -426,15 +433,20 @@ func (a *audit) refused() int64 {
 
 // rows gives the rows of a claim.
 func (a *audit) rows(c claim, filtered bool, emit func(key []byte)) error {
-	data := make([][]byte, len(c.records))
-	for i, record := range c.records {
-		data[i] = record.Data
+	owing := make([][]byte, 0, len(c.records))
+	for i := range c.records {
+		r := &c.records[i]
+		if data, ok := r.owes(); ok {
+			owing = append(owing, data)
+		} else if r.fails() && filtered {
+			emit(appendReject(nil, r.Data))
+		}
 	}
-	return a.opts.Form.Owed(data, filtered, emit)
+	return a.opts.Form.Owed(owing, filtered, emit)
 }
 
 // find brings the rows of an object before the judge.
-func (a *audit) find(object bucket.Object, in io.Reader) error {
+func (a *audit) find(ctx context.Context, object bucket.Object, in io.Reader) error {
 	covers := &a.report.Covers
 	a.judge.Object(object.Key, object.ETag, object.LastModified)
 	a.increments.found(object)
@@ -444,7 +456,7 @@ func (a *audit) find(object bucket.Object, in io.Reader) error {
 		return a.findRejects(in)
 	case below(a.pipeline.ErrorsPrefix, object.Key):
 		covers.ErrorObjects++
-		return a.findFailures(in)
+		return a.findFailures(ctx, in)
 	}
 	covers.Objects++
 	covers.Bytes += object.Size
@@ -472,18 +484,26 @@ func (a *audit) findRows(object string, in io.Reader) error {
 }
 
 // findFailures brings the records of an object below the error prefix before the judge: their rows failed.
-func (a *audit) findFailures(in io.Reader) error {
+func (a *audit) findFailures(ctx context.Context, in io.Reader) error {
+	asked := asking{audit: a}
 	_, _, err := eachRow("", in, func(line []byte, number int64) {
 		f, err := reject.ParseFailure(line)
-		if err == nil {
-			err = a.fail(f.RawData, number, f.ErrorCode+": "+f.ErrorMessage)
-		}
-		if err != nil {
+		switch {
+		case err != nil:
 			a.judge.Foreign(line, number, err.Error())
+		case a.opts.Transform != nil:
+			asked.add(ctx, f, number)
+		default:
+			if err := a.fail(f.RawData, number, reasonOf(f)); err != nil {
+				a.judge.Foreign(line, number, err.Error())
+			}
 		}
 	})
-	return err
+	asked.flush(ctx)
+	return errors.Join(err, asked.err)
 }
+
+func reasonOf(f *reject.Failure) string { return f.ErrorCode + ": " + f.ErrorMessage }
 
 // fail takes the rows of a record that stands below an error prefix.
 func (a *audit) fail(data []byte, line int64, reason string) error {
@@ -547,7 +567,7 @@ func (a *audit) classify(ctx context.Context) {
 				err = a.rows(c, pass.filtered, func(key []byte) { pass.tell(key, c.claimed) })
 			}
 			if err != nil {
-				a.undecided("read stream %s again: %s", a.stream.Name(), plain(err, streamPermissions))
+				a.undecided("%s", a.streamFault(err))
 				return
 			}
 			if !a.judge.Unresolved() {

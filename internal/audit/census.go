@@ -60,7 +60,8 @@ func (c *census) take(records []Record) {
 		r := &records[i]
 		c.shard(r)
 		c.key(r)
-		if n := len(r.Data); n > 0 && r.Data[n-1] != '\n' && (r.Data[0] != '{' || r.Data[n-1] != '}') {
+		data, _ := r.owes()
+		if n := len(data); n > 0 && data[n-1] != '\n' && (data[0] != '{' || data[n-1] != '}') {
 			c.endless++
 		}
 	}

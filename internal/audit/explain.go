@@ -22,8 +22,8 @@ const (
 	neighbourhood = time.Minute
 )
 
-// Explain says where the missing rows of a report on a window were lost, by what became of the records before and behind
-// them in their shard; where failed rows are; and which objects hold copies of duplicated ones.
+// Explain says where the missing rows of a report on a window were lost, by what became of the records before and
+// behind them in their shard; where failed rows are; and which objects hold copies of duplicated ones.
 func Explain(ctx context.Context, stream Stream, b bucket.Bucket, opts Options, r *report.Report) ([]report.Finding, error) {
 	e := &explanation{
 		audit: newAudit(stream, b, opts), missing: map[string]bool{}, runs: map[string]*run{}, sightings: map[string][]string{},

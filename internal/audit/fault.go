@@ -76,6 +76,14 @@ func plain(err error, permissions string) string {
 	return fmt.Sprintf("%s (%s: %s)", why, code, message)
 }
 
+// streamFault says why the stream cannot be read, or what its records owe is not known.
+func (a *audit) streamFault(err error) string {
+	if ask := (*askError)(nil); errors.As(err, &ask) {
+		return ask.Error()
+	}
+	return fmt.Sprintf("read stream %s: %s", a.stream.Name(), plain(err, streamPermissions))
+}
+
 // An unread is objects that cannot be read for the same cause.
 type unread struct {
 	first   string // key

@@ -86,7 +86,12 @@ func (Verbatim) Owed(records [][]byte, _ bool, emit func(key []byte)) error {
 func (Verbatim) Append(dst, line []byte) ([]byte, error) { return appendKey(dst, line), nil }
 
 // Format writes the row itself, or the start of a long one with its hash.
-func (Verbatim) Format(key []byte) string { return formatKey(key) }
+func (Verbatim) Format(key []byte) string {
+	if isReject(key) {
+		return formatReject(key)
+	}
+	return formatKey(key)
+}
 
 // objects calls row with the line, or with its parts where it holds several JSON objects with nothing but blanks
 // between them: what a delivery stream makes of records that do not end with a newline. It returns the number of

@@ -187,8 +187,8 @@ func (m *merge) open(ctx context.Context) error {
 	return nil
 }
 
-// start is where reading starts. By a position, only if its record is recent: a stream does not take the sequence number
-// of a record that it no longer holds.
+// start is where reading starts. It is a position only if its record is recent: a stream does not take the sequence
+// number of a record that it no longer holds.
 func (s *shard) start(from time.Time) types.StartingPosition {
 	if s.position.SequenceNumber != "" && !s.position.Arrival.Before(from) {
 		return types.StartingPosition{Type: types.ShardIteratorTypeAfterSequenceNumber, SequenceNumber: &s.position.SequenceNumber}

@@ -43,8 +43,13 @@ type Pipeline struct {
 	SinceWhy string
 	// AddsNewline is whether it ends each record with a newline.
 	AddsNewline bool
-	// Functions are the ARNs of the functions that transform the records.
-	Functions []string
+	// Functions are the ARNs of the functions that transform the records, in batches of at most so many bytes and so much
+	// time.
+	Functions  []string
+	BatchBytes int
+	BatchTime  time.Duration
+	// ARN and StreamARN are those of the delivery stream and of its stream.
+	ARN, StreamARN string
 	// Faults say, in sentences, why its objects cannot be judged.
 	Faults []string
 }
@@ -63,7 +68,10 @@ func Describe(ctx context.Context, client describer, name string) (*Pipeline, er
 		return nil, fmt.Errorf("delivery stream %s reads no Kinesis stream: if one is upstream of it, name that with --stream, --bucket and --prefix", name)
 	}
 	source := d.Source.KinesisStreamSourceDescription
-	p := &Pipeline{Since: aws.ToTime(source.DeliveryStartTimestamp), SinceWhy: "the delivery stream has read the stream only since then"}
+	p := &Pipeline{
+		ARN: aws.ToString(d.DeliveryStreamARN), StreamARN: aws.ToString(source.KinesisStreamARN),
+		Since: aws.ToTime(source.DeliveryStartTimestamp), SinceWhy: "the delivery stream has read the stream only since then",
+	}
 	if p.Stream, err = resource(source.KinesisStreamARN, "stream/"); err != nil {
 		return nil, fmt.Errorf("delivery stream %s: %w", name, err)
 	}
@@ -98,13 +106,19 @@ func (p *Pipeline) processors(config *types.ProcessingConfiguration) {
 	for _, one := range config.Processors {
 		switch one.Type {
 		case types.ProcessorTypeLambda:
+			p.BatchBytes, p.BatchTime = defaultBatchBytes, defaultBatchTime
 			for _, parameter := range one.Parameters {
 				switch parameter.ParameterName {
 				case types.ProcessorParameterNameLambdaArn:
 					p.Functions = append(p.Functions, aws.ToString(parameter.ParameterValue))
 				case types.ProcessorParameterNameBufferIntervalInSeconds:
 					if n, err := strconv.ParseInt(aws.ToString(parameter.ParameterValue), 10, 32); err == nil {
-						p.Deadline += time.Duration(n) * time.Second
+						p.BatchTime = time.Duration(n) * time.Second
+						p.Deadline += p.BatchTime
+					}
+				case types.ProcessorParameterNameBufferSizeInMb:
+					if mb, err := strconv.ParseFloat(aws.ToString(parameter.ParameterValue), 64); err == nil {
+						p.BatchBytes = int(mb * (1 << 20))
 					}
 				}
 			}

@@ -65,7 +65,9 @@ func TestDescribe(t *testing.T) {
 					{ParameterName: types.ProcessorParameterNameBufferIntervalInSeconds, ParameterValue: aws.String("90")},
 				}})
 			},
-			want: func(p *audit.Pipeline) { p.Functions, p.Deadline = []string{"arn:f"}, p.Deadline+90*time.Second },
+			want: func(p *audit.Pipeline) {
+				p.Functions, p.Deadline, p.BatchTime, p.BatchBytes = []string{"arn:f"}, p.Deadline+90*time.Second, 90*time.Second, 1<<20
+			},
 		},
 		"a newline is added": {
 			change: func(_ *types.DeliveryStreamDescription, s3 *types.ExtendedS3DestinationDescription) {
@@ -116,7 +118,8 @@ func TestDescribe(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := &audit.Pipeline{
-				Stream: "orders", Bucket: "lake", Prefix: "orders/dt=", ErrorsPrefix: "errors/", Deadline: 6 * time.Minute, Since: start, SinceWhy: "the delivery stream has read the stream only since then",
+				StreamARN: "arn:aws:kinesis:eu-west-1:123456789012:stream/orders",
+				Stream:    "orders", Bucket: "lake", Prefix: "orders/dt=", ErrorsPrefix: "errors/", Deadline: 6 * time.Minute, Since: start, SinceWhy: "the delivery stream has read the stream only since then",
 			}
 			if test.want != nil {
 				test.want(want)

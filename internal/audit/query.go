@@ -103,10 +103,7 @@ func (q *Queried) Append(dst, line []byte) ([]byte, error) { return q.query.Outp
 // Format writes a row as CSV, and a line that is refused quoted.
 func (q *Queried) Format(key []byte) string {
 	if isReject(key) {
-		if key[1] == shortMark {
-			return strconv.Quote(string(key[2:]))
-		}
-		return formatKey(key[1:])
+		return formatReject(key)
 	}
 	return q.query.Output.Format(key)
 }
@@ -116,6 +113,14 @@ const refusedMark = 2
 
 // appendReject appends the key of a reject with these bytes.
 func appendReject(dst, data []byte) []byte { return appendKey(append(dst, refusedMark), data) }
+
+// formatReject quotes a short line, which may be anything.
+func formatReject(key []byte) string {
+	if key[1] == shortMark {
+		return strconv.Quote(string(key[2:]))
+	}
+	return formatKey(key[1:])
+}
 
 // isReject reports whether a key is that of a line that is owed as a reject.
 func isReject(key []byte) bool { return len(key) > 0 && key[0] == refusedMark }

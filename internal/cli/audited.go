@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/dustin/go-humanize"
 
@@ -41,6 +42,7 @@ type audited struct {
 	Deadline       time.Duration `help:"How long a record may take to S3 (by the delivery stream's buffers, else 15m)." placeholder:"DURATION"`
 	SQL            string        `help:"The pipeline runs this query (Flink SQL or Kinesis Data Analytics): its rows are owed, compared by value." name:"sql" type:"existingfile" placeholder:"FILE"`
 	Schema         string        `help:"What is in the records, for --sql: see streamproof discover." type:"existingfile" placeholder:"FILE"`
+	AskTransform   bool          `help:"Invoke the delivery stream's function with the same records, and owe what it answers. Whatever else it does, it does again."`
 	Accepted       string        `help:"The folder in which findings of audits are accepted." type:"path" placeholder:"DIR"`
 	FanOut         bool          `help:"Read as an enhanced fan-out consumer, which shares its 2 MB/s of each shard with no other reader, and is removed afterwards. It costs money."`
 }
@@ -84,6 +86,10 @@ func (a *audited) check(t *target) error {
 		return errors.New("--stream goes with --bucket and --prefix: the objects that hold its rows")
 	case a.DeliveryStream != "" && (a.Bucket != "" || a.Prefix != ""):
 		return errors.New("--bucket and --prefix go with --stream: a delivery stream says where it writes")
+	case a.AskTransform && a.DeliveryStream == "":
+		return errors.New("--ask-transform goes with --delivery-stream: the function is the delivery stream's")
+	case a.AskTransform && a.SQL != "":
+		return errors.New("--ask-transform and --sql exclude each other: what a function makes of a record is asked or said")
 	case (a.SQL == "") != (a.Schema == ""):
 		return errors.New("--sql and --schema go together")
 	case a.Deadline < 0 || a.Deadline > 0 && a.Deadline < time.Second:
@@ -154,6 +160,12 @@ func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error)
 			return nil, err
 		}
 	}
+	if a.AskTransform {
+		if len(s.opts.Pipeline.Functions) == 0 {
+			return nil, &usageError{fmt.Errorf("delivery stream %s transforms nothing: leave out --ask-transform", a.DeliveryStream)}
+		}
+		s.opts.Transform = &audit.Transform{Client: lambda.NewFromConfig(config), Pipeline: &s.opts.Pipeline, Region: config.Region}
+	}
 	if q != nil {
 		form, err := audit.NewQueried(q)
 		if err != nil {
@@ -223,6 +235,13 @@ func ownPipeline(ctx context.Context, s *stack.Stack) (audit.Pipeline, *query.Qu
 
 // audit audits, and shows how far it is.
 func (s *subject) audit(ctx context.Context, e *env) (r *report.Report, err error) {
+	if s.opts.Transform != nil {
+		err := e.stderr.Printf("streamproof: --ask-transform invokes %s with every record of the window, and again where rows must be classified or located. "+
+			"Whatever else the function does, such as writing to a table or calling a service, it does again.\n", s.opts.Pipeline.Functions[0])
+		if err != nil {
+			return nil, err
+		}
+	}
 	p := newProgress(e)
 	defer p.stop()
 	name := s.opts.Pipeline.Stream
