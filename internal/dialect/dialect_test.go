@@ -129,7 +129,7 @@ func TestErrors(t *testing.T) {
 		"a window of centuries": {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') DAY / 9999999999 TO DAY)", "3:45: GROUP BY takes ROWTIME only in"},
 		"two of the template":   {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((ROWTIME - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND), FLOOR(ROWTIME TO MINUTE)", "there are two windows over ROWTIME"},
 		"an event time":         {pump + "SELECT STREAM COUNT(*), 'x' FROM S GROUP BY FLOOR((D - TIMESTAMP '1970-01-01 00:00:00') SECOND / 10 TO SECOND), FLOOR(ROWTIME TO MINUTE)", "3:45: FLOOR of an INTERVAL is only carried over for a window over ROWTIME: for another time, write STEP(time BY"},
-		// what is not carried over comes first
+		// constructs that are not carried over come first
 		"a log parser with columns":  {pump + "SELECT STREAM l.r.COLUMN1, l.r.COLUMN2 FROM (SELECT STREAM SYS_LOG_PARSE(C) FROM S) AS l(r)", "pipeline.sql:3:60: SYS_LOG_PARSE is not carried over"},
 		"its columns by three names": {pump + "SELECT STREAM U.R.COLUMN1, U.R.COLUMN2 FROM (SELECT STREAM SYS_LOG_PARSE(C) AS R FROM S) AS U", "pipeline.sql:3:60: SYS_LOG_PARSE is not carried over"},
 		"another row's value":        {pump + "SELECT STREAM A, LAG(C, 1) IGNORE NULLS OVER (ROWS 1 PRECEDING) FROM S", "pipeline.sql:3:18: LAG is not carried over"},
@@ -199,8 +199,7 @@ func TestCasts(t *testing.T) {
 	}
 }
 
-// Warnings name each divisor that may be zero if Flink would throw: not those of floats, nor those that are certainly
-// not zero.
+// TestDivisions checks that each divisor that may be zero has a warning, if Flink would throw, and no other.
 func TestDivisions(t *testing.T) {
 	t.Parallel()
 	schema := small(t)
@@ -301,7 +300,7 @@ func TestWindows(t *testing.T) {
 }
 
 // Flink SQL beyond this package's grammar stays as it is.
-func TestFlinkSQLStaysAsItIs(t *testing.T) {
+func TestFlinkSQLUnchanged(t *testing.T) {
 	schema := small(t)
 	for _, text := range []string{
 		"CREATE TABLE T (X INTEGER, Y STRING);\r\n\r\nINSERT INTO T SELECT A, C FROM S -- the end",

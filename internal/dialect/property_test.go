@@ -38,7 +38,7 @@ func expressions(depth int) *rapid.Generator[string] {
 }
 
 // Printed Flink SQL parses to the same tree: no operator and no parenthesis is lost.
-func TestPrintedIsParsed(t *testing.T) {
+func TestParsePrinted(t *testing.T) {
 	schema := small(t)
 	translated := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -65,7 +65,7 @@ func TestPrintedIsParsed(t *testing.T) {
 }
 
 // Spaces and comments make no difference.
-func TestSpellingMakesNoDifference(t *testing.T) {
+func TestSpelling(t *testing.T) {
 	schema := small(t)
 	rapid.Check(t, func(t *rapid.T) {
 		text := expressions(2).Draw(t, "expression")

@@ -13,7 +13,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// columnsOf writes the columns of a proposal in a line: name, type, pattern, and a question mark where it may be NULL.
+// columnsOf returns the columns of a proposal as one line: name, type, pattern, and a question mark if it may be NULL.
 func columnsOf(p *discover.Proposal) string {
 	var all []string
 	for _, c := range p.Columns {
@@ -36,7 +36,7 @@ func faultsOf(p *discover.Proposal) string {
 	return strings.Join(all, "; ")
 }
 
-// notesOf gives all that a person is told, of the columns too.
+// notesOf returns all notes for a person, including those of columns.
 func notesOf(p *discover.Proposal) string {
 	notes := slices.Clone(p.Notes)
 	for _, c := range p.Columns {
@@ -51,8 +51,8 @@ type kind struct {
 	header  bool   // the format has one
 	columns string // empty where there is no proposal
 	faults  string
-	notes   []string // parts of what a person is told, or of the error
-	silent  []string // what a person must not be told
+	notes   []string // parts of the notes or of the error
+	silent  []string // parts that no note may have
 }
 
 func checkKinds(t *testing.T, kinds map[string]kind) {
@@ -163,7 +163,7 @@ func TestHeaders(t *testing.T) {
 	})
 }
 
-// TestJSONValues: what is an object in one row and something else in another, and values that are not whole.
+// TestJSONValues covers members that are objects in some rows only, and values that are not integers.
 func TestJSONValues(t *testing.T) {
 	t.Parallel()
 	mixed := func(n int, rare string, every int) []discover.Record {
@@ -233,7 +233,7 @@ func TestJSONValues(t *testing.T) {
 	})
 }
 
-// TestEncodings: what is no UTF-8, and single control characters, which are text.
+// TestEncodings covers text that is not UTF-8, and single control characters, which are text.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	var little, big bytes.Buffer
@@ -293,7 +293,7 @@ func TestForms(t *testing.T) {
 	})
 }
 
-// TestTextNotes: why a column is text, where its values look like something else.
+// TestTextNotes checks the notes on why a column is text although its values look like another type.
 func TestTextNotes(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -341,9 +341,9 @@ func TestTextNotes(t *testing.T) {
 	}
 }
 
-// TestOddHeaderIsNoRow: the reader knows a header with missing and repeated names, also after a merge with a schema
+// TestOddHeader: the reader knows a header with missing and repeated names, also after a merge with a schema
 // that has it, or has none.
-func TestOddHeaderIsNoRow(t *testing.T) {
+func TestOddHeader(t *testing.T) {
 	t.Parallel()
 	sample := file(",a,a,\"per\nunit\"\n" + repeat(25, func(i int) string { return fmt.Sprintf("%d,%d,%d,x\n", i, i, i) }))
 	p, err := discover.Discover(sample, discover.Options{})

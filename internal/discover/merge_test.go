@@ -13,7 +13,8 @@ import (
 	"streamproof/internal/schema"
 )
 
-// TestMergeTrips: what is discovered of the project's own records leaves its schema as it is, poisoned records or not.
+// TestMergeTrips checks that merging what is discovered of the project's own records, poisoned or not, changes nothing
+// in its schema.
 func TestMergeTrips(t *testing.T) {
 	t.Parallel()
 	p, err := pipeline.Embedded()

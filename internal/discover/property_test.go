@@ -57,9 +57,9 @@ func table(t *rapid.T) (columns []string, rows [][]string) {
 	return columns, rows
 }
 
-// TestRowsAreOfWhatIsProposed: whatever the table and however it is written, all of its values are of the types that
-// are proposed, and the format is the one that it was written in.
-func TestRowsAreOfWhatIsProposed(t *testing.T) {
+// TestProposalReadsCSV checks for any table, in any format, that the format is found and that all values are of the
+// proposed types.
+func TestProposalReadsCSV(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		columns, rows := table(t)
@@ -118,8 +118,8 @@ func TestRowsAreOfWhatIsProposed(t *testing.T) {
 	})
 }
 
-// TestObjectsAreOfWhatIsProposed is the same for JSON, where each column may be missing or null here and there.
-func TestObjectsAreOfWhatIsProposed(t *testing.T) {
+// TestProposalReadsJSON is the same for JSON, where each column may be missing or null here and there.
+func TestProposalReadsJSON(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		columns, rows := table(t)
@@ -241,8 +241,8 @@ func check(t *rapid.T, p *discover.Proposal, columns []string, rows [][]string) 
 	}
 }
 
-// checkFaults: the faults of a proposal are exactly the rows that are rejected by its schema, each with its place. A
-// row that the sample ends within is none.
+// checkFaults checks that the faults of a proposal are exactly the rows that its schema rejects, each with its place. A
+// row that the sample cuts off is not a fault.
 func checkFaults(t interface {
 	Errorf(format string, args ...any)
 	Fatal(args ...any)
@@ -276,7 +276,7 @@ func checkFaults(t interface {
 			case row.Err != nil && left[place] > 0 && ended == "":
 				left[place]--
 			case one.Cut && row.Err != nil:
-				ended = place // and so is all behind it
+				ended = place // and so is all that follows
 			case one.Cut && ended != "" && p.Format.Type == schema.JSON: // within a value that is cut
 			default:
 				t.Errorf("%s is no fault, and the reader says %v, after %q:\n%q\n%+v", place, row.Err, ended, one.Data, p)
@@ -325,8 +325,8 @@ func TestAnySample(t *testing.T) {
 	})
 }
 
-// FuzzDiscover: whatever the bytes, the answer is a schema that can be written, read and merged with itself, or an
-// error that says why there is none; and the counts add up.
+// FuzzDiscover checks that any bytes give a schema that can be written, read and merged with itself, or an error that
+// says why there is none, and that the counts add up.
 func FuzzDiscover(f *testing.F) {
 	for _, seed := range []string{
 		clicks, "", "\n", "1,2\n3,4\n", "a;b\r\n1;2\r\n", "{", "[{}]", "[[{\"a\":1}]]", "{\"a\":{\"a\":null}}", "\"a\nb\",\"", "'", "\ufeffx", "\x00", "<a/>",

@@ -25,7 +25,7 @@ func TestName(t *testing.T) {
 		"\xfe\xff\x001":          encoding.UTF16,
 		"1\x00,\x002\x00":        encoding.UTF16,
 		"\x001\x00,\x00\xe9":     encoding.UTF16,
-		"\x00,\x002\x00":         encoding.UTF16, // behind the newline of a line before
+		"\x00,\x002\x00":         encoding.UTF16, // after the previous line's newline
 		"1\x00,2":                "",
 		"\x00\x00\x00\x00":       "",
 		"\x00a":                  "",
@@ -46,7 +46,7 @@ func TestName(t *testing.T) {
 	}
 }
 
-// What is UTF-8 without a mark has no name, and what is in another encoding has one, whatever it says.
+// TestNameOfAnyText checks that any text has a name if it is not UTF-8 or has a mark, and no name otherwise.
 func TestNameOfAnyText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

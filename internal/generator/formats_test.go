@@ -145,8 +145,8 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// checkRecords reads the records as the analytics application does: the good rows are those of Records, value by
-// value, and the others those of Rejects, for the reason that their fault says.
+// checkRecords reads the records as the analytics application does. The good rows must be those of Records, value by
+// value. The others must be those of Rejects, with the reason of their fault.
 func checkRecords(t fataler, g *generator.Generator, schema schema.Schema, tick generator.Tick) {
 	reader := record.NewReader(schema)
 	last := tick.Records - 1
@@ -482,8 +482,8 @@ func TestGoldenFormats(t *testing.T) {
 	}
 }
 
-// TestSamplesAtFault: what is no row is said with its line.
-func TestSamplesAtFault(t *testing.T) {
+// TestSamplesErrors checks that an error names the line that is not a row.
+func TestSamplesErrors(t *testing.T) {
 	t.Parallel()
 	const csv, object = `{"source":"S","samples":"s.txt","format":{"header":true},"columns":[{"name":"a","alias":"A","type":"INTEGER"}]}`,
 		`{"source":"S","samples":"s.txt","format":{"type":"json"},"columns":[{"name":"a","alias":"A","type":"INTEGER"}]}`

@@ -31,7 +31,7 @@ func embedded(t testing.TB) schema.Schema {
 	return p.Schema
 }
 
-// field gives a value of a row, or NULL.
+// field returns a value of a row, or NULL.
 func field(r *generator.Records, column int) string {
 	text, null := r.Field(column)
 	if null {

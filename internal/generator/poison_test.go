@@ -166,8 +166,8 @@ func rowsOf(g *generator.Generator, schema schema.Schema, tick generator.Tick, f
 	return rows
 }
 
-// reasonOf says why a line is rejected, empty where it is not: the order of the application's LineParser, and no more
-// of it than the faults need.
+// reasonOf returns why a line is rejected, or nothing. It checks in the order of the application's LineParser, as far
+// as the faults need it.
 func reasonOf(s schema.Schema, line string) string {
 	switch {
 	case line == "":

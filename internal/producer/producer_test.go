@@ -243,7 +243,7 @@ func TestLatestRetry(t *testing.T) {
 	}
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		// A second, since a tick is named in whole ones here.
+		// A second, since ticks have whole seconds here.
 		for age, taken := range map[time.Duration]bool{latest: true, producer.OldestTick - time.Second: true, producer.OldestTick + time.Second: false} {
 			answer, err := w.invoke(fmt.Sprintf(`{"scheduledTime":%q}`, time.Now().Add(-age).Format(time.RFC3339)))
 			if (err == nil) != taken || taken && !answer.Sent {
@@ -253,7 +253,7 @@ func TestLatestRetry(t *testing.T) {
 	})
 }
 
-// TestGolden pins the answer and the log line of a tick with every outcome in it, and those of a second event for it.
+// TestGolden pins the answer and the log line of a tick with every outcome, and of a second event for it.
 func TestGolden(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, map[string]string{"SPREAD_SECONDS": "4"})
@@ -347,7 +347,7 @@ func TestMetrics(t *testing.T) {
 			`{"records":3}`, "none", nil, 3,
 			map[string]float64{"RecordsAcknowledged": 3, "RecordsRejected": 0, "RecordsUnknown": 0, "EntriesThrottled": 0, "TicksFailed": 1, "RecordsAcknowledged of s": 3},
 		},
-		"a shard without a name": { // is none that a dimension can have
+		"a shard without a name": { // no dimension can have it
 			`{"records":3}`, "none", func(_ *world, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
 				out := inOneShard(in)
 				out.Records[0].ShardId = nil
@@ -427,7 +427,8 @@ func (w *world) measured() map[string]float64 {
 	return values
 }
 
-// TestPoison: what is malformed and how it is packed stand in the claim and in the answers, and the stream has both so.
+// TestPoison checks that the claim and the answers say how many records are malformed and how they are packed, and that
+// the stream holds them so.
 func TestPoison(t *testing.T) {
 	t.Parallel()
 	for _, aggregation := range []string{"none", ledger.KPL} {
@@ -705,8 +706,8 @@ func TestNoTime(t *testing.T) {
 	})
 }
 
-// TestOutOfTime: what is not sent in time is rejected, what was cut is unknown, and the manifest is written before the
-// end.
+// TestOutOfTime checks that records that are not sent in time are rejected, that records of a cut call are unknown, and
+// that the manifest is written before the end.
 func TestOutOfTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, map[string]string{"SPREAD_SECONDS": "0"})

@@ -43,7 +43,7 @@ func compile(t *testing.T, sql string) (*query.Query, error) {
 	return query.Compile(p)
 }
 
-func TestEmbeddedPipelineCanBeJudged(t *testing.T) {
+func TestCompileEmbeddedPipeline(t *testing.T) {
 	p, err := pipeline.Embedded()
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestDestination(t *testing.T) {
 }
 
 // Destination and Compile read the same columns from every query that the verifier accepts.
-func TestDestinationIsTheQuerysOutput(t *testing.T) {
+func TestDestinationMatchesOutput(t *testing.T) {
 	p, err := pipeline.Embedded()
 	if err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func TestLegacyDialect(t *testing.T) {
 	}
 }
 
-func TestLegacyDialectIsRefused(t *testing.T) {
+func TestLegacyDialectErrors(t *testing.T) {
 	for sql, want := range map[string]string{
 		`CREATE STREAM T (X INTEGER); CREATE PUMP P AS INSERT INTO T SELECT STREAM A FROM S WHERE ROWTIME IS NULL`:                                                                       "LOCALTIMESTAMP, which depends on when Flink computes it",
 		`CREATE STREAM T (X BIGINT); CREATE PUMP P AS INSERT INTO T SELECT STREAM COUNT(*) FROM S GROUP BY FLOOR(ROWTIME TO DAY)`:                                                        "a window (TUMBLE), which is computed over several rows",

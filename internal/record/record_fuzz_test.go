@@ -10,8 +10,8 @@ import (
 	"streamproof/internal/schema"
 )
 
-// FuzzReader: whatever a record is, no reader panics; the parts that a record is taken apart into stand in it in order
-// and do not overlap; a row has one value a column, each of which is UTF-8; and what a row was alone, it is again.
+// FuzzReader checks for any record that no reader panics, that the parts of the record are in order and do not overlap,
+// that a row has one value for each column, all of it UTF-8, and that each row is also a row alone.
 func FuzzReader(f *testing.F) {
 	all := readTable(f)
 	var readers []*record.Reader

@@ -12,7 +12,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// table is the one that the Flink job's RecordsTest reads, too.
+// table is also read by the Flink job's RecordsTest.
 type table struct {
 	Schemas map[string]json.RawMessage `json:"schemas"`
 	Cases   []struct {

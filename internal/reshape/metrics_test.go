@@ -71,8 +71,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsThatCannotBeWritten checks that the rows still go out.
-func TestMetricsThatCannotBeWritten(t *testing.T) {
+// TestMetricsWriteError checks that the rows still go out.
+func TestMetricsWriteError(t *testing.T) {
 	t.Parallel()
 	h, logged := newHandler(t, JSON, ",")
 	h.stack, h.metrics = "streamproof", writeFunc(func([]byte) (int, error) { return 0, errors.New("broken pipe") })

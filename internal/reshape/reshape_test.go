@@ -202,9 +202,9 @@ func TestBadRows(t *testing.T) {
 	}
 }
 
-// TestNumbersAreThoseOfTheJob checks that the transform accepts the numbers that the job accepts, in rows of the output
+// TestNumbersMatchJob checks that the transform accepts the numbers that the job accepts, in rows of the output
 // and in trips, and writes them as JSON's.
-func TestNumbersAreThoseOfTheJob(t *testing.T) {
+func TestNumbersMatchJob(t *testing.T) {
 	h, _ := newHandler(t, JSON, ",")
 	const zeros = "0000000000000000000000000"
 	signed := strings.Replace(strings.Replace(trip, ",5,3,", ",+5,+3.5,", 1), "1,", "+"+zeros+"1,", 1)
@@ -239,7 +239,7 @@ func TestEmptyEvents(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoEvent(t *testing.T) {
+func TestInvalidEvents(t *testing.T) {
 	h, _ := newHandler(t, JSON, ",")
 	for event, want := range map[string]string{
 		``:                  "the JSON ends too early",
@@ -412,9 +412,9 @@ func TestAnswersFit(t *testing.T) {
 	}
 }
 
-// TestEventsThatCannotBeAnswered checks the error for records that do not even fit unchanged. Such records have no
+// TestUnanswerableEvents checks the error for records that do not even fit unchanged. Such records have no
 // times.
-func TestEventsThatCannotBeAnswered(t *testing.T) {
+func TestUnanswerableEvents(t *testing.T) {
 	h, _ := newHandler(t, JSON, ",")
 	event, _ := largest(t, 1, true)
 	event = bytes.ReplaceAll(event, []byte(`"approximateArrivalTimestamp":1795464000000,`), nil)
@@ -427,9 +427,9 @@ func TestEventsThatCannotBeAnswered(t *testing.T) {
 	}
 }
 
-// TestTheBufferFits checks that the answer to the template's BufferSizeInMBs of the shortest rows fits, for any
+// TestBufferFits checks that the answer to the template's BufferSizeInMBs of the shortest rows fits, for any
 // packing.
-func TestTheBufferFits(t *testing.T) {
+func TestBufferFits(t *testing.T) {
 	h, _ := newHandler(t, JSON, ",")
 	template, err := os.ReadFile("../../template.yaml")
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"streamproof/internal/schema"
 )
 
-// FuzzWrittenAgain: a line is a row or an *Error. A row that was read is written, as JSON and as CSV with each
-// delimiter, so that the same row is read again; only what CSV says that it cannot hold is not written.
-func FuzzWrittenAgain(f *testing.F) {
+// FuzzRoundTrip checks that a line is a row or an *Error, and that a row is read again from JSON and from CSV with each
+// delimiter, unless CSV says that it cannot hold it.
+func FuzzRoundTrip(f *testing.F) {
 	p, err := pipeline.Embedded()
 	if err != nil {
 		f.Fatal(err)

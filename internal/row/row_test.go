@@ -83,7 +83,7 @@ func TestQuotes(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestErrors(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		``:                           "empty line",
@@ -144,10 +144,9 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A value is one to the job, which reads it in a record, and in a row of the output: there is one rule for both. Not
-// compared are texts, of which the output has none that are too short, and times, of which it has some with a
-// fraction.
-func TestValuesAreThoseOfRecords(t *testing.T) {
+// TestFieldsMatchRecords checks that the same texts are values in a record and in a row of the output. It leaves out
+// texts, since the output has none that are too short, and times, since the output has some with a fraction.
+func TestFieldsMatchRecords(t *testing.T) {
 	t.Parallel()
 	kinds := []schema.Kind{schema.Integer, schema.BigInt, schema.Real, schema.Double, schema.Boolean, schema.Date}
 	digits := `[0-9]{0,3}(2147483647|2147483648|9223372036854775807|9223372036854775808)?`
@@ -180,8 +179,9 @@ func TestValuesAreThoseOfRecords(t *testing.T) {
 	})
 }
 
-// What the judge's engine gives and what the same row reads as must be one key, and formatting must not lose a value.
-func TestValuesAndLinesMeet(t *testing.T) {
+// TestValuesMatchLines checks that a row computed by the verifier's engine and the same row read from a line have one
+// key, and that formatting loses no value.
+func TestValuesMatchLines(t *testing.T) {
 	t.Parallel()
 	numbers := row.Schema{
 		{Name: "i", Type: schema.Type{Kind: schema.Integer}},
@@ -217,7 +217,7 @@ func TestValuesAndLinesMeet(t *testing.T) {
 }
 
 // Numbers read as strconv reads them, the short ones that are read faster too.
-func TestNumbersReadAsStrconvReadsThem(t *testing.T) {
+func TestNumbersMatchStrconv(t *testing.T) {
 	t.Parallel()
 	floats := row.Schema{allTypes[1], allTypes[5]}
 	rapid.Check(t, func(t *rapid.T) {
@@ -285,7 +285,7 @@ func TestColumns(t *testing.T) {
 }
 
 // The cause of an error is for logs that are to have no data in them.
-func TestCausesHaveNoData(t *testing.T) {
+func TestCauseHasNoData(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		`data,,,,,,`:               "column i: is not of type INTEGER",
@@ -312,7 +312,7 @@ func TestCausesHaveNoData(t *testing.T) {
 	}
 }
 
-func TestTimestampsReadAsTimeReadsThem(t *testing.T) {
+func TestTimestampsMatchTime(t *testing.T) {
 	t.Parallel()
 	times := row.Schema{allTypes[3]}
 	rapid.Check(t, func(t *rapid.T) {
@@ -371,7 +371,7 @@ func TestWriters(t *testing.T) {
 	}
 }
 
-func TestWhatCSVCannotHold(t *testing.T) {
+func TestCSVErrors(t *testing.T) {
 	t.Parallel()
 	text, number := row.Schema{allTypes[2], allTypes[0]}, row.Schema{allTypes[0]}
 	for _, test := range []struct {
@@ -394,7 +394,7 @@ func TestWhatCSVCannotHold(t *testing.T) {
 }
 
 // A row of any values reads as itself, however it is written.
-func TestWritersWriteTheRow(t *testing.T) {
+func TestWritersRoundTrip(t *testing.T) {
 	t.Parallel()
 	// Text first, where a brace would begin JSON, and alone, where it may be all of the line.
 	for _, columns := range []row.Schema{{allTypes[2]}, {{Name: "v", Type: schema.Type{Kind: schema.VarChar}}, allTypes[1], allTypes[2]}} {
@@ -436,7 +436,7 @@ func checkWriters(t interface{ Fatalf(string, ...any) }, columns row.Schema, wan
 	for name, write := range writers {
 		line, err := write(nil, fields)
 		if err != nil && name != "json" {
-			continue // TestWhatCSVCannotHold
+			continue // TestCSVErrors
 		}
 		if err != nil || bytes.IndexByte(line, '\n') != len(line)-1 {
 			t.Fatalf("%s: %q, %v", name, line, err)

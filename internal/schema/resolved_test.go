@@ -15,7 +15,7 @@ import (
 	"streamproof/internal/schema"
 )
 
-// TestResolved: the schemas that tests of the Flink job read are those of the files beside them, resolved.
+// TestResolved checks that the resolved schemas that tests of the Flink job read match the schemas beside them.
 func TestResolved(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../*/testdata/*/schema.json")

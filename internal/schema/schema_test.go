@@ -212,12 +212,12 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-// greedy says whether a part of a pattern may take digits of the one behind it.
+// greedy reports whether a part of a pattern may take digits of the next part.
 func greedy(pattern string) bool {
 	return regexp.MustCompile(`(^|[^M])M[yhHmsd]|(^|[^d])d[yhHmsM]|(^|[^hH])[hH][yMdms]|S\][yMdhHms]`).MatchString(pattern)
 }
 
-// TestEncode: what is encoded is read again as it was.
+// TestEncode checks that Parse reads what Encode has written.
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

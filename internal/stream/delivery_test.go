@@ -63,7 +63,7 @@ func (f *fakePutter) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput
 	return f.put(ctx, in)
 }
 
-// The ways in which a fake call goes. Where it says maybe, the fake stores the entries or not, as a hash of them says.
+// How a fake call ends. With maybe, a hash of the entries decides whether they are stored.
 const (
 	fine = iota
 	mixed
@@ -182,8 +182,8 @@ func recordsOf(e types.PutRecordsRequestEntry) []kpl.Record {
 	return records
 }
 
-// TestOutcomes: whatever goes wrong, in any order, each record has exactly the outcome that proof.md gives to the
-// attempts that were made on it, and the stream holds no more and no fewer copies than the outcome says.
+// TestOutcomes checks, for any faults in any order, that each record has the outcome that proof.md gives to its
+// attempts, and that the stream holds as many copies as the outcome says.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -351,7 +351,7 @@ func TestPackedPacing(t *testing.T) {
 				t.Errorf("the shard holds %d records, want %d", got, tc.records)
 			}
 		})
-		slices.Sort(calls) // those of one moment come in any order
+		slices.Sort(calls) // calls at the same time come in any order
 		slices.Sort(tc.calls)
 		if diff := cmp.Diff(tc.calls, calls); diff != "" || units != tc.units {
 			t.Errorf("%d records in %s: %d entries, want %d; records of the calls (-want +got):\n%s", tc.records, tc.spread, units, tc.units, diff)
@@ -410,7 +410,7 @@ func TestPacked(t *testing.T) {
 			if err := d.Run(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			// Each call's records follow each other. Where it begins is found by its first ones.
+			// The records of a call are consecutive. Its first ones tell where it begins.
 			taken := make([]bool, tick.Records)
 			for _, entries := range calls {
 				var records []kpl.Record
@@ -470,7 +470,7 @@ func TestEmptyRecord(t *testing.T) {
 	t.Parallel()
 	for _, aggregation := range []string{"", ledger.KPL} {
 		g, tick, key := newTick(t, 501, generator.Uniform)
-		tick.Poison = len(g.Faults(generator.Tick{})) // so the last record is the one that is empty
+		tick.Poison = len(g.Faults(generator.Tick{})) // so the last record is empty
 		server := kinesistest.New()
 		defer server.Close()
 		server.Keep = true
@@ -665,8 +665,8 @@ func TestOverHTTP(t *testing.T) {
 	})
 }
 
-// TestShardsOfTheExercise: the keys "1" to "4" all hash into the upper half, so one of two shards gets everything.
-func TestShardsOfTheExercise(t *testing.T) {
+// TestExerciseShards: the keys "1" to "4" all hash into the upper half, so one of two shards gets everything.
+func TestExerciseShards(t *testing.T) {
 	t.Parallel()
 	for keyName, shards := range map[string]int{generator.Uniform: 2, "VendorID": 1} {
 		g, tick, key := newTick(t, 2000, keyName)

@@ -126,9 +126,9 @@ func TestReadRange(t *testing.T) {
 	}
 }
 
-// TestReadBesideOthers: reading takes no more than half of a shard, and survives another reader that takes all of it
-// for a while: an application that catches up.
-func TestReadBesideOthers(t *testing.T) {
+// TestReadSharesLimits checks that reading takes at most half of a shard's limits, and survives an application that
+// catches up and takes all of them for a while.
+func TestReadSharesLimits(t *testing.T) {
 	t.Parallel()
 	const records = 3000
 	numbers := make([]string, records)

@@ -58,7 +58,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(503, []byte(`{"__type":"ProvisionedThroughputExceededException"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if status < 200 || status > 599 {
-			return // net/http gives no other
+			return // net/http returns no other
 		}
 		client := kinesis.New(kinesis.Options{
 			Region: "eu-west-1", BaseEndpoint: aws.String("http://127.0.0.1:1"), Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""),

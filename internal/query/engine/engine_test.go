@@ -106,7 +106,7 @@ func TestRows(t *testing.T) {
 }
 
 // A row that the verifier cannot compute is an error with its reason. Without the WHERE, such rows are skipped.
-func TestRowsThatCannotBeKnown(t *testing.T) {
+func TestUncertainRows(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		sql, want  string
@@ -178,9 +178,9 @@ func (r *nullable) Field(i int) ([]byte, bool) {
 	return []byte(text), !ok
 }
 
-// TestNullsDaysAndDecimals: NULL is NULL in SQLite. Days and decimal numbers compare exactly, by value. The verifier
+// TestNullsDatesAndDecimals: NULL is NULL in SQLite. Days and decimal numbers compare exactly, by value. The verifier
 // refuses every other use of them.
-func TestNullsDaysAndDecimals(t *testing.T) {
+func TestNullsDatesAndDecimals(t *testing.T) {
 	t.Parallel()
 	const schemaJSON = `{"source": "S", "format": {"nulls": [""]}, "columns": [
 		{"name": "n", "alias": "N", "type": "INTEGER"}, {"name": "d", "alias": "D", "type": "DATE", "nullable": true},

@@ -27,7 +27,7 @@ func programs(t *testing.T) []string {
 
 // The verifier computes the rows that the Flink job delivered, each as often: for several SELECTs, for views over views
 // and for views over several SELECTs.
-func TestProgramsAreComputedAsFlinkDoes(t *testing.T) {
+func TestProgramsMatchFlink(t *testing.T) {
 	t.Parallel()
 	for _, golden := range programs(t) {
 		name := strings.TrimSuffix(filepath.Base(golden), ".golden")

@@ -69,7 +69,7 @@ func draw(t *rapid.T, kind byte, depth int) string {
 
 // Each expression that the verifier accepts yields values of its declared type, or is reported as unknown. Most
 // expressions built from the forms are accepted.
-func TestAnyExpressionHasItsType(t *testing.T) {
+func TestExpressionTypes(t *testing.T) {
 	t.Parallel()
 	schema := read(t, "schema.json")
 	rows := tableRows(t)
@@ -118,7 +118,7 @@ func TestAnyExpressionHasItsType(t *testing.T) {
 
 // A query returns the same rows directly, through views and as parts of a UNION ALL, unless the verifier cannot compute
 // them.
-func TestAViewIsItsQuery(t *testing.T) {
+func TestViewEqualsQuery(t *testing.T) {
 	t.Parallel()
 	schema := read(t, "schema.json")
 	rows := tableRows(t)

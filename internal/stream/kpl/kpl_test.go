@@ -37,7 +37,7 @@ func number(message []byte, field protowire.Number, n uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(message, field, protowire.VarintType), n)
 }
 
-// one is a record whose numbers are those of the fields 1, 2, …, and whose data are in field 3.
+// one returns a message Record with these numbers in the fields 1, 2, …, and the data in field 3.
 func one(data string, numbers ...uint64) []byte {
 	var record []byte
 	for i, n := range numbers {
