@@ -118,7 +118,7 @@ func (c *translateCmd) translate(e *env) (*translation, error) {
 		}
 		return nil, &usageError{fmt.Errorf("%s is not translated: it has %s", name, english.Plural(len(faults), "fault", ""))}
 	}
-	for _, warning := range script.Warnings(string(text), p.Schema) {
+	for _, warning := range script.Warnings(p.Schema) {
 		_ = e.stderr.Printf("%s\n", warning.WarningIn(name))
 	}
 	return t, nil

@@ -233,7 +233,7 @@ func TestDivisions(t *testing.T) {
 		if want != "" {
 			want = "pipeline.sql:" + want + warning
 		}
-		if got := script.Warnings(text, schema).Error(); got != want {
+		if got := script.Warnings(schema).Error(); got != want {
 			t.Errorf("%s:\ngot %s\nwant %s", query, got, want)
 		}
 	}
@@ -242,7 +242,7 @@ func TestDivisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := script.Warnings(text, schema); got != nil {
+	if got := script.Warnings(schema); got != nil {
 		t.Errorf("legacy dialect, which turns such divisors into NULL: got %v", got)
 	}
 }

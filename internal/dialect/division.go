@@ -69,7 +69,7 @@ func (c *flinkChecker) division(pos Position, op string, dividend, divisor Expr,
 
 // opaqueDivisions warns of the divisions in a statement beyond the grammar, where only the source's columns are
 // certain.
-func (c *flinkChecker) opaqueDivisions(s *Opaque, tokens []token) {
+func (c *flinkChecker) opaqueDivisions(tokens []token) {
 	source := c.tables[c.source]
 	for i, t := range tokens[:len(tokens)-1] {
 		if !t.is("/") && !t.is("%") {
@@ -80,11 +80,7 @@ func (c *flinkChecker) opaqueDivisions(s *Opaque, tokens []token) {
 		if float || next.is("NULLIF") || next.kind == tokenNumber && !isZero(next.text) {
 			continue
 		}
-		pos := Position{Offset: s.Pos.Offset + t.pos.Offset, Line: s.Pos.Line + t.pos.Line - 1, Column: t.pos.Column}
-		if t.pos.Line == 1 {
-			pos.Column += s.Pos.Column - 1
-		}
-		c.warnings.add(pos, divisionWarning, t.text)
+		c.warnings.add(t.pos, divisionWarning, t.text)
 	}
 }
 

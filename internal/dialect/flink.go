@@ -16,15 +16,15 @@ type flinkChecker struct {
 	faults, warnings Errors
 }
 
-func checkFlink(s *Script, text string, source schema.Schema) *flinkChecker {
+func checkFlink(s *Script, source schema.Schema) *flinkChecker {
 	c := &flinkChecker{source: source.Source, tables: map[string][]relColumn{
 		source.Source: sourceRelation(source).columns,
 		errorStream:   errorColumns,
 	}}
-	c.casts(text)
 	c.one(s.Statements, "CREATE TABLE", "and a stack has one delivery stream: insert into that one")
 	c.one(s.Statements, "INSERT", "and the job takes one: combine them with UNION ALL")
 	for _, statement := range s.Statements {
+		c.casts(statement.base().tokens)
 		switch statement := statement.(type) {
 		case *CreateTable:
 			c.createTable(statement)
@@ -45,8 +45,7 @@ func checkFlink(s *Script, text string, source schema.Schema) *flinkChecker {
 	return c
 }
 
-func (c *flinkChecker) casts(text string) {
-	tokens, _ := lex(text)
+func (c *flinkChecker) casts(tokens []token) {
 	for i, t := range tokens[:len(tokens)-1] {
 		if t.is("CAST") && tokens[i+1].is("(") {
 			c.faults.add(t.pos, "CAST would stop the job at a value that it cannot convert, again after each restart: "+
@@ -82,20 +81,19 @@ func (c *flinkChecker) createTable(s *CreateTable) {
 
 // opaque refuses CREATE TABLE … WITH.
 func (c *flinkChecker) opaque(s *Opaque) {
-	tokens, _ := lex(s.Text)
-	c.opaqueDivisions(s, tokens)
+	c.opaqueDivisions(s.tokens)
 	if !s.IsTable() {
 		return
 	}
 	depth := 0
-	for _, t := range tokens {
+	for _, t := range s.tokens {
 		switch {
 		case t.is("("):
 			depth++
 		case t.is(")"):
 			depth--
 		case t.is("WITH") && depth == 0:
-			c.faults.add(s.Err.Pos, "leave out WITH: the job itself sends the rows of %s to Firehose", tokens[2].text)
+			c.faults.add(s.Err.Pos, "leave out WITH: the job itself sends the rows of %s to Firehose", s.tokens[2].text)
 			return
 		}
 	}

@@ -48,7 +48,7 @@ func Parse(text string) (*Script, error) {
 	for _, part := range parts {
 		p := &parser{dialect: dialect, tokens: part}
 		first, last := part[0], part[len(part)-2]
-		head := statement{Pos: first.pos, Text: text[first.pos.Offset:last.endOffset()], Comments: first.comments}
+		head := statement{Pos: first.pos, Text: text[first.pos.Offset:last.endOffset()], Comments: first.comments, tokens: part}
 		err := p.check()
 		if err == nil {
 			var parsed Statement

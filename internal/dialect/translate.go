@@ -26,7 +26,7 @@ func Translate(text string, schema schema.Schema) (string, error) {
 // Translate translates the script, which was parsed from text.
 func (s *Script) Translate(text string, schema schema.Schema) (string, error) {
 	if s.Dialect == Flink {
-		if err := checkFlink(s, text, schema).faults.sorted(); err != nil {
+		if err := checkFlink(s, schema).faults.sorted(); err != nil {
 			return "", err
 		}
 		return strings.TrimLeft(text, byteOrderMark), nil
@@ -49,11 +49,11 @@ func (s *Script) Translate(text string, schema schema.Schema) (string, error) {
 
 // Warnings returns what may stop the job at some record though Flink accepts it. The translation of the legacy dialect
 // avoids all of it.
-func (s *Script) Warnings(text string, schema schema.Schema) Errors {
+func (s *Script) Warnings(schema schema.Schema) Errors {
 	if s.Dialect == Legacy {
 		return nil
 	}
-	return Faults(checkFlink(s, text, schema).warnings.sorted())
+	return Faults(checkFlink(s, schema).warnings.sorted())
 }
 
 // destinationPrefix begins the names that the service's console gave to destinations.

@@ -22,6 +22,8 @@ type statement struct {
 	Text string
 	// Comments precede it.
 	Comments []string
+
+	tokens []token // with the end
 }
 
 func (s *statement) Start() Position  { return s.Pos }
@@ -29,8 +31,7 @@ func (s *statement) base() *statement { return s }
 
 // begins reports whether these keywords are the statement's first.
 func (s *statement) begins(words ...string) bool {
-	tokens, _ := lex(s.Text)
-	p := parser{tokens: tokens}
+	p := parser{tokens: s.tokens}
 	return p.take(words...)
 }
 

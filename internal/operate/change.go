@@ -157,7 +157,7 @@ func (c *change) check(ctx context.Context) (runs bool, err error) {
 		}
 		return false, c.faulty(err)
 	}
-	for _, warning := range script.Warnings(string(c.new.SQL), c.new.Schema) {
+	for _, warning := range script.Warnings(c.new.Schema) {
 		c.result.Warnings = append(c.result.Warnings, Fault{Line: warning.Pos.Line, Column: warning.Pos.Column, Message: warning.Problem})
 		st.Note(warning.WarningIn(c.Name))
 	}
