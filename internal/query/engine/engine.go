@@ -241,10 +241,7 @@ func (c *cursor) Column(i int) (vtab.Value, error) {
 	case schema.Double:
 		return strconv.ParseFloat(string(text), 64)
 	case schema.Boolean:
-		if bytes.EqualFold(text, []byte("true")) {
-			return int64(1), nil
-		}
-		return int64(0), nil
+		return truth(bytes.EqualFold(text, []byte("true"))), nil
 	default:
 		return string(text), nil
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -51,10 +52,7 @@ func (e *Engine) register(d *sqlite.Driver) error {
 var functions = []function{
 	// SQLite computes all arguments of a function, but not both sides of AND.
 	{name: "f_both", args: 2, null: true, of: func(a []driver.Value) (driver.Value, error) {
-		if a[0] == int64(1) && a[1] == int64(1) {
-			return int64(1), nil
-		}
-		return int64(0), nil
+		return truth(a[0] == int64(1) && a[1] == int64(1)), nil
 	}},
 	{name: "f_known", args: 1, null: true, of: func([]driver.Value) (driver.Value, error) { return int64(1), nil }},
 
@@ -79,12 +77,7 @@ var functions = []function{
 
 	// The least integer has no positive counterpart and stays as it is.
 	one("f_int_abs", func(a int64) (driver.Value, error) { return int64(int32(max(a, -a))), nil }),
-	one("f_abs", func(a int64) (driver.Value, error) {
-		if a < 0 {
-			a = -a
-		}
-		return a, nil
-	}),
+	one("f_abs", func(a int64) (driver.Value, error) { return max(a, -a), nil }),
 	one("f_double_negate", func(a float64) (driver.Value, error) { return -a, nil }),
 	one("f_double_abs", func(a float64) (driver.Value, error) { return math.Abs(a), nil }),
 	one("f_floor", func(a float64) (driver.Value, error) { return math.Floor(a), nil }),
@@ -175,11 +168,8 @@ var functions = []function{
 	}},
 	{name: "f_difference", args: 3, of: func(a []driver.Value) (driver.Value, error) {
 		from, err := time.Parse(schema.TimestampLayout, a[0].(string))
-		if err != nil {
-			return nil, err
-		}
-		to, err := time.Parse(schema.TimestampLayout, a[1].(string))
-		if err != nil {
+		to, fault := time.Parse(schema.TimestampLayout, a[1].(string))
+		if err := errors.Join(err, fault); err != nil {
 			return nil, err
 		}
 		n := (to.Unix() - from.Unix()) / a[2].(int64)
@@ -363,10 +353,15 @@ func like(a []driver.Value) (driver.Value, error) {
 	if strings.Contains(pattern, "_") && strings.ContainsAny(text, "\r\n\u0085\u2028\u2029") {
 		return nil, fmt.Errorf("%q LIKE %q: a line break may not count as a character", text, pattern)
 	}
-	if matches([]rune(text), []rune(pattern)) {
-		return int64(1), nil
+	return truth(matches([]rune(text), []rune(pattern))), nil
+}
+
+// truth is a BOOLEAN in SQLite.
+func truth(is bool) int64 {
+	if is {
+		return 1
 	}
-	return int64(0), nil
+	return 0
 }
 
 // matches backtracks to the last % only, and has it match one more character.
