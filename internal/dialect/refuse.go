@@ -1,6 +1,6 @@
 package dialect
 
-import "fmt"
+import "cmp"
 
 // instead has the replacement for each legacy construct that is not carried over.
 var instead = map[string]string{
@@ -66,18 +66,11 @@ var named = map[string]string{
 
 // refusal is the message for a construct that is not carried over, with its replacement.
 func refusal(construct string) string {
-	name := construct
-	if n, ok := named[construct]; ok {
-		name = n
+	text := cmp.Or(named[construct], construct) + " is not carried over"
+	if advice := instead[cmp.Or(kindOf[construct], construct)]; advice != "" {
+		text += "; " + advice
 	}
-	kind := construct
-	if k, ok := kindOf[construct]; ok {
-		kind = k
-	}
-	if advice, ok := instead[kind]; ok {
-		return fmt.Sprintf("%s is not carried over; %s", name, advice)
-	}
-	return fmt.Sprintf("%s is not carried over", name)
+	return text
 }
 
 // refused is the fault for a construct that is not carried over.

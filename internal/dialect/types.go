@@ -79,11 +79,8 @@ func (t sqlType) legacyName() string {
 
 // column is the type in a CREATE TABLE. A TIMESTAMP has no precision there, as in schema.json.
 func (t sqlType) column() string {
-	switch {
-	case t.kind == timestamp:
-		return "TIMESTAMP"
-	case t.kind == varChar && t.length == 0:
-		return "VARCHAR"
+	if t.kind == timestamp || t.kind == varChar {
+		return t.legacyName()
 	}
 	return t.String()
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -33,10 +34,7 @@ func reason(function string) string {
 }
 
 func (q *Query) call(c *dialect.Call) operand {
-	name := c.Name
-	if other := synonyms[name]; other != "" {
-		name = other
-	}
+	name := cmp.Or(synonyms[c.Name], c.Name)
 	if reason := reason(name); reason != "" {
 		return q.refuse(c.Pos, "%s, which %s", name, reason)
 	}

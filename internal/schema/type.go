@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -48,10 +49,7 @@ func ParseType(text string) (Type, error) {
 	if m == nil {
 		return Type{}, fmt.Errorf("%q is not a SQL type", text)
 	}
-	kind := Kind(m[1])
-	if other, ok := synonyms[m[1]]; ok {
-		kind = other
-	}
+	kind := cmp.Or(synonyms[m[1]], Kind(m[1]))
 	length, _ := strconv.Atoi(m[2])
 	scale, _ := strconv.Atoi(m[3])
 	switch kind {

@@ -109,7 +109,7 @@ func TestTally(t *testing.T) {
 		var each []ledger.Range
 		var want []ledger.Range
 		for i := range n {
-			o := outcome(i, i, rapid.IntRange(0, 2).Draw(t, "maybe"), rapid.Bool().Draw(t, "acknowledged"))
+			o := sent{i, i, rapid.IntRange(0, 2).Draw(t, "maybe")}.outcome(rapid.Bool().Draw(t, "acknowledged"))
 			each = append(each, o)
 			if last := len(want) - 1; last >= 0 && want[last].Outcome == o.Outcome && want[last].Lo == o.Lo && want[last].Hi == o.Hi {
 				want[last].Last = i

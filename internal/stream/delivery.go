@@ -258,10 +258,6 @@ type batch struct {
 // sent is the records of one entry, first to last inclusive, and how many attempts may have stored it.
 type sent struct{ first, last, maybe int }
 
-func (s sent) outcome(acknowledged bool) ledger.Range {
-	return outcome(s.first, s.last, s.maybe, acknowledged)
-}
-
 // fill makes as many of the records [first, last) as fit into a call, and returns their number. If packed is set, they
 // go in aggregates; a record goes as it is if it would be alone in one, because it or the next one is too large, and if
 // it is itself a malformed aggregate.

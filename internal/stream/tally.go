@@ -73,15 +73,15 @@ func CompareSequenceNumbers(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-// outcome is the outcome of records with this many attempts that may have been stored, in the end acknowledged or not.
-func outcome(first, last, maybe int, acknowledged bool) ledger.Range {
-	r := ledger.Range{First: first, Last: last, Hi: maybe}
+// outcome is the outcome of the records, in the end acknowledged or not.
+func (s sent) outcome(acknowledged bool) ledger.Range {
+	r := ledger.Range{First: s.first, Last: s.last, Hi: s.maybe}
 	switch {
-	case acknowledged && maybe == 0:
+	case acknowledged && s.maybe == 0:
 		r.Outcome = ledger.Acknowledged
 	case acknowledged:
 		r.Outcome = ledger.AcknowledgedAfterUnknown
-	case maybe > 0:
+	case s.maybe > 0:
 		r.Outcome = ledger.Unknown
 	default:
 		r.Outcome = ledger.Rejected
