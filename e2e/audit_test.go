@@ -44,6 +44,7 @@ func TestAudit(t *testing.T) {
 	t.Run("glued JSON", func(t *testing.T) { f.deliveryStream(t, "glued") })
 	t.Run("aggregates of the Kinesis Producer Library", func(t *testing.T) { f.deliveryStream(t, "kpl") })
 	t.Run("a function that is asked", f.transformed)
+	t.Run("enhanced fan-out", f.fanOut)
 	t.Run("a consumer that drops and doubles", f.consumer)
 }
 
@@ -370,5 +371,41 @@ func (f *foreign) afterwards(t *testing.T, dropped []string, doubled int64, flag
 	}
 	if f.run(t, &r, append([]string{"audit"}, flags...)...); r.Verdict != proof.NotProven {
 		t.Errorf("%s without the acceptances", r.Verdict)
+	}
+}
+
+// fanOut reads as a consumer of its own, which is gone afterwards, also where the audit is interrupted.
+func (f *foreign) fanOut(t *testing.T) {
+	arn := f.stream(t, "fans")
+	f.python(t, "put", "fans", "100", "lines")
+	f.python(t, "carry", "fans", f.bucket, "fans/part-0.jsonl")
+	flags := []string{"--stream", "fans", "--bucket", f.bucket, "--prefix", "fans", "--fan-out"}
+	client := kinesis.NewFromConfig(f.root)
+	consumers := func() int {
+		out, err := client.ListStreamConsumers(t.Context(), &kinesis.ListStreamConsumersInput{StreamARN: &arn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(out.Consumers)
+	}
+	if r := f.audit(t, flags...); r.Counts.Delivered != 100 || consumers() != 0 {
+		t.Errorf("%s: %+v with %d consumers left: %q", r.Verdict, r.Counts, consumers(), r.Reasons)
+	}
+
+	cmd := exec.CommandContext(t.Context(), absolute("../bin/streamproof"), append([]string{"audit"}, flags...)...)
+	var stderr bytes.Buffer
+	cmd.Env, cmd.Stderr = f.environment(), &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); consumers() == 0 && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its exit status is checked
+	if status := cmd.ProcessState.ExitCode(); status != 3 || !strings.Contains(stderr.String(), "interrupted") || consumers() != 0 {
+		t.Errorf("exit status %d with %d consumers left, want 3 with none: %s", status, consumers(), stderr.String())
 	}
 }

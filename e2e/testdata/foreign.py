@@ -42,9 +42,7 @@ def carry(stream, bucket, key):
             StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
         while True:
             page = kinesis.get_records(ShardIterator=iterator, Limit=1000)
-            iterator = page["NextShardIterator"]
-            if not page["Records"]:
-                break
+            iterator = page.get("NextShardIterator")
             for record in page["Records"]:
                 read += 1
                 if read % 1000 == 0:
@@ -54,6 +52,8 @@ def carry(stream, bucket, key):
                 if read % 777 == 0:
                     lines.append(record["Data"])
                     doubled += 1
+            if not page["Records"] or iterator is None:
+                break
     s3.put_object(Bucket=bucket, Key=key, Body=b"".join(lines))
     print(json.dumps({"dropped": dropped, "doubled": doubled}))
 
