@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -30,6 +32,7 @@ import (
 	"streamproof/e2e/fault"
 	"streamproof/e2e/referee"
 	"streamproof/internal/local"
+	"streamproof/internal/local/emulator"
 	"streamproof/internal/local/firehose"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/proof"
@@ -106,6 +109,9 @@ type soak struct {
 	accused  []string       // verdicts that named what cannot be
 	verified int
 	unclear  int // verdicts that were UNDECIDED
+	audited  int
+	blurred  int // audits that were UNDECIDED
+	began    time.Time
 }
 
 func (s *soak) run(ctx context.Context) (err error) {
@@ -140,6 +146,7 @@ func (s *soak) run(ctx context.Context) (err error) {
 	}
 
 	began := time.Now()
+	s.began = began
 	turns := 0
 	for ; time.Since(began) < s.length && ctx.Err() == nil; turns++ {
 		next := time.Now().Add(turn)
@@ -231,8 +238,11 @@ func (s *soak) turn(ctx context.Context, number int) error {
 	if time.Since(s.killed) > jvmEvery && s.chance(0.1) {
 		s.killJVM()
 	}
-	if number%verifyEvery == verifyEvery-1 {
+	switch number % verifyEvery {
+	case verifyEvery - 1:
 		s.verify(ctx)
+	case verifyEvery/2 - 1:
+		s.sending.Go(func() { s.auditNow(ctx) })
 	}
 	return nil
 }
@@ -450,6 +460,71 @@ func (s *soak) verify(ctx context.Context) {
 	})
 }
 
+// auditNow audits the stack through the same faults, and looks for accusations that cannot be.
+func (s *soak) auditNow(ctx context.Context) {
+	r, err := s.audit(ctx, s.proxy.URL)
+	if err != nil {
+		s.say("audit: %v", err)
+		return
+	}
+	s.mu.Lock()
+	s.audited++
+	if r.Verdict == proof.Undecided {
+		s.blurred++
+	}
+	if c := r.Counts; c.Missing+c.Failed+c.Corrupt+c.Leaked+c.Unexpected > 0 {
+		s.accused = append(s.accused, "audit: "+r.LastLine())
+	}
+	s.mu.Unlock()
+	s.say("audit: %s %v", r.LastLine(), r.Reasons)
+}
+
+// audit has the command audit the stack, as one on AWS that it reaches through an endpoint.
+func (s *soak) audit(ctx context.Context, endpoint string) (*report.Report, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.root, "bin", "streamproof"), "audit", "--json",
+		"--stack", s.stack.Name, "--region", s.stack.Region, "--from", s.began.Add(-time.Minute).UTC().Format(time.RFC3339))
+	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+endpoint, "AWS_ACCESS_KEY_ID="+emulator.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+emulator.SecretAccessKey)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var r report.Report
+	if json.Unmarshal(out, &r) != nil {
+		return nil, fmt.Errorf("%w: %s", err, stderr.String())
+	}
+	return &r, nil
+}
+
+// compareAudit compares an audit of everything with what the stream's records came to by the own count. Copies that the
+// pipeline made in the first minutes may be of records from before the window, for all that an audit knows.
+func (s *soak) compareAudit(ctx context.Context, own referee.Counts) (faults []error) {
+	r, err := s.audit(ctx, s.stack.Endpoint())
+	if err != nil {
+		return []error{err}
+	}
+	c := r.Counts
+	fmt.Fprintf(s.out, "\n%d audits on the way, %d of them UNDECIDED\n", s.audited, s.blurred)
+	fmt.Fprintf(s.out, "| class | audit | own count |\n|---|---:|---:|\n")
+	for _, one := range []struct {
+		name       string
+		audit, own int64
+	}{
+		{"owed", c.Owed, own.InStream},
+		{"delivered", c.Delivered, own.InStream - own.Lost},
+		{"missing", c.Missing, own.Lost},
+		{"duplicated, or older", c.Duplicated + c.Older, own.Doubled},
+		{"unexpected", c.Unexpected + c.Leaked, 0},
+		{"corrupt", c.Corrupt, 0},
+		{"failed", c.Failed, 0},
+	} {
+		fmt.Fprintf(s.out, "| %s | %d | %d |\n", one.name, one.audit, one.own)
+		if one.audit != one.own {
+			faults = append(faults, fmt.Errorf("%s is %d in the audit and %d by the own count", one.name, one.audit, one.own))
+		}
+	}
+	fmt.Fprintf(s.out, "\naudit: %s %v\n", r.LastLine(), r.Reasons)
+	return faults
+}
+
 // settle waits until nothing is in flight.
 func (s *soak) settle(ctx context.Context) (*report.Report, error) {
 	until := time.Now().Add(deadline + 5*time.Minute)
@@ -554,6 +629,7 @@ func (s *soak) judge(ctx context.Context, turns int) error {
 	}
 	fmt.Fprintf(s.out, "\n%s %v\n", r.LastLine(), r.Reasons)
 	fmt.Fprintf(s.out, "of everything anew: %s\n", full.LastLine())
+	faults = append(faults, s.compareAudit(ctx, counts)...)
 	if full.Counts != r.Counts || full.Verdict != r.Verdict {
 		faults = append(faults, fmt.Errorf("a full verification says otherwise: %s", full.LastLine()))
 	}
