@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"errors"
@@ -121,13 +122,15 @@ type merge struct {
 	mu       sync.Mutex
 	progress Progress
 	behind   map[string]time.Duration
+	// When the first page was read, and up to which arrival time.
+	firstPage, firstRead time.Time
 }
 
 // A shard is read by a goroutine of its own, ahead of the merge by a page or two.
 type shard struct {
 	types.Shard
 	position  Position // behind which it is read; empty where it is read by time
-	low, high *big.Int // the hash keys that it takes
+	low, high hashKey  // those that it takes; the higher is zero where that is not known
 	pages     chan []stream.Record
 	page      []stream.Record // what is left of the page that is being merged; not empty among the heads
 	err       error           // set before pages is closed
@@ -172,8 +175,8 @@ func (m *merge) open(ctx context.Context) error {
 		}
 		s.begun = true
 		if s.HashKeyRange != nil {
-			s.low, _ = new(big.Int).SetString(aws.ToString(s.HashKeyRange.StartingHashKey), 10)
-			s.high, _ = new(big.Int).SetString(aws.ToString(s.HashKeyRange.EndingHashKey), 10)
+			s.low, _ = parseHashKey(aws.ToString(s.HashKeyRange.StartingHashKey))
+			s.high, _ = parseHashKey(aws.ToString(s.HashKeyRange.EndingHashKey))
 		}
 		opened = append(opened, s)
 		m.wait.Go(func() { m.read(ctx, s, s.start(m.from)) })
@@ -274,17 +277,23 @@ func (m *merge) report(s *shard, page stream.Page) {
 	m.kinesis.Progress(*p)
 }
 
-// left is about how long reading takes from now on, if it goes on as until now.
+// left is about how long reading takes from now on, if it goes on as it has since its first page: that may have been the
+// first one behind a long pause.
 func (m *merge) left(now time.Time, behind time.Duration) time.Duration {
+	read := now.Add(-behind)
+	if m.firstPage.IsZero() {
+		m.firstPage, m.firstRead = now, read
+		return 0
+	}
 	end := m.until
 	if end.After(now) {
 		end = now
 	}
-	done, all := now.Add(-behind).Sub(m.from), end.Sub(m.from)
-	if done <= 0 || done >= all {
+	done, rest := read.Sub(m.firstRead), end.Sub(read)
+	if done <= 0 || rest <= 0 {
 		return 0
 	}
-	return time.Duration(float64(now.Sub(m.began)) * float64(all-done) / float64(done))
+	return time.Duration(float64(now.Sub(m.firstPage)) * float64(rest) / float64(done))
 }
 
 // unpack yields a record, or those that it packs if it is an aggregate, until yield returns false. An aggregate that is
@@ -310,17 +319,32 @@ func (s *shard) unpack(r *stream.Record, yield func(Record, error) bool) bool {
 	return true
 }
 
+// A hashKey is a number of 128 bits, the highest first.
+type hashKey [md5.Size]byte
+
+// parseHashKey reads a decimal number.
+func parseHashKey(text string) (key hashKey, ok bool) {
+	n, ok := new(big.Int).SetString(text, 10)
+	if !ok || n.Sign() < 0 || n.BitLen() > 8*len(key) {
+		return key, false
+	}
+	n.FillBytes(key[:])
+	return key, true
+}
+
 // takes reports whether a record's key belongs to the shard.
 func (s *shard) takes(r kpl.Record) bool {
-	if s.low == nil || s.high == nil {
+	if s.high == (hashKey{}) {
 		return true
 	}
-	hash, ok := new(big.Int).SetString(r.ExplicitHashKey, 10)
-	if !ok {
-		sum := md5.Sum([]byte(r.PartitionKey))
-		hash = new(big.Int).SetBytes(sum[:])
+	hash, ok := hashKey{}, false
+	if r.ExplicitHashKey != "" {
+		hash, ok = parseHashKey(r.ExplicitHashKey)
 	}
-	return hash.Cmp(s.low) >= 0 && hash.Cmp(s.high) <= 0
+	if !ok {
+		hash = md5.Sum([]byte(r.PartitionKey))
+	}
+	return bytes.Compare(hash[:], s.low[:]) >= 0 && bytes.Compare(hash[:], s.high[:]) <= 0
 }
 
 // Held gives since when the stream holds everything that has arrived.

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -119,7 +120,9 @@ func TestKinesisAggregates(t *testing.T) {
 			[]byte{0x0a, 1, '1', 0x0a, 1, 'x'}, // the partition keys: MD5 of 1 is c4ca…, of x 9dd4…
 			[]byte{0x1a, 5, 0x08, 0, 0x1a, 1, 'A'}, []byte{0x1a, 5, 0x08, 1, 0x1a, 1, 'B'},
 		))
-		s := kinesistest.NewStream(&kinesistest.Shard{ID: "a", Records: []types.Record{
+		// From 192 of 256 on: the key 1 belongs there, and x does not.
+		keys := &types.HashKeyRange{StartingHashKey: aws.String("255211775190703847597530955573826158592"), EndingHashKey: aws.String("340282366920938463463374607431768211455")}
+		s := kinesistest.NewStream(&kinesistest.Shard{ID: "a", Keys: keys, Records: []types.Record{
 			{SequenceNumber: aws.String("1"), PartitionKey: aws.String("1"), Data: aggregate, ApproximateArrivalTimestamp: aws.Time(start)},
 			{SequenceNumber: aws.String("2"), PartitionKey: aws.String("1"), Data: kpl.Pack([]byte{0x1a, 5, 0x08, 7, 0x1a, 1, 'A'}), ApproximateArrivalTimestamp: aws.Time(start)},
 		}})
@@ -133,9 +136,9 @@ func TestKinesisAggregates(t *testing.T) {
 				got = append(got, fmt.Sprintf("%s is malformed: %v", r.SequenceNumber, r.Malformed))
 				continue
 			}
-			got = append(got, fmt.Sprintf("%s %s of %s %d/%d", r.Data, r.PartitionKey, r.SequenceNumber, r.Aggregate.Position, r.Aggregate.Records))
+			got = append(got, fmt.Sprintf("%s %s of %s %d/%d %t", r.Data, r.PartitionKey, r.SequenceNumber, r.Aggregate.Position, r.Aggregate.Records, r.Aggregate.OutOfRange))
 		}
-		want := []string{"A 1 of 1 1/2", "B x of 1 2/2", "2 is malformed: " + string(kpl.ErrNoSuchKey)}
+		want := []string{"A 1 of 1 1/2 false", "B x of 1 2/2 true", "2 is malformed: " + string(kpl.ErrNoSuchKey)}
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -184,4 +187,46 @@ func TestKinesisRecordsAfter(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Progress says how much time is left: here, at a page of a minute's records each half second, that is known from the
+// second page on.
+func TestProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(start.Add(time.Hour)))
+		var minutes []int
+		for i := range 59 {
+			minutes = append(minutes, 60*i)
+		}
+		s := &tellingStream{kinesistest.NewStream(&kinesistest.Shard{ID: "a", Records: arrivals(0, minutes...)})}
+		s.PageRecords = 1
+		source := audit.NewKinesis("orders", stream.NewReader(s, "orders"))
+		var left []time.Duration
+		source.Progress = func(p audit.Progress) {
+			left = append(left, p.Left.Round(time.Second))
+			if n := int64(len(left)); n <= 59 && (p.Records != n || p.Shards != 1) {
+				t.Errorf("%+v after %d pages", p, n)
+			}
+		}
+		for _, err := range source.Records(t.Context(), start, start.Add(time.Hour)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if left[0] != 0 || left[1] != 30*time.Second || left[30] != 15*time.Second || left[len(left)-1] != 0 {
+			t.Errorf("left are %s, want 0, 30s, …, 15s, …, 0", left)
+		}
+	})
+}
+
+// A tellingStream says how far the end of a page is behind its tip.
+type tellingStream struct{ *kinesistest.Stream }
+
+func (s *tellingStream) GetRecords(ctx context.Context, in *kinesis.GetRecordsInput, options ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error) {
+	out, err := s.Stream.GetRecords(ctx, in, options...)
+	if err == nil && aws.ToInt64(out.MillisBehindLatest) > 0 {
+		last := out.Records[len(out.Records)-1].ApproximateArrivalTimestamp
+		out.MillisBehindLatest = aws.Int64(time.Since(*last).Milliseconds())
+	}
+	return out, err
 }

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,6 +19,7 @@ type Queried struct {
 	query   *query.Query
 	records *record.Reader
 	engine  *engine.Engine
+	batch   batch // what Owed reads, kept for its memory
 	// Rejects is whether a line that the schema refuses is owed as a reject, with its bytes. If not, it owes nothing.
 	Rejects bool
 	// Refused counts the lines that the schema refuses, each time that they are read.
@@ -42,7 +42,7 @@ func (q *Queried) Close() error { return q.engine.Close() }
 
 // Owed runs the query over the rows of the records.
 func (q *Queried) Owed(records [][]byte, filtered bool, emit func(key []byte)) error {
-	batch := batch{at: -1}
+	q.batch.reset()
 	var key []byte
 	refuse := func(line []byte, why string) {
 		if q.Why == "" {
@@ -68,13 +68,13 @@ func (q *Queried) Owed(records [][]byte, filtered bool, emit func(key []byte)) e
 		}
 		for r := range q.records.Rows(data) {
 			if r.Err == nil {
-				batch.add(r.Fields)
+				q.batch.add(r.Fields)
 			} else {
 				refuse(r.Raw, r.Err.Error())
 			}
 		}
 	}
-	return q.engine.Rows(&batch, filtered, emit)
+	return q.engine.Rows(&q.batch, filtered, emit)
 }
 
 // rejectPart is how many bytes of a refused line one reject has at most. A longer line is owed as several rejects:
@@ -127,26 +127,38 @@ func isReject(key []byte) bool { return len(key) > 0 && key[0] == refusedMark }
 
 // A batch is rows that the engine reads. It holds copies of their fields.
 type batch struct {
-	rows [][]row.Field
-	at   int
+	width  int // columns
+	rows   int
+	fields []batchField // of all rows, one after the other
+	text   []byte
+	at     int
 }
 
+type batchField struct {
+	start, end int // in text
+	null       bool
+}
+
+// reset empties the batch, and keeps its memory.
+func (b *batch) reset() { b.rows, b.fields, b.text, b.at = 0, b.fields[:0], b.text[:0], -1 }
+
 func (b *batch) add(fields []row.Field) {
-	copies := make([]row.Field, len(fields))
-	for i, f := range fields {
-		copies[i] = row.Field{Text: bytes.Clone(f.Text), Null: f.Null}
+	b.rows, b.width = b.rows+1, len(fields)
+	for _, f := range fields {
+		start := len(b.text)
+		b.text = append(b.text, f.Text...)
+		b.fields = append(b.fields, batchField{start, len(b.text), f.Null})
 	}
-	b.rows = append(b.rows, copies)
 }
 
 func (b *batch) Next() bool {
 	b.at++
-	return b.at < len(b.rows)
+	return b.at < b.rows
 }
 
 func (b *batch) Rewind() { b.at = -1 }
 
 func (b *batch) Field(i int) (text []byte, null bool) {
-	f := b.rows[b.at][i]
-	return f.Text, f.Null
+	f := b.fields[b.at*b.width+i]
+	return b.text[f.start:f.end], f.null
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // queried makes the form of a query over records of an id and an amount.
-func queried(t *testing.T) *audit.Queried {
+func queried(t testing.TB) *audit.Queried {
 	t.Helper()
 	p, err := pipeline.Parse([]byte(`{"source": "S", "columns": [
 		{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}}, {"name": "amount", "alias": "B", "type": "REAL", "fake": {}}

@@ -33,6 +33,7 @@ type Shard struct {
 	ID      string
 	Parents []string
 	Closed  bool
+	Keys    *types.HashKeyRange // that it takes; nil for all
 	// Records are in the order of their sequence numbers, and each is there from its arrival on.
 	Records []types.Record
 	Limits  *Limits // nil for none
@@ -71,7 +72,7 @@ func (s *Stream) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ ..
 	if in.NextToken != nil {
 		_, _ = fmt.Sscan(*in.NextToken, &at)
 	}
-	shard := types.Shard{ShardId: &s.shards[at].ID}
+	shard := types.Shard{ShardId: &s.shards[at].ID, HashKeyRange: s.shards[at].Keys}
 	for i, parent := range []**string{&shard.ParentShardId, &shard.AdjacentParentShardId} {
 		if i < len(s.shards[at].Parents) {
 			*parent = &s.shards[at].Parents[i]
