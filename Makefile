@@ -64,11 +64,12 @@ lint: setup bin/golangci-lint lint/node_modules ## check Go code, the template a
 	go vet -tags e2e,lint ./...
 	bin/golangci-lint run ./...
 	@tools/venv .lint tools/lint.txt
-	.lint/bin/cfn-lint template.yaml
+	.lint/bin/cfn-lint template.yaml audit.yaml
 	go test -count=1 -tags lint ./lint
 	@tools/venv .checkov tools/checkov.txt
 	@mkdir -p .aws-sam
 	sed '/^    Condition: /d' template.yaml >.aws-sam/unconditional.yaml
+	sed '/^    Condition: /d' audit.yaml >.aws-sam/unconditional-audit.yaml
 	.checkov/bin/checkov --config-file tools/checkov.yaml
 	sh -n tools/check && sh -n tools/venv && bash -n .ci/run
 

@@ -220,7 +220,7 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	add("kinesis:ListShards", func(ctx context.Context, c aws.Config) error {
 		_, err := kinesis.NewFromConfig(c).ListShards(ctx, &kinesis.ListShardsInput{StreamName: &o.StreamName})
 		return err
-	}, analyticsRole)
+	}, analyticsRole, verifierRole)
 	add("kinesis:DescribeStreamSummary", func(ctx context.Context, c aws.Config) error {
 		_, err := kinesis.NewFromConfig(c).DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &o.StreamName})
 		return err

@@ -54,10 +54,10 @@ func check(t *testing.T, jobs ...job) (answers []answer) {
 	return answers
 }
 
-// template reads the template.
-func template(t *testing.T) string {
+// template reads a template.
+func template(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../template.yaml")
+	text, err := os.ReadFile("../" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,12 +71,41 @@ func TestTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stacks := check(t, job{template(t), all})[0]
+	stacks := sound(t, "template.yaml", all)
+	t.Run("permissions", func(t *testing.T) { permissions(t, stacks.Resources, all) })
+	for _, sample := range []string{"production with a key", "existing stream with a key"} {
+		t.Run("permissions are asked: "+sample, func(t *testing.T) {
+			permissionsAreAsked(t, stacks.Resources[sample], needs(stacks.Resources[sample], all[sample]))
+		})
+	}
+}
+
+// TestAuditTemplate: the same of the template of an audit. Its verifier has the calls that it makes in an audit.
+func TestAuditTemplate(t *testing.T) {
+	t.Parallel()
+	all, err := AuditParameters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stacks := sound(t, "audit.yaml", all)
+	needed := map[string][]permission{}
+	for sample, stack := range stacks.Resources {
+		needed[sample] = auditNeeds(stack, all[sample])
+	}
+	allowed(t, stacks.Resources, needed)
+	const sample = "with keys, as an account's rules ask"
+	permissionsAreAsked(t, stacks.Resources[sample], needed[sample])
+}
+
+// sound checks a template with sets of parameters, which turn each of its conditions both ways.
+func sound(t *testing.T, name string, sets map[string]map[string]string) answer {
+	t.Helper()
+	stacks := check(t, job{template(t, name), sets})[0]
 	for _, finding := range stacks.Findings {
 		t.Error(finding)
 	}
-	if len(stacks.Resources) != len(all) {
-		t.Errorf("%d of %d samples were checked", len(stacks.Resources), len(all))
+	if len(stacks.Resources) != len(sets) {
+		t.Errorf("%d of %d samples were checked", len(stacks.Resources), len(sets))
 	}
 	turned := map[string]map[bool]bool{}
 	for _, conditions := range stacks.Conditions {
@@ -92,14 +121,13 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("condition %s is %v in every sample: add one to parameters.yaml", name, ways)
 		}
 	}
-	t.Run("permissions", func(t *testing.T) { permissions(t, stacks.Resources) })
-	t.Run("permissions are asked", func(t *testing.T) { permissionsAreAsked(t, stacks.Resources["production with a key"]) })
+	return stacks
 }
 
 // TestValidators: each of them finds a fault that the others do not, which is why it is one of them.
 func TestValidators(t *testing.T) {
 	t.Parallel()
-	text := template(t)
+	text := template(t, "template.yaml")
 	faults := []struct{ by, fault, old, new string }{
 		{"cfn-lint", "an action that AWS does not have", "Action: kinesis:PutRecords", "Action: kinesis:PutRecordz"},
 		{"cfn-lint", "a period that CloudWatch does not take", "Period: 300\n", "Period: 45\n"},

@@ -15,6 +15,18 @@ import (
 //go:embed parameters.yaml
 var parametersYAML []byte
 
+//go:embed audit-parameters.yaml
+var auditParametersYAML []byte
+
+// AuditParameters returns the sets of parameters in audit-parameters.yaml by name.
+func AuditParameters() (map[string]map[string]string, error) {
+	var sets map[string]map[string]string
+	if err := yaml.Unmarshal(auditParametersYAML, &sets); err != nil {
+		return nil, fmt.Errorf("parse lint/audit-parameters.yaml: %w", err)
+	}
+	return sets, nil
+}
+
 // Parameters returns the sets of parameters in parameters.yaml by name. Root is the project's directory.
 func Parameters(root string) (map[string]map[string]string, error) {
 	var sets map[string]map[string]string

@@ -4,6 +4,7 @@ package lint
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -39,14 +40,14 @@ var roleOf = map[string]string{
 //	https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
 //	https://docs.aws.amazon.com/managed-flink/latest/java/iam-access-control-how-it-works.html
 //	https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
-func needs(s map[string]resource) (all []permission) {
+func needs(s map[string]resource, sample map[string]string) (all []permission) {
 	variables := func(function string) map[string]any {
 		return s[function].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
 	}
 	v := variables("VerifierFunction")
 	bucket := "arn:aws:s3:::" + v["BUCKET"].(string)
 	data, rejects := v["DATA_PREFIX"].(string), v["ERRORS_PREFIX"].(string)
-	stream := "arn:aws:kinesis:eu-west-1:123456789012:stream/" + v["STREAM_NAME"].(string)
+	stream := cmp.Or(sample["ExistingStreamArn"], "arn:aws:kinesis:eu-west-1:123456789012:stream/"+v["STREAM_NAME"].(string))
 	application := "arn:aws:kinesisanalytics:eu-west-1:123456789012:application/streamproof-analytics"
 	object := func(key string) string { return bucket + "/" + key }
 	logs := func(group, stream string) string {
@@ -62,8 +63,9 @@ func needs(s map[string]resource) (all []permission) {
 	// theirs is a call that a service makes with the role.
 	theirs := func(action string, resources ...string) { ours("", action, resources...) }
 	withKey := func(by ...string) {
-		key, _ := s["Stream"].Properties["StreamEncryption"].(map[string]any)["KeyId"].(string)
-		if !strings.HasPrefix(key, "arn:") {
+		keys := s["Delivery"].Properties["DeliveryStreamEncryptionConfigurationInput"].(map[string]any)
+		key, ok := keys["KeyARN"].(string)
+		if !ok {
 			return // AWS's own key, of which no policy of ours has to speak
 		}
 		for _, service := range by {
@@ -76,21 +78,24 @@ func needs(s map[string]resource) (all []permission) {
 
 	// traced is what Lambda does for a function that is traced.
 	traced := func() {
-		if s["ProducerFunction"].Properties["TracingConfig"].(map[string]any)["Mode"] == "Active" {
+		if s["VerifierFunction"].Properties["TracingConfig"].(map[string]any)["Mode"] == "Active" {
 			theirs("xray:PutTelemetryRecords", "*")
 			theirs("xray:PutTraceSegments", "*")
 		}
 	}
 
-	role = "ProducerRole"
-	traced()
-	ours("kinesis:PutRecords", "kinesis:PutRecords", stream)
-	ours("s3:GetObject", "s3:GetObject", object(ledger.TicksPrefix+"2026/01/01/00/00.json"), object(ledger.PipelinesPrefix+"a.json"), object(ledger.CurrentKey))
-	ours("s3:PutObject", "s3:PutObject", object(ledger.TicksPrefix+"2026/01/01/00/00.json"), object(ledger.PipelinesPrefix+"a.json"))
-	theirs("sqs:SendMessage", queue)
-	theirs("logs:CreateLogStream", logs("ProducerLogs", "a"))
-	theirs("logs:PutLogEvents", logs("ProducerLogs", "a"))
-	withKey("kinesis", "s3")
+	_, produces := s["ProducerFunction"]
+	if produces {
+		role = "ProducerRole"
+		traced()
+		ours("kinesis:PutRecords", "kinesis:PutRecords", stream)
+		ours("s3:GetObject", "s3:GetObject", object(ledger.TicksPrefix+"2026/01/01/00/00.json"), object(ledger.PipelinesPrefix+"a.json"), object(ledger.CurrentKey))
+		ours("s3:PutObject", "s3:PutObject", object(ledger.TicksPrefix+"2026/01/01/00/00.json"), object(ledger.PipelinesPrefix+"a.json"))
+		theirs("sqs:SendMessage", queue)
+		theirs("logs:CreateLogStream", logs("ProducerLogs", "a"))
+		theirs("logs:PutLogEvents", logs("ProducerLogs", "a"))
+		withKey("kinesis", "s3")
+	}
 
 	role = "TransformRole"
 	traced()
@@ -99,8 +104,17 @@ func needs(s map[string]resource) (all []permission) {
 
 	role = "VerifierRole"
 	traced()
-	for _, operation := range []string{"DescribeStreamSummary", "GetShardIterator", "GetRecords"} {
+	for _, operation := range []string{"DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"} {
 		ours("kinesis:"+operation, "kinesis:"+operation, stream)
+	}
+	withStreamKey := func() {
+		if key := sample["ExistingStreamKmsKeyArn"]; key != "" {
+			all = append(all, permission{role: role, action: "kms:Decrypt", resource: key, context: map[string]string{"kms:ViaService": "kinesis.eu-west-1.amazonaws.com"}})
+		}
+	}
+	withStreamKey()
+	if !produces {
+		ours("s3:PutObject", "s3:PutObject", object(verifier.AuditKey))
 	}
 	for _, prefix := range []string{data, rejects, "errors/" + data + "processing-failed/", ledger.TicksPrefix, ledger.AcceptancesPrefix} {
 		ours("s3:GetObject", "s3:GetObject", object(prefix+"a"))
@@ -170,6 +184,7 @@ func needs(s map[string]resource) (all []permission) {
 	for _, action := range []string{"DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"} {
 		theirs("kinesis:"+action, stream)
 	}
+	withStreamKey()
 	for _, delivery := range []string{"Delivery", "RejectsDelivery"} {
 		theirs("firehose:PutRecordBatch", "arn:aws:firehose:eu-west-1:123456789012:deliverystream/streamproof-"+delivery)
 	}
@@ -202,32 +217,28 @@ func needs(s map[string]resource) (all []permission) {
 	theirs("lambda:GetFunctionConfiguration", function+"TransformFunction", function+"TransformFunction:$LATEST")
 
 	role = "ScheduleRole"
-	theirs("lambda:InvokeFunction", function+"ProducerFunction", function+"VerifierFunction")
+	theirs("lambda:InvokeFunction", function+"VerifierFunction")
+	if produces {
+		theirs("lambda:InvokeFunction", function+"ProducerFunction")
+	}
 	theirs("sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:streamproof-ScheduleFailures")
 	return all
 }
 
 // permissions: each role may make each call that is made with it, whatever the parameters are; and of the calls that
 // our functions can make, by their code, none is missing in the table.
-func permissions(t *testing.T, stacks map[string]map[string]resource) {
+func permissions(t *testing.T, stacks map[string]map[string]resource, parameters map[string]map[string]string) {
 	listed := map[string]bool{} // by role and operation
-	var requests []request
-	var names []string
-	for _, sample := range slices.Sorted(maps.Keys(stacks)) {
-		stack := stacks[sample]
-		for _, need := range needs(stack) {
+	needed := map[string][]permission{}
+	for sample, stack := range stacks {
+		needed[sample] = needs(stack, parameters[sample])
+		for _, need := range needed[sample] {
 			if need.operation != "" {
 				listed[need.role+" "+need.operation] = true
 			}
-			requests = append(requests, requestOf(t, stack, need))
-			names = append(names, fmt.Sprintf("%s: %s %s %s %v", sample, need.role, need.action, need.resource, need.context))
 		}
 	}
-	for i, answer := range simulate(t, requests) {
-		if answer != "Allowed" {
-			t.Errorf("%s: %s", names[i], answer)
-		}
-	}
+	allowed(t, stacks, needed)
 	made := map[string]bool{}
 	for function, operations := range calls(t) {
 		role, ok := roleOf[function]
@@ -248,14 +259,76 @@ func permissions(t *testing.T, stacks map[string]map[string]resource) {
 	}
 }
 
+// allowed: each role may make each call that is needed.
+func allowed(t *testing.T, stacks map[string]map[string]resource, needed map[string][]permission) {
+	var requests []request
+	var names []string
+	for _, sample := range slices.Sorted(maps.Keys(stacks)) {
+		for _, need := range needed[sample] {
+			requests = append(requests, requestOf(t, stacks[sample], need))
+			names = append(names, fmt.Sprintf("%s: %s %s %s %v", sample, need.role, need.action, need.resource, need.context))
+		}
+	}
+	for i, answer := range simulate(t, requests) {
+		if answer != "Allowed" {
+			t.Errorf("%s: %s", names[i], answer)
+		}
+	}
+}
+
+// auditNeeds is every call that is made with a role of an audit's stack.
+func auditNeeds(s map[string]resource, sample map[string]string) (all []permission) {
+	v := s["VerifierFunction"].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
+	own, source := "arn:aws:s3:::"+v["BUCKET"].(string), "arn:aws:s3:::"+v["SOURCE_BUCKET"].(string)
+	role := "VerifierRole"
+	may := func(action, resource string, context ...string) {
+		one := permission{role: role, action: action, resource: resource, context: map[string]string{}}
+		for i := 0; i < len(context); i += 2 {
+			one.context[context[i]] = context[i+1]
+		}
+		all = append(all, one)
+	}
+	for _, action := range []string{"DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"} {
+		may("kinesis:"+action, "arn:aws:kinesis:eu-west-1:123456789012:stream/"+v["STREAM_NAME"].(string))
+	}
+	for _, prefix := range []string{v["DATA_PREFIX"].(string), v["ERRORS_PREFIX"].(string)} {
+		if prefix != "" {
+			may("s3:ListBucket", source, "s3:prefix", prefix)
+			may("s3:GetObject", source+"/"+prefix+"a")
+		}
+	}
+	for parameter, service := range map[string]string{"StreamKmsKeyArn": "kinesis", "SourceBucketKmsKeyArn": "s3"} {
+		if key := sample[parameter]; key != "" {
+			may("kms:Decrypt", key, "kms:ViaService", service+".eu-west-1.amazonaws.com")
+		}
+	}
+	for _, prefix := range []string{verifier.AuditKey, ledger.AcceptancesPrefix, ledger.UsedKey} {
+		may("s3:ListBucket", own, "s3:prefix", prefix)
+	}
+	for _, key := range []string{verifier.AuditKey, ledger.AcceptancesPrefix + "a", ledger.UsedKey} {
+		may("s3:GetObject", own+"/"+key)
+	}
+	for _, key := range []string{verifier.AuditKey, ledger.UsedKey, verifier.LatestReport, verifier.LatestPage} {
+		may("s3:PutObject", own+"/"+key)
+	}
+	may("sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:streamproof-FunctionFailures")
+	for _, action := range []string{"logs:CreateLogStream", "logs:PutLogEvents"} {
+		may(action, "arn:aws:logs:eu-west-1:123456789012:log-group:streamproof-VerifierLogs:log-stream:a")
+	}
+	role = "ScheduleRole"
+	may("lambda:InvokeFunction", "arn:aws:lambda:eu-west-1:123456789012:function:streamproof-VerifierFunction")
+	may("sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:streamproof-ScheduleFailures")
+	return all
+}
+
 // permissionsAreAsked: a role without its policies, somebody else's resource and a misspelt action are all refused.
-func permissionsAreAsked(t *testing.T, stack map[string]resource) {
+func permissionsAreAsked(t *testing.T, stack map[string]resource, all []permission) {
 	var requests []request
 	var needed []permission
-	for _, need := range needs(stack) {
+	for _, need := range all {
 		asked := requestOf(t, stack, need)
 		elsewhere := asked
-		elsewhere.Resource = strings.NewReplacer("arn:aws:s3:::streamproof-", "arn:aws:s3:::another-", "streamproof", "another", "key/1", "key/2").Replace(asked.Resource)
+		elsewhere.Resource = strings.NewReplacer("arn:aws:s3:::streamproof-", "arn:aws:s3:::another-", "streamproof", "another", "stream/orders", "stream/others", ":::lake", ":::sea", "key/1", "key/2").Replace(asked.Resource)
 		without := asked
 		without.Policies = []any{}
 		requests, needed = append(requests, without, elsewhere), append(needed, need, need)

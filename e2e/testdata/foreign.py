@@ -2,10 +2,15 @@
 
 foreign.py put STREAM COUNT lines|glued|kpl
     puts COUNT JSON records, each on a line, without newlines, or packed by the Kinesis aggregation library.
+foreign.py make STREAM
+    makes a stream of two shards.
+foreign.py trips STREAM COUNT BAD
+    puts COUNT taxi trips as the exercise has them, a line of CSV each, but each BAD-th is malformed.
 foreign.py carry STREAM BUCKET KEY
     writes what the stream holds to an object, but drops each 1,000th record and doubles each 777th. It prints as JSON
     which sequence numbers were dropped, and how many records were doubled.
 """
+import datetime
 import json
 import sys
 
@@ -30,6 +35,27 @@ def put(stream, count, how):
     else:
         end = b"\n" if how == "lines" else b""
         records = [{"PartitionKey": key, "Data": row + end} for row, key in zip(rows, keys)]
+    for at in range(0, len(records), 500):
+        answer = kinesis.put_records(StreamName=stream, Records=records[at:at + 500])
+        assert answer["FailedRecordCount"] == 0, answer
+
+
+def make(stream):
+    kinesis.create_stream(StreamName=stream, ShardCount=2)
+    kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
+
+
+def trips(stream, count, bad):
+    began = datetime.datetime.now(datetime.timezone.utc)
+    records = []
+    for n in range(1, count + 1):
+        pickup = began + datetime.timedelta(milliseconds=n)
+        trip = [n % 4 + 1, pickup, pickup + datetime.timedelta(minutes=n % 59), n % 9 + 1, n % 10 + 1, -73.9 - n / 1e4, 40.7 + n / 1e4, 1, "N",
+                -73.8, 40.6, n % 5 + 1, n % 100 + 1, 0, 0.5, n % 7, 0, 0.3, n % 100 + n % 7 + 1.8]
+        line = ",".join(v.strftime("%Y-%m-%d %H:%M:%S") if isinstance(v, datetime.datetime) else str(v) for v in trip)
+        if n % bad == 0:
+            line = "trip %d is lost to the meter" % n
+        records.append({"PartitionKey": "cab-%d" % (n % 50), "Data": line.encode() + b"\n"})
     for at in range(0, len(records), 500):
         answer = kinesis.put_records(StreamName=stream, Records=records[at:at + 500])
         assert answer["FailedRecordCount"] == 0, answer
@@ -60,5 +86,9 @@ def carry(stream, bucket, key):
 
 if sys.argv[1] == "put":
     put(sys.argv[2], int(sys.argv[3]), sys.argv[4])
+elif sys.argv[1] == "make":
+    make(sys.argv[2])
+elif sys.argv[1] == "trips":
+    trips(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 else:
     carry(*sys.argv[2:])

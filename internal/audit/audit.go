@@ -79,6 +79,11 @@ type Options struct {
 
 	// Start names the moment that From is, so that another one begins a new audit. FormID names the form.
 	Start, FormID string
+	// Epochs are the forms that records owed one after the other, if not always Form: the last one is Form. Every row has
+	// the same columns in all of them.
+	Epochs []Epoch
+	// Reasons are added to the report's. They change no verdict.
+	Reasons []string
 	// Settle, if set, is told of the balance before the verdict, and gives how many findings of each class are excused.
 	Settle func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error)
 }
@@ -404,8 +409,11 @@ func (a *audit) inWindow(arrival time.Time) bool {
 func (a *audit) owe(c claim) error {
 	a.judge.Claim(proof.Tick{Time: c.arrived, Claimed: c.claimed, Settled: c.arrived.Add(a.pipeline.Deadline)})
 	var lo int64
-	if c.owed {
+	certain := len(a.formsAt(c.arrived)) == 1
+	if c.owed && certain {
 		lo = 1
+	}
+	if c.owed {
 		if a.increments != nil {
 			a.seen.take(c.records)
 		}
@@ -413,7 +421,7 @@ func (a *audit) owe(c claim) error {
 	a.increments.passed(c)
 	refused := a.refused()
 	err := a.rows(c, true, func(key []byte) {
-		if c.owed || !isReject(key) { // nobody is accused of a reject that comes from before the window
+		if lo == 1 || !isReject(key) { // a reject that need not be there is foreign, and accuses nobody
 			a.judge.Owe(key, lo, 1)
 		}
 	})
@@ -442,7 +450,12 @@ func (a *audit) rows(c claim, filtered bool, emit func(key []byte)) error {
 			emit(appendReject(nil, r.Data))
 		}
 	}
-	return a.opts.Form.Owed(owing, filtered, emit)
+	for _, form := range a.formsAt(c.arrived) {
+		if err := form.Owed(owing, filtered, emit); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // find brings the rows of an object before the judge.
@@ -636,6 +649,7 @@ func (a *audit) conclude(ctx context.Context) {
 		}
 	}
 	a.locate(ctx, result)
+	r.Reasons = append(r.Reasons, a.opts.Reasons...)
 	for _, gap := range r.Audit.Gaps {
 		if r.Verdict == proof.Proven {
 			r.Verdict = proof.Undecided

@@ -112,6 +112,12 @@ func (i *increments) window(a *audit, held time.Time) bool {
 		clear(i.positions)
 	}
 	r.From, r.To = a.from.UTC(), a.to.UTC()
+	for _, e := range a.opts.Epochs {
+		if e.From.After(a.from) {
+			a.note("the query was changed at %s: records that arrived in the %s before may have been read by either query, and owe nothing for certain",
+				e.From.UTC().Format(time.RFC3339), a.edge())
+		}
+	}
 	return true
 }
 

@@ -140,7 +140,7 @@ func TestIncrements(t *testing.T) {
 	})
 }
 
-// hourAudit is an audit of a stream with a retention of an hour that gets a record a minute, each of them delivered after
+// hourAudit is an audit of a stream that gets a record a minute and keeps it for an hour. Each is delivered after
 // ten seconds but those of some minutes.
 func hourAudit(minutes int, lost ...int) (*history, *kept) {
 	h := &history{opts: audit.Options{
@@ -183,7 +183,7 @@ func TestRetentionEnds(t *testing.T) {
 	}
 }
 
-// What the stream has forgotten unread is a gap, for good: nothing is PROVEN, and what is outside of it is still judged.
+// What the stream has forgotten unread is a gap, for good: nothing is PROVEN. What is outside of it is still judged.
 func TestGap(t *testing.T) {
 	h, s := hourAudit(600)
 	at := func(minute int, state []byte) (*report.Report, []byte) {

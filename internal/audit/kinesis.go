@@ -25,8 +25,9 @@ type Kinesis struct {
 	// Progress, if it is set, is called with each page that was read, by one goroutine at a time.
 	Progress func(Progress)
 
-	// FanOut, if it is set, is the consumer that reads; if not, the stream is polled.
-	FanOut *FanOut
+	// FanOut, if it is set, is the *FanOut that reads; if not, the stream is polled. It is an interface so that a program
+	// that only polls cannot call what a consumer calls.
+	FanOut consumer
 
 	name   string
 	reader *stream.Reader
@@ -36,6 +37,12 @@ type Kinesis struct {
 type pages interface {
 	Next(ctx context.Context, limit int) (stream.Page, error)
 }
+
+type consumer interface {
+	shard(id string, start types.StartingPosition) pages
+}
+
+var _ consumer = (*FanOut)(nil)
 
 func (k *Kinesis) shard(id string, start types.StartingPosition) pages {
 	if k.FanOut != nil {

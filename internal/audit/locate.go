@@ -83,7 +83,7 @@ func (l *location) in(ctx context.Context, from, until time.Time) error {
 			continue
 		}
 		var failed error
-		one := claim{records: []Record{record}}
+		one := claim{arrived: record.Arrival, records: []Record{record}}
 		err := a.rows(one, true, func(key []byte) {
 			if err := l.row(key, record); err != nil {
 				failed = err

@@ -40,6 +40,9 @@ func NewQueried(q *query.Query) (*Queried, error) {
 // Close frees the engine.
 func (q *Queried) Close() error { return q.engine.Close() }
 
+// Output describes the query's rows.
+func (q *Queried) Output() row.Schema { return q.query.Output }
+
 // Owed runs the query over the rows of the records.
 func (q *Queried) Owed(records [][]byte, filtered bool, emit func(key []byte)) error {
 	q.batch.reset()

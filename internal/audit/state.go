@@ -126,13 +126,47 @@ func (a *audit) contradiction(s *State) string {
 		before, now any
 	}{
 		{"stream", s.Stream, own.Stream}, {"bucket", s.Bucket, own.Bucket}, {"prefix", s.Prefix, own.Prefix}, {"error prefix", s.ErrorsPrefix, own.ErrorsPrefix},
-		{"prefix of rejects", s.RejectsPrefix, own.RejectsPrefix}, {"query", s.Form, own.Form},
+		{"prefix of rejects", s.RejectsPrefix, own.RejectsPrefix}, {"query", s.Form, a.known(s.Form)},
 	} {
 		if of.before != of.now {
 			return fmt.Sprintf("the %s was %q and is %q now", of.what, of.before, of.now)
 		}
 	}
 	return ""
+}
+
+// An Epoch is a time in which records owed one form.
+type Epoch struct {
+	Form   Form
+	FormID string
+	// From and Until are when it began and ended; From is zero for the first, and Until for the last. A record that
+	// arrived up to a deadline before From may have been read late, and so owes either form.
+	From, Until time.Time
+}
+
+// known gives the ID of a form if it is that of some epoch, else the one of now.
+func (a *audit) known(id string) string {
+	for _, e := range a.opts.Epochs {
+		if e.FormID == id {
+			return id
+		}
+	}
+	return a.opts.FormID
+}
+
+// formsAt gives what records that arrived then owe. If it is more than one form, they owe either, so nothing for
+// certain.
+func (a *audit) formsAt(arrived time.Time) []Form {
+	var forms []Form
+	for _, e := range a.opts.Epochs {
+		if !arrived.Before(e.From.Add(-a.edge())) && (e.Until.IsZero() || arrived.Before(e.Until)) {
+			forms = append(forms, e.Form)
+		}
+	}
+	if len(forms) == 0 {
+		forms = append(forms, a.opts.Form)
+	}
+	return forms
 }
 
 // takeState makes the state of what has been counted.

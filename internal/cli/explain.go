@@ -85,6 +85,11 @@ func (c *explainCmd) audit(ctx context.Context, e *env) (*explain.Explanation, *
 	st := p.begin("look for the rows around the missing ones")
 	found, err := audit.Explain(ctx, s.source, s.bucket, s.opts, r)
 	st.End(err)
+	return explanationOf(r, found), r, err
+}
+
+// explanationOf is the explanation of an audit's report.
+func explanationOf(r *report.Report, found []report.Finding) *explain.Explanation {
 	out := &explain.Explanation{Version: explain.Version, Verdict: r.Verdict, JudgedAt: r.JudgedAt, Findings: found}
 	out.Beyond = r.Counts.Missing + r.Counts.Failed
 	for _, f := range found {
@@ -92,7 +97,7 @@ func (c *explainCmd) audit(ctx context.Context, e *env) (*explain.Explanation, *
 			out.Beyond -= f.Count
 		}
 	}
-	return out, r, err
+	return out
 }
 
 func undecidedError(r *report.Report) error {
@@ -106,6 +111,9 @@ func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Exp
 	}
 	if r.Verdict == proof.Undecided {
 		return nil, nil, undecidedError(r)
+	}
+	if r.Audit != nil { // the verifier has looked while the stream still held them
+		return explanationOf(r, r.LastSeen), r, nil
 	}
 	failure, err := o.JobFailure(ctx)
 	if err != nil {

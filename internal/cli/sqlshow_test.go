@@ -73,7 +73,7 @@ func TestChangeIsSaid(t *testing.T) {
 			t.Errorf("produce: %v", err)
 		}
 		s := status{Status: filled[stack.Status]("x")}
-		s.Query.Problem = next.Pending()
+		s.Query.Problem, s.Outputs.Audits = next.Pending(), ""
 		if text := statusText(&s).String(); !strings.Contains(text, want) {
 			t.Errorf("status: %s", text)
 		}

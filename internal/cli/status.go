@@ -7,6 +7,7 @@ import (
 
 	"streamproof/internal/ledger"
 	"streamproof/internal/local/runner"
+	"streamproof/internal/report"
 	"streamproof/internal/stack"
 	"streamproof/internal/terminal"
 )
@@ -56,7 +57,17 @@ func statusText(s *status) terminal.Text {
 	if l := s.Local; l != nil {
 		row("emulator", "%s, files in %s", l.Endpoint, l.StateDir)
 	}
-	row("schedule", "%s, %s: %s", s.Schedule.Name, s.Schedule.Expression, s.Schedule.State)
+	if s.Outputs.Audits != "" {
+		row("audits", "%s by stream %s, %s: %s", s.Outputs.Audits, s.Outputs.StreamName, s.Stream.Status, strings.Join(s.Stream.Shards, ", "))
+		row("state and reports", "s3://%s", s.Outputs.BucketName)
+		lastVerdict(row, s.Last)
+		return w.Text()
+	}
+	if s.Outputs.Produces() {
+		row("schedule", "%s, %s: %s", s.Schedule.Name, s.Schedule.Expression, s.Schedule.State)
+	} else {
+		row("records", "of somebody else's stream, owed from %s on", s.Outputs.StartPosition)
+	}
 	if !s.Schedule.Enabled() && s.Application.Status == "READY" {
 		row("", "paused: `streamproof resume` starts the application and the schedule")
 	}
@@ -90,15 +101,21 @@ func statusText(s *status) terminal.Text {
 	}
 	row("stream", "%s, %s: %s", s.Outputs.StreamName, s.Stream.Status, strings.Join(s.Stream.Shards, ", "))
 	row("delivery stream", "%s to s3://%s/%s", s.Outputs.DeliveryStreamName, s.Outputs.BucketName, s.Outputs.DataPrefix)
-	row("ledger", "%d ticks since %s", s.Ledger.Ticks, s.Ledger.Since.Format("2006-01-02"))
+	if s.Outputs.Produces() {
+		row("ledger", "%d ticks since %s", s.Ledger.Ticks, s.Ledger.Since.Format("2006-01-02"))
+	}
 	if t := s.Ledger.Last; t != nil {
 		row("", "last %s, %s, %d records", t.Time.UTC().Format(timeFormat), t.State, t.Records)
 	}
-	if r := s.Last; r != nil {
-		row("last verdict", "at %s", r.JudgedAt.UTC().Format(timeFormat))
-		row("", "%s", r.LastLine())
-	} else {
-		row("last verdict", "none yet: run `streamproof verify`")
-	}
+	lastVerdict(row, s.Last)
 	return w.Text()
+}
+
+func lastVerdict(row func(name, format string, args ...any), r *report.Report) {
+	if r == nil {
+		row("last verdict", "none yet: run `streamproof verify`")
+		return
+	}
+	row("last verdict", "at %s", r.JudgedAt.UTC().Format(timeFormat))
+	row("", "%s", r.LastLine())
 }

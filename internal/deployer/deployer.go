@@ -92,6 +92,8 @@ func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[str
 		id, data, err = d.contents(ctx, log, event)
 	case RolesType:
 		id, err = d.roles(ctx, event)
+	case PositionType:
+		id, data, err = d.position(ctx, event)
 	case CodeType:
 		id, data, err = d.code(ctx, log, event)
 	case GateType:
@@ -99,7 +101,7 @@ func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[str
 	case RunType:
 		id, data, err = d.run(ctx, log, event)
 	default:
-		err = fmt.Errorf("the deployer supports %s, %s, %s, %s and %s, not %s", ContentsType, RolesType, CodeType, GateType, RunType, event.ResourceType)
+		err = fmt.Errorf("the deployer supports %s, %s, %s, %s, %s and %s, not %s", ContentsType, RolesType, PositionType, CodeType, GateType, RunType, event.ResourceType)
 	}
 	if id == "" || (err != nil && event.PhysicalResourceID != "") {
 		// A different id would mean to CloudFormation that the resource was replaced.

@@ -17,6 +17,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 
 	"streamproof/internal/local/emulator"
@@ -306,6 +308,11 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 	if err := s.follow(o); err != nil {
 		return errors.Join(err, produceAgain(context.WithoutCancel(ctx)))
 	}
+	if stream := o.Parameters["ExistingStreamArn"]; stream != "" {
+		if err := makeStream(ctx, s.AWS, stream); err != nil {
+			return err
+		}
+	}
 	err = o.step("deploy the template", withLog(deploy))
 	if err == nil {
 		s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack)
@@ -318,6 +325,24 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 		return err
 	}
 	return o.step("start the Flink job", func() error { return s.awaitJob(ctx) })
+}
+
+// makeStream makes the stream that the template is told to read, unless somebody has made it: an emulator that has just
+// been started has none.
+func makeStream(ctx context.Context, config aws.Config, arn string) error {
+	_, name, _ := strings.Cut(arn, ":stream/")
+	client := kinesis.NewFromConfig(config)
+	_, err := client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(2)})
+	if errors.As(err, new(*kinesistypes.ResourceInUseException)) {
+		return nil
+	}
+	if err == nil {
+		err = kinesis.NewStreamExistsWaiter(client).Wait(ctx, &kinesis.DescribeStreamInput{StreamName: &name}, time.Minute)
+	}
+	if err != nil {
+		return fmt.Errorf("make stream %s: %w", name, err)
+	}
+	return nil
 }
 
 // holdTicks disables the schedule and returns when no tick is being sent: unlike AWS, the emulator kills a function

@@ -304,6 +304,11 @@ func (c *change) run(ctx context.Context) (err error) {
 	if err := c.setCurrent(ctx); err != nil {
 		return err
 	}
+	if !c.Stack.Outputs.Produces() {
+		c.result.did("Application %s runs pipeline %.12s, from its latest snapshot. No tick is sent, because the stream is somebody else's: "+
+			"`streamproof verify` judges its own records.", name, c.new.Hash())
+		return nil
+	}
 	c.result.did("Application %s runs pipeline %.12s, from its latest snapshot. Ticks are produced for it from now on.", name, c.new.Hash())
 	if c.Records > 0 {
 		if err := c.try(ctx); err != nil {
@@ -321,7 +326,8 @@ func (c *change) prepare(ctx context.Context) error {
 		return err
 	}
 	pending := c.before.Change != nil
-	if c.paused = c.before.Paused || !pending && !schedule.Enabled(); c.paused && !c.before.Paused {
+	c.paused = c.before.Paused || !pending && !schedule.Enabled() && c.Stack.Outputs.Produces()
+	if c.paused && !c.before.Paused {
 		next := *c.before
 		next.Paused = true
 		if err := c.write(ctx, &next); err != nil {

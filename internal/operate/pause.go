@@ -19,6 +19,9 @@ const firesWithin = time.Minute
 // it also stops when rows are missing, or still in flight at the deadline.
 //
 // If waiting cannot help, it fails and enables the schedule again.
+//
+// A stack that reads a stream of somebody else has no schedule, and its stream never ends: its application is stopped
+// at once, and reads on from there when it starts again.
 func (o *Operator) Pause(ctx context.Context, force bool) (*Result, error) {
 	if !force {
 		q, err := o.runningQuery(ctx)
@@ -38,6 +41,11 @@ func (o *Operator) Pause(ctx context.Context, force bool) (*Result, error) {
 
 func (o *Operator) pause(ctx context.Context, force bool) (*Result, error) {
 	r := &Result{Stack: o.Stack.Name}
+	if !o.Stack.Outputs.Produces() {
+		r.did("Stream %s is somebody else's: what arrives from now on waits there, for as long as the stream keeps it. "+
+			"It is missing when its deadline is over, and late when it is delivered after all.", o.Stack.Outputs.StreamName)
+		return r, o.stopApplication(ctx, r)
+	}
 	schedule, application := o.Stack.Outputs.ProducerSchedule, o.Stack.Outputs.ApplicationName
 	disabled, quiet, err := o.disableSchedule(ctx, r)
 	if err != nil {

@@ -45,6 +45,7 @@ func (o *Operator) Resume(ctx context.Context) (*Result, error) {
 	}
 	name := o.Stack.Outputs.ProducerSchedule
 	switch {
+	case !o.Stack.Outputs.Produces():
 	case q != nil && q.Current.Paused:
 		if err := o.forgetPaused(ctx); err != nil {
 			return nil, err

@@ -32,6 +32,9 @@ func (s *Stack) Application(ctx context.Context) (Application, error) {
 }
 
 func (s *Stack) describe(ctx context.Context) (*types.ApplicationDetail, error) {
+	if s.Outputs.ApplicationName == "" {
+		return nil, fmt.Errorf("%w: stack %s only watches %s, which somebody else's pipeline writes: it has no application", ErrNotUsable, s.Name, s.Outputs.Audits)
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return s.application.Describe(ctx)

@@ -36,8 +36,11 @@ func (s Schedule) Interval() (interval time.Duration, ok bool) {
 	return 0, false
 }
 
-// Schedule describes the producer's schedule.
+// Schedule describes the producer's schedule. It is empty if the stack has no producer.
 func (s *Stack) Schedule(ctx context.Context) (Schedule, error) {
+	if !s.Outputs.Produces() {
+		return Schedule{}, nil
+	}
 	got, err := s.getSchedule(ctx)
 	if err != nil {
 		return Schedule{}, err
@@ -59,8 +62,12 @@ func (s *Stack) getSchedule(ctx context.Context) (*scheduler.GetScheduleOutput, 
 }
 
 // EnableSchedule enables or disables the producer's schedule, and reports whether that changed it. It needs
-// scheduler:GetSchedule, scheduler:UpdateSchedule and iam:PassRole for the schedule's role.
+// scheduler:GetSchedule, scheduler:UpdateSchedule and iam:PassRole for the schedule's role. A stack without a producer
+// has no schedule to change.
 func (s *Stack) EnableSchedule(ctx context.Context, enable bool) (changed bool, err error) {
+	if !s.Outputs.Produces() {
+		return false, nil
+	}
 	got, err := s.getSchedule(ctx)
 	if err != nil {
 		return false, err

@@ -51,9 +51,18 @@ type Outputs struct {
 	ErrorsPrefix       string        `json:"errorsPrefix"`
 	FailedPrefix       string        `json:"failedPrefix"`
 	DeliveryDeadline   time.Duration `json:"-"`
+	// StartPosition is since when the records of an existing stream are owed: a stack that reads one has no producer.
+	// It is empty for every other stack.
+	StartPosition string `json:"startPosition,omitempty"`
+	// Audits is where the rows are of a pipeline that the stack only watches, as s3://bucket/prefix. Such a stack has a
+	// verifier and nothing else. It is empty for every other stack.
+	Audits string `json:"audits,omitempty"`
 	// Query says which query the last deploy has left running. Stacks of older versions do not have this output.
 	Query string `json:"query,omitempty"`
 }
+
+// Produces reports whether the stack has a producer, and does not read a stream of somebody else.
+func (o Outputs) Produces() bool { return o.StartPosition == "" && o.Audits == "" }
 
 // A Stack is a deployed stack.
 type Stack struct {
@@ -121,22 +130,29 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 	var o Outputs
 	var missing []string
 	var deadline string
-	for _, output := range []struct {
+	o.StartPosition, o.Audits = values["StartPosition"], values["Audits"]
+	type output struct {
 		key  string
 		into *string
-	}{
+	}
+	outputs := []output{
 		{"BucketName", &o.BucketName},
 		{"StreamName", &o.StreamName},
-		{"DeliveryStreamName", &o.DeliveryStreamName},
-		{"ApplicationName", &o.ApplicationName},
-		{"ProducerFunction", &o.ProducerFunction},
-		{"ProducerSchedule", &o.ProducerSchedule},
 		{"VerifierFunction", &o.VerifierFunction},
-		{"DataPrefix", &o.DataPrefix},
-		{"ErrorsPrefix", &o.ErrorsPrefix},
-		{"FailedPrefix", &o.FailedPrefix},
 		{"DeliveryDeadlineSeconds", &deadline},
-	} {
+	}
+	if o.Audits == "" {
+		outputs = append(outputs,
+			output{"DeliveryStreamName", &o.DeliveryStreamName},
+			output{"ApplicationName", &o.ApplicationName},
+			output{"DataPrefix", &o.DataPrefix},
+			output{"ErrorsPrefix", &o.ErrorsPrefix},
+			output{"FailedPrefix", &o.FailedPrefix})
+	}
+	if o.Produces() {
+		outputs = append(outputs, output{"ProducerFunction", &o.ProducerFunction}, output{"ProducerSchedule", &o.ProducerSchedule})
+	}
+	for _, output := range outputs {
 		if *output.into = values[output.key]; *output.into == "" {
 			missing = append(missing, output.key)
 		}
@@ -156,6 +172,9 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 // Produce has the producer send a tick of that many records, of which poison are malformed on purpose. The same tick
 // again sends nothing. It also returns the producer's answer as it came.
 func (s *Stack) Produce(ctx context.Context, tick time.Time, records, poison int) (*producer.Answer, json.RawMessage, error) {
+	if !s.Outputs.Produces() {
+		return nil, nil, fmt.Errorf("%w: stack %s reads stream %s, which somebody else puts records into: it has no producer", ErrNotUsable, s.Name, s.Outputs.StreamName)
+	}
 	event := map[string]any{"records": records, "poison": poison, "tick": tick.UTC().Format("2006-01-02T15:04:05.000Z")}
 	var answer producer.Answer
 	raw, err := s.invoke(ctx, s.Outputs.ProducerFunction, event, &answer)

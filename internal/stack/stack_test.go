@@ -70,7 +70,7 @@ func TestOpen(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ stack, outputs, want string }{
 		"no such stack": {"other", outputs, "Stack with id other does not exist: deploy it first"},
-		"other outputs": {"streamproof", "BucketName=b StreamName=s", "lacks the outputs DeliveryStreamName, ApplicationName, ProducerFunction, ProducerSchedule, VerifierFunction, DataPrefix, ErrorsPrefix, FailedPrefix, DeliveryDeadlineSeconds"},
+		"other outputs": {"streamproof", "BucketName=b StreamName=s", "lacks the outputs VerifierFunction, DeliveryDeadlineSeconds, DeliveryStreamName, ApplicationName, DataPrefix, ErrorsPrefix, FailedPrefix, ProducerFunction, ProducerSchedule"},
 		"no number":     {"streamproof", strings.Replace(outputs, "=60", "=soon", 1), `DeliveryDeadlineSeconds is "soon"`},
 	} {
 		_, err := stack.Open(t.Context(), service(t, test.outputs, nil), test.stack)

@@ -60,6 +60,12 @@ func (s *Stack) Status(ctx context.Context) (*Status, error) {
 	if status.Schedule, err = s.Schedule(ctx); err != nil {
 		return nil, err
 	}
+	if s.Outputs.Audits != "" {
+		if status.Stream, err = s.stream(ctx); err == nil {
+			status.Last, err = s.LatestReport(ctx)
+		}
+		return status, err
+	}
 	if status.Application, err = s.Application(ctx); err != nil {
 		return nil, err
 	}

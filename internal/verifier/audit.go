@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"streamproof/internal/audit"
@@ -12,8 +13,8 @@ import (
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
-	"streamproof/internal/replay"
 	"streamproof/internal/report"
+	"streamproof/internal/row"
 )
 
 // AuditKey is where the state of an audit stands in the bucket. Unlike the checkpoint it is no cache: the stream does
@@ -159,7 +160,7 @@ func (h *Handler) auditForm(ctx context.Context, opts *audit.Options) (closing f
 	case RowsQuery:
 		p, err = pipeline.Embedded()
 	case RowsApplication:
-		p, err = h.currentPipeline(ctx)
+		return h.applicationForms(ctx, opts)
 	default:
 		opts.Form = audit.Verbatim{}
 		return func() {}, nil
@@ -167,29 +168,90 @@ func (h *Handler) auditForm(ctx context.Context, opts *audit.Options) (closing f
 	if err != nil {
 		return nil, err
 	}
-	q, err := query.Compile(p)
-	if err != nil {
-		return nil, fmt.Errorf("pipeline %.12s cannot be run: %w", p.Hash(), err)
-	}
-	form, err := audit.NewQueried(q)
+	form, err := queried(p)
 	if err != nil {
 		return nil, err
 	}
-	form.Rejects = h.config.AuditRows == RowsApplication
 	opts.Form, opts.FormID = form, p.Hash()
 	return func() { _ = form.Close() }, nil // it holds nothing that could be lost
 }
 
-// currentPipeline is the one that the ledger names.
-func (h *Handler) currentPipeline(ctx context.Context) (*pipeline.Pipeline, error) {
-	published, err := replay.Open(ctx, h.bucket)
+func queried(p *pipeline.Pipeline) (*audit.Queried, error) {
+	q, err := query.Compile(p)
 	if err != nil {
+		return nil, fmt.Errorf("pipeline %.12s cannot be run: %w", p.Hash(), err)
+	}
+	return audit.NewQueried(q)
+}
+
+// applicationForms are what the queries give that the application has run, each in its time. A query that was rolled
+// back may have delivered rows of records that the one before has read again.
+func (h *Handler) applicationForms(ctx context.Context, opts *audit.Options) (closing func(), err error) {
+	object, data, err := bucket.Get(ctx, h.bucket, ledger.CurrentKey)
+	if err == nil && object == nil {
+		err = errors.New("it is not there: the application has not been started yet")
+	}
+	var current *ledger.Current
+	if err == nil {
+		current, err = ledger.DecodeCurrent(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", ledger.CurrentKey, err)
+	}
+	if pending := current.Pending(); pending != "" {
+		opts.Reasons = append(opts.Reasons, pending)
+	}
+	forms := map[string]*audit.Queried{}
+	var output row.Schema
+	closing = func() {
+		for _, form := range forms {
+			_ = form.Close() // it holds nothing that could be lost
+		}
+	}
+	add := func(hash string, from, until time.Time) error {
+		if forms[hash] == nil {
+			p, err := h.pipeline(ctx, hash)
+			if err != nil {
+				return err
+			}
+			form, err := queried(p)
+			if err != nil {
+				return err
+			}
+			form.Rejects = true
+			if output == nil {
+				output = form.Output()
+			}
+			if forms[hash] = form; !slices.Equal(form.Output(), output) {
+				return fmt.Errorf("pipeline %.12s writes rows of other columns than the one before under the same prefix, and their rows cannot be told apart", hash)
+			}
+		}
+		opts.Epochs = append(opts.Epochs, audit.Epoch{Form: forms[hash], FormID: hash, From: from, Until: until})
+		return nil
+	}
+	for i := 0; i+1 < len(current.Epochs) && err == nil; i++ {
+		err = add(current.Epochs[i].Pipeline, current.Epochs[i].From, current.Epochs[i+1].From)
+	}
+	for i := 0; i < len(current.Rollbacks) && err == nil; i++ {
+		err = add(current.Rollbacks[i].Failed, current.Rollbacks[i].From, current.Rollbacks[i].Until)
+	}
+	if err == nil {
+		var from time.Time
+		if n := len(current.Epochs); n > 0 {
+			from = current.Epochs[n-1].From
+		}
+		err = add(current.Pipeline, from, time.Time{})
+	}
+	if err != nil {
+		closing()
 		return nil, err
 	}
-	if published.Current == nil {
-		return nil, fmt.Errorf("there is no %s: the application has not been started yet", ledger.CurrentKey)
-	}
-	hash := published.Current.Pipeline
+	opts.Form, opts.FormID = forms[current.Pipeline], current.Pipeline
+	return closing, nil
+}
+
+// pipeline reads a published pipeline.
+func (h *Handler) pipeline(ctx context.Context, hash string) (*pipeline.Pipeline, error) {
 	object, data, err := bucket.Get(ctx, h.bucket, ledger.PipelineKey(hash))
 	if err != nil {
 		return nil, fmt.Errorf("pipeline %s cannot be read: %w", hash, err)

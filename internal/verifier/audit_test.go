@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -131,6 +132,58 @@ func TestAuditOfAnApplication(t *testing.T) {
 		}
 	}
 	t.Error("nothing was refused")
+}
+
+// A change of the query changes what is owed from then on, and the audit goes on: only of records that either query may
+// have read, nothing is said.
+func TestAuditOverAChangeOfTheQuery(t *testing.T) {
+	t.Parallel()
+	p := embeddedPipeline()
+	narrow, err := pipeline.ParseWithSamples(p.SchemaJSON, bytes.ReplaceAll(p.SQL, []byte("< 3"), []byte("< 2")), p.Samples)
+	if err != nil || narrow.Hash() == p.Hash() {
+		t.Fatalf("the query is not another: %v", err)
+	}
+	l, s := audited(p, 90)
+	data, err := ledger.EncodePipeline(narrow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.objects[ledger.PipelineKey(narrow.Hash())] = lifeObject{data: string(data), written: minute(40)}
+	current := &ledger.Current{
+		Pipeline: narrow.Hash(), Since: minute(41), By: ledger.BySQLRun, Deployed: p.Hash(),
+		Epochs: []ledger.Epoch{{Pipeline: p.Hash()}, {Pipeline: narrow.Hash(), From: minute(41)}},
+	}
+	if data, err = current.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int{20, 40} {
+		if r := s.at(at).verify(t, `{}`); r.Verdict != proof.Proven {
+			t.Fatalf("minute %d: %s %s", at, r.LastLine(), r.Reasons)
+		}
+	}
+	l.objects[ledger.CurrentKey] = lifeObject{data: string(data), written: minute(41)}
+	for i := 39; i < 90; i++ { // the change came when two minutes were not read yet
+		k := key("data/", minute(i), i)
+		var rows []string
+		for row := range strings.Lines(l.objects[k].data) {
+			if row < "2" {
+				rows = append(rows, row)
+			}
+		}
+		l.objects[k] = lifeObject{data: strings.Join(rows, ""), written: l.objects[k].written}
+	}
+	for _, at := range []int{60, 80, 110} {
+		r := s.at(at).verify(t, `{}`)
+		if r.Verdict != proof.Proven || !strings.Contains(strings.Join(r.Notes, "\n"), "the query was changed") {
+			t.Errorf("minute %d: %s %s %s", at, r.LastLine(), r.Reasons, r.Notes)
+		}
+	}
+	// After the change, a loss is a loss.
+	delete(l.objects, key("data/", minute(85), 85))
+	delete(l.objects, AuditKey)
+	if r := s.verify(t, `{}`); r.Verdict != proof.NotProven || r.Counts.Missing == 0 || r.Counts.Unexpected+r.Counts.Duplicated > 0 {
+		t.Errorf("%s", r.LastLine())
+	}
 }
 
 // What is missing can be accepted, and stays accepted while the audit goes on.

@@ -4,6 +4,8 @@ import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -53,6 +55,8 @@ final class Config {
     final String format;
     /** Where a first start begins to read. A start from a snapshot resumes at the snapshot's position. */
     final InitialPosition initialPosition;
+    /** The moment of {@link InitialPosition#AT_TIMESTAMP}. */
+    final Optional<Instant> initialTime;
     /** The most bytes of a Firehose record, unless a single line is longer. */
     final int packBytes;
     /** How long a line may wait for others to fill its record; 0 makes each line a record. */
@@ -74,9 +78,14 @@ final class Config {
         rejectsDeliveryStream = reader.deliveryStream(REJECTS_DELIVERY_STREAM);
         Matcher formatName = reader.required(OUTPUT_FORMAT, Pattern.compile("CSV|JSON"), "CSV or JSON");
         format = formatName == null ? null : formatName.group().toLowerCase(Locale.ROOT);
-        initialPosition = reader
-                .optional(INITIAL_POSITION, Pattern.compile("TRIM_HORIZON|LATEST"), "TRIM_HORIZON or LATEST")
-                .map(match -> InitialPosition.valueOf(match.group()))
+        String positions = "TRIM_HORIZON, LATEST or a time like 2026-11-29T10:00:00Z";
+        Optional<Matcher> position =
+                reader.optional(INITIAL_POSITION, Pattern.compile("TRIM_HORIZON|LATEST|(?<time>[0-9].*)"), positions);
+        initialTime = position.map(match -> match.group("time"))
+                .flatMap(time -> reader.instant(INITIAL_POSITION, time, positions));
+        initialPosition = position.map(match -> match.group("time") == null
+                        ? InitialPosition.valueOf(match.group())
+                        : InitialPosition.AT_TIMESTAMP)
                 .orElse(InitialPosition.TRIM_HORIZON);
         // Firehose bills in steps of 5 KB; 100 KiB are 20 steps.
         packBytes = 1024 * reader.wholeNumber(PACK_KIB, 1, Delivery.RECORD_BYTES / 1024, 100);
@@ -180,6 +189,15 @@ final class Config {
                 faults.add(key + " is " + number.get() + ": set it to " + wanted);
             }
             return number.orElse(otherwise);
+        }
+
+        Optional<Instant> instant(String key, String value, String wanted) {
+            try {
+                return Optional.of(Instant.parse(value));
+            } catch (DateTimeParseException e) {
+                faults.add(key + " is \"" + value + "\": set it to " + wanted);
+                return Optional.empty();
+            }
         }
 
         Optional<String> endpoint(String key) {

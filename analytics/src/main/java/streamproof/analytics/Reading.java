@@ -17,6 +17,8 @@ final class Reading {
         Properties consumer = new Properties();
         consumer.setProperty(AWSConfigConstants.AWS_REGION, config.region);
         consumer.setProperty(ConsumerConfigConstants.STREAM_INITIAL_POSITION, config.initialPosition.name());
+        config.initialTime.ifPresent(time -> consumer.setProperty( // in seconds
+                ConsumerConfigConstants.STREAM_INITIAL_TIMESTAMP, Long.toString(time.getEpochSecond())));
         config.kinesisEndpoint.ifPresent(
                 endpoint -> consumer.setProperty(AWSConfigConstants.AWS_ENDPOINT, endpoint));
 

@@ -80,6 +80,26 @@ class ConfigTest {
     }
 
     @Test
+    void fromATime() {
+        String[] values = {
+            "stream.arn", ARN,
+            "delivery.stream", "analysed",
+            "rejects.delivery.stream", "rejected",
+            "output.format", "CSV",
+            "initial.position", "2026-11-29T10:00:00Z"
+        };
+        Config config = config(values);
+        assertEquals(InitialPosition.AT_TIMESTAMP, config.initialPosition);
+        assertEquals("1795946400", Reading.of(config).getProperty("flink.stream.initpos.timestamp"));
+        values[9] = "2026-11-31";
+        assertEquals(
+                "The application's property group \"streamproof\" is invalid:\n"
+                        + "- initial.position is \"2026-11-31\": set it to TRIM_HORIZON, LATEST or a time like"
+                        + " 2026-11-29T10:00:00Z",
+                faults(values));
+    }
+
+    @Test
     void everyFaultAtOnce() {
         assertEquals(
                 "The application's property group \"streamproof\" is invalid:\n"
@@ -90,7 +110,8 @@ class ConfigTest {
                         + "- delivery.stream is \"\": set it to the name of a Firehose delivery stream\n"
                         + "- rejects.delivery.stream is \"a b\": set it to the name of a Firehose delivery stream\n"
                         + "- output.format is missing: set it to CSV or JSON\n"
-                        + "- initial.position is \"AT_TIMESTAMP\": set it to TRIM_HORIZON or LATEST\n"
+                        + "- initial.position is \"AT_TIMESTAMP\": set it to TRIM_HORIZON, LATEST or a time like"
+                        + " 2026-11-29T10:00:00Z\n"
                         + "- pack.kib is 1001: set it to a whole number from 1 to 1000\n"
                         + "- pack.delay.ms is \"5s\": set it to a whole number from 0 to 900000\n"
                         + "- kinesis.endpoint is \"127.0.0.1:4566\": set it to a URL like http://127.0.0.1:4566,"
