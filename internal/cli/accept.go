@@ -97,15 +97,7 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	return c.print(e, acceptance, after, raw)
-}
-
-// print prints the report with the acceptance; asJSON is what --json prints.
-func (c *acceptCmd) print(e *env, a *ledger.Acceptance, after *report.Report, asJSON any) error {
-	if c.JSON {
-		return e.printJSON(asJSON)
-	}
-	return e.stdout.Println(acceptedText(a, after))
+	return e.show(c.JSON, raw, acceptedText(acceptance, after))
 }
 
 // acceptAudit audits what the flags name, and accepts findings of that before the verdict.
@@ -145,7 +137,7 @@ func (c *acceptCmd) acceptAudit(ctx context.Context, e *env) error {
 	case acceptance == nil || r.Verdict == proof.Undecided:
 		return fmt.Errorf("cannot accept findings: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
 	}
-	return c.print(e, acceptance, r, r)
+	return e.show(c.JSON, r, acceptedText(acceptance, r))
 }
 
 // acceptance names the findings that the flags select. It fails if the person gave another number of them,

@@ -253,6 +253,14 @@ func (e *env) stateDir(given string) (string, error) {
 	return filepath.Join(root, local.StateDirName), err
 }
 
+// show prints a result: as JSON for scripts, or else its text.
+func (e *env) show(asJSON bool, value any, text terminal.Text) error {
+	if asJSON {
+		return e.printJSON(value)
+	}
+	return e.stdout.Println(text)
+}
+
 // printJSON prints a value, or JSON as it is, for a script.
 func (e *env) printJSON(value any) error {
 	data, err := json.MarshalIndent(value, "", "  ")

@@ -58,11 +58,7 @@ func (c *doctorCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	d.Result = doctor.Worst(d.Checks)
-	if c.JSON {
-		err = e.printJSON(d)
-	} else {
-		err = e.stdout.Println(diagnosisText(&d))
-	}
+	err = e.show(c.JSON, d, diagnosisText(&d))
 	if err == nil && d.Result == doctor.Fault {
 		return verdict(exitUsage)
 	}

@@ -42,28 +42,19 @@ func (c *explainCmd) Validate() error {
 func (c *explainCmd) Run(ctx context.Context, e *env) error {
 	var out *explain.Explanation
 	var r *report.Report
+	var err error
 	if c.named() {
-		var err error
-		if out, r, err = c.audit(ctx, e); err != nil {
+		out, r, err = c.audit(ctx, e)
+	} else {
+		err = c.operate(ctx, e, explainPermissions, func(o *operate.Operator) (err error) {
+			out, r, err = c.run(ctx, o)
 			return err
-		}
-		return c.print(e, out, r)
+		})
 	}
-	err := c.operate(ctx, e, explainPermissions, func(o *operate.Operator) (err error) {
-		out, r, err = c.run(ctx, o)
-		return err
-	})
 	if err != nil {
 		return err
 	}
-	return c.print(e, out, r)
-}
-
-func (c *explainCmd) print(e *env, out *explain.Explanation, r *report.Report) error {
-	if c.JSON {
-		return e.printJSON(out)
-	}
-	return e.stdout.Println(explainText(out, r))
+	return e.show(c.JSON, out, explainText(out, r))
 }
 
 // audit audits what the flags name, and explains what is wrong there.

@@ -59,10 +59,7 @@ func (t *target) switchTo(ctx context.Context, e *env, do func(*operate.Operator
 	if err != nil {
 		return err
 	}
-	if t.JSON {
-		return e.printJSON(r)
-	}
-	return e.stdout.Println(sentences(append(slices.Clone(r.Did), fmt.Sprintf(next, r.Stack))...))
+	return e.show(t.JSON, r, sentences(append(slices.Clone(r.Did), fmt.Sprintf(next, r.Stack))...))
 }
 
 // sentences puts each sentence on a line.

@@ -54,10 +54,7 @@ func (c *produceCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return e.printJSON(raw)
-	}
-	return e.stdout.Println(answerText(answer))
+	return e.show(c.JSON, raw, answerText(answer))
 }
 
 func answerText(a *producer.Answer) terminal.Text {

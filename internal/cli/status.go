@@ -44,10 +44,7 @@ func (c *statusCmd) Run(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	if c.JSON {
-		return e.printJSON(out)
-	}
-	return e.stdout.Println(statusText(&out))
+	return e.show(c.JSON, out, statusText(&out))
 }
 
 func statusText(s *status) terminal.Text {

@@ -55,12 +55,7 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		err = e.printJSON(raw)
-	} else {
-		err = e.stdout.Println(reportText(r))
-	}
-	if err != nil {
+	if err := e.show(c.JSON, raw, reportText(r)); err != nil {
 		return err
 	}
 	if err := c.page(e, r); err != nil {

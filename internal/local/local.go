@@ -222,7 +222,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		}
 		s.record = *running
 	}
-	s.AWS = config(s.record).behind(s.record)
+	s.AWS = s.record.behind()
 	if running != nil && running.Deployed {
 		if s.Stack, err = stack.Open(ctx, s.AWS, s.record.Stack); err != nil {
 			return nil, err
@@ -423,26 +423,24 @@ func (s *Stack) startEmulator(ctx context.Context, o Options, t tools, started *
 	return s.dir.write(s.record)
 }
 
-// rootConfig is root's configuration for the emulator.
-type rootConfig aws.Config
-
-// config makes root's configuration.
-func config(r record) rootConfig {
-	return rootConfig{
+// config is root's configuration for the emulator.
+func (r record) config() aws.Config {
+	return aws.Config{
 		Region:       r.Region,
 		BaseEndpoint: aws.String(emulator.Endpoint(r.Port)),
 		Credentials:  credentials.NewStaticCredentialsProvider(emulator.AccessKeyID, emulator.SecretAccessKey, ""),
 	}
 }
 
-// behind puts the stand-in for Managed Flink in front of the emulator, as for the functions.
-func (c rootConfig) behind(r record) aws.Config {
+// behind is config with the stand-in for Managed Flink in front of the emulator, as for the functions.
+func (r record) behind() aws.Config {
+	c := r.config()
 	c.ServiceOptions = []func(string, any){func(_ string, options any) {
 		if o, ok := options.(*kinesisanalyticsv2.Options); ok {
 			o.BaseEndpoint = aws.String(emulator.Endpoint(r.ManagedFlink))
 		}
 	}}
-	return aws.Config(c)
+	return c
 }
 
 // follow makes sure that a follower is running.
@@ -514,15 +512,20 @@ func (s *Stack) followHere(jobEndpoint func(service, endpoint string) (string, e
 		return errors.Join(err, log.Close())
 	}
 	s.follower = f
-	// Not the caller's context: a stack runs until it is stopped.
+	s.stop = background(func(ctx context.Context) error { return errors.Join(f.run(ctx), log.Close()) })
+	return nil
+}
+
+// background runs something until the function that it returns ends it. Its context is not a caller's: a stack runs
+// until it is stopped, and a runner ends its JVM when its own context ends.
+func background(run func(context.Context) error) (end func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- errors.Join(f.run(ctx), log.Close()) }()
-	s.stop = func() error {
+	go func() { ended <- run(ctx) }()
+	return func() error {
 		cancel()
 		return <-ended
 	}
-	return nil
 }
 
 // A follower does what AWS does behind a deployed stack and the emulator does not. It is Managed Flink and runs the
@@ -600,14 +603,7 @@ func (f *follower) start(name string) (end func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// Not the caller's context: a runner ends its JVM when its own context ends.
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }()
-	return func() error {
-		cancel()
-		return <-ended
-	}, nil
+	return background(r.Run), nil
 }
 
 // job reports to Managed Flink the state of an application's job.
@@ -632,7 +628,7 @@ func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (s
 	if err := t.checkLibraries(); err != nil {
 		return nil, err
 	}
-	root := aws.Config(config(r))
+	root := r.config()
 	f := &follower{dir: d, record: r, log: log, running: map[string]func() error{}}
 	if f.deliveries, err = firehose.Start(firehose.Config{AWS: root, Log: log}); err != nil {
 		return nil, err
@@ -651,7 +647,7 @@ func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (s
 		}
 	}
 	f.jobs = runner.Config{
-		AWS:              config(r).behind(r),
+		AWS:              r.behind(),
 		KinesisEndpoint:  endpoints["kinesis"],
 		FirehoseEndpoint: endpoints["firehose"],
 		Java:             t.java,
@@ -697,9 +693,9 @@ func Open(ctx context.Context, stateDir string) (*Stack, error) {
 	if running == nil {
 		return nil, notRunning(d)
 	}
-	s := &Stack{dir: d, record: *running, AWS: aws.Config(config(*running))}
+	s := &Stack{dir: d, record: *running, AWS: running.config()}
 	if running.flinkAnswers() { // otherwise the emulator answers
-		s.AWS = config(*running).behind(*running)
+		s.AWS = running.behind()
 	}
 	s.Stack, err = stack.Open(ctx, s.AWS, running.Stack)
 	return s, err
@@ -777,18 +773,14 @@ func (s *Stack) end(ctx context.Context) error {
 		s.stop = nil
 	}
 	for _, file := range s.pidFiles() {
-		errs = append(errs, endRecorded(ctx, file, endGrace))
+		p, err := process.Find(file)
+		if err == nil && p != nil {
+			err = p.End(ctx, endGrace)
+		}
+		errs = append(errs, err)
 	}
 	if err := os.Remove(s.dir.stackFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-func endRecorded(ctx context.Context, file string, grace time.Duration) error {
-	p, err := process.Find(file)
-	if err != nil || p == nil {
-		return err
-	}
-	return p.End(ctx, grace)
 }

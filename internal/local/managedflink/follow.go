@@ -15,6 +15,8 @@ import (
 	cloudwatchlogstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+
+	service "streamproof/internal/application"
 )
 
 // The service publishes metrics once a minute. Here they come sooner, to save waiting, and most often for a job that
@@ -145,18 +147,13 @@ func (s *Server) undoStop(ctx context.Context, name string, o *operation) error 
 }
 
 // newestSnapshot is the name of the newest snapshot, empty if there is none.
-func (s *Server) newestSnapshot(ctx context.Context, name string) (newest string, err error) {
-	pages := kinesisanalyticsv2.NewListApplicationSnapshotsPaginator(s.client, &kinesisanalyticsv2.ListApplicationSnapshotsInput{ApplicationName: &name})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return "", fmt.Errorf("list the snapshots of application %s: %w", name, err)
-		}
-		for _, snapshot := range page.SnapshotSummaries { // oldest first
-			newest = aws.ToString(snapshot.SnapshotName)
-		}
+func (s *Server) newestSnapshot(ctx context.Context, name string) (string, error) {
+	a := service.Application{Name: name, API: s.client}
+	newest, err := a.LatestSnapshot(ctx)
+	if newest == nil {
+		return "", err
 	}
-	return newest, nil
+	return aws.ToString(newest.SnapshotName), err
 }
 
 // rollBack reverts the application to the version that ran before this one.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/renameio/v2"
 
 	"streamproof/internal/local/emulator"
 	"streamproof/internal/local/flink"
@@ -157,13 +157,13 @@ func (r *Runner) download(ctx context.Context, spec Spec) (_ string, err error) 
 		return "", err
 	}
 	defer out.Body.Close()
-	part, err := os.Create(file + ".part")
+	part, err := renameio.NewPendingFile(file)
 	if err != nil {
 		return "", err
 	}
-	_, err = io.Copy(part, out.Body)
-	if err := errors.Join(err, part.Close()); err != nil {
+	defer part.Cleanup() //nolint:errcheck // after a success there is nothing to clean up
+	if _, err := io.Copy(part, out.Body); err != nil {
 		return "", err
 	}
-	return file, os.Rename(part.Name(), file)
+	return file, part.CloseAtomicallyReplace()
 }

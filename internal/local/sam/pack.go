@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/renameio/v2"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -48,10 +49,7 @@ func (c Config) pack() (string, error) {
 		return "", err
 	}
 	file := filepath.Join(c.BuildDir, packedFile)
-	return file, replace(file, func(w io.Writer) error {
-		_, err := w.Write(packed)
-		return err
-	})
+	return file, renameio.WriteFile(file, packed, 0o600) // in one step: other deploys of the same build may be reading it
 }
 
 // archive makes a ZIP archive of a folder in dir, unless there is one of the same content, and returns its name in dir.
@@ -67,7 +65,15 @@ func archive(dir, folder string) (string, error) {
 	if _, err := os.Stat(file); err == nil {
 		return name, nil
 	}
-	return name, replace(file, func(w io.Writer) error { return zipTo(w, from, zip.Deflate) })
+	out, err := renameio.NewPendingFile(file)
+	if err != nil {
+		return "", err
+	}
+	defer out.Cleanup() //nolint:errcheck // after a success there is nothing to clean up
+	if err := zipTo(out, from, zip.Deflate); err != nil {
+		return "", err
+	}
+	return name, out.CloseAtomicallyReplace()
 }
 
 // zipTo writes a folder's files as a ZIP archive. Everybody may read and run them: Lambda's own user does.
@@ -98,21 +104,4 @@ func zipTo(w io.Writer, from fs.FS, method uint16) error {
 		return err
 	})
 	return errors.Join(err, out.Close())
-}
-
-// replace writes a file in one step: other deploys of the same build may be reading it.
-func replace(file string, write func(io.Writer) error) (err error) {
-	part, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.part")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(part.Name())
-		}
-	}()
-	if err := errors.Join(write(part), part.Close()); err != nil {
-		return err
-	}
-	return os.Rename(part.Name(), file)
 }

@@ -164,12 +164,13 @@ func (w *World) route(r *http.Request, body []byte) (call string, answer func(*h
 			w.write(out, map[string]any{"OperationId": "1"})
 		}
 	}
+	describe := func(call string, value any) (string, func(*httptest.ResponseRecorder)) {
+		return call, func(out *httptest.ResponseRecorder) { w.write(out, value) }
+	}
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/schedules/") && r.Method == http.MethodGet:
-		return "GetSchedule", func(out *httptest.ResponseRecorder) {
-			w.write(out, map[string]any{"Name": "ticks", "State": w.Schedule, "ScheduleExpression": "rate(1 minute)", "LastModificationDate": float64(time.Now().Add(-time.Hour).Unix()),
-				"Target": map[string]any{"Arn": "a", "RoleArn": "r"}, "FlexibleTimeWindow": map[string]any{"Mode": "OFF"}})
-		}
+		return describe("GetSchedule", map[string]any{"Name": "ticks", "State": w.Schedule, "ScheduleExpression": "rate(1 minute)", "LastModificationDate": float64(time.Now().Add(-time.Hour).Unix()),
+			"Target": map[string]any{"Arn": "a", "RoleArn": "r"}, "FlexibleTimeWindow": map[string]any{"Mode": "OFF"}})
 	case strings.HasPrefix(path, "/schedules/"):
 		state, _ := in["State"].(string)
 		return change(state, func() { w.Schedule = state })
@@ -178,27 +179,19 @@ func (w *World) route(r *http.Request, body []byte) (call string, answer func(*h
 	case strings.Contains(path, "/functions/verifier/"):
 		return "verify", w.verify
 	case target == "DescribeApplication":
-		return target, func(out *httptest.ResponseRecorder) {
-			w.write(out, map[string]any{"ApplicationDetail": map[string]any{"ApplicationStatus": w.Status, "ApplicationVersionId": w.versions,
-				"ApplicationConfigurationDescription": map[string]any{"EnvironmentPropertyDescriptions": map[string]any{"PropertyGroupDescriptions": w.Groups}}}})
-		}
+		return describe(target, map[string]any{"ApplicationDetail": map[string]any{"ApplicationStatus": w.Status, "ApplicationVersionId": w.versions,
+			"ApplicationConfigurationDescription": map[string]any{"EnvironmentPropertyDescriptions": map[string]any{"PropertyGroupDescriptions": w.Groups}}}})
 	case target == "ListApplicationSnapshots":
-		return target, func(out *httptest.ResponseRecorder) {
-			w.write(out, map[string]any{"SnapshotSummaries": []any{map[string]any{"SnapshotName": Snapshot, "SnapshotStatus": "READY", "SnapshotCreationTimestamp": 1, "ApplicationVersionId": 1}}})
-		}
+		return describe(target, map[string]any{"SnapshotSummaries": []any{map[string]any{"SnapshotName": Snapshot, "SnapshotStatus": "READY", "SnapshotCreationTimestamp": 1, "ApplicationVersionId": 1}}})
 	case target == "DescribeApplicationOperation":
-		return target, func(out *httptest.ResponseRecorder) {
-			details := map[string]any{"Operation": "StartApplication", "OperationStatus": "SUCCESSFUL", "StartTime": 1, "EndTime": 2}
-			if w.Status == "READY" {
-				details["OperationStatus"] = "FAILED"
-				details["OperationFailureDetails"] = map[string]any{"ErrorInfo": map[string]any{"ErrorString": "no such function"}}
-			}
-			w.write(out, map[string]any{"ApplicationOperationInfoDetails": details})
+		details := map[string]any{"Operation": "StartApplication", "OperationStatus": "SUCCESSFUL", "StartTime": 1, "EndTime": 2}
+		if w.Status == "READY" {
+			details["OperationStatus"] = "FAILED"
+			details["OperationFailureDetails"] = map[string]any{"ErrorInfo": map[string]any{"ErrorString": "no such function"}}
 		}
+		return describe(target, map[string]any{"ApplicationOperationInfoDetails": details})
 	case target == "ListApplicationOperations":
-		return target, func(out *httptest.ResponseRecorder) {
-			w.write(out, map[string]any{"ApplicationOperationInfoList": []any{}})
-		}
+		return describe(target, map[string]any{"ApplicationOperationInfoList": []any{}})
 	case strings.Contains(string(body), "Action=GetMetricData"): // of a job that is steady
 		return "GetMetricData", func(out *httptest.ResponseRecorder) {
 			fmt.Fprint(out, `<GetMetricDataResponse><GetMetricDataResult><MetricDataResults>`)
