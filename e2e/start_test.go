@@ -72,7 +72,8 @@ func startCluster(t *testing.T, libraries string) *flink.Client {
 		CheckpointInterval: 5 * time.Second, CheckpointMinPause: time.Second,
 		Parallelism: 1, RESTPort: port, CheckpointDir: dir, SavepointDir: dir, UploadDir: filepath.Join(dir, "upload"),
 	}
-	cmd, err := conf.Command(java, libraries, dir, "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir)
+	loaded := filepath.Join(dir, "loaded.log")
+	cmd, err := conf.Command(java, libraries, dir, "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir, "-Xlog:class+load:file="+loaded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +89,14 @@ func startCluster(t *testing.T, libraries string) *flink.Client {
 	client := &flink.Client{Address: "http://127.0.0.1:" + strconv.Itoa(port), UploadDir: conf.UploadDir}
 	if err := client.Ready(t.Context(), p.Done()); err != nil {
 		t.Fatal(err)
+	}
+	classes, err := os.ReadFile(loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const archived = "org.apache.flink.runtime.minicluster.MiniCluster source: shared objects file"
+	if !strings.Contains(string(classes), archived) {
+		t.Error("the cluster does not take its classes from the archive of `make build`")
 	}
 	return client
 }

@@ -47,9 +47,10 @@ func (c Checker) Check(ctx context.Context, schema []byte, sql string) ([]Fault,
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, c.Java, addOpens,
+	args := append(shared(c.Libraries), addOpens,
 		"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir, // too short-lived for a better compiler
 		"-cp", classPath(c.Libraries), planClass, c.JAR, "--check", schemaFile, sqlFile)
+	cmd := exec.CommandContext(ctx, c.Java, args...)
 	cmd.Env = process.Environ(os.Environ())
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -48,6 +48,10 @@ const confFile = "config.yaml"
 // Command returns the command that runs a cluster with the JARs in that directory. It writes the cluster's
 // configuration to dir.
 func (c Conf) Command(java, libraries, dir string, options ...string) (*exec.Cmd, error) {
+	return c.command(java, libraries, dir, append(shared(libraries), options...)...)
+}
+
+func (c Conf) command(java, libraries, dir string, options ...string) (*exec.Cmd, error) {
 	if err := os.WriteFile(filepath.Join(dir, confFile), []byte(c.yaml()), 0o600); err != nil {
 		return nil, err
 	}

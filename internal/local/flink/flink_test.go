@@ -27,11 +27,14 @@ func TestCommand(t *testing.T) {
 		"minimal": {Parallelism: 1, RESTPort: 8081, CheckpointDir: "/c", SavepointDir: "/s", UploadDir: "/u"},
 	} {
 		dir := t.TempDir()
-		cmd, err := conf.Command("/bin/java", "/lib", dir, "-Xmx1g")
+		cmd, err := conf.Command("/bin/java", "/target/lib", dir, "-Xmx1g")
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []string{"/bin/java", "--add-opens=java.base/java.util=ALL-UNNAMED", "-Xmx1g", "-cp", "/lib/*:/lib", "streamproof.cluster.Cluster", dir}
+		want := []string{
+			"/bin/java", "--add-opens=java.base/java.util=ALL-UNNAMED", "-XX:SharedArchiveFile=/target/classes.jsa", "-Xlog:cds*=off", "-Xmx1g",
+			"-cp", "/target/lib/*:/target/lib", "streamproof.cluster.Cluster", dir,
+		}
 		if diff := cmp.Diff(want, cmd.Args); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
