@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"cmp"
 	"iter"
 	"math/bits"
 	"strings"
@@ -53,33 +54,17 @@ func (f Fault) OfAggregate() bool {
 	return f == MalformedAggregate || f == EmptyAggregate || f == NoSuchKey || f == NotHashKey
 }
 
-// Reason returns why the analytics application rejects a row with this fault, in its own words.
-func (f Fault) Reason() string {
-	switch f {
-	case TooFewColumns, TooManyColumns:
-		return "wrong number of columns"
-	case LetterInInteger:
-		return "not an integer"
-	case LetterInNumber:
-		return "not a number"
-	case IntegerOverflow, FloatOverflow, DecimalOverflow:
-		return "out of range"
-	case NoSuchTime:
-		return "not a timestamp"
-	case NoSuchDay:
-		return "not a date"
-	case TextTooLong:
-		return "wrong length"
-	case NotABoolean:
-		return "not a boolean"
-	case MissingValue:
-		return "missing value"
-	case HalfSurrogate:
-		return "invalid UTF-8"
-	default:
-		return string(f)
-	}
+// reasons are why the analytics application rejects a row, in its own words, if they are not the fault's.
+var reasons = map[Fault]string{
+	TooFewColumns: "wrong number of columns", TooManyColumns: "wrong number of columns",
+	LetterInInteger: "not an integer", LetterInNumber: "not a number", NotABoolean: "not a boolean",
+	IntegerOverflow: "out of range", FloatOverflow: "out of range", DecimalOverflow: "out of range",
+	NoSuchTime: "not a timestamp", NoSuchDay: "not a date", TextTooLong: "wrong length",
+	MissingValue: "missing value", HalfSurrogate: "invalid UTF-8",
 }
+
+// Reason returns why the analytics application rejects a row with this fault, in its own words.
+func (f Fault) Reason() string { return cmp.Or(reasons[f], string(f)) }
 
 // Counters of a poisoned record's own draws. They count down from 0; the counters of the schema's ranges count up.
 const (

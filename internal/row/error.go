@@ -16,12 +16,10 @@ type Error struct {
 
 // Error returns the reason, with the column and the value.
 func (e *Error) Error() string {
-	switch {
-	case e.Text != "" && e.Column != "":
+	if e.Text != "" && e.Column != "" {
 		return fmt.Sprintf("column %s: %q %s", e.Column, e.Text, e.Reason)
-	default:
-		return e.Cause()
 	}
+	return e.Cause()
 }
 
 // Cause returns the reason with the column or member, but without the value, for logs that must not hold data.
