@@ -48,6 +48,7 @@ type fakeObject struct {
 type fakeBucket struct {
 	objects []fakeObject
 	now     time.Time
+	listed  int   // objects so far
 	refuses error // what reading an object answers
 }
 
@@ -63,8 +64,11 @@ func (b *fakeBucket) List(_ context.Context, prefix string) (listed []bucket.Obj
 	return listed, b.now, nil
 }
 
-func (b *fakeBucket) ListAfter(ctx context.Context, prefix, _ string) ([]bucket.Object, time.Time, error) {
-	return b.List(ctx, prefix)
+func (b *fakeBucket) ListAfter(ctx context.Context, prefix, after string) ([]bucket.Object, time.Time, error) {
+	listed, now, err := b.List(ctx, prefix)
+	listed = slices.DeleteFunc(listed, func(o bucket.Object) bool { return o.Key <= after })
+	b.listed += len(listed)
+	return listed, now, err
 }
 
 func (b *fakeBucket) Read(_ context.Context, object bucket.Object) ([]byte, error) {
@@ -302,5 +306,23 @@ func TestManyMissing(t *testing.T) {
 	})
 	if r.Counts.Missing != n-1 || len(r.LastSeen) != 10_000 || len(told) != n-1 || told["0"] {
 		t.Errorf("%d missing, %d in the report, %d told, want %d, 10000 and %[4]d", r.Counts.Missing, len(r.LastSeen), len(told), n-1)
+	}
+}
+
+// Of keys that go by the hour, only those are listed that can hold something of the window: a prefix may have years of
+// objects.
+func TestHourlyKeys(t *testing.T) {
+	h := &history{stream: fakeStream{{Shard: "a", SequenceNumber: "1", PartitionKey: "k", Arrival: start, Data: []byte("a\n")}}}
+	h.bucket.now = start.Add(time.Hour)
+	for hours := range 1000 {
+		written := start.Add(-time.Duration(hours) * time.Hour)
+		h.put(written.Format("orders/2006/01/02/15/")+"x", written.Add(time.Second), "a\n")
+	}
+	r := audit.Run(t.Context(), h.stream, &h.bucket, audit.Options{
+		From: start, To: start.Add(time.Minute), Skew: audit.DefaultSkew, Form: audit.Verbatim{},
+		Pipeline: audit.Pipeline{Prefix: "orders/", Deadline: time.Minute, Hourly: true},
+	})
+	if r.Verdict != proof.Proven || h.bucket.listed > 30 {
+		t.Errorf("%s with %d objects listed: %q", r.Verdict, h.bucket.listed, r.Reasons)
 	}
 }

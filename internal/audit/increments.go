@@ -86,10 +86,14 @@ func (i *increments) counts(o bucket.Object) bool {
 
 // after is the key after which objects are listed below a prefix, empty for all.
 func (a *audit) after(prefix string) string {
-	if a.increments == nil || a.increments.base == nil || !a.pipeline.Hourly {
+	since := a.from
+	switch {
+	case !a.pipeline.Hourly, a.increments != nil && a.increments.base == nil:
 		return ""
+	case a.increments != nil:
+		since = a.increments.base.Watermark
 	}
-	return prefix + a.increments.base.Watermark.UTC().Add(-hourlyWindow).Format("2006/01/02/15")
+	return prefix + since.UTC().Add(-hourlyWindow).Format("2006/01/02/15")
 }
 
 // window finds out from when on records are read, and whether something is lost in between.

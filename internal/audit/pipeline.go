@@ -89,6 +89,11 @@ func Describe(ctx context.Context, client describer, name string) (*Pipeline, er
 	if p.ErrorsPrefix == "" && aws.ToString(s3.ErrorOutputPrefix) == "" {
 		p.ErrorsPrefix = p.Prefix + "processing-failed/"
 	}
+	// Firehose appends the hour in UTC to a prefix that has no expression.
+	p.Hourly = p.Prefix == aws.ToString(s3.Prefix) || p.Prefix+"!{timestamp:yyyy/MM/dd/HH}/" == aws.ToString(s3.Prefix)
+	if zone := aws.ToString(s3.CustomTimeZone); zone != "" && zone != "UTC" {
+		p.Hourly = false
+	}
 	p.Deadline = grace
 	if s3.BufferingHints != nil {
 		p.Deadline += seconds(s3.BufferingHints.IntervalInSeconds)

@@ -56,7 +56,21 @@ func TestDescribe(t *testing.T) {
 			change: func(_ *types.DeliveryStreamDescription, s3 *types.ExtendedS3DestinationDescription) {
 				s3.Prefix, s3.ErrorOutputPrefix = aws.String("orders/"), nil
 			},
-			want: func(p *audit.Pipeline) { p.Prefix, p.ErrorsPrefix = "orders/", "orders/processing-failed/" },
+			want: func(p *audit.Pipeline) {
+				p.Prefix, p.ErrorsPrefix, p.Hourly = "orders/", "orders/processing-failed/", true
+			},
+		},
+		"keys by the hour": {
+			change: func(_ *types.DeliveryStreamDescription, s3 *types.ExtendedS3DestinationDescription) {
+				s3.Prefix = aws.String("orders/!{timestamp:yyyy/MM/dd/HH}/")
+			},
+			want: func(p *audit.Pipeline) { p.Prefix, p.Hourly = "orders/", true },
+		},
+		"keys by the hour of another place": {
+			change: func(_ *types.DeliveryStreamDescription, s3 *types.ExtendedS3DestinationDescription) {
+				s3.Prefix, s3.CustomTimeZone = aws.String("orders/"), aws.String("Asia/Tokyo")
+			},
+			want: func(p *audit.Pipeline) { p.Prefix = "orders/" },
 		},
 		"a function": {
 			change: func(_ *types.DeliveryStreamDescription, s3 *types.ExtendedS3DestinationDescription) {
@@ -93,7 +107,7 @@ func TestDescribe(t *testing.T) {
 				s3.S3BackupDescription = &types.S3DestinationDescription{BucketARN: s3.BucketARN, Prefix: aws.String("orders/raw/")}
 				s3.Prefix = aws.String("orders/")
 			},
-			want: func(p *audit.Pipeline) { p.Prefix, p.Faults = "orders/", []string{"backup"} },
+			want: func(p *audit.Pipeline) { p.Prefix, p.Hourly, p.Faults = "orders/", true, []string{"backup"} },
 		},
 		"Direct PUT": {
 			change: func(d *types.DeliveryStreamDescription, _ *types.ExtendedS3DestinationDescription) { d.Source = nil },
