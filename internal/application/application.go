@@ -88,6 +88,18 @@ func (a *Application) Describe(ctx context.Context) (*types.ApplicationDetail, e
 	return out.ApplicationDetail, nil
 }
 
+// Code is where the application's code is in S3, zero if it has none there.
+func Code(detail *types.ApplicationDetail) (at types.S3ApplicationCodeLocationDescription) {
+	c := detail.ApplicationConfigurationDescription
+	if c == nil || c.ApplicationCodeConfigurationDescription == nil || c.ApplicationCodeConfigurationDescription.CodeContentDescription == nil {
+		return at
+	}
+	if in := c.ApplicationCodeConfigurationDescription.CodeContentDescription.S3ApplicationCodeLocationDescription; in != nil {
+		at = *in
+	}
+	return at
+}
+
 // logGroup is the group of an application's log stream, empty if it has none.
 func logGroup(detail *types.ApplicationDetail) string {
 	for _, option := range detail.CloudWatchLoggingOptionDescriptions {

@@ -116,7 +116,7 @@ func (d *Deployer) bringUp(ctx context.Context, app *application.Application, cu
 	if err != nil {
 		return false, err
 	}
-	if runs := codeOf(detail); code != "" && runs != "" && runs != code {
+	if runs := aws.ToString(application.Code(detail).FileKey); code != "" && runs != "" && runs != code {
 		return false, fmt.Errorf("application %s runs %s and not %s: the service has rolled the update back%s", app.Name, runs, code, app.LastFailure(ctx))
 	}
 	set := analytics.Hash(analytics.Described(detail)) != ""
@@ -127,16 +127,6 @@ func (d *Deployer) bringUp(ctx context.Context, app *application.Application, cu
 		}
 	}
 	return keeps, app.AwaitSteady(ctx)
-}
-
-// codeOf returns the key of the application's code, empty if it has none.
-func codeOf(detail *types.ApplicationDetail) string {
-	c := detail.ApplicationConfigurationDescription
-	if c == nil || c.ApplicationCodeConfigurationDescription == nil || c.ApplicationCodeConfigurationDescription.CodeContentDescription == nil ||
-		c.ApplicationCodeConfigurationDescription.CodeContentDescription.S3ApplicationCodeLocationDescription == nil {
-		return ""
-	}
-	return aws.ToString(c.ApplicationCodeConfigurationDescription.CodeContentDescription.S3ApplicationCodeLocationDescription.FileKey)
 }
 
 // removeQuery removes the query that was set by hand, and returns when the application runs its own.

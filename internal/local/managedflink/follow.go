@@ -186,8 +186,7 @@ func (s *Server) rollBack(ctx context.Context, name string, a *application, deta
 func configure(was *types.ApplicationDetail) *kinesisanalyticsv2.UpdateApplicationInput {
 	c := was.ApplicationConfigurationDescription
 	change := &types.ApplicationConfigurationUpdate{}
-	if code := c.ApplicationCodeConfigurationDescription; code != nil && code.CodeContentDescription != nil && code.CodeContentDescription.S3ApplicationCodeLocationDescription != nil {
-		at := code.CodeContentDescription.S3ApplicationCodeLocationDescription
+	if at := service.Code(was); at.FileKey != nil {
 		change.ApplicationCodeConfigurationUpdate = &types.ApplicationCodeConfigurationUpdate{CodeContentUpdate: &types.CodeContentUpdate{
 			S3ContentLocationUpdate: &types.S3ContentLocationUpdate{BucketARNUpdate: at.BucketARN, FileKeyUpdate: at.FileKey, ObjectVersionUpdate: at.ObjectVersion},
 		}}

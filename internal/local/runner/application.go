@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 
+	"streamproof/internal/application"
 	"streamproof/internal/local/flink"
 )
 
@@ -77,12 +78,10 @@ func specOf(app *types.ApplicationDetail) (*Spec, error) {
 		Restore:     types.ApplicationRestoreTypeRestoreFromLatestSnapshot,
 	}
 	conf := app.ApplicationConfigurationDescription
-	if conf == nil || conf.ApplicationCodeConfigurationDescription == nil ||
-		conf.ApplicationCodeConfigurationDescription.CodeContentDescription == nil ||
-		conf.ApplicationCodeConfigurationDescription.CodeContentDescription.S3ApplicationCodeLocationDescription == nil {
+	code := application.Code(app)
+	if code.FileKey == nil {
 		return nil, fmt.Errorf("application %s has no code in S3", aws.ToString(app.ApplicationName))
 	}
-	code := conf.ApplicationCodeConfigurationDescription.CodeContentDescription.S3ApplicationCodeLocationDescription
 	spec.Bucket = strings.TrimPrefix(aws.ToString(code.BucketARN), "arn:aws:s3:::")
 	spec.Key, spec.KeyVersion = aws.ToString(code.FileKey), aws.ToString(code.ObjectVersion)
 	if env := conf.EnvironmentPropertyDescriptions; env != nil {
