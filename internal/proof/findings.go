@@ -165,6 +165,36 @@ func (f *Findings) add(place Place, etag string, name Name, n int64) {
 	}
 }
 
+// Merge takes in the findings of another judge.
+func (f *Findings) Merge(o *Findings) {
+	if f.Unnamed || o.Unnamed {
+		f.Groups, f.Unnamed = nil, true
+		return
+	}
+	for place, g := range o.Groups {
+		own := f.Groups[place]
+		if own == nil {
+			f.Groups[place] = g.Clone()
+			f.names += len(g.Rows)
+			continue
+		}
+		f.names -= len(own.Rows)
+		own.Count += g.Count
+		own.Sum = own.Sum.plus(g.Sum, 1)
+		for name, n := range g.Rows {
+			if own.Rows != nil {
+				own.Rows[name] += n
+			}
+		}
+		f.names += len(own.Rows)
+	}
+	if len(f.Groups) > maxPlaces {
+		f.Groups, f.Unnamed = nil, true
+	} else if f.names > maxNames || o.names > maxNames {
+		f.dropRows()
+	}
+}
+
 func (f *Findings) dropRows() {
 	f.names = maxNames + 1
 	for _, g := range f.Groups {

@@ -63,6 +63,7 @@ type TickBalance struct {
 	Rejects   int64 `json:"rejects"`
 	Failed    int64 `json:"failed"`
 	Late      int64 `json:"late"`
+	Undecided int64 `json:"undecided,omitempty"`
 	// Missing and InFlight are drawn up by Close.
 	Missing  int64 `json:"missing,omitempty"`
 	InFlight int64 `json:"inFlight,omitempty"`
@@ -221,6 +222,39 @@ func (j *Judge) Fail(key []byte, line int64, reason string) {
 // is owed, and this is how it is paid; else the line is foreign.
 func (j *Judge) Reject(key []byte, line int64, reason string) {
 	j.add(key, pending{what: reject, line: line, reason: reason})
+}
+
+// Open reports whether a copy of the row could pay for something.
+func (j *Judge) Open(key []byte) bool {
+	a := j.account(key)
+	return a != nil && a.open() || len(j.failed[string(key)]) > 0
+}
+
+// Doubt takes one copy of a row, found in the current object at this line, that may as well be another epoch's. What is
+// owed and open of the row becomes undecided: it is neither delivered nor missing.
+func (j *Judge) Doubt(key []byte, line int64, reason string) {
+	a := j.account(key)
+	if a == nil {
+		return
+	}
+	if tick, ok := j.payFrom(a, &a.owed); ok {
+		j.counts.Undecided++
+		j.ticks[tick].Undecided++
+		j.keep(Doubted, Sample{Row: j.format(key), Count: 1, Tick: &j.ticks[tick].Time, Object: j.object, Line: line, Reason: reason})
+	} else {
+		j.payFrom(a, &a.spare)
+	}
+}
+
+func (j *Judge) account(key []byte) *account {
+	j.settle()
+	return j.table.get(key, j.table.hash(key))
+}
+
+// Counts are what was counted so far. Before Close, nothing is missing or in flight.
+func (j *Judge) Counts() Counts {
+	j.settle()
+	return j.counts
 }
 
 // Foreign takes anything under an error prefix that pays for nothing. It fails no verdict.

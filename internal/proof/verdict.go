@@ -23,6 +23,7 @@ const (
 	Leaked     Class = "leaked"     // found, and given by the query only without its WHERE
 	Unexpected Class = "unexpected" // found, and given by no record that was claimed before
 	Corrupt    Class = "corrupt"    // a line that is not a row of the output schema, or not a reject
+	Doubted    Class = "undecided"  // owed, and found where it may as well be a row of another query: it fails no verdict
 	Foreign    Class = "foreign"    // under an error prefix and not owed: it fails no verdict
 )
 
@@ -34,7 +35,7 @@ var Classes = []Class{Missing, Failed, Duplicated, Corrupt, Leaked, Unexpected}
 
 // Counts are rows, by class. A line that is malformed on purpose is owed, too: as a reject. So
 //
-//	Owed = Delivered + Rejects - Recovered + Failed + Missing + InFlight
+//	Owed = Delivered + Rejects - Recovered + Failed + Missing + InFlight + Undecided
 type Counts struct {
 	Owed       int64 `json:"owed"`      // lo of all ticks
 	Delivered  int64 `json:"delivered"` // copies that paid for an owed row
@@ -51,14 +52,36 @@ type Counts struct {
 	Unknown int64 `json:"unknown"`
 	Late    int64 `json:"late"` // those of Delivered and Rejects that came after the deadline
 	Foreign int64 `json:"foreign"`
+	// Undecided are owed rows that were found where they may as well be rows of another query.
+	Undecided int64 `json:"undecided,omitempty"`
 	// Older are copies that owed rows of before an audit's window may explain. They accuse nobody.
 	Older int64 `json:"older,omitempty"`
+}
+
+// Add adds other counts.
+func (c *Counts) Add(o Counts) {
+	c.Owed += o.Owed
+	c.Delivered += o.Delivered
+	c.Rejects += o.Rejects
+	c.Recovered += o.Recovered
+	c.Missing += o.Missing
+	c.Failed += o.Failed
+	c.Duplicated += o.Duplicated
+	c.Corrupt += o.Corrupt
+	c.Leaked += o.Leaked
+	c.Unexpected += o.Unexpected
+	c.InFlight += o.InFlight
+	c.Unknown += o.Unknown
+	c.Late += o.Late
+	c.Foreign += o.Foreign
+	c.Undecided += o.Undecided
+	c.Older += o.Older
 }
 
 // AllFound reports whether everything owed has been delivered, or is among the rejects if it was malformed on purpose.
 func (c Counts) AllFound() bool { return c.Owed == c.Delivered+c.Rejects-c.Recovered }
 
-// Of returns the count of a class that fails a verdict.
+// Of returns the count of a class that fails a verdict, or of Doubted.
 func (c Counts) Of(class Class) int64 {
 	switch class {
 	case Missing:
@@ -71,6 +94,8 @@ func (c Counts) Of(class Class) int64 {
 		return c.Corrupt
 	case Leaked:
 		return c.Leaked
+	case Doubted:
+		return c.Undecided
 	default:
 		return c.Unexpected
 	}
