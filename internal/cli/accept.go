@@ -83,7 +83,7 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if before.Verdict == proof.Undecided {
+	if !before.Balanced() {
 		return fmt.Errorf("cannot accept findings: the verdict is UNDECIDED: %s", strings.Join(before.Reasons, "; "))
 	}
 	acceptance, findings, err := c.acceptance(before, found)

@@ -121,6 +121,10 @@ func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error)
 		if _, err := os.Stat(a.Accepted); err != nil {
 			return nil, &usageError{fmt.Errorf("no finding is accepted there: %w", err)}
 		}
+		s.opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {
+			excused, _, err := verifier.Accepted(ctx, bucket.Dir(a.Accepted), r, result)
+			return excused, err
+		}
 	}
 	config, err := t.config(ctx, e)
 	if err != nil {
@@ -177,16 +181,6 @@ func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error)
 		o.UsePathStyle = t.StateDir != ""
 		o.DisableLogOutputChecksumValidationSkipped = true // objects of others have none
 	}), s.opts.Pipeline.Bucket)
-	// A stack has its own acceptances: those of duplicates hold here, too.
-	if accepted := s.bucket; a.Accepted != "" || !a.named() {
-		if a.Accepted != "" {
-			accepted = bucket.Dir(a.Accepted)
-		}
-		s.opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {
-			excused, _, err := verifier.Accepted(ctx, accepted, r, result)
-			return excused, err
-		}
-	}
 	return s, nil
 }
 

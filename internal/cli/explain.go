@@ -100,7 +100,7 @@ func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Exp
 	if err != nil {
 		return nil, nil, err
 	}
-	if r.Verdict == proof.Undecided {
+	if !r.Balanced() {
 		return nil, nil, undecidedError(r)
 	}
 	if r.Audit != nil { // the verifier has looked while the stream still held them

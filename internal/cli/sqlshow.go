@@ -86,7 +86,7 @@ func showText(q *shownQuery, flink bool) terminal.Text {
 	if q.Judged {
 		b.Addf("-- The verifier judges it.\n")
 	} else {
-		b.Addf("-- The verifier does not judge it, so its ticks are UNDECIDED: %s.\n", q.NotJudged)
+		b.Addf("-- The verifier does not judge it, nor its ticks: %s.\n", q.NotJudged)
 	}
 	if q.Application.Status != "RUNNING" {
 		b.Addf("-- The application is %s.\n", q.Application.Status)

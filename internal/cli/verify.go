@@ -111,11 +111,20 @@ func reportText(r *report.Report) terminal.Text {
 		b.Addf("History is archived until %s: older objects may have expired.\n", c.ArchivedUntil.UTC().Format(timeFormat))
 	}
 
-	if r.Counted() {
+	if r.Balanced() {
 		b.Addf("%s\n", countsTable(r))
 	}
 	if r.Delay.LateMax > 0 {
 		b.Addf("The latest row arrived %d s after its deadline.\n", r.Delay.LateMax)
+	}
+
+	if len(r.Epochs) > 0 {
+		w := terminal.NewTable()
+		w.Header("Epoch", "From, UTC", "Ticks", "Rows")
+		for _, e := range r.Epochs {
+			w.Row(e.Name(), e.Began(), e.Ticks, e.Outcome())
+		}
+		b.Addf("%s\n", w.Text())
 	}
 
 	if len(r.Rejects) > 0 {
@@ -130,7 +139,7 @@ func reportText(r *report.Report) terminal.Text {
 	if len(r.Samples) > 0 {
 		w := terminal.NewTable()
 		w.Header("Class", "Row", "Count", "Where")
-		for _, class := range append(slices.Clone(proof.Classes), proof.Foreign) {
+		for _, class := range append(slices.Clone(proof.Classes), proof.Doubted, proof.Foreign) {
 			samples := r.Samples[class]
 			for _, s := range samples[:min(len(samples), shownSamples)] {
 				w.Row(class, s.Row, s.Count, where(r, class, s))

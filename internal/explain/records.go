@@ -48,6 +48,9 @@ func (e *explanation) readTick(ctx context.Context, at time.Time) (*tick, error)
 	if err != nil {
 		return nil, err
 	}
+	if refused := claim.Refused(); refused != nil {
+		return &tick{problem: fmt.Sprintf("the tick is not judged: %v", refused)}, nil
+	}
 	t := &tick{Claim: claim}
 	if t.key, err = claim.Keys(); err != nil {
 		t.problem = err.Error()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"streamproof/internal/bucket"
@@ -40,8 +41,11 @@ func (c *Claim) Settled(deadline time.Duration) time.Time {
 	return closed.Add(deadline)
 }
 
-// Output is the schema of the claim's rows.
+// Output is the schema of the claim's rows, nil if it cannot be told.
 func (c *Claim) Output() row.Schema { return c.pipeline.output }
+
+// Refused is why the verifier does not compute the claim's rows, nil if it does.
+func (c *Claim) Refused() error { return c.pipeline.refused }
 
 // Owe passes what the claim owes to row and reject: the key of each row, and each line that was malformed on purpose,
 // with the bounds of its copies (see proof.Judge.Owe). The error says that a row cannot be determined, or that ctx has
@@ -59,8 +63,8 @@ func (c *Claim) Owe(ctx context.Context, row, reject func(data []byte, lo, hi in
 		for _, line := range c.Rejects(s.first, s.last) {
 			reject(line, s.lo, hi)
 		}
-		if c.failed != nil && c.failed.err == nil {
-			c.failedRows(ctx, s, func(key []byte) { row(key, 0, proof.Infinite) })
+		if c.failed != nil && c.failed.refused == nil && slices.Equal(c.failed.output, c.pipeline.output) {
+			c.rowsBy(ctx, c.failed, s, func(key []byte) { row(key, 0, proof.Infinite) })
 		}
 	}
 	return ctx.Err()
@@ -69,17 +73,30 @@ func (c *Claim) Owe(ctx context.Context, row, reject func(data []byte, lo, hi in
 // failedChunk is how many records are given at once to a query that fails at some of them.
 const failedChunk = 1000
 
-// failedRows emits the rows of a query that was rolled back. It ran until it failed, and was restarted again and again,
-// so any row may have been delivered any number of times, or never. A record that it fails at gives nothing.
-func (c *Claim) failedRows(ctx context.Context, s span, emit func(key []byte)) {
+// ReadBy emits the rows that the records give if another pipeline of the ledger has read them: none if it is refused,
+// reads records of another schema, or fails at them.
+func (c *Claim) ReadBy(ctx context.Context, l *Ledger, hash string, emit func(key []byte)) error {
+	other, err := l.pipeline(ctx, hash)
+	if err != nil || other.err != nil || other.refused != nil || other.schema != c.pipeline.schema {
+		return err
+	}
+	for s := range c.spans {
+		c.rowsBy(ctx, other, s, emit)
+	}
+	return ctx.Err()
+}
+
+// rowsBy emits the rows of another query. One that was rolled back ran until it failed, and was restarted again and
+// again, so any row may have been delivered any number of times, or never. A record that it fails at gives nothing.
+func (c *Claim) rowsBy(ctx context.Context, query *compiled, s span, emit func(key []byte)) {
 	for first := s.first; first <= s.last; first += failedChunk {
 		last := min(first+failedChunk-1, s.last)
 		var rows [][]byte
 		keep := func(key []byte) { rows = append(rows, bytes.Clone(key)) }
-		if c.failed.run(ctx, c.between(first, last), true, keep) != nil {
+		if query.run(ctx, c.between(first, last), true, keep) != nil {
 			rows = nil
 			for i := first; i <= last; i++ {
-				_ = c.failed.run(ctx, c.between(i, i), true, keep)
+				_ = query.run(ctx, c.between(i, i), true, keep)
 			}
 		}
 		for _, key := range rows {

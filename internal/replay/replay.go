@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,10 @@ type Ledger struct {
 
 // compiled is a published pipeline, ready to run, or why it cannot be.
 type compiled struct {
-	err        error
+	err error
+	// refused is why the verifier does not compute the query. Its claims can be counted, and owe nothing.
+	refused    error
+	schema     string // its file
 	output     row.Schema
 	records    *record.Reader
 	engine     *engine.Engine
@@ -80,6 +84,16 @@ func (l *Ledger) IsLine(line []byte) bool {
 		}
 	}
 	return false
+}
+
+// Query returns the columns of a pipeline's rows, nil if they cannot be told, and why the verifier does not compute
+// them, nil if it does. The error is that of a bucket that cannot be read.
+func (l *Ledger) Query(ctx context.Context, hash string) (output row.Schema, refused, err error) {
+	c, err := l.pipeline(ctx, hash)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.output, cmp.Or(c.err, c.refused), nil
 }
 
 // A TickError is a tick that cannot be turned into a claim, although the bucket can be read.
@@ -159,12 +173,15 @@ func compile(data []byte, hash string) *compiled {
 	if err != nil {
 		return &compiled{err: fmt.Errorf("read %s: %w", ledger.PipelineKey(hash), err)}
 	}
+	c := &compiled{schema: string(p.SchemaJSON), records: record.NewReader(p.Schema)}
 	q, err := query.Compile(p)
 	if err != nil {
-		return &compiled{err: err}
+		c.refused = err
+		c.output, _ = query.Destination(p) // nil if even that is beyond us
+	} else {
+		c.output = q.Output
+		c.engine, c.err = engine.Open(q)
 	}
-	c := &compiled{output: q.Output, records: record.NewReader(p.Schema)}
-	c.engine, c.err = engine.Open(q)
 	seeds := map[uint64]*generator.Generator{}
 	c.generators = func(seed uint64) (*generator.Generator, error) {
 		if seeds[seed] == nil {

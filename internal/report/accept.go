@@ -15,7 +15,7 @@ import (
 func (r *Report) Accept(
 	class proof.Class, count int64, found []proof.Group, reason, who string, at time.Time,
 ) (a *ledger.Acceptance, object []byte, err error) {
-	if r.Verdict == proof.Undecided {
+	if !r.Balanced() {
 		return nil, nil, fmt.Errorf("the verdict is UNDECIDED, so there is nothing to accept: %s", strings.Join(r.Reasons, "; "))
 	}
 	a = &ledger.Acceptance{

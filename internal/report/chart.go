@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"streamproof/internal/proof"
 )
 
 // The colours of the charts are variables of the page's style sheet, which follows the reader's light or dark mode.
@@ -183,6 +185,105 @@ func (r *Report) tickCharts() []*chart {
 		Alt:   fmt.Sprintf("Stacked bars, %s: %s rows are missing, %s failed and %s are in flight.", span, comma(missing), comma(failed), comma(inFlight)),
 	}, r.Ticks, absent, func(t *Tick) []int64 { return []int64{t.Missing, t.Failed, t.InFlight} })
 	return []*chart{all, rest}
+}
+
+// The lanes of the epochs' chart, in pixels.
+const (
+	laneHeight, laneSpace = 18, 8
+	laneLabel             = 105
+	least                 = 3 // so that a short epoch is seen
+)
+
+// epochChart draws the epochs one below the other, on one line of time. It is nil if no time of them is known.
+func (r *Report) epochChart() *chart {
+	var lanes []lane
+	legend := map[template.CSS]string{}
+	var order []series
+	var words []string
+	for i, e := range r.Epochs {
+		l := lane{name: fmt.Sprintf("%.12s", e.Pipelines[len(e.Pipelines)-1]), from: e.From, until: e.Until, color: deliveredColor}
+		what := "as owed"
+		switch {
+		case e.Seen != nil:
+			l.color, what = inFlightColor, "not judged"
+		case e.Counts.Verdict(nil) == proof.NotProven:
+			l.color, what = missingColor, "with findings"
+		}
+		if l.from.IsZero() {
+			l.from = e.First
+		}
+		switch {
+		case !l.until.IsZero() && !e.RolledBack:
+		case e.Present:
+			l.until = r.JudgedAt
+		case i+1 < len(r.Epochs) && !r.Epochs[i+1].From.Before(e.Last):
+			l.until = r.Epochs[i+1].From
+		default:
+			l.until = e.Last
+		}
+		if l.from.IsZero() {
+			continue
+		}
+		if legend[l.color] == "" {
+			legend[l.color] = what
+			order = append(order, series{what, l.color, nil})
+		}
+		lanes = append(lanes, l)
+		words = append(words, fmt.Sprintf("%s from %s, %s", l.name, moment(l.from), what))
+	}
+	if len(lanes) == 0 {
+		return nil
+	}
+	return &chart{
+		Title: "Epochs", Note: "One line for each period of a query, UTC.", Alt: "Bars on one line of time: " + strings.Join(words, "; ") + ".",
+		Legend: order, Wide: drawLanes(840, 6, lanes), Narrow: drawLanes(330, 2, lanes),
+	}
+}
+
+// A lane is one epoch of the chart.
+type lane struct {
+	name        string
+	from, until time.Time
+	color       template.CSS
+}
+
+// drawLanes writes hexadecimal names and times only.
+func drawLanes(width, labels int, lanes []lane) template.HTML {
+	first, last := lanes[0].from, lanes[0].until
+	for _, l := range lanes {
+		if l.from.Before(first) {
+			first = l.from
+		}
+		if l.until.After(last) {
+			last = l.until
+		}
+	}
+	all := max(last.Sub(first), time.Second)
+	room := float64(width - laneLabel - spaceRight)
+	x := func(t time.Time) float64 { return laneLabel + room*float64(t.Sub(first))/float64(all) }
+	bottom := spaceAbove + len(lanes)*(laneHeight+laneSpace)
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg aria-hidden="true" viewBox="0 0 %d %d">`, width, bottom+spaceBelow)
+	layout := "15:04"
+	if all > 24*time.Hour {
+		layout = "01-02 15:04"
+	}
+	for i := 0; i <= labels; i++ {
+		at := first.Add(all * time.Duration(i) / time.Duration(labels))
+		anchor := map[int]string{0: "start", labels: "end"}[i]
+		if anchor == "" {
+			anchor = "middle"
+		}
+		fmt.Fprintf(&b, `<path d="M%.1f %dV%d" stroke="var(--line)"/><text x="%.1f" y="%d" text-anchor="%s">%s</text>`,
+			x(at), spaceAbove, bottom, x(at), bottom+18, anchor, at.UTC().Format(layout))
+	}
+	for i, l := range lanes {
+		y := spaceAbove + i*(laneHeight+laneSpace)
+		fmt.Fprintf(&b, `<text x="0" y="%d">%s</text><rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>`,
+			y+13, template.HTMLEscapeString(l.name), x(l.from), y, max(x(l.until)-x(l.from), least), laneHeight, l.color)
+	}
+	b.WriteString("</svg>")
+	return template.HTML(b.String())
 }
 
 // delayChart draws the histogram of delays.

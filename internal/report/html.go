@@ -33,7 +33,7 @@ var pageTemplate = sync.OnceValues(func() (*template.Template, error) {
 
 // HTML writes the report as one self-contained page, without scripts. The contents of rows and lines are shown as text.
 func HTML(w io.Writer, r *Report) error {
-	p := page{Report: r, TickCharts: r.tickCharts(), DelayChart: r.delayChart()}
+	p := page{Report: r, TickCharts: r.tickCharts(), DelayChart: r.delayChart(), EpochChart: r.epochChart()}
 	t, err := pageTemplate()
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
@@ -51,6 +51,7 @@ type page struct {
 	*Report
 	TickCharts []*chart
 	DelayChart *chart
+	EpochChart *chart
 }
 
 // Tone is the style of the verdict.
@@ -74,6 +75,8 @@ func (p page) Sign() string {
 func (p page) Sentence() string {
 	c := p.Counts
 	switch {
+	case p.Tone() == "open" && p.presentNotJudged():
+		return "The present query is not judged. What is known of it, and of the queries before it, is below."
 	case p.Tone() == "open" && c.Owed == 0 && len(p.Reasons) == 0:
 		return "Nothing is owed yet, so there is no verdict."
 	case p.Tone() == "open":
@@ -92,6 +95,12 @@ func (p page) Sentence() string {
 	default:
 		return owed + ", delivered exactly as often as owed."
 	}
+}
+
+// presentNotJudged reports whether that is all that keeps the report from a verdict.
+func (p page) presentNotJudged() bool {
+	present := p.Present()
+	return present != nil && present.Seen != nil && !p.Partial
 }
 
 // excused is how many findings of a class are accepted by a person or allowed.
@@ -193,7 +202,7 @@ func (p page) Balance() lines {
 // Besides is what else was found.
 func (p page) Besides() lines {
 	c := p.Counts
-	return lines{"Also found", []line{
+	found := lines{"Also found", []line{
 		p.fault(proof.Duplicated, "copies of a row beyond those owed"),
 		p.fault(proof.Corrupt, "lines that are not a row"),
 		p.fault(proof.Leaked, "rows that the query's WHERE filters out"),
@@ -202,6 +211,10 @@ func (p page) Besides() lines {
 		{"unknown", c.Unknown, "possibly sent, and not found", false},
 		{"foreign", c.Foreign, "under an error prefix, and not owed", false},
 	}}
+	if c.Undecided > 0 {
+		found.Lines = append(found.Lines, line{"undecided", c.Undecided, "owed, and found where another query may have given them", false})
+	}
+	return found
 }
 
 // A step is what to do next about a class.
@@ -266,6 +279,12 @@ func (p page) Next() []step {
 	if p.Tone() == "open" && p.Audit != nil {
 		return []step{auditAgain}
 	}
+	if p.Tone() == "open" && p.presentNotJudged() {
+		return []step{{
+			Class: "undecided", Text: "There is a verdict again once the stack runs a query that the verifier computes.",
+			Commands: []string{"streamproof sql run pipeline/pipeline.sql"}, See: "docs/sql.md",
+		}}
+	}
 	if p.Tone() == "open" {
 		s := step{Class: "undecided", Text: "Fix what the reasons name, and verify again.", Commands: []string{"streamproof verify"}, See: "docs/proof.md"}
 		if p.Covers.Ticks == 0 {
@@ -315,7 +334,7 @@ type shown struct {
 // Sampled are the samples that the page shows.
 func (p page) Sampled() []sampled {
 	var all []sampled
-	for _, class := range append(slices.Clone(proof.Classes), proof.Foreign) {
+	for _, class := range append(slices.Clone(proof.Classes), proof.Doubted, proof.Foreign) {
 		if s := p.Samples[class]; len(s) > 0 {
 			one := sampled{Class: class, More: max(len(s)-shownOnPage, 0)}
 			for _, sample := range s[:len(s)-one.More] {

@@ -7,8 +7,8 @@ import (
 	"streamproof/internal/proof"
 )
 
-// metrics are the report's, in its order. One of Proven, NotProven and Undecided is 1. An UNDECIDED verdict has no
-// counts: Missing at 0 would say that nothing is missing. There is no DelayP95 if no row was delivered.
+// metrics are the report's, in its order. One of Proven, NotProven and Undecided is 1. A report without a
+// balance has no counts: Missing at 0 would say that nothing is missing. There is no DelayP95 if no row was delivered.
 func (r *Report) metrics() []metrics.Metric {
 	var proven, notProven, undecided int64
 	switch r.Verdict {
@@ -24,7 +24,7 @@ func (r *Report) metrics() []metrics.Metric {
 		metrics.Of("NotProven", metrics.Count, notProven),
 		metrics.Of("Undecided", metrics.Count, undecided),
 	}
-	if undecided == 1 {
+	if !r.Balanced() {
 		return all
 	}
 	c := r.Counts

@@ -28,10 +28,13 @@ type Report struct {
 	// Key is the object that the report was written to, empty if it was not.
 	Key string `json:"key,omitempty"`
 	// Findings is the object with all findings that are not accepted yet, if they were asked for.
-	Findings string                         `json:"findings,omitempty"`
-	Covers   Coverage                       `json:"covers"`
-	Counts   proof.Counts                   `json:"counts"`
-	Samples  map[proof.Class][]proof.Sample `json:"samples,omitempty"`
+	Findings string   `json:"findings,omitempty"`
+	Covers   Coverage `json:"covers"`
+	// Partial reports whether the reasons ended the counting: then Counts are what was counted until then, and nothing is
+	// known of what is missing, in flight or unknown.
+	Partial bool                           `json:"partial,omitempty"`
+	Counts  proof.Counts                   `json:"counts"`
+	Samples map[proof.Class][]proof.Sample `json:"samples,omitempty"`
 	// LastSeen says where the missing and failed rows of Samples were last, if they were looked for. In an UNDECIDED
 	// report it is the previous report's.
 	LastSeen []Finding `json:"lastSeen,omitempty"`
@@ -45,6 +48,9 @@ type Report struct {
 	// Accepted are the findings that a person has accepted. DuplicatesAllowed is how many duplicates a parameter allows.
 	Accepted          []Accepted `json:"accepted,omitempty"`
 	DuplicatesAllowed int64      `json:"duplicatesAllowed,omitempty"`
+	// Epochs are the periods of the queries, in the order in which they began, if there are several or one is not judged.
+	// Everything above is of those that are judged.
+	Epochs []Epoch `json:"epochs,omitempty"`
 	// Audit is set where the rows are owed by a stream and not by a ledger.
 	Audit *Audit `json:"audit,omitempty"`
 }
@@ -65,6 +71,7 @@ type Tick struct {
 	Missing   int64        `json:"missing"`
 	InFlight  int64        `json:"inFlight"`
 	Late      int64        `json:"late"`
+	Undecided int64        `json:"undecided,omitempty"`
 }
 
 // Accepted is an acceptance by a person. The findings that it names do not count against the verdict as long as they
@@ -116,15 +123,27 @@ type Coverage struct {
 // Counted reports whether the counts mean anything. If something kept the verifier from counting, they are all 0.
 func (r *Report) Counted() bool { return r.Verdict != proof.Undecided || r.Counts != (proof.Counts{}) }
 
+// Balanced reports whether the counts are those of everything that is judged. Those of an UNDECIDED report are, if only
+// the present epoch is not judged.
+func (r *Report) Balanced() bool {
+	reached := r.Verdict == proof.Proven || r.Verdict == proof.NotProven
+	return (reached || r.Counts != proof.Counts{}) && !r.Partial
+}
+
 // LastLine is the verdict and its counts on one line, or what was read if there are no counts.
 func (r *Report) LastLine() string {
 	if !r.Counted() && r.Audit != nil {
 		return fmt.Sprintf("%s: nothing was counted", r.Verdict)
 	}
 	if !r.Counted() {
-		return fmt.Sprintf("%s: nothing was counted; %d ticks of the ledger and %d objects with %d rows were read", r.Verdict, r.Covers.Ticks, r.Covers.Objects, r.Covers.Rows)
+		return fmt.Sprintf("%s: nothing was counted; %d ticks of the ledger and %d objects with %d rows were read%s",
+			r.Verdict, r.Covers.Ticks, r.Covers.Objects, r.Covers.Rows, r.notJudged())
 	}
 	c := r.Counts
+	if r.Partial {
+		return fmt.Sprintf("%s: counted so far: owed %d, delivered %d, rejects %d, failed %d, duplicated %d, corrupt %d, leaked %d, unexpected %d%s",
+			r.Verdict, c.Owed, c.Delivered, c.Rejects, c.Failed, c.Duplicated, c.Corrupt, c.Leaked, c.Unexpected, r.notJudged())
+	}
 	parts := []string{
 		fmt.Sprintf("owed %d", c.Owed),
 		fmt.Sprintf("delivered %d", c.Delivered),
@@ -140,7 +159,10 @@ func (r *Report) LastLine() string {
 		fmt.Sprintf("late %d", c.Late),
 		fmt.Sprintf("foreign %d", c.Foreign),
 	)
-	return fmt.Sprintf("%s: %s", r.Verdict, strings.Join(parts, ", "))
+	if c.Undecided > 0 {
+		parts = append(parts, fmt.Sprintf("undecided %d", c.Undecided))
+	}
+	return fmt.Sprintf("%s: %s%s", r.Verdict, strings.Join(parts, ", "), r.notJudged())
 }
 
 // ExitStatus is the command line's exit status for the verdict: 0 proven, 1 not proven, 3 undecided.

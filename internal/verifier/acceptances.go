@@ -121,6 +121,18 @@ func common(a, b []proof.Group) (both []proof.Group) {
 	return both
 }
 
+// results are those of all epochs that are judged.
+type results []*proof.Result
+
+// Findings are those of a class in all of them. The caller may change them.
+func (rs results) Findings(class proof.Class, ticks func(time.Time) bool) *proof.Findings {
+	all := rs[0].Findings(class, ticks)
+	for _, r := range rs[1:] {
+		all.Merge(r.Findings(class, ticks))
+	}
+	return all
+}
+
 // A coverage is what acceptances make of the findings of a verification.
 type coverage struct {
 	accepted []report.Accepted
@@ -133,10 +145,13 @@ type coverage struct {
 
 // cover finds out which findings are accepted, each by one acceptance, the oldest first. What an acceptance names and
 // is no longer there is used up, unless the findings are from before the acceptance.
-func cover(acceptances []*acceptance, result *proof.Result, now time.Time, all bool) coverage {
+func cover(acceptances []*acceptance, result results, now time.Time, all bool) coverage {
 	c := coverage{excused: map[proof.Class]int64{}, left: map[string][]proof.Group{}}
 	used := make([]int64, len(acceptances))
 	for _, class := range proof.Classes {
+		if len(result) == 0 {
+			break
+		}
 		ticks := map[time.Time]bool{}
 		for _, a := range acceptances {
 			for _, g := range a.left {

@@ -15,7 +15,7 @@ func Accepted(ctx context.Context, b bucket.Bucket, r *report.Report, result *pr
 	if err != nil {
 		return nil, nil, err
 	}
-	covered := cover(acceptances, result, r.JudgedAt, true)
+	covered := cover(acceptances, results{result}, r.JudgedAt, true)
 	for i := range covered.accepted {
 		covered.accepted[i].UsedUp = 0
 	}

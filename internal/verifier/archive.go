@@ -70,7 +70,7 @@ func decodeArchive(data []byte) (*archive, error) {
 			return nil, err
 		}
 		if version < 4 {
-			s.Judge.NameFindings(ArchiveKey)
+			s.Epochs[0].Judge.NameFindings(ArchiveKey)
 		}
 	}
 	if a.Base != nil {

@@ -694,7 +694,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 			"the archive cannot be read: " + ArchiveKey, "the archive cannot be read: " + ArchiveKey, "the archive cannot be read: " + ArchiveKey,
 		},
 		"a newer archive": {
-			func() { l.objects[ArchiveKey] = lifeObject{data: string(zip(`{"version": 5}`))} },
+			func() { l.objects[ArchiveKey] = lifeObject{data: string(zip(`{"version": 6}`))} },
 			"use a newer streamproof", "use a newer streamproof", "use a newer streamproof",
 		},
 		"the state cut": {
@@ -703,7 +703,7 @@ func TestAGapIsNeverProven(t *testing.T) {
 		"the balance broken": {
 			func() {
 				a := l.archive()
-				a.Base.Judge.Rows = append(a.Base.Judge.Rows, proof.RowState{})
+				a.Base.Epochs[0].Judge.Rows = append(a.Base.Epochs[0].Judge.Rows, proof.RowState{})
 				data, err := a.encode()
 				if err != nil {
 					t.Fatal(err)
@@ -825,6 +825,7 @@ func TestAStateOfTheFirstVersion(t *testing.T) {
 	l := sparse(embeddedPipeline(), 40*60, every)
 	l.days(t, 60, 35*60, 60)
 	s := l.state()
+	s.downgrade()
 	s.Version, s.Reach, s.Origin = 1, nil, ""
 	data, err := encode(s)
 	if err != nil {
@@ -845,7 +846,7 @@ func TestAStateOfTheFirstVersion(t *testing.T) {
 func TestArchivesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"version": 5, "unknown": 1}`:  "use a newer streamproof",
+		`{"version": 6, "unknown": 1}`:  "use a newer streamproof",
 		`{"version": 2}`:                "it holds nothing",
 		`{"version": 1}`:                "is not one of an archive",
 		`{"version": 2, "base": {}}`:    "no watermark",

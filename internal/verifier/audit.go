@@ -136,7 +136,7 @@ func (h *Handler) settle(ctx context.Context, v *verification, r *report.Report,
 	if err != nil {
 		return nil, fmt.Errorf("the acceptances cannot be read: %w", err)
 	}
-	covered := cover(acceptances, result, r.JudgedAt, open != nil)
+	covered := cover(acceptances, results{result}, r.JudgedAt, open != nil)
 	excused := map[proof.Class]int64{proof.Duplicated: h.config.DuplicatesAllowed}
 	for class, n := range covered.excused {
 		excused[class] += n

@@ -446,6 +446,12 @@ func TestWhatWasCountedMustNotChange(t *testing.T) {
 	}
 }
 
+// downgrade makes of a checkpoint with one epoch what versions before 5 had.
+func (s *checkpoint) downgrade() {
+	s.Output, s.Ticks, s.Judge = s.Epochs[0].Output, s.Epochs[0].Ticks, s.Epochs[0].Judge
+	s.Epochs, s.Changes, s.Recorded = nil, nil, nil
+}
+
 // TestAnOlderStateIsReadAndNotGoneOnFrom: version 3 knew neither when its objects were written nor what its findings
 // are.
 func TestAnOlderStateIsReadAndNotGoneOnFrom(t *testing.T) {
@@ -453,6 +459,7 @@ func TestAnOlderStateIsReadAndNotGoneOnFrom(t *testing.T) {
 	l := hours(embeddedPipeline(), 20)
 	l.objects[key("data/", minute(3), 1003)] = l.objects[key("data/", minute(3), 3)]
 	_, s := judgeFrom(t.Context(), l.at(minute(30)), lifeOpts, nil, nil)
+	s.downgrade()
 	complete, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
@@ -478,7 +485,7 @@ func TestAnOlderStateIsReadAndNotGoneOnFrom(t *testing.T) {
 	}
 	l.objects[key("data/", minute(3), 3)] = lifeObject{data: l.objects[key("data/", minute(3), 3)].data, written: minute(31)} // its time moves
 	full := Judge(t.Context(), l.at(minute(40)), lifeOpts)
-	if r, next := judgeFrom(t.Context(), l, lifeOpts, base, nil); same(full, r) != "" || next == nil || next.Version != 4 {
+	if r, next := judgeFrom(t.Context(), l, lifeOpts, base, nil); same(full, r) != "" || next == nil || next.Version != formatVersion {
 		t.Errorf("(-full +increment):\n%s", same(full, r))
 	}
 
@@ -555,7 +562,7 @@ func TestStatesThatAreRefused(t *testing.T) {
 	if _, err := decodeCheckpoint(flipped); err == nil {
 		t.Error("a state with another bit was taken")
 	}
-	if _, err := decodeCheckpoint(zip(`{"version": 5, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
+	if _, err := decodeCheckpoint(zip(`{"version": 6, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
 		t.Errorf("a newer version: got %v", err)
 	}
 }
@@ -736,12 +743,20 @@ func FuzzState(f *testing.F) {
 		if err != nil {
 			return
 		}
-		j, err := proof.Restore(s.Judge, func([]byte) string { return "" })
-		if err != nil {
+		if _, _, err := s.restore(); err != nil {
 			return
 		}
-		j.State(5)
-		j.Close(birth)
+		for _, e := range s.Epochs {
+			if e.Judge == nil {
+				continue
+			}
+			j, err := proof.Restore(e.Judge, func([]byte) string { return "" })
+			if err != nil {
+				return
+			}
+			j.State(5)
+			j.Close(birth)
+		}
 	})
 }
 

@@ -69,28 +69,6 @@ func (v *verification) readTick(ctx context.Context, entry bucket.Object, conten
 	return entry, data, err
 }
 
-// findOutput finds the schema of the rows, which has to be the same for all pipelines that are judged together.
-func (v *verification) findOutput() {
-	var first string
-	if v.base != nil {
-		var err error
-		if v.output, err = parseOutput(v.base.Output); err != nil {
-			v.undecided("%s cannot be read: %v: %s", v.base.name(), err, v.base.remedy())
-			return
-		}
-		first = "before"
-	}
-	for _, c := range v.claims {
-		if v.output == nil {
-			v.output, first = c.Output(), c.JudgedBy
-		}
-		if !slices.Equal(c.Output(), v.output) {
-			v.undecided("pipelines %s and %s write rows of different columns under one prefix, and their rows cannot be told apart", first, c.JudgedBy)
-			return
-		}
-	}
-}
-
 // openUntil opens the claims up to a moment, or all if it is zero.
 func (v *verification) openUntil(ctx context.Context, until time.Time) {
 	for len(v.open) > 0 && (until.IsZero() || !v.open[0].Claimed.After(until)) {
@@ -101,14 +79,36 @@ func (v *verification) openUntil(ctx context.Context, until time.Time) {
 
 // owe opens the rows and rejects of a claim.
 func (v *verification) owe(ctx context.Context, c *replay.Claim) {
-	v.judge.Claim(proof.Tick{Time: c.Time, Claimed: c.Claimed, Settled: c.Settled(v.opts.DeliveryDeadline)})
+	t, tick := v.claimed(c), proof.Tick{Time: c.Time, Claimed: c.Claimed, Settled: c.Settled(v.opts.DeliveryDeadline)}
+	t.Count(tick.Claimed, tick.Settled)
+	v.allow(ctx, t, c, tick)
+	if t.judge == nil {
+		t.due = append(t.due, tick.Settled)
+		v.addCoverage(t, c)
+		return
+	}
+	t.judge.Claim(tick)
 	var key []byte
-	err := c.Owe(ctx, v.judge.Owe, func(line []byte, lo, hi int64) {
+	err := c.Owe(ctx, t.judge.Owe, func(line []byte, lo, hi int64) {
 		key = rejectKey(key[:0], line)
-		v.judge.Owe(key, lo, hi)
+		t.judge.Owe(key, lo, hi)
 	})
 	if !v.failed(ctx, c, err) {
-		v.addCoverage(c)
+		v.addCoverage(t, c)
+	}
+}
+
+// allow opens, in the epoch after a forced change, the rows that its query may have given: the records of a tick that
+// was not settled may have been in the stream still. Each may be there any number of times.
+func (v *verification) allow(ctx context.Context, t *tally, c *replay.Claim, tick proof.Tick) {
+	for change, before := range v.timeline.Forced {
+		next := v.tallyOf(change.Epoch)
+		if before != t.Epoch || next.judge == nil || !tick.Claimed.Before(change.From) || !tick.Settled.After(change.From) {
+			continue
+		}
+		next.judge.Claim(tick)
+		err := c.ReadBy(ctx, v.ledger, change.Pipeline, func(key []byte) { next.judge.Owe(key, 0, proof.Infinite) })
+		v.failed(ctx, c, err)
 	}
 }
 
@@ -122,16 +122,21 @@ func (v *verification) failed(ctx context.Context, c *replay.Claim, err error) b
 }
 
 // addCoverage adds the claim to what the report covers.
-func (v *verification) addCoverage(c *replay.Claim) {
+func (v *verification) addCoverage(t *tally, c *replay.Claim) {
 	v.counted[c.Entry.Key] = countedAs(c.Entry)
-	v.ticks[tickName(c.Time)] = tickState{c.State, c.Records}
+	t.ticks[tickName(c.Time)] = tickState{c.State, c.Records}
 	for id, shard := range c.Shards {
 		v.report.Shards[id] += int64(shard.Records)
+	}
+	crashed := c.State != ledger.Complete && v.report.JudgedAt.After(c.LeaseEnd)
+	t.said.Add(c.Time, c.Records, c.Outcomes, crashed)
+	if t.judge == nil {
+		return
 	}
 	covers := &v.report.Covers
 	covers.Ticks++
 	covers.Records += int64(c.Records)
-	if c.State != ledger.Complete && v.report.JudgedAt.After(c.LeaseEnd) {
+	if crashed {
 		covers.TicksCrashed++
 	}
 	if covers.From.IsZero() || c.Time.Before(covers.From) {
@@ -145,22 +150,25 @@ func (v *verification) addCoverage(c *replay.Claim) {
 	}
 }
 
-// classify searches the claims for the rows of the copies that matched no account: which are duplicates, and which the
-// query would give without its WHERE.
-func (v *verification) classify(ctx context.Context) {
+// classify searches the claims for the rows of the copies that matched no account of an epoch: which are duplicates, of
+// an earlier epoch with the same columns too, and which the query would give without its WHERE.
+func (v *verification) classify(ctx context.Context, t *tally) {
 	search := func(filtered bool, found func(key []byte, claimed time.Time)) {
-		if v.stopped(ctx) || !v.judge.Unresolved() {
+		if v.stopped(ctx) || !t.judge.Unresolved() {
 			return
 		}
 		for c := range v.newestFirst(ctx) {
+			if c.Refused() != nil || !slices.Equal(c.Output(), t.Output) {
+				continue
+			}
 			err := c.Rows(ctx, filtered, func(key []byte) { found(key, c.Claimed) })
-			if v.failed(ctx, c, err) || !v.judge.Unresolved() {
+			if v.failed(ctx, c, err) || !t.judge.Unresolved() {
 				return
 			}
 		}
 	}
-	search(true, v.judge.Owned)
-	search(false, v.judge.Leaked)
+	search(true, t.judge.Owned)
+	search(false, t.judge.Leaked)
 }
 
 // newestFirst yields all claims of the ledger: those of this verification and then, if the caller continues, those that

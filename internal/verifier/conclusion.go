@@ -1,8 +1,10 @@
 package verifier
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"streamproof/internal/bucket"
@@ -17,10 +19,9 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 		v.undecided("the acceptances cannot be read: %v", err)
 		return
 	}
-	result := v.judge.Close(now)
 	r := v.report
 	v.reportRejects()
-	r.Counts, r.Samples = result.Counts, result.Samples
+	result := v.close(now)
 	if r.Covers.Objects == 0 {
 		v.note("nothing stands under %s", v.opts.DataPrefix)
 	}
@@ -29,19 +30,6 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	}
 	for i := range r.Samples[proof.Missing] {
 		r.Samples[proof.Missing][i].Reason = v.whereMissing()
-	}
-	r.Delay = report.DelayOf(result.Delays, result.LateMax)
-	for _, t := range result.Ticks[max(0, len(result.Ticks)-report.MaxTicks):] {
-		info := v.ticks[tickName(t.Time)]
-		r.Ticks = append(r.Ticks, report.Tick{
-			Tick: t.Time, State: info.State, Records: info.Records, Owed: t.Owed, Delivered: t.Delivered, Rejects: t.Rejects,
-			Failed: t.Failed, Missing: t.Missing, InFlight: t.InFlight, Late: t.Late,
-		})
-	}
-	for _, t := range result.Ticks {
-		if !now.After(t.Settled) {
-			r.Covers.TicksUnsettled++
-		}
 	}
 	excused := map[proof.Class]int64{proof.Duplicated: v.opts.DuplicatesAllowed}
 	covered := cover(acceptances, result, now, v.opts.open != nil)
@@ -54,7 +42,90 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	}
 	r.Verdict = r.Counts.Verdict(excused)
 	r.Reasons = reasonsOf(r, excused)
+	if present := v.tallyOf(v.timeline.Present()); present.judge == nil {
+		reason := fmt.Sprintf("pipeline %.12s, which is the present one, is not judged: %s", present.Pipelines[0], present.Refused)
+		if r.Verdict == proof.Undecided {
+			r.Reasons = nil // that nothing else is owed is no wonder
+		}
+		r.Verdict, r.Reasons = proof.Undecided, append([]string{reason}, r.Reasons...)
+	}
 	v.concluded = true
+}
+
+// close draws up the balance of every epoch, and adds them up.
+func (v *verification) close(now time.Time) (all results) {
+	r := v.report
+	type tick struct {
+		report.Tick
+		claimed time.Time
+	}
+	var ticks []tick
+	var delays []int64
+	var lateMax time.Duration
+	r.Samples = map[proof.Class][]proof.Sample{}
+	several := len(v.tallies) > 1
+	for _, t := range v.tallies {
+		if t.judge == nil {
+			several = true
+			for _, due := range t.due {
+				if !now.After(due) {
+					t.said.TicksUnsettled++
+				}
+			}
+			continue
+		}
+		result := t.judge.Close(now)
+		all = append(all, result)
+		t.said.Counts = &result.Counts
+		r.Counts.Add(result.Counts)
+		for class, samples := range result.Samples {
+			r.Samples[class] = append(r.Samples[class], samples[:min(len(samples), proof.MaxSamples-len(r.Samples[class]))]...)
+		}
+		for seconds, n := range result.Delays {
+			if len(delays) <= seconds {
+				delays = append(delays, 0)
+			}
+			delays[seconds] += n
+		}
+		lateMax = max(lateMax, result.LateMax)
+		for _, b := range result.Ticks {
+			info, own := t.ticks[tickName(b.Time)]
+			if !own {
+				continue // of the epoch before
+			}
+			ticks = append(ticks, tick{report.Tick{
+				Tick: b.Time, State: info.State, Records: info.Records, Owed: b.Owed, Delivered: b.Delivered, Rejects: b.Rejects,
+				Failed: b.Failed, Missing: b.Missing, InFlight: b.InFlight, Late: b.Late, Undecided: b.Undecided,
+			}, b.Claimed})
+			if !now.After(b.Settled) {
+				t.said.TicksUnsettled++
+				r.Covers.TicksUnsettled++
+			}
+		}
+	}
+	r.Delay = report.DelayOf(delays, lateMax)
+	slices.SortStableFunc(ticks, func(a, b tick) int { return cmp.Or(a.claimed.Compare(b.claimed), a.Tick.Tick.Compare(b.Tick.Tick)) })
+	for _, t := range ticks[max(0, len(ticks)-report.MaxTicks):] {
+		r.Ticks = append(r.Ticks, t.Tick)
+	}
+	if several {
+		for _, t := range v.tallies {
+			e := t.describe()
+			e.Present = t.Epoch == v.timeline.Present()
+			r.Epochs = append(r.Epochs, e)
+		}
+	}
+	return all
+}
+
+// describe is what a report says of the epoch.
+func (t *tally) describe() report.Epoch {
+	e := t.said
+	e.Pipelines, e.From, e.Until, e.Clean, e.RolledBack, e.NotJudged = t.Pipelines, t.From, t.Until, t.Clean, t.RolledBack, t.Refused
+	if t.RolledBack {
+		e.NotJudged = "it failed and was rolled back"
+	}
+	return e
 }
 
 // finish records what the verdict has used up and returns the next checkpoint, nil if there is none.

@@ -105,7 +105,7 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	}
 	name := ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z")
 	r.Key = name + ".json"
-	if len(found) > 0 && r.Verdict != proof.Undecided {
+	if len(found) > 0 && r.Balanced() {
 		r.Findings = name + ".findings.json.gz"
 		if err := h.writeFindings(ctx, r.Findings, found); err != nil {
 			return nil, err

@@ -30,7 +30,7 @@ func (h *Handler) lookBack(ctx context.Context, r *report.Report) {
 		})
 	}()
 	before := h.lastReport(ctx, r)
-	if r.Verdict == proof.Undecided && before != nil {
+	if !r.Balanced() && before != nil {
 		r.LastSeen = before.LastSeen // for the next one, whose stream may not keep it any more
 		return
 	}
@@ -68,7 +68,7 @@ func (h *Handler) lookBack(ctx context.Context, r *report.Report) {
 
 // lastReport is the report of the verification before, nil if none can be read. It only saves work.
 func (h *Handler) lastReport(ctx context.Context, r *report.Report) *report.Report {
-	if r.Verdict != proof.Undecided && len(r.Samples[proof.Missing])+len(r.Samples[proof.Failed]) == 0 {
+	if r.Balanced() && len(r.Samples[proof.Missing])+len(r.Samples[proof.Failed]) == 0 {
 		return nil
 	}
 	object, data, err := bucket.Get(ctx, h.bucket, LatestReport)

@@ -27,8 +27,10 @@ func (v *verification) count(ctx context.Context, objects []bucket.Object, until
 		v.counted[object.Key] = countedAs(object)
 	}
 	v.openUntil(ctx, until)
-	if v.judge.HasUnmatched() {
-		v.classify(ctx)
+	for t := range v.judges {
+		if t.judge.HasUnmatched() {
+			v.classify(ctx, t)
+		}
 	}
 }
 
@@ -41,32 +43,49 @@ func (v *verification) unreadable(object bucket.Object, err error) {
 
 // find reads what an object holds: rows, rejects or failed records, by its prefix.
 func (v *verification) find(object bucket.Object, content io.Reader) error {
-	v.judge.Object(object.Key, object.ETag, object.LastModified)
-	covers := &v.report.Covers
+	covers, live := &v.report.Covers, v.live(object)
 	switch {
 	case strings.HasPrefix(object.Key, v.opts.ErrorsPrefix):
 		covers.ErrorObjects++
-		return v.findRejects(content)
+		return v.findRejects(object, live, content)
 	case strings.HasPrefix(object.Key, v.opts.FailedPrefix()):
 		covers.ErrorObjects++
-		return v.findFailures(content)
+		return v.findFailures(object, live, content)
 	}
 	covers.Objects++
 	covers.Bytes += object.Size
-	lines, err := Count(v.judge, v.output, content)
+	own := live[0]
+	take := func(line []byte, number int64) error { return v.route(object, live, line, number) }
+	corrupt := func(line []byte, number int64, reason string) { own.corrupt(object, line, number, reason) }
+	var lines int64
+	var err error
+	if own.in(object); len(live) == 1 && own.judge != nil {
+		lines, err = count(own.judge, own.Output, content, take, corrupt)
+	} else {
+		lines, err = eachLine(content, maxLine, take, corrupt)
+	}
 	covers.Rows += lines
 	return err
 }
 
 // Count passes every line of an object to the judge and returns their number.
 func Count(judge *proof.Judge, output row.Schema, object io.Reader) (lines int64, err error) {
+	return count(judge, output, object, nil, judge.Corrupt)
+}
+
+// count is Count, and passes what is no row to otherwise, if that is given, which may know it.
+func count(judge *proof.Judge, output row.Schema, object io.Reader, otherwise func(line []byte, number int64) error,
+	corrupt func(line []byte, number int64, reason string),
+) (lines int64, err error) {
 	var key []byte
 	return eachLine(object, maxLine, func(line []byte, number int64) (err error) {
 		if key, err = output.Append(key[:0], line); err == nil {
 			judge.Find(key, number)
+		} else if otherwise != nil {
+			return otherwise(line, number)
 		}
 		return err
-	}, judge.Corrupt)
+	}, corrupt)
 }
 
 // eachLine passes each line, with its number, to take. What take refuses, and what is not a complete line of at most

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/reject"
 	"streamproof/internal/report"
 )
@@ -60,8 +61,9 @@ func (v *verification) reportRejects() {
 
 // findRejects reads an object of the application's rejects. A reject pays for a line that was malformed on purpose. A
 // well-formed line that the ledger owes rows for makes those rows failed. The rest are foreign.
-func (v *verification) findRejects(data io.Reader) error {
+func (v *verification) findRejects(o bucket.Object, live []*tally, data io.Reader) error {
 	var key []byte
+	own := live[0]
 	return eachErrorLine(data, func(line []byte, number int64) error {
 		r, err := reject.Parse(line)
 		if err != nil {
@@ -73,20 +75,42 @@ func (v *verification) findRejects(data io.Reader) error {
 			reason += ", column " + r.Column
 		}
 		reason = shorten(reason)
-		switch {
+		key = rejectKey(key[:0], r.Data)
+		switch t := v.paid(o, live, r.Data, key); {
+		case t != nil:
+			if !v.failLine(t, r.Data, number, reason) {
+				t.judge.Reject(key, number, reason)
+			}
+		case own.judge == nil:
+			own.said.Seen.Rejects++
 		case r.Parts > 0: // the producer makes no line of such a length
-			v.judge.Foreign(r.Data, number, reason)
-		case !v.failLine(r.Data, number, reason):
-			key = rejectKey(key[:0], r.Data)
-			v.judge.Reject(key, number, reason)
+			own.judge.Foreign(r.Data, number, reason)
+		case !v.failLine(own, r.Data, number, reason):
+			own.judge.Reject(key, number, reason)
 		}
 		return nil
-	}, v.judge.Corrupt)
+	}, func(line []byte, number int64, reason string) { own.corrupt(o, line, number, reason) })
+}
+
+// paid returns the oldest of several epochs in which a reject would pay for something: by its key, or as a line that
+// was sent. It is nil where there is none, and where there is but one epoch.
+func (v *verification) paid(o bucket.Object, live []*tally, line, key []byte) *tally {
+	if live[0].in(o); len(live) == 1 {
+		return nil
+	}
+	for t := range v.judges {
+		open := t.judge.Open(key) || slices.ContainsFunc(v.sentLines[sentLine{t, string(line)}], t.judge.Open)
+		if open && slices.Contains(live, t) {
+			t.in(o)
+			return t
+		}
+	}
+	return nil
 }
 
 // findFailures reads an object of records that could not be transformed: their rows failed.
-func (v *verification) findFailures(data io.Reader) error {
-	var key []byte
+func (v *verification) findFailures(o bucket.Object, live []*tally, data io.Reader) error {
+	own := live[0]
 	return eachErrorLine(data, func(line []byte, number int64) error {
 		f, err := reject.ParseFailure(line)
 		if err != nil {
@@ -95,14 +119,33 @@ func (v *verification) findFailures(data io.Reader) error {
 		v.countReject(v.opts.FailedPrefix(), f.ErrorCode)
 		reason := shorten(f.ErrorCode + ": " + f.ErrorMessage)
 		for text := range rowsOf(f.RawData) {
-			if key, err = v.output.Append(key[:0], text); err == nil {
-				v.judge.Fail(key, number, reason)
-			} else if !v.failLine(text, number, reason) {
-				v.judge.Foreign(text, number, reason)
-			}
+			v.findFailure(o, live, text, number, reason)
 		}
 		return nil
-	}, v.judge.Corrupt)
+	}, func(line []byte, number int64, reason string) { own.corrupt(o, line, number, reason) })
+}
+
+// findFailure takes one row that could not be transformed, or one line as it was sent.
+func (v *verification) findFailure(o bucket.Object, live []*tally, text []byte, number int64, reason string) {
+	to := live[0]
+	if to.in(o); len(live) > 1 {
+		for t := range v.judges {
+			key, err := t.fits(nil, text, false)
+			open := err == nil && t.judge.Open(key) || slices.ContainsFunc(v.sentLines[sentLine{t, string(text)}], t.judge.Open)
+			if open && slices.Contains(live, t) {
+				to = t
+				break
+			}
+		}
+	}
+	to.in(o)
+	if to.judge == nil {
+		to.said.Seen.Failures++
+	} else if key, err := to.Output.Append(nil, text); err == nil {
+		to.judge.Fail(key, number, reason)
+	} else if !v.failLine(to, text, number, reason) {
+		to.judge.Foreign(text, number, reason)
+	}
 }
 
 func eachErrorLine(data io.Reader, take func(line []byte, number int64) error, corrupt func(line []byte, number int64, reason string)) error {
@@ -123,10 +166,10 @@ func rowsOf(record []byte) func(yield func([]byte) bool) {
 
 // failLine takes a record's line that stands under an error prefix as it was sent. It reports whether the ledger owes
 // rows for it.
-func (v *verification) failLine(line []byte, number int64, reason string) bool {
-	rows := v.sentLines[string(line)]
+func (v *verification) failLine(t *tally, line []byte, number int64, reason string) bool {
+	rows := v.sentLines[sentLine{t, string(line)}]
 	for _, key := range rows {
-		v.judge.Fail(key, number, reason)
+		t.judge.Fail(key, number, reason)
 	}
 	return len(rows) > 0
 }

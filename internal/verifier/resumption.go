@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"streamproof/internal/bucket"
-	"streamproof/internal/ledger"
 	"streamproof/internal/replay"
 	"streamproof/internal/report"
 )
@@ -23,9 +22,16 @@ type resumption struct {
 }
 
 // baseline returns what to resume from, nil for nothing. The error says why nothing can be judged at all.
-func (r *resumption) baseline(current *ledger.Current) (*checkpoint, error) {
+func (r *resumption) baseline(ctx context.Context, l *replay.Ledger) (*checkpoint, error) {
 	var why string
-	archived := r.archive.baseline()
+	archived, current := r.archive.baseline(), l.Current
+	changes := true // whether the checkpoint covers those of the query
+	if r.checkpoint != nil {
+		var err error
+		if changes, err = r.checkpoint.coversChanges(ctx, l); err != nil {
+			return nil, err
+		}
+	}
 	switch c := r.checkpoint; {
 	case c == nil:
 		why = "there is no checkpoint, or it is passed over"
@@ -35,6 +41,8 @@ func (r *resumption) baseline(current *ledger.Current) (*checkpoint, error) {
 		why = "the checkpoint is older than the archive and does not list all that may have expired"
 	case !c.coversRollbacks(current):
 		why = "a query was rolled back since the checkpoint counted its rows"
+	case !changes:
+		why = "the checkpoint does not cover a change of the query"
 	default:
 		r.from = "the checkpoint of " + c.Watermark.UTC().Format(time.RFC3339)
 		return c, nil
@@ -49,6 +57,11 @@ func (r *resumption) baseline(current *ledger.Current) (*checkpoint, error) {
 	until := archived.Watermark.UTC().Format(time.RFC3339)
 	if !archived.coversRollbacks(current) {
 		return nil, fmt.Errorf("%s goes until %s, and a query from before was rolled back after that: %s", ArchiveKey, until, archived.remedy())
+	}
+	if covered, err := archived.coversChanges(ctx, l); err != nil {
+		return nil, err
+	} else if !covered {
+		return nil, fmt.Errorf("%s goes until %s, and the ledger has other changes of the query from before that: %s", ArchiveKey, until, archived.remedy())
 	}
 	r.from = "the archive until " + until + ": " + why
 	return archived, nil
@@ -79,7 +92,7 @@ func (r *resumption) loop(ctx context.Context) (*report.Report, *checkpoint) {
 		if err != nil {
 			return undecided(r.bucket, r.opts, err), nil
 		}
-		base, err := r.baseline(replayed.Current)
+		base, err := r.baseline(ctx, replayed)
 		if err != nil {
 			return undecided(r.bucket, r.opts, err), nil
 		}
@@ -88,6 +101,7 @@ func (r *resumption) loop(ctx context.Context) (*report.Report, *checkpoint) {
 		}
 		v := newVerification(r.bucket, r.opts, replayed, base, r.archive)
 		v.run(ctx)
+		v.countSoFar()
 		if err := replayed.Close(); err != nil {
 			v.undecided("close the query's engine: %v", err)
 		}

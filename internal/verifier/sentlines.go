@@ -19,7 +19,7 @@ const suspectBytes = 64
 // proof), their memory is bounded: when there are too many, the claims are searched. The first search fills a sieve, so
 // that lines that no claim has sent are not held again.
 type suspects struct {
-	lines map[string]bool
+	lines map[sentLine]bool
 	bytes int
 	sieve *sieve.Sieve // of all lines that claims have sent; nil until the limit was reached
 }
@@ -28,12 +28,13 @@ type suspects struct {
 // records are regenerated to find those lines and the rows that they owe.
 func (v *verification) findSentLines(ctx context.Context, objects []bucket.Object) {
 	s := &v.suspects
-	suspect := func(line []byte) {
-		if _, known := v.sentLines[string(line)]; known || s.lines[string(line)] || s.sieve != nil && !s.sieve.MayHave(line) {
+	suspectOf := func(t *tally, line []byte) {
+		of := sentLine{t, string(line)}
+		if _, known := v.sentLines[of]; known || s.lines[of] || s.sieve != nil && !s.sieve.MayHave(line) {
 			return
 		}
 		if v.ledger.IsLine(line) {
-			s.lines[string(line)] = true
+			s.lines[of] = true
 			s.bytes += len(line) + suspectBytes
 		}
 		if s.bytes >= v.opts.hold {
@@ -45,6 +46,13 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 		}
 	}
 	for object, content := range bucket.ReadAhead(ctx, v.bucket, objects) {
+		suspect := func(line []byte) {
+			for t := range v.judges {
+				if t.Until.IsZero() || !t.Until.Before(object.LastModified) {
+					suspectOf(t, line)
+				}
+			}
+		}
 		v.unreadable(object, eachErrorLine(content, func(line []byte, _ int64) error {
 			if strings.HasPrefix(object.Key, v.opts.ErrorsPrefix) {
 				if r, err := reject.Parse(line); err == nil {
@@ -73,13 +81,17 @@ func (v *verification) findSuspects(ctx context.Context, fill bool) {
 		return
 	}
 	for c := range v.newestFirst(ctx) {
+		t := v.claimed(c)
+		if t == nil || t.judge == nil || c.Refused() != nil {
+			continue
+		}
 		for r := range c.Lines {
 			if fill {
 				s.sieve.Add(r.Raw)
 			}
-			if s.lines[string(r.Raw)] {
-				delete(s.lines, string(r.Raw))
-				v.sentLine(ctx, c, r)
+			if of := (sentLine{t, string(r.Raw)}); s.lines[of] {
+				delete(s.lines, of)
+				v.sentLine(ctx, of, c, r)
 			}
 		}
 		if done() {
@@ -88,9 +100,14 @@ func (v *verification) findSuspects(ctx context.Context, fill bool) {
 	}
 }
 
-// sentLine keeps the rows that a line owes. Equal lines of several ticks owe equal rows.
-func (v *verification) sentLine(ctx context.Context, c *replay.Claim, r record.Row) {
-	line := string(r.Raw)
+// A sentLine is a line that an epoch's records may have.
+type sentLine struct {
+	of   *tally
+	line string
+}
+
+// sentLine keeps the rows that a line owes. Equal lines of several ticks of an epoch owe equal rows.
+func (v *verification) sentLine(ctx context.Context, line sentLine, c *replay.Claim, r record.Row) {
 	if _, ok := v.sentLines[line]; ok {
 		return
 	}

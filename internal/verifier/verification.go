@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/epoch"
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/replay"
 	"streamproof/internal/report"
-	"streamproof/internal/row"
 )
 
 // A verification counts what the objects hold against what the claims owe, once, from a baseline on.
@@ -29,14 +29,15 @@ type verification struct {
 	claims []*replay.Claim // those that the baseline has not counted, in the order of their claims
 	open   []*replay.Claim // those of them that the judge has not opened yet
 	older  []*replay.Claim // all others, once olderRead
-	output row.Schema
-	judge  *proof.Judge
+	// timeline has the epochs, and tallies what is counted of each, in the order in which they began.
+	timeline *epoch.Timeline
+	tallies  []*tally
+	recorded []ledger.Epoch // of the ledger
 	// sentLines are well-formed lines of records that stand under an error prefix, and the rows that each owes.
-	sentLines map[string][][]byte
+	sentLines map[sentLine][][]byte
 	suspects  suspects
 	rejects   map[rejectReason]int64
-	ticks     map[string]tickState // by time
-	counted   map[string]counted   // by key
+	counted   map[string]counted // by key
 	next      *checkpoint
 	left      map[string][]proof.Group // what is left of partly used acceptances, by key
 
@@ -64,10 +65,9 @@ func newVerification(b bucket.Bucket, opts Options, replayed *replay.Ledger, bas
 			Shards:            map[string]int64{},
 			DuplicatesAllowed: opts.DuplicatesAllowed,
 		},
-		sentLines: map[string][][]byte{},
-		suspects:  suspects{lines: map[string]bool{}},
+		sentLines: map[sentLine][][]byte{},
+		suspects:  suspects{lines: map[sentLine]bool{}},
 		rejects:   map[rejectReason]int64{},
-		ticks:     map[string]tickState{},
 		counted:   map[string]counted{},
 	}
 }
@@ -126,13 +126,9 @@ func (v *verification) run(ctx context.Context) {
 		v.note("every object under %s is older than the first tick, so none of their rows can be matched: the copy has lost its files' times; "+
 			"copy again with times, as aws s3 sync, cp -p and rsync -t do", v.opts.DataPrefix)
 	}
-	if v.findOutput(); v.stopped(ctx) {
+	if v.prepare(ctx); v.stopped(ctx) {
 		return
 	}
-	if v.prepare(); v.stopped(ctx) {
-		return
-	}
-	v.judge.Bound(v.opts.hold, func() { v.classify(ctx) })
 	v.findSentLines(ctx, errorObjects)
 	objects = slices.Concat(objects, errorObjects)
 	slices.SortStableFunc(objects, func(a, b bucket.Object) int { return a.LastModified.Compare(b.LastModified) })
@@ -154,6 +150,17 @@ func (v *verification) run(ctx context.Context) {
 		return
 	}
 	v.conclude(ctx, now)
+}
+
+// countSoFar adds what is counted of a verification that was stopped.
+func (v *verification) countSoFar() {
+	if v.concluded || v.belated {
+		return
+	}
+	for t := range v.judges {
+		v.report.Counts.Add(t.judge.Counts())
+	}
+	v.report.Partial = v.report.Counts != proof.Counts{}
 }
 
 // list returns what stands under a prefix and is not counted yet. From the archive on, as from nothing, all of it is
@@ -220,26 +227,13 @@ func newest(objects []bucket.Object) (last time.Time) {
 	return last
 }
 
-// prepare makes the judge, restored from the baseline if there is one.
-func (v *verification) prepare() {
-	format := func(key []byte) string {
-		if key[0] == malformed {
-			return strconv.Quote(string(key[1:]))
-		}
-		return v.output.Format(key)
-	}
-	v.judge = proof.NewJudge(format)
-	if v.base != nil {
-		var err error
-		if v.judge, err = proof.Restore(v.base.Judge, format); err != nil {
-			v.undecided("%s contradicts itself: %v: %s", v.base.name(), err, v.base.remedy())
-			return
-		}
+// prepare makes the tallies of all epochs, restored from the baseline if there is one.
+func (v *verification) prepare(ctx context.Context) {
+	if v.divide(ctx); v.base != nil {
 		v.report.Covers = v.base.Covers
 		v.report.Covers.ArchivedUntil = v.archive.until(v.base)
 		v.report.Covers.Pipelines = slices.Clone(v.base.Covers.Pipelines)
 		maps.Copy(v.report.Shards, v.base.Shards)
-		maps.Copy(v.ticks, v.base.Ticks)
 		maps.Copy(v.counted, v.base.Objects)
 		for _, r := range v.base.Rejects {
 			v.rejects[rejectReason{r.Prefix, r.Reason}] = r.Count
