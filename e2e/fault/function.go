@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,9 +28,13 @@ func Reconfigure(ctx context.Context, s *local.Stack, function string, timeout i
 	}
 	all := map[string]string{}
 	if now.Environment != nil {
-		maps.Copy(all, now.Environment.Variables)
+		for name, value := range now.Environment.Variables {
+			all[name] = value
+		}
 	}
-	maps.Copy(all, variables)
+	for name, value := range variables {
+		all[name] = value
+	}
 	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: &function, Environment: &types.Environment{Variables: all}}
 	if timeout > 0 {
 		in.Timeout = &timeout

@@ -164,7 +164,7 @@ func (c *change) check(ctx context.Context) (runs bool, err error) {
 	_, err = query.Compile(c.new)
 	if c.result.Judged = err == nil; err != nil {
 		c.result.NotJudged = strings.ReplaceAll(err.Error(), dialect.FileName, c.Name)
-		st.Note("the verifier does not judge this query, its ticks will be UNDECIDED: " + c.result.NotJudged)
+		st.Note("the verifier does not judge this query, nor the ticks that are sent for it: " + c.result.NotJudged)
 	}
 	_, err = query.Compile(c.old)
 	c.oldJudged = err == nil
@@ -185,7 +185,7 @@ func (c *change) check(ctx context.Context) (runs bool, err error) {
 	if len(faults) > 0 {
 		return false, c.faulty(nil)
 	}
-	if err := c.checkColumns(); err != nil {
+	if err := c.checkColumns(ctx); err != nil {
 		return false, err
 	}
 	if !c.Stack.KeepsSnapshots() {
@@ -214,21 +214,27 @@ func (c *change) faulty(err error) error {
 	return &InputError{fmt.Errorf("%s has %s: nothing was changed", c.Name, english.Plural(len(c.result.Faults), "fault", ""))}
 }
 
-// checkColumns refuses rows with other columns: the verifier could not tell them from those that were delivered
-// before.
-func (c *change) checkColumns() error {
-	old, err := query.Destination(c.old)
-	if err != nil {
-		return fmt.Errorf("read the columns of the query that runs now, %s: %w", ledger.PipelineKey(c.before.Pipeline), err)
-	}
+// checkColumns refuses rows with other columns where a transform reads them: it knows those of the deployed query.
+func (c *change) checkColumns(ctx context.Context) (err error) {
 	if c.result.Output, err = query.Destination(c.new); err != nil {
 		return c.inputError(err)
 	}
-	if slices.Equal(old, c.result.Output) {
+	if !c.Stack.Transforms() {
 		return nil
 	}
-	return &InputError{fmt.Errorf("%s: its rows have the columns (%s), but the query that runs now has (%s), and under one prefix the two cannot be told apart: "+
-		"give its destination the columns of the query that runs, or deploy another stack for it", c.Name, columnsText(c.result.Output), columnsText(old))}
+	p, err := c.book.Pipeline(ctx, c.before.Deployed)
+	if err != nil {
+		return err
+	}
+	deployed, err := query.Destination(p)
+	if err != nil {
+		return fmt.Errorf("read the columns of the deployed query, %s: %w", ledger.PipelineKey(c.before.Deployed), err)
+	}
+	if slices.Equal(deployed, c.result.Output) {
+		return nil
+	}
+	return &InputError{fmt.Errorf("%s: its rows have the columns (%s), and the stack's transform reads (%s): "+
+		"put the query into pipeline/pipeline.sql and deploy it, which changes the transform too", c.Name, columnsText(c.result.Output), columnsText(deployed))}
 }
 
 func columnsText(columns row.Schema) string {
@@ -265,7 +271,7 @@ func (c *change) run(ctx context.Context) (err error) {
 			err = c.putBack(ctx, err)
 		}
 	}()
-	paused, err := c.pause(ctx, c.Force || !c.oldJudged)
+	paused, err := c.pause(ctx, c.Force)
 	var drain *drainError
 	switch {
 	case errors.As(err, &drain) && drain.stuck:

@@ -270,7 +270,6 @@ CREATE OR REPLACE PUMP P AS INSERT INTO "DESTINATION_SQL_STREAM" SELECT STREAM C
 		"a fault of the dialect": {func(string) string { return strings.Replace(legacy, "COL3, COL4", "COLX, COL4", 1) }, nil, "query.sql has 1 fault: nothing was changed", "2:"},
 		"one that Flink finds":   {func(sql string) string { return sql }, []flink.Fault{refused}, "query.sql has 1 fault", `2:4: Flink says no ""`},
 		"one in the translation": {func(string) string { return legacy }, []flink.Fault{refused}, "query.sql has 1 fault", `2:4: Flink says no "  `},
-		"other columns":          {func(sql string) string { return strings.Replace(sql, "COL3  INTEGER", "COL3 BIGINT", 1) }, nil, "its rows have the columns (COL0 INTEGER, COL3 BIGINT", ""},
 		"too long":               {func(sql string) string { return sql + strings.Repeat("-- é\n", 30_000) }, nil, "49 x 2048", ""},
 		"no UTF-8":               {func(sql string) string { return sql + "-- \xff" }, nil, "query.sql is not UTF-8", ""},
 		"nothing":                {func(string) string { return "" }, nil, "query.sql has 1 fault", "1:1: there is no statement"},
@@ -294,6 +293,61 @@ CREATE OR REPLACE PUMP P AS INSERT INTO "DESTINATION_SQL_STREAM" SELECT STREAM C
 				}
 				if !strings.HasPrefix(strings.Join(faults, "\n"), test.faults) || (test.faults == "") != (len(faults) == 0) {
 					t.Errorf("got faults %q, want %q", faults, test.faults)
+				}
+			})
+		})
+	}
+}
+
+// TestChangeOfColumns: they may be any, unless a transform reads them.
+func TestChangeOfColumns(t *testing.T) {
+	t.Parallel()
+	for _, transform := range []string{"none", "JSON"} {
+		t.Run(transform, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world, sql string) {
+				w.Transform = transform
+				sql = strings.Replace(sql, "COL3  INTEGER", "COL3 BIGINT", 1)
+				_, err := w.sqlRun(t.Context(), sql, 0)
+				if transform == "none" {
+					if err != nil || w.SQL() != sql {
+						t.Errorf("got %v", err)
+					}
+					return
+				}
+				if input := (*InputError)(nil); !errors.As(err, &input) || !strings.Contains(err.Error(), "its rows have the columns (COL0 INTEGER, COL3 BIGINT") || len(w.Calls) > 0 {
+					t.Errorf("got %v after %v", err, w.Calls)
+				}
+			})
+		})
+	}
+}
+
+// TestChangeFromAQueryThatIsNotJudged is clean once its ticks' deadline is over, and so is that of what Firehose held
+// when the application stopped. Forced, it does not wait, and is not clean.
+func TestChangeFromAQueryThatIsNotJudged(t *testing.T) {
+	t.Parallel()
+	for _, force := range []bool{false, true} {
+		t.Run(fmt.Sprint(force), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world, sql string) {
+				window := strings.Replace(sql, "WHERE COL0 < 2", "GROUP BY COL0, COL3, COL4, COL18", 1)
+				w.NotJudged = "GROUP BY"
+				r, err := w.sqlRun(t.Context(), window, 1)
+				if err != nil || r.Judged {
+					t.Fatalf("got %+v, %v", r, err)
+				}
+				began := time.Now()
+				if _, err = w.operator().ChangeQuery(t.Context(), NewQuery{
+					Name: "query.sql", SQL: []byte(sql), Force: force,
+					Plan: func(context.Context, []byte, string) ([]flink.Fault, error) { return nil, nil },
+				}); err != nil {
+					t.Fatal(err)
+				}
+				e := w.Current().Epochs
+				if len(e) != 2 || e[0].Drained.IsZero() || e[1].Drained.IsZero() != force || !e[1].From.After(e[0].From) {
+					t.Errorf("the epochs are %+v", e)
+				}
+				if took := time.Since(began); !force && took < 2*time.Minute || took > 4*time.Minute {
+					t.Errorf("it took %s", took)
 				}
 			})
 		})

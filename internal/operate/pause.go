@@ -83,10 +83,46 @@ func (o *Operator) pause(ctx context.Context, force bool) (*Result, error) {
 	if err := o.stopApplication(ctx, r); err != nil {
 		return r, err
 	}
-	if clean := left == "" && (r.Report == nil || r.Report.Counts.Missing+r.Report.Counts.Failed == 0); !clean {
-		return r, nil
+	clean := left == "" && (r.Report == nil || r.Report.Counts.Missing+r.Report.Counts.Failed == 0)
+	if clean && notJudged(r.Report) != nil {
+		// Until the stop it may have given rows that nothing is known of.
+		if clean = !force; clean {
+			err = o.flush(ctx, r)
+		}
+	}
+	if !clean || err != nil {
+		return r, err
 	}
 	return r, o.setDrained(ctx, true)
+}
+
+// flush waits until everything that a query which is not judged has given to Firehose is delivered.
+func (o *Operator) flush(ctx context.Context, r *Result) error {
+	limit := o.Stack.Outputs.DeliveryDeadline
+	err := o.step(fmt.Sprintf("wait %s for the rows that Firehose still holds", limit), func() error {
+		for until := time.Now().Add(limit); time.Now().Before(until); {
+			if err := Wait(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		r.did("What Firehose held when the application stopped is delivered.")
+	}
+	return err
+}
+
+// notJudged returns the present epoch of a report if it is not judged, else nil.
+func notJudged(r *report.Report) *report.Epoch {
+	if r == nil {
+		return nil
+	}
+	present := r.Present()
+	if present == nil || present.Seen == nil {
+		return nil
+	}
+	return present
 }
 
 // setDrained records in the ledger that nothing is on its way, or that something may be again.
@@ -177,7 +213,7 @@ func (o *Operator) drain(ctx context.Context, quiet time.Time, limit time.Durati
 			return nil, "", err
 		}
 		left = inFlight(r, open, force)
-		if r.Verdict == proof.Undecided && open == 0 {
+		if r.Verdict == proof.Undecided && open == 0 && notJudged(r) == nil {
 			produced, err := o.Stack.HasTicks(ctx)
 			if err != nil {
 				return nil, "", err
@@ -224,7 +260,11 @@ func inFlight(r *report.Report, open int, force bool) string {
 	if open > 0 {
 		left = append(left, fmt.Sprintf("%d ticks are being sent", open))
 	}
-	if r.Verdict == proof.Undecided {
+	switch present := notJudged(r); {
+	case present != nil && present.TicksUnsettled > 0:
+		left = append(left, fmt.Sprintf("%d ticks of a query that is not judged are before their deadline", present.TicksUnsettled))
+	case present != nil:
+	case r.Verdict == proof.Undecided:
 		return strings.Join(append(left, "the verdict is UNDECIDED ("+strings.Join(r.Reasons, "; ")+")"), ", ")
 	}
 	if r.Counts.InFlight > 0 {

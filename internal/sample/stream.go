@@ -76,8 +76,13 @@ type sampler struct {
 }
 
 func (s *sampler) run(ctx context.Context) error {
-	open := len(s.shards)
 	for pages := make([]stream.Page, len(s.shards)); ; {
+		open := 0
+		for _, page := range pages {
+			if !page.End {
+				open++
+			}
+		}
 		// An even share of what is left, so that no shard is overlooked.
 		share := (s.options.Records-len(s.sample.Records))/max(open, 1) + 1
 		group, shared := errgroup.WithContext(ctx)
@@ -91,22 +96,21 @@ func (s *sampler) run(ctx context.Context) error {
 		if err := group.Wait(); err != nil {
 			return err
 		}
-		open = 0
-		behind := 0
+		left, behind := 0, 0
 		for i, page := range pages {
 			s.sample.Shards[i].Records += len(page.Records)
 			for _, record := range page.Records {
 				s.take(s.shards[i].ID, record)
 			}
 			if !page.End {
-				open++
+				left++
 				if !page.AtTip() {
 					behind++
 				}
 			}
 		}
 		switch {
-		case open == 0, time.Until(s.end) < s.interval, len(s.sample.Records) >= s.options.Records, s.bytes >= maxBytes:
+		case left == 0, time.Until(s.end) < s.interval, len(s.sample.Records) >= s.options.Records, s.bytes >= maxBytes:
 			return nil
 		case !s.options.Latest && behind == 0 && len(s.sample.Records) > 0:
 			return nil

@@ -23,6 +23,11 @@ import (
 // KeepsSnapshots reports whether the application restarts from a snapshot (parameter SnapshotState).
 func (s *Stack) KeepsSnapshots() bool { return s.parameters["SnapshotState"] != "DISABLED" }
 
+// Transforms reports whether Firehose converts the rows (parameter Transform).
+func (s *Stack) Transforms() bool {
+	return s.parameters["Transform"] != "" && s.parameters["Transform"] != "none"
+}
+
 // A Query is the query that the ledger names, and the one that the application is set to.
 type Query struct {
 	Current  *ledger.Current
