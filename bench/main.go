@@ -1,216 +1,31 @@
-// Bench compares the verifier's count with two peers on the same work, in one run and on one core: which of the owed
-// rows of one file are missing from the delivered rows of another.
-//
-//	sort     sort | uniq -c over both files, and diff over the results
-//	DuckDB   SELECT * FROM owed EXCEPT ALL SELECT * FROM delivered
-//
-// One row is left out of the second file and a peer that does not say so is no peer. The benchmarks of single parts
-// are `go test -bench`; `make bench` runs all of them.
+// Bench measures what is claimed to be fast or cheap, beside its peers where it has any: `go run ./bench --help` lists
+// the measurements. The benchmarks of single parts are `go test -bench`; `make bench` runs all of them.
 package main
 
 import (
-	"bufio"
 	"context"
-	"flag"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
-	"streamproof/internal/generator"
-	"streamproof/internal/pipeline"
-	"streamproof/internal/proof"
-	"streamproof/internal/query"
-	"streamproof/internal/query/engine"
-	"streamproof/internal/verifier"
+	"github.com/alecthomas/kong"
 )
 
+// A tempDir is a directory that is removed at the end.
+type tempDir string
+
 func main() {
-	if err := run(context.Background(), os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	var commands struct {
+		Peers     peersCmd     `cmd:"" help:"Compare the verifier's count with DuckDB and sort, on the same two files."`
+		Count     countCmd     `cmd:"" hidden:""`
+		Transform transformCmd `cmd:"" help:"Compare the transform with a Python function, and measure its memory."`
+		Start     startCmd     `cmd:"" help:"Measure the functions' packages and cold starts."`
+		Cost      costCmd      `cmd:"" help:"Measure what Firehose bills, on the local stack."`
+		History   historyCmd   `cmd:"" help:"Measure a full verification of many rows."`
 	}
-}
-
-func run(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	records := flags.Int("records", 20_000_000, "records, of which about half give a row")
-	python := flags.String("python", ".venv/bin/python", "a Python with duckdb")
-	count := flags.Bool("count", false, "count the two files that follow, and stop")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	p, err := pipeline.Embedded()
-	if err != nil {
-		return err
-	}
-	q, err := query.Compile(p)
-	if err != nil {
-		return err
-	}
-	if *count {
-		return countFiles(q, flags.Arg(0), flags.Arg(1))
-	}
-
+	parsed := kong.Parse(&commands, kong.Name("bench"), kong.BindTo(context.Background(), (*context.Context)(nil)))
 	dir, err := os.MkdirTemp("", "streamproof-bench-")
-	if err != nil {
-		return err
+	if err == nil {
+		err = parsed.Run(tempDir(dir))
+		_ = os.RemoveAll(dir)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	owed, delivered := filepath.Join(dir, "owed.csv"), filepath.Join(dir, "delivered.csv")
-	fmt.Printf("making two files of the rows of %d records\n", *records)
-	rows, err := makeFiles(p, q, *records, owed, delivered)
-	if err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	sorted := `for f in "$0" "$1"; do sort -S 2G --parallel=1 -T "$2" "$f" | uniq -c > "$f.counts"; done; diff "$0.counts" "$1.counts" | grep -c '^<'`
-	duck := `import sys, duckdb
-duckdb.execute("SET threads = 1")
-columns = "{'a': 'INTEGER', 'b': 'INTEGER', 'c': 'FLOAT', 'd': 'FLOAT'}"
-read = lambda path: f"SELECT * FROM read_csv('{path}', header = false, columns = {columns})"
-print(duckdb.execute(f"SELECT count(*) FROM ({read(sys.argv[1])} EXCEPT ALL {read(sys.argv[2])})").fetchone()[0])`
-	peers := []struct {
-		name    string
-		command *exec.Cmd
-	}{
-		{"streamproof", exec.CommandContext(ctx, self, "-count", owed, delivered)},
-		{"DuckDB", exec.CommandContext(ctx, *python, "-c", duck, owed, delivered)},
-		{"sort | uniq -c", exec.CommandContext(ctx, "sh", "-c", sorted, owed, delivered, dir)},
-	}
-	out := table.NewWriter()
-	out.SetOutputMirror(os.Stdout)
-	out.SetTitle("%d rows against %d, one core", rows, rows-1)
-	out.AppendHeader(table.Row{"", "seconds", "CPU seconds", "times streamproof"})
-	var ours time.Duration
-	for _, peer := range peers {
-		peer.command.Env = append(os.Environ(), "GOMAXPROCS=1", "LC_ALL=C")
-		peer.command.Stderr = os.Stderr
-		start := time.Now()
-		said, err := peer.command.Output()
-		took := time.Since(start)
-		if err != nil {
-			return fmt.Errorf("%s: %w", peer.name, err)
-		}
-		answer := strings.Fields(string(said))
-		if len(answer) == 0 || answer[len(answer)-1] != "1" {
-			return fmt.Errorf("%s: found %q and not the 1 row that is missing", peer.name, said)
-		}
-		if ours == 0 {
-			ours = took
-			fmt.Print(strings.TrimSuffix(string(said), "1\n"))
-		}
-		state := peer.command.ProcessState
-		out.AppendRow(table.Row{
-			peer.name,
-			fmt.Sprintf("%.1f", took.Seconds()),
-			fmt.Sprintf("%.1f", (state.UserTime() + state.SystemTime()).Seconds()),
-			fmt.Sprintf("%.1f", took.Seconds()/ours.Seconds()),
-		})
-	}
-	out.Render()
-	return nil
-}
-
-// makeFiles writes the rows of a tick of so many records, and the same in another order less one. It gives their
-// number.
-func makeFiles(p *pipeline.Pipeline, q *query.Query, records int, owed, delivered string) (rows int, err error) {
-	g, err := generator.New(p, 1)
-	if err != nil {
-		return 0, err
-	}
-	sql, err := engine.Open(q)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = sql.Close() }()
-	var out [2]*bufio.Writer
-	for i, path := range []string{owed, delivered} {
-		file, err := os.Create(path)
-		if err != nil {
-			return 0, err
-		}
-		defer func() { _ = file.Close() }()
-		out[i] = bufio.NewWriterSize(file, 1<<20)
-	}
-	const turned = 1000 // rows that are written in reverse, so that the second file has another order
-	var waiting []string
-	flush := func() {
-		for i := len(waiting) - 1; i >= 0; i-- {
-			_, _ = out[1].WriteString(waiting[i])
-		}
-		waiting = waiting[:0]
-	}
-	tick := generator.Tick{Time: time.Unix(0, 0), Records: records, Spread: time.Minute}
-	err = sql.Rows(g.Records(tick, 0, tick.Records-1), true, func(key []byte) {
-		line := q.Output.Format(key) + "\n"
-		_, _ = out[0].WriteString(line)
-		if rows++; rows > 1 {
-			waiting = append(waiting, line)
-		}
-		if len(waiting) == turned {
-			flush()
-		}
-	})
-	if err != nil {
-		return 0, err
-	}
-	flush()
-	for _, w := range out {
-		if err := w.Flush(); err != nil {
-			return 0, err
-		}
-	}
-	return rows, nil
-}
-
-// countFiles counts as the verifier does, with the first file's rows for the ledger's, and prints how many are missing.
-func countFiles(q *query.Query, owed, delivered string) error {
-	judge := proof.NewJudge(q.Output.Format)
-	judge.Claim(proof.Tick{})
-	start := time.Now()
-	file, err := os.Open(owed)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = file.Close() }()
-	var key []byte
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if key, err = q.Output.Append(key[:0], lines.Bytes()); err != nil {
-			return err
-		}
-		judge.Owe(key, 1, 1)
-	}
-	if err := lines.Err(); err != nil {
-		return err
-	}
-	opened := time.Now()
-
-	found, err := os.Open(delivered)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = found.Close() }()
-	judge.Object(delivered, "", time.Unix(1, 0))
-	n, err := verifier.Count(judge, q.Output, found)
-	if err != nil {
-		return err
-	}
-	judge.HasUnmatched() // settles the last of them
-	fmt.Printf("delivered: %.1f million rows/s parsed and counted, after %.1f s for the owed file\n",
-		float64(n)/1e6/time.Since(opened).Seconds(), opened.Sub(start).Seconds())
-	counts := judge.Close(time.Unix(2, 0)).Counts
-	if bad := counts.Duplicated + counts.Corrupt + counts.Unexpected; bad > 0 {
-		return fmt.Errorf("%d rows are neither owed nor delivered: %+v", bad, counts)
-	}
-	fmt.Println(counts.Missing)
-	return nil
+	parsed.FatalIfErrorf(err)
 }

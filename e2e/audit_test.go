@@ -29,6 +29,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"streamproof/internal/explain"
+	"streamproof/internal/local"
 	"streamproof/internal/local/emulator"
 	standin "streamproof/internal/local/firehose"
 	"streamproof/internal/proof"
@@ -407,5 +408,22 @@ func (f *foreign) fanOut(t *testing.T) {
 	_ = cmd.Wait() // its exit status is checked
 	if status := cmd.ProcessState.ExitCode(); status != 3 || !strings.Contains(stderr.String(), "interrupted") || consumers() != 0 {
 		t.Errorf("exit status %d with %d consumers left, want 3 with none: %s", status, consumers(), stderr.String())
+	}
+}
+
+// audited has the stack audited by what its stream holds: that says what the verifier says by the ledger.
+func audited(t *testing.T, s *local.Stack) {
+	want := settle(t, s)
+	cmd := exec.CommandContext(t.Context(), absolute("../bin/streamproof"), "audit", "--json", "--state-dir", s.StateDir())
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var got report.Report
+	if json.Unmarshal(out, &got) != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	if got.Verdict != proof.Proven || got.Counts.Owed != want.Counts.Owed || got.Counts.Delivered != want.Counts.Delivered ||
+		got.Counts.Rejects != want.Counts.Rejects || want.Counts.Rejects == 0 {
+		t.Errorf("the audit says %s %q, the verifier %s", got.LastLine(), got.Reasons, want.LastLine())
 	}
 }

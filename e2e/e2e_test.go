@@ -55,6 +55,7 @@ func TestPipeline(t *testing.T) {
 	}
 	t.Run("broken on purpose", func(t *testing.T) { brokenOnPurpose(t, s, copied) })
 	t.Run("poison", func(t *testing.T) { poison(t, s) })
+	t.Run("audited", func(t *testing.T) { audited(t, s) })
 	t.Run("roles", func(t *testing.T) { roles(t, s) })
 	t.Run("every shape", func(t *testing.T) { everyShape(t, s) })
 	t.Run("discovered", func(t *testing.T) { discovered(t, s) }) // with records of every shape, and bad ones

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,13 +29,9 @@ func Reconfigure(ctx context.Context, s *local.Stack, function string, timeout i
 	}
 	all := map[string]string{}
 	if now.Environment != nil {
-		for name, value := range now.Environment.Variables {
-			all[name] = value
-		}
+		maps.Copy(all, now.Environment.Variables)
 	}
-	for name, value := range variables {
-		all[name] = value
-	}
+	maps.Copy(all, variables)
 	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: &function, Environment: &types.Environment{Variables: all}}
 	if timeout > 0 {
 		in.Timeout = &timeout

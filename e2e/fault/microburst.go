@@ -8,11 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,28 +82,22 @@ const signedHost = "X-Signed-Host"
 // restoreHost stands behind microburst, which gives each call its upstream's host, and sends an object in chunks of
 // unknown number: the signature is of the host that was called and of a Content-Length, and the emulator checks it.
 func restoreHost(upstream, called string) (*httptest.Server, error) {
-	target, err := url.Parse(upstream)
+	next, err := passOn(upstream, func(r *httputil.ProxyRequest) {
+		r.Out.Host = cmp.Or(r.In.Header.Get(signedHost), called)
+		r.Out.Header.Del(signedHost)
+		if r.In.ContentLength >= 0 {
+			return
+		}
+		body, err := io.ReadAll(r.In.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Out.Body, r.Out.ContentLength, r.Out.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	return httptest.NewServer(&httputil.ReverseProxy{
-		Transport: freshConnections(),
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Host = cmp.Or(r.In.Header.Get(signedHost), called)
-			r.Out.Header.Del(signedHost)
-			if r.In.ContentLength >= 0 {
-				return
-			}
-			body, err := io.ReadAll(r.In.Body)
-			if err != nil {
-				panic(http.ErrAbortHandler)
-			}
-			r.Out.Body, r.Out.ContentLength, r.Out.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-		},
-		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-		ErrorLog:     log.New(io.Discard, "", 0),
-	}), nil
+	return httptest.NewServer(next), nil
 }
 
 // A Rule is one of microburst's, as its README has them, and the name of the fault that it makes.

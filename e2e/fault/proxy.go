@@ -9,7 +9,6 @@ import (
 	"io"
 	"log"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -23,6 +22,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"streamproof/internal/local/emulator"
+	"streamproof/internal/stream/kinesistest"
 )
 
 // A Kind is what a Proxy does to a call.
@@ -70,29 +70,35 @@ type Proxy struct {
 
 // StartProxy starts a proxy in this process.
 func StartProxy(upstream string) (*Proxy, error) {
-	target, err := url.Parse(upstream)
+	next, err := passOn(upstream, func(r *httputil.ProxyRequest) {
+		r.Out.Host = r.In.Host // what was signed
+		r.Out.Header.Set(signedHost, r.In.Host)
+	})
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{fired: map[string]int{}, next: &httputil.ReverseProxy{
-		Transport: freshConnections(),
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Host = r.In.Host // what was signed
-			r.Out.Header.Set(signedHost, r.In.Host)
-		},
-		// What the upstream does not answer, this one does not either: a 502 would be a fault that nobody ordered.
-		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-		ErrorLog:     log.New(io.Discard, "", 0), // which would tell of what is ordered
-	}}
+	p := &Proxy{fired: map[string]int{}, next: next}
 	p.server = httptest.NewServer(p)
 	p.URL = p.server.URL
 	return p, nil
 }
 
-// freshConnections takes a new connection for each call: an upstream closes one that was idle for some seconds, and a
-// call that meets that would break off, a fault that nobody ordered.
-func freshConnections() *http.Transport { return &http.Transport{DisableKeepAlives: true} }
+// passOn passes calls on to an endpoint, as rewrite changes them.
+func passOn(upstream string, rewrite func(*httputil.ProxyRequest)) (*httputil.ReverseProxy, error) {
+	target, err := url.Parse(upstream)
+	return &httputil.ReverseProxy{
+		// A new connection for each call: an upstream closes one that was idle for some seconds, and a call that meets that
+		// would break off, a fault that nobody ordered.
+		Transport: &http.Transport{DisableKeepAlives: true},
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			rewrite(r)
+		},
+		// A call that the upstream does not answer is not answered here: a 502 would be a fault that nobody ordered.
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		ErrorLog:     log.New(io.Discard, "", 0), // it would report the ordered faults
+	}, err
+}
 
 // Stop ends the proxy.
 func (p *Proxy) Stop() {
@@ -141,7 +147,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if o.Before != nil {
 		o.Before()
 		if r.Context().Err() != nil {
-			panic(http.ErrAbortHandler) // who called is gone
+			panic(http.ErrAbortHandler) // the caller is gone
 		}
 	}
 	if o.Kind == Held && o.After == nil {
@@ -162,7 +168,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch o.Kind {
 	case LostAnswer:
-		reset(w)
+		kinesistest.ResetConn(w)
 	case FailsAfter:
 		body := `{"__type":"InternalFailure","message":"Internal Service Failure"}`
 		if r.Header.Get("X-Amz-Target") == "" {
@@ -183,23 +189,17 @@ func (p *Proxy) entries(w *httptest.ResponseRecorder, r *http.Request, kind Kind
 	if err != nil {
 		return err
 	}
-	var request map[string]json.RawMessage
-	if err := json.Unmarshal(body, &request); err != nil {
+	request, records, err := readRecords(body)
+	if err != nil {
 		return err
 	}
-	var records, through []json.RawMessage
-	if err := json.Unmarshal(request["Records"], &records); err != nil {
-		return err
-	}
+	var through []json.RawMessage
 	for i, record := range records {
 		if i%2 == 0 || kind == FailedEntries && i%4 == 1 {
 			through = append(through, record)
 		}
 	}
-	if request["Records"], err = json.Marshal(through); err != nil {
-		return err
-	}
-	if body, err = json.Marshal(request); err != nil {
+	if body, err = request.with(through); err != nil {
 		return err
 	}
 	if r, err = signAgain(r, body); err != nil {
@@ -213,12 +213,8 @@ func (p *Proxy) entries(w *httptest.ResponseRecorder, r *http.Request, kind Kind
 		_, err = w.Write(passed.Body.Bytes())
 		return err
 	}
-	var answer map[string]json.RawMessage
-	if err := json.Unmarshal(passed.Body.Bytes(), &answer); err != nil {
-		return err
-	}
-	var stored []json.RawMessage
-	if err := json.Unmarshal(answer["Records"], &stored); err != nil {
+	answer, stored, err := readRecords(passed.Body.Bytes())
+	if err != nil {
 		return err
 	}
 	said := json.RawMessage(`{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"Rate exceeded for shard shardId-000000000000 in stream s under account 000000000000."}`)
@@ -238,17 +234,31 @@ func (p *Proxy) entries(w *httptest.ResponseRecorder, r *http.Request, kind Kind
 		failed++
 		all = append(all, said)
 	}
-	if answer["Records"], err = json.Marshal(all); err != nil {
-		return err
-	}
 	answer["FailedRecordCount"] = json.RawMessage(strconv.Itoa(failed))
-	if body, err = json.Marshal(answer); err != nil {
+	if body, err = answer.with(all); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
 	_, err = w.Write(body)
 	return err
+}
+
+// A message is a request or an answer of PutRecords.
+type message map[string]json.RawMessage
+
+func readRecords(body []byte) (m message, records []json.RawMessage, err error) {
+	if err := json.Unmarshal(body, &m); err != nil {
+		return nil, nil, err
+	}
+	return m, records, json.Unmarshal(m["Records"], &records)
+}
+
+func (m message) with(records []json.RawMessage) (body []byte, err error) {
+	if m["Records"], err = json.Marshal(records); err != nil {
+		return nil, err
+	}
+	return json.Marshal(m)
 }
 
 // signAgain gives a call another body, and root's signature: the caller's own is of the body that it sent.
@@ -268,16 +278,4 @@ func signAgain(r *http.Request, body []byte) (*http.Request, error) {
 	hash := sha256.Sum256(body)
 	root := aws.Credentials{AccessKeyID: emulator.AccessKeyID, SecretAccessKey: emulator.SecretAccessKey}
 	return again, v4.NewSigner().SignHTTP(r.Context(), root, again, hex.EncodeToString(hash[:]), parts[3], parts[2], time.Now())
-}
-
-// reset ends the connection with a RST in the place of a FIN.
-func reset(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
 }

@@ -4,19 +4,21 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,6 +32,7 @@ import (
 	"streamproof/e2e/fault"
 	"streamproof/e2e/referee"
 	"streamproof/internal/local"
+	"streamproof/internal/local/emulator"
 	"streamproof/internal/local/firehose"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/proof"
@@ -106,6 +109,9 @@ type soak struct {
 	accused  []string       // verdicts that named what cannot be
 	verified int
 	unclear  int // verdicts that were UNDECIDED
+	audited  int
+	blurred  int // audits that were UNDECIDED
+	began    time.Time
 }
 
 func (s *soak) run(ctx context.Context) (err error) {
@@ -140,6 +146,7 @@ func (s *soak) run(ctx context.Context) (err error) {
 	}
 
 	began := time.Now()
+	s.began = began
 	turns := 0
 	for ; time.Since(began) < s.length && ctx.Err() == nil; turns++ {
 		next := time.Now().Add(turn)
@@ -188,17 +195,17 @@ func (s *soak) counted(name string) {
 	s.count[name]++
 }
 
-// calm takes all faults back.
+// calm ends all faults.
 func (s *soak) calm(ctx context.Context) error {
 	s.proxy.Set()
 	s.stack.Deliveries().SetHooks(firehose.Hooks{})
 	return errors.Join(s.aws.Set(ctx), s.firehose.Set(ctx))
 }
 
-// few is a small number.
+// few draws a number from 1 to 3.
 func (s *soak) few() int { return 1 + s.random.IntN(3) }
 
-// chance is true so often.
+// chance returns true with the given probability.
 func (s *soak) chance(of float64) bool { return s.random.Float64() < of }
 
 // turn sets new faults and has a tick produced under them.
@@ -219,7 +226,7 @@ func (s *soak) turn(ctx context.Context, number int) error {
 	} else {
 		records := 100 + s.random.IntN(1400)
 		s.sending.Go(func() {
-			// What a fault makes of the answer is in the ledger, too: it is what is judged.
+			// The ledger has what a fault makes of the answer, and the ledger is judged.
 			if _, _, err := s.stack.Produce(ctx, tick, records, 0); err != nil {
 				s.say("tick %d: %v", number, err)
 			}
@@ -231,69 +238,87 @@ func (s *soak) turn(ctx context.Context, number int) error {
 	if time.Since(s.killed) > jvmEvery && s.chance(0.1) {
 		s.killJVM()
 	}
-	if number%verifyEvery == verifyEvery-1 {
+	switch number % verifyEvery {
+	case verifyEvery - 1:
 		s.verify(ctx)
+	case verifyEvery/2 - 1:
+		s.sending.Go(func() { s.auditNow(ctx) })
 	}
 	return nil
 }
 
+// An injected is a fault to draw: a rule of microburst's, or an order where effect is empty.
+type injected struct {
+	name, service, operation string
+	most                     int    // calls that it is for: up to three times this, or 1 if it is 0
+	effect                   string // members of the rule
+
+	kind fault.Kind
+	path string
+}
+
+// answers returns the part of a rule by which a service answers an error.
+func answers(code string, status int) string {
+	return fmt.Sprintf(`"error":{"code":%q,"status":%d}`, code, status)
+}
+
+const (
+	resets    = `"reset":true`
+	throttled = "ProvisionedThroughputExceededException"
+	puts      = "PutRecords"
+	ticks     = "/ledger/ticks/"
+)
+
+// The faults of what stands between the functions, the job, Kinesis and S3: of sending, of S3, and of reading.
+var (
+	sendFaults = []injected{
+		{name: "PutRecords: stored, the answer cut off", service: "kinesis", operation: puts, most: 1, effect: `"response":{"abort_frac":0.3}`},
+		{name: "PutRecords: stored, half an answer", service: "kinesis", operation: puts, most: 1, effect: `"response":{"truncate_frac":0.5}`},
+		{name: "PutRecords: connection reset", service: "kinesis", operation: puts, most: 1, effect: resets},
+		{name: "PutRecords: 500 InternalFailure", service: "kinesis", operation: puts, most: 1, effect: answers("InternalFailure", 500)},
+		{name: "PutRecords: throttled", service: "kinesis", operation: puts, most: 1, effect: answers(throttled, 400)},
+		// Longer than the producer waits: stored when it has already been sent again.
+		{name: "PutRecords: stored after the producer's time-out", service: "kinesis", operation: puts, effect: `"latency":11000`},
+		{name: "PutRecords: stored, and 500 answered", operation: puts, most: 1, kind: fault.FailsAfter},
+		{name: "PutRecords: every second entry throttled", operation: puts, most: 1, kind: fault.ThrottledEntries},
+		{name: "PutRecords: every second entry InternalFailure, half of them stored", operation: puts, most: 1, kind: fault.FailedEntries},
+	}
+	storeFaults = []injected{
+		{name: "ledger: written, the answer lost", operation: "PUT", most: 1, kind: fault.LostAnswer, path: ticks},
+		{name: "ledger: written, and 500 answered", operation: "PUT", most: 1, kind: fault.FailsAfter, path: ticks},
+		{name: "S3 PutObject: 409 ConditionalRequestConflict", service: "s3", operation: "PutObject", most: 1, effect: answers("ConditionalRequestConflict", 409)},
+		{name: "S3 PutObject: 503 SlowDown", service: "s3", operation: "PutObject", most: 1, effect: answers("SlowDown", 503)},
+		{name: "S3 PutObject: connection reset", service: "s3", operation: "PutObject", most: 1, effect: resets},
+		{name: "S3 GetObject: the answer cut off", service: "s3", operation: "GetObject", most: 1, effect: `"response":{"abort_frac":0.5}`},
+	}
+	readFaults = []injected{
+		{name: "GetRecords: throttled", service: "kinesis", operation: "GetRecords", most: 2, effect: answers(throttled, 400)},
+		{name: "GetRecords: 500 InternalFailure", service: "kinesis", operation: "GetRecords", most: 1, effect: answers("InternalFailure", 500)},
+		{name: "GetRecords: connection reset", service: "kinesis", operation: "GetRecords", most: 1, effect: resets},
+		{name: "GetRecords: the answer cut off", service: "kinesis", operation: "GetRecords", most: 1, effect: `"response":{"abort_frac":0.5}`},
+	}
+)
+
 // ofAWS draws the faults of what stands between the functions, the job, Kinesis and S3.
 func (s *soak) ofAWS() (rules []fault.Rule, orders []fault.Order) {
-	rule := func(name, format string, args ...any) {
-		rules = append(rules, fault.Rule{Fault: name, JSON: fmt.Sprintf(format, args...)})
-	}
-	order := func(name string, kind fault.Kind, operation, path string) {
-		orders = append(orders, fault.Order{Fault: name, Kind: kind, Operation: operation, Path: path, Times: s.few()})
+	draw := func(faults []injected) {
+		f := faults[s.random.IntN(len(faults))]
+		times := 1
+		if f.most > 0 {
+			times = f.most * s.few()
+		}
+		if f.effect == "" {
+			orders = append(orders, fault.Order{Fault: f.name, Kind: f.kind, Operation: f.operation, Path: f.path, Times: times})
+		} else {
+			rules = append(rules, fault.Rule{Fault: f.name, JSON: fmt.Sprintf(`{"service":%q,"operation":%q,"times":%d,%s}`, f.service, f.operation, times, f.effect)})
+		}
 	}
 	for range 1 + s.random.IntN(2) {
-		switch s.random.IntN(9) {
-		case 0:
-			rule("PutRecords: stored, the answer cut off", `{"service":"kinesis","operation":"PutRecords","times":%d,"response":{"abort_frac":0.3}}`, s.few())
-		case 1:
-			rule("PutRecords: stored, half an answer", `{"service":"kinesis","operation":"PutRecords","times":%d,"response":{"truncate_frac":0.5}}`, s.few())
-		case 2:
-			rule("PutRecords: connection reset", `{"service":"kinesis","operation":"PutRecords","times":%d,"reset":true}`, s.few())
-		case 3:
-			rule("PutRecords: 500 InternalFailure", `{"service":"kinesis","operation":"PutRecords","times":%d,"error":{"code":"InternalFailure","status":500}}`, s.few())
-		case 4:
-			rule("PutRecords: throttled", `{"service":"kinesis","operation":"PutRecords","times":%d,"error":{"code":"ProvisionedThroughputExceededException","status":400}}`, s.few())
-		case 5:
-			// Longer than the producer waits: stored when it has already been sent again.
-			rule("PutRecords: stored after the producer's time-out", `{"service":"kinesis","operation":"PutRecords","times":1,"latency":11000}`)
-		case 6:
-			order("PutRecords: stored, and 500 answered", fault.FailsAfter, "PutRecords", "")
-		case 7:
-			order("PutRecords: every second entry throttled", fault.ThrottledEntries, "PutRecords", "")
-		case 8:
-			order("PutRecords: every second entry InternalFailure, half of them stored", fault.FailedEntries, "PutRecords", "")
-		}
+		draw(sendFaults)
 	}
-	if s.chance(0.4) {
-		switch s.random.IntN(6) {
-		case 0:
-			order("ledger: written, the answer lost", fault.LostAnswer, "PUT", "/ledger/ticks/")
-		case 1:
-			order("ledger: written, and 500 answered", fault.FailsAfter, "PUT", "/ledger/ticks/")
-		case 2:
-			rule("S3 PutObject: 409 ConditionalRequestConflict", `{"service":"s3","operation":"PutObject","times":%d,"error":{"code":"ConditionalRequestConflict","status":409}}`, s.few())
-		case 3:
-			rule("S3 PutObject: 503 SlowDown", `{"service":"s3","operation":"PutObject","times":%d,"error":{"code":"SlowDown","status":503}}`, s.few())
-		case 4:
-			rule("S3 PutObject: connection reset", `{"service":"s3","operation":"PutObject","times":%d,"reset":true}`, s.few())
-		case 5:
-			rule("S3 GetObject: the answer cut off", `{"service":"s3","operation":"GetObject","times":%d,"response":{"abort_frac":0.5}}`, s.few())
-		}
-	}
-	if s.chance(0.4) {
-		switch s.random.IntN(4) {
-		case 0:
-			rule("GetRecords: throttled", `{"service":"kinesis","operation":"GetRecords","times":%d,"error":{"code":"ProvisionedThroughputExceededException","status":400}}`, 2*s.few())
-		case 1:
-			rule("GetRecords: 500 InternalFailure", `{"service":"kinesis","operation":"GetRecords","times":%d,"error":{"code":"InternalFailure","status":500}}`, s.few())
-		case 2:
-			rule("GetRecords: connection reset", `{"service":"kinesis","operation":"GetRecords","times":%d,"reset":true}`, s.few())
-		case 3:
-			rule("GetRecords: the answer cut off", `{"service":"kinesis","operation":"GetRecords","times":%d,"response":{"abort_frac":0.5}}`, s.few())
+	for _, faults := range [][]injected{storeFaults, readFaults} {
+		if s.chance(0.4) {
+			draw(faults)
 		}
 	}
 	return rules, orders
@@ -410,7 +435,7 @@ func (s *soak) killJVM() {
 	s.counted("Flink: kill -9 of the JVM")
 }
 
-// verify has the verifier judge, now and then to its death, and looks for accusations that cannot be.
+// verify has the verifier judge, sometimes killing it, and records findings that cannot be true.
 func (s *soak) verify(ctx context.Context) {
 	var kill func()
 	if s.chance(0.3) {
@@ -427,7 +452,7 @@ func (s *soak) verify(ctx context.Context) {
 			o.Path = "/" + verifier.CheckpointKey
 		}
 		if s.chance(0.5) {
-			o.Before, o.After = nil, kill // it is written, and nobody hears so
+			o.Before, o.After = nil, kill // it is written, and the answer is lost
 		}
 		s.proxy.Set(o)
 	}
@@ -448,6 +473,71 @@ func (s *soak) verify(ctx context.Context) {
 		s.mu.Unlock()
 		s.say("%s %v", r.LastLine(), r.Reasons)
 	})
+}
+
+// auditNow audits the stack through the same faults, and looks for accusations that cannot be.
+func (s *soak) auditNow(ctx context.Context) {
+	r, err := s.audit(ctx, s.proxy.URL)
+	if err != nil {
+		s.say("audit: %v", err)
+		return
+	}
+	s.mu.Lock()
+	s.audited++
+	if r.Verdict == proof.Undecided {
+		s.blurred++
+	}
+	if c := r.Counts; c.Missing+c.Failed+c.Corrupt+c.Leaked+c.Unexpected > 0 {
+		s.accused = append(s.accused, "audit: "+r.LastLine())
+	}
+	s.mu.Unlock()
+	s.say("audit: %s %v", r.LastLine(), r.Reasons)
+}
+
+// audit has the command audit the stack, as one on AWS that it reaches through an endpoint.
+func (s *soak) audit(ctx context.Context, endpoint string) (*report.Report, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.root, "bin", "streamproof"), "audit", "--json",
+		"--stack", s.stack.Name, "--region", s.stack.Region, "--from", s.began.Add(-time.Minute).UTC().Format(time.RFC3339))
+	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+endpoint, "AWS_ACCESS_KEY_ID="+emulator.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+emulator.SecretAccessKey)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var r report.Report
+	if json.Unmarshal(out, &r) != nil {
+		return nil, fmt.Errorf("%w: %s", err, stderr.String())
+	}
+	return &r, nil
+}
+
+// compareAudit compares an audit of everything with what the stream's records came to by the own count. Copies that the
+// pipeline made in the first minutes may be of records from before the window, for all that an audit knows.
+func (s *soak) compareAudit(ctx context.Context, own referee.Counts) (faults []error) {
+	r, err := s.audit(ctx, s.stack.Endpoint())
+	if err != nil {
+		return []error{err}
+	}
+	c := r.Counts
+	fmt.Fprintf(s.out, "\n%d audits on the way, %d of them UNDECIDED\n", s.audited, s.blurred)
+	fmt.Fprintf(s.out, "| class | audit | own count |\n|---|---:|---:|\n")
+	for _, one := range []struct {
+		name       string
+		audit, own int64
+	}{
+		{"owed", c.Owed, own.InStream},
+		{"delivered", c.Delivered, own.InStream - own.Lost},
+		{"missing", c.Missing, own.Lost},
+		{"duplicated, or older", c.Duplicated + c.Older, own.Doubled},
+		{"unexpected", c.Unexpected + c.Leaked, 0},
+		{"corrupt", c.Corrupt, 0},
+		{"failed", c.Failed, 0},
+	} {
+		fmt.Fprintf(s.out, "| %s | %d | %d |\n", one.name, one.audit, one.own)
+		if one.audit != one.own {
+			faults = append(faults, fmt.Errorf("%s is %d in the audit and %d by the own count", one.name, one.audit, one.own))
+		}
+	}
+	fmt.Fprintf(s.out, "\naudit: %s %v\n", r.LastLine(), r.Reasons)
+	return faults
 }
 
 // settle waits until nothing is in flight.
@@ -471,26 +561,13 @@ func (s *soak) settle(ctx context.Context) (*report.Report, error) {
 	}
 }
 
-// full has everything judged again, whatever verifications until now have remembered.
-func (s *soak) full(ctx context.Context) (*report.Report, error) {
-	out, err := lambda.NewFromConfig(s.stack.AWS).Invoke(ctx, &lambda.InvokeInput{FunctionName: &s.stack.Outputs.VerifierFunction, Payload: []byte(`{"full":true}`)})
-	if err != nil {
-		return nil, err
-	}
-	if out.FunctionError != nil {
-		return nil, fmt.Errorf("a full verification: %s", out.Payload)
-	}
-	var r report.Report
-	return &r, json.Unmarshal(out.Payload, &r)
-}
-
 // judge compares the last verdict with a count of its own, and prints the tables.
 func (s *soak) judge(ctx context.Context, turns int) error {
 	r, err := s.settle(ctx)
 	if err != nil {
 		return err
 	}
-	full, err := s.full(ctx)
+	full, _, err := s.stack.VerifyFull(ctx)
 	if err != nil {
 		return err
 	}
@@ -528,9 +605,9 @@ func (s *soak) judge(ctx context.Context, turns int) error {
 	fmt.Fprintf(s.out, "the stream's records come to %d rows: %d lost, %d doubled by the pipeline\n\n", counts.InStream, counts.Lost, counts.Doubled)
 	c := r.Counts
 	compared := []struct {
-		name          string
-		verdict, own  int64
-		hasToBeNought bool
+		name         string
+		verdict, own int64
+		mustBeZero   bool
 	}{
 		{"owed", c.Owed, counts.Owed, false},
 		{"delivered", c.Delivered, counts.Delivered, false},
@@ -548,14 +625,15 @@ func (s *soak) judge(ctx context.Context, turns int) error {
 		if one.verdict != one.own {
 			faults = append(faults, fmt.Errorf("%s is %d in the verdict and %d by the own count", one.name, one.verdict, one.own))
 		}
-		if one.hasToBeNought && one.own != 0 {
+		if one.mustBeZero && one.own != 0 {
 			faults = append(faults, fmt.Errorf("%s is %d", one.name, one.own))
 		}
 	}
 	fmt.Fprintf(s.out, "\n%s %v\n", r.LastLine(), r.Reasons)
-	fmt.Fprintf(s.out, "of everything anew: %s\n", full.LastLine())
+	fmt.Fprintf(s.out, "a full verification: %s\n", full.LastLine())
+	faults = append(faults, s.compareAudit(ctx, counts)...)
 	if full.Counts != r.Counts || full.Verdict != r.Verdict {
-		faults = append(faults, fmt.Errorf("a full verification says otherwise: %s", full.LastLine()))
+		faults = append(faults, fmt.Errorf("a full verification differs: %s", full.LastLine()))
 	}
 	if counts.Lost > 0 {
 		faults = append(faults, fmt.Errorf("%d rows of the stream are in no object", counts.Lost))
@@ -574,34 +652,27 @@ func (s *soak) judge(ctx context.Context, turns int) error {
 
 // table prints every fault that was injected, and how often.
 func (s *soak) table(ctx context.Context) error {
-	all := map[string]int{}
+	all := s.proxy.Fired()
+	add := func(counts map[string]int) {
+		for name, n := range counts {
+			all[name] += n
+		}
+	}
 	for _, m := range []*fault.Microburst{s.aws, s.firehose} {
 		fired, err := m.Fired(ctx)
 		if err != nil {
 			return err
 		}
-		for name, n := range fired {
-			all[name] += n
-		}
-	}
-	for name, n := range s.proxy.Fired() {
-		all[name] += n
+		add(fired)
 	}
 	s.mu.Lock()
-	for name, n := range s.count {
-		all[name] += n
-	}
+	add(s.count)
 	s.mu.Unlock()
 	delete(all, "")
-	var names []string
 	sum := 0
-	for name, n := range all {
-		names = append(names, name)
-		sum += n
-	}
-	slices.SortFunc(names, strings.Compare)
 	fmt.Fprintf(s.out, "| fault | how often |\n|---|---:|\n")
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		sum += all[name]
 		fmt.Fprintf(s.out, "| %s | %d |\n", name, all[name])
 	}
 	fmt.Fprintf(s.out, "| all | %d |\n", sum)

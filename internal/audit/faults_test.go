@@ -119,7 +119,7 @@ func TestFaultsOfReading(t *testing.T) {
 			arrival := start
 			for n := 0; arrival.Before(start.Add(600 * time.Second)); n++ {
 				arrival = arrival.Add(time.Duration(random.IntN(3000)) * time.Millisecond)
-				id := "a"
+				var id string
 				switch {
 				case !arrival.Before(merged):
 					id = []string{"c", "e"}[random.IntN(2)]

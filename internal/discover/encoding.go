@@ -3,7 +3,6 @@ package discover
 import (
 	"bytes"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -41,7 +40,7 @@ func unreadable(data []byte) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			invalid++
-		case unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' && r != 1 && r != 0x1f:
+		case isOddControl(r) && r != 1 && r != 0x1f: // those two are delimiters
 			control++
 		}
 	}
@@ -82,7 +81,7 @@ func encodingFault(line []byte) string {
 	fault := isLatin1
 	for _, c := range line {
 		switch {
-		case c < utf8.RuneSelf && c != '\t' && c != '\r' && c != '\n' && unicode.IsControl(rune(c)):
+		case c < utf8.RuneSelf && isOddControl(rune(c)):
 			return notUTF8
 		case c >= 0x80 && c < 0xa0 && charmap.Windows1252.DecodeByte(c) == utf8.RuneError:
 			return notUTF8

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // nullWords are texts that people write for a missing value. Except for those in nulls, only a person can say whether
@@ -107,7 +106,7 @@ func (c *collector) jsonNotes() (notes []string) {
 func (c *collector) controlNotes() []string {
 	first := ""
 	n := c.count(func(v value) bool {
-		has := strings.ContainsFunc(v.text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) })
+		has := strings.ContainsFunc(v.text, isOddControl)
 		if has && first == "" {
 			first = v.text
 		}

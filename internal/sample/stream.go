@@ -76,13 +76,8 @@ type sampler struct {
 }
 
 func (s *sampler) run(ctx context.Context) error {
+	open := len(s.shards)
 	for pages := make([]stream.Page, len(s.shards)); ; {
-		open := 0
-		for _, page := range pages {
-			if !page.End {
-				open++
-			}
-		}
 		// An even share of what is left, so that no shard is overlooked.
 		share := (s.options.Records-len(s.sample.Records))/max(open, 1) + 1
 		group, shared := errgroup.WithContext(ctx)
@@ -96,21 +91,22 @@ func (s *sampler) run(ctx context.Context) error {
 		if err := group.Wait(); err != nil {
 			return err
 		}
-		left, behind := 0, 0
+		open = 0
+		behind := 0
 		for i, page := range pages {
 			s.sample.Shards[i].Records += len(page.Records)
 			for _, record := range page.Records {
 				s.take(s.shards[i].ID, record)
 			}
 			if !page.End {
-				left++
+				open++
 				if !page.AtTip() {
 					behind++
 				}
 			}
 		}
 		switch {
-		case left == 0, time.Until(s.end) < s.interval, len(s.sample.Records) >= s.options.Records, s.bytes >= maxBytes:
+		case open == 0, time.Until(s.end) < s.interval, len(s.sample.Records) >= s.options.Records, s.bytes >= maxBytes:
 			return nil
 		case !s.options.Latest && behind == 0 && len(s.sample.Records) > 0:
 			return nil

@@ -137,7 +137,7 @@ func (s *Server) putRecords(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case fault == Reset, fault == StoredThenReset:
-		reset(w)
+		ResetConn(w)
 		return
 	case refused:
 		fail(w, refusal.status, refusal.code, refusal.message)
@@ -152,8 +152,8 @@ func (s *Server) putRecords(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b.out) // the producer sees any error
 }
 
-// reset ends the connection with a RST instead of a FIN.
-func reset(w http.ResponseWriter) {
+// ResetConn ends the connection of a call with a RST instead of a FIN.
+func ResetConn(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(err)

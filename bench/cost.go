@@ -1,59 +1,40 @@
-// Cost runs the local stack at a steady rate and says what Firehose would bill for what the Flink job put: each record
-// rounded up to 5 KB. The numbers in docs/packing.md are its.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"streamproof/internal/local"
 	"streamproof/internal/proof"
 )
 
-type flags struct {
+// A costCmd runs the local stack at a steady rate and prints what Firehose would bill for what the Flink job put: each
+// record rounded up to 5 KB. docs/packing.md has its numbers.
+type costCmd struct {
 	Records int               `help:"Records of the tick, of which about half give a row." default:"100000"`
 	Seconds int               `help:"Seconds over which they are spread, at most 50." default:"50"`
 	Set     map[string]string `help:"Set a parameter of the template." mapsep:"none" placeholder:"NAME=VALUE"`
 }
 
-func main() {
-	var f flags
-	kong.Parse(&f, kong.Description("Measures what Firehose bills, on the local stack."))
-	if err := run(context.Background(), f); err != nil {
-		fmt.Fprintln(os.Stderr, "cost:", err)
-		os.Exit(1)
-	}
-}
-
-func run(ctx context.Context, f flags) (err error) {
-	dir, err := os.MkdirTemp("", "streamproof-cost-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+func (c *costCmd) Run(ctx context.Context, dir tempDir) (err error) {
 	// As on AWS, but for the interval of the checkpoints: they let packs go early.
 	parameters := map[string]string{
-		"ScheduleState": "DISABLED", "SpreadSeconds": fmt.Sprint(f.Seconds), "PackDelaySeconds": "5", "CheckpointIntervalSeconds": "60",
+		"ScheduleState": "DISABLED", "SpreadSeconds": fmt.Sprint(c.Seconds), "PackDelaySeconds": "5", "CheckpointIntervalSeconds": "60",
 		"BufferIntervalSeconds": "10", "DeliveryDeadlineSeconds": "180", // the verifier refuses one that is shorter than all of these
 	}
-	for name, value := range f.Set {
-		parameters[name] = value
-	}
-	s, err := local.Start(ctx, local.Options{Root: ".", StateDir: dir, Port: local.AnyPort, Parameters: parameters})
+	maps.Copy(parameters, c.Set)
+	s, err := local.Start(ctx, local.Options{Root: ".", StateDir: string(dir), Port: local.AnyPort, Parameters: parameters})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if stopped := s.Stop(ctx); err == nil {
-			err = stopped
-		}
-	}()
-	if _, _, err := s.Produce(ctx, time.Now().Truncate(time.Millisecond), f.Records, 0); err != nil {
+	defer func() { err = errors.Join(err, s.Stop(ctx)) }()
+	if _, _, err := s.Produce(ctx, time.Now().Truncate(time.Millisecond), c.Records, 0); err != nil {
 		return err
 	}
 	for {
@@ -63,7 +44,7 @@ func run(ctx context.Context, f flags) (err error) {
 		}
 		if r.Verdict == proof.NotProven || r.Counts.AllFound() && r.Counts.Owed > 0 {
 			fmt.Println(r.LastLine())
-			show(r.Counts.Delivered, f.Seconds, s)
+			show(r.Counts.Delivered, c.Seconds, s)
 			return nil
 		}
 		time.Sleep(time.Second)

@@ -1,6 +1,3 @@
-// The benchmark of the transform: the Go function against a Python one in the shape of AWS's blueprint (blueprint.py),
-// on the same events, in turns and on one core, from the bytes of the event to those of the answer. Both have to answer
-// the same. Then the function itself, as Lambda runs it, answers events of 6 MB, for its memory.
 package main
 
 import (
@@ -9,19 +6,17 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -37,27 +32,17 @@ import (
 //go:embed blueprint.py
 var blueprint string
 
-func main() {
-	if err := run(context.Background(), os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+// A transformCmd compares the Go function with a Python one in the shape of AWS's blueprint (blueprint.py), on the same
+// events, in turns and on one core, from the bytes of the event to those of the answer. Both have to answer the same.
+// Then the function itself, as Lambda runs it, answers events of 6 MB, for its memory.
+type transformCmd struct {
+	Python  string  `help:"A Python 3." default:".venv/bin/python"`
+	Seconds float64 `help:"How long each answers the same event, in turns; the best time counts." default:"5"`
 }
 
-func run(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("bench/transform", flag.ContinueOnError)
-	python := flags.String("python", ".venv/bin/python", "a Python 3")
-	seconds := flags.Float64("seconds", 5, "how long each answers the same event, in turns; the best time counts")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
+func (c *transformCmd) Run(ctx context.Context, dir tempDir) error {
 	runtime.GOMAXPROCS(1)
-	dir, err := os.MkdirTemp("", "streamproof-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	b, err := newBench(dir, *python, *seconds/turns)
+	b, err := newBench(string(dir), c.Python, c.Seconds/turns)
 	if err != nil {
 		return err
 	}
@@ -271,21 +256,17 @@ func (b *bench) memory(ctx context.Context) error {
 		if len(e.text) > lambdaTakes {
 			return fmt.Errorf("an event of %d bytes is more than Lambda takes", len(e.text))
 		}
-		peak, err := b.peak(ctx, binary, e.text, 20)
+		peak, err := peakAfter(ctx, binary, e.text, 20)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("memory of the function after 20 events of %.1f MB, %s: %d MB at its peak\n", float64(len(e.text))/1e6, kind.name, peak>>10)
+		fmt.Printf("memory of the function after 20 events of %.1f MB, %s: %d MB at its peak\n", float64(len(e.text))/1e6, kind.name, peak>>20)
 	}
 	return nil
 }
 
-// peak runs the function with a stand-in for Lambda's runtime API, and gives its largest resident set in KiB.
-func (b *bench) peak(ctx context.Context, binary string, payload []byte, times int) (int64, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
+// peakAfter runs the function with a stand-in for Lambda's runtime API, and returns its largest resident set.
+func peakAfter(ctx context.Context, binary string, payload []byte, times int) (bytes int64, err error) {
 	done := make(chan error, times)
 	sent := 0
 	api := http.NewServeMux()
@@ -306,19 +287,20 @@ func (b *bench) peak(ctx context.Context, binary string, payload []byte, times i
 		w.WriteHeader(http.StatusAccepted)
 		done <- err
 	})
-	server := &http.Server{Handler: api, ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(listener) }()
-	defer func() { _ = server.Close() }()
+	server := httptest.NewServer(api)
+	defer server.Close()
+	defer server.CloseClientConnections()
 
 	command := exec.CommandContext(ctx, binary)
-	command.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String(), "OUTPUT=JSON", "GOMAXPROCS=2")
+	command.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+server.Listener.Addr().String(), "OUTPUT=JSON", "GOMAXPROCS=2")
 	if err := command.Start(); err != nil {
 		return 0, err
 	}
 	for range times {
 		err = errors.Join(err, <-done)
 	}
+	bytes, errPeak := peak(command.Process.Pid)
 	_ = command.Process.Kill()
 	_ = command.Wait()
-	return command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss, err
+	return bytes, errors.Join(err, errPeak)
 }

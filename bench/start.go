@@ -1,6 +1,3 @@
-// Start builds the functions as `sam build` does, for both architectures, and measures their packages; and of this
-// machine's, how long each takes from the start of its process until it asks Lambda's runtime API for its first event,
-// and what memory it has by then. The table in docs/operations/functions.md is its.
 package main
 
 import (
@@ -8,9 +5,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,40 +16,28 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
 // patience is how long a function may take to ask for its first event.
 const patience = 20 * time.Second
 
-type flags struct {
+// A startCmd builds the functions as `sam build` does, for both architectures, and measures their packages; and of this
+// machine's, how long each takes from the start of its process until it asks Lambda's runtime API for its first event,
+// and what memory it has by then. docs/operations/functions.md has its table.
+type startCmd struct {
 	Runs int `help:"Starts of each function, of which the median is shown." default:"10"`
 }
 
-func main() {
-	var f flags
-	kong.Parse(&f, kong.Description("Measures the functions' packages and cold starts."))
-	if err := run(context.Background(), f, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "start:", err)
-		os.Exit(1)
-	}
-}
-
-func run(ctx context.Context, f flags, stdout io.Writer) error {
-	dir, err := os.MkdirTemp("", "streamproof-start-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+func (c *startCmd) Run(ctx context.Context, dir tempDir) error {
 	t := table.NewWriter()
-	t.SetOutputMirror(stdout)
+	t.SetOutputMirror(os.Stdout)
 	t.AppendHeader(table.Row{"function", "zip, arm64", "binary", "zip, x86_64", "binary", "start", "memory then"})
 	for _, function := range []string{"Producer", "Verifier", "Transform", "Deployer"} {
 		row := table.Row{function}
 		var native string
 		for _, architecture := range []string{"arm64", "x86_64"} {
-			artifacts := filepath.Join(dir, architecture, function)
+			artifacts := filepath.Join(string(dir), architecture, function)
 			if err := build(ctx, architecture, function, artifacts); err != nil {
 				return err
 			}
@@ -68,7 +52,7 @@ func run(ctx context.Context, f flags, stdout io.Writer) error {
 		}
 		var starts []time.Duration
 		var memories []int64
-		for range f.Runs {
+		for range c.Runs {
 			took, memory, err := start(ctx, native)
 			if err != nil {
 				return fmt.Errorf("start %s: %w", function, err)
@@ -120,26 +104,22 @@ func start(ctx context.Context, program string) (took time.Duration, memory int6
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	asked := make(chan time.Time, 1)
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, 0, err
-	}
-	server := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case asked <- time.Now():
 		default:
 		}
 		<-r.Context().Done()
-	})}
-	defer server.Close()
-	go func() { _ = server.Serve(listener) }()
+	}))
+	defer api.Close()
+	defer api.CloseClientConnections()
 
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	// What the template gives the functions; each takes its own.
 	cmd.Env = []string{
-		"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=none", "AWS_SECRET_ACCESS_KEY=none",
+		"AWS_LAMBDA_RUNTIME_API=" + api.Listener.Addr().String(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=none", "AWS_SECRET_ACCESS_KEY=none",
 		"STACK_NAME=s", "BUCKET=b", "STREAM_NAME=s", "RECORDS_PER_TICK=1000", "SPREAD_SECONDS=20",
 		"DATA_PREFIX=rows/", "ERRORS_PREFIX=rows-errors/", "DELIVERY_DEADLINE_SECONDS=600", "OUTPUT=JSON", "DELIMITER=;",
 	}

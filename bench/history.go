@@ -1,5 +1,3 @@
-// History makes a copy of a bucket with many rows in a folder, as `aws s3 sync` would, has the command line judge it,
-// and says how long that takes and how much memory it needs at most.
 package main
 
 import (
@@ -14,16 +12,13 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
-	"streamproof/internal/pipeline"
-	"streamproof/internal/query"
-	"streamproof/internal/query/engine"
 )
 
-type flags struct {
+// A historyCmd makes a copy of a bucket with many rows in a folder, as `aws s3 sync` would, has the command line judge
+// it, and prints how long that takes and how much memory it needs at most.
+type historyCmd struct {
 	Ticks   int    `help:"Ticks." default:"200"`
 	Records int    `help:"Records of each, of which about half give a row." default:"100000"`
 	Foreign int    `help:"Distinct rows that nobody owes, in one more object."`
@@ -32,34 +27,20 @@ type flags struct {
 	Fill    string `help:"Only make the copy, in this folder."`
 }
 
-func main() {
-	var f flags
-	kong.Parse(&f, kong.Description("Measures a full verification of many rows."))
-	if err := run(context.Background(), f); err != nil {
-		fmt.Fprintln(os.Stderr, "history:", err)
-		os.Exit(1)
+func (c *historyCmd) Run(ctx context.Context, dir tempDir) error {
+	if c.Fill != "" {
+		return c.fill(c.Fill)
 	}
-}
-
-func run(ctx context.Context, f flags) error {
-	if f.Fill != "" {
-		return fill(f.Fill, f)
-	}
-	dir, err := os.MkdirTemp("", "streamproof-history-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	// Filled by another process: what a process needs at most is said to be no less than what its parent needed before.
-	if out, err := exec.CommandContext(ctx, self, append(os.Args[1:], "--fill", dir)...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, self, append(os.Args[1:], "--fill", string(dir))...).CombinedOutput(); err != nil {
 		return fmt.Errorf("fill %s: %w: %s", dir, err, out)
 	}
 	start := time.Now()
-	cmd := exec.CommandContext(ctx, f.Program, "verify", "--dir", dir)
+	cmd := exec.CommandContext(ctx, c.Program, "verify", "--dir", string(dir))
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -70,30 +51,18 @@ func run(ctx context.Context, f flags) error {
 	if !ok {
 		return errors.New("this system does not tell a process's memory")
 	}
-	fmt.Printf("%d records in %d ticks, %d foreign rows: %.1f s, %d MB at most\n", f.Ticks*f.Records, f.Ticks, f.Foreign, time.Since(start).Seconds(), usage.Maxrss>>10)
+	fmt.Printf("%d records in %d ticks, %d foreign rows: %.1f s, %d MB at most\n", c.Ticks*c.Records, c.Ticks, c.Foreign, time.Since(start).Seconds(), usage.Maxrss>>10)
 	return nil
 }
 
 // fill writes ticks a minute apart, each delivered in one object ten seconds after its claim.
-func fill(dir string, f flags) error {
-	p, err := pipeline.Embedded()
+func (c *historyCmd) fill(dir string) error {
+	m, err := newMaker()
 	if err != nil {
 		return err
 	}
-	q, err := query.Compile(p)
-	if err != nil {
-		return err
-	}
-	sql, err := engine.Open(q)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = sql.Close() }()
-	g, err := generator.New(p, 1)
-	if err != nil {
-		return err
-	}
-	published, err := ledger.EncodePipeline(p)
+	defer m.close()
+	published, err := ledger.EncodePipeline(m.pipeline)
 	if err != nil {
 		return err
 	}
@@ -107,16 +76,16 @@ func fill(dir string, f flags) error {
 		}
 		return os.Chtimes(path, at, at)
 	}
-	first := time.Now().UTC().Truncate(time.Minute).Add(-time.Duration(f.Ticks+60) * time.Minute)
-	if err := write(ledger.PipelineKey(p.Hash()), published, first); err != nil {
+	first := time.Now().UTC().Truncate(time.Minute).Add(-time.Duration(c.Ticks+60) * time.Minute)
+	if err := write(ledger.PipelineKey(m.pipeline.Hash()), published, first); err != nil {
 		return err
 	}
-	for i := range f.Ticks {
+	for i := range c.Ticks {
 		at := first.Add(time.Duration(i) * time.Minute)
 		tick := ledger.Tick{
 			State: ledger.Complete, Time: at, Owner: "bench", LeaseEnd: at.Add(time.Minute), ClaimedAt: at.Add(time.Second),
-			Seed: 1, Generator: generator.Version, Pipeline: p.Hash(), Records: f.Records, PartitionKey: generator.Uniform,
-			Outcomes: []ledger.Range{{Last: f.Records - 1, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}},
+			Seed: 1, Generator: generator.Version, Pipeline: m.pipeline.Hash(), Records: c.Records, PartitionKey: generator.Uniform,
+			Outcomes: []ledger.Range{{Last: c.Records - 1, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}},
 		}
 		data, err := tick.Encode()
 		if err != nil {
@@ -126,8 +95,7 @@ func fill(dir string, f flags) error {
 			return err
 		}
 		var rows []byte
-		records := g.Records(generator.Tick{Time: at, Records: f.Records}, 0, f.Records-1)
-		err = sql.Rows(records, !f.Leak, func(key []byte) { rows = append(append(rows, q.Output.Format(key)...), '\n') })
+		err = m.rows(generator.Tick{Time: at, Records: c.Records}, !c.Leak, func(line string) { rows = append(rows, line...) })
 		if err != nil {
 			return err
 		}
@@ -136,12 +104,12 @@ func fill(dir string, f flags) error {
 			return err
 		}
 	}
-	if f.Foreign == 0 {
+	if c.Foreign == 0 {
 		return nil
 	}
 	var flood bytes.Buffer
 	zip := gzip.NewWriter(&flood)
-	for i := range f.Foreign {
+	for i := range c.Foreign {
 		if _, err := fmt.Fprintf(zip, "%d,9,1.0,1.0\n", i); err != nil {
 			return err
 		}
@@ -149,6 +117,6 @@ func fill(dir string, f flags) error {
 	if err := zip.Close(); err != nil {
 		return err
 	}
-	at := first.Add(time.Duration(f.Ticks) * time.Minute)
+	at := first.Add(time.Duration(c.Ticks) * time.Minute)
 	return write(fmt.Sprintf("ingestion-kinesis/%s/foreign", at.Format("2006/01/02/15")), flood.Bytes(), at)
 }
