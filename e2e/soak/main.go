@@ -28,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"streamproof/e2e/fault"
 	"streamproof/e2e/referee"
@@ -540,6 +541,20 @@ func (s *soak) compareAudit(ctx context.Context, own referee.Counts) (faults []e
 	return faults
 }
 
+// plantLoss deletes an object, and has the audit say what is missing then.
+func (s *soak) plantLoss(ctx context.Context, ticks []*referee.Tick, stream map[string]int, objects []referee.Object) []error {
+	at := s.random.IntN(len(objects))
+	if _, err := s.stack.S3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.stack.Outputs.BucketName, Key: &objects[at].Key}); err != nil {
+		return []error{err}
+	}
+	fmt.Fprintf(s.out, "\nthen an object of %d rows is deleted\n", len(objects[at].Rows))
+	counts, err := referee.Count(ticks, stream, slices.Delete(slices.Clone(objects), at, at+1))
+	if err != nil {
+		return []error{err}
+	}
+	return s.compareAudit(ctx, counts)
+}
+
 // settle waits until nothing is in flight.
 func (s *soak) settle(ctx context.Context) (*report.Report, error) {
 	until := time.Now().Add(deadline + 5*time.Minute)
@@ -632,6 +647,7 @@ func (s *soak) judge(ctx context.Context, turns int) error {
 	fmt.Fprintf(s.out, "\n%s %v\n", r.LastLine(), r.Reasons)
 	fmt.Fprintf(s.out, "a full verification: %s\n", full.LastLine())
 	faults = append(faults, s.compareAudit(ctx, counts)...)
+	faults = append(faults, s.plantLoss(ctx, ticks, stream, objects)...)
 	if full.Counts != r.Counts || full.Verdict != r.Verdict {
 		faults = append(faults, fmt.Errorf("a full verification differs: %s", full.LastLine()))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"pgregory.net/rapid"
 
@@ -25,6 +27,8 @@ import (
 	"streamproof/internal/stream"
 	"streamproof/internal/stream/kinesistest"
 )
+
+var readFaults = []string{"throttled", "reset", "cut off", "expired", "repeated", "empty"}
 
 // A faultyStream is one between which and its reader things go wrong at random, for each shard by itself.
 type faultyStream struct {
@@ -48,7 +52,7 @@ func (f *faultyStream) GetRecords(ctx context.Context, in *kinesis.GetRecordsInp
 	id, _, _ := strings.Cut(*in.ShardIterator, " ")
 	shard, fault := f.shards[id], ""
 	if shard.random.Float64() < f.often {
-		fault = []string{"throttled", "reset", "expired", "repeated", "empty"}[shard.random.IntN(5)]
+		fault = readFaults[shard.random.IntN(len(readFaults))]
 	}
 	if fault == "expired" && shard.fresh {
 		fault = ""
@@ -60,6 +64,8 @@ func (f *faultyStream) GetRecords(ctx context.Context, in *kinesis.GetRecordsInp
 		return nil, &types.ProvisionedThroughputExceededException{Message: aws.String("Rate exceeded")}
 	case "reset":
 		return nil, &smithyhttp.RequestSendError{Err: syscall.ECONNRESET}
+	case "cut off":
+		return nil, &smithy.OperationError{ServiceID: "Kinesis", OperationName: "GetRecords", Err: &smithy.DeserializationError{Err: io.ErrUnexpectedEOF}}
 	case "expired":
 		return nil, &types.ExpiredIteratorException{Message: aws.String("Iterator expired.")}
 	case "repeated":
@@ -177,7 +183,7 @@ func TestFaultsOfReading(t *testing.T) {
 			}
 		})
 	})
-	for _, fault := range []string{"throttled", "reset", "expired", "repeated", "empty"} {
+	for _, fault := range readFaults {
 		if fired[fault] == 0 {
 			t.Errorf("no call was %s", fault)
 		}

@@ -284,8 +284,8 @@ func (m *merge) report(s *shard, page stream.Page) {
 	m.kinesis.Progress(*p)
 }
 
-// left is about how long reading takes from now on, if it goes on as it has since its first page. That one may have been
-// the first behind a long pause.
+// left is about how long reading takes from now on, if it goes on as it has since its first page. That one may have
+// been the first behind a long pause.
 func (m *merge) left(now time.Time, behind time.Duration) time.Duration {
 	read := now.Add(-behind)
 	if m.firstPage.IsZero() {

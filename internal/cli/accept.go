@@ -55,7 +55,7 @@ func (c *acceptCmd) Validate() error {
 		return errors.New("--reason is empty: say why the findings are accepted")
 	}
 	if !c.named() {
-		return errors.Join(c.check(&c.target), c.target.Validate())
+		return c.checkStack(&c.target)
 	}
 	if c.Accepted == "" {
 		return errors.New("--accepted is missing: name the folder where acceptances of audits are kept, and give it to audit, too")

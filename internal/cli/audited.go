@@ -98,6 +98,14 @@ func (a *audited) check(t *target) error {
 	return nil
 }
 
+// checkStack is check for a command that acts on a stack unless the flags name another pipeline.
+func (a *audited) checkStack(t *target) error {
+	if a.Accepted != "" || a.FanOut || a.Deadline != 0 {
+		return errors.New("--accepted, --fan-out and --deadline are for an audit: name it with --delivery-stream or --stream")
+	}
+	return errors.Join(a.check(t), t.Validate())
+}
+
 // A subject is what an audit is of, with what reads it.
 type subject struct {
 	bucket  bucket.Bucket

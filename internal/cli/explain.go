@@ -31,7 +31,7 @@ type explainCmd struct {
 // Validate is called by kong.
 func (c *explainCmd) Validate() error {
 	if !c.named() {
-		return errors.Join(c.check(&c.target), c.target.Validate())
+		return c.checkStack(&c.target)
 	}
 	if c.Report != "" || c.Latest {
 		return errors.New("--report and --latest are for a stack: an audit is explained as it is made")

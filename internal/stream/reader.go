@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
 )
 
 // Getter is what reading a stream asks of Kinesis: DescribeStreamSummary for its retention, ListShards for all its
@@ -256,7 +257,7 @@ func (s *ShardReader) Next(ctx context.Context, limit int) (Page, error) {
 			s.refusedSince = time.Now()
 		}
 		// Reading is idempotent, so every transient error is retried.
-		if retry.NewStandard().IsErrorRetryable(err) && time.Since(s.refusedSince) < refusedFor {
+		if isTransient(err) && time.Since(s.refusedSince) < refusedFor {
 			s.notBefore = time.Now().Add(refusedWait)
 			return Page{Refused: true}, nil
 		}
@@ -309,6 +310,12 @@ func (s *ShardReader) get(ctx context.Context, limit int32) (*kinesis.GetRecords
 	s.iterator, in.ShardIterator = out.ShardIterator, out.ShardIterator
 	page, err := call(ctx, s.reader.client.GetRecords, in)
 	return page, trimmed(err)
+}
+
+// isTransient reports whether a call may succeed when it is made again. The SDK does not repeat one whose answer was cut
+// off, since that may have changed something.
+func isTransient(err error) bool {
+	return retry.NewStandard().IsErrorRetryable(err) || errors.As(err, new(*smithy.DeserializationError))
 }
 
 func (s *ShardReader) fail(err error) error {
