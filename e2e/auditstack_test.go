@@ -92,7 +92,7 @@ func (f *foreign) deployAudit(t *testing.T) {
 		{"build", "--template-file", "audit.yaml", "--build-dir", build},
 		{"deploy", "--template-file", filepath.Join(build, "template.yaml"), "--no-confirm-changeset", "--stack-name", auditStack},
 	} {
-		args = append(args, "--config-env", "audit", "--parameter-overrides")
+		args = append(args, "--config-file", absolute("../samconfig.toml"), "--config-env", "audit", "--parameter-overrides")
 		for _, name := range slices.Sorted(maps.Keys(parameters)) {
 			args = append(args, name+"="+parameters[name])
 		}

@@ -29,8 +29,8 @@ const (
 	foreignBad   = 7 // each so-many-th trip of the foreign producer is malformed
 )
 
-// TestExistingStream has the application read a stream that a Python program makes and fills. The verifier has no ledger
-// there: the stream says what is owed.
+// TestExistingStream has the application read a stream that a Python program makes and fills. The verifier has no
+// ledger there: the stream says what is owed.
 func TestExistingStream(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "stack")

@@ -82,6 +82,9 @@ type Options struct {
 	// Epochs are the forms that records owed one after the other, if not always Form: the last one is Form. Every row has
 	// the same columns in all of them.
 	Epochs []Epoch
+	// SaveEvery is how long it takes at least from one state to the next while much is to be read, so that not everything
+	// is read again if the time is over. 0 is a minute.
+	SaveEvery time.Duration
 	// Reasons are added to the report's. They change no verdict.
 	Reasons []string
 	// Settle, if set, is told of the balance before the verdict, and gives how many findings of each class are excused.
@@ -159,9 +162,21 @@ func (a *audit) run(ctx context.Context) {
 	claims, stop := ahead(ctx, a.counted)
 	defer stop()
 	next, err, more := claims()
+	save := func(watermark time.Time) {
+		if a.judge.HasUnmatched() {
+			a.classify(ctx)
+		}
+		if len(a.report.Reasons) == 0 {
+			a.takeState(watermark)
+		}
+	}
 	// claim opens everything that a copy written then can pay for.
 	claim := func(written time.Time) {
 		for more && err == nil && !next.claimed.After(written) {
+			// Every object that was written before the next claim is counted.
+			if before := next.claimed.Add(-time.Second); a.increments.due(before, a.opts.SaveEvery) {
+				save(before)
+			}
 			if err = a.owe(next); err == nil {
 				next, err, more = claims()
 			}
@@ -169,11 +184,8 @@ func (a *audit) run(ctx context.Context) {
 	}
 	watermark := a.increments.watermark(a)
 	checkpoint := func() {
-		if claim(watermark); err == nil && len(a.report.Reasons) == 0 {
-			if a.judge.HasUnmatched() {
-				a.classify(ctx)
-			}
-			a.takeState(watermark)
+		if claim(watermark); err == nil {
+			save(watermark)
 		}
 		watermark = time.Time{}
 	}

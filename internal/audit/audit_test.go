@@ -48,8 +48,9 @@ type fakeObject struct {
 type fakeBucket struct {
 	objects []fakeObject
 	now     time.Time
-	listed  int   // objects so far
-	refuses error // what reading an object answers
+	listed  int    // objects so far
+	refuses error  // what reading an object answers
+	opened  func() // if set, is called as each object is read
 }
 
 func (b *fakeBucket) Name() string { return "s3://lake" }
@@ -72,6 +73,9 @@ func (b *fakeBucket) ListAfter(ctx context.Context, prefix, after string) ([]buc
 }
 
 func (b *fakeBucket) Read(_ context.Context, object bucket.Object) ([]byte, error) {
+	if b.opened != nil {
+		b.opened()
+	}
 	if b.refuses != nil {
 		return nil, b.refuses
 	}
@@ -91,6 +95,8 @@ type history struct {
 	stream fakeStream
 	bucket fakeBucket
 	opts   audit.Options
+	// After so many objects, reading is interrupted; 0 or less for never.
+	interrupted int
 }
 
 func (h *history) put(key string, written time.Time, data string) {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -70,6 +71,9 @@ type increments struct {
 	counted   map[string]int64    // objects that were counted, by key
 	held      time.Time           // since when the stream holds everything
 	gap       bool                // whether this audit begins behind a gap
+	since     time.Time           // the watermark of the last state
+	limit     time.Time           // the last moment that a state may have as its watermark
+	saved     time.Time           // when the last state was taken, by this machine's clock
 	balanced  bool                // whether the balance was drawn up
 	next      *State
 }
@@ -196,18 +200,22 @@ func (i *increments) watermark(a *audit) (watermark time.Time) {
 	if i == nil {
 		return time.Time{}
 	}
-	watermark = a.now.Add(-margin)
-	since := a.from
+	i.limit, i.since, i.saved = a.now.Add(-margin), a.from, time.Now()
 	if i.base != nil {
-		since = i.base.Watermark
+		i.since = i.base.Watermark
 	}
 	if i.gap {
-		since = i.held.Add(2 * a.edge()) // so that what is excused behind the gap is counted at once
+		i.since = i.held.Add(2 * a.edge()) // so that what is excused behind the gap is counted at once
 	}
-	if !watermark.After(since) {
+	if !i.limit.After(i.since) {
 		return time.Time{}
 	}
-	return watermark
+	return i.limit
+}
+
+// due reports whether it is time for a state with this watermark.
+func (i *increments) due(watermark time.Time, every time.Duration) bool {
+	return i != nil && watermark.After(i.since) && watermark.Before(i.limit) && time.Since(i.saved) >= cmp.Or(every, time.Minute)
 }
 
 // recall takes from the missing rows those that were found in the stream before, and reports them.

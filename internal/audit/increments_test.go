@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,9 +34,13 @@ func (s *kept) Records(ctx context.Context, from, until time.Time) iter.Seq2[aud
 	return s.RecordsAfter(ctx, nil, from, until)
 }
 
-func (s *kept) RecordsAfter(_ context.Context, positions map[string]audit.Position, from, until time.Time) iter.Seq2[audit.Record, error] {
+func (s *kept) RecordsAfter(ctx context.Context, positions map[string]audit.Position, from, until time.Time) iter.Seq2[audit.Record, error] {
 	return func(yield func(audit.Record, error) bool) {
 		for _, r := range s.fakeStream {
+			if err := ctx.Err(); err != nil {
+				yield(audit.Record{}, err)
+				return
+			}
 			at, known := positions[r.Shard]
 			wanted := known && r.SequenceNumber > at.SequenceNumber || !known && !r.Arrival.Before(from)
 			gone := r.Arrival.Before(s.bucket.now.Add(-s.retention))
@@ -55,7 +60,16 @@ func (h *history) resume(t fatal, s audit.Resumable, state []byte) (*report.Repo
 			t.Fatal(err)
 		}
 	}
-	r, next := audit.Resume(context.Background(), s, &h.bucket, h.opts, base)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	left := atomic.Int64{} // objects are read ahead
+	left.Store(int64(h.interrupted))
+	h.bucket.opened = func() {
+		if left.Add(-1) == 0 {
+			cancel()
+		}
+	}
+	r, next := audit.Resume(ctx, s, &h.bucket, h.opts, base)
 	if next == nil {
 		return r, state
 	}
@@ -115,13 +129,15 @@ func TestIncrements(t *testing.T) {
 		h.bucket.now = start.Add(110 * time.Second)
 		for h.bucket.now.Before(end) {
 			var next []byte
+			h.opts.SaveEvery = rapid.SampledFrom([]time.Duration{0, 1}).Draw(t, "save every")
+			h.interrupted = rapid.IntRange(-10, 20).Draw(t, "interrupted")
 			got, next = h.resume(t, s, state)
 			if rapid.IntRange(0, 4).Draw(t, "state is lost") > 0 {
 				state = next
 			}
 			h.bucket.now = h.bucket.now.Add(seconds(1, 900, "until the next")).Truncate(time.Second)
 		}
-		h.bucket.now = end
+		h.bucket.now, h.interrupted = end, 0
 		got, _ = h.resume(t, s, state)
 		ignored := cmpopts.IgnoreFields(report.Report{}, "JudgedAt", "Samples", "Ticks", "Notes")
 		// Which records came before is remembered only as long as an audit runs.

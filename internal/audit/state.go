@@ -179,7 +179,7 @@ func (a *audit) takeState(watermark time.Time) {
 	a.seen.save(&s)
 	s.Judge = a.judge.State(ticksKept)
 	dropOld(s.Judge, watermark)
-	a.increments.next = &s
+	a.increments.next, a.increments.since, a.increments.saved = &s, watermark, time.Now()
 }
 
 // ticksKept is how many seconds a state keeps for the report's minutes.

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"streamproof/internal/audit"
@@ -104,7 +106,11 @@ func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Exp
 		return nil, nil, undecidedError(r)
 	}
 	if r.Audit != nil { // the verifier has looked while the stream still held them
-		return explanationOf(r, r.LastSeen), r, nil
+		found := slices.Clone(r.LastSeen)
+		for i := range found {
+			found[i].Text = cmp.Or(found[i].Text, "the stream took it, and it is in no object")
+		}
+		return explanationOf(r, found), r, nil
 	}
 	failure, err := o.JobFailure(ctx)
 	if err != nil {

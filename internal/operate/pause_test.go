@@ -110,3 +110,40 @@ func TestInFlight(t *testing.T) {
 		}
 	}
 }
+
+// TestExistingStream: a stack without a producer is paused, resumed and given another query without ticks, and without
+// waiting for a stream that never ends.
+func TestExistingStream(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, sql string) {
+		delete(w.Outputs, "ProducerFunction")
+		delete(w.Outputs, "ProducerSchedule")
+		w.Outputs["StartPosition"] = "TRIM_HORIZON"
+		w.Undecided = true
+		for _, step := range []struct {
+			name, calls, did string
+			do               func() ([]string, error)
+		}{
+			{"pause", "stop", "Stream s is somebody else's", func() ([]string, error) {
+				r, err := w.operator().Pause(t.Context(), false)
+				return r.Did, err
+			}},
+			{"resume", "start", "runs, from its latest snapshot", func() ([]string, error) {
+				r, err := w.operator().Resume(t.Context())
+				return r.Did, err
+			}},
+			{"sql run", "stop, update, start", "No tick is sent", func() ([]string, error) {
+				r, err := w.sqlRun(t.Context(), sql, 200)
+				return r.Did, err
+			}},
+		} {
+			w.Calls = nil
+			did, err := step.do()
+			if got := strings.Join(w.Calls, ", "); err != nil || got != step.calls || !strings.Contains(strings.Join(did, "\n"), step.did) {
+				t.Errorf("%s: %v, %s after %s", step.name, err, did, got)
+			}
+		}
+		if w.SQL() != sql || w.Current().Paused || len(w.Current().Epochs) == 0 {
+			t.Errorf("the ledger says %+v", w.Current())
+		}
+	})
+}

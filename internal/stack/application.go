@@ -31,9 +31,17 @@ func (s *Stack) Application(ctx context.Context) (Application, error) {
 	return Application{Status: string(app.ApplicationStatus), Version: aws.ToInt64(app.ApplicationVersionId)}, nil
 }
 
+// hasApplication fails for a stack that only watches.
+func (s *Stack) hasApplication() error {
+	if s.Outputs.Audits == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: stack %s only watches %s, which somebody else's pipeline writes: it has no application", ErrNotUsable, s.Name, s.Outputs.Audits)
+}
+
 func (s *Stack) describe(ctx context.Context) (*types.ApplicationDetail, error) {
-	if s.Outputs.ApplicationName == "" {
-		return nil, fmt.Errorf("%w: stack %s only watches %s, which somebody else's pipeline writes: it has no application", ErrNotUsable, s.Name, s.Outputs.Audits)
+	if err := s.hasApplication(); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -44,6 +52,9 @@ func (s *Stack) describe(ctx context.Context) (*types.ApplicationDetail, error) 
 // has stopped. With force, it takes no snapshot, and also stops an application that is starting. It needs
 // kinesisanalytics:DescribeApplication, StopApplication, DescribeApplicationOperation and ListApplicationSnapshots.
 func (s *Stack) StopApplication(ctx context.Context, force bool) (application.Stopped, error) {
+	if err := s.hasApplication(); err != nil {
+		return application.Stopped{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
 	return s.application.Stop(ctx, force)
@@ -54,6 +65,9 @@ func (s *Stack) StopApplication(ctx context.Context, force bool) (application.St
 // ListApplicationOperations and StartApplication, and cloudwatch:GetMetricData; with logs:FilterLogEvents on the
 // application's log group, its error has what the job logged.
 func (s *Stack) StartApplication(ctx context.Context, from application.From) (asked bool, err error) {
+	if err := s.hasApplication(); err != nil {
+		return false, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
 	if asked, err = s.application.Start(ctx, from); err != nil {

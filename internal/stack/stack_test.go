@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"streamproof/internal/application"
 	"streamproof/internal/proof"
 	"streamproof/internal/stack"
 )
@@ -77,6 +78,33 @@ func TestOpen(t *testing.T) {
 		if !errors.Is(err, stack.ErrNotUsable) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)
 		}
+	}
+}
+
+// TestOpenOthers: a stack that reads an existing stream has no producer, and one that only watches has a verifier
+// alone.
+func TestOpenOthers(t *testing.T) {
+	t.Parallel()
+	existing := strings.NewReplacer("ProducerFunction=p", "StartPosition=TRIM_HORIZON", "ProducerSchedule=t", "").Replace(outputs)
+	s, err := stack.Open(t.Context(), service(t, existing, nil), "streamproof")
+	if err != nil || s.Outputs.Produces() || s.Outputs.StartPosition != "TRIM_HORIZON" {
+		t.Fatalf("got %+v, %v", s, err)
+	}
+	if _, _, err := s.Produce(t.Context(), time.Now(), 1, 0); !errors.Is(err, stack.ErrNotUsable) {
+		t.Errorf("produce: got %v", err)
+	}
+	if schedule, err := s.Schedule(t.Context()); err != nil || schedule != (stack.Schedule{}) {
+		t.Errorf("got %+v, %v, want no schedule", schedule, err)
+	}
+	const watching = "BucketName=b StreamName=s VerifierFunction=v DeliveryDeadlineSeconds=60 Audits=s3://lake/orders/"
+	if s, err = stack.Open(t.Context(), service(t, watching, nil), "streamproof"); err != nil || s.Outputs.Produces() {
+		t.Fatalf("got %+v, %v", s, err)
+	}
+	if _, err := s.StopApplication(t.Context(), false); !errors.Is(err, stack.ErrNotUsable) {
+		t.Errorf("stop: got %v", err)
+	}
+	if _, err := s.StartApplication(t.Context(), application.From{}); !errors.Is(err, stack.ErrNotUsable) {
+		t.Errorf("start: got %v", err)
 	}
 }
 

@@ -111,7 +111,13 @@ func (h *Handler) audit(ctx context.Context, full bool, open func([]proof.Group)
 	opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {
 		return h.settle(ctx, acceptances, r, result, open)
 	}
-	r, next := audit.Resume(ctx, h.source, h.rows, opts, base)
+	reading := ctx
+	if end, ok := ctx.Deadline(); ok { // what was read by then is kept, and the next verification goes on
+		var cancel context.CancelFunc
+		reading, cancel = context.WithDeadline(ctx, end.Add(-reportReserve))
+		defer cancel()
+	}
+	r, next := audit.Resume(reading, h.source, h.rows, opts, base)
 	r.DuplicatesAllowed = h.config.DuplicatesAllowed
 	r.Notes = append(r.Notes, acceptances.report.Notes...)
 	if full {

@@ -279,11 +279,12 @@ func TestReadConfigOfAnAudit(t *testing.T) {
 		"DELIVERY_DEADLINE_SECONDS": "600", "AUDIT_FROM": "NOW",
 	}
 	for name, test := range map[string]struct{ variable, value, want string }{
-		"valid":           {"AUDIT_FROM", "2026-11-29T10:00:00Z", ""},
-		"no time":         {"AUDIT_FROM", "yesterday", "AUDIT_FROM is"},
-		"no such rows":    {"AUDIT_ROWS", "lines", "AUDIT_ROWS is"},
-		"no rejects":      {"AUDIT_ROWS", "application", "ERRORS_PREFIX is empty"},
-		"no audit at all": {"AUDIT_FROM", "", "ERRORS_PREFIX is empty"},
+		"valid":            {"AUDIT_FROM", "2026-11-29T10:00:00Z", ""},
+		"a short deadline": {"DELIVERY_DEADLINE_SECONDS", "10", ""},
+		"no time":          {"AUDIT_FROM", "yesterday", "AUDIT_FROM is"},
+		"no such rows":     {"AUDIT_ROWS", "lines", "AUDIT_ROWS is"},
+		"no rejects":       {"AUDIT_ROWS", "application", "ERRORS_PREFIX is empty"},
+		"no audit at all":  {"AUDIT_FROM", "", "ERRORS_PREFIX is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			variables := maps.Clone(valid)

@@ -49,6 +49,7 @@ func ReadConfig(variables map[string]string) (Config, error) {
 	case !faults.Read(deadline):
 	case c.DeliveryDeadlineSeconds <= 0:
 		faults.Add(fmt.Errorf("%s is %d, want more than 0", deadline, c.DeliveryDeadlineSeconds))
+	case c.AuditFrom != "" && c.AuditRows != RowsApplication: // what its rows wait for is not known
 	case faults.Read("PACK_DELAY_SECONDS", "CHECKPOINT_INTERVAL_SECONDS", "BUFFER_INTERVAL_SECONDS", "BUFFERS") && c.DeliveryDeadlineSeconds < need:
 		faults.Add(fmt.Errorf("%s is %d, but a row may take %d: %d x BUFFER_INTERVAL_SECONDS %d + PACK_DELAY_SECONDS %d + "+
 			"CHECKPOINT_INTERVAL_SECONDS %d + %d for a restart; raise the deadline or lower one of these", deadline,

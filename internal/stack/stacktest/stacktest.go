@@ -49,6 +49,8 @@ type World struct {
 	NotJudged string
 	Transform string // the parameter
 	Restarts  int    // of the job, which is down if there are any
+	// Outputs are the stack's. A stack that reads an existing stream has StartPosition instead of a producer.
+	Outputs map[string]string
 }
 
 type Object struct {
@@ -69,7 +71,11 @@ func New(t *testing.T) (*World, *pipeline.Pipeline) {
 		t.Fatal(err)
 	}
 	w := &World{t: t, Objects: map[string]Object{}, Schedule: "ENABLED", Status: "RUNNING", Rows: map[string]bool{}, Delivers: []byte("1,2,3.5,4.25\n1,,5.0,6.5\n"),
-		Groups: []any{map[string]any{"PropertyGroupId": "streamproof", "PropertyMap": map[string]string{"a": "b"}}}}
+		Groups: []any{map[string]any{"PropertyGroupId": "streamproof", "PropertyMap": map[string]string{"a": "b"}}},
+		Outputs: map[string]string{
+			"BucketName": Bucket, "StreamName": "s", "DeliveryStreamName": "d", "ApplicationName": "app", "ProducerFunction": "producer", "ProducerSchedule": "ticks",
+			"VerifierFunction": "verifier", "DataPrefix": "data/", "ErrorsPrefix": "data-errors/", "FailedPrefix": "errors/data/processing-failed/", "DeliveryDeadlineSeconds": "60",
+		}}
 	book := w.Open().Book()
 	if err := book.PublishPipeline(t.Context(), p); err != nil {
 		t.Fatal(err)
@@ -235,10 +241,7 @@ func (w *World) route(r *http.Request, body []byte) (call string, answer func(*h
 	}
 	return "DescribeStacks", func(out *httptest.ResponseRecorder) {
 		var members strings.Builder
-		for key, value := range map[string]string{
-			"BucketName": Bucket, "StreamName": "s", "DeliveryStreamName": "d", "ApplicationName": "app", "ProducerFunction": "producer", "ProducerSchedule": "ticks",
-			"VerifierFunction": "verifier", "DataPrefix": "data/", "ErrorsPrefix": "data-errors/", "FailedPrefix": "errors/data/processing-failed/", "DeliveryDeadlineSeconds": "60",
-		} {
+		for key, value := range w.Outputs {
 			fmt.Fprintf(&members, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
 		}
 		fmt.Fprintf(out, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>streamproof</StackName><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>%s</Outputs><Parameters><member><ParameterKey>Transform</ParameterKey><ParameterValue>%s</ParameterValue></member></Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, members.String(), w.Transform)
