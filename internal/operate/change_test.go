@@ -89,6 +89,7 @@ func TestChangeShowsRows(t *testing.T) {
 		"semicolons":    {[]byte("1;2;3.5;4.25\n"), 1, "1 2 3.5 4.25"},
 		"names, zipped": {zipped(strings.Repeat(names, 25)), 10, "1 NULL 3.5 4.25"},
 		"broken":        {[]byte("what is this\n"), 0, ""},
+		"after others":  {[]byte("1,2,3\n2,3\n1,,3.5,4.25\n"), 1, "1 NULL 3.5 4.25"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world, sql string) {

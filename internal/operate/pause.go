@@ -90,10 +90,10 @@ func (o *Operator) pause(ctx context.Context, force bool) (*Result, error) {
 			err = o.flush(ctx, r)
 		}
 	}
-	if !clean || err != nil {
+	if err != nil {
 		return r, err
 	}
-	return r, o.setDrained(ctx, true)
+	return r, o.setDrained(ctx, clean)
 }
 
 // flush waits until everything that a query which is not judged has given to Firehose is delivered.

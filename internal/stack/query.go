@@ -94,7 +94,8 @@ func (s *Stack) Query(ctx context.Context) (*Query, error) {
 }
 
 // FirstRows reads up to most of the rows that were delivered since a moment, by S3's clock, in the order of their
-// objects.
+// objects. It leaves out lines that are no row of these columns: after a forced change, they may be of the query
+// before. If no line is one, the error wraps a *row.Error.
 func (s *Stack) FirstRows(ctx context.Context, output row.Schema, since time.Time, most int) (rows [][]row.Field, err error) {
 	in := bucket.NewS3(s.S3, s.Outputs.BucketName)
 	since = since.Truncate(time.Second)
@@ -104,6 +105,7 @@ func (s *Stack) FirstRows(ctx context.Context, output row.Schema, since time.Tim
 		return nil, err
 	}
 	slices.SortStableFunc(objects, func(a, b bucket.Object) int { return a.LastModified.Compare(b.LastModified) })
+	var fault error
 	for _, object := range objects {
 		if object.LastModified.Before(since) {
 			continue
@@ -115,34 +117,48 @@ func (s *Stack) FirstRows(ctx context.Context, output row.Schema, since time.Tim
 		more, err := rowsOf(body, output, most-len(rows))
 		_ = body.Close() // it was only read
 		if err != nil {
-			return nil, fmt.Errorf("read %s/%s: %w", in.Name(), object.Key, err)
+			err = fmt.Errorf("read %s/%s: %w", in.Name(), object.Key, err)
+		}
+		if err != nil && !errors.As(err, new(*row.Error)) {
+			return nil, err
+		}
+		if fault == nil {
+			fault = err
 		}
 		if rows = append(rows, more...); len(rows) >= most {
 			break
 		}
 	}
+	if len(rows) == 0 {
+		return nil, fault
+	}
 	return rows, nil
 }
 
-// rowsOf reads the first rows of an object.
+// rowsOf reads the first rows of an object. If it returns none, the error may be that of the first line, a *row.Error.
 func rowsOf(object io.Reader, output row.Schema, most int) (rows [][]row.Field, err error) {
 	in, err := bucket.Unzip(object)
 	if err != nil {
 		return nil, err
 	}
+	var fault error
 	for reader := bufio.NewReader(in); len(rows) < most; {
 		line, err := reader.ReadBytes('\n')
 		if errors.Is(err, io.EOF) && len(line) == 0 {
-			return rows, nil
+			break
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		fields := make([]row.Field, len(output))
-		if _, err := output.AppendFields(nil, fields, bytes.TrimSuffix(line, []byte("\n"))); err != nil {
-			return nil, err
+		if _, err := output.AppendFields(nil, fields, bytes.TrimSuffix(line, []byte("\n"))); err == nil {
+			rows = append(rows, fields)
+		} else if fault == nil {
+			fault = err
 		}
-		rows = append(rows, fields)
+	}
+	if len(rows) == 0 {
+		return nil, fault
 	}
 	return rows, nil
 }
