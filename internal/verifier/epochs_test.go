@@ -469,3 +469,96 @@ func TestStateOfVersion4(t *testing.T) {
 		t.Errorf("from the archive: got %s %v, in full %s", r.LastLine(), r.Reasons, full.LastLine())
 	}
 }
+
+// TestEpochsExpire has a stack live for days whose query changes, also by force: what the archive has counted is
+// deleted, and increments and full verifications say what they would say if nothing were.
+func TestEpochsExpire(t *testing.T) {
+	t.Parallel()
+	all := kinds()
+	l := newLife(all["A"].Pipeline)
+	current := &ledger.Current{Since: birth, By: ledger.ByDeploy, Deployed: all["A"].Hash()}
+	current.Begin(all["A"].Hash(), time.Time{})
+	const day = 24 * 60
+	names := []string{"A", "W", "B", "a", "A"} // of the days; the fourth is begun by force
+	for i, name := range names {
+		p := all[name]
+		data, err := ledger.EncodePipeline(p.Pipeline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.objects[ledger.PipelineKey(p.Hash())] = lifeObject{data: string(data), written: birth}
+		if i > 0 {
+			if name != "a" {
+				current.Drained = minute(day*i - 15)
+			}
+			current.Begin(p.Hash(), minute(day*i-10))
+			current.By = ledger.BySQLRun
+		}
+		for at := day * i; at < day*(i+1)-60; at += 40 {
+			tick := l.tick(p.Pipeline, minute(at), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
+			l.keep(tick, tick.Time.Add(6*time.Second))
+			l.objects[key("data/", tick.Time, at)] = lifeObject{data: strings.Join(p.rowsOf(tick), ""), written: tick.Time.Add(time.Minute)}
+		}
+	}
+	twin := l.twin()
+	l.expire = 2
+	l.guard(t.Errorf)
+	for at := 60; at <= day*(len(names)+2); at += 120 {
+		for _, b := range []*life{l, twin} {
+			c := *current
+			c.Epochs = slices.DeleteFunc(slices.Clone(c.Epochs), func(x ledger.Epoch) bool { return x.From.After(minute(at)) })
+			c.Pipeline, c.By = c.Epochs[len(c.Epochs)-1].Pipeline, ledger.BySQLRun
+			data, err := c.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.objects[ledger.CurrentKey] = lifeObject{data: string(data)}
+		}
+		event := `{}`
+		if at%(day/2) == 60 {
+			event = `{"full": true}`
+		}
+		got, want := l.at(minute(at)).verify(t, event), Judge(t.Context(), twin.at(minute(at)), lifeOpts)
+		if diff := same(unarchived(want), unarchived(got)); diff != "" {
+			t.Fatalf("at minute %d, %s (-nothing expires +got):\n%s", at, event, diff)
+		}
+		l.expireTagged(func(string) bool { return true })
+	}
+	if r := l.verify(t, `{"full": true}`); r.Verdict != proof.Proven || !strings.Contains(r.LastLine(), "; not judged: ") || len(l.tags) == 0 {
+		t.Errorf("got %s %v, %d objects are tagged", r.LastLine(), r.Reasons, len(l.tags))
+	}
+	if left := l.count("data/"); left > 100 {
+		t.Errorf("%d objects are left", left)
+	}
+}
+
+// TestAcceptancesOfEpochs name findings of any epoch, and cover them when others have begun.
+func TestAcceptancesOfEpochs(t *testing.T) {
+	t.Parallel()
+	e := newEra("ABA", true).fill()
+	for i := range 2 { // the same loss in two epochs, and a double that crosses a change
+		at := dataKey(i, 0)
+		o := e.objects[at]
+		_, o.data, _ = strings.Cut(o.data, "\n")
+		e.objects[at] = o
+	}
+	e.objects["data/2026/11/22/01/double"] = lifeObject{data: e.periods[0].rows[1][0], written: minute(70)}
+	e.knownAt(minute(55))
+	if n := e.accept(t, proof.Missing); n != 1 {
+		t.Fatalf("accepted %d of the first epoch, want 1", n)
+	}
+	e.knownAt(minute(300))
+	if n := e.accept(t, proof.Duplicated); n != 1 {
+		t.Fatalf("accepted %d doubles, want 1", n)
+	}
+	r := e.verify(t, `{}`)
+	if r.Verdict != proof.NotProven || r.Counts.Missing != 2 || r.Open(proof.Missing) != 1 || r.Open(proof.Duplicated) != 0 {
+		t.Errorf("got %s %v, accepted %+v", r.LastLine(), r.Reasons, r.Accepted)
+	}
+	if n := e.accept(t, proof.Missing); n != 1 {
+		t.Fatalf("accepted %d of the second epoch, want 1", n)
+	}
+	if r := e.verify(t, `{}`); r.Verdict != proof.Proven {
+		t.Errorf("got %s %v, accepted %+v", r.LastLine(), r.Reasons, r.Accepted)
+	}
+}
