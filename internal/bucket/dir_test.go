@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestDirOpenedIsRead: a file that is no longer as long as it was listed is an error, read at once or bit by bit.
+// TestDirOpenedIsRead refuses a file whose length has changed since it was listed, whether it is read at once or in
+// parts.
 func TestDirOpenedIsRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -70,7 +71,7 @@ func TestDirIsARoot(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("got %v, error %v, want %q", listed, err, test.want)
 				}
-				// What it has become since a listing is not read either.
+				// Neither is it read if it has become that after a listing.
 				if data, err := Dir(dir).Read(t.Context(), Object{Key: "data/key", Size: 4}); err == nil {
 					t.Errorf("read %q", data)
 				}
@@ -89,7 +90,8 @@ func TestDirIsARoot(t *testing.T) {
 	}
 }
 
-// TestDirListsInTheOrderOfKeys, as a bucket does, and not in that of a walk.
+// TestDirListsInTheOrderOfKeys checks that a folder is listed in the order of keys, as a bucket is, not in the order of
+// a walk.
 func TestDirListsInTheOrderOfKeys(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -9,7 +9,7 @@ import (
 	"streamproof/internal/bucket"
 )
 
-// rewriting is a bucket whose only object, "key", is rewritten so many times between a listing and its reading.
+// rewriting is a bucket whose only object, "key", is rewritten a number of times between its listing and its reading.
 type rewriting struct {
 	bucket.Bucket
 	left int

@@ -34,7 +34,7 @@ func TestLines(t *testing.T) {
 	reset := errors.New("reset")
 	tests := map[string]struct {
 		object io.Reader
-		want   []string // number, text and what Explain says of a fault
+		want   []string // number, text, and a fault as Explain reports it
 		err    string
 	}{
 		"nothing":           {object: strings.NewReader("")},

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// lister lists keys, encoded where it is asked to and does so, as S3 and its emulators do.
+// lister lists keys. It encodes them if asked to, as S3 does, or never, as some emulators do.
 type lister struct {
 	keys    []string
 	encodes bool
@@ -29,7 +29,7 @@ func (l lister) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ..
 	return out, nil
 }
 
-// TestPagesGiveKeysAsTheyAre whatever they hold, also where the other side does not encode them.
+// TestPagesGiveKeysAsTheyAre lists keys of any characters, from servers that encode them and from servers that do not.
 func TestPagesGiveKeysAsTheyAre(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -30,7 +30,7 @@ func (s *shelf) Open(ctx context.Context, o bucket.Object) (io.ReadCloser, error
 	return opened{bytes.NewReader(data), &s.open}, err
 }
 
-// opened is counted until it is closed.
+// opened counts as open until it is closed.
 type opened struct {
 	io.Reader
 	count *int
@@ -41,7 +41,7 @@ func (o opened) Close() error {
 	return nil
 }
 
-// TestReadAhead: objects come in their order, large and small, and a caller that stops early leaves nothing behind.
+// TestReadAhead checks that large and small objects come in order, and that a caller that stops early leaves none open.
 func TestReadAhead(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -16,7 +16,7 @@ import (
 	"streamproof/internal/ledger/s3test"
 )
 
-// part is how much the tests ask for at once.
+// part is the size of the ranges that the tests request.
 const part = 100_000
 
 func stored(s *s3test.S3, size int) (*S3, Object) {
@@ -31,7 +31,7 @@ func stored(s *s3test.S3, size int) (*S3, Object) {
 	return b, Object{Key: "key", ETag: o.ETag, Size: int64(size)}
 }
 
-// readOpened reads an object by Open, so many bytes at a time, and closes it.
+// readOpened opens an object, reads it in steps of the given size, and closes it.
 func readOpened(ctx context.Context, b Bucket, object Object, step int) (data []byte, err error) {
 	in, err := b.Open(ctx, object)
 	if err != nil {
@@ -40,7 +40,7 @@ func readOpened(ctx context.Context, b Bucket, object Object, step int) (data []
 	for chunk := make([]byte, step); err == nil; {
 		var n int
 		if n, err = in.Read(chunk); n == 0 && err == nil {
-			err = errors.New("a read of nothing, of which bufio bears no hundred")
+			err = errors.New("an empty read: bufio gives up after a hundred")
 		}
 		data = append(data, chunk[:n]...)
 	}
@@ -50,8 +50,8 @@ func readOpened(ctx context.Context, b Bucket, object Object, step int) (data []
 	return data, errors.Join(err, in.Close())
 }
 
-// TestOpenedIsRead: what Open gives is what stands there, wherever its parts break off, as long as no part does so four
-// times.
+// TestOpenedIsRead checks that Open gives the object's bytes wherever its parts break off, as long as no part breaks
+// off four times.
 func TestOpenedIsRead(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -88,7 +88,7 @@ func TestOpenFails(t *testing.T) {
 		fault  func(request int, method string) s3test.Fault
 		before func(s *s3test.S3, request int)
 		want   string
-		read   int // bytes, of which all are right
+		read   int // bytes, all of them right
 	}{
 		"rewritten before": {
 			before: func(s *s3test.S3, request int) {
@@ -148,8 +148,8 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
-// TestOpenIsEnded: who stops reading, or is stopped, leaves nothing behind. The bubble of synctest ends when its last
-// goroutine has.
+// TestOpenIsEnded checks that a reader that stops, or is stopped, leaves no goroutine behind: synctest's bubble ends
+// with its last goroutine.
 func TestOpenIsEnded(t *testing.T) {
 	t.Parallel()
 	for _, read := range []int64{0, 1, part, part + 1, 2 * part} {

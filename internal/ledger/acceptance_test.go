@@ -26,7 +26,7 @@ func acceptance() *ledger.Acceptance {
 	}
 }
 
-// TestAcceptance pins the form of an acceptance; one of version 2, as a program of that version wrote it, is read.
+// TestAcceptance pins the format of an acceptance, and reads one that a program of version 2 wrote.
 func TestAcceptance(t *testing.T) {
 	t.Parallel()
 	data, err := acceptance().Encode()
@@ -70,7 +70,7 @@ func TestAcceptance(t *testing.T) {
 	}
 }
 
-// TestAcceptancesThatNameOthers: what is accepted is what the person has counted.
+// TestAcceptancesThatNameOthers refuses an acceptance whose number, names and rows do not agree.
 func TestAcceptancesThatNameOthers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -92,7 +92,7 @@ func TestAcceptancesThatNameOthers(t *testing.T) {
 	}
 }
 
-// TestName: many findings stand in an object, which has to be the one that the acceptance names.
+// TestName stores many findings in an object of their own, which must be the one that the acceptance names.
 func TestName(t *testing.T) {
 	t.Parallel()
 	lost := proof.Group{Class: proof.Missing, Place: proof.Place{Tick: tickTime}, Rows: map[proof.Name]int64{}}

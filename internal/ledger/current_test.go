@@ -50,7 +50,7 @@ func TestSetCurrent(t *testing.T) {
 	})
 }
 
-// TestSetCurrentLosesAnAnswer: the write stands once, whatever became of its answer.
+// TestSetCurrentLosesAnAnswer checks that the object is written once, whatever happens to the answer.
 func TestSetCurrentLosesAnAnswer(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []s3test.Fault{s3test.DoneThenLost, s3test.DoneThenFailure, s3test.Lost, s3test.Conflict} {

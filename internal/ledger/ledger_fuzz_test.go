@@ -12,8 +12,8 @@ import (
 	"streamproof/internal/pipeline"
 )
 
-// FuzzDecodeTick: whatever stands under a tick's key, reading it ends with a tick that is complete or with an error;
-// what was read and is written again is the same tick.
+// FuzzDecodeTick decodes any bytes under a tick's key into a consistent tick or an error. A tick that is read and
+// written again is the same tick.
 func FuzzDecodeTick(f *testing.F) {
 	golden, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(golden) == 0 {
@@ -47,7 +47,7 @@ func FuzzDecodeTick(f *testing.F) {
 				sum += n
 			}
 			if sum != tick.Records {
-				t.Fatalf("the outcomes of a complete tick are %d, of %d records", sum, tick.Records)
+				t.Fatalf("a complete tick has %d outcomes and %d records", sum, tick.Records)
 			}
 		}
 		first, err := tick.Encode()
@@ -65,8 +65,8 @@ func FuzzDecodeTick(f *testing.F) {
 	})
 }
 
-// FuzzDecodePipeline: what is read is the pipeline of the hash, and every pipeline that a producer could be built with
-// can be published and read again.
+// FuzzDecodePipeline checks that only the pipeline with the key's hash is read, and that every pipeline a producer
+// could be built with can be published and read again.
 func FuzzDecodePipeline(f *testing.F) {
 	p, err := pipeline.Embedded()
 	if err != nil {
@@ -107,7 +107,7 @@ func FuzzDecodePipeline(f *testing.F) {
 	})
 }
 
-// FuzzDecodeAcceptance: what is read as an acceptance is complete, and is the same when it is written again.
+// FuzzDecodeAcceptance checks that what is read is complete, and is the same when written again.
 func FuzzDecodeAcceptance(f *testing.F) {
 	for _, file := range []string{"testdata/acceptance.json", "testdata/v2-acceptance.json"} {
 		data, err := os.ReadFile(file)
@@ -139,7 +139,7 @@ func FuzzDecodeAcceptance(f *testing.F) {
 	})
 }
 
-// FuzzDecodeStack: what is read as a stack names one, and is the same stack when it is written again.
+// FuzzDecodeStack checks that what is read names a stack, and is the same when written again.
 func FuzzDecodeStack(f *testing.F) {
 	f.Add([]byte(`{"version":2,"stack":"a","region":"eu-west-1","account":"000000000000"}`))
 	f.Add([]byte(`{"version":1,"stack":""}`))

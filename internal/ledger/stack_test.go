@@ -83,7 +83,7 @@ func TestClaimedForNone(t *testing.T) {
 	}
 }
 
-// TestStackAsWritten pins the object: the name, region and account are what a person looks for in it.
+// TestStackAsWritten pins the object, in which people look for the name, the region and the account.
 func TestStackAsWritten(t *testing.T) {
 	t.Parallel()
 	s := s3test.New()

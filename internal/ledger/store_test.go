@@ -40,7 +40,7 @@ func standing(t testing.TB, s *s3test.S3) *ledger.Tick {
 	t.Helper()
 	o, ok := s.Get(path)
 	if !ok {
-		t.Fatalf("nothing stands under %s", path)
+		t.Fatalf("there is no object %s", path)
 	}
 	tick, err := ledger.DecodeTick(o.Body)
 	if err != nil {
@@ -49,7 +49,7 @@ func standing(t testing.TB, s *s3test.S3) *ledger.Tick {
 	return tick
 }
 
-// TestLife pins the three forms of a tick's object.
+// TestLife pins the three states of a tick's object.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	s := s3test.New()
@@ -94,8 +94,8 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// TestVersions: what older versions wrote is read, and what no version wrote is refused. The files of version 1 are as
-// a program of that version wrote them.
+// TestVersions reads what older versions wrote, and refuses what no version wrote. A program of version 1 wrote the
+// files of version 1.
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"claim", "progress", "manifest"} {
@@ -152,8 +152,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestPublishedSamples: the samples of a pipeline are published with it, and a pipeline without any is published as it
-// always was.
+// TestPublishedSamples publishes a pipeline with its samples. A pipeline without samples keeps its published form.
 func TestPublishedSamples(t *testing.T) {
 	t.Parallel()
 	const with = `{"source":"S","samples":"s.csv","columns":[{"name":"a","alias":"A","type":"VARCHAR"}]}`
@@ -182,9 +181,9 @@ func TestPublishedSamples(t *testing.T) {
 	}
 }
 
-// TestFaults: whatever S3 does to a tick's three writes, the attempt that is told that it has the claim has it, what
-// stands is its last write that succeeded or a later one that was said to have failed, and no other writer's is
-// touched.
+// TestFaults makes S3 fail in any way at each of a tick's three writes. An attempt that believes it has the claim has
+// it. The object holds the last write that succeeded, or a later one whose answer was an error. Another writer's object
+// is never touched.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	faults := []s3test.Fault{s3test.None, s3test.Lost, s3test.DoneThenLost, s3test.Failure, s3test.DoneThenFailure, s3test.Conflict, s3test.DoneWithoutADate}
@@ -199,8 +198,8 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// liveThrough has a tick claimed, progress and complete under a schedule of faults, one a request, with a rival who
-// claims it before one of the requests, and returns what is wrong afterwards.
+// liveThrough claims a tick, writes its progress and completes it under a schedule of faults, one for each request. A
+// rival claims the tick before one of the requests. The error says what is wrong afterwards.
 func liveThrough(t *testing.T, schedule []s3test.Fault, rival int) error {
 	s := s3test.New()
 	s.Fault = func(request int, _ string) s3test.Fault {
@@ -229,11 +228,11 @@ func liveThrough(t *testing.T, schedule []s3test.Fault, rival int) error {
 	switch {
 	case errors.As(err, &claimed):
 		if !rivalHasIt || claimed.Tick.Owner != "rival" {
-			return fmt.Errorf("the claim is refused for %s, and the rival has it: %t", claimed.Tick.Owner, rivalHasIt)
+			return fmt.Errorf("the claim is refused in favour of %s; the rival has it: %t", claimed.Tick.Owner, rivalHasIt)
 		}
 	case err == nil:
 		if standing(t, s).Owner != "ours" {
-			return fmt.Errorf("the claim succeeded and stands for %s", standing(t, s).Owner)
+			return fmt.Errorf("the claim succeeded, and the object names %s", standing(t, s).Owner)
 		}
 		// In whole seconds, and never later than what was sent because of it.
 		if at := claim.Tick().ClaimedAt; at.Before(start.Truncate(time.Second)) || at.After(end) {
@@ -263,8 +262,7 @@ func liveThrough(t *testing.T, schedule []s3test.Fault, rival int) error {
 	return nil
 }
 
-// TestEveryWriteLost: each write goes through once and its answer is lost each time; the tick's life goes on all the
-// same.
+// TestEveryWriteLost stores each write and loses every answer to it. The tick completes all the same.
 func TestEveryWriteLost(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []s3test.Fault{s3test.DoneThenLost, s3test.DoneThenFailure, s3test.Lost, s3test.Failure, s3test.Conflict} {
@@ -298,7 +296,7 @@ func TestEveryWriteLost(t *testing.T) {
 	}
 }
 
-// TestLostProgress: a progress that was said to have failed, and stands, does not keep the manifest from being written.
+// TestLostProgress stores a progress entry and answers with an error. The manifest can be written all the same.
 func TestLostProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -329,7 +327,7 @@ func TestLostProgress(t *testing.T) {
 	})
 }
 
-// TestTakenAway: an attempt whose object became someone else's, or is gone, writes nothing more.
+// TestTakenAway checks that an attempt writes nothing more once its object belongs to another attempt, or is gone.
 func TestTakenAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -348,7 +346,7 @@ func TestTakenAway(t *testing.T) {
 			t.Errorf("error is %v, want a ClaimedError with the rival's tick", err)
 		}
 		if got := standing(t, s).Owner; got != "rival" {
-			t.Errorf("the tick stands for %s, want the rival", got)
+			t.Errorf("the tick names %s, want the rival", got)
 		}
 	})
 }
@@ -417,7 +415,7 @@ func TestCrashed(t *testing.T) {
 	}
 }
 
-// TestSize: what a tick costs does not depend on how many records it has.
+// TestSize checks that a manifest's size does not grow with the number of records.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	tick := newTick("ours")

@@ -42,8 +42,8 @@ func judge(ticks []tick, deliveries []delivery, now time.Time) proof.Counts {
 	return judgeInSteps(ticks, deliveries, now, func() bool { return false }).Counts
 }
 
-// judgeInSteps counts as verifiers do one after the other: where a step ends, what goes on is a judge that was made of
-// the state of the one before.
+// judgeInSteps counts as successive verifiers do: after each step, a judge restored from the previous one's state
+// continues.
 func judgeInSteps(ticks []tick, deliveries []delivery, now time.Time, ends func() bool) *proof.Result {
 	j := newJudge()
 	claimed := []tick{}
@@ -80,7 +80,7 @@ func judgeInSteps(ticks []tick, deliveries []delivery, now time.Time, ends func(
 	return j.Close(now)
 }
 
-// tell says which claims give the unmatched copies, as a verifier does.
+// tell tells the judge which claims give the unmatched copies, as a verifier does.
 func tell(j *proof.Judge, claimed []tick) {
 	if !j.HasUnmatched() {
 		return
@@ -94,7 +94,7 @@ func tell(j *proof.Judge, claimed []tick) {
 	}
 }
 
-// again makes a judge out of the state of another, by way of JSON.
+// again restores a judge from another one's state, through JSON.
 func again(j *proof.Judge) *proof.Judge {
 	data, err := json.Marshal(j.State(2))
 	if err != nil {
@@ -247,7 +247,7 @@ func TestOneRowLostDoubledOrChangedIsNamed(t *testing.T) {
 		if got.Missing != 1 || got.Duplicated != 0 || got.Unexpected != 0 {
 			t.Fatalf("%v lost: got %+v", victim, got)
 		}
-		// Even where the double pays for an equal row that was to come, the one that comes is then a surplus of one.
+		// Even if the double pays for an equal row that is still to come, that row is then the surplus.
 		double := delivery{at: victim.at + rapid.IntRange(0, 400).Draw(t, "later"), rows: victim.rows}
 		got = judge(ticks, append(slices.Clone(deliveries), double), never)
 		if got.Missing != 0 || got.Duplicated != 1 || got.Unexpected != 0 {
@@ -275,7 +275,8 @@ func TestOneRowThatFailedIsNamedUntilItIsDelivered(t *testing.T) {
 		}
 		got := judge(ticks, append(deliveries, again), never)
 		got.Late = 0
-		// Where the one that is delivered again pays for an equal row that was to come, that one brings the failed one back.
+		// If the copy delivered again pays for an equal row that is still to come, that row's own copy pays for the
+		// failed one.
 		if want := (proof.Counts{Owed: all, Delivered: all, Foreign: 1}); got != want {
 			t.Fatalf("%v delivered again: got %+v, want %+v", again, got, want)
 		}
@@ -381,7 +382,7 @@ func TestOrderWithinASecondDoesNotMatter(t *testing.T) {
 		now := second(rapid.IntRange(0, 400).Draw(t, "now"))
 		want := judge(ticks, deliveries, now)
 		got := judge(rapid.Permutation(ticks).Draw(t, "ticks"), rapid.Permutation(deliveries).Draw(t, "deliveries"), now)
-		want.Late, got.Late = 0, 0 // of two ticks claimed in one second, either may be the one that was paid late
+		want.Late, got.Late = 0, 0 // if two ticks are claimed in one second, either may be paid late
 		if got != want {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
@@ -418,7 +419,7 @@ func TestStepsDoNotMatter(t *testing.T) {
 		if got.Counts != want.Counts || !slices.Equal(got.Delays, want.Delays) || got.LateMax != want.LateMax {
 			t.Fatalf("in steps %+v %v, in one %+v %v", got.Counts, got.Delays, want.Counts, want.Delays)
 		}
-		// The judge in steps has forgotten old ticks of which nothing is open.
+		// The judge in steps has forgotten old ticks with nothing open.
 		for _, tick := range got.Ticks {
 			same := func(other proof.TickBalance) bool { return other == tick }
 			if !slices.ContainsFunc(want.Ticks, same) {
@@ -450,7 +451,7 @@ func TestMemoryGoesByWhatIsOpen(t *testing.T) {
 		t.Errorf("the state has %d rows and %d ticks, want what was lost: %d", len(state.Rows), len(state.Ticks), ticks)
 	}
 	if got := j.Accounts(); got > 2*each+1<<16 {
-		t.Errorf("the judge holds %d accounts after %d rows of which %d are open", got, each*ticks, ticks)
+		t.Errorf("the judge holds %d accounts after %d rows, %d of them open", got, each*ticks, ticks)
 	}
 	if got := j.Close(never).Counts; got.Missing != ticks || got.Delivered != ticks*(each-1)+1 || got.Unknown != ticks-1 {
 		t.Errorf("got %+v", got)
@@ -472,7 +473,7 @@ func TestRestoreRefusesWhatCannotBe(t *testing.T) {
 		"a delay of a hundred days": {Delays: map[int]int64{100 * 24 * 3600: 1}},
 	} {
 		if _, err := proof.Restore(&state, nil); err == nil {
-			t.Errorf("%s: it was taken", name)
+			t.Errorf("%s: the state was accepted", name)
 		}
 	}
 }

@@ -11,15 +11,15 @@ import (
 	"streamproof/internal/proof"
 )
 
-// TestUnmatchedInPortions: however few unmatched copies the judge holds at a time, each is of the class that its claims
-// make it.
+// TestUnmatchedInPortions checks that each unmatched copy gets the class that its claims determine, however few copies
+// the judge holds at a time.
 func TestUnmatchedInPortions(t *testing.T) {
 	t.Parallel()
 	rows := func(rt *rapid.T, label string) []string {
 		return rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d", "e"}), 0, 4).Draw(rt, label)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		// Every tick gives its rows to the query, of which it owes some.
+		// Every tick gives its rows to the query, and owes some of them.
 		type claim struct {
 			at          int
 			owed, given []string
@@ -42,7 +42,7 @@ func TestUnmatchedInPortions(t *testing.T) {
 			objects = append(objects, object{at, rows(rt, fmt.Sprint("object ", i))})
 		}
 
-		// What comes of it by the definition of the classes.
+		// The expected classes, by their definition.
 		want := proof.Counts{}
 		owed, left := map[string]int{}, claims
 		found := map[string]int{}
@@ -131,8 +131,8 @@ func TestUnmatchedInPortions(t *testing.T) {
 	})
 }
 
-// TestAFloodOfForeignRows: it is counted exactly, in memory that does not go by its size, with one pass over the
-// claims.
+// TestAFloodOfForeignRows checks that a flood of foreign rows is counted exactly, in memory that does not depend on
+// their number, with one pass over the claims.
 func TestAFloodOfForeignRows(t *testing.T) {
 	t.Parallel()
 	const flood, limit = 300_000, 1 << 20
