@@ -124,21 +124,19 @@ func TestIncrements(t *testing.T) {
 		h.bucket.now = end
 		all, _ := h.resume(t, s, nil)
 
-		var got *report.Report
 		var state []byte
 		h.bucket.now = start.Add(110 * time.Second)
 		for h.bucket.now.Before(end) {
-			var next []byte
 			h.opts.SaveEvery = rapid.SampledFrom([]time.Duration{0, 1}).Draw(t, "save every")
 			h.interrupted = rapid.IntRange(-10, 20).Draw(t, "interrupted")
-			got, next = h.resume(t, s, state)
+			_, next := h.resume(t, s, state)
 			if rapid.IntRange(0, 4).Draw(t, "state is lost") > 0 {
 				state = next
 			}
 			h.bucket.now = h.bucket.now.Add(seconds(1, 900, "until the next")).Truncate(time.Second)
 		}
 		h.bucket.now, h.interrupted = end, 0
-		got, _ = h.resume(t, s, state)
+		got, _ := h.resume(t, s, state)
 		ignored := cmpopts.IgnoreFields(report.Report{}, "JudgedAt", "Samples", "Ticks", "Notes")
 		// Which records came before is remembered only as long as an audit runs.
 		notRemembered := cmpopts.IgnoreFields(report.Audit{}, "Repeated")

@@ -119,7 +119,7 @@ func TestAuditOfAnApplication(t *testing.T) {
 
 	// A reject that is lost is missing, and named.
 	l.at(minute(105))
-	for at := 0; at < 90; at++ {
+	for at := range 90 {
 		if o, ok := l.objects[key("data-errors/", minute(at), at)]; ok && at > 85 {
 			lines := strings.Count(o.data, "\n")
 			delete(l.objects, key("data-errors/", minute(at), at))
