@@ -13,8 +13,8 @@ import (
 	"streamproof/internal/local"
 )
 
-// malformedAggregates puts every malformed aggregate of the table into the stream by hand: each is a reject with its
-// bytes and its reason, and the job goes on as it was.
+// malformedAggregates puts every malformed aggregate of the table into the stream by hand. Each becomes a reject with
+// its bytes and its reason, and the job keeps running.
 func malformedAggregates(t *testing.T, s *local.Stack) {
 	data, err := os.ReadFile("../internal/stream/kpl/testdata/aggregates.json")
 	if err != nil {

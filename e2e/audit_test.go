@@ -36,8 +36,8 @@ import (
 	"streamproof/internal/report"
 )
 
-// TestAudit audits pipelines that are not ours: a producer and a consumer in Python, and a delivery stream that reads
-// a stream.
+// TestAudit audits pipelines without Streamproof: a Python producer with a Python consumer, and a delivery stream that
+// reads a Kinesis stream.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	f := startForeign(t)
@@ -51,7 +51,7 @@ func TestAudit(t *testing.T) {
 
 const foreignRecords = 5000
 
-// A foreign is an emulator with delivery streams, and nothing of Streamproof's in it.
+// A foreign is an emulator with delivery streams and without a stack of Streamproof.
 type foreign struct {
 	root   aws.Config
 	bucket string
@@ -106,7 +106,7 @@ func (f *foreign) stream(t *testing.T, name string) (arn string) {
 	return *out.StreamDescription.StreamARN
 }
 
-// environment is what finds the emulator, for programs that know nothing of it.
+// environment returns the variables that point any AWS program at the emulator.
 func (f *foreign) environment() []string {
 	return append(os.Environ(), "AWS_ENDPOINT_URL="+*f.root.BaseEndpoint, "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
 		"AWS_ACCESS_KEY_ID="+emulator.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+emulator.SecretAccessKey)
@@ -123,7 +123,7 @@ func (f *foreign) python(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// audit runs the command as a person would, who knows of AWS alone.
+// audit runs the command as a user of AWS would.
 func (f *foreign) audit(t *testing.T, args ...string) *report.Report {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), absolute("../bin/streamproof"), append([]string{"audit", "--json", "--from", "-10m"}, args...)...)
@@ -140,7 +140,7 @@ func (f *foreign) audit(t *testing.T, args ...string) *report.Report {
 	return &r
 }
 
-// create makes a stream, and a delivery stream that carries it to a prefix, all of the same name.
+// create makes a stream, a prefix and the delivery stream between them, all with the same name.
 func (f *foreign) create(t *testing.T, name string, processing *types.ProcessingConfiguration) {
 	t.Helper()
 	source := f.stream(t, name)
@@ -158,7 +158,7 @@ func (f *foreign) create(t *testing.T, name string, processing *types.Processing
 	}
 }
 
-// role makes a role that a service may assume, and that may do what a pipeline does.
+// role makes a role that a service may assume, with a pipeline's permissions.
 func (f *foreign) role(t *testing.T, name, service string) (arn string) {
 	t.Helper()
 	roles := iam.NewFromConfig(f.root)
@@ -179,7 +179,7 @@ func (f *foreign) role(t *testing.T, name, service string) (arn string) {
 	return *role.Role.Arn
 }
 
-// transformer drops each tenth order, cannot process each tenth behind it, and doubles the amount of all others.
+// transformer drops every tenth order, fails the one after it, and doubles the amount of all others.
 const transformer = `
 import base64, json
 
@@ -194,7 +194,7 @@ def handler(event, context):
     return {"records": out}
 `
 
-// transformed audits a delivery stream with a function, by what the function answers; then an object is lost.
+// transformed audits a delivery stream by what its function answers, then loses an object.
 func (f *foreign) transformed(t *testing.T) {
 	var code bytes.Buffer
 	files := zip.NewWriter(&code)
@@ -236,7 +236,7 @@ func (f *foreign) transformed(t *testing.T) {
 	}
 }
 
-// deliveryStream has Firehose carry a stream to S3, and judges that; then an object is lost.
+// deliveryStream audits Firehose between a stream and S3, then loses an object.
 func (f *foreign) deliveryStream(t *testing.T, how string) {
 	f.create(t, how, nil)
 	f.python(t, "put", how, fmt.Sprint(foreignRecords), how)
@@ -275,7 +275,7 @@ func (f *foreign) deliveryStream(t *testing.T, how string) {
 	}
 }
 
-// consumer names exactly what a consumer has dropped, by sequence number, and how much it has doubled.
+// consumer checks that an audit names exactly what a consumer dropped, by sequence number, and counts what it doubled.
 func (f *foreign) consumer(t *testing.T) {
 	f.stream(t, "orders")
 	f.python(t, "put", "orders", fmt.Sprint(foreignRecords), "lines")
@@ -308,7 +308,7 @@ func (f *foreign) consumer(t *testing.T) {
 	}
 }
 
-// run runs the program as a person would who knows of AWS alone, and reads the JSON that it prints.
+// run runs the program as a user of AWS would, and decodes the JSON that it prints.
 func (f *foreign) run(t *testing.T, into any, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), absolute("../bin/streamproof"), append(args, "--json")...)
@@ -320,7 +320,8 @@ func (f *foreign) run(t *testing.T, into any, args ...string) {
 	}
 }
 
-// afterwards names every missing row in a file, explains and accepts what the consumer did, after which all is proven.
+// afterwards lists every missing row in a file, then explains and accepts what the consumer did. The next audit is
+// PROVEN.
 func (f *foreign) afterwards(t *testing.T, dropped []string, doubled int64, flags ...string) {
 	file, accepted := filepath.Join(t.TempDir(), "missing.jsonl"), filepath.Join(t.TempDir(), "accepted")
 	f.run(t, &report.Report{}, append([]string{"audit", "--missing", file}, flags...)...)
@@ -375,7 +376,7 @@ func (f *foreign) afterwards(t *testing.T, dropped []string, doubled int64, flag
 	}
 }
 
-// fanOut reads as a consumer of its own, which is gone afterwards, also where the audit is interrupted.
+// fanOut reads with enhanced fan-out, and checks that the consumer is removed even if the audit is interrupted.
 func (f *foreign) fanOut(t *testing.T) {
 	arn := f.stream(t, "fans")
 	f.python(t, "put", "fans", "100", "lines")
@@ -411,7 +412,8 @@ func (f *foreign) fanOut(t *testing.T) {
 	}
 }
 
-// audited has the stack audited by what its stream holds: that says what the verifier says by the ledger.
+// audited audits the stack by what its stream holds, and compares the result with the verifier's, which is by the
+// ledger.
 func audited(t *testing.T, s *local.Stack) {
 	want := settle(t, s)
 	cmd := exec.CommandContext(t.Context(), absolute("../bin/streamproof"), "audit", "--json", "--state-dir", s.StateDir())

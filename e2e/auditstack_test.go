@@ -23,7 +23,7 @@ import (
 )
 
 // TestAuditStack deploys audit.yaml beside a pipeline in Python that drops and doubles records. Its verifier may only
-// read, and names what was dropped, also once that is counted; what a person accepts stays accepted.
+// read. It names what was dropped, even in later verifications, and what a person accepts stays accepted.
 func TestAuditStack(t *testing.T) {
 	t.Parallel()
 	f := startForeign(t)
@@ -110,7 +110,7 @@ func (f *foreign) ask(t *testing.T, answer any, args ...string) {
 	cmd := exec.CommandContext(t.Context(), absolute("../bin/streamproof"), append(args, "--stack", auditStack, "--json")...)
 	var stderr bytes.Buffer
 	cmd.Env, cmd.Stderr = f.environment(), &stderr
-	out, _ := cmd.Output() // the exit status is that of the verdict
+	out, _ := cmd.Output() // the exit status depends on the verdict
 	if err := json.Unmarshal(out, answer); err != nil {
 		t.Fatalf("%s: %v\n%s", args, err, stderr.String())
 	}

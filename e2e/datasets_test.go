@@ -25,25 +25,24 @@ import (
 	"streamproof/internal/schema"
 )
 
-// A dataSet is one that a person has, with the query that is asked of it.
+// A dataSet is a user's data, with a query over it.
 type dataSet struct {
 	file string
-	// edit is what a person changes in the schema that was discovered.
+	// edit changes the discovered schema as a user would.
 	edit func(schema string) string
 	sql  string
-	// row is what the query makes of a row of the file, read here without any code of the project's: its values, with a
-	// bar between them.
+	// row computes the query for a row of the file, without any of the project's code: the values, separated by bars.
 	row func(t *testing.T, row string) (output string, kept bool)
 }
 
-// TestDataSets goes with another data set the way that a person goes: the schema is discovered, a query written, the
-// project built, records of the file produced, and what is delivered is proven, and then broken.
+// TestDataSets takes other data sets along a user's path: discover the schema, write a query, build the project,
+// produce records from the file, and prove the delivery. Then it breaks what was delivered.
 func TestDataSets(t *testing.T) {
 	t.Parallel()
 	sets := map[string]dataSet{
 		"clicks": {
 			file: "clicks.jsonl",
-			sql: `-- Pages that were slow, or nobody knows how slow.
+			sql: `-- Pages that were slow, or of unknown speed.
 CREATE TABLE SLOW (
   SEEN     TIMESTAMP,
   VISITOR  VARCHAR(8),
@@ -170,7 +169,7 @@ func copyProject(t *testing.T) (root string) {
 	return root
 }
 
-// pipeline writes the data set's pipeline in place of the one that is there.
+// pipeline replaces the project's pipeline with the data set's.
 func (d dataSet) pipeline(t *testing.T, dir string) *pipeline.Pipeline {
 	t.Helper()
 	schema := filepath.Join(dir, schema.File)
@@ -213,8 +212,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// checkOutput compares what stands in S3 of the only tick with what the query makes of its records: each is a row of
-// the file.
+// checkOutput compares the objects in S3 with what the query gives for the only tick's records, each a row of the file.
 func (d dataSet) checkOutput(t *testing.T, s *local.Stack, g *generator.Generator, tick generator.Tick) {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join("testdata", d.file))
@@ -247,7 +245,7 @@ func (d dataSet) checkOutput(t *testing.T, s *local.Stack, g *generator.Generato
 	}
 }
 
-// checkRejects sees that what was made malformed is rejected, byte for byte, for the reason that the generator says.
+// checkRejects checks that each malformed record is rejected, byte for byte, for the generator's reason.
 func checkRejects(t *testing.T, s *local.Stack, g *generator.Generator, tick generator.Tick) {
 	t.Helper()
 	want, got := map[string]int{}, map[string]int{}

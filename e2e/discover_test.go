@@ -12,7 +12,7 @@ import (
 	"streamproof/internal/sample"
 )
 
-// discovered samples the running stack's stream, with all that stands in it by then, and sees that nothing speaks for
+// discovered samples the running stack's stream, with everything in it by then, and checks that nothing suggests
 // another schema.
 func discovered(t *testing.T, s *local.Stack) {
 	produce(t, s, time.Now(), 2000)

@@ -31,7 +31,7 @@ import (
 	"streamproof/lint"
 )
 
-// TestPipeline is one story, since a stack takes its time to come up: each part goes on where the one before it ended.
+// TestPipeline is one sequence, because a stack takes long to start: each part continues where the previous one ended.
 func TestPipeline(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, "default")
@@ -51,7 +51,7 @@ func TestPipeline(t *testing.T) {
 		copyBucket(t, s, copied)
 	})
 	if !proven {
-		return // there is nothing whole to break
+		return // nothing was left intact that could be broken
 	}
 	t.Run("broken on purpose", func(t *testing.T) { brokenOnPurpose(t, s, copied) })
 	t.Run("poison", func(t *testing.T) { poison(t, s) })
@@ -63,8 +63,8 @@ func TestPipeline(t *testing.T) {
 	t.Run("malformed aggregates", func(t *testing.T) { malformedAggregates(t, s) })
 }
 
-// TestOperations is another story, of what people and machines do to a stack that runs: its records are packed on the
-// way in, and transformed on the way out.
+// TestOperations is another sequence: what people and machines do to a running stack, whose records are aggregated on
+// the way in and transformed on the way out.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, shapes[len(shapes)-1])
@@ -141,7 +141,7 @@ func startIn(t *testing.T, root, set string) *local.Stack {
 	return s
 }
 
-// produce has a tick of n records produced and checks the answer against itself.
+// produce sends a tick of n records, and checks that the answer is consistent.
 func produce(t *testing.T, s *local.Stack, tick time.Time, n int) {
 	t.Helper()
 	producePoisoned(t, s, tick, n, 0)
@@ -218,7 +218,7 @@ func physicalID(t *testing.T, s *local.Stack, logicalID string) string {
 	return *resource.StackResourceDetail.PhysicalResourceId
 }
 
-// tickBySchedule waits for a tick that nobody asked for.
+// tickBySchedule waits for a tick of the schedule.
 func tickBySchedule(t *testing.T, s *local.Stack) {
 	before := ticks(t, s)
 	deadline := time.Now().Add(2 * time.Minute)
@@ -239,7 +239,7 @@ func settle(t *testing.T, s *local.Stack) *report.Report {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A tick that is being sent owes nothing yet, so one that the ledger holds open is waited for too.
+		// A tick that is being sent owes nothing yet, so wait for ticks that are open in the ledger too.
 		if r.Verdict != proof.Undecided && r.Counts.InFlight == 0 && r.Counts.AllFound() || time.Now().After(deadline) {
 			return r
 		}
@@ -267,8 +267,8 @@ func stoppedAndStarted(t *testing.T, s *local.Stack) {
 	}
 }
 
-// killed ends the JVM with kill -9 in mid-flow: it comes back from its checkpoint, nothing is lost, and what came twice
-// is said.
+// killed ends the JVM with kill -9 while records flow. It restarts from its checkpoint, nothing is lost, and duplicates
+// are reported.
 func killed(t *testing.T, s *local.Stack) {
 	before := job(t, s)
 	sent := make(chan struct{})
@@ -296,8 +296,8 @@ func killed(t *testing.T, s *local.Stack) {
 	}
 }
 
-// denied takes the permission to deliver from the application in mid-flow: the job fails and says why, and once it has
-// the permission back, everything is delivered.
+// denied removes the application's permission to deliver while records flow. The job fails and says why. With the
+// permission back, everything is delivered.
 func denied(t *testing.T, s *local.Stack) {
 	client := iam.NewFromConfig(s.AWS)
 	role, name := physicalID(t, s, "AnalyticsRole"), "analytics"

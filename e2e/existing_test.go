@@ -26,7 +26,7 @@ import (
 
 const (
 	foreignTrips = 1000
-	foreignBad   = 7 // each so-many-th trip of the foreign producer is malformed
+	foreignBad   = 7 // one in so many of the foreign producer's trips is malformed
 )
 
 // TestExistingStream has the application read a stream that a Python program makes and fills. The verifier has no
@@ -94,7 +94,7 @@ func TestExistingStream(t *testing.T) {
 		t.Fatalf("after a pause: %s %s", r.LastLine(), r.Reasons)
 	}
 
-	// An object is lost: each of its rows is named by its record.
+	// An object is lost: the report names each of its rows by its record.
 	lost := f.lose(t, s)
 	time.Sleep(s.Outputs.DeliveryDeadline)
 	r, _, err = s.Verify(t.Context())

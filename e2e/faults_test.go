@@ -29,7 +29,7 @@ import (
 	"streamproof/internal/verifier"
 )
 
-// judgeCopy judges a copy as `streamproof verify --dir` does, with a deadline that is over for all that is in it.
+// judgeCopy judges a copy as `streamproof verify --dir` does, with a deadline that has passed for everything in it.
 func judgeCopy(t *testing.T, s *local.Stack, dir string) *report.Report {
 	t.Helper()
 	return verifier.Judge(t.Context(), bucket.Dir(dir), verifier.Options{
@@ -37,7 +37,7 @@ func judgeCopy(t *testing.T, s *local.Stack, dir string) *report.Report {
 	})
 }
 
-// copyBucket makes in dir a copy of the bucket's data and ledger, with their times, in which everything is delivered.
+// copyBucket copies the bucket's data and ledger to dir, with their times, at a moment when everything is delivered.
 func copyBucket(t *testing.T, s *local.Stack, dir string) {
 	t.Helper()
 	source := bucket.NewS3(s.S3, s.Outputs.BucketName)
@@ -151,7 +151,7 @@ func readObjects(t *testing.T, dir, prefix string) []object {
 	return objects
 }
 
-// brokenOnPurpose damages copies of what was delivered, one fault at a time, and sees that each is counted.
+// brokenOnPurpose damages copies of what was delivered, one fault at a time, and checks that each is counted.
 func brokenOnPurpose(t *testing.T, s *local.Stack, copied string) {
 	whole := judgeCopy(t, s, copied).Counts
 	leaked := rowThatWasFilteredOut(t, copied)
@@ -182,7 +182,7 @@ func brokenOnPurpose(t *testing.T, s *local.Stack, copied string) {
 		"a byte of a number changed": func(t *testing.T, objects []object) proof.Counts {
 			o := objects[0]
 			o.lines = slices.Clone(o.lines)
-			changed := strings.Replace(o.lines[0], ".0,", ".5,", 1) // trips are whole miles long, so nobody owes this
+			changed := strings.Replace(o.lines[0], ".0,", ".5,", 1) // trips have no fractions of a mile, so no tick owes this
 			if changed == o.lines[0] {
 				t.Fatalf("the row %q has no .0", changed)
 			}
@@ -222,7 +222,8 @@ func brokenOnPurpose(t *testing.T, s *local.Stack, copied string) {
 	}
 }
 
-// readLedger gives the copy's complete ticks by their claims, and the query and the generator that they share.
+// readLedger returns the copy's complete ticks in the order of their claims, and the query and generator that they
+// share.
 func readLedger(t *testing.T, dir string) ([]*ledger.Tick, *query.Query, *generator.Generator) {
 	t.Helper()
 	source := bucket.Dir(dir)
@@ -301,7 +302,8 @@ func rowThatWasFilteredOut(t *testing.T, dir string) string {
 	return ""
 }
 
-// equalRows finds a row that a tick owes, an object with it that was written before that tick's claim, and a later one.
+// equalRows finds a row that a tick owes, with an object written before that tick's claim that has the row too, and a
+// later one.
 func equalRows(t *testing.T, dir string, objects []object) (row string, old, later object) {
 	t.Helper()
 	ticks, q, g := readLedger(t, dir)
@@ -332,7 +334,8 @@ func equalRows(t *testing.T, dir string, objects []object) (row string, old, lat
 	return "", old, later
 }
 
-// tickWithAnEqualRow finds a tick of about now that owes a row which the given one owes too, both of n records.
+// tickWithAnEqualRow finds a tick near the current time that owes a row in common with the given one. Both have n
+// records.
 func tickWithAnEqualRow(t *testing.T, tick time.Time, n int) time.Time {
 	t.Helper()
 	p, err := pipeline.Embedded()

@@ -49,8 +49,8 @@ import (
 	"streamproof/internal/verifier"
 )
 
-// TestLife takes a stack from its creation over updates to its deletion, with trips on their way all the time: the
-// verdict over its whole life is PROVEN. Beside it others come, fail and go.
+// TestLife creates, updates and deletes a stack, with trips on their way all the time. The verdict over its complete
+// life is PROVEN. Other stacks beside it are created, fail and are deleted.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	const quiet = "quiet"
@@ -69,7 +69,7 @@ func TestLife(t *testing.T) {
 			produce(t, s, time.Now(), 1000) // over five seconds
 		}()
 		other := copied(t, built)
-		// What follows a JAR's last entry is read as nothing by Java, and is another JAR all the same.
+		// Java ignores bytes after a JAR's last entry, but they make it another JAR.
 		appendTo(t, filepath.Join(other, "DeployerFunction", "streamproof-analytics.jar"), "\n")
 		deploy(t, s, other, s.Name, quiet)
 		await(t, "the job runs from the new JAR", func() bool { now := job(t, s); return now.State == runner.Running && now.Version > before.Version })
@@ -146,7 +146,8 @@ func TestLife(t *testing.T) {
 	})
 }
 
-// changeSets asks CloudFormation what it would do: refuse what makes no sense, and replace nothing that holds records.
+// changeSets asks CloudFormation what it would do: it must refuse what makes no sense, and replace nothing that holds
+// records.
 func changeSets(t *testing.T, s *local.Stack) {
 	client := cloudformation.NewFromConfig(s.AWS)
 	described, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &s.Name})
@@ -214,7 +215,7 @@ func changeSets(t *testing.T, s *local.Stack) {
 	}
 }
 
-// deployedTwice deploys what is deployed: nothing changes.
+// deployedTwice deploys the same again: nothing changes.
 func deployedTwice(t *testing.T, s *local.Stack, set string) {
 	changed := func() time.Time {
 		got, err := cloudformation.NewFromConfig(s.AWS).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &s.Name})
@@ -281,9 +282,9 @@ func sideBySide(t *testing.T, s *local.Stack, built string) {
 	}
 }
 
-// asInProduction deploys a stack with what samconfig.toml has for production, and a key: its roles may what these
-// parameters ask for and no more, and its functions work. The emulator leaves out a bucket's encryption and lifecycle,
-// and a stream's encryption: see internal/local/sam/template_test.go.
+// asInProduction deploys a stack with samconfig.toml's production parameters and a key. Its roles have the permissions
+// that these parameters need and no more, and its functions work. The emulator leaves out a bucket's encryption and
+// lifecycle, and a stream's encryption: see internal/local/sam/template_test.go.
 func asInProduction(t *testing.T, s *local.Stack, built string) {
 	const set = "production with a key"
 	want := parameters(t, set)
@@ -308,7 +309,8 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	if all := subscribed.Subscriptions; len(all) != 1 || aws.ToString(all[0].Endpoint) != want["AlarmEmail"] {
 		t.Errorf("the alarms are sent to %+v", all)
 	}
-	// What a role may only with these parameters, and what none may with the key but through Kinesis and S3.
+	// Permissions that a role has only with these parameters, and those on the key, which work only through Kinesis and
+	// S3.
 	name := id["Bucket"]
 	object, logGroup := "arn:aws:s3:::"+name+"/", "arn:aws:logs:"+s.Region+":000000000000:log-group:"
 	for _, question := range []struct{ action, resource, allowed string }{
@@ -354,8 +356,8 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	}
 }
 
-// inExistingBucket deploys a stack into a bucket that was there before, and deletes it: what is not the stack's stays
-// as it is, and so do the rows and the ledger.
+// inExistingBucket deploys a stack into an existing bucket, and deletes it. Other objects stay as they are, and so do
+// the rows and the ledger.
 func inExistingBucket(t *testing.T, s *local.Stack, built string) {
 	ctx, name := t.Context(), parameters(t, "quiet, existing bucket")["ExistingBucket"]
 	if _, err := s.S3.CreateBucket(ctx, &s3.CreateBucketInput{
@@ -395,7 +397,7 @@ func inExistingBucket(t *testing.T, s *local.Stack, built string) {
 	}
 }
 
-// produceInto has a stack that no local job runs for put a tick into its stream.
+// produceInto sends a tick on a stack that has no local job.
 func produceInto(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	if answer, raw, err := s.Produce(t.Context(), time.Now(), 100, 0); err != nil || answer.Acknowledged != 100 {
@@ -413,7 +415,7 @@ func provenSoFar(t *testing.T, s *local.Stack) *report.Report {
 	return r
 }
 
-// samOf is how a user deploys what stands in a directory.
+// samOf deploys a directory as a user would.
 func samOf(s *local.Stack, built, name string, parameters map[string]string) sam.Config {
 	return sam.Config{
 		Program: absolute("..", ".venv", "bin", "sam"), Root: absolute(".."), BuildDir: absolute(built), LogFile: filepath.Join(s.StateDir(), "life.log"),
@@ -446,7 +448,7 @@ func deploy(t *testing.T, s *local.Stack, built, name, set string) {
 	}
 }
 
-// copied copies what was built, and without leaves a file out of it, so that it is built by half.
+// copied copies what was built, and leaves one file out, as if the build were incomplete.
 func copied(t *testing.T, built string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -500,7 +502,7 @@ func resources(t *testing.T, s *local.Stack, name string) map[string]string {
 	return all
 }
 
-// named lists what there is in the account and has a stack's name: all that runs, and all that costs.
+// named lists the account's resources with a stack's name: everything that runs or costs money.
 func named(t *testing.T, s *local.Stack, name string) (found []string) {
 	t.Helper()
 	ctx, c := t.Context(), s.AWS
@@ -614,8 +616,8 @@ func named(t *testing.T, s *local.Stack, name string) (found []string) {
 	return found
 }
 
-// cloudWatch makes a call by the query protocol, and gives the texts of an element of the answer: the emulator does not
-// answer to the protocol that the SDK speaks with CloudWatch.
+// cloudWatch makes a call by the query protocol, and returns the texts of one element of the answer. The emulator does
+// not support the protocol that the SDK uses for CloudWatch.
 func cloudWatch(ctx context.Context, s *local.Stack, action, element string) (texts []string, err error) {
 	body := url.Values{"Action": {action}, "Version": {"2010-08-01"}}.Encode()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Endpoint()+"/", strings.NewReader(body))

@@ -35,7 +35,7 @@ import (
 	"streamproof/internal/stream"
 )
 
-// command runs streamproof on the stack, as a person would, and reads what it prints as JSON.
+// command runs streamproof on the stack, as a user would, and decodes the JSON that it prints.
 func command(t *testing.T, s *local.Stack, name string, into any) {
 	t.Helper()
 	commandWith(t, s, []string{name}, into)
@@ -78,8 +78,8 @@ func operate(t *testing.T, s *local.Stack, name, schedule, application string, d
 	return o
 }
 
-// pausedAndResumed pauses the stack while rows are on their way: everything is delivered first, then nothing more is
-// produced and nothing runs. It goes on from there, with the same schedule.
+// pausedAndResumed pauses the stack while rows are on their way. Everything is delivered first; then nothing is
+// produced and nothing runs. A resume continues from there, with the same schedule.
 func pausedAndResumed(t *testing.T, s *local.Stack) {
 	before := schedule(t, s)
 	produce(t, s, time.Now(), 300)
@@ -131,8 +131,8 @@ func schedule(t *testing.T, s *local.Stack) *scheduler.GetScheduleOutput {
 	return got
 }
 
-// explainLost loses an object between Firehose and S3. What explain then says of its rows is compared with the object
-// itself, with the records made again here, and with a reading of the stream that knows nothing of aggregates.
+// explainLost loses an object between Firehose and S3. It compares what explain says about its rows with the object
+// itself, with records regenerated here, and with a reading of the stream that has its own code for aggregates.
 func explainLost(t *testing.T, s *local.Stack) {
 	settle(t, s)
 	var mu sync.Mutex
@@ -212,7 +212,7 @@ func explainLost(t *testing.T, s *local.Stack) {
 		t.Logf("%+v", got.Findings[0])
 	}
 
-	// The verifier has said so by itself, in its report, and with its own role.
+	// The verifier has already said so in its report, with its own role.
 	r, err := s.LatestReport(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func explainLost(t *testing.T, s *local.Stack) {
 	}
 }
 
-// deliveredRows gives the rows of an object, as reports show them: JSON lines with names, as the last shape writes
+// deliveredRows returns the rows of an object as reports show them: JSON lines with names, as the last shape writes
 // them.
 func deliveredRows(t *testing.T, body []byte) (rows []string) {
 	t.Helper()
@@ -249,7 +249,7 @@ func rowText(vendor, passengers int, distance, total float64) string {
 	return fmt.Sprintf("%d,%d,%s,%s", vendor, passengers, float(distance), float(total))
 }
 
-// recordOf makes a record again, from the ledger.
+// recordOf regenerates a record from the ledger.
 func recordOf(t *testing.T, s *local.Stack, at time.Time, index int) []byte {
 	t.Helper()
 	tick, err := s.Tick(t.Context(), ledger.TickKey(at))
@@ -268,7 +268,7 @@ func recordOf(t *testing.T, s *local.Stack, at time.Time, index int) []byte {
 	return g.Append(nil, of, index)
 }
 
-// rowOfRecord is what the query makes of a record, by hand.
+// rowOfRecord computes the query for a record by hand.
 func rowOfRecord(t *testing.T, data []byte) string {
 	t.Helper()
 	f := strings.Split(strings.TrimSuffix(string(data), "\n"), ",")
@@ -285,7 +285,7 @@ func rowOfRecord(t *testing.T, data []byte) string {
 	return rowText(int(number(f[0])), int(number(f[3])), number(f[4]), number(f[18]))
 }
 
-// heldRecords reads the whole stream: what each record holds, by its shard and sequence number.
+// heldRecords reads the complete stream, and returns each record's data by its shard and sequence number.
 func heldRecords(t *testing.T, s *local.Stack) map[string][]byte {
 	t.Helper()
 	held := map[string][]byte{}
@@ -314,7 +314,7 @@ func heldRecords(t *testing.T, s *local.Stack) map[string][]byte {
 	return held
 }
 
-// accepted has a person accept all that was found in this story: then, and in a full verification, it is proven again.
+// accepted accepts everything found in this sequence. The next verification is PROVEN, and so is a full one.
 func accepted(t *testing.T, s *local.Stack) {
 	r, found, err := s.Findings(t.Context())
 	if err != nil {

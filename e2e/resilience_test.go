@@ -33,7 +33,7 @@ import (
 	"streamproof/internal/verifier"
 )
 
-// A rig is a stack with proxies between its parts. It is one of its own: what is doubled in it stays doubled.
+// A rig is a stack with proxies between its parts. No other test shares it, because doubled rows stay doubled.
 type rig struct {
 	*local.Stack
 	kinesis  *fault.Microburst // before the emulator, for the functions and the job
@@ -42,9 +42,9 @@ type rig struct {
 	dropped  atomic.Int64      // rows of objects that were lost
 }
 
-// TestFaults has every part of the stack fail in every way that AWS has, and compares what the ledger and the verdict
-// say with a count that shares nothing with them: no row is lost but by an object that is lost on purpose, none is
-// accused that should not be, and doubles are counted exactly.
+// TestFaults makes every part of the stack fail in every way that AWS can, and compares the ledger and the verdict with
+// an independent count. No row is lost except those of an object lost on purpose, nothing is accused wrongly, and
+// doubles are counted exactly.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	r := startRig(t)
@@ -84,7 +84,7 @@ func startRig(t *testing.T) *rig {
 	})
 	s, err := local.Start(t.Context(), local.Options{
 		Root: "..", StateDir: filepath.Join(dir, "stack"), Port: local.AnyPort, Prebuilt: true,
-		// A quiet stack: each tick and each verification is one of this test's.
+		// A quiet stack: all ticks and verifications are this test's.
 		Parameters: parameters(t, "no schedule, short deadline"),
 		JobEndpoint: func(service, endpoint string) (string, error) {
 			m, err := fault.StartMicroburst(t.Context(), "..", dir, endpoint)
@@ -113,7 +113,7 @@ func startRig(t *testing.T) *rig {
 	return r
 }
 
-// configure has a function call Kinesis and S3 through the proxies.
+// configure points a function at the proxies for Kinesis and S3.
 func (r *rig) configure(t *testing.T, function string, timeout int32, more map[string]string) {
 	t.Helper()
 	variables := map[string]string{"AWS_ENDPOINT_URL_KINESIS": r.proxy.URL, "AWS_ENDPOINT_URL_S3": r.proxy.URL}
@@ -125,7 +125,7 @@ func (r *rig) configure(t *testing.T, function string, timeout int32, more map[s
 	}
 }
 
-// breakOn sets the faults, and takes those before back.
+// breakOn sets the faults, in place of the previous ones.
 func (r *rig) breakOn(t *testing.T, rules []fault.Rule, orders []fault.Order) {
 	t.Helper()
 	if err := r.kinesis.Set(t.Context(), rules...); err != nil {
@@ -140,8 +140,8 @@ func onPut(response string, times int) []fault.Rule {
 
 const always = 1000
 
-// everyOutcome brings each row of the table of outcomes about, by each fault that leads there. Each tick is one call of
-// 40 records.
+// everyOutcome causes each row of the table of outcomes, by each fault that leads to it. Each tick is one call of 40
+// records.
 func everyOutcome(t *testing.T, r *rig) {
 	r.configure(t, r.Outputs.ProducerFunction, 60, map[string]string{"SPREAD_SECONDS": "0"})
 	const n = 40
@@ -158,7 +158,7 @@ func everyOutcome(t *testing.T, r *rig) {
 		rules  []fault.Rule
 		orders []fault.Order
 		want   want
-		copies map[int]int // how many records the stream holds so often; nil for any, by the ledger
+		copies map[int]int // number of records by their copies in the stream; nil for any that the ledger allows
 		fails  bool        // the producer says that it was refused
 		short  bool        // the producer has little time, from here on
 	}{
@@ -172,13 +172,13 @@ func everyOutcome(t *testing.T, r *rig) {
 		{name: "500", rules: onPut(`"error":{"code":"InternalFailure","status":500}`, 1), want: want{acknowledged: n, after: n, hi: 2}, copies: map[int]int{1: n}},
 		{name: "503", rules: onPut(`"error":{"code":"ServiceUnavailable","status":503}`, 1), want: want{acknowledged: n, after: n, hi: 2}, copies: map[int]int{1: n}},
 		{name: "500 after the write", orders: order(fault.FailsAfter, 1), want: want{acknowledged: n, after: n, hi: 2}, copies: map[int]int{2: n}},
-		// Of 40, the 20 odd ones fail, of which each second one is stored all the same, and then all are stored.
+		// Of 40 entries, the 20 odd ones fail, although half of those are stored. The retry stores all 20.
 		{name: "entries fail", orders: order(fault.FailedEntries, 1), want: want{acknowledged: n, after: n / 2, hi: 2}, copies: map[int]int{1: n - n/4, 2: n / 4}},
 		{name: "denied", rules: onPut(`"error":{"code":"AccessDeniedException","status":400}`, always), want: want{rejected: n}, copies: map[int]int{0: n}, fails: true},
 		{name: "throttled to the end", short: true, rules: onPut(`"error":{"code":"ProvisionedThroughputExceededException","status":400}`, always), want: want{rejected: n}, copies: map[int]int{0: n}},
 		{name: "500 to the end", rules: onPut(`"error":{"code":"InternalFailure","status":500}`, always), want: want{unknown: n}, copies: map[int]int{0: n}},
 		{name: "500 after every write to the end", orders: order(fault.FailsAfter, always), want: want{unknown: n}},
-		// The producer is at the end of its time before it is answered.
+		// The producer's time is up before the answer comes.
 		{name: "no answer in time", rules: onPut(`"latency":8000`, 1), want: want{unknown: n, hi: 1}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -222,7 +222,7 @@ func everyOutcome(t *testing.T, r *rig) {
 				}
 			}
 			switch tc.name {
-			case "500 after every write to the end": // all that may be stored is
+			case "500 after every write to the end": // everything that may be stored is stored
 				if hi := records[0].Hi; hi < 3 || copies[hi] != n {
 					t.Errorf("records by copies are %v, want each stored %d times", copies, hi)
 				}
@@ -235,7 +235,7 @@ func everyOutcome(t *testing.T, r *rig) {
 	}
 }
 
-// packed has calls of aggregates fail: what becomes of an entry becomes of each record in it.
+// packed makes calls with aggregates fail: an entry's outcome is the outcome of each record in it.
 func packed(t *testing.T, r *rig) {
 	r.configure(t, r.Outputs.ProducerFunction, 60, map[string]string{"SPREAD_SECONDS": "0", "AGGREGATION": ledger.KPL})
 	defer r.configure(t, r.Outputs.ProducerFunction, 60, map[string]string{"AGGREGATION": producer.NoAggregation})
@@ -274,7 +274,7 @@ func packed(t *testing.T, r *rig) {
 	}
 }
 
-// read gives the ledger, and the copies of each record in the stream.
+// read returns the ledger, and the copies of each record in the stream.
 func (r *rig) read(t *testing.T) ([]*referee.Tick, map[string]int) {
 	t.Helper()
 	ticks, err := referee.ReadLedger(t.Context(), r.S3, r.Outputs.BucketName)
@@ -288,8 +288,8 @@ func (r *rig) read(t *testing.T) ([]*referee.Tick, map[string]int) {
 	return ticks, stream
 }
 
-// ledgerFaults has S3 fail under the ledger: a tick is claimed and sent once, and its manifest is written, whatever S3
-// answered to a write.
+// ledgerFaults makes the ledger's writes to S3 fail. A tick is claimed and sent once, and its manifest is written,
+// whatever S3 answered.
 func ledgerFaults(t *testing.T, r *rig) {
 	onTick := func(kind fault.Kind, times int) []fault.Order {
 		return []fault.Order{{Fault: "ledger", Kind: kind, Operation: "PUT", Path: "/" + ledger.TicksPrefix, Times: times}}
@@ -337,7 +337,7 @@ func ledgerFaults(t *testing.T, r *rig) {
 	}
 }
 
-// produce1 has a tick of n records sent and acknowledged, each once.
+// produce1 sends a tick of n records, each acknowledged once.
 func produce1(t *testing.T, s *local.Stack, n int) {
 	t.Helper()
 	answer, raw, err := s.Produce(t.Context(), time.Now(), n, 0)
@@ -347,7 +347,7 @@ func produce1(t *testing.T, s *local.Stack, n int) {
 }
 
 // producerKilled ends the producer's process with kill -9, once before its first progress and once after it: the tick
-// stays in the ledger as far as it was written, and nobody sends it again.
+// stays in the ledger as it was last written, and is not sent again.
 func producerKilled(t *testing.T, r *rig) {
 	r.configure(t, r.Outputs.ProducerFunction, 20, map[string]string{"SPREAD_SECONDS": "8"})
 	for _, tc := range []struct {
@@ -402,7 +402,7 @@ func producerKilled(t *testing.T, r *rig) {
 	}
 }
 
-// ledgerIsRight compares each record that was ever claimed with the stream.
+// ledgerIsRight compares every record ever claimed with the stream.
 func ledgerIsRight(t *testing.T, r *rig) {
 	ticks, stream := r.read(t)
 	held, records, problems, err := referee.CheckLedger(ticks, stream)
@@ -420,8 +420,8 @@ func ledgerIsRight(t *testing.T, r *rig) {
 	}
 }
 
-// faultsInFlow has ticks produced while the job's Kinesis and its delivery streams fail, its JVM is killed, and an
-// event comes twice.
+// faultsInFlow sends ticks while the job's Kinesis and delivery streams fail, its JVM is killed, and an event arrives
+// twice.
 func faultsInFlow(t *testing.T, r *rig) {
 	r.configure(t, r.Outputs.ProducerFunction, 40, map[string]string{"SPREAD_SECONDS": "5"})
 	reads := []fault.Rule{}
@@ -518,7 +518,7 @@ func faultsInFlow(t *testing.T, r *rig) {
 }
 
 // verifierKilled ends the verifier's process with kill -9 while it writes its state or its report: before the write
-// arrives, and after it, when nobody hears so. The next verification is as good as any.
+// arrives, and after it but before the answer. The next verification is right.
 func verifierKilled(t *testing.T, r *rig) {
 	kill := func() {
 		if err := fault.Kill(r.Stack, r.Outputs.VerifierFunction); err != nil && !errors.Is(err, fault.ErrNoProcess) {
@@ -533,7 +533,8 @@ func verifierKilled(t *testing.T, r *rig) {
 	} {
 		o.Kind, o.Times = fault.Held, 1
 		r.breakOn(t, nil, []fault.Order{o})
-		// The state is replaced where the bucket's clock, which has whole seconds, has gone on since the last one.
+		// The state is replaced only if the bucket's clock has advanced since the last one. It has a resolution of a
+		// second.
 		time.Sleep(1100 * time.Millisecond)
 		_, raw, err := r.Verify(t.Context())
 		if err == nil {
@@ -554,9 +555,8 @@ func verifierKilled(t *testing.T, r *rig) {
 	}
 }
 
-// verifiersAtOnce has several verifiers judge at once, while rows arrive, of which some stand there twice: one replaces
-// the state, all are right, and what they leave behind counts nothing twice that stands there once, which the verdict
-// in the end tells.
+// verifiersAtOnce runs several verifiers at once while rows arrive, some of them twice. One replaces the state, and all
+// are right. The last verdict shows that the state they leave counts nothing twice.
 func verifiersAtOnce(t *testing.T, r *rig) {
 	var twice atomic.Bool
 	r.Deliveries().SetHooks(firehose.Hooks{Write: func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
@@ -569,7 +569,7 @@ func verifiersAtOnce(t *testing.T, r *rig) {
 	defer r.Deliveries().SetHooks(firehose.Hooks{})
 	produce(t, r.Stack, time.Now(), 400)
 	for range 3 {
-		time.Sleep(1100 * time.Millisecond) // for the bucket's clock to go on
+		time.Sleep(1100 * time.Millisecond) // until the bucket's clock advances
 		var judging sync.WaitGroup
 		for range 4 {
 			judging.Go(func() {
@@ -586,7 +586,7 @@ func verifiersAtOnce(t *testing.T, r *rig) {
 	await(t, "an object is written twice", twice.Load)
 }
 
-// objectLost has an object lost that Firehose has answered for: nothing but the verdict can tell.
+// objectLost loses an object after Firehose has answered. Only the verdict can show it.
 func objectLost(t *testing.T, r *rig) {
 	r.Deliveries().SetHooks(firehose.Hooks{Write: func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
 		rows := int64(bytes.Count(o.Body, []byte("\n")))
@@ -600,7 +600,7 @@ func objectLost(t *testing.T, r *rig) {
 	r.Deliveries().SetHooks(firehose.Hooks{})
 }
 
-// verdictIsRight compares the verdict with a count of every row by a few lines of plain Go.
+// verdictIsRight compares the verdict with the referee's count of every row.
 func verdictIsRight(t *testing.T, r *rig) {
 	until := time.Now().Add(2 * time.Minute)
 	judged, _, err := r.Verify(t.Context())
@@ -626,21 +626,21 @@ func verdictIsRight(t *testing.T, r *rig) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("by the own count: %+v", own)
+	t.Logf("the referee counts %+v", own)
 	c := judged.Counts
 	got := referee.Counts{
 		Owed: c.Owed, Delivered: c.Delivered, Recovered: c.Recovered, Missing: c.Missing, Duplicated: c.Duplicated, Unexpected: c.Unexpected + c.Leaked,
 		Crashed: own.Crashed, InStream: own.InStream, Lost: own.Lost, Doubled: own.Doubled,
 	}
 	if got != own || own.Unexpected != 0 || own.Crashed != 2 || c.Corrupt != 0 || c.Failed != 0 || c.Owed != c.Delivered-c.Recovered+c.Missing {
-		t.Errorf("got %s, and by the own count %+v", judged.LastLine(), own)
+		t.Errorf("got %s, the referee counts %+v", judged.LastLine(), own)
 	}
-	// One of them may equal a row that stands there twice.
+	// One of them may equal a row that is there twice.
 	if dropped := r.dropped.Load(); own.Lost > dropped || own.Lost < dropped-10 || own.Missing > dropped || own.Missing < dropped-10 || len(judged.Samples[proof.Missing]) == 0 {
-		t.Errorf("%d rows were lost on purpose, and by the own count %+v", dropped, own)
+		t.Errorf("%d rows were lost on purpose, the referee counts %+v", dropped, own)
 	}
-	// A double of a record of unknown outcome, or of a crashed tick, is allowed for: those of acknowledged records are the
-	// duplicates.
+	// A double of a record of unknown outcome, or of a crashed tick, is allowed. Only doubles of acknowledged records
+	// are duplicates.
 	if own.Duplicated == 0 || own.Duplicated > own.Doubled {
 		t.Errorf("the job was killed, answers were lost and an object was written twice: want duplicates, and no more than doubles, got %+v", own)
 	}

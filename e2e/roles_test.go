@@ -50,23 +50,22 @@ const (
 
 var everyRole = []string{producerRole, scheduleRole, analyticsRole, deployerRole, deliveryRole, rejectsRole, transformRole, verifierRole}
 
-// A call is one of AWS, and who may make it: every other role is refused. It is made so that it does no harm where it
-// is allowed: what is there is written on condition that it is not, or the call lacks something that is looked at after
-// the permission.
+// A call is an AWS call, with the roles that may make it; every other role is refused. An allowed call does no harm: it
+// writes what exists on condition that it does not, or lacks something that AWS checks only after the permission.
 type call struct {
 	name    string
 	allowed []string
 	do      func(context.Context, aws.Config) error
-	// real is whether a call that is allowed does what it says; then only the others make it, and the rest of the tests
-	// tell that the allowed role can.
+	// real says that an allowed call would take effect. Then only the other roles make it; other tests show that the
+	// allowed role can.
 	real bool
 }
 
-// roles has every role make every call: a role can do what is its own, and nothing else. That the emulator enforces IAM
-// is seen on the way, without which the other tests would prove nothing about permissions.
+// roles makes every call with every role: each role can make its own calls, and no others. This also shows that the
+// emulator enforces IAM, without which the other tests would prove nothing about permissions.
 func roles(t *testing.T, s *local.Stack) {
 	calls := callsOf(t, s)
-	defer func() { // it is empty, and so no verification after this one could read it
+	defer func() { // it is empty, so no later verification could read it
 		if _, err := s.S3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &s.Outputs.BucketName, Key: aws.String(ledger.UsedKey)}); err != nil {
 			t.Error(err)
 		}
@@ -109,8 +108,8 @@ func roles(t *testing.T, s *local.Stack) {
 	}
 }
 
-// decided asks what a role's policies say where the emulator does not ask them as AWS does: it lets everybody call
-// Managed Flink, and asks of a log stream's events for the log group.
+// decided evaluates a role's policies for calls that the emulator does not check as AWS does: it lets everybody call
+// Managed Flink, and checks a log stream's events against the log group.
 func decided(t *testing.T, s *local.Stack, role string, id map[string]string) {
 	t.Helper()
 	application := "arn:aws:kinesisanalytics:" + s.Region + ":000000000000:application/"
@@ -151,8 +150,8 @@ func decided(t *testing.T, s *local.Stack, role string, id map[string]string) {
 	}
 }
 
-// assume gives the credentials of a role. Its trust policy names a service that calls for a resource, so the test takes
-// the service's place.
+// assume returns the credentials of a role. The role's trust policy names a service that acts for a resource, so the
+// test takes the service's place.
 func assume(t *testing.T, s *local.Stack, role string) aws.Config {
 	t.Helper()
 	name := physicalID(t, s, role)
@@ -180,7 +179,7 @@ func assume(t *testing.T, s *local.Stack, role string) aws.Config {
 	return config
 }
 
-// oneUnder gives the key of an object that stands under a prefix.
+// oneUnder returns the key of an object under a prefix.
 func oneUnder(t *testing.T, s *local.Stack, prefix string) string {
 	t.Helper()
 	objects, _, err := bucket.NewS3(s.S3, s.Outputs.BucketName).List(t.Context(), prefix)

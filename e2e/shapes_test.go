@@ -32,8 +32,8 @@ import (
 	"streamproof/internal/proof"
 )
 
-// poison has records malformed in every way there is, and sees that each bad line is delivered with its reason, byte
-// for byte, while every good row is.
+// poison malforms records in every way there is, and checks that each bad line is stored with its reason, byte for
+// byte, and that every good row is delivered.
 func poison(t *testing.T, s *local.Stack) {
 	before := rejects(t, s)
 	tick := time.Now().Truncate(time.Millisecond)
@@ -84,7 +84,7 @@ func poison(t *testing.T, s *local.Stack) {
 	}
 }
 
-// trips is the generator of the stack's records.
+// trips returns the generator of the stack's records.
 func trips(t *testing.T) *generator.Generator {
 	t.Helper()
 	p, err := pipeline.Embedded()
@@ -98,7 +98,7 @@ func trips(t *testing.T) *generator.Generator {
 	return g
 }
 
-// rejectLine is a line of the errors' prefix, read here without the verifier's code.
+// rejectLine is a line under the error prefix, decoded without the verifier's code.
 type rejectLine struct {
 	Reason         string    `json:"reason"`
 	Data           []byte    `json:"data"`
@@ -107,7 +107,7 @@ type rejectLine struct {
 	ArrivalTime    time.Time `json:"arrival_time"`
 }
 
-// rejects gives all rejects, in the order in which their objects were written.
+// rejects returns all rejects, in the order in which their objects were written.
 func rejects(t *testing.T, s *local.Stack) (lines []rejectLine) {
 	t.Helper()
 	for line := range errorLines(t, s, s.Outputs.ErrorsPrefix) {
@@ -120,7 +120,7 @@ func rejects(t *testing.T, s *local.Stack) (lines []rejectLine) {
 	return lines
 }
 
-// errorLines gives the lines of all objects under a prefix.
+// errorLines returns the lines of all objects under a prefix.
 func errorLines(t *testing.T, s *local.Stack, prefix string) func(yield func([]byte) bool) {
 	t.Helper()
 	return func(yield func([]byte) bool) {
@@ -157,7 +157,7 @@ func errorLines(t *testing.T, s *local.Stack, prefix string) func(yield func([]b
 
 var everyCombination = flag.Bool("every-shape", false, "run all combinations of what may be set, and not only enough for every pair")
 
-// values are what may be set of each parameter; the first is the template's default.
+// values lists each parameter's values; the first is the template's default.
 var values = map[string][]string{
 	"OutputFormat": {"CSV", "JSON"},
 	"Compression":  {"none", "GZIP"},
@@ -200,7 +200,7 @@ func TestEveryTwoValuesMeet(t *testing.T) {
 	}
 }
 
-// combinations are all of what may be set, 24, the last of which has a transform.
+// combinations returns all 24 combinations of values. The last one has a transform.
 func combinations() []map[string]string {
 	all := []map[string]string{{}}
 	for _, parameter := range []string{"Transform", "Compression", "OutputFormat", "Aggregation"} {
@@ -217,8 +217,8 @@ func combinations() []map[string]string {
 	return all
 }
 
-// everyShape changes the running stack from one shape to the next: the objects of all of them stand under one prefix,
-// and the verifier judges them together.
+// everyShape changes the running stack from one shape to the next. Objects of all shapes are under one prefix, and the
+// verifier judges them together.
 func everyShape(t *testing.T, s *local.Stack) {
 	run := map[string]map[string]string{}
 	order := shapes
@@ -264,7 +264,7 @@ func objectsOf(t *testing.T, s *local.Stack) map[string]bucket.Object {
 	return keys
 }
 
-// looksLike sees that the newest object is of the shape, so that it is this shape that was judged.
+// looksLike checks that the newest object has the shape, so that this shape was judged.
 func looksLike(t *testing.T, s *local.Stack, shape map[string]string, before map[string]bucket.Object) {
 	t.Helper()
 	now := objectsOf(t, s)
@@ -297,8 +297,8 @@ func looksLike(t *testing.T, s *local.Stack, shape map[string]string, before map
 	}
 }
 
-// transformFails has every call of the transform fail: its rows are failed and none is missing, and once they are put
-// again as Firehose has kept them, everything is delivered.
+// transformFails makes every call of the transform fail. Its rows are failed and none is missing. Once they are sent
+// again as Firehose kept them, everything is delivered.
 func transformFails(t *testing.T, s *local.Stack) {
 	var calls atomic.Int64
 	s.Deliveries().SetHooks(firehose.Hooks{Invoke: func(string, int, []byte) error {
@@ -346,7 +346,7 @@ func transformFails(t *testing.T, s *local.Stack) {
 		t.Errorf("got %s %v, want the %d failed rows delivered", r.LastLine(), r.Reasons, failed)
 	}
 
-	// The function itself gives back a record with a bad row: it is kept whole, and its good row is delivered nowhere.
+	// The function returns a record with a bad row: the complete record is kept, and its good row is not delivered.
 	mixed := []byte("1,1,1.0,1.0\nnot a row\n") // no trip costs less than 1.3
 	kept := func(one failure) bool { return bytes.Equal(one.RawData, mixed) }
 	put(mixed)
@@ -363,7 +363,7 @@ func transformFails(t *testing.T, s *local.Stack) {
 	}
 }
 
-// failure is a line of Firehose's processing-failed prefix, read here without the verifier's code.
+// failure is a line under Firehose's processing-failed prefix, decoded without the verifier's code.
 type failure struct {
 	AttemptsMade int    `json:"attemptsMade"`
 	ErrorCode    string `json:"errorCode"`
@@ -382,7 +382,7 @@ func failures(t *testing.T, s *local.Stack) (all []failure) {
 	return all
 }
 
-// writtenTwice has an object written twice, under two keys: each of its rows is a double.
+// writtenTwice writes an object twice, under two keys, so each of its rows is duplicated.
 func writtenTwice(t *testing.T, s *local.Stack) {
 	before := settle(t, s).Counts
 	var once atomic.Bool

@@ -18,9 +18,9 @@ import (
 	"streamproof/internal/local/runner"
 )
 
-// TestSickJob: an application whose job keeps failing is RUNNING to the service, which then refuses each stop
-// with a snapshot and each update. It is updated, rolled back, paused, resumed and deleted all the same, and nothing is
-// lost.
+// TestSickJob operates an application whose job keeps failing. To the service it is RUNNING, but every stop with a
+// snapshot and every update is refused. It is updated, rolled back, paused, resumed and deleted all the same, and
+// nothing is lost.
 func TestSickJob(t *testing.T) {
 	t.Parallel()
 	const set = "no schedule, warnings"
@@ -54,7 +54,7 @@ func TestSickJob(t *testing.T) {
 	})
 	t.Run("updated", func(t *testing.T) {
 		refuses(t, s)
-		update(t, s, "no schedule, warnings, packed longer") // and CloudFormation's update takes away what was set by hand
+		update(t, s, "no schedule, warnings, packed longer") // CloudFormation's update removes what was set by hand
 		await(t, "the job runs", func() bool { return job(t, s).State == runner.Running })
 		operateWith(t, s, []string{"pause"}, "DISABLED", "READY", "with a snapshot")
 		operateWith(t, s, []string{"resume"}, "DISABLED", "RUNNING", "runs, from its latest snapshot")
@@ -77,8 +77,7 @@ func TestSickJob(t *testing.T) {
 	})
 }
 
-// rolledBack deploys what was built in a directory, which has to fail and say why, and sees the former version run
-// again.
+// rolledBack deploys a build that must fail and say why, and checks that the previous version runs again.
 func rolledBack(t *testing.T, s *local.Stack, built, set string, reasons ...string) {
 	t.Helper()
 	began := time.Now()
@@ -110,7 +109,7 @@ func application(t *testing.T, s *local.Stack) string {
 	return app.Status
 }
 
-// refuses sees the service refuse a stop with a snapshot.
+// refuses checks that the service refuses a stop with a snapshot.
 func refuses(t *testing.T, s *local.Stack) {
 	t.Helper()
 	_, err := kinesisanalyticsv2.NewFromConfig(s.AWS).StopApplication(t.Context(), &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
@@ -119,11 +118,11 @@ func refuses(t *testing.T, s *local.Stack) {
 	}
 }
 
-// asyncClient is a class that the job is planned without, and that each task that delivers needs to come up.
+// asyncClient is a class that planning the job does not need, and every delivering task needs to start.
 const asyncClient = "software/amazon/awssdk/services/firehose/DefaultFirehoseAsyncClient.class"
 
-// fallSick gives the application a stream that its role may not read, by hand. No task of its job comes up, so that
-// there is no moment at which a snapshot could be taken.
+// fallSick gives the application, by hand, a stream that its role may not read. No task of its job starts, so a
+// snapshot is impossible at any moment.
 func fallSick(t *testing.T, s *local.Stack) {
 	t.Helper()
 	client := kinesisanalyticsv2.NewFromConfig(s.AWS)

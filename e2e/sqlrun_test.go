@@ -64,7 +64,7 @@ SELECT COL0, 10 / (COL3 - 5), COL4, COL18 FROM SOURCE_SQL_STREAM_001;
 `
 )
 
-// An application of two destinations over a stream in between: most trips give two rows, or three.
+// An application with two destinations over a stream in between: most trips give two or three rows.
 const severalDestinations = `CREATE OR REPLACE STREAM "LONG_TRIPS" ("vendor" integer, "miles" real, "total" real);
 CREATE OR REPLACE PUMP "LONG_PUMP" AS INSERT INTO "LONG_TRIPS"
 SELECT STREAM COL0, COL4, COL18 FROM "SOURCE_SQL_STREAM_001" WHERE COL4 > 0.5;
@@ -79,7 +79,7 @@ SELECT STREAM "vendor", 200, "miles" / 2, "total" FROM "LONG_TRIPS"
 UNION ALL SELECT STREAM COL0, COL3, COL4, COL18 FROM "SOURCE_SQL_STREAM_001" WHERE COL3 < 4;
 `
 
-// sqlRun runs a query on the stack, as a person would.
+// sqlRun runs a query on the stack, as a user would.
 func sqlRun(t *testing.T, s *local.Stack, sql string, want int) (c queryChange) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "query.sql")
@@ -111,7 +111,7 @@ func sqlShow(t *testing.T, s *local.Stack) (q shownQuery) {
 	return q
 }
 
-// TestSQLRun changes the query of a running stack by hand, and in the end by a deploy. The verdict over all of it is
+// TestSQLRun changes the query of a running stack by hand, and finally by a deploy. The verdict over all of it is
 // PROVEN.
 func TestSQLRun(t *testing.T) {
 	t.Parallel()

@@ -19,8 +19,8 @@ import (
 	"streamproof/internal/local/process"
 )
 
-// TestTheJARStarts submits the job's JAR to a cluster as the service does, and one without a manifest: the job of that
-// can be started by nobody who does not name its class.
+// TestTheJARStarts submits the job's JAR to a cluster as the service does. A JAR without a manifest does not start
+// unless the request names its class.
 func TestTheJARStarts(t *testing.T) {
 	t.Parallel()
 	jar, libraries := "../analytics/target/streamproof-analytics.jar", "../analytics/target/local"
@@ -46,7 +46,7 @@ func TestTheJARStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if job, err := cluster.Job(t.Context(), id); err != nil || job == nil || job.Ended() {
-		t.Errorf("got job %+v, %v, want one that goes on", job, err)
+		t.Errorf("got job %+v, %v, want one that keeps running", job, err)
 	}
 	if _, err := submit(withoutManifest(t, jar, filepath.Join(dir, "without.jar"))); err == nil || !strings.Contains(err.Error(), "manifest") {
 		t.Errorf("got %v of a JAR without a manifest, want that it has none", err)
@@ -101,7 +101,7 @@ func startCluster(t *testing.T, libraries string) *flink.Client {
 	return client
 }
 
-// withoutManifest copies a JAR, less its manifest.
+// withoutManifest copies a JAR without its manifest.
 func withoutManifest(t *testing.T, jar, copied string) string {
 	t.Helper()
 	return withoutEntry(t, jar, copied, "META-INF/MANIFEST.MF")

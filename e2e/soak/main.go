@@ -1,6 +1,6 @@
-// Command soak runs a local stack of its own under random faults, from a seed that it prints, and ends with the
-// verdict, a count of its own that shares nothing with the verifier, and a table of the faults: docs/reliability.md
-// says how to read them. Its exit status is 0 where the verdict is right in every number, and no row is lost.
+// Command soak runs a local stack of its own under random faults, from a seed that it prints. It ends with the verdict,
+// the referee's independent count, and a table of the faults; docs/reliability.md says how to read them. Its exit
+// status is 0 if the verdict is right in every number and no row is lost.
 package main
 
 import (
@@ -57,7 +57,7 @@ const (
 	verifierTimeout = 120               // seconds
 	turn            = 10 * time.Second  // between two ticks
 	verifyEvery     = 6                 // turns
-	jvmEvery        = 4 * time.Minute   // at most, for a JVM takes its time to come back
+	jvmEvery        = 4 * time.Minute   // at most: a JVM takes long to restart
 )
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -107,7 +107,7 @@ type soak struct {
 
 	mu       sync.Mutex
 	count    map[string]int // faults that are not a proxy's, by name
-	accused  []string       // verdicts that named what cannot be
+	accused  []string       // verdicts with findings that cannot be true
 	verified int
 	unclear  int // verdicts that were UNDECIDED
 	audited  int
@@ -209,7 +209,7 @@ func (s *soak) few() int { return 1 + s.random.IntN(3) }
 // chance returns true with the given probability.
 func (s *soak) chance(of float64) bool { return s.random.Float64() < of }
 
-// turn sets new faults and has a tick produced under them.
+// turn sets new faults and sends a tick under them.
 func (s *soak) turn(ctx context.Context, number int) error {
 	burst, orders := s.ofAWS()
 	if err := s.aws.Set(ctx, burst...); err != nil {
@@ -227,7 +227,7 @@ func (s *soak) turn(ctx context.Context, number int) error {
 	} else {
 		records := 100 + s.random.IntN(1400)
 		s.sending.Go(func() {
-			// The ledger has what a fault makes of the answer, and the ledger is judged.
+			// A fault may change the answer. What counts is the ledger, which is judged at the end.
 			if _, _, err := s.stack.Produce(ctx, tick, records, 0); err != nil {
 				s.say("tick %d: %v", number, err)
 			}
@@ -248,10 +248,10 @@ func (s *soak) turn(ctx context.Context, number int) error {
 	return nil
 }
 
-// An injected is a fault to draw: a rule of microburst's, or an order where effect is empty.
+// An injected is a fault to draw: a rule for microburst, or an order for the proxy if effect is empty.
 type injected struct {
 	name, service, operation string
-	most                     int    // calls that it is for: up to three times this, or 1 if it is 0
+	most                     int    // number of calls it applies to: up to three times this, or 1 if it is 0
 	effect                   string // members of the rule
 
 	kind fault.Kind
@@ -339,7 +339,7 @@ func (s *soak) ofFirehose() (rules []fault.Rule) {
 	return []fault.Rule{faults[s.random.IntN(len(faults))]}
 }
 
-// hooks draws the faults of the delivery streams themselves.
+// hooks draws the faults inside the delivery streams.
 func (s *soak) hooks() (h firehose.Hooks) {
 	if !s.chance(0.5) {
 		return h
@@ -394,7 +394,7 @@ func (s *soak) hooks() (h firehose.Hooks) {
 	return h
 }
 
-// twice delivers the same event of the schedule two times, as the scheduler does: asynchronously.
+// twice delivers the same event of the schedule twice, asynchronously as the scheduler does.
 func (s *soak) twice(ctx context.Context, tick time.Time) {
 	client := lambda.NewFromConfig(s.stack.AWS)
 	event := fmt.Sprintf(`{"scheduledTime":%q}`, tick.UTC().Format(time.RFC3339Nano))
@@ -436,7 +436,7 @@ func (s *soak) killJVM() {
 	s.counted("Flink: kill -9 of the JVM")
 }
 
-// verify has the verifier judge, sometimes killing it, and records findings that cannot be true.
+// verify runs the verifier, sometimes kills it, and records findings that cannot be true.
 func (s *soak) verify(ctx context.Context) {
 	var kill func()
 	if s.chance(0.3) {
@@ -476,7 +476,7 @@ func (s *soak) verify(ctx context.Context) {
 	})
 }
 
-// auditNow audits the stack through the same faults, and looks for accusations that cannot be.
+// auditNow audits the stack under the same faults, and records findings that cannot be true.
 func (s *soak) auditNow(ctx context.Context) {
 	r, err := s.audit(ctx, s.proxy.URL)
 	if err != nil {
@@ -495,7 +495,7 @@ func (s *soak) auditNow(ctx context.Context) {
 	s.say("audit: %s %v", r.LastLine(), r.Reasons)
 }
 
-// audit has the command audit the stack, as one on AWS that it reaches through an endpoint.
+// audit runs the audit command on the stack, through its endpoints.
 func (s *soak) audit(ctx context.Context, endpoint string) (*report.Report, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.root, "bin", "streamproof"), "audit", "--json",
 		"--stack", s.stack.Name, "--region", s.stack.Region, "--from", s.began.Add(-time.Minute).UTC().Format(time.RFC3339))
@@ -510,8 +510,8 @@ func (s *soak) audit(ctx context.Context, endpoint string) (*report.Report, erro
 	return &r, nil
 }
 
-// compareAudit compares an audit of everything with what the stream's records came to by the own count. Copies that the
-// pipeline made in the first minutes may be of records from before the window, for all that an audit knows.
+// compareAudit compares an audit of everything with the referee's count of what became of the stream's records. Copies
+// from the first minutes may be counted as older: an audit cannot tell them from copies of records before its window.
 func (s *soak) compareAudit(ctx context.Context, own referee.Counts) (faults []error) {
 	r, err := s.audit(ctx, s.stack.Endpoint())
 	if err != nil {
@@ -519,7 +519,7 @@ func (s *soak) compareAudit(ctx context.Context, own referee.Counts) (faults []e
 	}
 	c := r.Counts
 	fmt.Fprintf(s.out, "\n%d audits on the way, %d of them UNDECIDED\n", s.audited, s.blurred)
-	fmt.Fprintf(s.out, "| class | audit | own count |\n|---|---:|---:|\n")
+	fmt.Fprintf(s.out, "| class | audit | referee |\n|---|---:|---:|\n")
 	for _, one := range []struct {
 		name       string
 		audit, own int64
@@ -534,14 +534,14 @@ func (s *soak) compareAudit(ctx context.Context, own referee.Counts) (faults []e
 	} {
 		fmt.Fprintf(s.out, "| %s | %d | %d |\n", one.name, one.audit, one.own)
 		if one.audit != one.own {
-			faults = append(faults, fmt.Errorf("%s is %d in the audit and %d by the own count", one.name, one.audit, one.own))
+			faults = append(faults, fmt.Errorf("%s is %d in the audit and %d by the referee", one.name, one.audit, one.own))
 		}
 	}
 	fmt.Fprintf(s.out, "\naudit: %s %v\n", r.LastLine(), r.Reasons)
 	return faults
 }
 
-// plantLoss deletes an object, and has the audit say what is missing then.
+// plantLoss deletes an object, and checks that the audit names its rows as missing.
 func (s *soak) plantLoss(ctx context.Context, ticks []*referee.Tick, stream map[string]int, objects []referee.Object) []error {
 	at := s.random.IntN(len(objects))
 	if _, err := s.stack.S3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.stack.Outputs.BucketName, Key: &objects[at].Key}); err != nil {
@@ -576,7 +576,7 @@ func (s *soak) settle(ctx context.Context) (*report.Report, error) {
 	}
 }
 
-// judge compares the last verdict with a count of its own, and prints the tables.
+// judge compares the last verdict with the referee's count, and prints the tables.
 func (s *soak) judge(ctx context.Context, turns int) error {
 	r, err := s.settle(ctx)
 	if err != nil {
@@ -615,7 +615,7 @@ func (s *soak) judge(ctx context.Context, turns int) error {
 		return err
 	}
 	fmt.Fprintf(s.out, "\n%d turns, %d ticks in the ledger (%d crashed), %d records; %d rows in %d objects; %d starts of the job\n", turns, len(ticks), counts.Crashed, records, r.Covers.Rows, len(objects), job.Starts)
-	fmt.Fprintf(s.out, "%d verifications on the way, %d of them UNDECIDED, %d accusations that cannot be\n", s.verified, s.unclear, len(s.accused))
+	fmt.Fprintf(s.out, "%d verifications on the way, %d of them UNDECIDED, %d wrong accusations\n", s.verified, s.unclear, len(s.accused))
 	fmt.Fprintf(s.out, "copies in the stream, by outcome (records×copies): %s\n", held)
 	fmt.Fprintf(s.out, "the stream's records come to %d rows: %d lost, %d doubled by the pipeline\n\n", counts.InStream, counts.Lost, counts.Doubled)
 	c := r.Counts
@@ -633,12 +633,12 @@ func (s *soak) judge(ctx context.Context, turns int) error {
 		{"corrupt", c.Corrupt, 0, true},
 		{"failed", c.Failed, 0, true},
 	}
-	fmt.Fprintf(s.out, "| class | verdict | own count |\n|---|---:|---:|\n")
+	fmt.Fprintf(s.out, "| class | verdict | referee |\n|---|---:|---:|\n")
 	var faults []error
 	for _, one := range compared {
 		fmt.Fprintf(s.out, "| %s | %d | %d |\n", one.name, one.verdict, one.own)
 		if one.verdict != one.own {
-			faults = append(faults, fmt.Errorf("%s is %d in the verdict and %d by the own count", one.name, one.verdict, one.own))
+			faults = append(faults, fmt.Errorf("%s is %d in the verdict and %d by the referee", one.name, one.verdict, one.own))
 		}
 		if one.mustBeZero && one.own != 0 {
 			faults = append(faults, fmt.Errorf("%s is %d", one.name, one.own))
