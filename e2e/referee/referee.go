@@ -33,6 +33,21 @@ import (
 // counts as the records in it.
 func ReadStream(ctx context.Context, client *kinesis.Client, stream string) (map[string]int, error) {
 	held := map[string]int{}
+	arrivals, err := ReadArrivals(ctx, client, stream)
+	for _, a := range arrivals {
+		held[a.Data]++
+	}
+	return held, err
+}
+
+// An Arrival is a record of the stream, or one out of an aggregate.
+type Arrival struct {
+	Data string
+	At   time.Time
+}
+
+// ReadArrivals reads all shards from their beginning.
+func ReadArrivals(ctx context.Context, client *kinesis.Client, stream string) (all []Arrival, err error) {
 	var shards []types.Shard
 	for in := (&kinesis.ListShardsInput{StreamName: &stream}); ; {
 		page, err := client.ListShards(ctx, in)
@@ -63,7 +78,7 @@ func ReadStream(ctx context.Context, client *kinesis.Client, stream string) (map
 					packed = []kpl.Record{{Data: record.Data}}
 				}
 				for _, one := range packed {
-					held[string(one.Data)]++
+					all = append(all, Arrival{string(one.Data), aws.ToTime(record.ApproximateArrivalTimestamp)})
 				}
 			}
 			if len(out.Records) == 0 && aws.ToInt64(out.MillisBehindLatest) == 0 {
@@ -72,7 +87,7 @@ func ReadStream(ctx context.Context, client *kinesis.Client, stream string) (map
 			iterator = out.NextShardIterator
 		}
 	}
-	return held, nil
+	return all, nil
 }
 
 // A Tick is one of the ledger's.
@@ -416,4 +431,53 @@ func Count(ticks []*Tick, stream map[string]int, objects []Object) (Counts, erro
 		c.Doubled += max(-n, 0)
 	}
 	return c, nil
+}
+
+// Balance is what became of the rows of the stream's records.
+type Balance struct {
+	Owed      int64
+	Delivered int64 // copies that paid for one
+	Missing   int64 // rows that nothing paid
+	Surplus   int64 // copies that paid for nothing
+}
+
+// CountArrivals pays the rows of a stream in the order of time: a copy pays for a record that arrived before it was
+// written, give or take the difference of two clocks.
+func CountArrivals(arrivals []Arrival, objects []Object, clocks time.Duration) (b Balance, err error) {
+	type event struct {
+		at   time.Time
+		rows []Row
+		owed bool
+	}
+	var events []event
+	for _, a := range arrivals {
+		row, kept, err := Project(a.Data)
+		if err != nil {
+			return b, err
+		}
+		if kept {
+			events = append(events, event{a.At.Truncate(time.Second).Add(-clocks), []Row{row}, true})
+		}
+	}
+	for _, o := range objects {
+		events = append(events, event{o.Written.Truncate(time.Second), o.Rows, false})
+	}
+	slices.SortStableFunc(events, func(a, b event) int { return a.at.Compare(b.at) }) // arrivals stand before objects
+	open := map[Row]int64{}
+	for _, e := range events {
+		for _, row := range e.rows {
+			switch {
+			case e.owed:
+				b.Owed++
+				open[row]++
+			case open[row] > 0:
+				b.Delivered++
+				open[row]--
+			default:
+				b.Surplus++
+			}
+		}
+	}
+	b.Missing = b.Owed - b.Delivered
+	return b, nil
 }

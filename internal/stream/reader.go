@@ -312,8 +312,8 @@ func (s *ShardReader) get(ctx context.Context, limit int32) (*kinesis.GetRecords
 	return page, trimmed(err)
 }
 
-// isTransient reports whether a call may succeed when it is made again. The SDK does not repeat one whose answer was cut
-// off, since that may have changed something.
+// isTransient reports whether a call may succeed when it is made again. The SDK does not repeat one whose answer was
+// cut off, since that may have changed something.
 func isTransient(err error) bool {
 	return retry.NewStandard().IsErrorRetryable(err) || errors.As(err, new(*smithy.DeserializationError))
 }
