@@ -76,8 +76,8 @@ func (k kind) rowsOf(tick *ledger.Tick) (rows []string) {
 	return rows
 }
 
-// An era is a bucket's life of several periods of an hour: ticks in its first half, drained at minute 45, and the next
-// query from minute 50 on.
+// An era is a bucket's life of several periods of an hour: three ticks, drained at minute 45, when the last one is not
+// settled, and the next query from minute 50 on.
 type era struct {
 	*life
 	periods []period
@@ -105,7 +105,7 @@ func newEra(names string, clean bool) *era {
 			e.current.By = ledger.BySQLRun
 		}
 		for j := range 3 {
-			tick := e.tick(p.Pipeline, minute(60*i+10*j), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
+			tick := e.tick(p.Pipeline, minute(60*i+[]int{0, 10, 44}[j]), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
 			p.ticks = append(p.ticks, tick)
 			p.rows = append(p.rows, p.rowsOf(tick))
 		}
@@ -273,6 +273,23 @@ func TestADoubleThatCrossesAChange(t *testing.T) {
 	}
 }
 
+// TestTheSecondsOfAChange: after a clean change, a row of the epoch before comes too late for it, by one second.
+func TestTheSecondsOfAChange(t *testing.T) {
+	t.Parallel()
+	for second, missing := range []int64{0, 1} {
+		e := newEra("Aa", true).fill()
+		o := e.objects[dataKey(0, 2)]
+		row, rest, _ := strings.Cut(o.data, "\n")
+		e.objects[dataKey(0, 2)] = lifeObject{data: rest, written: o.written}
+		e.objects["data/2026/11/22/00/moved"] = lifeObject{data: row + "\n", written: minute(50).Add(time.Duration(second) * time.Second)}
+		e.now = minute(300)
+		r := Judge(t.Context(), e, lifeOpts)
+		if before, after := r.Epochs[0].Counts, r.Epochs[1].Counts; before.Missing != missing || after.Duplicated != missing || r.Counts.Missing+r.Counts.Duplicated != 2*missing {
+			t.Errorf("%d s after the change: got %s %v", second, r.LastLine(), r.Reasons)
+		}
+	}
+}
+
 // TestAForcedChange: rows are told by their form. What the new query makes of what was in the stream still accuses
 // nobody, and what the old one owes of it is missing.
 func TestAForcedChange(t *testing.T) {
@@ -281,11 +298,11 @@ func TestAForcedChange(t *testing.T) {
 		e := newEra(names, false)
 		first, next := e.periods[0], e.periods[1]
 		// A tick is claimed just before the change, and read by the query after it; another one is in Firehose's buffer.
-		read := e.tick(first.Pipeline, minute(49), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
-		buffered := e.tick(first.Pipeline, minute(48), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
+		read := e.tick(first.Pipeline, minute(47), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
+		buffered := e.tick(first.Pipeline, minute(46), 10, 0, ledger.Range{Last: 9, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
 		e.fill()
-		e.keep(read, minute(49).Add(6*time.Second))
-		e.keep(buffered, minute(48).Add(6*time.Second))
+		e.keep(read, minute(47).Add(6*time.Second))
+		e.keep(buffered, minute(46).Add(6*time.Second))
 		lost, came := first.rowsOf(read), first.rowsOf(buffered)
 		e.objects["data/2026/11/22/00/mixed"] = lifeObject{data: strings.Join(came, "") + strings.Join(next.rowsOf(read), ""), written: minute(51)}
 		e.now = minute(300)
@@ -307,8 +324,9 @@ func TestAForcedChange(t *testing.T) {
 			t.Errorf("%s, with a foreign row: got %s", names, r.LastLine())
 		}
 		var base *checkpoint
-		for _, at := range []int{40, 49, 55, 58, 70, 110, 130, 300} {
-			e.knownAt(minute(at))
+		for _, at := range []int{40, 49, 54, 55, 58, 70, 110, 130, 300} {
+			e.knownAt(minute(at - 5)) // as after a deploy, which records the change last
+			e.now = minute(at)
 			full := Judge(t.Context(), e, lifeOpts)
 			var got *report.Report
 			got, base = judgeFrom(t.Context(), e, lifeOpts, base, nil)
@@ -364,6 +382,11 @@ func TestRowsThatNothingTellsApart(t *testing.T) {
 	}
 	if c := r.Counts; c.Owed != c.Delivered+c.Missing+c.Undecided {
 		t.Errorf("it does not add up: %+v", c)
+	}
+	// Once the last tick is settled, the rows are those of the query that runs.
+	e.objects["data/2026/11/22/00/later"] = lifeObject{data: rows[0], written: minute(80)}
+	if r := Judge(t.Context(), e, lifeOpts); r.Counts.Undecided != n || r.Counts.Missing != 1 {
+		t.Errorf("with a row after the deadline: got %s", r.LastLine())
 	}
 }
 
