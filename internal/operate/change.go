@@ -417,7 +417,7 @@ func (c *change) putBack(ctx context.Context, cause error) error {
 		now = fmt.Sprintf("rolled back, pipeline %.12s runs again", c.result.Previous)
 		err = c.rollBack(ctx, cause)
 	case !c.idle:
-		if err = c.setDrained(ctx, false); err == nil {
+		if err = c.setDrained(ctx, false, nil); err == nil {
 			_, err = c.Stack.StartApplication(ctx, application.From{})
 		}
 	}

@@ -87,13 +87,38 @@ func (o *Operator) pause(ctx context.Context, force bool) (*Result, error) {
 	if clean && notJudged(r.Report) != nil {
 		// Until the stop it may have given rows that nothing is known of.
 		if clean = !force; clean {
-			err = o.flush(ctx, r)
+			if err := o.flush(ctx, r); err != nil {
+				return r, err
+			}
 		}
 	}
-	if err != nil {
-		return r, err
+	return r, o.setDrained(ctx, clean, r.Report)
+}
+
+// setDrained records in the ledger since when nothing is on its way, by the report that says so, or that something may
+// be. The report is nil if nothing was ever sent.
+func (o *Operator) setDrained(ctx context.Context, drained bool, by *report.Report) error {
+	book := o.Stack.Book()
+	current, err := book.Current(ctx)
+	if err != nil || current == nil {
+		return err
 	}
-	return r, o.setDrained(ctx, clean)
+	var since time.Time
+	if drained {
+		since = current.At()
+		if by != nil {
+			since = by.JudgedAt.UTC()
+		}
+		// The report may not have seen what was claimed in its own second.
+		since = since.Truncate(time.Second).Add(-time.Second)
+	}
+	if current.Drained.Equal(since) {
+		return nil
+	}
+	next := *current
+	next.Drained = since
+	_, err = book.SetCurrent(ctx, &next, current)
+	return err
 }
 
 // flush waits until everything that a query which is not judged has given to Firehose is delivered.
@@ -123,22 +148,6 @@ func notJudged(r *report.Report) *report.Epoch {
 		return nil
 	}
 	return present
-}
-
-// setDrained records in the ledger that nothing is on its way, or that something may be again.
-func (o *Operator) setDrained(ctx context.Context, drained bool) error {
-	book := o.Stack.Book()
-	current, err := book.Current(ctx)
-	if err != nil || current == nil || current.Drained.IsZero() != drained {
-		return err
-	}
-	next := *current
-	next.Drained = time.Time{}
-	if drained {
-		next.Drained = current.At()
-	}
-	_, err = book.SetCurrent(ctx, &next, current)
-	return err
 }
 
 // disableSchedule disables the schedule, and returns when its last tick can no longer arrive.

@@ -13,7 +13,7 @@ import (
 // off, it restores the query that the ledger names first, and leaves the schedule as it was before the change.
 func (o *Operator) Resume(ctx context.Context) (*Result, error) {
 	r := &Result{Stack: o.Stack.Name}
-	if err := o.setDrained(ctx, false); err != nil {
+	if err := o.setDrained(ctx, false, nil); err != nil {
 		return nil, err
 	}
 	q, err := o.runningQuery(ctx)
