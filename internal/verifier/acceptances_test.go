@@ -89,9 +89,9 @@ func (l *life) both(t *testing.T, at int, want proof.Verdict, why string) (r *re
 	return r
 }
 
-// TestAnAcceptanceExcusesNoLaterLoss is the story of a person who deletes an object, accepts what is missing and puts
+// TestAcceptanceExcusesNoLaterLoss is the story of a person who deletes an object, accepts what is missing and puts
 // the object back; then another object of an older tick is lost.
-func TestAnAcceptanceExcusesNoLaterLoss(t *testing.T) {
+func TestAcceptanceExcusesNoLaterLoss(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 30)
 	first, second := key("data/", minute(10), 10), key("data/", minute(3), 3)
@@ -125,9 +125,9 @@ func TestAnAcceptanceExcusesNoLaterLoss(t *testing.T) {
 	l.both(t, 68, proof.NotProven, "the first one is deleted again")
 }
 
-// TestAnAcceptanceOfDuplicatesIsOfTheirObjects: rows that come twice in another object, or in another version of it,
+// TestAcceptedDuplicatesAreNamedByObject: rows that come twice in another object, or in another version of it,
 // are others.
-func TestAnAcceptanceOfDuplicatesIsOfTheirObjects(t *testing.T) {
+func TestAcceptedDuplicatesAreNamedByObject(t *testing.T) {
 	t.Parallel()
 	double := key("data/", minute(3), 1003)
 	accepted := func(t *testing.T) (*life, lifeObject) {
@@ -183,9 +183,9 @@ func TestAnAcceptanceOfDuplicatesIsOfTheirObjects(t *testing.T) {
 	}
 }
 
-// TestWhatIsAcceptedMayBecomeLess: of rows that are doubles of two rows, one loses its first copy, and the other stays
+// TestAcceptedFindingsMayDisappear: of rows that are doubles of two rows, one loses its first copy, and the other stays
 // accepted.
-func TestWhatIsAcceptedMayBecomeLess(t *testing.T) {
+func TestAcceptedFindingsMayDisappear(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 30)
 	a, b := l.objects[key("data/", minute(3), 3)], l.objects[key("data/", minute(4), 4)]
@@ -199,9 +199,9 @@ func TestWhatIsAcceptedMayBecomeLess(t *testing.T) {
 	}
 }
 
-// TestWhatIsInFlightIsNotAccepted: a person accepts what is missing. What is on its way just then, and is lost later,
+// TestInFlightRowsAreNotAccepted: a person accepts what is missing. What is on its way just then, and is lost later,
 // is held against the verdict even where the accepted rows have come meanwhile.
-func TestWhatIsInFlightIsNotAccepted(t *testing.T) {
+func TestInFlightRowsAreNotAccepted(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 30)
 	lost := key("data/", minute(3), 3)
@@ -222,8 +222,8 @@ func TestWhatIsInFlightIsNotAccepted(t *testing.T) {
 	}
 }
 
-// TestAMissingRowThatWaitsAgainIsNotUsedUp: a longer deadline has it in flight for a while.
-func TestAMissingRowThatWaitsAgainIsNotUsedUp(t *testing.T) {
+// TestMissingRowInFlightAgainIsNotUsedUp: a longer deadline has it in flight for a while.
+func TestMissingRowInFlightAgainIsNotUsedUp(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 30)
 	delete(l.objects, key("data/", minute(20), 20))
@@ -239,9 +239,9 @@ func TestAMissingRowThatWaitsAgainIsNotUsedUp(t *testing.T) {
 	}
 }
 
-// TestAnAcceptanceIsNotUsedUpByAnOlderLook: a verification that listed the objects before the person did has not seen
+// TestOlderListingUsesUpNothing: a verification that listed the objects before the person did has not seen
 // what was accepted.
-func TestAnAcceptanceIsNotUsedUpByAnOlderLook(t *testing.T) {
+func TestOlderListingUsesUpNothing(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 30)
 	o := l.objects[key("data/", minute(3), 3)]
@@ -257,8 +257,8 @@ func TestAnAcceptanceIsNotUsedUpByAnOlderLook(t *testing.T) {
 	l.both(t, 61, proof.Proven, "accepted")
 }
 
-// TestOldAcceptancesCoverWhatTheyName: until version 3 a number was accepted, with samples.
-func TestOldAcceptancesCoverWhatTheyName(t *testing.T) {
+// TestOldAcceptancesCoverNamedFindings: until version 3 a number was accepted, with samples.
+func TestOldAcceptancesCoverNamedFindings(t *testing.T) {
 	t.Parallel()
 	version3 := func(n int64, rows string) string { return fmt.Sprintf(`"version":3,"count":%d,"rows":%s`, n, rows) }
 	for name, test := range map[string]struct {
@@ -328,8 +328,8 @@ func TestOldAcceptancesCoverWhatTheyName(t *testing.T) {
 	}
 }
 
-// TestManyFindingsStandInAnObject of their own, without which nothing is said.
-func TestManyFindingsStandInAnObject(t *testing.T) {
+// TestManyFindingsGoIntoAnObject of their own, without which nothing is said.
+func TestManyFindingsGoIntoAnObject(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 60)
 	for i := range 40 {
@@ -360,8 +360,8 @@ func TestManyFindingsStandInAnObject(t *testing.T) {
 	l.both(t, 94, proof.Proven, "restored")
 }
 
-// TestTheFunctionGivesAllFindings, on demand, in an object beside its report.
-func TestTheFunctionGivesAllFindings(t *testing.T) {
+// TestHandlerWritesAllFindings, on demand, in an object beside its report.
+func TestHandlerWritesAllFindings(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 30)
 	delete(l.objects, key("data/", minute(3), 3))
@@ -383,9 +383,9 @@ func TestTheFunctionGivesAllFindings(t *testing.T) {
 	}
 }
 
-// TestAcceptancesCoverWhatTheyNameAndNothingElse compares with a book that is kept by hand: what was accepted, less
+// TestAcceptancesCoverOnlyNamedFindings compares with a book that is kept by hand: what was accepted, less
 // what any verification since has not found.
-func TestAcceptancesCoverWhatTheyNameAndNothingElse(t *testing.T) {
+func TestAcceptancesCoverOnlyNamedFindings(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	type finding struct {

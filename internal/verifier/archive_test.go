@@ -97,11 +97,11 @@ func unarchived(r *report.Report) *report.Report {
 	return &c
 }
 
-// TestWhatExpiresChangesNoVerdict has a stack live for days, with every kind of fault, and verifies it in increments
+// TestExpiryChangesNoVerdict has a stack live for days, with every kind of fault, and verifies it in increments
 // and in full, by one verifier or two at once, which are killed anywhere, lose the state or the archive or both, while
 // any of what is tagged is deleted at any time. Each time the report is that of a verification of everything in a
 // bucket in which nothing expires; and UNDECIDED where that cannot be.
-func TestWhatExpiresChangesNoVerdict(t *testing.T) {
+func TestExpiryChangesNoVerdict(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	var expired, undecided, overtaken int
@@ -252,7 +252,7 @@ func (l *life) count(prefix string) (n int) {
 	return n
 }
 
-func TestWhatIsOldExpires(t *testing.T) {
+func TestOldObjectsExpire(t *testing.T) {
 	t.Parallel()
 	const age = 80 * 60
 	l := expiring(age + 5)
@@ -285,7 +285,7 @@ func TestWhatIsOldExpires(t *testing.T) {
 	}
 }
 
-func TestNothingIsTaggedWhereNothingExpires(t *testing.T) {
+func TestNothingIsTaggedWithoutExpiry(t *testing.T) {
 	t.Parallel()
 	l := sparse(embeddedPipeline(), 40*60, every)
 	l.days(t, 60, 40*60, 60)
@@ -316,9 +316,9 @@ func TestNothingIsTaggedWhereNothingExpires(t *testing.T) {
 	}
 }
 
-// TestAHistoryThatIsTooLongStays: where all of it cannot be read once more in passing, what is older than the state
-// knows stays.
-func TestAHistoryThatIsTooLongStays(t *testing.T) {
+// TestHistoriesTooLongToReadAgainStay: if a history cannot be read again in passing, objects older than the checkpoint
+// covers are never tagged.
+func TestHistoriesTooLongToReadAgainStay(t *testing.T) {
 	t.Parallel()
 	l := sparse(embeddedPipeline(), 60*60, every)
 	l.days(t, 60, 30*60, 9*60+40)
@@ -345,7 +345,7 @@ func TestAHistoryThatIsTooLongStays(t *testing.T) {
 	}
 }
 
-func TestTagsAreLimitedAndGoOn(t *testing.T) {
+func TestTaggingIsLimitedAndContinues(t *testing.T) {
 	t.Parallel()
 	l := expiring(44 * 60)
 	l.guard(t.Errorf)
@@ -381,9 +381,9 @@ func TestTagsAreLimitedAndGoOn(t *testing.T) {
 	}
 }
 
-// TestTheVerdictStandsWhereTheArchiveCannotBeKept: whoever has not given the verifier the rights has verdicts all the
+// TestVerdictStandsIfTheArchiveCannotBeWritten: whoever has not given the verifier the rights has verdicts all the
 // same.
-func TestTheVerdictStandsWhereTheArchiveCannotBeKept(t *testing.T) {
+func TestVerdictStandsIfTheArchiveCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	l := expiring(50 * 60)
 	l.days(t, 60, 40*60, 60)
@@ -422,8 +422,8 @@ func (f *flaky) PutObjectTagging(ctx context.Context, in *s3.PutObjectTaggingInp
 	return f.life.PutObjectTagging(ctx, in, options...)
 }
 
-// TestATagThatFailsIsSetLater, and the archive does not say that it is set.
-func TestATagThatFailsIsSetLater(t *testing.T) {
+// TestFailedTagIsSetLater, and the archive does not say that it is set.
+func TestFailedTagIsSetLater(t *testing.T) {
 	t.Parallel()
 	l := expiring(60 * 60)
 	h := l.handler()
@@ -454,8 +454,8 @@ func (l *life) saysWhatIsTagged(t *testing.T) {
 	}
 }
 
-// TestEachIsTaggedOnce, however long the lifecycle takes.
-func TestEachIsTaggedOnce(t *testing.T) {
+// TestEachObjectIsTaggedOnce, however long the lifecycle takes.
+func TestEachObjectIsTaggedOnce(t *testing.T) {
 	t.Parallel()
 	l := expiring(70 * 60)
 	var calls atomic.Int64
@@ -504,9 +504,9 @@ func TestCallsOfAVerification(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotCountedIsNotTagged: an object that is named for a time of long before it was written is seen by no
+// TestUncountedObjectsAreNotTagged: an object that is named for a time of long before it was written is seen by no
 // increment.
-func TestWhatIsNotCountedIsNotTagged(t *testing.T) {
+func TestUncountedObjectsAreNotTagged(t *testing.T) {
 	t.Parallel()
 	l := expiring(80 * 60)
 	l.guard(t.Errorf)
@@ -557,9 +557,9 @@ func TestWhatIsNotCountedIsNotTagged(t *testing.T) {
 	}
 }
 
-// TestACopiedBucketIsKnown: where all names are older than the objects, a verification of everything has counted them,
-// and knows them later.
-func TestACopiedBucketIsKnown(t *testing.T) {
+// TestCopiedBucketIsRecognised: if all names are older than the objects, a full verification has counted them, and
+// later ones recognise them.
+func TestCopiedBucketIsRecognised(t *testing.T) {
 	t.Parallel()
 	l := expiring(600)
 	for key, o := range l.objects {
@@ -588,9 +588,9 @@ func TestACopiedBucketIsKnown(t *testing.T) {
 	}
 }
 
-// TestWhatComesToLightLate: what is older than the state is counted in its place, from the archive on; and what is
+// TestLateObjects: what is older than the state is counted in its place, from the archive on; and what is
 // older than that is not counted at all.
-func TestWhatComesToLightLate(t *testing.T) {
+func TestLateObjects(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		written int
@@ -614,8 +614,8 @@ func TestWhatComesToLightLate(t *testing.T) {
 	}
 }
 
-// TestWhatComesToLightAfterADay, when no increment lists it, holds up the tags, so that what they are of is known.
-func TestWhatComesToLightAfterADay(t *testing.T) {
+// TestObjectsADayLate, when no increment lists it, holds up the tags, so that what they are of is known.
+func TestObjectsADayLate(t *testing.T) {
 	t.Parallel()
 	l := expiring(100 * 60)
 	l.guard(t.Errorf)
@@ -640,9 +640,9 @@ func TestWhatComesToLightAfterADay(t *testing.T) {
 	}
 }
 
-// TestWhoIsOvertakenBeginsAgain: while a verification of everything lists, another one has the archive go on, and an
-// object that the first one did not see yet is deleted: it came after the archive of the first one, and late.
-func TestWhoIsOvertakenBeginsAgain(t *testing.T) {
+// TestOvertakenVerificationStartsOver: while a full verification lists, another one advances the archive, and a late
+// object is deleted that the first one has not seen and its archive has not counted.
+func TestOvertakenVerificationStartsOver(t *testing.T) {
 	t.Parallel()
 	l := expiring(60 * 60)
 	late := key("data/", minute(12*60), 12*60)
@@ -666,8 +666,8 @@ func TestWhoIsOvertakenBeginsAgain(t *testing.T) {
 	}
 }
 
-// TestAGapIsNeverProven: whoever takes the archive away, or puts another one there, is told.
-func TestAGapIsNeverProven(t *testing.T) {
+// TestLostOrReplacedArchiveIsNeverProven: whoever takes the archive away, or puts another one there, is told.
+func TestLostOrReplacedArchiveIsNeverProven(t *testing.T) {
 	t.Parallel()
 	l := expiring(80 * 60)
 	l.days(t, 60, 60*60, 60)
@@ -775,8 +775,8 @@ func (c copied) List(ctx context.Context, prefix string) ([]bucket.Object, time.
 	return c.ListAfter(ctx, prefix, "")
 }
 
-// TestACopyHasItsArchive: a folder knows no ETags, and its files have the times of the objects.
-func TestACopyHasItsArchive(t *testing.T) {
+// TestCopyIncludesTheArchive: a folder knows no ETags, and its files have the times of the objects.
+func TestCopyIncludesTheArchive(t *testing.T) {
 	t.Parallel()
 	l := expiring(60 * 60)
 	l.days(t, 60, 60*60, 60)
@@ -798,7 +798,7 @@ func TestACopyHasItsArchive(t *testing.T) {
 	}
 }
 
-func TestAnotherDeadlineOrPrefixGoesOnFromTheArchive(t *testing.T) {
+func TestArchiveUnderOtherOptions(t *testing.T) {
 	t.Parallel()
 	l := expiring(80 * 60)
 	l.days(t, 60, 80*60, 60)
@@ -819,8 +819,8 @@ func TestAnotherDeadlineOrPrefixGoesOnFromTheArchive(t *testing.T) {
 	}
 }
 
-// TestAStateOfTheFirstVersion knows of no archive, and goes on.
-func TestAStateOfTheFirstVersion(t *testing.T) {
+// TestCheckpointOfTheFirstVersion knows of no archive, and goes on.
+func TestCheckpointOfTheFirstVersion(t *testing.T) {
 	t.Parallel()
 	l := sparse(embeddedPipeline(), 40*60, every)
 	l.days(t, 60, 35*60, 60)
@@ -843,7 +843,7 @@ func TestAStateOfTheFirstVersion(t *testing.T) {
 	}
 }
 
-func TestArchivesThatAreRefused(t *testing.T) {
+func TestRefusedArchives(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`{"version": 6, "unknown": 1}`:  "use a newer streamproof",

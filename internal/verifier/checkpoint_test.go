@@ -302,11 +302,11 @@ func (s *checkpoint) writtenOver(l *life) (keys []string) {
 	return keys
 }
 
-// TestIncrementsSayWhatAFullVerificationSays has a stack live for hours, with every kind of fault, while somebody
+// TestIncrementsAgreeWithAFullVerification has a stack live for hours, with every kind of fault, while somebody
 // meddles with its objects and accepts findings, and verifies now and then: each time in an increment, and in full.
 // Both say the same, unless an object that was counted was written over: that is UNDECIDED until a verification in
 // full.
-func TestIncrementsSayWhatAFullVerificationSays(t *testing.T) {
+func TestIncrementsAgreeWithAFullVerification(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	rapid.Check(t, func(t *rapid.T) {
@@ -376,7 +376,7 @@ func sparse(p *pipeline.Pipeline, minutes, every int) *life {
 	return l
 }
 
-func TestAnIncrementReadsOnlyWhatIsNew(t *testing.T) {
+func TestIncrementReadsOnlyWhatIsNew(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	var reads, sizes []int
@@ -406,7 +406,7 @@ func TestAnIncrementReadsOnlyWhatIsNew(t *testing.T) {
 	}
 }
 
-func TestWhatWasCountedMustNotChange(t *testing.T) {
+func TestCountedObjectsMustNotChange(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	tests := map[string]struct {
@@ -452,9 +452,8 @@ func (s *checkpoint) downgrade() {
 	s.Epochs, s.Changes, s.Recorded = nil, nil, nil
 }
 
-// TestAnOlderStateIsReadAndNotGoneOnFrom: version 3 knew neither when its objects were written nor what its findings
-// are.
-func TestAnOlderStateIsReadAndNotGoneOnFrom(t *testing.T) {
+// TestOlderCheckpointIsReadButNotResumedFrom: version 3 has neither its objects' times nor the names of its findings.
+func TestOlderCheckpointIsReadButNotResumedFrom(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 20)
 	l.objects[key("data/", minute(3), 1003)] = l.objects[key("data/", minute(3), 3)]
@@ -510,8 +509,8 @@ func TestAnOlderStateIsReadAndNotGoneOnFrom(t *testing.T) {
 	}
 }
 
-// TestWhatIsGoneIsReadAgain: an increment says of a deleted object what a verification in full says.
-func TestWhatIsGoneIsReadAgain(t *testing.T) {
+// TestLostObjectCausesAFullReading: an increment says of a deleted object what a verification in full says.
+func TestLostObjectCausesAFullReading(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 20)
 	_, base := judgeFrom(t.Context(), l.at(minute(20)), lifeOpts, nil, nil)
@@ -527,7 +526,7 @@ func TestWhatIsGoneIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestOtherOptionsBeginAnew(t *testing.T) {
+func TestOtherOptionsStartOver(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 20)
 	l.now = minute(20)
@@ -540,7 +539,7 @@ func TestOtherOptionsBeginAnew(t *testing.T) {
 	}
 }
 
-func TestStatesThatAreRefused(t *testing.T) {
+func TestRefusedCheckpoints(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 20)
 	l.now = minute(20)
@@ -567,7 +566,7 @@ func TestStatesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestDuplicatesAreAllowedUpToANumber(t *testing.T) {
+func TestDuplicatesAllowed(t *testing.T) {
 	t.Parallel()
 	allowed := lifeOpts
 	allowed.DuplicatesAllowed = 3
@@ -660,7 +659,7 @@ func (l *life) verify(t *testing.T, event string) *report.Report {
 	return r
 }
 
-func TestTheHandlerGoesOnFromTheState(t *testing.T) {
+func TestHandlerResumesFromTheCheckpoint(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 40)
 	if r := l.at(minute(20)).verify(t, `{}`); r.Verdict != proof.Proven || l.objects[CheckpointKey].data == "" {
@@ -700,7 +699,7 @@ func (h *Handler) saveState(t *testing.T, s *checkpoint, etag string) error {
 	return h.replace(t.Context(), CheckpointKey, data, etag)
 }
 
-func TestOfTwoVerifiersAtOnceOneReplacesTheState(t *testing.T) {
+func TestOneOfTwoVerifiersReplacesTheCheckpoint(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 40)
 	for _, at := range []time.Time{minute(20), minute(30)} { // without a state, and with one
@@ -779,8 +778,8 @@ func FuzzObject(f *testing.F) {
 	})
 }
 
-// TestAWrongClockAccusesNobody: the producer's clock is ten minutes behind, so that its lease was over before it began.
-func TestAWrongClockAccusesNobody(t *testing.T) {
+// TestWrongClockFailsNoRow: the producer's clock is ten minutes behind, so that its lease was over before it began.
+func TestWrongClockFailsNoRow(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	l := newLife(p)

@@ -249,8 +249,8 @@ func TestEpochsAreJudgedByThemselves(t *testing.T) {
 	})
 }
 
-// TestADoubleThatCrossesAChange is named as one, whatever the columns of the query after the change.
-func TestADoubleThatCrossesAChange(t *testing.T) {
+// TestDuplicateAcrossAChange is named as one, whatever the columns of the query after the change.
+func TestDuplicateAcrossAChange(t *testing.T) {
 	t.Parallel()
 	for names, in := range map[string]int{"Aa": 1, "AB": 0, "AW": 0, "AWA": 0, "aBa": 0} {
 		for _, second := range []int{0, 1} { // after the change
@@ -290,9 +290,9 @@ func TestTheSecondsOfAChange(t *testing.T) {
 	}
 }
 
-// TestAForcedChange: rows are told by their form. What the new query makes of what was in the stream still accuses
+// TestForcedChange: rows are told by their form. What the new query makes of what was in the stream still accuses
 // nobody, and what the old one owes of it is missing.
-func TestAForcedChange(t *testing.T) {
+func TestForcedChange(t *testing.T) {
 	t.Parallel()
 	for _, names := range []string{"AB", "BA", "AW", "WA", "ABA", "AWA", "WB"} {
 		e := newEra(names, false)
@@ -337,9 +337,9 @@ func TestAForcedChange(t *testing.T) {
 	}
 }
 
-// TestAForcedChangeOfTheSameColumns between two judged queries begins no epoch: they are counted together, as before
+// TestForcedChangeOfTheSameColumns between two judged queries begins no epoch: they are counted together, as before
 // there were epochs.
-func TestAForcedChangeOfTheSameColumns(t *testing.T) {
+func TestForcedChangeOfTheSameColumns(t *testing.T) {
 	t.Parallel()
 	e := newEra("Aa", false).fill()
 	e.now = minute(300)
@@ -350,9 +350,9 @@ func TestAForcedChangeOfTheSameColumns(t *testing.T) {
 	}
 }
 
-// TestRowsThatNothingTellsApart: where a forced change leads to a query of the same columns that is not judged, a row
+// TestIndistinguishableRows: where a forced change leads to a query of the same columns that is not judged, a row
 // that is open may be of either. It is undecided, named, and nothing else is.
-func TestRowsThatNothingTellsApart(t *testing.T) {
+func TestIndistinguishableRows(t *testing.T) {
 	t.Parallel()
 	e := newEra("AW", false)
 	p := embeddedPipeline()
@@ -390,8 +390,8 @@ func TestRowsThatNothingTellsApart(t *testing.T) {
 	}
 }
 
-// TestATickAfterTheDrainUncleansAChange: the ledger's word that nothing was on its way is checked.
-func TestATickAfterTheDrainUncleansAChange(t *testing.T) {
+// TestTickAfterTheDrainForcesTheChange: the ledger's word that nothing was on its way is checked.
+func TestTickAfterTheDrainForcesTheChange(t *testing.T) {
 	t.Parallel()
 	for _, at := range []int{46, 52} { // before the change, and after it, by a producer that had not seen it
 		e := newEra("AB", true)
@@ -406,8 +406,8 @@ func TestATickAfterTheDrainUncleansAChange(t *testing.T) {
 	}
 }
 
-// TestARolledBackQueryOfOtherColumns takes nothing from the epoch that it was tried in.
-func TestARolledBackQueryOfOtherColumns(t *testing.T) {
+// TestRolledBackQueryOfOtherColumns takes nothing from the epoch that it was tried in.
+func TestRolledBackQueryOfOtherColumns(t *testing.T) {
 	t.Parallel()
 	for _, failed := range []string{"B", "W"} {
 		e := newEra("A"+failed+"A", true)

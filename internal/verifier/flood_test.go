@@ -16,9 +16,9 @@ import (
 	"streamproof/internal/report"
 )
 
-// TestHoldingLittleChangesNoVerdict: whatever is under the prefixes, a verification that holds one foreign row at a
+// TestMemoryLimitChangesNoVerdict: whatever is under the prefixes, a verification that holds one foreign row at a
 // time says what one says that holds all of them.
-func TestHoldingLittleChangesNoVerdict(t *testing.T) {
+func TestMemoryLimitChangesNoVerdict(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	rapid.Check(t, func(t *rapid.T) {

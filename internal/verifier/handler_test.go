@@ -56,7 +56,7 @@ func newTestHandler(put putFunc) *Handler {
 	}
 }
 
-func TestHandleWritesTheReportThatItAnswers(t *testing.T) {
+func TestHandleWritesTheReportItReturns(t *testing.T) {
 	events, err := filepath.Glob("../../functions/verify/events/*.json")
 	if err != nil || len(events) < 2 {
 		t.Fatalf("the sample events are %v (%v)", events, err)
@@ -118,7 +118,7 @@ func TestHandleRefuses(t *testing.T) {
 	}
 }
 
-func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
+func TestUnwritableReportIsAnError(t *testing.T) {
 	handler := newTestHandler(func(*s3.PutObjectInput) error { return errors.New("denied") })
 	_, err := handler.Handle(t.Context(), json.RawMessage(`{}`))
 	if err == nil || !strings.Contains(err.Error(), "write the report to s3://empty/"+LatestReport+": denied") || !strings.Contains(err.Error(), "UNDECIDED") {
@@ -145,6 +145,10 @@ func TestReadConfig(t *testing.T) {
 		"every fault at once": {
 			map[string]string{"BUCKET": "", "DELIVERY_DEADLINE_SECONDS": "0", "EXPIRE_AFTER_DAYS": "1", "DUPLICATES_ALLOWED": "-1", "BUFFERS": "x"},
 			[]string{"BUCKET", "DELIVERY_DEADLINE_SECONDS is 0", "EXPIRE_AFTER_DAYS is 1", "DUPLICATES_ALLOWED is -1", "BUFFERS: "},
+		},
+		"every fault of an audit at once": {
+			map[string]string{"AUDIT_FROM": "yesterday", "AUDIT_ROWS": "lines", "HOURLY_KEYS": "perhaps", "DELIVERY_DEADLINE_SECONDS": "0"},
+			[]string{"AUDIT_FROM is", "AUDIT_ROWS is", "HOURLY_KEYS: ", "DELIVERY_DEADLINE_SECONDS is 0"},
 		},
 	}
 	for name, test := range tests {

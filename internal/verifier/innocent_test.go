@@ -104,9 +104,9 @@ func drawInnocent(t *rapid.T, p *pipeline.Pipeline, l *life, span int) (puts []p
 	return puts
 }
 
-// TestNoLifeWithoutFaultsIsEverAccused has the function verify at any moments of such a life: in increments and in
+// TestFaultlessHistoriesAreNeverAccused has the function verify at any moments of such a life: in increments and in
 // full, with its state lost, killed in the middle of a write, and two at once, while things go on being written.
-func TestNoLifeWithoutFaultsIsEverAccused(t *testing.T) {
+func TestFaultlessHistoriesAreNeverAccused(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	rapid.Check(t, func(t *rapid.T) {

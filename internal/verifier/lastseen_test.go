@@ -85,7 +85,7 @@ func (l *life) lookedAt(t *testing.T, stream explain.Stream, event string) *repo
 	return r
 }
 
-func TestAReportSaysWhereMissingRowsWereLast(t *testing.T) {
+func TestReportSaysWhereMissingRowsWereLast(t *testing.T) {
 	t.Parallel()
 	l, stream, lost := lossy(t)
 	r := l.at(minute(40)).lookedAt(t, stream, `{}`)
@@ -135,8 +135,8 @@ func TestAReportSaysWhereMissingRowsWereLast(t *testing.T) {
 	}
 }
 
-// TestWhatIsLostSinceIsLookedFor: other losses of the same tick are, and what has come since is told no more.
-func TestWhatIsLostSinceIsLookedFor(t *testing.T) {
+// TestNewLossesAreLookedFor: other losses of the same tick are, and what has come since is told no more.
+func TestNewLossesAreLookedFor(t *testing.T) {
 	t.Parallel()
 	l, stream, _ := lossy(t)
 	first := l.at(minute(40)).lookedAt(t, stream, `{}`)
@@ -154,8 +154,8 @@ func TestWhatIsLostSinceIsLookedFor(t *testing.T) {
 	}
 }
 
-// TestALossIsReportedWhateverTheStreamDoes: a stream that cannot be read, or takes too long, keeps no verdict back.
-func TestALossIsReportedWhateverTheStreamDoes(t *testing.T) {
+// TestLossIsReportedWhateverTheStreamDoes: a stream that cannot be read, or takes too long, keeps no verdict back.
+func TestLossIsReportedWhateverTheStreamDoes(t *testing.T) {
 	t.Parallel()
 	for name, stream := range map[string]*river{
 		"denied": {err: errors.New("AccessDenied")}, "stuck": {stuck: true}, "empty": {},
@@ -182,8 +182,8 @@ func TestALossIsReportedWhateverTheStreamDoes(t *testing.T) {
 	}
 }
 
-// TestWhatIsBeyondTheReportIsNotTaken: a report before that is of another version, or no report, is as good as none.
-func TestWhatIsBeyondTheReportIsNotTaken(t *testing.T) {
+// TestUnreadablePreviousReportIsIgnored: a report before that is of another version, or no report, is as good as none.
+func TestUnreadablePreviousReportIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, before := range []string{"{", `{"version": 99, "lastSeen": [{"class": "missing"}]}`, `[]`} {
 		l, stream, _ := lossy(t)

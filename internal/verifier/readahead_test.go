@@ -54,9 +54,9 @@ func (o opened) Close() error {
 	return nil
 }
 
-// TestWhatBreaksOffIsNotFoldedIn: an object that breaks off in its middle, zipped or not, makes the verdict UNDECIDED
-// and leaves no trace in the state: once it can be read, an increment says what a full verification says.
-func TestWhatBreaksOffIsNotFoldedIn(t *testing.T) {
+// TestIncompleteReadIsNotCheckpointed: an object that breaks off, gzipped or not, makes the verdict UNDECIDED and
+// leaves no trace in the checkpoint. Once it can be read, an increment and a full verification agree.
+func TestIncompleteReadIsNotCheckpointed(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()
 	reset := errors.New("connection reset by peer")

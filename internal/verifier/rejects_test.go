@@ -203,9 +203,9 @@ func (h *hesitant) Read(ctx context.Context, o bucket.Object) ([]byte, error) {
 	return h.memory.Read(ctx, o)
 }
 
-// TestRejectsThatCannotBeReadAtFirst: they are read to find whose lines they have, and again to be counted. Without the
+// TestRejectsUnreadableAtFirst: they are read to find whose lines they have, and again to be counted. Without the
 // former they would be somebody else's, and what they owe missing.
-func TestRejectsThatCannotBeReadAtFirst(t *testing.T) {
+func TestRejectsUnreadableAtFirst(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string]string{
 		errorsPrefix + "2026/11/23/20/r": rejectOf("a reason", poison(t).good[0]),

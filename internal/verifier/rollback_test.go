@@ -52,9 +52,9 @@ func (l *life) says(t interface{ Fatal(...any) }, failed *pipeline.Pipeline, fro
 	l.objects[ledger.CurrentKey] = lifeObject{data: string(data), written: minute(written)}
 }
 
-// TestARolledBackQueryAccusesNobody: whatever part of its rows a query has given before it failed, and how often, the
+// TestRolledBackQueryFailsNoRow: whatever part of its rows a query has given before it failed, and how often, the
 // verdict is that of the one that has read the records in the end; and a row of that one that is lost is missing.
-func TestARolledBackQueryAccusesNobody(t *testing.T) {
+func TestRolledBackQueryFailsNoRow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLife(embeddedPipeline())
@@ -127,9 +127,9 @@ func TestOnlyTicksOfTheTrialAreRolledBack(t *testing.T) {
 	}
 }
 
-// TestAStateThatDoesNotKnowOfARollbackIsNotUsed: what was checkpointed before it came to light was judged by the query
+// TestCheckpointFromBeforeARollbackIsNotUsed: what was checkpointed before it came to light was judged by the query
 // that failed.
-func TestAStateThatDoesNotKnowOfARollbackIsNotUsed(t *testing.T) {
+func TestCheckpointFromBeforeARollbackIsNotUsed(t *testing.T) {
 	t.Parallel()
 	l := newLife(embeddedPipeline())
 	failed := failing(t, "COL3")
@@ -170,8 +170,8 @@ func TestAStateThatDoesNotKnowOfARollbackIsNotUsed(t *testing.T) {
 	}
 }
 
-// TestAChangeThatHasNotEndedIsSaid in the reasons, whatever the verdict is, and changes nothing of it.
-func TestAChangeThatHasNotEndedIsSaid(t *testing.T) {
+// TestUnfinishedChangeIsReported in the reasons, whatever the verdict is, and changes nothing of it.
+func TestUnfinishedChangeIsReported(t *testing.T) {
 	t.Parallel()
 	l := newLife(embeddedPipeline())
 	before, _ := judgeFrom(t.Context(), l.at(minute(30)), lifeOpts, nil, nil)

@@ -8,9 +8,9 @@ import (
 	"streamproof/internal/proof"
 )
 
-// TestWhatHasNoPlaceIsTold: folder markers, files of a desktop and copies beside the ledger's objects do not keep it
+// TestStrayObjectsAreReported: folder markers, files of a desktop and copies beside the ledger's objects do not keep it
 // from judging, in full, in an increment and from the archive on.
-func TestWhatHasNoPlaceIsTold(t *testing.T) {
+func TestStrayObjectsAreReported(t *testing.T) {
 	t.Parallel()
 	strays := []string{
 		ledger.TicksPrefix, ledger.TicksPrefix + "2026/11/24", ledger.TicksPrefix + ".DS_Store", ledger.TicksPrefix + "2026/11/24/",

@@ -26,8 +26,8 @@ const (
 // archive is the path of the archive for the libraries in a directory.
 func archive(libraries string) string { return filepath.Join(filepath.Dir(libraries), archiveFile) }
 
-// shared returns the options of a JVM that uses the archive. The JVM ignores one that is missing, or was made by another
-// JVM or of other JARs.
+// shared returns the options of a JVM that uses the archive. The JVM ignores an archive that is missing, or was made by
+// another JVM or from other JARs.
 func shared(libraries string) []string {
 	return []string{"-XX:SharedArchiveFile=" + archive(libraries), "-Xlog:cds*=off"}
 }
