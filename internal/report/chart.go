@@ -201,7 +201,7 @@ func (r *Report) epochChart() *chart {
 	var order []series
 	var words []string
 	for i, e := range r.Epochs {
-		l := lane{name: fmt.Sprintf("%.12s", e.Pipelines[len(e.Pipelines)-1]), from: e.From, until: e.Until, color: deliveredColor}
+		l := lane{name: e.hash(), from: e.From, until: e.Until, color: deliveredColor}
 		what := "as owed"
 		switch {
 		case e.Seen != nil:

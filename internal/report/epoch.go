@@ -74,7 +74,9 @@ func (e *Epoch) Add(tick time.Time, records int, outcomes []ledger.Range, crashe
 }
 
 // Name is the epoch by its last pipeline, as "pipeline 3bdd0a1b2c3d".
-func (e Epoch) Name() string { return fmt.Sprintf("pipeline %.12s", e.Pipelines[len(e.Pipelines)-1]) }
+func (e Epoch) Name() string { return "pipeline " + e.hash() }
+
+func (e Epoch) hash() string { return plain(fmt.Sprintf("%.12s", e.Pipelines[len(e.Pipelines)-1])) }
 
 // place is where a fault of the query is.
 var place = regexp.MustCompile(`^.*?\.sql:\d+:\d+: `)
