@@ -312,10 +312,11 @@ func (s *shard) unpack(r *stream.Record, yield func(Record, error) bool) bool {
 		outer.Malformed = err
 		return yield(outer, nil)
 	}
+	aggregates := make([]Aggregate, len(inner))
 	for i, one := range inner {
 		record := outer
-		record.PartitionKey, record.Data = one.PartitionKey, one.Data
-		record.Aggregate = &Aggregate{
+		record.PartitionKey, record.Data, record.Aggregate = one.PartitionKey, one.Data, &aggregates[i]
+		aggregates[i] = Aggregate{
 			Aggregate:  report.Aggregate{PartitionKey: r.PartitionKey, ExplicitHashKey: one.ExplicitHashKey, Position: i + 1, Records: len(inner)},
 			OutOfRange: !s.takes(one),
 		}
