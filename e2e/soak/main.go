@@ -511,8 +511,8 @@ func (s *soak) audit(ctx context.Context, endpoint string) (*report.Report, erro
 	return &r, nil
 }
 
-// compareAudits compares an audit of everything with the referee's count of the stream, and once more after an object is
-// deleted.
+// compareAudits compares an audit of everything with the referee's count of the stream, and once more after an object
+// is deleted.
 func (s *soak) compareAudits(ctx context.Context, arrivals []referee.Arrival, objects []referee.Object) (faults []error) {
 	fmt.Fprintf(s.out, "\n%d audits on the way, %d of them UNDECIDED\n", s.audited, s.blurred)
 	faults = s.compareAudit(ctx, arrivals, objects)
@@ -524,8 +524,8 @@ func (s *soak) compareAudits(ctx context.Context, arrivals []referee.Arrival, ob
 	return append(faults, s.compareAudit(ctx, arrivals, slices.Delete(slices.Clone(objects), at, at+1))...)
 }
 
-// compareAudit compares one audit. Copies from the first minutes may be counted as older: an audit cannot tell them from
-// copies of records before its window.
+// compareAudit compares one audit. Copies from the first minutes may be counted as older: an audit cannot tell them
+// from copies of records before its window.
 func (s *soak) compareAudit(ctx context.Context, arrivals []referee.Arrival, objects []referee.Object) (faults []error) {
 	r, err := s.audit(ctx, s.stack.Endpoint())
 	if err != nil {
