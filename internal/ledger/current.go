@@ -39,8 +39,8 @@ type Current struct {
 	// Epochs are the changes of the query, the oldest first. None is taken away. Those from before they were recorded are
 	// not among them.
 	Epochs []Epoch `json:"epochs,omitempty"`
-	// Drained is since when nothing is on its way, by S3's clock: everything that was claimed by then is delivered, and the
-	// application is stopped. It is zero otherwise.
+	// Drained is since when nothing is on its way, by S3's clock: everything that was claimed by then is delivered, and
+	// the application is stopped. It is zero otherwise.
 	Drained time.Time `json:"drained,omitzero"`
 	// Rollbacks are all that ever were, the oldest first. None is taken away: what was judged depends on them.
 	Rollbacks []Rollback `json:"rollbacks,omitempty"`
