@@ -19,8 +19,8 @@ import (
 	"streamproof/internal/local/process"
 )
 
-// Reconfigure gives a function of the stack more variables in its environment, as AWS_ENDPOINT_URL_KINESIS, and another
-// timeout, in seconds, where that is not 0.
+// Reconfigure adds variables to the environment of a function, such as AWS_ENDPOINT_URL_KINESIS, and sets its timeout
+// in seconds unless that is 0.
 func Reconfigure(ctx context.Context, s *local.Stack, function string, timeout int32, variables map[string]string) error {
 	client := lambda.NewFromConfig(s.AWS)
 	now, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
@@ -75,7 +75,7 @@ func AwaitProcess(ctx context.Context, s *local.Stack, function string) error {
 	}
 }
 
-// processes are those below the emulator that run a function.
+// processes returns the emulator's child processes that run a function.
 func processes(s *local.Stack, function string) ([]int, error) {
 	if i := strings.LastIndex(function, "function:"); i >= 0 { // an ARN
 		function, _, _ = strings.Cut(function[i+len("function:"):], ":")
@@ -95,7 +95,7 @@ func processes(s *local.Stack, function string) ([]int, error) {
 	for _, p := range all {
 		stat, err := p.Stat()
 		if err != nil || stat.PPID != emulator.PID || stat.State == "Z" {
-			continue // it has ended meanwhile, or is somebody else's
+			continue // it has ended meanwhile, or is not a child of this emulator
 		}
 		environment, err := p.Environ()
 		if err != nil {

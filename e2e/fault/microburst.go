@@ -31,7 +31,7 @@ type Microburst struct {
 	names   map[int]string // the faults of the rules that were ever set, by rule
 }
 
-// StartMicroburst starts the proxy of the virtual environment below root in front of an endpoint. Its files go into
+// StartMicroburst starts the proxy in front of an endpoint, from the virtual environment in root. Its files go into
 // dir.
 func StartMicroburst(ctx context.Context, root, dir, upstream string) (*Microburst, error) {
 	port, err := emulator.FreePort(0)
@@ -76,11 +76,12 @@ func (m *Microburst) Stop(ctx context.Context) error {
 	return err
 }
 
-// signedHost is the header in which a Proxy hands on which host a call was signed for.
+// signedHost is the header in which a Proxy passes on the host that a call was signed for.
 const signedHost = "X-Signed-Host"
 
-// restoreHost stands behind microburst, which gives each call its upstream's host, and sends an object in chunks of
-// unknown number: the signature is of the host that was called and of a Content-Length, and the emulator checks it.
+// restoreHost is a proxy between microburst and the emulator. Microburst changes the Host header and sends objects in
+// chunks. The emulator checks the signature, which covers the host that was called and the Content-Length, so both are
+// restored.
 func restoreHost(upstream, called string) (*httptest.Server, error) {
 	next, err := passOn(upstream, func(r *httputil.ProxyRequest) {
 		r.Out.Host = cmp.Or(r.In.Header.Get(signedHost), called)
@@ -100,7 +101,7 @@ func restoreHost(upstream, called string) (*httptest.Server, error) {
 	return httptest.NewServer(next), nil
 }
 
-// A Rule is one of microburst's, as its README has them, and the name of the fault that it makes.
+// A Rule is a rule of microburst, as described in its README, with a name for the fault that it causes.
 type Rule struct {
 	Fault string
 	JSON  string

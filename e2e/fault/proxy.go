@@ -32,7 +32,7 @@ type Kind int
 const (
 	// Held calls are only seen by the rule's hooks.
 	Held Kind = iota
-	// LostAnswer: the call goes through, and its connection is reset in the place of an answer.
+	// LostAnswer: the call goes through, and its connection is reset instead of an answer.
 	LostAnswer
 	// FailsAfter: the call goes through, and its answer is 500 InternalFailure.
 	FailsAfter
@@ -44,13 +44,13 @@ const (
 
 // An Order is what a Proxy does to some calls.
 type Order struct {
-	Fault string // how it is called, and counted
+	Fault string // the name under which it is counted
 	Kind  Kind
-	// Operation is one of Kinesis, as PutRecords, or a method of HTTP where S3 is meant.
+	// Operation is an operation of Kinesis, such as PutRecords, or for S3 a method of HTTP.
 	Operation string
-	// Path has to be in the call's path.
+	// Path must occur in the call's path.
 	Path string
-	// Times is how many calls it is for.
+	// Times is the number of calls it applies to.
 	Times int
 	// Before is called before the call goes through, and After before it is answered. Either may be nil.
 	Before, After func()
@@ -83,18 +83,19 @@ func StartProxy(upstream string) (*Proxy, error) {
 	return p, nil
 }
 
-// passOn passes calls on to an endpoint, as rewrite changes them.
+// passOn passes calls on to an endpoint, changed by rewrite.
 func passOn(upstream string, rewrite func(*httputil.ProxyRequest)) (*httputil.ReverseProxy, error) {
 	target, err := url.Parse(upstream)
 	return &httputil.ReverseProxy{
-		// A new connection for each call: an upstream closes one that was idle for some seconds, and a call that meets that
-		// would break off, a fault that nobody ordered.
+		// A new connection for each call: an upstream closes a connection that was idle for some seconds, and a call at
+		// that moment would break off, a fault that no order asked for.
 		Transport: &http.Transport{DisableKeepAlives: true},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			rewrite(r)
 		},
-		// A call that the upstream does not answer is not answered here: a 502 would be a fault that nobody ordered.
+		// A call that the upstream does not answer is not answered here either: a 502 would be a fault that no order
+		// asked for.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 		ErrorLog:     log.New(io.Discard, "", 0), // it would report the ordered faults
 	}, err
@@ -141,7 +142,7 @@ func (p *Proxy) order(r *http.Request) Order {
 	return Order{}
 }
 
-// ServeHTTP does to a call what it was ordered to.
+// ServeHTTP passes a call on, with the fault of the first order that matches.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o := p.order(r)
 	if o.Before != nil {
@@ -183,7 +184,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// entries lets a part of a PutRecords call through, and says of the other what the kind is.
+// entries lets some entries of a PutRecords call through, and answers for the others by the kind of fault.
 func (p *Proxy) entries(w *httptest.ResponseRecorder, r *http.Request, kind Kind) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -261,7 +262,7 @@ func (m message) with(records []json.RawMessage) (body []byte, err error) {
 	return json.Marshal(m)
 }
 
-// signAgain gives a call another body, and root's signature: the caller's own is of the body that it sent.
+// signAgain replaces a call's body and signs it as root, because the caller's signature covers the original body.
 func signAgain(r *http.Request, body []byte) (*http.Request, error) {
 	again, err := http.NewRequestWithContext(r.Context(), r.Method, "http://"+r.Host+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {

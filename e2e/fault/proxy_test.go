@@ -16,7 +16,7 @@ import (
 	"streamproof/internal/stream/kinesistest"
 )
 
-// TestProxy checks, for one call of eight records, what the caller hears and what is stored.
+// TestProxy checks, for one call with eight records, what the caller is answered and what is stored.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	const throttled, internal = "ProvisionedThroughputExceededException", "InternalFailure"

@@ -1,7 +1,7 @@
-// Package referee counts what a stack has delivered a second time, with nothing of the verifier's code: it reads every
-// shard of the stream, the ledger's JSON, and every line under the data prefix, filters and projects records with a few
-// lines of plain Go, and pays rows one by one in the order of time, as docs/proof.md says. It knows the pipeline of
-// this repository and no other one, and CSV without quotes.
+// Package referee counts what a stack has delivered, independently of the verifier's code. It reads every shard of the
+// stream, the ledger's JSON, and every line under the data prefix. It filters and projects records with a few lines of
+// plain Go, and pays rows one by one in the order of time, as docs/proof.md says. It supports only this repository's
+// pipeline, and CSV without quotes.
 package referee
 
 import (
@@ -158,11 +158,12 @@ func ReadLedger(ctx context.Context, client *s3.Client, bucket string) ([]*Tick,
 	return ticks, err
 }
 
-// Held is how often the stream holds records, by their outcome: Held["unknown"][0] are those that it does not.
+// Held counts records by their outcome and their copies in the stream: Held["unknown"][0] is the number of unknown
+// records that it does not hold.
 type Held map[string]map[int]int
 
-// CheckLedger compares what the ledger says of each record with the copies that the stream holds. It returns how many
-// records it has compared, and where they differ.
+// CheckLedger compares what the ledger says about each record with the copies in the stream. It returns the number of
+// records compared, and the differences.
 func CheckLedger(ticks []*Tick, stream map[string]int) (held Held, records int, problems []string, err error) {
 	type bounds struct {
 		lo, hi    int
@@ -227,7 +228,7 @@ type Row struct {
 	Distance, Total    float32
 }
 
-// Project is the pipeline: vendors 1 and 2, and of each record COL0, COL3, COL4 and COL18.
+// Project computes the pipeline: the columns COL0, COL3, COL4 and COL18 of the records of vendors 1 and 2.
 func Project(record string) (row Row, kept bool, err error) {
 	fields := strings.Split(strings.TrimSuffix(record, "\n"), ",")
 	if len(fields) != 19 {
@@ -328,7 +329,7 @@ type Counts struct {
 	Unexpected int64 // all other copies
 	Crashed    int   // ticks that have no manifest
 
-	// What became of what the stream really holds.
+	// What happened to the records that the stream holds.
 	InStream int64 // rows that the stream's records come to, copies included
 	Lost     int64 // those that are in no object
 	Doubled  int64 // rows in objects beyond those of the stream: what the pipeline itself has doubled
