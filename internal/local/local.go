@@ -606,18 +606,9 @@ func (f *follower) start(name string) (end func() error, err error) {
 	return background(r.Run), nil
 }
 
-// job reports to Managed Flink the state of an application's job.
-func (f *follower) job(name string) (managedflink.Job, bool) {
-	status, err := runner.ReadStatus(f.dir.flinkOf(f.record, name))
-	if err != nil || status.State == "" {
-		return managedflink.Job{}, false
-	}
-	job := managedflink.Job{
-		Version: status.Version, Stopped: status.State == runner.Stopped, Accepted: status.JobState != "", Running: status.RunsSince != nil,
-		Refused: status.Refused, RefusedAt: status.RefusedAt, StopFailed: status.StopFailed, StopFailedAt: status.StopFailedAt,
-		Failure: status.JobFailure, FailureAt: status.JobFailureAt, Metrics: status.Metrics,
-	}
-	return job, true
+// job returns what the runner of an application last wrote down.
+func (f *follower) job(name string) (runner.Status, error) {
+	return runner.ReadStatus(f.dir.flinkOf(f.record, name))
 }
 
 func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (string, error), log *slog.Logger) (_ *follower, err error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 
 	service "streamproof/internal/application"
+	"streamproof/internal/local/runner"
 )
 
 // The service publishes metrics once a minute. Here they come sooner, to save waiting, and most often for a job that
@@ -53,11 +54,10 @@ func (s *Server) step(ctx context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.applications[name]
-	job, known := s.Job(name)
-	if a == nil || !known {
-		return nil
+	job, err := s.Job(name)
+	if a == nil || err != nil || job.State == "" {
+		return err
 	}
-	var err error
 	if o := a.current(); o != nil {
 		if err = s.advance(ctx, name, a, o, job); err == nil && o.Status != types.OperationStatusInProgress {
 			s.Log.Info("operation", "application", name, "operation", o.Kind, "status", o.Status, "error", o.Error)
@@ -67,10 +67,10 @@ func (s *Server) step(ctx context.Context, name string) error {
 	return errors.Join(err, s.measure(ctx, name, a, job), s.log(ctx, name, a, job))
 }
 
-func (s *Server) advance(ctx context.Context, name string, a *application, o *operation, job Job) error {
+func (s *Server) advance(ctx context.Context, name string, a *application, o *operation, job runner.Status) error {
 	if o.Kind == stop {
 		switch {
-		case job.Stopped:
+		case job.State == runner.Stopped:
 			o.end(types.OperationStatusSuccessful, "")
 		case !o.Force && job.StopFailedAt.After(o.Start):
 			o.end(types.OperationStatusFailed, firstLine(job.StopFailed))
@@ -87,7 +87,7 @@ func (s *Server) advance(ctx context.Context, name string, a *application, o *op
 		return nil
 	}
 	switch current := job.Version == aws.ToInt64(detail.ApplicationVersionId); {
-	case current && job.Accepted:
+	case current && job.JobState != "":
 		o.end(types.OperationStatusSuccessful, "")
 		if a.Good == nil || aws.ToInt64(a.Good.ApplicationVersionId) != job.Version {
 			a.Before, a.Good = a.Good, detail
@@ -224,12 +224,12 @@ func configure(was *types.ApplicationDetail) *kinesisanalyticsv2.UpdateApplicati
 }
 
 // measure publishes the job's metrics, with a resolution of one second.
-func (s *Server) measure(ctx context.Context, name string, a *application, job Job) error {
+func (s *Server) measure(ctx context.Context, name string, a *application, job runner.Status) error {
 	every := measureSeldom
-	if !job.Running || time.Duration(job.Metrics["uptime"])*time.Millisecond < newJob {
+	if job.RunsSince == nil || time.Duration(job.Metrics["uptime"])*time.Millisecond < newJob {
 		every = measureOften
 	}
-	if job.Stopped || len(job.Metrics) == 0 || time.Since(a.measured) < every {
+	if job.State == runner.Stopped || len(job.Metrics) == 0 || time.Since(a.measured) < every {
 		return nil
 	}
 	now := time.Now()
@@ -250,15 +250,15 @@ func (s *Server) measure(ctx context.Context, name string, a *application, job J
 // log writes the job's failure to the application's log stream, if it has one. It does so as root: the emulator checks
 // PutLogEvents, and so the role's policy, against the log group; on AWS the resource is the log stream.
 // https://docs.aws.amazon.com/managed-flink/latest/java/cloudwatch-logs-reading.html
-func (s *Server) log(ctx context.Context, name string, a *application, job Job) error {
-	if job.Failure == "" || !job.FailureAt.After(a.logged) {
+func (s *Server) log(ctx context.Context, name string, a *application, job runner.Status) error {
+	if job.JobFailure == "" || !job.JobFailureAt.After(a.logged) {
 		return nil
 	}
 	detail, err := s.detail(ctx, name)
 	if err != nil || detail == nil {
 		return err
 	}
-	a.logged = job.FailureAt
+	a.logged = job.JobFailureAt
 	if len(detail.CloudWatchLoggingOptionDescriptions) == 0 {
 		return nil
 	}
@@ -270,7 +270,7 @@ func (s *Server) log(ctx context.Context, name string, a *application, job Job) 
 	}
 	line, err := json.Marshal(map[string]any{
 		"logger": "org.apache.flink.runtime.executiongraph.ExecutionGraph", "message": "the job switched from state RUNNING to RESTARTING",
-		"throwableInformation": strings.Split(job.Failure, "\n"), // the runner has the innermost cause only
+		"throwableInformation": strings.Split(job.JobFailure, "\n"), // the runner has the innermost cause only
 		"applicationARN":       aws.ToString(detail.ApplicationARN), "applicationVersionId": fmt.Sprint(job.Version),
 		"messageSchemaVersion": "1", "messageType": "WARN",
 	})

@@ -26,6 +26,7 @@ import (
 
 	"streamproof/internal/local/emulator"
 	"streamproof/internal/local/jsonfile"
+	"streamproof/internal/local/runner"
 )
 
 const (
@@ -65,8 +66,8 @@ type Config struct {
 	AWS    aws.Config // root's, at the emulator itself
 	Listen string     // an address of 127.0.0.1
 	Dir    string     // for the server's own file
-	// Job returns the state of an application's job. known is false until a runner has it.
-	Job func(application string) (job Job, known bool)
+	// Job returns the state of an application's job, zero until a runner has it.
+	Job func(application string) (runner.Status, error)
 	Log *slog.Logger // nil to log nothing
 }
 
@@ -383,7 +384,7 @@ func (s *Server) rule(a *application, detail *types.ApplicationDetail, action st
 	if !snapshot || status != types.ApplicationStatusRunning || !takesSnapshots(detail) {
 		return nil
 	}
-	if job, known := s.Job(name); !known || !job.Running {
+	if job, err := s.Job(name); err != nil || job.RunsSince == nil {
 		// https://docs.aws.amazon.com/managed-flink/latest/java/troubleshooting-symptoms.html#troubleshooting-rt-appconfigexception
 		return refuse(invalidConfig, "Failed to take snapshot for the application %s at this moment. The application is currently experiencing downtime.", name)
 	}

@@ -24,6 +24,7 @@ import (
 
 	"streamproof/internal/local/emulator"
 	"streamproof/internal/local/managedflink"
+	"streamproof/internal/local/runner"
 )
 
 const app = "an-application"
@@ -41,7 +42,7 @@ type world struct {
 	denied    bool // the role may not read the code
 	metrics   int  // calls that published some
 
-	job managedflink.Job
+	job runner.Status
 
 	server *managedflink.Server
 	client *kinesisanalyticsv2.Client
@@ -49,15 +50,15 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{status: types.ApplicationStatusReady, version: 1, code: "code/1.jar", snapshots: true, roleAge: time.Hour, job: managedflink.Job{Stopped: true}}
+	w := &world{status: types.ApplicationStatusReady, version: 1, code: "code/1.jar", snapshots: true, roleAge: time.Hour, job: runner.Status{State: runner.Stopped}}
 	fake := httptest.NewServer(w)
 	t.Cleanup(fake.Close)
 	config := aws.Config{Region: "eu-west-1", BaseEndpoint: &fake.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), RetryMaxAttempts: 1}
 	var err error
-	w.server, err = managedflink.Start(managedflink.Config{AWS: config, Listen: "127.0.0.1:0", Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Job: func(string) (managedflink.Job, bool) {
+	w.server, err = managedflink.Start(managedflink.Config{AWS: config, Listen: "127.0.0.1:0", Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Job: func(string) (runner.Status, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.job, true
+		return w.job, nil
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -255,7 +256,7 @@ func (w *world) run(t *testing.T) {
 	if _, err := w.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.change(func() { w.job = managedflink.Job{Version: w.version, Accepted: true, Running: true} })
+	w.change(func() { w.job = running(w.version) })
 	w.await(t, types.ApplicationStatusRunning)
 }
 
@@ -284,6 +285,10 @@ const (
 	concurrent = "ConcurrentModificationException"
 )
 
+func running(version int64) runner.Status {
+	return runner.Status{State: runner.Running, JobState: "RUNNING", RunsSince: aws.Time(time.Now()), Version: version}
+}
+
 // TestRefusals: in each status, which calls are refused, and how.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
@@ -300,11 +305,11 @@ func TestRefusals(t *testing.T) {
 		{"RUNNING", func(t *testing.T, w *world) { w.run(t) }, inUse, "*", "*", "*", "*"},
 		{"RUNNING, and the job is down", func(t *testing.T, w *world) {
 			w.run(t)
-			w.change(func() { w.job.Running = false })
+			w.change(func() { w.job.RunsSince = nil })
 		}, inUse, noSnapshot, "*", noSnapshot, "*"},
 		{"RUNNING without snapshots, and the job is down", func(t *testing.T, w *world) {
 			w.run(t)
-			w.change(func() { w.job.Running, w.snapshots = false, false })
+			w.change(func() { w.job.RunsSince, w.snapshots = nil, false })
 		}, inUse, "*", "*", "*", "*"},
 		{"UPDATING", func(t *testing.T, w *world) {
 			w.run(t)
@@ -357,7 +362,7 @@ func TestRunningIsNoHealth(t *testing.T) {
 	id, err := w.start(t.Context())
 	check(t, "start", err, "")
 	w.change(func() {
-		w.job = managedflink.Job{Version: 1, Accepted: true, Metrics: map[string]float64{"fullRestarts": 4}}
+		w.job = runner.Status{State: runner.Starting, JobState: "RESTARTING", Version: 1, Metrics: map[string]float64{"fullRestarts": 4}}
 	})
 	w.await(t, types.ApplicationStatusRunning)
 	if got := w.operation(t, id).OperationStatus; got != types.OperationStatusSuccessful {
@@ -371,7 +376,7 @@ func TestRunningIsNoHealth(t *testing.T) {
 	id, err = w.stop(t.Context(), true)
 	check(t, "stop by force", err, "")
 	w.await(t, types.ApplicationStatusForceStopping)
-	w.change(func() { w.job = managedflink.Job{Version: 1, Stopped: true} })
+	w.change(func() { w.job = runner.Status{State: runner.Stopped, Version: 1} })
 	w.await(t, types.ApplicationStatusReady)
 	if got := w.operation(t, id).OperationStatus; got != types.OperationStatusSuccessful {
 		t.Errorf("the stop is %s", got)
@@ -396,7 +401,7 @@ func TestStartFails(t *testing.T) {
 		time.Sleep(300 * time.Millisecond)
 		w.await(t, types.ApplicationStatusStarting)
 		w.change(func() {
-			w.job = managedflink.Job{Version: 1, Refused: "no main class\n\tat x", RefusedAt: time.Now()}
+			w.job = runner.Status{State: runner.Waiting, Version: 1, Refused: "no main class\n\tat x", RefusedAt: time.Now()}
 		})
 		w.await(t, types.ApplicationStatusReady)
 		o := w.operation(t, id)
@@ -442,13 +447,15 @@ func TestUpdateFails(t *testing.T) {
 			id, err := w.update(t.Context(), 1, "code/2.jar")
 			check(t, "update", err, "")
 			w.await(t, types.ApplicationStatusUpdating)
-			w.change(func() { w.job = managedflink.Job{Version: 2, Refused: "no main class", RefusedAt: time.Now()} })
+			w.change(func() {
+				w.job = runner.Status{State: runner.Waiting, Version: 2, Refused: "no main class", RefusedAt: time.Now()}
+			})
 			if !rollback {
 				w.await(t, types.ApplicationStatusReady)
 				return
 			}
 			w.await(t, types.ApplicationStatusRollingBack)
-			w.change(func() { w.job = managedflink.Job{Version: 3, Accepted: true, Running: true} })
+			w.change(func() { w.job = running(3) })
 			w.await(t, types.ApplicationStatusRunning)
 			d := w.describe(t)
 			if got := *d.ApplicationConfigurationDescription.ApplicationCodeConfigurationDescription.CodeContentDescription.S3ApplicationCodeLocationDescription.FileKey; got != "code/1.jar" || *d.ApplicationVersionId != 3 {
@@ -544,11 +551,11 @@ func TestGate(t *testing.T) {
 
 	w.run(t)
 	const update, remove = `{"Operation": "UpdateApplication", "Name": "an-application"}`, `{"Operation": "DeleteApplication", "Name": "an-application"}`
-	w.change(func() { w.job.Running = false })
+	w.change(func() { w.job.RunsSince = nil })
 	if got := ask(update); !strings.Contains(got, "Failed to take snapshot") {
 		t.Errorf("got %q, want it refused: the job is down", got)
 	}
-	w.change(func() { w.job.Running = true })
+	w.change(func() { w.job.RunsSince = aws.Time(time.Now()) })
 	if got := ask(update); got != "" {
 		t.Errorf("refused: %s", got)
 	}

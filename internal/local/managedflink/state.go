@@ -9,25 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 )
 
-// A Job is the state of an application's job, as its runner sees it.
-type Job struct {
-	Version  int64 // of the application: the one that the job runs or ran last
-	Stopped  bool
-	Accepted bool // Flink has taken the job: it is running or restarting
-	Running  bool // every task runs
-	// Refused is why and when Flink did not take the job, for example because its main method threw.
-	Refused   string
-	RefusedAt time.Time
-	// StopFailed is why and when the job could not be stopped with a savepoint.
-	StopFailed   string
-	StopFailedAt time.Time
-	// Failure is why and when the job last failed.
-	Failure   string
-	FailureAt time.Time
-
-	Metrics map[string]float64 // by the service's names
-}
-
 // A kind is an operation, by the name of its action.
 type kind string
 
