@@ -60,8 +60,6 @@ type Stream interface {
 	ReadRange(ctx context.Context, shard, first, last string, take func(stream.Record) (more bool)) error
 }
 
-var _ Stream = (*stream.Reader)(nil)
-
 // explanation is one under way.
 type explanation struct {
 	bucket bucket.Bucket
