@@ -16,6 +16,7 @@ import (
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/stack"
 )
 
 const (
@@ -35,6 +36,13 @@ func TestEpochs(t *testing.T) {
 	s := startWith(t, "default")
 	p, err := pipeline.Embedded()
 	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := stack.Open(t.Context(), s.AWS, s.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := opened.EnableSchedule(t.Context(), false); err != nil { // only the ticks of this test
 		t.Fatal(err)
 	}
 	produce(t, s, time.Now(), 300)
