@@ -113,7 +113,7 @@ func logGroup(detail *types.ApplicationDetail) string {
 func (a *Application) Start(ctx context.Context, from From) (asked bool, err error) {
 	w := a.watch()
 	for {
-		detail, err := w.look(ctx)
+		detail, err := w.next(ctx)
 		if err != nil {
 			return asked, err
 		}
@@ -141,15 +141,11 @@ func (a *Application) Start(ctx context.Context, from From) (asked bool, err err
 				asked = true
 				w.accepted(operation)
 				a.startedAt = w.acceptedAt
-				continue // its status is news: no need to wait
 			}
 		case types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
 			return asked, fmt.Errorf("application %s is %s and cannot be started; look at its operations in the console, and %s", a.Name, status, a.lookAt())
 		default: // transient
 			w.left = asked
-		}
-		if err := w.wait(ctx); err != nil {
-			return asked, err
 		}
 	}
 }
@@ -215,7 +211,7 @@ func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err erro
 	w := a.watch()
 	patience := halfOf(ctx)
 	for {
-		detail, err := w.look(ctx)
+		detail, err := w.next(ctx)
 		if err != nil {
 			return s, err
 		}
@@ -249,8 +245,7 @@ func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err erro
 			switch {
 			case !force && snapshotRefused(err) != "":
 				a.log().WarnContext(ctx, "stop with a snapshot refused", "application", a.Name, "error", err)
-				s.Refused, force = snapshotRefused(err), true
-				continue
+				s.Refused, force, w.soon = snapshotRefused(err), true, true
 			case busy(err):
 				a.log().WarnContext(ctx, "stop refused", "application", a.Name, "force", force, "error", err)
 			case err != nil:
@@ -258,11 +253,7 @@ func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err erro
 			default:
 				w.accepted(aws.ToString(out.OperationId))
 				s.Asked, s.Forced = true, force
-				continue
 			}
-		}
-		if err := w.wait(ctx); err != nil {
-			return s, err
 		}
 	}
 }
@@ -273,7 +264,7 @@ func (a *Application) Stop(ctx context.Context, force bool) (s Stopped, err erro
 func (a *Application) Update(ctx context.Context, change func(*types.ApplicationDetail) (*kinesisanalyticsv2.UpdateApplicationInput, error)) (s Stopped, err error) {
 	w := a.watch()
 	for {
-		detail, err := w.look(ctx)
+		detail, err := w.next(ctx)
 		if err != nil {
 			return s, err
 		}
@@ -294,8 +285,7 @@ func (a *Application) Update(ctx context.Context, change func(*types.Application
 				if s, err = a.Stop(ctx, true); err != nil {
 					return s, err
 				}
-				s.Refused = refused
-				continue
+				s.Refused, w.soon = refused, true
 			case busy(err):
 				a.log().WarnContext(ctx, "update refused", "application", a.Name, "error", err)
 			default:
@@ -303,10 +293,6 @@ func (a *Application) Update(ctx context.Context, change func(*types.Application
 			}
 		case types.ApplicationStatusDeleting, types.ApplicationStatusRolledBack:
 			return s, fmt.Errorf("application %s is %s and cannot be updated; look at its operations in the console, and %s", a.Name, status, a.lookAt())
-		default: // transient
-		}
-		if err := w.wait(ctx); err != nil {
-			return s, err
 		}
 	}
 }
@@ -318,7 +304,7 @@ func (a *Application) MakeWay(ctx context.Context) (Stopped, error) {
 	w := a.watch()
 	patience := halfOf(ctx)
 	for {
-		detail, err := w.look(ctx)
+		detail, err := w.next(ctx)
 		if errors.As(err, new(*types.ResourceNotFoundException)) {
 			return Stopped{}, nil
 		}
@@ -339,13 +325,9 @@ func (a *Application) MakeWay(ctx context.Context) (Stopped, error) {
 		if stop {
 			return a.Stop(ctx, true)
 		}
-		if err := w.wait(ctx); err != nil {
-			return Stopped{}, err
-		}
 	}
 }
 
-// halfOf returns half of the time that a context has left.
 func halfOf(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -455,11 +437,11 @@ type watch struct {
 	operation  string // the one that was accepted last
 	acceptedAt time.Time
 	left       bool // the application was seen in another status since
+	soon       bool // its status is news: no need to wait for the next look
 }
 
-// accepted notes that the service has accepted an operation.
 func (w *watch) accepted(operation string) {
-	w.operation, w.acceptedAt, w.left = operation, time.Now(), false
+	w.operation, w.acceptedAt, w.left, w.soon = operation, time.Now(), false, true
 }
 
 // gaveUp reports whether the service has ended the accepted operation without effect, given that the application is in
@@ -471,7 +453,17 @@ func (w *watch) gaveUp(ctx context.Context) (gaveUp bool, why string) {
 
 func (a *Application) watch() *watch { return &watch{Application: a, began: time.Now()} }
 
-// look describes the application.
+// next describes the application, at once or when it is time to look again.
+func (w *watch) next(ctx context.Context) (*types.ApplicationDetail, error) {
+	if w.last != "" && !w.soon {
+		if err := w.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	w.soon = false
+	return w.look(ctx)
+}
+
 func (w *watch) look(ctx context.Context) (*types.ApplicationDetail, error) {
 	detail, err := w.Describe(ctx)
 	if err != nil {
@@ -484,7 +476,6 @@ func (w *watch) look(ctx context.Context) (*types.ApplicationDetail, error) {
 	return detail, nil
 }
 
-// wait waits for the next look.
 func (w *watch) wait(ctx context.Context) error {
 	interval := pollInterval
 	if w.MetricPeriod > 0 {
