@@ -76,7 +76,6 @@ func stream(ctx context.Context, b Bucket, object Object, yield func(Object, io.
 	return yield(object, in)
 }
 
-// failure is an object that cannot be read.
 type failure struct{ err error }
 
 func (f failure) Read([]byte) (int, error) { return 0, f.err }

@@ -179,7 +179,6 @@ func places(found []proof.Group) string {
 	return strings.Join(flags, ", ")
 }
 
-// acceptedText says what was accepted, and what the verdict is now.
 func acceptedText(a *ledger.Acceptance, after *report.Report) terminal.Text {
 	var b terminal.Builder
 	b.Addf("%s accepts the %d %s rows that were found until %s, and no others: %s.\n",

@@ -192,7 +192,6 @@ func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error)
 	return s, nil
 }
 
-// query compiles the query of --sql and --schema.
 func (a *audited) query() (*query.Query, error) {
 	sql, err := os.ReadFile(a.SQL)
 	if err != nil {
@@ -272,7 +271,6 @@ func (s *subject) audit(ctx context.Context, e *env) (r *report.Report, err erro
 	return r, nil
 }
 
-// progressText says how far reading has come.
 func progressText(p audit.Progress, since time.Duration) string {
 	seconds := max(since.Seconds(), 1)
 	text := fmt.Sprintf("%d shards, %s records, %s, %s records/s, %s behind",

@@ -54,7 +54,6 @@ type grammar struct {
 	Follow   followCmd   `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
 }
 
-// env is the environment of a command.
 type env struct {
 	// stdout and stderr are for people: they accept only text whose data is escaped.
 	stdout, stderr *terminal.Writer
@@ -205,7 +204,6 @@ func (e *env) report(err error) int {
 
 const tailLines = 20
 
-// tail prints the end of a log.
 func (e *env) tail(file string) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -225,7 +223,6 @@ func (e *env) tail(file string) {
 	}
 }
 
-// root returns the project's directory.
 func (e *env) root() (string, error) {
 	if e.grammar.Project != "" {
 		return e.grammar.Project, nil

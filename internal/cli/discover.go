@@ -90,7 +90,6 @@ func (c *discoverCmd) Validate() error {
 	return nil
 }
 
-// parseS3 splits the URL of a prefix.
 func parseS3(url string) (bucket, prefix string, err error) {
 	rest, ok := strings.CutPrefix(url, "s3://")
 	bucket, prefix, _ = strings.Cut(rest, "/")
@@ -100,7 +99,6 @@ func parseS3(url string) (bucket, prefix string, err error) {
 	return bucket, prefix, nil
 }
 
-// discovered is what the command prints as JSON.
 type discovered struct {
 	Source string `json:"source"`
 	*discover.Proposal
@@ -230,7 +228,6 @@ func (c *discoverCmd) sample(ctx context.Context, e *env) (source string, record
 	return fmt.Sprintf("%d objects under %s", len(records), c.S3), records, err
 }
 
-// streamSource describes what was read from a stream.
 func streamSource(name string, read *sample.Sample, err error) (string, []discover.Record, error) {
 	if err != nil {
 		return "", nil, err
@@ -249,7 +246,6 @@ func streamSource(name string, read *sample.Sample, err error) (string, []discov
 	return source + ")", read.Records, nil
 }
 
-// merge combines the proposal with the existing schema.
 func (c *discoverCmd) merge(out *discovered, current *schema.Schema) error {
 	if current == nil {
 		out.Schema = out.Proposal.Schema(defaultSource)
@@ -370,7 +366,6 @@ const (
 	shownRows    = 3
 )
 
-// discoveredText is the proposal for a terminal.
 func discoveredText(d *discovered) terminal.Text {
 	var b terminal.Builder
 	n := d.Sample
@@ -478,7 +473,6 @@ func discoveredText(d *discovered) terminal.Text {
 	return b.Text()
 }
 
-// formatText describes a format in words.
 func formatText(f schema.Format) string {
 	if f.Type == schema.JSON {
 		return "JSON, an object a row"

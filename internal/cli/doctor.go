@@ -23,7 +23,6 @@ type doctorCmd struct {
 	JSON     bool `help:"Print JSON, for scripts." name:"json"`
 }
 
-// diagnosis is what the command prints as JSON.
 type diagnosis struct {
 	Result doctor.Result  `json:"result"`
 	Checks []doctor.Check `json:"checks"`

@@ -81,7 +81,6 @@ func (c *explainCmd) audit(ctx context.Context, e *env) (*explain.Explanation, *
 	return explanationOf(r, found), r, err
 }
 
-// explanationOf is the explanation of an audit's report.
 func explanationOf(r *report.Report, found []report.Finding) *explain.Explanation {
 	out := &explain.Explanation{Version: explain.Version, Verdict: r.Verdict, JudgedAt: r.JudgedAt, Findings: found}
 	out.Beyond = r.Counts.Missing + r.Counts.Failed
@@ -152,7 +151,6 @@ func (c *explainCmd) read(ctx context.Context, o *operate.Operator) (*report.Rep
 	}
 }
 
-// explainText is the explanation for a terminal.
 func explainText(out *explain.Explanation, r *report.Report) terminal.Text {
 	if len(out.Findings) == 0 {
 		what := "Nothing is missing and nothing failed"

@@ -41,7 +41,6 @@ func (c *verifyCmd) page(e *env, r *report.Report) error {
 	return nil
 }
 
-// writePage writes the report as an HTML page, and prints its path.
 func writePage(e *env, file string, r *report.Report) error {
 	var b bytes.Buffer
 	if err := report.HTML(&b, r); err != nil {
@@ -84,7 +83,6 @@ func (c *verifyCmd) pageFile(e *env) (string, error) {
 // browserTimeout is how long the platform's opener may take. If it takes longer, it is the browser itself.
 const browserTimeout = 5 * time.Second
 
-// openBrowser has the platform open a file.
 func openBrowser(file string) error {
 	if runtime.GOOS == "linux" && os.Getenv("DISPLAY")+os.Getenv("WAYLAND_DISPLAY")+os.Getenv("WSL_DISTRO_NAME") == "" {
 		return errors.New("there is no display") // where xdg-open would look for a browser that takes the terminal

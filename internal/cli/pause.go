@@ -62,7 +62,6 @@ func (t *target) switchTo(ctx context.Context, e *env, do func(*operate.Operator
 	return e.show(t.JSON, r, sentences(append(slices.Clone(r.Did), fmt.Sprintf(next, r.Stack))...))
 }
 
-// sentences puts each sentence on a line.
 func sentences(all ...string) terminal.Text {
 	var lines []terminal.Text
 	for _, one := range all {

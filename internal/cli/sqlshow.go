@@ -17,7 +17,6 @@ type sqlShowCmd struct {
 	target `embed:""`
 }
 
-// shownQuery is what sql show prints as JSON.
 type shownQuery struct {
 	Stack    string    `json:"stack"`
 	Pipeline string    `json:"pipeline"` // its hash

@@ -16,7 +16,6 @@ type statusCmd struct {
 	target `embed:""`
 }
 
-// status is what the command prints as JSON.
 type status struct {
 	*stack.Status
 	Local *localStatus `json:"local,omitempty"`

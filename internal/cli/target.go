@@ -44,7 +44,6 @@ func (t *target) open(ctx context.Context, e *env) (*stack.Stack, *local.Stack, 
 	return s, nil, err
 }
 
-// local finds the local stack.
 func (t *target) local(ctx context.Context, e *env) (*local.Stack, error) {
 	dir, err := e.stateDir(t.StateDir)
 	if err != nil {
@@ -53,7 +52,6 @@ func (t *target) local(ctx context.Context, e *env) (*local.Stack, error) {
 	return local.Open(ctx, dir)
 }
 
-// aws reads the AWS configuration.
 func (t *target) aws(ctx context.Context, e *env) (aws.Config, error) {
 	c, err := e.loadAWS(ctx, t.Region)
 	if err != nil {

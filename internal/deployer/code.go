@@ -25,7 +25,6 @@ const JARName = "streamproof-analytics.jar"
 // CodePrefix is the prefix of the JARs in the bucket.
 const CodePrefix = "code/"
 
-// codeKey matches the keys under CodePrefix.
 var codeKey = regexp.MustCompile(`^` + CodePrefix + `[0-9a-f]{64}\.jar$`)
 
 type uploader interface {

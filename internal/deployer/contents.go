@@ -104,7 +104,6 @@ func (d *Deployer) deleteContents(ctx context.Context, c *contents, event cfn.Ev
 	}
 }
 
-// contents is the contents of the stack's bucket.
 type contents struct {
 	bucket   string
 	stack    ledger.Stack

@@ -52,7 +52,6 @@ func (d *Deployer) position(_ context.Context, event cfn.Event) (string, map[str
 	return start + " of " + props["StreamArn"], map[string]any{"Start": start}, nil
 }
 
-// place is the region and the account of an ARN.
 func place(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 {

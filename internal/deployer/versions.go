@@ -29,7 +29,6 @@ const (
 	samples = 3
 )
 
-// version is one version of an object, or a delete marker.
 type version struct{ key, id string }
 
 // versions calls each with every version and delete marker under a prefix, a page at a time, in the order of keys,
@@ -77,7 +76,6 @@ func (c *contents) purge(ctx context.Context, prefix string, pick func(key strin
 	}
 }
 
-// refusals are the versions that S3 refused to delete.
 type refusals struct {
 	count   int
 	lasting bool // some would be refused again

@@ -18,8 +18,7 @@ type binder struct {
 
 	grouped bool
 	// keys are the expressions of GROUP BY, as written, without the window.
-	keys map[string]bool
-	// window is the tumbling window of GROUP BY.
+	keys   map[string]bool
 	window *window
 	// inAggregate reports whether the binder is inside an aggregate's parentheses.
 	inAggregate bool
@@ -94,7 +93,6 @@ func (b *binder) from(q, sel *Select) {
 	}
 }
 
-// star returns all columns of what is read.
 func (b *binder) star(s *Star, sel *Select) []outColumn {
 	if s.Of != nil && s.Of.Name != b.alias {
 		b.fault(s.Of.Pos, "this query reads nothing called %q", s.Of.Name)
@@ -158,7 +156,6 @@ func (b *binder) key(x Expr) string {
 	return p.b.String()
 }
 
-// isRowTime reports whether an expression is the row's ROWTIME.
 func (b *binder) isRowTime(x Expr) bool {
 	n, ok := x.(*Name)
 	if !ok || n.last().Name != rowTime || len(n.Parts) > 1 && n.Parts[len(n.Parts)-2].Name != b.alias {
@@ -208,7 +205,6 @@ func (b *binder) has(name string) bool {
 	return ok
 }
 
-// condition binds an expression that has to be BOOLEAN.
 func (b *binder) condition(x Expr) Expr {
 	bound, typ := b.bind(x)
 	if typ.isCertain() && typ.kind != boolean {
@@ -374,7 +370,6 @@ func (b *binder) want(k kind, x Expr, typ sqlType) {
 	}
 }
 
-// text binds an expression that has to be a text.
 func (b *binder) text(x Expr) Expr {
 	bound, typ := b.bind(x)
 	if typ.isCertain() && !typ.isText() {

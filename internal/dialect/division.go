@@ -86,7 +86,6 @@ func (c *flinkChecker) opaqueDivisions(tokens []token) {
 
 func nameOf(t token) Expr { return column(t.value) }
 
-// isZero reports whether a number, as written, is zero.
 func isZero(number string) bool {
 	mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
 	return strings.Trim(mantissa, "0.") == ""

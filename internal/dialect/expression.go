@@ -135,7 +135,6 @@ func (p *parser) predicate(x Expr) Expr {
 	return is
 }
 
-// list reads expressions between commas.
 func (p *parser) list() []Expr {
 	all := []Expr{p.expr()}
 	for p.take(",") {

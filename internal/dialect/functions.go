@@ -124,7 +124,6 @@ func deviation(b *binder, c *Call, a argument) (Expr, sqlType) {
 	return &Call{Name: c.Name, Distinct: c.Distinct, Args: []Expr{x}}, sqlType{kind: double}
 }
 
-// aggregateIn returns the first aggregate in an expression, or nil.
 func aggregateIn(x Expr) *Call {
 	var found *Call
 	walk(x, func(x Expr) {
@@ -135,7 +134,6 @@ func aggregateIn(x Expr) *Call {
 	return found
 }
 
-// walk calls visit for an expression and all of its parts.
 func walk(x Expr, visit func(Expr)) {
 	if x == nil {
 		return
@@ -423,7 +421,6 @@ func extract(b *binder, c *Call, args []argument) (Expr, sqlType) {
 	return infix(part, "+", infix(withUnit("EXTRACT", "MILLISECOND", a.flink), "/", thousand)), sqlType{kind: decimal}
 }
 
-// millis converts a time to milliseconds since 1970.
 func millis(x Expr) Expr {
 	return infix(infix(withUnit("EXTRACT", "EPOCH", x), "*", number(1000)), "+", withUnit("EXTRACT", "MILLISECOND", x))
 }

@@ -30,7 +30,6 @@ type token struct {
 	comments []string // those before it
 }
 
-// endOffset is the offset of the token's end.
 func (t token) endOffset() int { return t.pos.Offset + len(t.text) }
 
 // is reports whether the token is this keyword, in any case, or this operator.

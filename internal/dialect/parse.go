@@ -250,14 +250,12 @@ func (p *parser) expect(words ...string) {
 	}
 }
 
-// end expects the end.
 func (p *parser) end() {
 	if p.peek().kind != tokenEnd {
 		p.unexpected()
 	}
 }
 
-// statement reads all of the tokens.
 func (p *parser) statement(head statement) (Statement, *Error) {
 	var s Statement
 	if p.dialect == Legacy {
@@ -437,12 +435,10 @@ func words(all string) map[string]bool {
 	return m
 }
 
-// isName reports whether a token can be a name.
 func isName(t token) bool {
 	return t.kind == tokenQuoted || t.kind == tokenBacktick || t.kind == tokenWord && !structural[strings.ToUpper(t.text)]
 }
 
-// ident reads a name.
 func (p *parser) ident() Ident {
 	if !isName(p.peek()) {
 		p.unexpected("expected a name")
@@ -497,7 +493,6 @@ func (p *parser) typeName() TypeName {
 	return typ
 }
 
-// size reads a length or a precision.
 func (p *parser) size() int {
 	n := 0
 	t := p.peek()

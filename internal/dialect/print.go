@@ -67,7 +67,6 @@ func Print(x Expr) string {
 	return p.b.String()
 }
 
-// printStatements returns statements in Flink SQL, each with a semicolon.
 func printStatements(all []Statement) string {
 	var p printer
 	for i, s := range all {

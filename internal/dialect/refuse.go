@@ -64,7 +64,6 @@ var named = map[string]string{
 	"JOIN":   "a join",
 }
 
-// refusal is the message for a construct that is not carried over, with its replacement.
 func refusal(construct string) string {
 	text := cmp.Or(named[construct], construct) + " is not carried over"
 	if advice := instead[cmp.Or(kindOf[construct], construct)]; advice != "" {
@@ -73,7 +72,6 @@ func refusal(construct string) string {
 	return text
 }
 
-// refused is the fault for a construct that is not carried over.
 func refused(pos Position, construct string) *Error {
 	return &Error{Pos: pos, Problem: refusal(construct), refused: true}
 }
@@ -83,7 +81,6 @@ func (b *binder) refuse(pos Position, construct string) (Expr, sqlType) {
 	return nullLiteral(), sqlType{}
 }
 
-// isRefused reports whether a function of the legacy dialect is not carried over.
 func isRefused(function string) bool {
 	_, kind := kindOf[function]
 	_, own := instead[function]

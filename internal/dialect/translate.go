@@ -59,7 +59,6 @@ func (s *Script) Warnings(schema schema.Schema) Errors {
 // destinationPrefix begins the names that the service's console gave to destinations.
 const destinationPrefix = "DESTINATION"
 
-// A stream is an in-application stream.
 type stream struct {
 	created *CreateStream
 	columns []relColumn
@@ -440,7 +439,6 @@ func (t *translator) insertion(q *Select, s *stream, places []int) Query {
 	return sel
 }
 
-// An outColumn is a column of a query's result.
 type outColumn struct {
 	relColumn
 	pos Position

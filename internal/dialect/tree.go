@@ -10,7 +10,6 @@ type Script struct {
 
 // A Statement is one of *CreateStream, *CreatePump, *AlterPump, *CreateTable, *CreateView, *Insert and *Opaque.
 type Statement interface {
-	// Start is the statement's first position.
 	Start() Position
 	base() *statement
 }
@@ -67,10 +66,9 @@ type CreateTable struct {
 
 // A Column is one of a CREATE STREAM or CREATE TABLE.
 type Column struct {
-	Name    Ident
-	Type    TypeName
-	NotNull bool
-	// NotNullPos is the position of NOT NULL.
+	Name       Ident
+	Type       TypeName
+	NotNull    bool
 	NotNullPos Position
 }
 

@@ -102,7 +102,6 @@ func (d *discovery) reason(row record.Row, unreadable string) string {
 	return row.Err.Reason
 }
 
-// widen turns columns with values of another type into text.
 func (d *discovery) widen() {
 	for i := range d.Columns {
 		if c := &d.Columns[i]; c.Agree < c.Values {

@@ -11,7 +11,6 @@ import (
 	"streamproof/internal/schema"
 )
 
-// A value is one distinct value of a column and its frequency.
 type value struct {
 	text   string
 	number string // the text with a point for the decimal comma, of a shape that is a number
@@ -20,7 +19,6 @@ type value struct {
 	count  int
 }
 
-// A collector counts the values of a column.
 type collector struct {
 	json   bool
 	comma  bool    // the numbers have a decimal comma
@@ -62,7 +60,6 @@ func (c *collector) addMany(text string, kind kind, count int) {
 	c.values = append(c.values, value{text, number, kind, shape, count})
 }
 
-// count returns how many values satisfy a predicate.
 func (c *collector) count(is func(v value) bool) int {
 	n := 0
 	for _, v := range c.values {
@@ -79,7 +76,6 @@ func (c *collector) all(is func(v value) bool) bool { return c.count(is) == c.to
 // most reports whether n values are nearly all of them, so that the rest are faults.
 func (c *collector) most(n int) bool { return n > 0 && rare(c.total-n, c.total) }
 
-// infer decides on the type of the column.
 func (c *collector) infer() Column { return c.column(c.decide) }
 
 // asText returns the column as text, which holds every value.

@@ -13,7 +13,6 @@ import (
 // nulls are the texts taken for NULL, in the order in which the format lists them.
 var nulls = [...]string{"", "NULL", "null", `\N`}
 
-// csv proposes a CSV format and its columns.
 func (d *discovery) csv() error {
 	format := sniff(d.texts, d.options.Delimiter)
 	lines, width := d.split(format)

@@ -22,7 +22,6 @@ const delimiters = ",;\t|^~\x01\x1f"
 
 var quotes = [...]byte{'"', '\'', 0}
 
-// A csvField is one value of a line.
 type csvField struct {
 	text   string
 	quoted bool

@@ -163,7 +163,6 @@ func Discover(records []Record, o Options) (*Proposal, error) {
 	return p, err
 }
 
-// A discovery is the state of a Discover call.
 type discovery struct {
 	*Proposal
 	options Options
@@ -261,7 +260,6 @@ func (d *discovery) undecided(format string, args ...any) error {
 	return &UndecidedError{Reason: fmt.Sprintf(format, args...), Faults: d.Faults}
 }
 
-// fault counts a faulty row or record.
 func (d *discovery) fault(reason, where string, data []byte) {
 	for i := range d.Faults {
 		if f := &d.Faults[i]; f.Reason == reason {

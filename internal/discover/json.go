@@ -41,7 +41,6 @@ func (m *member) child(name string) *member {
 	return c
 }
 
-// json proposes the columns of JSON rows.
 func (d *discovery) json() {
 	d.Format = schema.JSONFormat()
 	root := &member{}
@@ -85,7 +84,6 @@ func (d *discovery) json() {
 	}
 }
 
-// learn adds the members of an object.
 func (m *member) learn(value jsontext.Value) {
 	eachMember(value, func(name string, value jsontext.Value) {
 		c := m.child(name)
@@ -141,7 +139,6 @@ func (m *member) collect(value jsontext.Value, take func(m *member, text string,
 	})
 }
 
-// eachMember calls take for each member of a valid object.
 func eachMember(object jsontext.Value, take func(name string, value jsontext.Value)) {
 	decoder := jsontext.NewDecoder(bytes.NewReader(object))
 	_, _ = decoder.ReadToken()

@@ -234,7 +234,6 @@ func (c *Column) misfits(kept *schema.Column, format schema.Format) (n int, firs
 	return n, first
 }
 
-// typeText returns a type with its pattern.
 func typeText(t schema.Type, pattern *schema.Pattern) string {
 	if pattern != nil {
 		return fmt.Sprintf("%s %q", t, pattern)

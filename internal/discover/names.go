@@ -9,7 +9,6 @@ import (
 // names keeps the names of columns distinct from one another, and from the aliases of other columns, ignoring case.
 type names map[string]int
 
-// newNames reserves the aliases of so many columns.
 func newNames(columns int) names {
 	n := names{}
 	for i := range columns {

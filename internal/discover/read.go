@@ -32,7 +32,6 @@ func (t text) lines() int {
 	return n
 }
 
-// An object is a row of JSON.
 type object struct {
 	value  jsontext.Value
 	record *Record
@@ -226,7 +225,6 @@ func brokenExtent(text []byte) int {
 	return len(text)
 }
 
-// lineSize returns the size of the first line including its newline.
 func lineSize(text []byte) int {
 	if end := bytes.IndexByte(text, '\n'); end >= 0 {
 		return end + 1
@@ -236,7 +234,6 @@ func lineSize(text []byte) int {
 
 const notAnObject = "JSON that is not an object"
 
-// jsonFault says what is wrong with JSON.
 func jsonFault(value []byte) string {
 	decoder := jsontext.NewDecoder(bytes.NewReader(value))
 	_, err := decoder.ReadValue()

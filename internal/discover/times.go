@@ -59,7 +59,6 @@ func isTime(s string) bool {
 	})
 }
 
-// A patternCount is how many values a pattern reads.
 type patternCount struct {
 	*schema.Pattern
 	count int

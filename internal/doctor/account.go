@@ -157,7 +157,6 @@ func (a Account) Checks(ctx context.Context) []Check {
 		func(ctx context.Context) Check { return a.permissions(ctx, caller) })...) // it bounds each of its calls
 }
 
-// bounded runs a check within callTimeout.
 func bounded(check func(context.Context) Check) func(context.Context) Check {
 	return func(ctx context.Context) Check {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)

@@ -159,7 +159,6 @@ func (m Machine) resource(name string, get func(Resources) (bytes uint64, where 
 	return c
 }
 
-// unknown returns the check with an unknown result.
 func unknown(c Check, err error) Check {
 	c.Result = Warning
 	c.Found = cmp.Or(c.Found, "no answer")

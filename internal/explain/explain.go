@@ -60,7 +60,6 @@ type Stream interface {
 	ReadRange(ctx context.Context, shard, first, last string, take func(stream.Record) (more bool)) error
 }
 
-// explanation is one under way.
 type explanation struct {
 	bucket bucket.Bucket
 	stream Stream
@@ -87,7 +86,6 @@ type loss struct {
 	found []find // since the report
 }
 
-// A find is a copy of a lost row in the bucket.
 type find struct {
 	hop    report.Hop
 	object string

@@ -107,7 +107,6 @@ func (e *explanation) findRecords(ctx context.Context, t *tick) error {
 	return nil
 }
 
-// add adds a record to those that may be the lost ones.
 func (t *tick) add(l *loss, index int, outcome ledger.Outcome) {
 	if n := len(l.records); n > 0 && l.records[n-1].Index == index {
 		return // two lines of it give this row

@@ -30,7 +30,6 @@ type answer struct {
 	body   []byte
 }
 
-// asError reads an error of AWS JSON 1.1.
 func (a answer) asError() *Error {
 	var e struct {
 		Type    string `json:"__type"`

@@ -86,7 +86,6 @@ func (s *stream) start() {
 	}, s.process)
 }
 
-// end writes everything that was accepted.
 func (s *stream) end() {
 	s.processing.end()
 	s.ok.end()

@@ -182,7 +182,6 @@ func (s *Server) rollBack(ctx context.Context, name string, a *application, deta
 	return o, nil
 }
 
-// configure returns the update that restores an earlier configuration of an application.
 func configure(was *types.ApplicationDetail) *kinesisanalyticsv2.UpdateApplicationInput {
 	c := was.ApplicationConfigurationDescription
 	change := &types.ApplicationConfigurationUpdate{}

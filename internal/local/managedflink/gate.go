@@ -101,7 +101,6 @@ func (s *Server) reads(ctx context.Context, q question) error {
 	return nil
 }
 
-// as returns root's configuration with a role's credentials.
 func (s *Server) as(role string) aws.Config {
 	c := s.AWS.Copy()
 	c.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(s.sts, role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "managed-flink" }))

@@ -245,7 +245,6 @@ type input struct {
 	OperationStatus             types.OperationStatus
 }
 
-// call answers one call of the API.
 func (s *Server) call(r *http.Request, body []byte) (answer, error) {
 	action, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
 	if r.Method != http.MethodPost || !ok {
@@ -420,7 +419,6 @@ func describe(out answer, a *application) (answer, error) {
 	})
 }
 
-// withOperation puts the operation's ID into an answer.
 func withOperation(out answer, o *operation) (answer, error) {
 	return edit(out, func(body map[string]any) { body["OperationId"] = o.ID })
 }
@@ -441,12 +439,10 @@ func encode(body any) (answer, error) {
 	return answer{http.StatusOK, data}, err
 }
 
-// seconds formats a time as the API does.
 func seconds(t time.Time) json.Number {
 	return json.Number(fmt.Sprintf("%.3f", float64(t.UnixMilli())/1000))
 }
 
-// info is the operation in a list.
 func (o *operation) info() map[string]any {
 	m := map[string]any{"Operation": o.Kind, "OperationId": o.ID, "OperationStatus": o.Status, "StartTime": seconds(o.Start)}
 	if !o.End.IsZero() {
@@ -455,7 +451,6 @@ func (o *operation) info() map[string]any {
 	return m
 }
 
-// details is the operation alone.
 func (o *operation) details() map[string]any {
 	m := o.info()
 	delete(m, "OperationId")
@@ -472,7 +467,6 @@ func (o *operation) details() map[string]any {
 	return m
 }
 
-// listOperations lists the newest first.
 func listOperations(a *application, in input) map[string]any {
 	list := []map[string]any{}
 	for _, o := range slices.Backward(a.Operations) {

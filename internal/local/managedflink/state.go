@@ -19,7 +19,6 @@ const (
 	rollback kind = "RollbackApplication"
 )
 
-// An operation is one of an application.
 type operation struct {
 	ID         string                `json:"id"`
 	Kind       kind                  `json:"kind"`

@@ -32,7 +32,6 @@ type vendor struct {
 // renewBefore is the time left at which credentials are renewed. The SDKs for Java ask 15 minutes before the end.
 const renewBefore = 30 * time.Minute
 
-// newVendor listens on a free port of 127.0.0.1.
 func newVendor(client stscreds.AssumeRoleAPIClient, role string, log *slog.Logger) (*vendor, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

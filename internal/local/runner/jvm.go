@@ -48,7 +48,6 @@ func needsOf(spec Spec) needs {
 	return needs{spec.Role, spec.Parallelism, spec.CheckpointInterval, spec.CheckpointMinPause}
 }
 
-// startJVM starts a JVM with a cluster for the spec's job.
 func (r *Runner) startJVM(ctx context.Context, spec Spec) (*jvm, error) {
 	port, err := emulator.FreePort(0)
 	if err != nil {

@@ -141,7 +141,6 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// died is closed when the JVM has ended.
 func (r *Runner) died() <-chan struct{} {
 	if r.jvm == nil {
 		return nil
@@ -208,7 +207,6 @@ func (r *Runner) reap(ctx context.Context) {
 	}
 }
 
-// lastLine returns the last line of a log.
 func lastLine(file string) string {
 	f, err := os.Open(file)
 	if err != nil {
