@@ -248,12 +248,14 @@ func drawLife(t *rapid.T, p *pipeline.Pipeline, span, mostRecords int) *life {
 
 // meddle has somebody do something to an object that stands there, or to one that was deleted before.
 func (l *life) meddle(t *rapid.T, deleted map[string]lifeObject) {
-	var keys []string
-	for key, o := range l.objects {
-		recent := key > windowAt("data/", hourLayout, l.now) && strings.HasPrefix(key, "data/") ||
+	recent := func(key string) bool { // an increment lists it
+		return key > windowAt("data/", hourLayout, l.now) && strings.HasPrefix(key, "data/") ||
 			key > windowAt("errors/data/processing-failed/", hourLayout, l.now) && strings.HasPrefix(key, "errors/") ||
 			key > windowAt(ledger.TicksPrefix, dayLayout, l.now) && strings.HasPrefix(key, ledger.TicksPrefix)
-		if recent && !o.written.After(l.now) && !o.seen.After(l.now) {
+	}
+	var keys []string
+	for key, o := range l.objects {
+		if recent(key) && !o.written.After(l.now) && !o.seen.After(l.now) {
 			keys = append(keys, key)
 		}
 	}
@@ -263,6 +265,7 @@ func (l *life) meddle(t *rapid.T, deleted map[string]lifeObject) {
 	slices.Sort(keys)
 	key := rapid.SampledFrom(keys).Draw(t, "key")
 	o := l.objects[key]
+	maps.DeleteFunc(deleted, func(key string, _ lifeObject) bool { return !recent(key) })
 	switch rapid.SampledFrom([]string{"copied onto itself", "storage class changed", "tagged", "rewritten with its bytes", "written over", "deleted", "put back", "restored from a version"}).Draw(t, "what") {
 	case "copied onto itself", "storage class changed", "rewritten with its bytes":
 		o.written = l.now
