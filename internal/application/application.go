@@ -45,6 +45,12 @@ type Logs interface {
 	FilterLogEvents(context.Context, *cloudwatchlogs.FilterLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error)
 }
 
+var (
+	_ API     = (*kinesisanalyticsv2.Client)(nil)
+	_ Metrics = (*cloudwatch.Client)(nil)
+	_ Logs    = (*cloudwatchlogs.Client)(nil)
+)
+
 // An Application is one Managed Flink application.
 type Application struct {
 	Name     string

@@ -31,6 +31,8 @@ type uploader interface {
 	Upload(ctx context.Context, in *s3.PutObjectInput, opts ...func(*manager.Uploader)) (*manager.UploadOutput, error)
 }
 
+var _ uploader = (*manager.Uploader)(nil)
+
 // code answers for Custom::AnalyticsCode. The physical id is the JAR's key, so that new code replaces the resource.
 func (d *Deployer) code(ctx context.Context, log *slog.Logger, event cfn.Event) (string, map[string]any, error) {
 	props, err := properties(event, "Bucket")

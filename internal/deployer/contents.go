@@ -38,6 +38,8 @@ type stacks interface {
 	DescribeStacks(ctx context.Context, in *cloudformation.DescribeStacksInput, opts ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 }
 
+var _ stacks = (*cloudformation.Client)(nil)
+
 // contents answers for Custom::BucketContents. The physical id is the bucket's name, and the attribute Arn its ARN.
 func (d *Deployer) contents(ctx context.Context, log *slog.Logger, event cfn.Event) (string, map[string]any, error) {
 	props, err := properties(event, "Bucket", "StackName", "DataOnDelete", "Existing")

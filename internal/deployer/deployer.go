@@ -68,6 +68,11 @@ type Ledger interface {
 	ClaimedFor(ctx context.Context) (*ledger.Stack, error)
 }
 
+var (
+	_ objects = (*s3.Client)(nil)
+	_ Ledger  = (*ledger.Store)(nil)
+)
+
 // Handle answers one request; cfn.LambdaWrap wraps it. The answer is the resource's physical id and the attributes
 // that the template can read. On an error CloudFormation rolls back, with the error as its reason.
 func (d *Deployer) Handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {

@@ -101,6 +101,17 @@ type buckets interface {
 	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
 }
 
+var (
+	_ identities   = (*sts.Client)(nil)
+	_ policies     = (*iam.Client)(nil)
+	_ stacks       = (*cloudformation.Client)(nil)
+	_ streams      = (*kinesis.Client)(nil)
+	_ applications = (*kinesisanalyticsv2.Client)(nil)
+	_ functions    = (*lambda.Client)(nil)
+	_ quotas       = (*servicequotas.Client)(nil)
+	_ buckets      = (*s3.Client)(nil)
+)
+
 // NewClients makes clients for a configuration.
 func NewClients(config aws.Config) Clients {
 	c := Clients{

@@ -60,6 +60,8 @@ type Stream interface {
 	ReadRange(ctx context.Context, shard, first, last string, take func(stream.Record) (more bool)) error
 }
 
+var _ Stream = (*stream.Reader)(nil)
+
 type explanation struct {
 	bucket bucket.Bucket
 	stream Stream

@@ -40,6 +40,8 @@ type describer interface {
 	ListApplicationSnapshots(context.Context, *kinesisanalyticsv2.ListApplicationSnapshotsInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.ListApplicationSnapshotsOutput, error)
 }
 
+var _ describer = (*kinesisanalyticsv2.Client)(nil)
+
 // describe returns what should run, nil for nothing. savepoint reports whether a job that runs but should not is
 // stopped with a savepoint.
 func describe(ctx context.Context, client describer, name string) (spec *Spec, savepoint bool, err error) {
