@@ -56,7 +56,7 @@ func TestEpochs(t *testing.T) {
 	}
 	produce(t, s, time.Now(), 300)
 	r := verified(t, s)
-	if present := r.Present(); r.Verdict != proof.Undecided || present == nil || present.Ticks != 2 || r.Counts != first.Counts || !strings.Contains(r.Reasons[0], "a window (TUMBLE)") {
+	if current := r.Current(); r.Verdict != proof.Undecided || current == nil || current.Ticks != 2 || r.Counts != first.Counts || !strings.Contains(r.Reasons[0], "a window (TUMBLE)") {
 		t.Errorf("while the window runs: got %s %v, %+v", r.LastLine(), r.Reasons, r.Epochs)
 	}
 
@@ -75,7 +75,7 @@ func TestEpochs(t *testing.T) {
 	sqlRun(t, s, threeColumns, 0)
 	produce(t, s, time.Now(), 300)
 	r = provenSoFar(t, s)
-	if last := r.Present(); len(r.Epochs) != 4 || last.Counts == nil || last.Counts.Owed != 500 || !last.Clean {
+	if last := r.Current(); len(r.Epochs) != 4 || last.Counts == nil || last.Counts.Owed != 500 || !last.Clean {
 		t.Errorf("other columns: got %+v", r.Epochs)
 	}
 
@@ -92,7 +92,7 @@ func TestEpochs(t *testing.T) {
 	}
 	for name, r := range map[string]*report.Report{"in an increment": r, "in full": full} {
 		c := r.Counts
-		last := r.Present()
+		last := r.Current()
 		if c.Duplicated+c.Unexpected+c.Leaked+c.Corrupt > 0 || c.Missing != 300 || last.Counts.Missing+last.Counts.InFlight > 0 || last.Clean || len(r.Epochs) != 5 {
 			t.Errorf("forced, %s: got %s %v, %+v", name, r.LastLine(), r.Reasons, r.Epochs)
 		}

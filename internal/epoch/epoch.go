@@ -150,9 +150,9 @@ func (t *Timeline) nextRecorded(from time.Time, more []ledger.Epoch) time.Time {
 // claim makes sure that a tick has an epoch.
 func (t *Timeline) claim(tick Tick, query func(hash string) (Query, error)) error {
 	e := t.Of(tick)
-	present := t.at(tick.Claimed)
-	if e != nil && (present.Recorded || present.Epoch == e) {
-		return nil // the ledger says what the present is, whatever a late tick names
+	current := t.at(tick.Claimed)
+	if e != nil && (current.Recorded || current.Epoch == e) {
+		return nil // the ledger says what the current is, whatever a late tick names
 	}
 	return t.begin(tick.Claimed, tick.Pipeline, false, false, query)
 }
@@ -214,8 +214,8 @@ func (t *Timeline) at(moment time.Time) Change {
 	return last
 }
 
-// Present is the epoch of the last change.
-func (t *Timeline) Present() *Epoch { return t.Changes[len(t.Changes)-1].Epoch }
+// Current is the epoch of the last change.
+func (t *Timeline) Current() *Epoch { return t.Changes[len(t.Changes)-1].Epoch }
 
 // At returns the epochs of which rows may stand in an object that was written then, the one of that time first. Nothing
 // is written in the second of a change by the query that begins.

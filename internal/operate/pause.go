@@ -138,16 +138,16 @@ func (o *Operator) flush(ctx context.Context, r *Result) error {
 	return err
 }
 
-// notJudged returns the present epoch of a report if it is not judged, else nil.
+// notJudged returns the current epoch of a report if it is not judged, else nil.
 func notJudged(r *report.Report) *report.Epoch {
 	if r == nil {
 		return nil
 	}
-	present := r.Present()
-	if present == nil || present.Seen == nil {
+	current := r.Current()
+	if current == nil || current.Seen == nil {
 		return nil
 	}
-	return present
+	return current
 }
 
 // disableSchedule disables the schedule, and returns when its last tick can no longer arrive.
@@ -269,10 +269,10 @@ func inFlight(r *report.Report, open int, force bool) string {
 	if open > 0 {
 		left = append(left, fmt.Sprintf("%d ticks are being sent", open))
 	}
-	switch present := notJudged(r); {
-	case present != nil && present.TicksUnsettled > 0:
-		left = append(left, fmt.Sprintf("%d ticks of a query that is not judged are before their deadline", present.TicksUnsettled))
-	case present != nil:
+	switch current := notJudged(r); {
+	case current != nil && current.TicksUnsettled > 0:
+		left = append(left, fmt.Sprintf("%d ticks of a query that is not judged are before their deadline", current.TicksUnsettled))
+	case current != nil:
 	case r.Verdict == proof.Undecided:
 		return strings.Join(append(left, "the verdict is UNDECIDED ("+strings.Join(r.Reasons, "; ")+")"), ", ")
 	}

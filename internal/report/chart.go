@@ -214,7 +214,7 @@ func (r *Report) epochChart() *chart {
 		}
 		switch {
 		case !l.until.IsZero() && !e.RolledBack:
-		case e.Present:
+		case e.Current:
 			l.until = r.JudgedAt
 		case i+1 < len(r.Epochs) && !r.Epochs[i+1].From.Before(e.Last):
 			l.until = r.Epochs[i+1].From

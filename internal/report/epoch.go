@@ -25,8 +25,8 @@ type Epoch struct {
 	NotJudged  string `json:"notJudged,omitempty"`
 	RolledBack bool   `json:"rolledBack,omitempty"`
 
-	// Present reports whether its query is the present one.
-	Present bool `json:"present,omitempty"`
+	// Current reports whether its query is the current one.
+	Current bool `json:"current,omitempty"`
 
 	First          time.Time `json:"first,omitzero"` // tick
 	Last           time.Time `json:"last,omitzero"`  // tick
@@ -171,10 +171,10 @@ func (r *Report) NotJudged() string {
 	return strings.Join(parts, ", ")
 }
 
-// Present is the epoch that has not ended, nil if there is but one and it is judged.
-func (r *Report) Present() *Epoch {
+// Current is the epoch that has not ended, nil if there is but one and it is judged.
+func (r *Report) Current() *Epoch {
 	for i := len(r.Epochs) - 1; i >= 0; i-- {
-		if e := &r.Epochs[i]; e.Present {
+		if e := &r.Epochs[i]; e.Current {
 			return e
 		}
 	}

@@ -24,9 +24,9 @@ func epochs() *report.Report {
 			Seen:      &report.Seen{Rows: 40, Broken: 1, Rejects: 2, First: at(-18), InTime: true},
 		},
 		{Pipelines: hash("4"), From: at(-10), Until: at(-9), NotJudged: "it failed and was rolled back", RolledBack: true, Seen: &report.Seen{Rows: 7}},
-		{Pipelines: []string{"<script>\x1b[31m"}, From: at(-10), Present: true, First: at(-8), Last: at(-1), Ticks: 8, Records: 8000, Acknowledged: 8000, Counts: &proof.Counts{Owed: 8000, Delivered: 7998, Missing: 1, InFlight: 1}},
+		{Pipelines: []string{"<script>\x1b[31m"}, From: at(-10), Current: true, First: at(-8), Last: at(-1), Ticks: 8, Records: 8000, Acknowledged: 8000, Counts: &proof.Counts{Owed: 8000, Delivered: 7998, Missing: 1, InFlight: 1}},
 	}
-	r.Verdict, r.Reasons = proof.NotProven, []string{"missing: 1 rows are owed by settled ticks and stand in no object"}
+	r.Verdict, r.Reasons = proof.NotProven, []string{"missing: 1 rows owed by settled ticks are in no object"}
 	r.Counts = proof.Counts{Owed: 13060, Delivered: 13058, Missing: 1, InFlight: 1}
 	return r
 }
@@ -82,8 +82,8 @@ func TestHTMLOfEpochs(t *testing.T) {
 	}
 	r := epochs()
 	r.Verdict, r.Epochs = proof.Undecided, r.Epochs[:2]
-	r.Epochs[1].Present = true
-	if page := html(t, r); !strings.Contains(page, "The present query is not judged.") || !strings.Contains(page, "sql run pipeline/pipeline.sql") || !strings.Contains(page, `id="rows"`) {
+	r.Epochs[1].Current = true
+	if page := html(t, r); !strings.Contains(page, "The current query is not judged.") || !strings.Contains(page, "sql run pipeline/pipeline.sql") || !strings.Contains(page, `id="rows"`) {
 		t.Error("the page does not say why there is no verdict, or not what is known")
 	}
 }

@@ -76,7 +76,7 @@ func (p page) Sentence() string {
 	c := p.Counts
 	switch {
 	case p.Tone() == "open" && p.presentNotJudged():
-		return "The present query is not judged. What is known of it, and of the queries before it, is below."
+		return "The current query is not judged. What is known of it, and of the queries before it, is below."
 	case p.Tone() == "open" && c.Owed == 0 && len(p.Reasons) == 0:
 		return "Nothing is owed yet, so there is no verdict."
 	case p.Tone() == "open":
@@ -99,8 +99,8 @@ func (p page) Sentence() string {
 
 // presentNotJudged reports whether that is all that keeps the report from a verdict.
 func (p page) presentNotJudged() bool {
-	present := p.Present()
-	return present != nil && present.Seen != nil && !p.Partial
+	current := p.Current()
+	return current != nil && current.Seen != nil && !p.Partial
 }
 
 // excused is how many findings of a class are accepted by a person or allowed.

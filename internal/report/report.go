@@ -124,7 +124,7 @@ type Coverage struct {
 func (r *Report) Counted() bool { return r.Verdict != proof.Undecided || r.Counts != (proof.Counts{}) }
 
 // Balanced reports whether the counts are those of everything that is judged. Those of an UNDECIDED report are, if only
-// the present epoch is not judged.
+// the current epoch is not judged.
 func (r *Report) Balanced() bool {
 	reached := r.Verdict == proof.Proven || r.Verdict == proof.NotProven
 	return (reached || r.Counts != proof.Counts{}) && !r.Partial

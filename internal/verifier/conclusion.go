@@ -42,8 +42,8 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	}
 	r.Verdict = r.Counts.Verdict(excused)
 	r.Reasons = reasonsOf(r, excused)
-	if present := v.tallyOf(v.timeline.Present()); present.judge == nil {
-		reason := fmt.Sprintf("pipeline %.12s, which is the present one, is not judged: %s", present.Pipelines[0], present.Refused)
+	if current := v.tallyOf(v.timeline.Current()); current.judge == nil {
+		reason := fmt.Sprintf("the current query, pipeline %.12s, is not judged: %s", current.Pipelines[0], current.Refused)
 		if r.Verdict == proof.Undecided {
 			r.Reasons = nil // that nothing else is owed is no wonder
 		}
@@ -111,7 +111,7 @@ func (v *verification) close(now time.Time) (all results) {
 	if several {
 		for _, t := range v.tallies {
 			e := t.describe()
-			e.Present = t.Epoch == v.timeline.Present()
+			e.Current = t.Epoch == v.timeline.Current()
 			r.Epochs = append(r.Epochs, e)
 		}
 	}
@@ -167,10 +167,10 @@ func reasonsOf(r *report.Report, excused map[proof.Class]int64) []string {
 		return []string{"nothing is owed: the ledger's ticks acknowledge no record that gives a row"}
 	}
 	sentences := map[proof.Class]string{
-		proof.Missing:    "rows are owed by settled ticks and stand in no object",
-		proof.Failed:     "rows stand under an error prefix only, from where they can be brought back",
-		proof.Duplicated: "rows stand more often than they are owed",
-		proof.Corrupt:    "lines are not what should stand there",
+		proof.Missing:    "rows owed by settled ticks are in no object",
+		proof.Failed:     "rows are only under an error prefix, from where they can be brought back",
+		proof.Duplicated: "rows occur more often than they are owed",
+		proof.Corrupt:    "lines are not what should be there",
 		proof.Leaked:     "rows should have been filtered out by the query",
 		proof.Unexpected: "rows come from no record that was produced before them",
 	}

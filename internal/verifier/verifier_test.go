@@ -561,7 +561,7 @@ func TestUndecided(t *testing.T) {
 			m.publish(t, &other)
 			tick := tickAt(&other, 1)
 			m.keep(t, tick)
-		}, "which is the present one, is not judged: the verifier cannot reproduce Flink's result"},
+		}, "is not judged: the verifier cannot reproduce Flink's result"},
 		"an object that cannot be read": {func(_ *testing.T, m *memory) {
 			m.unreadable[objectKey(0)] = context.DeadlineExceeded
 		}, "an object cannot be read: " + objectKey(0)},

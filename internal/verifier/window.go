@@ -106,7 +106,7 @@ func (s *checkpoint) fresh(prefix, layout string, listed []bucket.Object) (fresh
 			// It was counted and is tagged: it was written before the watermark, and an increment listed it then.
 		case o.Key <= after:
 			faults = append(faults, fmt.Sprintf("%s is named for a time before the window of %s, which has not counted it: %s",
-				o.Key, ArchiveKey, moveAway(prefix, "move it to a key of the present hour")))
+				o.Key, ArchiveKey, moveAway(prefix, "move it to a key of the current hour")))
 		case late && s.archived:
 			faults = append(faults, fmt.Sprintf("%s was written by %s and is not counted in %s, which goes until %s: %s",
 				o.Key, o.LastModified.UTC().Format(time.RFC3339), ArchiveKey, s.Watermark.UTC().Format(time.RFC3339),

@@ -343,13 +343,13 @@ func (w *World) verify(out *httptest.ResponseRecorder) {
 		r.Ticks = append(r.Ticks, t)
 	}
 	if w.NotJudged != "" && strings.Contains(w.SQL(), w.NotJudged) {
-		present := report.Epoch{Pipelines: []string{w.Current().Pipeline}, Present: true, Seen: &report.Seen{}}
+		current := report.Epoch{Pipelines: []string{w.Current().Pipeline}, Current: true, Seen: &report.Seen{}}
 		for key, o := range w.Objects {
 			if strings.HasPrefix(key, ledger.TicksPrefix) && time.Since(o.Written) <= time.Minute {
-				present.TicksUnsettled++
+				current.TicksUnsettled++
 			}
 		}
-		r.Verdict, r.Epochs, r.Counts = proof.Undecided, []report.Epoch{present}, proof.Counts{}
+		r.Verdict, r.Epochs, r.Counts = proof.Undecided, []report.Epoch{current}, proof.Counts{}
 	} else if len(r.Ticks) == 0 {
 		r.Verdict, r.Reasons = proof.Undecided, []string{"there is no ledger"}
 	}
