@@ -23,7 +23,7 @@ import (
 // unless the request names its class.
 func TestTheJARStarts(t *testing.T) {
 	t.Parallel()
-	jar, libraries := "../analytics/target/streamproof-analytics.jar", "../analytics/target/local"
+	jar, libraries := "../analytics/target/streamproof-analytics.jar", absolute("../analytics/target/local")
 	cluster := startCluster(t, libraries)
 	dir := t.TempDir()
 	properties := filepath.Join(dir, "properties.json")

@@ -18,7 +18,11 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	checker, err := local.Checker(".")
+	root, err := os.Getwd() // a JVM uses the archive only if its class path has the same names
+	if err != nil {
+		return err
+	}
+	checker, err := local.Checker(root)
 	if err != nil {
 		return err
 	}
