@@ -5,18 +5,28 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/go-cmp/cmp"
+
 	"streamproof/internal/cli"
+	"streamproof/internal/ledger"
 	"streamproof/internal/local"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
+	"streamproof/internal/verifier"
 )
 
 const (
@@ -98,9 +108,79 @@ func TestEpochs(t *testing.T) {
 		}
 	}
 	t.Log(full.LastLine())
+	t.Run("expired", func(t *testing.T) { expired(t, s, full) })
 	var text bytes.Buffer
 	_ = cli.Run(t.Context(), []string{"verify", "--state-dir", s.StateDir()}, &text, &text)
 	t.Log(text.String())
+}
+
+// ahead moves the clock of S3, which is the verifier's, by a time.
+type ahead struct{ by time.Duration }
+
+func (a *ahead) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	at, err := http.ParseTime(answer.Header.Get("Date"))
+	if err != nil {
+		return nil, errors.Join(err, answer.Body.Close())
+	}
+	answer.Header.Set("Date", at.Add(a.by).Format(http.TimeFormat))
+	return answer, nil
+}
+
+// expired verifies for four days by the verifier's own handler, deletes what it has tagged as settled, as the bucket's
+// lifecycle would, and wants the counts of each epoch from before.
+func expired(t *testing.T, s *local.Stack, want *report.Report) {
+	clock := &ahead{}
+	shifted := s3.NewFromConfig(s.AWS, func(o *s3.Options) { o.UsePathStyle, o.HTTPClient = true, &http.Client{Transport: clock} })
+	handler := verifier.NewHandler(verifier.Config{
+		Bucket: s.Outputs.BucketName, DataPrefix: s.Outputs.DataPrefix, ErrorsPrefix: s.Outputs.ErrorsPrefix, StackName: s.Name,
+		StreamName: s.Outputs.StreamName, DeliveryDeadlineSeconds: int(s.Outputs.DeliveryDeadline.Seconds()), ExpireAfterDays: 2,
+	}, shifted, kinesis.NewFromConfig(s.AWS), io.Discard)
+	for clock.by = 0; clock.by <= 96*time.Hour; clock.by += 8 * time.Hour {
+		if _, err := handler.Handle(t.Context(), json.RawMessage(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deleted := 0
+	for _, prefix := range []string{s.Outputs.DataPrefix, ledger.TicksPrefix} {
+		objects, err := shifted.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &s.Outputs.BucketName, Prefix: &prefix})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range objects.Contents {
+			tags, err := shifted.GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &s.Outputs.BucketName, Key: o.Key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(tags.TagSet) != 1 || aws.ToString(tags.TagSet[0].Key) != verifier.SettledTag {
+				t.Errorf("%s is not tagged: %v", *o.Key, tags.TagSet)
+				continue
+			}
+			if _, err := shifted.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &s.Outputs.BucketName, Key: o.Key}); err != nil {
+				t.Fatal(err)
+			}
+			deleted++
+		}
+	}
+	if deleted < 10 {
+		t.Errorf("%d objects have expired", deleted)
+	}
+	got, err := handler.Handle(t.Context(), json.RawMessage(`{"full": true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("after %d objects expired: %s %v", deleted, got.LastLine(), got.Reasons)
+	if got.Verdict != want.Verdict || got.Counts != want.Counts || len(got.Epochs) != len(want.Epochs) || got.Covers.ArchivedUntil.IsZero() {
+		t.Fatalf("got %+v, want %+v", got, want)
+	}
+	for i, e := range want.Epochs {
+		if diff := cmp.Diff(e, got.Epochs[i]); diff != "" {
+			t.Errorf("epoch %d (-before it expired +after):\n%s", i+1, diff)
+		}
+	}
 }
 
 // verified is the next verdict.

@@ -84,7 +84,7 @@ type Tick struct {
 }
 
 // Extend adds the changes that the ledger has recorded since, and the ticks that were claimed since, the oldest first.
-// It reports false if a tick shows that a change which counts as clean was not: then the Timeline has to be made anew.
+// It reports false if a tick shows that a change which counts as clean was not: then the Timeline has to be made again.
 func (t *Timeline) Extend(recorded []ledger.Epoch, ticks []Tick, query func(hash string) (Query, error)) (sound bool, err error) {
 	for _, c := range t.Changes {
 		if c.Recorded && c.Clean && !clean(c.From, c.Pipeline, t.nextRecorded(c.From, recorded), ticks) {
