@@ -381,6 +381,7 @@ func (f *foreign) fanOut(t *testing.T) {
 	arn := f.stream(t, "fans")
 	f.python(t, "put", "fans", "100", "lines")
 	f.python(t, "carry", "fans", f.bucket, "fans/part-0.jsonl")
+	time.Sleep(time.Second) // the window ends by S3's clock, which has whole seconds
 	flags := []string{"--stream", "fans", "--bucket", f.bucket, "--prefix", "fans", "--fan-out"}
 	client := kinesis.NewFromConfig(f.root)
 	consumers := func() int {
