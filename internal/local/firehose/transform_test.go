@@ -93,15 +93,12 @@ func TestTransform(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake()
 				f.set("ProcessingConfiguration", processing("BufferIntervalInSeconds", "0"))
-				f.function, f.version = c.function, 1
+				f.function, f.version, f.assumeDenied = c.function, 1, c.assumeDenied
 				s := f.start(t)
 				s.SetHooks(Hooks{Invoke: c.invoke})
 				arrived := time.Now()
 				put(t, s, "a", "b", "c", "d")
 				if c.assumeDenied { // by the time of the write it is allowed again
-					f.mu.Lock()
-					f.assumeDenied = true
-					f.mu.Unlock()
 					time.Sleep(30 * time.Second)
 					f.mu.Lock()
 					f.assumeDenied = false
