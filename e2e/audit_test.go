@@ -275,17 +275,26 @@ func (f *foreign) deliveryStream(t *testing.T, how string) {
 	}
 }
 
-// consumer checks that an audit names exactly what a consumer dropped, by sequence number, and counts what it doubled.
-func (f *foreign) consumer(t *testing.T) {
-	f.stream(t, "orders")
-	f.python(t, "put", "orders", fmt.Sprint(foreignRecords), "lines")
-	var did struct {
-		Dropped []string
-		Doubled int64
-	}
-	if err := json.Unmarshal(f.python(t, "carry", "orders", f.bucket, "orders/part-0.jsonl"), &did); err != nil {
+// carried is what a consumer has done wrong.
+type carried struct {
+	Dropped []string // sequence numbers
+	Doubled int64
+}
+
+// lossy fills a stream of this name, and has a consumer carry its records below the same name in the bucket.
+func (f *foreign) lossy(t *testing.T, name string) (did carried) {
+	t.Helper()
+	f.stream(t, name)
+	f.python(t, "put", name, fmt.Sprint(foreignRecords), "lines")
+	if err := json.Unmarshal(f.python(t, "carry", name, f.bucket, name+"/part-0.jsonl"), &did); err != nil {
 		t.Fatal(err)
 	}
+	return did
+}
+
+// consumer checks that an audit names exactly what a consumer dropped, by sequence number, and counts what it doubled.
+func (f *foreign) consumer(t *testing.T) {
+	did := f.lossy(t, "orders")
 	time.Sleep(3 * time.Second) // until the deadline is over
 	r := f.audit(t, "--stream", "orders", "--bucket", f.bucket, "--prefix", "orders", "--deadline", "1s")
 	var missing []string

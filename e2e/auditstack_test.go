@@ -27,15 +27,7 @@ import (
 func TestAuditStack(t *testing.T) {
 	t.Parallel()
 	f := startForeign(t)
-	f.stream(t, "watched")
-	f.python(t, "put", "watched", fmt.Sprint(foreignRecords), "lines")
-	var did struct {
-		Dropped []string
-		Doubled int64
-	}
-	if err := json.Unmarshal(f.python(t, "carry", "watched", f.bucket, "watched/part-0.jsonl"), &did); err != nil {
-		t.Fatal(err)
-	}
+	did := f.lossy(t, "watched")
 	slices.Sort(did.Dropped)
 	f.deployAudit(t)
 	time.Sleep(12 * time.Second) // until the deadline is over
