@@ -100,7 +100,7 @@ func (r *Report) delayNote() string {
 }
 
 // auditSteps says what to do about each class in an audit, in the order in which to do it.
-var auditSteps = []step{
+var auditSteps = []Step{
 	{Class: "missing", Commands: []string{"streamproof audit --json"}, Text: "The samples name the records, and the JSON names all of them. As long as the stream holds them, they can be delivered again."},
 	{Class: "failed", Text: "Nothing is lost: Firehose kept the records below the error prefix. Send them again."},
 	{Class: "duplicated", Text: "A retry between the stream and S3 can write rows twice. Readers that cannot have that must leave out the second copy."},
@@ -113,4 +113,4 @@ var auditSteps = []step{
 }
 
 // auditAgain is what to do about an audit that is undecided.
-var auditAgain = step{Class: "undecided", Text: "Fix what the reasons name, and audit again.", See: "docs/audit.md"}
+var auditAgain = Step{Class: "undecided", Text: "Fix what the reasons name, and audit again.", See: "docs/audit.md"}

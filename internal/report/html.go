@@ -162,33 +162,34 @@ func (p page) faults() string {
 	return text
 }
 
-// A line of the table of classes.
-type line struct {
-	Name    string
-	Count   int64
-	Meaning string
-	Fails   bool
+// A Line of the table of classes.
+type Line struct {
+	Name    string `json:"name"`
+	Count   int64  `json:"count"`
+	Meaning string `json:"meaning"`
+	// Fails reports whether the class fails the verdict.
+	Fails bool `json:"fails"`
 }
 
 // Lines are a table of classes.
 type lines struct {
 	Title string
-	Lines []line
+	Lines []Line
 }
 
 // fault is the line of a class that fails the verdict, unless all of it is excused.
-func (p page) fault(class proof.Class, meaning string) line {
+func (p page) fault(class proof.Class, meaning string) Line {
 	n, excused := p.Counts.Of(class), p.excused(class)
 	if excused > 0 {
 		meaning += fmt.Sprintf("; %s accepted or allowed", comma(excused))
 	}
-	return line{string(class), n, meaning, n > excused}
+	return Line{string(class), n, meaning, n > excused}
 }
 
 // Balance is what is owed and its outcome.
 func (p page) Balance() lines {
 	c := p.Counts
-	return lines{"Rows owed", []line{
+	return lines{"Rows owed", []Line{
 		{"owed", c.Owed, "copies that must arrive", false},
 		{"delivered", c.Delivered, "copies that paid for a row", false},
 		{"rejects", c.Rejects, "lines malformed on purpose and kept byte for byte", false},
@@ -202,7 +203,7 @@ func (p page) Balance() lines {
 // Besides is what else was found.
 func (p page) Besides() lines {
 	c := p.Counts
-	found := lines{"Also found", []line{
+	found := lines{"Also found", []Line{
 		p.fault(proof.Duplicated, "copies of a row beyond those owed"),
 		p.fault(proof.Corrupt, "lines that are not a row"),
 		p.fault(proof.Leaked, "rows that the query's WHERE filters out"),
@@ -212,22 +213,22 @@ func (p page) Besides() lines {
 		{"foreign", c.Foreign, "under an error prefix, and not owed", false},
 	}}
 	if c.Undecided > 0 {
-		found.Lines = append(found.Lines, line{"undecided", c.Undecided, "owed, and found where another query may have given them", false})
+		found.Lines = append(found.Lines, Line{"undecided", c.Undecided, "owed, and found where another query may have given them", false})
 	}
 	return found
 }
 
-// A step is what to do next about a class.
-type step struct {
-	Class    string
-	Count    int64
-	Text     string
-	Commands []string // COUNT is replaced by the count
-	See      string   // a page of the repository
+// A Step is what to do next about a class.
+type Step struct {
+	Class    string   `json:"class"`
+	Count    int64    `json:"count"`
+	Text     string   `json:"text"`
+	Commands []string `json:"commands,omitempty"` // COUNT is replaced by the count
+	See      string   `json:"see,omitempty"`      // a page of the repository
 }
 
 // steps are what to do about each class, in the order to do it.
-var steps = []step{
+var steps = []Step{
 	{
 		Class: "missing", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
 		Text: "Find out which part of the pipeline had these rows last. The stream keeps records for 24 hours, or RetentionHours: they may still arrive while the application is running.",
@@ -271,32 +272,32 @@ var steps = []step{
 }
 
 // Next is what to do now.
-func (p page) Next() []step {
+func (p page) Next() []Step {
 	steps := steps
 	if p.Audit != nil {
 		steps = auditSteps
 	}
 	if p.Tone() == "open" && p.Audit != nil {
-		return []step{auditAgain}
+		return []Step{auditAgain}
 	}
 	if p.Tone() == "open" && p.presentNotJudged() {
-		return []step{{
+		return []Step{{
 			Class: "undecided", Text: "There is a verdict again once the stack runs a query that the verifier computes.",
 			Commands: []string{"streamproof sql run pipeline/pipeline.sql"}, See: "docs/sql.md",
 		}}
 	}
 	if p.Tone() == "open" {
-		s := step{Class: "undecided", Text: "Fix what the reasons name, and verify again.", Commands: []string{"streamproof verify"}, See: "docs/proof.md"}
+		s := Step{Class: "undecided", Text: "Fix what the reasons name, and verify again.", Commands: []string{"streamproof verify"}, See: "docs/proof.md"}
 		if p.Covers.Ticks == 0 {
 			s.Text, s.Commands = "If no tick has been sent yet, send one, and verify again.", []string{"streamproof produce", "streamproof verify"}
 		}
-		return []step{s}
+		return []Step{s}
 	}
 	counts := map[string]int64{}
 	for _, l := range slices.Concat(p.Balance().Lines, p.Besides().Lines) {
 		counts[l.Name] = l.Count - p.excused(proof.Class(l.Name))
 	}
-	var next []step
+	var next []Step
 	for _, s := range steps {
 		if s.Count = counts[s.Class]; s.Count == 0 {
 			continue
