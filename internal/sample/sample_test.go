@@ -114,7 +114,11 @@ func TestStream(t *testing.T) {
 		},
 		"an even share of each": {
 			client:  &client{shards: map[string][]record{"a": many("a", 50), "b": many("b", 50)}},
-			options: sample.Options{Records: 6, For: time.Minute}, want: "a0 a1 a2 a3 b0 b1", shards: []int{4, 4},
+			options: sample.Options{Records: 6, For: time.Minute}, want: "a0 a1 a2 a3 b0 b1", shards: []int{4, 2},
+		},
+		"records beyond the limit, which are not taken": {
+			client:  &client{shards: map[string][]record{"a": plain("1", "2"), "b": plain(aggregate("3", "4"), sealed([]byte("\x48\x01")), "5"), "c": plain("6")}},
+			options: sample.Options{Records: 3, For: time.Minute}, want: "1 2 3", shards: []int{2, 1, 0},
 		},
 		"a shard that has less than its share": {
 			client:  &client{shards: map[string][]record{"a": plain("x"), "b": many("b", 50)}},

@@ -34,7 +34,7 @@ type Options struct {
 // A Sample is what was read of a stream.
 type Sample struct {
 	Records []discover.Record
-	// Shards is how many records each of them gave.
+	// Shards is how many records were taken of each.
 	Shards []Shard
 	// Aggregates is how many were taken apart. Broken is how many could not be: they are not among the records.
 	Aggregates, Broken int
@@ -94,8 +94,11 @@ func (s *sampler) run(ctx context.Context) error {
 		open = 0
 		behind := 0
 		for i, page := range pages {
-			s.sample.Shards[i].Records += len(page.Records)
 			for _, record := range page.Records {
+				if s.full() {
+					break
+				}
+				s.sample.Shards[i].Records++
 				s.take(s.shards[i].ID, record)
 			}
 			if !page.End {
@@ -106,7 +109,7 @@ func (s *sampler) run(ctx context.Context) error {
 			}
 		}
 		switch {
-		case open == 0, time.Until(s.end) < s.interval, len(s.sample.Records) >= s.options.Records, s.bytes >= maxBytes:
+		case open == 0, time.Until(s.end) < s.interval, s.full():
 			return nil
 		case !s.options.Latest && behind == 0 && len(s.sample.Records) > 0:
 			return nil
@@ -132,8 +135,13 @@ func (s *sampler) take(shard string, record stream.Record) {
 	s.add(discover.Record{Data: record.Data, Name: name})
 }
 
+// full reports whether the sample has as many records, or bytes, as it may.
+func (s *sampler) full() bool {
+	return len(s.sample.Records) >= s.options.Records || s.bytes >= maxBytes
+}
+
 func (s *sampler) add(r discover.Record) {
-	if len(s.sample.Records) < s.options.Records && s.bytes < maxBytes {
+	if !s.full() {
 		s.sample.Records = append(s.sample.Records, r)
 		s.bytes += len(r.Data)
 	}
