@@ -33,6 +33,7 @@ func (s *Server) follow(ctx context.Context) {
 	defer close(s.stopped)
 	ticker := time.NewTicker(stepEvery)
 	defer ticker.Stop()
+	failures := map[string]string{} // the last step's, by application
 	for {
 		select {
 		case <-ctx.Done():
@@ -40,9 +41,14 @@ func (s *Server) follow(ctx context.Context) {
 		case <-ticker.C:
 		}
 		for _, name := range s.Applications() {
+			failure := ""
 			if err := s.step(ctx, name); err != nil && ctx.Err() == nil {
-				s.Log.Error("application", "name", name, "error", err)
+				failure = err.Error()
 			}
+			if failure != "" && failure != failures[name] {
+				s.Log.Error("application", "name", name, "error", failure)
+			}
+			failures[name] = failure
 		}
 	}
 }

@@ -42,7 +42,10 @@ type world struct {
 	denied    bool // the role may not read the code
 	metrics   int  // calls that published some
 
-	job runner.Status
+	job    runner.Status
+	jobErr error
+	asked  int // how often the server asked for the job
+	logged bytes.Buffer
 
 	server *managedflink.Server
 	client *kinesisanalyticsv2.Client
@@ -55,10 +58,11 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(fake.Close)
 	config := aws.Config{Region: "eu-west-1", BaseEndpoint: &fake.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), RetryMaxAttempts: 1}
 	var err error
-	w.server, err = managedflink.Start(managedflink.Config{AWS: config, Listen: "127.0.0.1:0", Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Job: func(string) (runner.Status, error) {
+	w.server, err = managedflink.Start(managedflink.Config{AWS: config, Listen: "127.0.0.1:0", Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), w), nil)), Job: func(string) (runner.Status, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.job, nil
+		w.asked++
+		return w.job, w.jobErr
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +75,13 @@ func newWorld(t *testing.T) *world {
 	config.BaseEndpoint = aws.String(w.server.URL())
 	w.client = kinesisanalyticsv2.NewFromConfig(config)
 	return w
+}
+
+// Write takes a line of the server's log.
+func (w *world) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.logged.Write(line)
 }
 
 // change changes the world under its lock.
@@ -500,6 +511,29 @@ func TestRollback(t *testing.T) {
 	w.change(func() { w.taken = []string{"x"} })
 	check(t, "rollback", rollBack(), "")
 	w.await(t, types.ApplicationStatusRollingBack)
+}
+
+// TestFailureIsLoggedOnce: a failure that lasts is one line, until there is another one or it was over.
+func TestFailureIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t)
+	for _, failure := range []error{errors.New("unreadable"), errors.New("elsewhere"), nil, errors.New("unreadable")} {
+		asked := 0
+		w.change(func() { w.jobErr, asked = failure, w.asked })
+		for deadline := time.Now().Add(10 * time.Second); asked >= 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			w.change(func() {
+				if w.asked > asked+3 {
+					asked = -1
+				}
+			})
+		}
+	}
+	w.change(func() {
+		if got, want := strings.Count(w.logged.String(), "level=ERROR"), 3; got != want {
+			t.Errorf("got %d lines, want %d:\n%s", got, want, w.logged.String())
+		}
+	})
 }
 
 // TestGate: what CloudFormation is about to do is held to the same rules.
