@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,6 +46,7 @@ type grammar struct {
 	Discover discoverCmd `cmd:"" help:"Sample a stream or files, and propose a schema for their records."`
 	Explain  explainCmd  `cmd:"" help:"Find out where missing and failed rows were last seen."`
 	Accept   acceptCmd   `cmd:"" help:"Record that a person accepts a finding, so that it no longer fails the verdict."`
+	Logs     logsCmd     `cmd:"" help:"Show what the parts of the stack log, together and in order."`
 	Status   statusCmd   `cmd:"" help:"Show the state of all parts of the stack."`
 	Pause    pauseCmd    `cmd:"" help:"Stop producing, wait until nothing is in flight, and stop the application, as before a change of the pipeline."`
 	Resume   resumeCmd   `cmd:"" help:"Start the application and the schedule again."`
@@ -173,7 +175,7 @@ func newParser(g *grammar, options ...kong.Option) (*kong.Kong, error) {
 		kong.Description("Produces, analyses and delivers a stream, and proves that every row arrived exactly as often as it is owed.\n\n" +
 			"Without --stack, commands act on the local stack that `up` started; with it, on that stack on AWS.\n\n" +
 			"Exit status: 0 done or PROVEN, 1 NOT PROVEN, 2 wrong usage or configuration, 3 UNDECIDED or not done."),
-		kong.Vars{"defaultSchema": defaultSchema},
+		kong.Vars{"defaultSchema": defaultSchema, "logParts": strings.Join(stack.LogParts, ",")},
 	}, options...)...)
 }
 

@@ -203,6 +203,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 		"explain":       {"explain" + onAWS, "explain --report " + judged + onAWS, "explain --report " + data + onAWS, "explain --delivery-stream " + hostile + " --region eu-west-1"},
 		"accept":        {"accept missing 1 --reason " + hostile + onAWS, "accept " + hostile + " 1 --reason x", "accept missing 1 --reason x --stream " + hostile + " --bucket b --prefix p --region eu-west-1 --accepted " + filepath.Join(root, "accepted")},
 		"doctor":        {"doctor --region eu-west-1 --stack streamproof", "doctor --region " + hostile, "doctor --set " + hostile + "=1", "doctor --state-dir " + root},
+		"logs":          {"logs" + onAWS, "logs " + hostile, "logs --since " + hostile, "logs --state-dir " + root},
 		"status":        {"status" + onAWS, "status --state-dir " + hostile},
 		"pause":         {"pause" + onAWS},
 		"resume":        {"resume" + onAWS},
@@ -216,6 +217,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 	for _, kind := range []string{"answers", "errors", "broken"} {
 		synctest.Test(t, func(t *testing.T) {
 			w, _ := stacktest.New(t)
+			w.Logs = map[string][]stacktest.Event{"ProducerLogs": {{Message: hostile, Time: time.Now()}}}
 			if kind == "answers" {
 				makeHostile(t, w)
 			}

@@ -28,6 +28,7 @@ import (
 	"streamproof/internal/local/process"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/local/sam"
+	"streamproof/internal/logs"
 	"streamproof/internal/stack"
 )
 
@@ -621,7 +622,7 @@ func (d dir) newFollower(r record, jobEndpoint func(service, endpoint string) (s
 	}
 	root := r.config()
 	f := &follower{dir: d, record: r, log: log, running: map[string]func() error{}}
-	if f.deliveries, err = firehose.Start(firehose.Config{AWS: root, Log: log}); err != nil {
+	if f.deliveries, err = firehose.Start(firehose.Config{AWS: root, Log: log.With("part", deliveryPart)}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -722,6 +723,21 @@ func (s *Stack) Job() (job runner.Status, following bool, err error) {
 
 // JobLog is the path of the JVM's log.
 func (s *Stack) JobLog() string { return runner.LogFile(s.dir.flink()) }
+
+// deliveryPart marks the delivery streams' lines in the follower's log.
+const deliveryPart = "delivery"
+
+// Logs are the logs, from a moment on, of what runs beside the emulator: the Flink job with what starts it, and the
+// delivery streams. They stay when the stack in the state directory is stopped.
+func Logs(stateDir string, since time.Time) []logs.Source {
+	d := dir(stateDir)
+	ofDelivery := func(line string) bool { return strings.Contains(line, " part="+deliveryPart) }
+	return []logs.Source{
+		logs.NewFile("flink", runner.LogFile(d.flink()), since, nil),
+		logs.NewFile("flink", d.followerLog(), since, func(line string) bool { return !ofDelivery(line) }),
+		logs.NewFile(deliveryPart, d.followerLog(), since, ofDelivery),
+	}
+}
 
 // Stop ends everything that belongs to the stack. The logs stay.
 func (s *Stack) Stop(ctx context.Context) error {

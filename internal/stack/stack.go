@@ -73,18 +73,21 @@ type Stack struct {
 	// S3 reads and writes the stack's bucket.
 	S3 *s3.Client
 
-	lambda      *lambda.Client
-	kinesis     *kinesis.Client
-	application *application.Application
-	scheduler   *scheduler.Client
-	parameters  map[string]string // what it was deployed with
+	cloudformation *cloudformation.Client
+	logs           *cloudwatchlogs.Client
+	lambda         *lambda.Client
+	kinesis        *kinesis.Client
+	application    *application.Application
+	scheduler      *scheduler.Client
+	parameters     map[string]string // what it was deployed with
 }
 
 // Open finds the stack. Its error wraps ErrNotUsable if there is no such stack, or it lacks an output.
 func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	out, err := cloudformation.NewFromConfig(config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	client := cloudformation.NewFromConfig(config)
+	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "ValidationError" {
 		return nil, fmt.Errorf("%w: %s: deploy it first, or name another", ErrNotUsable, strings.TrimSuffix(api.ErrorMessage(), "."))
@@ -96,14 +99,16 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 		return nil, fmt.Errorf("%w: there is no stack %s in %s: deploy it first, or name another", ErrNotUsable, name, config.Region)
 	}
 	s := &Stack{
-		Name:       name,
-		Region:     config.Region,
-		State:      string(out.Stacks[0].StackStatus),
-		lambda:     lambda.NewFromConfig(config),
-		kinesis:    kinesis.NewFromConfig(config),
-		scheduler:  scheduler.NewFromConfig(config),
-		parameters: map[string]string{},
-		S3:         s3.NewFromConfig(config),
+		Name:           name,
+		Region:         config.Region,
+		State:          string(out.Stacks[0].StackStatus),
+		cloudformation: client,
+		logs:           cloudwatchlogs.NewFromConfig(config),
+		lambda:         lambda.NewFromConfig(config),
+		kinesis:        kinesis.NewFromConfig(config),
+		scheduler:      scheduler.NewFromConfig(config),
+		parameters:     map[string]string{},
+		S3:             s3.NewFromConfig(config),
 	}
 	for _, p := range out.Stacks[0].Parameters {
 		s.parameters[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
@@ -117,7 +122,7 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 	}
 	s.application = &application.Application{
 		Name: s.Outputs.ApplicationName, API: kinesisanalyticsv2.NewFromConfig(config),
-		Metrics: cloudwatch.NewFromConfig(config), Logs: cloudwatchlogs.NewFromConfig(config),
+		Metrics: cloudwatch.NewFromConfig(config), Logs: s.logs,
 	}
 	if s.parameters["Emulator"] == "true" {
 		s.application.MetricPeriod = time.Second

@@ -47,10 +47,17 @@ type World struct {
 	Undecided          bool // every verdict is
 	// NotJudged is a part of the SQL of queries that the verifier does not judge.
 	NotJudged string
-	Transform string // the parameter
-	Restarts  int    // of the job, which is down if there are any
+	Transform string             // the parameter
+	Restarts  int                // of the job, which is down if there are any
+	Logs      map[string][]Event // the log groups' events, by the template's name
 	// Outputs are the stack's. A stack that reads an existing stream has StartPosition instead of a producer.
 	Outputs map[string]string
+}
+
+// An Event is one of a log group.
+type Event struct {
+	Time    time.Time
+	Message string
 }
 
 type Object struct {
@@ -234,6 +241,24 @@ func (w *World) route(r *http.Request, body []byte) (call string, answer func(*h
 			w.versions++
 			w.Groups = in["ApplicationConfigurationUpdate"].(map[string]any)["EnvironmentPropertyUpdates"].(map[string]any)["PropertyGroups"].([]any)
 		})
+	case target == "FilterLogEvents":
+		group, _ := in["logGroupName"].(string)
+		since, _ := in["startTime"].(float64)
+		events := []any{}
+		for _, e := range w.Logs[group] {
+			if e.Time.UnixMilli() >= int64(since) {
+				events = append(events, map[string]any{"timestamp": e.Time.UnixMilli(), "message": e.Message})
+			}
+		}
+		return describe(target, map[string]any{"events": events})
+	case strings.Contains(string(body), "Action=ListStackResources"):
+		return "ListStackResources", func(out *httptest.ResponseRecorder) {
+			fmt.Fprint(out, `<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>`)
+			for name := range w.Logs {
+				fmt.Fprintf(out, `<member><LogicalResourceId>%[1]s</LogicalResourceId><PhysicalResourceId>%[1]s</PhysicalResourceId></member>`, name)
+			}
+			fmt.Fprint(out, `</StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>`)
+		}
 	case strings.HasPrefix(path, "/"+Bucket):
 		return "s3", func(out *httptest.ResponseRecorder) {
 			w.s3(out, r, strings.TrimPrefix(strings.TrimPrefix(path, "/"+Bucket), "/"), body)
