@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -140,43 +138,8 @@ func (c *acceptCmd) acceptAudit(ctx context.Context, e *env) error {
 	return e.show(c.JSON, r, acceptedText(acceptance, r))
 }
 
-// acceptance names the findings that the flags select. It fails if the person gave another number of them,
-// because then they are not the findings that the person has seen.
 func (c *acceptCmd) acceptance(r *report.Report, found []proof.Group) (*ledger.Acceptance, []byte, error) {
-	class := proof.Class(c.Class)
-	found = slices.DeleteFunc(found, func(g proof.Group) bool { return g.Class != class })
-	if open := r.Open(class); open > 0 && len(found) == 0 {
-		return nil, nil, fmt.Errorf("cannot accept %d %s rows: %d are in too many places to be named", c.Count, class, open)
-	}
-	found = slices.DeleteFunc(found, func(g proof.Group) bool {
-		return c.Object != "" && g.Object != c.Object || !c.Tick.IsZero() && !g.Tick.Equal(c.Tick)
-	})
-	a, findings, err := r.Accept(class, c.Count, found, c.Reason, c.Who, time.Now())
-	if err != nil && len(found) > 1 {
-		err = fmt.Errorf("%w; give that number, or narrow them down with %s", err, places(found))
-	}
-	return a, findings, err
-}
-
-// shownPlaces is how many places of findings a person sees.
-const shownPlaces = 5
-
-// places lists where findings are, as flags, those with the most findings first.
-func places(found []proof.Group) string {
-	found = slices.Clone(found)
-	slices.SortStableFunc(found, func(a, b proof.Group) int { return cmp.Compare(b.Count, a.Count) })
-	var flags []string
-	for _, g := range found[:min(len(found), shownPlaces)] {
-		flag := "--object " + strconv.Quote(g.Object)
-		if g.Object == "" {
-			flag = "--tick " + g.Tick.UTC().Format(time.RFC3339Nano)
-		}
-		flags = append(flags, fmt.Sprintf("%s (%d)", flag, g.Count))
-	}
-	if more := len(found) - shownPlaces; more > 0 {
-		flags = append(flags, fmt.Sprintf("and %d others", more))
-	}
-	return strings.Join(flags, ", ")
+	return r.Choose(found, report.Choice{Class: proof.Class(c.Class), Count: c.Count, Tick: c.Tick, Object: c.Object, Reason: c.Reason, Who: c.Who}, time.Now())
 }
 
 func acceptedText(a *ledger.Acceptance, after *report.Report) terminal.Text {

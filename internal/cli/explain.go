@@ -1,14 +1,11 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"streamproof/internal/audit"
 	"streamproof/internal/explain"
@@ -71,29 +68,14 @@ func (c *explainCmd) audit(ctx context.Context, e *env) (*explain.Explanation, *
 		return nil, nil, err
 	}
 	if r.Verdict == proof.Undecided {
-		return nil, nil, undecidedError(r)
+		return nil, nil, explain.Undecided(r)
 	}
 	p := newProgress(e)
 	defer p.stop()
 	st := p.begin("look for the rows around the missing ones")
 	found, err := audit.Explain(ctx, s.source, s.bucket, s.opts, r)
 	st.End(err)
-	return explanationOf(r, found), r, err
-}
-
-func explanationOf(r *report.Report, found []report.Finding) *explain.Explanation {
-	out := &explain.Explanation{Version: explain.Version, Verdict: r.Verdict, JudgedAt: r.JudgedAt, Findings: found}
-	out.Beyond = r.Counts.Missing + r.Counts.Failed
-	for _, f := range found {
-		if f.Class != proof.Duplicated {
-			out.Beyond -= f.Count
-		}
-	}
-	return out
-}
-
-func undecidedError(r *report.Report) error {
-	return fmt.Errorf("cannot explain missing rows: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
+	return explain.Of(r, found), r, err
 }
 
 func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Explanation, *report.Report, error) {
@@ -101,23 +83,7 @@ func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Exp
 	if err != nil {
 		return nil, nil, err
 	}
-	if !r.Balanced() {
-		return nil, nil, undecidedError(r)
-	}
-	if r.Audit != nil { // the verifier has looked while the stream still held them
-		found := slices.Clone(r.LastSeen)
-		for i := range found {
-			found[i].Text = cmp.Or(found[i].Text, "the stream took it, and it is in no object")
-		}
-		return explanationOf(r, found), r, nil
-	}
-	failure, err := o.JobFailure(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	st := o.Step("look for the missing and failed rows in the stream and in the bucket")
-	out, err := o.Stack.Explain(ctx, r, failure, o.Local == nil)
-	st.End(err)
+	out, err := o.Explain(ctx, r)
 	return out, r, err
 }
 

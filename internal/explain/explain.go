@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"streamproof/internal/bucket"
@@ -29,6 +30,23 @@ type Explanation struct {
 	Findings []report.Finding `json:"findings"`
 	// Beyond is how many missing and failed rows the report counts and has no samples of.
 	Beyond int64 `json:"beyond"`
+}
+
+// Of is the explanation of an audit's report by findings that were looked for while the stream still held the rows.
+func Of(r *report.Report, found []report.Finding) *Explanation {
+	out := &Explanation{Version: Version, Verdict: r.Verdict, JudgedAt: r.JudgedAt, Findings: found}
+	out.Beyond = r.Counts.Missing + r.Counts.Failed
+	for _, f := range found {
+		if f.Class != proof.Duplicated {
+			out.Beyond -= f.Count
+		}
+	}
+	return out
+}
+
+// Undecided is the error of explaining a report whose counts mean nothing.
+func Undecided(r *report.Report) error {
+	return fmt.Errorf("cannot explain missing rows: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
 }
 
 // A suspect is a record of a tick that may be the lost one.

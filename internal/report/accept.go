@@ -1,7 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +44,54 @@ func (r *Report) Accept(
 		}
 	}
 	return a, object, nil
+}
+
+// A Choice is what a person has chosen to accept of a report's findings.
+type Choice struct {
+	Class  proof.Class `json:"class"`
+	Count  int64       `json:"count"`
+	Tick   time.Time   `json:"tick,omitzero"`    // only rows that this tick owes
+	Object string      `json:"object,omitempty"` // only findings in this object
+	Reason string      `json:"reason"`
+	Who    string      `json:"who,omitempty"`
+}
+
+// Choose makes the acceptance of the findings that a person has chosen. It fails if there is another number of them,
+// because then they are not the findings that the person has seen.
+func (r *Report) Choose(found []proof.Group, c Choice, at time.Time) (*ledger.Acceptance, []byte, error) {
+	found = slices.DeleteFunc(found, func(g proof.Group) bool { return g.Class != c.Class })
+	if open := r.Open(c.Class); open > 0 && len(found) == 0 {
+		return nil, nil, fmt.Errorf("cannot accept %d %s rows: %d are in too many places to be named", c.Count, c.Class, open)
+	}
+	found = slices.DeleteFunc(found, func(g proof.Group) bool {
+		return c.Object != "" && g.Object != c.Object || !c.Tick.IsZero() && !g.Tick.Equal(c.Tick)
+	})
+	a, findings, err := r.Accept(c.Class, c.Count, found, c.Reason, c.Who, at)
+	if err != nil && len(found) > 1 {
+		err = fmt.Errorf("%w; give that number, or narrow them down with %s", err, places(found))
+	}
+	return a, findings, err
+}
+
+// shownPlaces is how many places of findings a person sees.
+const shownPlaces = 5
+
+// places lists where findings are, as flags of the command, those with the most findings first.
+func places(found []proof.Group) string {
+	found = slices.Clone(found)
+	slices.SortStableFunc(found, func(a, b proof.Group) int { return cmp.Compare(b.Count, a.Count) })
+	var flags []string
+	for _, g := range found[:min(len(found), shownPlaces)] {
+		flag := "--object " + strconv.Quote(g.Object)
+		if g.Object == "" {
+			flag = "--tick " + g.Tick.UTC().Format(time.RFC3339Nano)
+		}
+		flags = append(flags, fmt.Sprintf("%s (%d)", flag, g.Count))
+	}
+	if more := len(found) - shownPlaces; more > 0 {
+		flags = append(flags, fmt.Sprintf("and %d others", more))
+	}
+	return strings.Join(flags, ", ")
 }
 
 // Open is how many findings of a class are not accepted yet.

@@ -27,6 +27,7 @@ import (
 	"streamproof/internal/application"
 	"streamproof/internal/producer"
 	"streamproof/internal/sample"
+	"streamproof/internal/stream"
 )
 
 const (
@@ -185,6 +186,9 @@ func (s *Stack) Produce(ctx context.Context, tick time.Time, records, poison int
 	raw, err := s.invoke(ctx, s.Outputs.ProducerFunction, event, &answer)
 	return &answer, raw, err
 }
+
+// Reader reads the stack's stream, with the caller's own credentials.
+func (s *Stack) Reader() *stream.Reader { return stream.NewReader(s.kinesis, s.Outputs.StreamName) }
 
 // Sample reads part of the stack's stream, with the caller's own credentials.
 func (s *Stack) Sample(ctx context.Context, o sample.Options) (*sample.Sample, error) {

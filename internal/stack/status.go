@@ -11,7 +11,6 @@ import (
 
 	"streamproof/internal/ledger"
 	"streamproof/internal/report"
-	"streamproof/internal/stream"
 )
 
 // A Status is the state of all parts of a stack.
@@ -93,7 +92,7 @@ func (s *Stack) stream(ctx context.Context) (Stream, error) {
 		return Stream{}, fmt.Errorf("describe stream %s: %w", s.Outputs.StreamName, err)
 	}
 	status := Stream{Status: string(summary.StreamDescriptionSummary.StreamStatus)}
-	shards, err := stream.NewReader(s.kinesis, s.Outputs.StreamName).Shards(ctx)
+	shards, err := s.Reader().Shards(ctx)
 	for _, shard := range shards {
 		if shard.SequenceNumberRange == nil || shard.SequenceNumberRange.EndingSequenceNumber == nil {
 			status.Shards = append(status.Shards, aws.ToString(shard.ShardId))

@@ -15,7 +15,6 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
-	"streamproof/internal/stream"
 	"streamproof/internal/verifier"
 )
 
@@ -80,7 +79,7 @@ func (s *Stack) Explain(ctx context.Context, r *report.Report, failing string, u
 	if idle == string(types.ApplicationStatusRunning) {
 		idle = ""
 	}
-	return explain.Explain(ctx, bucket.NewS3(s.S3, s.Outputs.BucketName), stream.NewReader(s.kinesis, s.Outputs.StreamName), r, explain.Options{
+	return explain.Explain(ctx, bucket.NewS3(s.S3, s.Outputs.BucketName), s.Reader(), r, explain.Options{
 		DataPrefix:   s.Outputs.DataPrefix,
 		ErrorsPrefix: s.Outputs.ErrorsPrefix,
 		FailedPrefix: s.Outputs.FailedPrefix,
