@@ -63,6 +63,8 @@ type env struct {
 	programs io.Writer
 	// display is stderr if that is a terminal, for a moving display; else nil.
 	display *os.File
+	// screen is stdout if that is a terminal, for a text that is redrawn; else nil.
+	screen  io.Writer
 	grammar *grammar
 	// loadAWS reads the AWS configuration. Tests replace it.
 	loadAWS func(ctx context.Context, region string) (aws.Config, error)
@@ -72,6 +74,9 @@ func newEnv(stdout, stderr io.Writer) *env {
 	e := &env{stdout: terminal.NewWriter(stdout), stderr: terminal.NewWriter(stderr), programs: stdout, grammar: &grammar{}, loadAWS: loadAWS}
 	if isTerminal(stderr) {
 		e.display = stderr.(*os.File)
+	}
+	if isTerminal(stdout) {
+		e.screen = stdout
 	}
 	return e
 }

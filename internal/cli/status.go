@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"streamproof/internal/ledger"
 	"streamproof/internal/local/runner"
@@ -12,7 +15,17 @@ import (
 	"streamproof/internal/terminal"
 )
 
+// How often status --watch looks. On AWS, ticks and verdicts come once a minute at most, and metrics every minute.
+const (
+	watchInterval      = 10 * time.Second
+	localWatchInterval = 2 * time.Second
+)
+
+// statusWidth is how wide the status' texts are at most: an error of the job may be long.
+const statusWidth = 120
+
 type statusCmd struct {
+	Watch  bool `help:"Show it again whenever it changes, until Ctrl-C." short:"w"`
 	target `embed:""`
 }
 
@@ -29,25 +42,117 @@ type localStatus struct {
 }
 
 func (c *statusCmd) Run(ctx context.Context, e *env) error {
-	s, here, err := c.open(ctx, e)
+	if c.Watch {
+		return c.watch(ctx, e)
+	}
+	out, err := c.look(ctx, e)
 	if err != nil {
 		return err
 	}
+	return e.show(c.JSON, out, statusText(out))
+}
+
+func (c *statusCmd) look(ctx context.Context, e *env) (*status, error) {
+	s, here, err := c.open(ctx, e)
+	if err != nil {
+		return nil, err
+	}
 	var out status
 	if out.Status, err = s.Status(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if here != nil {
 		out.Local = &localStatus{Endpoint: here.Endpoint(), StateDir: here.StateDir()}
 		if out.Local.Job, out.Local.Following, err = here.Job(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return e.show(c.JSON, out, statusText(&out))
+	return &out, nil
+}
+
+// watch shows the status until the context ends, also while the stack is away.
+func (c *statusCmd) watch(ctx context.Context, e *env) error {
+	interval := watchInterval
+	if c.Stack == "" {
+		interval = localWatchInterval
+	}
+	w := &watcher{e: e, json: c.JSON, interval: interval}
+	if e.screen != nil && !c.JSON {
+		w.screen = terminal.NewScreen(e.screen)
+	}
+	for first := true; ; first = false {
+		out, err := c.look(ctx, e)
+		switch {
+		case ctx.Err() != nil:
+			return w.end()
+		case first && err != nil:
+			return err
+		}
+		if err := w.show(out, err); err != nil {
+			return errors.Join(err, w.end())
+		}
+		select {
+		case <-ctx.Done():
+			return w.end()
+		case <-time.After(interval):
+		}
+	}
+}
+
+// A watcher shows a status that changes: redrawn on a screen, or else appended whenever it is another one.
+type watcher struct {
+	e        *env
+	json     bool
+	interval time.Duration
+	screen   *terminal.Screen // nil to append
+	text     terminal.Text
+	last     string
+}
+
+// show shows a status, or why there is none.
+func (w *watcher) show(s *status, failure error) error {
+	at := time.Now().UTC().Format(timeFormat)
+	var data []byte
+	switch {
+	case failure != nil:
+		w.text = terminal.Error(failure)
+	case w.json:
+		var err error
+		if data, err = json.Marshal(s); err != nil {
+			return err
+		}
+	default:
+		w.text = statusText(s)
+	}
+	if w.screen != nil {
+		return w.screen.Show(terminal.Format("%s\n%s, every %s; Ctrl-C ends", w.text, at, w.interval))
+	}
+	shown := w.text.String() + string(data)
+	if shown == w.last {
+		return nil
+	}
+	w.last = shown
+	switch {
+	case !w.json:
+		return w.e.stdout.Printf("%s\n%s\n", at, w.text)
+	case failure != nil:
+		return w.e.stderr.Printf("%s\n", w.text)
+	}
+	_, err := fmt.Fprintf(w.e.programs, "%s\n", data)
+	return err
+}
+
+// end leaves what was on the screen last.
+func (w *watcher) end() error {
+	if w.screen == nil {
+		return nil
+	}
+	return errors.Join(w.screen.Close(), w.e.stdout.Println(w.text))
 }
 
 func statusText(s *status) terminal.Text {
 	w := terminal.NewTable()
+	w.Wrap(2, statusWidth)
 	row := func(name, format string, args ...any) { w.Row(name, terminal.Format(format, args...)) }
 	row("stack", "%s in %s, %s", s.Stack, s.Region, s.State)
 	if l := s.Local; l != nil {

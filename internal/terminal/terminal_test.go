@@ -79,6 +79,20 @@ func TestError(t *testing.T) {
 	}
 }
 
+// TestScreen: a text takes the place of the one before, and the end gives the terminal back.
+func TestScreen(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	s := terminal.NewScreen(&out)
+	if err := errors.Join(s.Close(), s.Show(terminal.Format("a\n%s", "b\x1b[2J")), s.Show(terminal.Format("c")), s.Close(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	want := "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[Ha\x1b[K\r\nb\\x1b[2J\x1b[K\r\n\x1b[J" + "\x1b[Hc\x1b[K\r\n\x1b[J" + "\x1b[?25h\x1b[?1049l"
+	if got := out.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // harmless reports whether a terminal shows a text as it is, in so many lines.
 func harmless(text string, lines int) error {
 	for i, r := range text {

@@ -241,6 +241,10 @@ func (w *World) route(r *http.Request, body []byte) (call string, answer func(*h
 			w.versions++
 			w.Groups = in["ApplicationConfigurationUpdate"].(map[string]any)["EnvironmentPropertyUpdates"].(map[string]any)["PropertyGroups"].([]any)
 		})
+	case target == "DescribeStreamSummary":
+		return describe(target, map[string]any{"StreamDescriptionSummary": map[string]any{"StreamStatus": "ACTIVE"}})
+	case target == "ListShards":
+		return describe(target, map[string]any{"Shards": []any{map[string]any{"ShardId": "shardId-000000000000"}}})
 	case target == "FilterLogEvents":
 		group, _ := in["logGroupName"].(string)
 		since, _ := in["startTime"].(float64)
