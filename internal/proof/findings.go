@@ -270,9 +270,29 @@ func (j *Judge) note(class Class, row string, f found, reason string) {
 	if j.findings[class] == nil {
 		j.findings[class] = newFindings(class)
 	}
-	j.findings[class].add(Place{Object: f.object}, f.etag, NameOf(row), f.count)
+	name := NameOf(row)
+	j.findings[class].add(Place{Object: f.object}, f.etag, name, f.count)
 	j.keep(class, Sample{Row: row, Count: f.count, Object: f.object, Line: f.line, Reason: reason})
+	if j.watch == nil {
+		return
+	}
+	for _, line := range append([]int64{f.line}, f.more...) {
+		j.watch(class, Spot{Object: f.object, ETag: f.etag, Written: f.written, Line: line, Name: name})
+	}
 }
+
+// A Spot is where one finding stands in an object.
+type Spot struct {
+	Object  string
+	ETag    string
+	Written time.Time
+	Line    int64 // from 1
+	Name    Name
+}
+
+// Watch has the judge tell of every finding in an object that it makes from now on, however many there are: the class is
+// that of a surplus copy, or Corrupt. Some are told as late as Close or State. What a state has counted is not told.
+func (j *Judge) Watch(tell func(Class, Spot)) { j.watch = tell }
 
 // Findings are those of a class that fails the verdict; of missing and failed rows, those that these ticks owe. Of
 // InFlight, they are the rows that are open and not missing yet. The caller may change them.

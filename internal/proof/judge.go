@@ -52,7 +52,8 @@ type Judge struct {
 	judgedFrom time.Time // see JudgeFrom
 
 	unmatched unmatched
-	ask       func() // searches the claims for unmatched copies, see Bound; may be nil
+	ask       func()            // searches the claims for unmatched copies, see Bound; may be nil
+	watch     func(Class, Spot) // see Watch; may be nil
 }
 
 // A TickBalance is what became of the rows of one tick.
@@ -137,6 +138,7 @@ type found struct {
 	line    int64
 	written time.Time
 	count   int64
+	more    []int64 // the lines of the others, if somebody watches
 }
 
 // failure is one owed row that a copy under an error prefix has paid.

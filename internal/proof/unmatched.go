@@ -6,10 +6,11 @@ import (
 	"streamproof/internal/sieve"
 )
 
-// What an unmatched row takes beside its key, and each further place of it, in bytes.
+// What an unmatched row takes beside its key, each further place of it, and each further line there, in bytes.
 const (
-	rowBytes   = 200
-	placeBytes = 80
+	rowBytes   = 220
+	placeBytes = 100
+	lineBytes  = 16
 )
 
 // unmatched holds surplus copies that matched no account, until it is known which claims give such rows. Its memory is
@@ -55,7 +56,7 @@ func (s *surplus) class(f found) Class {
 // by reports whether something was claimed by the time a copy was written.
 func by(claimed, written time.Time) bool { return !claimed.IsZero() && !claimed.After(written) }
 
-func (u *unmatched) add(key []byte, f found) {
+func (u *unmatched) add(key []byte, f found, watched bool) {
 	at, ok := u.index[string(key)]
 	if !ok {
 		s := surplus{key: string(key), places: []found{f}}
@@ -67,7 +68,10 @@ func (u *unmatched) add(key []byte, f found) {
 	}
 	places := u.rows[at].places
 	if last := &places[len(places)-1]; last.object == f.object {
-		last.count++
+		if last.count++; watched {
+			last.more = append(last.more, f.line)
+			u.bytes += lineBytes
+		}
 		return
 	}
 	u.rows[at].places = append(places, f)
@@ -110,7 +114,7 @@ func (j *Judge) wonder(key []byte, line int64) {
 		j.surplus(Unexpected, key, f)
 		return
 	}
-	if u.add(key, f); u.bytes < u.limit || j.ask == nil {
+	if u.add(key, f, j.watch != nil); u.bytes < u.limit || j.ask == nil {
 		return
 	}
 	if u.sieve == nil {

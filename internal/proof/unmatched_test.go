@@ -169,3 +169,66 @@ func TestAFloodOfForeignRows(t *testing.T) {
 		t.Errorf("the claims were asked %d times, want once", passes)
 	}
 }
+
+// TestWatch: every finding is told once, at its line, whether it was a surplus copy at once, waited for its class, or
+// was no row, and however little of it is held.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		type at struct {
+			class  proof.Class
+			object string
+			line   int64
+		}
+		j := newJudge()
+		told := map[at]string{}
+		names := map[proof.Name]string{}
+		j.Watch(func(class proof.Class, s proof.Spot) {
+			place := at{class, s.Object, s.Line}
+			if _, twice := told[place]; twice {
+				t.Errorf("%v was told twice", place)
+			}
+			told[place] = names[s.Name]
+		})
+		owed := rapid.SliceOf(rapid.SampledFrom([]string{"a", "b", "c"})).Draw(t, "owed")
+		if rapid.Bool().Draw(t, "holds little") {
+			j.Bound(1, func() {
+				for _, row := range owed {
+					j.Owned([]byte(row), second(0))
+				}
+			})
+		}
+		j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
+		for _, row := range owed {
+			j.Owe([]byte(row), 1, 1)
+		}
+		lines := map[at]string{}
+		for _, object := range []string{"1", "2"} {
+			j.Object(object, "v", second(1))
+			for i, row := range rapid.SliceOf(rapid.SampledFrom([]string{"a", "b", "c", "d", "broken"})).Draw(t, "object") {
+				if names[proof.NameOf(row)] = row; row == "broken" {
+					j.Corrupt([]byte(row), int64(i+1), "a reason")
+				} else {
+					j.Find([]byte(row), int64(i+1))
+				}
+				lines[at{object: object, line: int64(i + 1)}] = row
+			}
+		}
+		for _, row := range owed {
+			j.Owned([]byte(row), second(0))
+		}
+		r := j.Close(never)
+		counts := map[proof.Class]int64{}
+		for place, row := range told {
+			if want := lines[at{object: place.object, line: place.line}]; row != want {
+				t.Errorf("%v: told of %q, and %q stands there", place, row, want)
+			}
+			counts[place.class]++
+		}
+		for _, class := range []proof.Class{proof.Duplicated, proof.Unexpected, proof.Corrupt} {
+			if counts[class] != r.Counts.Of(class) {
+				t.Errorf("told of %d %s, and %d are counted", counts[class], class, r.Counts.Of(class))
+			}
+		}
+	})
+}
