@@ -246,7 +246,7 @@ func TestOlderListingUsesUpNothing(t *testing.T) {
 	l := hours(embeddedPipeline(), 30)
 	o := l.objects[key("data/", minute(3), 3)]
 	l.now = minute(60)
-	l.lists, l.betweenAt = 0, 6
+	l.lists, l.betweenAt = 0, 7
 	l.between = func() { // it has listed the data
 		l.objects[key("data/", minute(3), 1003)] = lifeObject{data: o.data, written: minute(60)}
 		l.accept(t, proof.Duplicated)

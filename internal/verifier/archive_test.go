@@ -489,8 +489,10 @@ func (d denied) PutObject(ctx context.Context, in *s3.PutObjectInput, options ..
 func TestCallsOfAVerification(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ expire, lists, reads int }{
-		{0, 9, 4},  // the state, the archive, what is current, three prefixes, the ledger, the pipeline, the acceptances; state, pipeline, tick, object
-		{2, 10, 5}, // the archive once more, in the end
+		// The state, the archive, what is current, the repairs, three prefixes, the ledger, the pipeline, the acceptances;
+		// state, pipeline, tick, object.
+		{0, 10, 4},
+		{2, 11, 5}, // the archive once more, in the end
 	} {
 		l := expiring(80 * 60)
 		l.expire = test.expire

@@ -70,6 +70,8 @@ type checkpoint struct {
 	// judged with. The ledger only adds to both.
 	Recorded  []ledger.Epoch `json:"recorded,omitempty"`
 	Rollbacks int            `json:"rollbacks,omitempty"`
+	// Repairs is the last closed repair that rewrote objects: all of them were counted as it has left them.
+	Repairs int `json:"repairs,omitempty"`
 
 	// Output, Ticks and Judge are the only balance of a checkpoint before version 5.
 	Output []column             `json:"output,omitempty"`
@@ -346,6 +348,7 @@ func (v *verification) takeCheckpoint(watermark time.Time) *checkpoint {
 		Rejects:         v.report.Rejects,
 		Shards:          maps.Clone(v.report.Shards),
 		Recorded:        v.recorded,
+		Repairs:         v.rewrites.Closed,
 	}
 	s.addEpochs(v, watermark)
 	s.Covers.Pipelines = slices.Clone(v.report.Covers.Pipelines)

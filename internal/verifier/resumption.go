@@ -9,6 +9,7 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/replay"
 	"streamproof/internal/report"
+	"streamproof/internal/rewrite"
 )
 
 // A resumption decides what a verification resumes from: the last checkpoint, the archive, or nothing.
@@ -18,7 +19,8 @@ type resumption struct {
 	checkpoint *checkpoint // nil if there is none, or it is not to be used
 	archive    *archive    // nil if there is none
 
-	from string // what the last verification resumed from, and why not from the checkpoint; for the log
+	rewrites rewrite.History
+	from     string // what the last verification resumed from, and why not from the checkpoint; for the log
 }
 
 // baseline returns what to resume from, nil for nothing. The error says why nothing can be judged at all.
@@ -41,6 +43,8 @@ func (r *resumption) baseline(ctx context.Context, l *replay.Ledger) (*checkpoin
 		why = "the checkpoint is older than the archive and does not list all that may have expired"
 	case !c.coversRollbacks(current):
 		why = "a query was rolled back since the checkpoint counted its rows"
+	case c.Repairs != r.rewrites.Closed:
+		why = "a repair has rewritten objects since the checkpoint"
 	case !changes:
 		why = "the checkpoint does not cover a change of the query"
 	default:
@@ -92,6 +96,10 @@ func (r *resumption) loop(ctx context.Context) (*report.Report, *checkpoint) {
 		if err != nil {
 			return undecided(r.bucket, r.opts, err), nil
 		}
+		// Before anything is listed: what a closed repair has rewritten is listed so.
+		if r.rewrites, err = rewrite.ReadHistory(ctx, r.bucket); err != nil {
+			return undecided(r.bucket, r.opts, fmt.Errorf("the repairs cannot be read: %w", err)), nil
+		}
 		base, err := r.baseline(ctx, replayed)
 		if err != nil {
 			return undecided(r.bucket, r.opts, err), nil
@@ -100,6 +108,7 @@ func (r *resumption) loop(ctx context.Context) (*report.Report, *checkpoint) {
 			r.checkpoint = nil
 		}
 		v := newVerification(r.bucket, r.opts, replayed, base, r.archive)
+		v.rewrites = r.rewrites
 		v.run(ctx)
 		v.countSoFar()
 		if err := replayed.Close(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"streamproof/internal/proof"
 	"streamproof/internal/replay"
 	"streamproof/internal/report"
+	"streamproof/internal/rewrite"
 )
 
 // A tally is what is counted of one epoch.
@@ -23,7 +24,8 @@ type tally struct {
 	ticks map[string]tickState
 	due   []time.Time // when the last ticks of an epoch that is not judged are settled
 
-	object string // the one that rows are being found in
+	rewrites rewrite.History
+	object   string // the one that rows are being found in
 }
 
 // errUnknownColumns says why no line is a row of an epoch.
@@ -106,14 +108,17 @@ func (v *verification) divide(ctx context.Context) {
 	}
 	slices.SortStableFunc(v.tallies, func(a, b *tally) int { return a.From.Compare(b.From) })
 	judged := 0
-	for _, t := range v.tallies {
-		if t.judge != nil {
-			judged++
-		}
+	for range v.judges {
+		judged++
 	}
-	for _, t := range v.tallies {
-		if t.judge != nil {
-			t.judge.Bound(v.opts.hold/judged, func() { v.classify(ctx, t) })
+	for t := range v.judges {
+		t.rewrites = v.rewrites
+		t.judge.Bound(v.opts.hold/judged, func() { v.classify(ctx, t) })
+	}
+	if v.opts.Watch != nil {
+		tell := v.opts.Watch()
+		for t := range v.judges {
+			t.judge.Watch(tell)
 		}
 	}
 }
@@ -182,10 +187,11 @@ func (v *verification) live(object bucket.Object) (live []*tally) {
 	return live
 }
 
-// in says that the tally finds rows in an object from now on.
+// in says that the tally finds rows in an object from now on. What is found in one that a repair has rewritten is found
+// in its original: it may have been accepted there.
 func (t *tally) in(o bucket.Object) {
 	if t.judge != nil && t.object != o.Key {
-		t.judge.Object(o.Key, o.ETag, o.LastModified)
+		t.judge.Object(o.Key, t.rewrites.Original(o), o.LastModified)
 	}
 	t.object = o.Key
 }

@@ -15,6 +15,7 @@ import (
 	"streamproof/internal/proof"
 	"streamproof/internal/replay"
 	"streamproof/internal/report"
+	"streamproof/internal/rewrite"
 )
 
 // A verification counts what the objects hold against what the claims owe, once, from a baseline on.
@@ -25,6 +26,8 @@ type verification struct {
 	base    *checkpoint // what was counted before; nil for nothing
 	archive *archive
 	report  *report.Report
+	// rewrites are the objects that repairs have written again.
+	rewrites rewrite.History
 
 	claims []*replay.Claim // those that the baseline has not counted, in the order of their claims
 	open   []*replay.Claim // those of them that the judge has not opened yet
@@ -176,7 +179,8 @@ func (v *verification) list(ctx context.Context, what, prefix string) (fresh []b
 		v.undecided("%s %s cannot be listed: %v", what, prefix, err)
 		return nil, now, false
 	}
-	fresh, faults, belated := v.base.fresh(prefix, layout, v.withoutStrays(prefix, listed))
+	v.rewrites.See(listed)
+	fresh, faults, belated := v.base.fresh(prefix, layout, v.withoutStrays(prefix, listed), v.rewrites)
 	for _, fault := range faults {
 		v.undecided("%s", fault)
 	}

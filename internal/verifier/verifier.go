@@ -22,6 +22,9 @@ type Options struct {
 	DeliveryDeadline time.Duration
 	// DuplicatesAllowed is how many duplicates do not fail the verdict.
 	DuplicatesAllowed int64
+	// Watch, unless it is nil, is called when a verification begins to count, and again if it starts over. What it
+	// returns is told of every finding in an object, however many there are, but not of what the archive has counted.
+	Watch func() func(proof.Class, proof.Spot)
 
 	// expire keeps in checkpoints what it takes to tag everything that they have counted.
 	expire bool

@@ -9,6 +9,7 @@ import (
 
 	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
+	"streamproof/internal/rewrite"
 )
 
 // window is how far back an incremental verification lists: Firehose tries to deliver for 24 hours and names objects
@@ -84,9 +85,10 @@ func (s *checkpoint) strays() map[string]counted {
 
 // fresh returns the listed objects that are not counted. Faults say what is wrong with the others. Belated reports
 // whether the order of time was broken, so that everything has to be read again: by an object that should have been
-// listed last time, one that is gone, or one whose time has moved because it was copied onto itself or put back. What
-// the archive has counted stays counted at its former time, since verifications of everything resume from there, too.
-func (s *checkpoint) fresh(prefix, layout string, listed []bucket.Object) (fresh []bucket.Object, faults []string, belated bool) {
+// listed last time, one that is gone, one that a repair has rewritten, or one whose time has moved because it was copied
+// onto itself or put back. What the archive has counted stays counted at its former time, since verifications of
+// everything resume from there, too.
+func (s *checkpoint) fresh(prefix, layout string, listed []bucket.Object, rewrites rewrite.History) (fresh []bucket.Object, faults []string, belated bool) {
 	if s == nil {
 		return listed, nil, false
 	}
@@ -96,6 +98,8 @@ func (s *checkpoint) fresh(prefix, layout string, listed []bucket.Object) (fresh
 		there[o.Key] = true
 		before, known := s.Objects[o.Key]
 		switch late := !o.LastModified.After(s.Watermark); {
+		case known && !s.archived && before.etag != o.ETag && rewrites.Same(o, before.etag):
+			belated = true
 		case known && o.ETag != "" && before.etag != o.ETag:
 			faults = append(faults, fmt.Sprintf("%s was changed after it had been counted: %s", o.Key, s.remedy()))
 		case known && s.archived:
