@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/user"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,25 +31,8 @@ type acceptCmd struct {
 
 // Validate is called by kong.
 func (c *acceptCmd) Validate() error {
-	if !slices.Contains(proof.Classes, proof.Class(c.Class)) {
-		var known []string
-		for _, class := range proof.Classes {
-			known = append(known, string(class))
-		}
-		return fmt.Errorf("%q is not a class that fails a verdict: give one of %s", c.Class, strings.Join(known, ", "))
-	}
-	byTick := c.Class == string(proof.Missing) || c.Class == string(proof.Failed)
-	if byTick && c.Object != "" {
-		return fmt.Errorf("--object does not apply to %s rows, which are owed by ticks: narrow them down with --tick", c.Class)
-	}
-	if !byTick && !c.Tick.IsZero() {
-		return fmt.Errorf("--tick does not apply to %s rows, which are in objects: narrow them down with --object", c.Class)
-	}
-	if c.Count < 1 {
-		return fmt.Errorf("cannot accept %d: give a number above 0", c.Count)
-	}
-	if strings.TrimSpace(c.Reason) == "" {
-		return errors.New("--reason is empty: say why the findings are accepted")
+	if err := c.choice().Check(); err != nil {
+		return err
 	}
 	if !c.named() {
 		return c.checkStack(&c.target)
@@ -138,8 +120,12 @@ func (c *acceptCmd) acceptAudit(ctx context.Context, e *env) error {
 	return e.show(c.JSON, r, acceptedText(acceptance, r))
 }
 
+func (c *acceptCmd) choice() report.Choice {
+	return report.Choice{Class: proof.Class(c.Class), Count: c.Count, Tick: c.Tick, Object: c.Object, Reason: c.Reason, Who: c.Who}
+}
+
 func (c *acceptCmd) acceptance(r *report.Report, found []proof.Group) (*ledger.Acceptance, []byte, error) {
-	return r.Choose(found, report.Choice{Class: proof.Class(c.Class), Count: c.Count, Tick: c.Tick, Object: c.Object, Reason: c.Reason, Who: c.Who}, time.Now())
+	return r.Choose(found, c.choice(), time.Now())
 }
 
 func acceptedText(a *ledger.Acceptance, after *report.Report) terminal.Text {

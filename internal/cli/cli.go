@@ -48,6 +48,7 @@ type grammar struct {
 	Accept   acceptCmd   `cmd:"" help:"Record that a person accepts a finding, so that it no longer fails the verdict."`
 	Logs     logsCmd     `cmd:"" help:"Show what the parts of the stack log, together and in order."`
 	Status   statusCmd   `cmd:"" help:"Show the state of all parts of the stack."`
+	Console  consoleCmd  `cmd:"" help:"Serve a page on this machine that shows the stack and its verdict, live."`
 	Pause    pauseCmd    `cmd:"" help:"Stop producing, wait until nothing is in flight, and stop the application, as before a change of the pipeline."`
 	Resume   resumeCmd   `cmd:"" help:"Start the application and the schedule again."`
 	SQL      sqlCmd      `cmd:"" name:"sql" help:"Run, show or translate a pipeline's SQL."`

@@ -12,6 +12,7 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
 	"streamproof/internal/operate"
+	"streamproof/internal/producer"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
@@ -33,7 +34,7 @@ type demoCmd struct {
 }
 
 // Validate is called by kong.
-func (c *demoCmd) Validate() error { return checkRecords(c.Records, c.Poison) }
+func (c *demoCmd) Validate() error { return producer.CheckRecords(c.Records, c.Poison) }
 
 func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	root, err := e.root()

@@ -205,6 +205,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 		"doctor":        {"doctor --region eu-west-1 --stack streamproof", "doctor --region " + hostile, "doctor --set " + hostile + "=1", "doctor --state-dir " + root},
 		"logs":          {"logs" + onAWS, "logs " + hostile, "logs --since " + hostile, "logs --state-dir " + root},
 		"status":        {"status" + onAWS, "status --state-dir " + hostile},
+		"console":       {"console " + hostile, "console --region " + hostile},
 		"pause":         {"pause" + onAWS},
 		"resume":        {"resume" + onAWS},
 		"sql run":       {"sql run " + faulty + onAWS, "sql run " + hostile + onAWS},

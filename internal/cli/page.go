@@ -84,12 +84,17 @@ func (c *verifyCmd) pageFile(e *env) (string, error) {
 const browserTimeout = 5 * time.Second
 
 func openBrowser(file string) error {
+	return open(func() error { return browser.OpenFile(file) })
+}
+
+// open has the platform open something in a browser.
+func open(how func() error) error {
 	if runtime.GOOS == "linux" && os.Getenv("DISPLAY")+os.Getenv("WAYLAND_DISPLAY")+os.Getenv("WSL_DISTRO_NAME") == "" {
 		return errors.New("there is no display") // where xdg-open would look for a browser that takes the terminal
 	}
 	browser.Stdout, browser.Stderr = io.Discard, io.Discard
 	opened := make(chan error, 1)
-	go func() { opened <- browser.OpenFile(file) }()
+	go func() { opened <- how() }()
 	select {
 	case err := <-opened:
 		return err

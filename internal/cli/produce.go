@@ -20,20 +20,10 @@ type produceCmd struct {
 
 // Validate is called by kong.
 func (c *produceCmd) Validate() error {
-	if err := checkRecords(c.Records, c.Poison); err != nil {
+	if err := producer.CheckRecords(c.Records, c.Poison); err != nil {
 		return err
 	}
 	return c.target.Validate()
-}
-
-func checkRecords(records, poison int) error {
-	if records < 1 || records > producer.MaxRecords {
-		return fmt.Errorf("cannot produce %d records: give 1 to %d", records, producer.MaxRecords)
-	}
-	if poison < 0 || poison > records {
-		return fmt.Errorf("--poison is %d: of %d records, 0 to %d can be malformed", poison, records, records)
-	}
-	return nil
 }
 
 func (c *produceCmd) Run(ctx context.Context, e *env) error {

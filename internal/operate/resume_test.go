@@ -14,8 +14,8 @@ func TestMend(t *testing.T) {
 		}
 		w.Schedule = "DISABLED"
 		status, err := w.Open().Status(t.Context())
-		if err == nil {
-			t.Fatalf("got %+v of a world without Kinesis", status)
+		if err != nil || status.Query.Agrees || !strings.Contains(status.Query.Problem, "`streamproof resume`") {
+			t.Fatalf("got %+v, %v, want a status that says so", status, err)
 		}
 		q, err := w.Open().Query(t.Context())
 		if err != nil || q.Agrees() || !strings.Contains(q.Problem(), "`streamproof resume`") {

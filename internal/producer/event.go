@@ -39,6 +39,18 @@ const OldestTick = 24 * time.Hour
 // due years from now, and would stay the ledger's last.
 const NewestTick = 5 * time.Minute
 
+// CheckRecords returns why a person should not ask for a tick of so many records, of which poison are malformed on
+// purpose; nil if nothing is against it.
+func CheckRecords(records, poison int) error {
+	if records < 1 || records > MaxRecords {
+		return fmt.Errorf("cannot produce %d records: give 1 to %d", records, MaxRecords)
+	}
+	if poison < 0 || poison > records {
+		return fmt.Errorf("poison is %d: of %d records, 0 to %d can be malformed", poison, records, records)
+	}
+	return nil
+}
+
 // CheckTick returns why a person should not ask for a tick now, nil if nothing is against it.
 func CheckTick(tick, now time.Time) error {
 	if tick.After(now.Add(NewestTick)) {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -54,6 +55,29 @@ type Choice struct {
 	Object string      `json:"object,omitempty"` // only findings in this object
 	Reason string      `json:"reason"`
 	Who    string      `json:"who,omitempty"`
+}
+
+// Check returns what is wrong with the choice, whatever the report says.
+func (c Choice) Check() error {
+	if !slices.Contains(proof.Classes, c.Class) {
+		var known []string
+		for _, class := range proof.Classes {
+			known = append(known, string(class))
+		}
+		return fmt.Errorf("%q is not a class that fails a verdict: give one of %s", c.Class, strings.Join(known, ", "))
+	}
+	byTick := c.Class == proof.Missing || c.Class == proof.Failed
+	switch {
+	case byTick && c.Object != "":
+		return fmt.Errorf("--object does not apply to %s rows, which are owed by ticks: narrow them down with --tick", c.Class)
+	case !byTick && !c.Tick.IsZero():
+		return fmt.Errorf("--tick does not apply to %s rows, which are in objects: narrow them down with --object", c.Class)
+	case c.Count < 1:
+		return fmt.Errorf("cannot accept %d: give a number above 0", c.Count)
+	case strings.TrimSpace(c.Reason) == "":
+		return errors.New("--reason is empty: say why the findings are accepted")
+	}
+	return nil
 }
 
 // Choose makes the acceptance of the findings that a person has chosen. It fails if there is another number of them,

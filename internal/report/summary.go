@@ -16,6 +16,6 @@ type Summary struct {
 func (r *Report) Summary() Summary {
 	p := page{Report: r}
 	return Summary{
-		Tone: p.Tone(), Sign: p.Sign(), Sentence: p.Sentence(), Next: p.Next(), Balance: p.Balance().Lines, Besides: p.Besides().Lines,
+		Tone: p.Tone(), Sign: p.Sign(), Sentence: p.Sentence(), Next: append([]Step{}, p.Next()...), Balance: p.Balance().Lines, Besides: p.Besides().Lines,
 	}
 }

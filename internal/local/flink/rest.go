@@ -264,3 +264,104 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	}
 	return json.Unmarshal(data, out)
 }
+
+// Work is what a job has done since it was started.
+type Work struct {
+	Read int64 // records of the stream
+	Rows int64 // rows for delivery
+	// Behind is how far the reading of the shard that is furthest behind is behind its tip; negative if unknown.
+	Behind time.Duration
+	// Checkpointed is when the last checkpoint was completed, zero if none was.
+	Checkpointed time.Time
+}
+
+// Names of metrics in the job, by the names of its operators.
+const (
+	metricRead   = "Source__source.numRecordsOut"
+	metricRows   = "lines.numRecordsOut"
+	metricBehind = ".millisBehindLatest"
+)
+
+// Work returns what the job that runs on the cluster has done, nil if none runs.
+func (c *Client) Work(ctx context.Context) (*Work, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var overview struct {
+		Jobs []Job `json:"jobs"`
+	}
+	if err := c.call(ctx, http.MethodGet, "/jobs/overview", nil, &overview); err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(overview.Jobs, func(j Job) bool { return !j.Ended() })
+	if i < 0 {
+		return nil, nil
+	}
+	job := "/jobs/" + url.PathEscape(overview.Jobs[i].ID)
+	var checkpoints struct {
+		Latest struct {
+			Completed struct {
+				AckedAt int64 `json:"latest_ack_timestamp"`
+			} `json:"completed"`
+		} `json:"latest"`
+	}
+	if err := c.call(ctx, http.MethodGet, job+"/checkpoints", nil, &checkpoints); err != nil {
+		return nil, err
+	}
+	w := &Work{Behind: -1}
+	if at := checkpoints.Latest.Completed.AckedAt; at > 0 {
+		w.Checkpointed = time.UnixMilli(at).UTC()
+	}
+	var tasks struct {
+		Vertices []struct {
+			ID string `json:"id"`
+		} `json:"vertices"`
+	}
+	if err := c.call(ctx, http.MethodGet, job, nil, &tasks); err != nil {
+		return nil, err
+	}
+	for _, task := range tasks.Vertices {
+		if err := c.addWork(ctx, job+"/vertices/"+url.PathEscape(task.ID)+"/subtasks/metrics", w); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// addWork adds what a task of the job has done.
+func (c *Client) addWork(ctx context.Context, path string, w *Work) error {
+	var known []struct {
+		ID string `json:"id"`
+	}
+	if err := c.call(ctx, http.MethodGet, path, nil, &known); err != nil {
+		return err
+	}
+	var names []string
+	for _, metric := range known {
+		if metric.ID == metricRead || metric.ID == metricRows || strings.HasSuffix(metric.ID, metricBehind) {
+			names = append(names, metric.ID)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	var values []struct {
+		ID  string  `json:"id"`
+		Sum float64 `json:"sum"`
+		Max float64 `json:"max"`
+	}
+	if err := c.call(ctx, http.MethodGet, path+"?agg=sum,max&get="+url.QueryEscape(strings.Join(names, ",")), nil, &values); err != nil {
+		return err
+	}
+	for _, metric := range values {
+		switch metric.ID {
+		case metricRead:
+			w.Read += int64(metric.Sum)
+		case metricRows:
+			w.Rows += int64(metric.Sum)
+		default:
+			// It is below 0 for a shard that has not been read.
+			w.Behind = max(w.Behind, time.Duration(metric.Max)*time.Millisecond)
+		}
+	}
+	return nil
+}

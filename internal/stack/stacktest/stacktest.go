@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 // the real ones as far as a change of the query can see.
 type World struct {
 	t        *testing.T
+	mu       sync.Mutex // of Do
 	Objects  map[string]Object
 	versions int
 	Schedule string // its state
@@ -133,6 +135,8 @@ func (w *World) Current() *ledger.Current {
 
 // Do answers in this process, so that time can stand still.
 func (w *World) Do(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
@@ -197,6 +201,13 @@ func (w *World) route(r *http.Request, body []byte) (call string, answer func(*h
 	case target == "DescribeApplication":
 		return describe(target, map[string]any{"ApplicationDetail": map[string]any{"ApplicationStatus": w.Status, "ApplicationVersionId": w.versions,
 			"ApplicationConfigurationDescription": map[string]any{"EnvironmentPropertyDescriptions": map[string]any{"PropertyGroupDescriptions": w.Groups}}}})
+	case target == "DescribeStreamSummary":
+		return describe(target, map[string]any{"StreamDescriptionSummary": map[string]any{"StreamName": "s", "StreamStatus": "ACTIVE", "RetentionPeriodHours": 24}})
+	case target == "ListShards":
+		return describe(target, map[string]any{"Shards": []any{
+			map[string]any{"ShardId": "shardId-000000000000", "SequenceNumberRange": map[string]any{"StartingSequenceNumber": "1"}},
+			map[string]any{"ShardId": "shardId-000000000001", "SequenceNumberRange": map[string]any{"StartingSequenceNumber": "1"}},
+		}})
 	case target == "ListApplicationSnapshots":
 		return describe(target, map[string]any{"SnapshotSummaries": []any{map[string]any{"SnapshotName": Snapshot, "SnapshotStatus": "READY", "SnapshotCreationTimestamp": 1, "ApplicationVersionId": 1}}})
 	case target == "DescribeApplicationOperation":
@@ -316,6 +327,15 @@ func (w *World) s3(out *httptest.ResponseRecorder, r *http.Request, key string, 
 func (w *World) Put(key string, body []byte) {
 	w.versions++
 	w.Objects[key] = Object{Body: body, ETag: fmt.Sprintf(`"%d"`, w.versions), Written: time.Now()}
+}
+
+// PutReport makes a report the latest one.
+func (w *World) PutReport(r *report.Report) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		w.t.Error(err)
+	}
+	w.Put("reports/latest.json", data)
 }
 
 // produce claims a tick of the current pipeline, and delivers two rows of it where the application gives any.

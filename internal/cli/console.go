@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cli/browser"
+
+	"streamproof/internal/console"
+	"streamproof/internal/local"
+	"streamproof/internal/local/flink"
+	"streamproof/internal/stack"
+)
+
+type consoleCmd struct {
+	Port     uint16 `arg:"" optional:"" help:"Port on 127.0.0.1 (default: 4577, or another if that is taken)."`
+	Open     bool   `help:"Open the console in the browser."`
+	Write    bool   `help:"Let the page change the stack: produce, verify, accept, change the query, pause and resume."`
+	Stack    string `help:"Name of a stack on AWS." xor:"where" placeholder:"NAME"`
+	Region   string `help:"Region of the stack on AWS (default: that of the AWS configuration)." placeholder:"REGION"`
+	StateDir string `help:"State directory of the local stack (default: .streamproof in the project's directory)." xor:"where" placeholder:"DIR"`
+}
+
+func (c *consoleCmd) target() target {
+	return target{Stack: c.Stack, Region: c.Region, StateDir: c.StateDir}
+}
+
+// Validate is called by kong.
+func (c *consoleCmd) Validate() error {
+	t := c.target()
+	return t.Validate()
+}
+
+func (c *consoleCmd) Run(ctx context.Context, e *env) error {
+	subject, err := c.stack(ctx, e)
+	if err != nil {
+		return err
+	}
+	server, err := console.ServeStack(*subject, console.Options{Port: int(c.Port), Write: c.Write})
+	if err != nil {
+		return err
+	}
+	if err := e.stdout.Printf("Console: %s\n", server.URL); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	how := "It is read-only: --write lets it change the stack. "
+	if c.Write {
+		how = ""
+	}
+	_ = e.stderr.Printf("%sThe address holds a token: keep it to yourself. Ctrl-C ends the console.\n", how)
+	if c.Open {
+		if err := open(func() error { return browser.OpenURL(server.URL) }); err != nil {
+			_ = e.stderr.Printf("No browser was opened (%v): open the address yourself.\n", err)
+		}
+	}
+	<-ctx.Done()
+	return server.Close()
+}
+
+// stack is the stack that the console shows. One on this machine may be started later.
+func (c *consoleCmd) stack(ctx context.Context, e *env) (*console.Stack, error) {
+	t := c.target()
+	subject := &console.Stack{
+		Name: c.Stack, Region: c.Region, Local: c.Stack == "",
+		Open: func(ctx context.Context) (*stack.Stack, *local.Stack, error) { return t.open(ctx, e) },
+		Plan: func(ctx context.Context, schema []byte, sql string) ([]flink.Fault, error) {
+			return plan(ctx, e, schema, sql)
+		},
+	}
+	if subject.Local {
+		subject.Name, subject.Region = local.DefaultStack, local.DefaultRegion
+		_, err := e.stateDir(c.StateDir)
+		return subject, err
+	}
+	s, _, err := t.open(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	subject.Region = s.Region
+	return subject, nil
+}

@@ -1,0 +1,408 @@
+package console
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"streamproof/internal/local"
+	"streamproof/internal/operate"
+	"streamproof/internal/report"
+	"streamproof/internal/stack"
+	"streamproof/internal/stack/stacktest"
+)
+
+// A console of a stack, and a browser that has opened its address.
+type opened struct {
+	*Server
+	world   *stacktest.World
+	browser *http.Client
+	root    string       // the page's address
+	gone    atomic.Bool  // the stack
+	looks   atomic.Int64 // at the schedule: one for each look at the stack
+}
+
+func serveWorld(t *testing.T, write bool) *opened {
+	t.Helper()
+	o := &opened{}
+	o.world, _ = stacktest.New(t)
+	o.world.Before = func(call string) bool {
+		if call == "GetSchedule" {
+			o.looks.Add(1)
+		}
+		return o.gone.Load()
+	}
+	found := o.world.Open()
+	var err error
+	o.Server, err = ServeStack(Stack{
+		Name: "streamproof", Region: "eu-west-1", Wait: time.Hour,
+		Open: func(context.Context) (*stack.Stack, *local.Stack, error) {
+			if o.gone.Load() {
+				return nil, nil, errors.New("no local stack runs")
+			}
+			return found, nil, nil
+		},
+	}, Options{Write: write})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.browser = &http.Client{Jar: jar}
+	response, err := o.browser.Get(o.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if o.root = response.Request.URL.String(); response.StatusCode != http.StatusOK {
+		t.Fatalf("got %s for the page, want OK", response.Status)
+	}
+	return o
+}
+
+// post asks for an operation, and returns it when it has ended.
+func (o *opened) post(t *testing.T, route, body string) (status int, ended Operation) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.root+"api/"+route, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Streamproof", "1")
+	response, err := o.browser.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusAccepted {
+		return response.StatusCode, ended
+	}
+	if err := json.NewDecoder(response.Body).Decode(&ended); err != nil {
+		t.Fatal(err)
+	}
+	for ended.State == "" || ended.State == running {
+		o.get(t, "api/operation?id="+ended.ID, &ended)
+	}
+	return response.StatusCode, ended
+}
+
+func (o *opened) get(t *testing.T, route string, into any) {
+	t.Helper()
+	response, err := o.browser.Get(o.root + route)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		t.Fatalf("%s: %s: %v", route, data, err)
+	}
+}
+
+// watch opens a page, and returns the function that waits for its next event.
+func (o *opened) watch(t *testing.T, topics string) (next func() (topic, data string), leave func()) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, o.root+"events?topics="+topics, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := o.browser.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { leave(); _ = response.Body.Close() })
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("got %s for the events, want OK", response.Status)
+	}
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 1<<24)
+	return func() (topic, data string) {
+		for lines.Scan() {
+			name, value, _ := strings.Cut(lines.Text(), ": ")
+			switch name {
+			case "event":
+				topic = value
+			case "data":
+				return topic, value
+			}
+		}
+		t.Fatalf("the events of %s ended: %v", topics, lines.Err())
+		return "", ""
+	}, leave
+}
+
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, true)
+	at, err := url.Parse(o.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := o.browser.Jar.Cookies(at)
+	if len(cookie) != 1 {
+		t.Fatalf("got %d cookies at %s, want 1", len(cookie), o.root)
+	}
+	port := at.Port()
+	ok := func(*http.Request) {}
+	tests := map[string]struct {
+		method, path string
+		change       func(*http.Request)
+		want         int
+	}{
+		"the page":                          {"GET", at.Path, ok, 200},
+		"by another name of this machine":   {"GET", at.Path, func(r *http.Request) { r.Host = "localhost:" + port }, 200},
+		"without the cookie":                {"GET", at.Path, func(r *http.Request) { r.Header.Del("Cookie") }, 403},
+		"another user's cookie":             {"GET", at.Path, func(r *http.Request) { r.Header.Set("Cookie", cookieName+"=guess") }, 403},
+		"the events, without the cookie":    {"GET", at.Path + "events?topics=flow", func(r *http.Request) { r.Header.Del("Cookie") }, 403},
+		"a script, without the cookie":      {"GET", at.Path + "app.js", func(r *http.Request) { r.Header.Del("Cookie") }, 403},
+		"outside the page's path":           {"GET", "/api/about", ok, 403},
+		"without a token":                   {"GET", "/", ok, 403},
+		"with a wrong token":                {"GET", "/?token=guess", ok, 403},
+		"with an empty token":               {"GET", "/?token=", ok, 403},
+		"DNS rebinding":                     {"GET", at.Path + "api/about", func(r *http.Request) { r.Host = "evil.example:" + port }, 421},
+		"DNS rebinding, without a port":     {"GET", at.Path + "api/about", func(r *http.Request) { r.Host = "evil.example" }, 421},
+		"the name of another port":          {"GET", at.Path + "api/about", func(r *http.Request) { r.Host = "127.0.0.1:1" }, 421},
+		"another site asks":                 {"GET", at.Path + "api/about", func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, 403},
+		"another port of this host asks":    {"GET", at.Path + "api/about", func(r *http.Request) { r.Header.Set("Origin", "http://127.0.0.1:1") }, 403},
+		"a sandboxed page asks":             {"GET", at.Path + "api/about", func(r *http.Request) { r.Header.Set("Origin", "null") }, 403},
+		"another site loads it":             {"GET", at.Path + "app.js", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+		"another port loads it":             {"GET", at.Path + "app.js", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") }, 403},
+		"the page loads it":                 {"GET", at.Path + "app.js", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-origin") }, 200},
+		"a form of another site":            {"POST", at.Path + "api/produce", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415},
+		"without the page's header":         {"POST", at.Path + "api/produce", func(r *http.Request) { r.Header.Del("X-Streamproof") }, 403},
+		"another site posts":                {"POST", at.Path + "api/produce", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+		"another site posts by a form":      {"POST", at.Path + "api/produce", navigates, 403},
+		"a method that nothing is asked by": {"DELETE", at.Path + "api/produce", ok, 405},
+		"what is not there":                 {"GET", at.Path + "api/nothing", ok, 404},
+		"a file outside":                    {"GET", at.Path + "..%2f..%2fserver.go", ok, 404},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := http.NewRequestWithContext(t.Context(), test.method, "http://127.0.0.1:"+port+test.path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.AddCookie(cookie[0])
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("X-Streamproof", "1")
+			test.change(r)
+			response, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if got := response.StatusCode; got != test.want {
+				t.Errorf("got %d, want %d", got, test.want)
+			}
+			for header, want := range map[string]string{
+				"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+			} {
+				if header == "Cache-Control" && response.StatusCode == http.StatusNotFound {
+					continue // net/http drops it, and there is nothing to be cached
+				}
+				if got := response.Header.Get(header); got != want {
+					t.Errorf("%s: got %q, want %q", header, got, want)
+				}
+			}
+		})
+	}
+}
+
+func navigates(r *http.Request) {
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+}
+
+func TestCookie(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, false)
+	response, err := http.DefaultTransport.RoundTrip(must(http.NewRequestWithContext(t.Context(), http.MethodGet, o.URL, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	all := response.Cookies()
+	if response.StatusCode != http.StatusSeeOther || len(all) != 1 {
+		t.Fatalf("got %s with %d cookies, want 303 with one", response.Status, len(all))
+	}
+	c := all[0]
+	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode {
+		t.Errorf("got cookie %s, want HttpOnly and SameSite=Strict", c)
+	}
+	if c.Path != response.Header.Get("Location") || len(c.Path) < 20 {
+		t.Errorf("got path %s, want the page's, which other ports cannot name", c.Path)
+	}
+	if strings.Contains(c.Value+c.Path, strings.TrimPrefix(o.URL[strings.Index(o.URL, "token="):], "token=")) {
+		t.Error("the cookie has the token")
+	}
+}
+
+func must(r *http.Request, err error) *http.Request {
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// TestOnePoller: ten pages cost as many calls as one.
+func TestOnePoller(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, false)
+	for range 10 {
+		next, _ := o.watch(t, "flow,report")
+		for seen := map[string]bool{}; !seen["flow"] || !seen["report"]; {
+			topic, _ := next()
+			seen[topic] = true
+		}
+		var flow map[string]any
+		o.get(t, "api/flow", &flow)
+		if flow["connected"] != true {
+			t.Fatalf("got the flow %v, want that it is connected", flow)
+		}
+	}
+	if got := o.looks.Load(); got != 1 {
+		t.Errorf("ten pages looked at the stack %d times, want 1", got)
+	}
+}
+
+// TestNobodyWatches: without a page nothing is read.
+func TestNobodyWatches(t *testing.T) {
+	t.Parallel()
+	reads := make(chan context.Context, 2)
+	watched := &topic{name: "t", linger: time.Millisecond, read: func(ctx context.Context, publish func(any)) {
+		publish("state")
+		reads <- ctx
+	}}
+	w := newWatcher()
+	watched.watch(w)
+	first := <-reads
+	watched.leave(w)
+	<-first.Done()
+	watched.watch(w)
+	defer watched.leave(w)
+	second := <-reads
+	if err := second.Err(); err != nil {
+		t.Errorf("the topic is not read although it is watched: %v", err)
+	}
+}
+
+// TestGone: a stack that goes and comes back is followed on the same page.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, false)
+	next, _ := o.watch(t, "flow")
+	subject := o.subject.(*stackSubject)
+	await := func(connected bool) {
+		t.Helper()
+		for {
+			_, data := next()
+			var f struct {
+				Connected bool   `json:"connected"`
+				Error     string `json:"error"`
+				Stack     string `json:"stack"`
+			}
+			if err := json.Unmarshal([]byte(data), &f); err != nil {
+				t.Fatal(err)
+			}
+			if f.Connected == connected {
+				if (f.Error == "") != connected || f.Stack != "streamproof" {
+					t.Errorf("got %+v, want the error while it is gone, and always the stack", f)
+				}
+				return
+			}
+			subject.changed()
+		}
+	}
+	await(true)
+	o.gone.Store(true)
+	subject.changed()
+	await(false)
+	subject.changed()
+	await(false)
+	o.gone.Store(false)
+	subject.changed()
+	await(true)
+}
+
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, true)
+	if status, got := o.post(t, "produce", `{"records": 5, "poison": 9}`); status != http.StatusAccepted || got.State != failed || !strings.Contains(got.Error, "poison is 9") {
+		t.Errorf("got %d, %+v, want that 9 of 5 records are refused", status, got)
+	}
+	if _, got := o.post(t, "produce", `{"records": 5}`); got.State != done || len(got.Steps) != 1 || got.Steps[0].State != done {
+		t.Errorf("got %+v, want a tick in one step", got)
+	}
+	_, got := o.post(t, "verify", `{}`)
+	var r report.Report
+	if err := json.Unmarshal(got.Result, &r); err != nil || r.Verdict != "PROVEN" {
+		t.Errorf("got %+v, %v, want a report that is PROVEN", got, err)
+	}
+	if status, _ := o.post(t, "verify", `{"full": "yes"}`); status != http.StatusBadRequest {
+		t.Errorf("got %d for a request that is none, want 400", status)
+	}
+	next, _ := o.watch(t, "operations")
+	_, data := next()
+	if strings.Contains(data, `"result"`) || !strings.Contains(data, `"hasResult":true`) {
+		t.Errorf("got %s, want operations without their results", data)
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, false)
+	for _, route := range []string{"produce", "verify", "accept", "pause", "resume"} {
+		if status, _ := o.post(t, route, `{}`); status != http.StatusForbidden {
+			t.Errorf("%s: got %d, want 403", route, status)
+		}
+	}
+	if len(o.world.Calls) > 0 {
+		t.Errorf("got the calls %v, want none", o.world.Calls)
+	}
+	var about About
+	o.get(t, "api/about", &about)
+	if about.Write || about.ReadOnlyReason == "" {
+		t.Errorf("got %+v, want read-only and why", about)
+	}
+}
+
+// TestOneChange: of the operations that change something, one runs at a time.
+func TestOneChange(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, true)
+	begun, goOn := make(chan bool), make(chan bool)
+	wait := func(context.Context, func(string) operate.Step) (any, error) { begun <- true; <-goOn; return nil, nil }
+	if _, err := o.operations.begin(t.Context(), "verify", true, wait); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if status, _ := o.post(t, "verify", `{}`); status != http.StatusConflict {
+		t.Errorf("got %d, want 409", status)
+	}
+	goOn <- true
+	o.operations.work.Wait()
+	if status, _ := o.post(t, "verify", `{}`); status != http.StatusAccepted {
+		t.Errorf("got %d when the first has ended, want 202", status)
+	}
+}
