@@ -38,23 +38,25 @@ const (
 type grammar struct {
 	Project string `help:"The project's directory, from which local stacks are built (default: this directory, or the nearest above it)." type:"existingdir" placeholder:"DIR"`
 
-	Up       upCmd       `cmd:"" help:"Start a local stack, or update a running one to the current template."`
-	Demo     demoCmd     `cmd:"" help:"Run everything once on a local stack of its own: start, produce, deliver, prove, stop."`
-	Produce  produceCmd  `cmd:"" help:"Have the producer send a tick."`
-	Verify   verifyCmd   `cmd:"" help:"Have the verifier judge what was delivered."`
-	Audit    auditCmd    `cmd:"" help:"Audit a pipeline that you already have: compare what its stream holds with what is in S3."`
-	Discover discoverCmd `cmd:"" help:"Sample a stream or files, and propose a schema for their records."`
-	Explain  explainCmd  `cmd:"" help:"Find out where missing and failed rows were last seen."`
-	Accept   acceptCmd   `cmd:"" help:"Record that a person accepts a finding, so that it no longer fails the verdict."`
-	Logs     logsCmd     `cmd:"" help:"Show what the parts of the stack log, together and in order."`
-	Status   statusCmd   `cmd:"" help:"Show the state of all parts of the stack."`
-	Console  consoleCmd  `cmd:"" help:"Serve a page on this machine that shows the stack and its verdict, live."`
-	Pause    pauseCmd    `cmd:"" help:"Stop producing, wait until nothing is in flight, and stop the application, as before a change of the pipeline."`
-	Resume   resumeCmd   `cmd:"" help:"Start the application and the schedule again."`
-	SQL      sqlCmd      `cmd:"" name:"sql" help:"Run, show or translate a pipeline's SQL."`
-	Doctor   doctorCmd   `cmd:"" help:"Check whether this machine, or an AWS account (--region), is ready for a stack, and what it costs there."`
-	Down     downCmd     `cmd:"" help:"Stop the local stack."`
-	Follow   followCmd   `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
+	Up         upCmd         `cmd:"" help:"Start a local stack, or update a running one to the current template."`
+	Demo       demoCmd       `cmd:"" help:"Run everything once on a local stack of its own: start, produce, deliver, prove, stop."`
+	Produce    produceCmd    `cmd:"" help:"Have the producer send a tick."`
+	Verify     verifyCmd     `cmd:"" help:"Have the verifier judge what was delivered."`
+	Audit      auditCmd      `cmd:"" help:"Audit a pipeline that you already have: compare what its stream holds with what is in S3."`
+	Discover   discoverCmd   `cmd:"" help:"Sample a stream or files, and propose a schema for their records."`
+	Explain    explainCmd    `cmd:"" help:"Find out where missing and failed rows were last seen."`
+	Accept     acceptCmd     `cmd:"" help:"Record that a person accepts a finding, so that it no longer fails the verdict."`
+	Logs       logsCmd       `cmd:"" help:"Show what the parts of the stack log, together and in order."`
+	Status     statusCmd     `cmd:"" help:"Show the state of all parts of the stack."`
+	Console    consoleCmd    `cmd:"" help:"Serve a page on this machine that shows the stack and its verdict, live."`
+	Pause      pauseCmd      `cmd:"" help:"Stop producing, wait until nothing is in flight, and stop the application, as before a change of the pipeline."`
+	Resume     resumeCmd     `cmd:"" help:"Start the application and the schedule again."`
+	SQL        sqlCmd        `cmd:"" name:"sql" help:"Run, show or translate a pipeline's SQL."`
+	Doctor     doctorCmd     `cmd:"" help:"Check whether this machine, or an AWS account (--region), is ready for a stack, and what it costs there."`
+	Down       downCmd       `cmd:"" help:"Stop the local stack."`
+	Completion completionCmd `cmd:"" help:"Print the code that completes streamproof's command lines in a shell."`
+	Complete   completeCmd   `cmd:"" help:"Print what the last word of a command line may become." hidden:""`
+	Follow     followCmd     `cmd:"" help:"Run the Flink job of a local stack." hidden:""`
 }
 
 type env struct {

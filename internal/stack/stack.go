@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -114,11 +115,7 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 	for _, p := range out.Stacks[0].Parameters {
 		s.parameters[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
 	}
-	values := map[string]string{}
-	for _, o := range out.Stacks[0].Outputs {
-		values[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
-	}
-	if s.Outputs, err = parseOutputs(values); err != nil {
+	if s.Outputs, err = parseOutputs(outputsOf(out.Stacks[0])); err != nil {
 		return nil, fmt.Errorf("%w: stack %s in %s is %s and %w: deploy this version of the template", ErrNotUsable, name, config.Region, s.State, err)
 	}
 	s.application = &application.Application{
@@ -129,6 +126,32 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 		s.application.MetricPeriod = time.Second
 	}
 	return s, nil
+}
+
+// Names are the names of the account's stacks that Open takes.
+func Names(ctx context.Context, config aws.Config) ([]string, error) {
+	var names []string
+	pages := cloudformation.NewDescribeStacksPaginator(cloudformation.NewFromConfig(config), &cloudformation.DescribeStacksInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return names, fmt.Errorf("list the stacks in %s: %w", config.Region, err)
+		}
+		for _, s := range page.Stacks {
+			if _, err := parseOutputs(outputsOf(s)); err == nil {
+				names = append(names, aws.ToString(s.StackName))
+			}
+		}
+	}
+	return names, nil
+}
+
+func outputsOf(s types.Stack) map[string]string {
+	values := map[string]string{}
+	for _, o := range s.Outputs {
+		values[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+	}
+	return values
 }
 
 // parseOutputs names all missing outputs at once.

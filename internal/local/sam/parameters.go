@@ -18,8 +18,10 @@ import (
 // emulatorAccount is the emulator's account.
 const emulatorAccount = "000000000000"
 
-// A parameter is the template's description of one. Values are text here, as on a command line.
-type parameter struct {
+// A Parameter is the template's description of one. Values are text here, as on a command line.
+type Parameter struct {
+	Name                  string   `yaml:"-"`
+	Description           string   `yaml:"Description"`
 	Type                  string   `yaml:"Type"`
 	Default               string   `yaml:"Default"`
 	AllowedValues         []string `yaml:"AllowedValues"`
@@ -33,7 +35,7 @@ type parameter struct {
 
 // takes reports whether a value meets the template's constraints.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
-func (p parameter) takes(value string) (bool, error) {
+func (p Parameter) takes(value string) (bool, error) {
 	if p.AllowedValues != nil && !slices.Contains(p.AllowedValues, value) {
 		return false, nil
 	}
@@ -56,10 +58,43 @@ func (p parameter) takes(value string) (bool, error) {
 }
 
 // takesNumber reports whether a value is a number in the parameter's range. All of the template's are integers.
-func (p parameter) takesNumber(value string) bool {
+func (p Parameter) takesNumber(value string) bool {
 	n, err := strconv.ParseFloat(value, 64)
 	return err == nil && !math.IsInf(n, 0) && n == math.Trunc(n) &&
 		(p.MinValue == nil || n >= *p.MinValue) && (p.MaxValue == nil || n <= *p.MaxValue)
+}
+
+// parameterized is the part of the template that says which values it takes.
+type parameterized struct {
+	Parameters map[string]Parameter `yaml:"Parameters"`
+	Rules      map[string]rule      `yaml:"Rules"`
+}
+
+func readParameters(root string) (*parameterized, error) {
+	data, err := os.ReadFile(filepath.Join(root, templateFile))
+	if err != nil {
+		return nil, err
+	}
+	var t parameterized
+	if err := yaml.Unmarshal(data, &t); err != nil {
+		return nil, fmt.Errorf("read %s: %w", templateFile, err)
+	}
+	return &t, nil
+}
+
+// Parameters are the template's parameters, by name.
+func Parameters(root string) ([]Parameter, error) {
+	t, err := readParameters(root)
+	if err != nil {
+		return nil, err
+	}
+	var all []Parameter
+	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
+		p := t.Parameters[name]
+		p.Name = name
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // CheckParameters checks values for the template's parameters as AWS does before it changes anything; the emulator does
@@ -68,16 +103,9 @@ func CheckParameters(root string, values map[string]string) error {
 	if len(values) == 0 {
 		return nil
 	}
-	data, err := os.ReadFile(filepath.Join(root, templateFile))
+	template, err := readParameters(root)
 	if err != nil {
 		return err
-	}
-	var template struct {
-		Parameters map[string]parameter `yaml:"Parameters"`
-		Rules      map[string]rule      `yaml:"Rules"`
-	}
-	if err := yaml.Unmarshal(data, &template); err != nil {
-		return fmt.Errorf("read %s: %w", templateFile, err)
 	}
 	var faults []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -110,7 +138,7 @@ func CheckParameters(root string, values map[string]string) error {
 }
 
 // allParameters are the template's defaults, overridden by local.yaml, overridden by the values that are set.
-func allParameters(root string, parameters map[string]parameter, set map[string]string) (map[string]string, error) {
+func allParameters(root string, parameters map[string]Parameter, set map[string]string) (map[string]string, error) {
 	all := map[string]string{"AWS::AccountId": emulatorAccount}
 	for name, p := range parameters {
 		all[name] = p.Default
