@@ -124,7 +124,7 @@ func TestTextsOfHostileData(t *testing.T) {
 		shownStatus := status{Status: filled[stack.Status](text), Local: filled[localStatus](text)}
 		shownStatus.Last = r
 		columns := row.Schema{{Name: text, Alias: text}, {Name: "a", Alias: text}}
-		query := filled[shownQuery]("a")
+		query := filled[operate.ShownQuery]("a")
 		query.NotJudged, query.SQL = text, strings.NewReplacer("\n", "", "\t", "").Replace(text) // which SQL may have
 		query.Judged = false
 		texts := map[string]terminal.Text{

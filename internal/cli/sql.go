@@ -38,90 +38,103 @@ func (c *translateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.printSQL(t.flink)
+	return e.printSQL(t)
 }
 
 type checkCmd struct {
 	translateCmd `embed:""`
+	JSON         bool `help:"Print JSON, for scripts." name:"json"`
 
 	// plan stands in for Flink in tests.
 	plan func(ctx context.Context, e *env, schema []byte, sql string) ([]flink.Fault, error)
 }
 
 func (c *checkCmd) Run(ctx context.Context, e *env) error {
-	t, err := c.translate(e)
+	name, p, err := c.load(e)
 	if err != nil {
 		return err
 	}
 	if c.plan == nil {
 		c.plan = plan
 	}
-	resolved, err := t.pipeline.Schema.Resolved()
-	if err != nil {
+	checked := operate.Check(p)
+	if err := checked.Plan(ctx, p, func(ctx context.Context, schema []byte, sql string) ([]flink.Fault, error) {
+		return c.plan(ctx, e, schema, sql)
+	}); err != nil {
 		return err
 	}
-	faults, err := c.plan(ctx, e, resolved, t.flink)
-	if err != nil {
-		return err
+	if c.JSON {
+		if err := e.printJSON(checked); err != nil {
+			return err
+		}
+	} else {
+		for _, w := range checked.Warnings {
+			_ = e.stderr.Printf("%s:%d:%d: warning: %s\n", name, w.Line, w.Column, w.Message)
+		}
+		for _, fault := range checked.Faults {
+			_ = e.stderr.Println(faultText(name, fault))
+		}
 	}
-	for _, fault := range faults {
-		_ = e.stderr.Println(faultText(t.name, operate.FaultOfFlink(fault, t.dialect, t.flink)))
+	faults := english.Plural(len(checked.Faults), "fault", "")
+	switch {
+	case len(checked.Faults) > 0 && !checked.Planned:
+		return &usageError{fmt.Errorf("%s is not translated: it has %s", name, faults)}
+	case len(checked.Faults) > 0:
+		return &usageError{fmt.Errorf("%s is refused by Flink: it has %s", name, faults)}
+	case c.JSON:
+		return nil
 	}
-	if len(faults) > 0 {
-		return &usageError{fmt.Errorf("%s is refused by Flink: it has %s", t.name, english.Plural(len(faults), "fault", ""))}
-	}
-	return e.stdout.Printf("%s: Flink accepts it\n", t.name)
+	return e.stdout.Printf("%s: Flink accepts it\n", name)
 }
 
-// A translation is a query as Flink runs it.
-type translation struct {
-	name     string // of the file
-	pipeline *pipeline.Pipeline
-	dialect  dialect.Dialect
-	flink    string
-}
-
-// translate reads the query and the schema, and prints what is wrong with the query.
-func (c *translateCmd) translate(e *env) (*translation, error) {
+// load reads the query and the schema.
+func (c *translateCmd) load(e *env) (name string, p *pipeline.Pipeline, err error) {
 	name, text, err := readQuery(c.File, c.stdin)
 	if err != nil {
-		return nil, &usageError{err}
+		return "", nil, &usageError{err}
 	}
 	schema, folder, err := c.schema(e)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	samples, err := pipeline.ReadSamples(folder, schema)
 	if err != nil {
-		return nil, &usageError{err}
+		return "", nil, &usageError{err}
 	}
-	p, err := pipeline.ParseWithSamples(schema, text, samples)
-	if err != nil {
-		return nil, &usageError{err}
+	if p, err = pipeline.ParseWithSamples(schema, text, samples); err != nil {
+		return "", nil, &usageError{err}
 	}
 	if samples != nil {
 		// Every build runs this, and must not end in a producer that cannot start.
 		if _, err := generator.New(p, 0); err != nil {
-			return nil, &usageError{err}
+			return "", nil, &usageError{err}
 		}
 	}
-	t := &translation{name: name, pipeline: p}
-	script, err := dialect.Parse(string(text))
+	return name, p, nil
+}
+
+// translate reads a query and returns it as Flink runs it. It prints what is wrong with the query.
+func (c *translateCmd) translate(e *env) (string, error) {
+	name, p, err := c.load(e)
+	if err != nil {
+		return "", err
+	}
+	var translated string
+	script, err := dialect.Parse(string(p.SQL))
 	if err == nil {
-		t.dialect = script.Dialect
-		t.flink, err = script.Translate(string(text), p.Schema)
+		translated, err = script.Translate(string(p.SQL), p.Schema)
 	}
 	if err != nil {
 		faults := dialect.Faults(err)
 		for _, fault := range faults {
 			_ = e.stderr.Printf("%s\n", fault.In(name))
 		}
-		return nil, &usageError{fmt.Errorf("%s is not translated: it has %s", name, english.Plural(len(faults), "fault", ""))}
+		return "", &usageError{fmt.Errorf("%s is not translated: it has %s", name, english.Plural(len(faults), "fault", ""))}
 	}
 	for _, warning := range script.Warnings(p.Schema) {
 		_ = e.stderr.Printf("%s\n", warning.WarningIn(name))
 	}
-	return t, nil
+	return translated, nil
 }
 
 // readQuery returns the text of a file, or of standard input if the file is -, and its name for messages.

@@ -25,17 +25,17 @@ func TestRowsText(t *testing.T) {
 
 func TestSQLShowText(t *testing.T) {
 	t.Parallel()
-	inText := func(q shownQuery, flink bool) string {
+	inText := func(q operate.ShownQuery, flink bool) string {
 		q.Pipeline, q.Since, q.SQL, q.Flink = strings.Repeat("a", 64), time.Date(2026, 11, 28, 7, 30, 0, 0, time.UTC), "SELECT 1;\n", "SELECT 2;\n"
 		return showText(&q, flink).String()
 	}
-	got := inText(shownQuery{By: ledger.ByDeploy, Judged: true, Agrees: true, Application: stack.Application{Status: "RUNNING"}}, false) + "\n" +
-		inText(shownQuery{By: ledger.BySQLRun, NotJudged: "pipeline.sql:3:1: it has windows", Problem: "it has been told another one", Application: stack.Application{Status: "READY"}}, true)
+	got := inText(operate.ShownQuery{By: ledger.ByDeploy, Judged: true, Agrees: true, Application: stack.Application{Status: "RUNNING"}}, false) + "\n" +
+		inText(operate.ShownQuery{By: ledger.BySQLRun, NotJudged: "pipeline.sql:3:1: it has windows", Problem: "it has been told another one", Application: stack.Application{Status: "READY"}}, true)
 	golden.Check(t, "testdata/sqlshow.golden", got)
 	if script, err := dialect.Parse(string(embeddedSQL(t))); err != nil || script.Dialect != dialect.Flink {
 		t.Fatal(err)
 	}
-	if shown := showText(&shownQuery{SQL: string(embeddedSQL(t))}, false).String(); !bytes.Contains([]byte(shown), embeddedSQL(t)) {
+	if shown := showText(&operate.ShownQuery{SQL: string(embeddedSQL(t))}, false).String(); !bytes.Contains([]byte(shown), embeddedSQL(t)) {
 		t.Error("the SQL is not shown as it was given")
 	} else if _, err := dialect.Parse(shown); err != nil {
 		t.Errorf("what is shown is no SQL: %v", err)
@@ -65,7 +65,7 @@ func TestChangeIsSaid(t *testing.T) {
 			t.Fatal(err)
 		}
 		const want = "to bbbbbbbbbbbb began at"
-		shown, err := showQuery(t.Context(), w.Open())
+		shown, _, err := operate.ShowQuery(t.Context(), w.Open())
 		if err != nil || !shown.Agrees || !strings.Contains(showText(shown, false).String(), want) {
 			t.Errorf("sql show: %v, %v", shown, err)
 		}

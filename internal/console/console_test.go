@@ -2,6 +2,7 @@ package console
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,12 +10,14 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"streamproof/internal/local"
+	"streamproof/internal/local/flink"
 	"streamproof/internal/operate"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
@@ -45,6 +48,12 @@ func serveWorld(t *testing.T, write bool) *opened {
 	var err error
 	o.Server, err = ServeStack(Stack{
 		Name: "streamproof", Region: "eu-west-1", Wait: time.Hour,
+		Plan: func(_ context.Context, _ []byte, sql string) ([]flink.Fault, error) {
+			if strings.Contains(sql, "'refused'") {
+				return []flink.Fault{{Line: 1, Column: 1, Message: "refused"}}, nil
+			}
+			return nil, nil
+		},
 		Open: func(context.Context) (*stack.Stack, *local.Stack, error) {
 			if o.gone.Load() {
 				return nil, nil, errors.New("no local stack runs")
@@ -372,7 +381,7 @@ func TestOperations(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	o := serveWorld(t, false)
-	for _, route := range []string{"produce", "verify", "accept", "pause", "resume"} {
+	for _, route := range []string{"produce", "verify", "accept", "pause", "resume", "query/run"} {
 		if status, _ := o.post(t, route, `{}`); status != http.StatusForbidden {
 			t.Errorf("%s: got %d, want 403", route, status)
 		}
@@ -405,4 +414,71 @@ func TestOneChange(t *testing.T) {
 	if status, _ := o.post(t, "verify", `{}`); status != http.StatusAccepted {
 		t.Errorf("got %d when the first has ended, want 202", status)
 	}
+}
+
+// ask posts a question that is answered at once.
+func (o *opened) ask(t *testing.T, route string, in, into any) (status int) {
+	t.Helper()
+	body, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := must(http.NewRequestWithContext(t.Context(), http.MethodPost, o.root+"api/"+route, bytes.NewReader(body)))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Streamproof", "1")
+	response, err := o.browser.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode
+}
+
+// TestQuery: a query is checked while it is typed, runs, and can be had again later.
+func TestQuery(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, true)
+	var shown Query
+	o.get(t, "api/query", &shown)
+	if shown.SQL == "" || len(shown.Columns) == 0 || shown.Source == "" || !slices.Contains(shown.Functions, "SUBSTRING") {
+		t.Fatalf("got %+v, want the query and what an editor completes", shown)
+	}
+	var checked operate.Checked
+	o.ask(t, "query/check", checkRequest{SQL: "\n  SELECT FROM x"}, &checked)
+	if len(checked.Faults) == 0 || checked.Faults[0].Line != 2 || checked.Faults[0].By != "parser" || checked.Planned {
+		t.Errorf("got %+v, want the parser's fault in line 2", checked)
+	}
+	refused := strings.Replace(shown.SQL, "WHERE", "WHERE 'refused' <> '' AND", 1)
+	checked = operate.Checked{}
+	o.ask(t, "query/check", checkRequest{SQL: refused}, &checked)
+	if len(checked.Faults) > 0 || checked.Planned || checked.Flink == "" {
+		t.Errorf("got %+v, want no fault before Flink has planned it", checked)
+	}
+	checked = operate.Checked{}
+	o.ask(t, "query/check", checkRequest{SQL: refused, Plan: true}, &checked)
+	if len(checked.Faults) != 1 || checked.Faults[0].By != "flink" || !checked.Planned {
+		t.Errorf("got %+v, want Flink's fault", checked)
+	}
+	_, ran := o.post(t, "query/run", string(mustJSON(t, runRequest{SQL: refused})))
+	var change operate.Change
+	if err := json.Unmarshal(ran.Result, &change); err != nil || ran.State != failed || len(change.Faults) != 1 {
+		t.Errorf("got %+v, %v, want that nothing is changed, and Flink's fault", ran, err)
+	}
+	var versions []operate.Version
+	o.get(t, "api/query/versions", &versions)
+	if len(versions) != 1 || versions[0].SQL != shown.SQL || !versions[0].Current {
+		t.Errorf("got %+v, want the query that runs", versions)
+	}
+}
+
+func mustJSON(t *testing.T, value any) []byte {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

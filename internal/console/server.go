@@ -219,3 +219,15 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, into any) bool {
 	}
 	return true
 }
+
+// asked makes a route of a question that is answered at once.
+func (s *Server) asked(answer func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		value, err := answer(r)
+		if err != nil {
+			s.fail(w, http.StatusBadGateway, err)
+			return
+		}
+		s.answer(w, http.StatusOK, value)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
 	"streamproof/internal/operate"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/producer"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
@@ -36,7 +37,7 @@ type Stack struct {
 
 // ServeStack serves the console of a stack until it is closed.
 func ServeStack(c Stack, o Options) (*Server, error) {
-	s := &stackSubject{Stack: c, wake: make(chan struct{}, 1)}
+	s := &stackSubject{Stack: c, wake: make(chan struct{}, 1), planning: make(chan struct{}, 1)}
 	s.looks = &topic{name: "looks", read: s.look}
 	s.records = &topic{name: "records", read: s.readRecords, merge: mergeBursts}
 	s.flow = &topic{name: "flow", read: s.readFlow}
@@ -54,9 +55,11 @@ type stackSubject struct {
 	report  *topic
 	wake    chan struct{} // holds an element if something has just changed
 
-	mu    sync.Mutex
-	stack *stack.Stack // nil while it is gone
-	here  *local.Stack
+	mu       sync.Mutex
+	stack    *stack.Stack // nil while it is gone
+	here     *local.Stack
+	pipeline *pipeline.Pipeline // the last one that was read of it
+	planning chan struct{}      // holds an element while Flink plans a query
 }
 
 // A look is one at the stack, or why there was none.
@@ -69,7 +72,7 @@ type look struct {
 func (s *stackSubject) about() About {
 	return About{
 		Program: "streamproof", Kind: "stack", Stack: s.Name, Region: s.Region, Local: s.Local,
-		Views: []string{"flow", "proof"}, MaxRecords: producer.MaxRecords,
+		Views: []string{"flow", "proof", "sql"}, MaxRecords: producer.MaxRecords,
 	}
 }
 
@@ -95,7 +98,7 @@ func (s *stackSubject) gone(lost *stack.Stack) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stack == lost {
-		s.stack, s.here = nil, nil
+		s.stack, s.here, s.pipeline = nil, nil, nil
 	}
 }
 
@@ -147,6 +150,9 @@ func (s *stackSubject) look(ctx context.Context, publish func(any)) {
 		}
 		if ctx.Err() != nil {
 			return
+		}
+		if seen.err == nil && seen.Status.Query != nil {
+			s.outdate(seen.Status.Query.Pipeline)
 		}
 		publish(seen)
 		if !s.pause(ctx, every) {
@@ -269,6 +275,7 @@ func stepped(o *operate.Operator, name string, do func() error) error {
 }
 
 func (s *stackSubject) routes(server *Server, mux *http.ServeMux) {
+	s.queryRoutes(server, mux)
 	mux.HandleFunc("POST /api/verify", operation(server, s, "verify", true, verify))
 	mux.HandleFunc("POST /api/explain", operation(server, s, "explain", false, explain))
 	mux.HandleFunc("POST /api/accept", operation(server, s, "accept", true, accept))

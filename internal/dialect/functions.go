@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -515,4 +516,9 @@ func (b *binder) pattern(c *Call, a argument, reads bool) (string, bool) {
 		return "", false
 	}
 	return out.String(), true
+}
+
+// Functions returns the names of the legacy functions that can be translated, sorted.
+func Functions() []string {
+	return slices.Sorted(maps.Keys(functions))
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
-	"streamproof/internal/analytics"
 	"streamproof/internal/application"
 	"streamproof/internal/dialect"
 	"streamproof/internal/ledger"
@@ -68,6 +67,7 @@ type Fault struct {
 	Column     int    `json:"column"`
 	Message    string `json:"message"`
 	Translated string `json:"translated,omitempty"` // the line of the translation
+	By         string `json:"by"`                   // parser or flink: who found it
 }
 
 func (c *Change) did(format string, args ...any) {
@@ -147,43 +147,25 @@ func (c *change) inputError(err error) error {
 func (c *change) check(ctx context.Context) (runs bool, err error) {
 	st := c.begin("check " + c.Name)
 	defer func() { st.End(err) }()
-	script, err := dialect.Parse(string(c.new.SQL))
-	if err == nil {
-		c.flinkSQL, err = script.Translate(string(c.new.SQL), c.new.Schema)
+	checked := Check(c.new)
+	c.flinkSQL, c.result.Faults, c.result.Warnings = checked.Flink, checked.Faults, checked.Warnings
+	if len(checked.Faults) > 0 {
+		return false, c.faulty()
 	}
-	if err != nil {
-		for _, fault := range dialect.Faults(err) {
-			c.result.Faults = append(c.result.Faults, Fault{Line: fault.Pos.Line, Column: fault.Pos.Column, Message: fault.Problem})
-		}
-		return false, c.faulty(err)
+	for _, w := range checked.Warnings {
+		st.Note(fmt.Sprintf("%s:%d:%d: warning: %s", c.Name, w.Line, w.Column, w.Message))
 	}
-	for _, warning := range script.Warnings(c.new.Schema) {
-		c.result.Warnings = append(c.result.Warnings, Fault{Line: warning.Pos.Line, Column: warning.Pos.Column, Message: warning.Problem})
-		st.Note(warning.WarningIn(c.Name))
-	}
-	_, err = query.Compile(c.new)
-	if c.result.Judged = err == nil; err != nil {
-		c.result.NotJudged = strings.ReplaceAll(err.Error(), dialect.FileName, c.Name)
+	if c.result.Judged = checked.Judged; !checked.Judged {
+		c.result.NotJudged = strings.ReplaceAll(checked.NotJudged, dialect.FileName, c.Name)
 		st.Note("the verifier does not judge this query, nor the ticks that are sent for it: " + c.result.NotJudged)
 	}
 	_, err = query.Compile(c.old)
 	c.oldJudged = err == nil
-	if _, err := analytics.Properties(c.flinkSQL); err != nil {
-		return false, &InputError{fmt.Errorf("%s: %w", c.Name, err)}
-	}
-	resolved, err := c.new.Schema.Resolved()
-	if err != nil {
+	if err := checked.Plan(ctx, c.new, c.Plan); err != nil {
 		return false, err
 	}
-	faults, err := c.Plan(ctx, resolved, c.flinkSQL)
-	if err != nil {
-		return false, err
-	}
-	for _, fault := range faults {
-		c.result.Faults = append(c.result.Faults, FaultOfFlink(fault, script.Dialect, c.flinkSQL))
-	}
-	if len(faults) > 0 {
-		return false, c.faulty(nil)
+	if c.result.Faults = checked.Faults; len(checked.Faults) > 0 {
+		return false, c.faulty()
 	}
 	if err := c.checkColumns(ctx); err != nil {
 		return false, err
@@ -198,19 +180,7 @@ func (c *change) check(ctx context.Context) (runs bool, err error) {
 	return c.alreadyRuns(ctx)
 }
 
-// FaultOfFlink gives a fault its place in the file, which is the text that Flink read if the file is in Flink SQL.
-func FaultOfFlink(fault flink.Fault, in dialect.Dialect, sql string) Fault {
-	f := Fault{Line: fault.Line, Column: fault.Column, Message: fault.Message}
-	if lines := strings.Split(sql, "\n"); in != dialect.Flink && fault.Line <= len(lines) {
-		f.Translated = lines[fault.Line-1]
-	}
-	return f
-}
-
-func (c *change) faulty(err error) error {
-	if len(c.result.Faults) == 0 {
-		return &InputError{fmt.Errorf("%s: %w", c.Name, err)}
-	}
+func (c *change) faulty() error {
 	return &InputError{fmt.Errorf("%s has %s: nothing was changed", c.Name, english.Plural(len(c.result.Faults), "fault", ""))}
 }
 
