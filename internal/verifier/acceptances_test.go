@@ -27,7 +27,7 @@ type fails interface {
 // findings returns every finding that is not accepted, from a verification of everything.
 func (l *life) findings(t fails) (r *report.Report, found []proof.Group) {
 	opts := lifeOpts
-	opts.open = func(groups []proof.Group) { found = groups }
+	opts.Open = func(groups []proof.Group) { found = groups }
 	return Judge(t.Context(), l, opts), found
 }
 

@@ -13,14 +13,17 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -608,14 +611,21 @@ func (l *life) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3
 	listed, _, _ := l.List(context.Background(), *in.Key)
 	there := len(listed) == 1
 	if in.IfNoneMatch != nil && there || in.IfMatch != nil && (!there || listed[0].ETag != *in.IfMatch) {
-		return nil, &smithy.GenericAPIError{Code: "PreconditionFailed"}
+		return nil, refused(http.StatusPreconditionFailed, "PreconditionFailed")
 	}
 	data, err := io.ReadAll(in.Body)
 	l.objects[*in.Key] = lifeObject{data: string(data), written: l.now}
 	if !seen {
 		return nil, errors.New("killed")
 	}
-	return &s3.PutObjectOutput{}, err
+	return &s3.PutObjectOutput{ETag: aws.String(l.objects[*in.Key].etag())}, err
+}
+
+// refused is an error of S3 with its HTTP status.
+func refused(status int, code string) error {
+	return &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: &smithy.GenericAPIError{Code: code},
+	}
 }
 
 // PutObjectTagging tags what stands there.

@@ -32,13 +32,13 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 		r.Samples[proof.Missing][i].Reason = v.whereMissing()
 	}
 	excused := map[proof.Class]int64{proof.Duplicated: v.opts.DuplicatesAllowed}
-	covered := cover(acceptances, result, now, v.opts.open != nil)
+	covered := cover(acceptances, result, now, v.opts.Open != nil)
 	for class, n := range covered.excused {
 		excused[class] += n
 	}
 	r.Accepted, v.left = covered.accepted, covered.left
-	if v.opts.open != nil {
-		v.opts.open(covered.open)
+	if v.opts.Open != nil {
+		v.opts.Open(covered.open)
 	}
 	r.Verdict = r.Counts.Verdict(excused)
 	r.Reasons = reasonsOf(r, excused)

@@ -141,7 +141,7 @@ func (h *Handler) judge(ctx context.Context, full bool, open func([]proof.Group)
 		DuplicatesAllowed: h.config.DuplicatesAllowed,
 		expire:            h.config.ExpireAfterDays > 0,
 		useUp:             h.useUp,
-		open:              open,
+		Open:              open,
 	}
 	last, etag, err := loadCheckpoint(ctx, h.bucket)
 	if err != nil && !full {

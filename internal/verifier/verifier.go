@@ -25,6 +25,8 @@ type Options struct {
 	// Watch, unless it is nil, is called when a verification begins to count, and again if it starts over. What it
 	// returns is told of every finding in an object, however many there are, but not of what the archive has counted.
 	Watch func() func(proof.Class, proof.Spot)
+	// Open receives all findings that are not accepted, unless it is nil.
+	Open func([]proof.Group)
 
 	// expire keeps in checkpoints what it takes to tag everything that they have counted.
 	expire bool
@@ -33,8 +35,6 @@ type Options struct {
 	hold int
 	// useUp records what is left of acceptances, by their keys. It is nil if nothing can be written.
 	useUp func(ctx context.Context, left map[string][]proof.Group) error
-	// open receives all findings that are not accepted, unless it is nil.
-	open func([]proof.Group)
 }
 
 // maxHeld leaves room in the function's memory for the sieves and for the judge's open rows. It holds about a million
