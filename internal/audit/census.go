@@ -19,6 +19,8 @@ const (
 	remembered = 1 << 20
 	// A record can be in one of so many places, so that they are all in use before one is used again.
 	places = 4
+	// So many sets of places come to be at once, when the first record is remembered in one of them.
+	pageSets = 64
 )
 
 // A census counts what the stream holds in the window, in bounded memory.
@@ -26,9 +28,10 @@ type census struct {
 	shards map[string]*shardCount
 	keys   map[string]*report.HotKey
 
-	seed     maphash.Seed
-	last     [][places]uint64 // hashes of the last records, by their lowest bits; the latest first
-	hashes   []uint64         // scratch
+	seed maphash.Seed
+	// Hashes of the last records, by their lowest bits; the latest first.
+	last     [remembered / places / pageSets]*[pageSets][places]uint64
+	hashes   []uint64 // scratch
 	repeated int64
 	endless  int64 // records that do not end with a newline, and not with the brace of a JSON object
 }
@@ -42,7 +45,7 @@ type shardCount struct {
 }
 
 func newCensus() *census {
-	return &census{shards: map[string]*shardCount{}, keys: map[string]*report.HotKey{}, seed: maphash.MakeSeed(), last: make([][places]uint64, remembered/places)}
+	return &census{shards: map[string]*shardCount{}, keys: map[string]*report.HotKey{}, seed: maphash.MakeSeed()}
 }
 
 // take counts records that arrived in the same second.
@@ -125,7 +128,12 @@ func (c *census) sortedKeys() []*report.HotKey {
 
 // isRepeated reports whether a record with this hash is among those remembered, and remembers it.
 func (c *census) isRepeated(hash uint64) bool {
-	set := &c.last[hash%uint64(len(c.last))]
+	at := hash % (remembered / places)
+	page := &c.last[at/pageSets]
+	if *page == nil {
+		*page = new([pageSets][places]uint64)
+	}
+	set := &(*page)[at%pageSets]
 	if slices.Contains(set[:], hash) {
 		return true
 	}

@@ -21,7 +21,7 @@ func Unzip(object io.Reader) (io.Reader, error) {
 }
 
 // linesBuffer holds most lines. A buffer for the longest line, made for each object, would take longer than reading it.
-const linesBuffer = 64 << 10
+const linesBuffer = 32 << 10
 
 // Lines reads the lines of an object, gzip or not, one after the other as a bufio.Scanner does:
 //

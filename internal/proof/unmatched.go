@@ -118,7 +118,7 @@ func (j *Judge) wonder(key []byte, line int64) {
 		return
 	}
 	if u.sieve == nil {
-		u.sieve, u.learning = sieve.New(sieve.Size), true
+		u.sieve, u.learning = sieve.New(u.limit), true
 	}
 	j.ask()
 	u.learning = false

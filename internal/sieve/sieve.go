@@ -4,8 +4,8 @@ package sieve
 
 import "hash/maphash"
 
-// Size is what a sieve usually takes, in bytes. With 33 million keys it lets through one foreign key in 250.
-const Size = 64 << 20
+// size is the most that a sieve takes, in bytes. With 33 million keys it then lets through one foreign key in 250.
+const size = 64 << 20
 
 // blockWords is how many words a block has: as many as a cache line, so that a key costs one access to memory.
 const blockWords = 8
@@ -16,9 +16,10 @@ type Sieve struct {
 	blocks [][blockWords]uint64
 }
 
-// New makes an empty sieve of so many bytes.
-func New(size int) *Sieve {
-	return &Sieve{seed: maphash.MakeSeed(), blocks: make([][blockWords]uint64, max(1, size/8/blockWords))}
+// New makes an empty sieve for a caller that holds at most so many bytes of keys before it asks. It takes 64 MB, or 64
+// times what is held if that is less.
+func New(held int) *Sieve {
+	return &Sieve{seed: maphash.MakeSeed(), blocks: make([][blockWords]uint64, max(1, min(size, 64*held)/8/blockWords))}
 }
 
 // Add adds a key.

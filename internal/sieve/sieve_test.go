@@ -11,7 +11,7 @@ func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 func TestSieve(t *testing.T) {
 	t.Parallel()
-	s := sieve.New(sieve.Size)
+	s := sieve.New(64 << 20)
 	if s.MayHave(key(0)) {
 		t.Error("an empty sieve may have a key")
 	}
@@ -36,7 +36,7 @@ func TestSieve(t *testing.T) {
 }
 
 func BenchmarkMayHave(b *testing.B) {
-	s := sieve.New(sieve.Size)
+	s := sieve.New(64 << 20)
 	k := key(0)
 	for i := range b.N {
 		binary.BigEndian.PutUint64(k, uint64(i))

@@ -40,7 +40,7 @@ func (v *verification) findSentLines(ctx context.Context, objects []bucket.Objec
 		if s.bytes >= v.opts.hold {
 			first := s.sieve == nil
 			if first {
-				s.sieve = sieve.New(sieve.Size)
+				s.sieve = sieve.New(v.opts.hold)
 			}
 			v.findSuspects(ctx, first)
 		}
