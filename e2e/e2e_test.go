@@ -35,9 +35,9 @@ import (
 func TestPipeline(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, "default")
+	t.Run("the schedule begins", func(t *testing.T) { tickBySchedule(t, s, 0, 30*time.Second) })
 	t.Run("ticks by hand", func(t *testing.T) { ticksByHand(t, s) })
 	t.Run("bad input", func(t *testing.T) { badInput(t, s) })
-	t.Run("a tick by the schedule", func(t *testing.T) { tickBySchedule(t, s) })
 	copied := t.TempDir()
 	proven := t.Run("proven", func(t *testing.T) {
 		r := settle(t, s)
@@ -218,15 +218,13 @@ func physicalID(t *testing.T, s *local.Stack, logicalID string) string {
 	return *resource.StackResourceDetail.PhysicalResourceId
 }
 
-// tickBySchedule waits for a tick of the schedule.
-func tickBySchedule(t *testing.T, s *local.Stack) {
-	before := ticks(t, s)
-	deadline := time.Now().Add(2 * time.Minute)
-	for ticks(t, s) == before {
+// tickBySchedule waits for a tick of the schedule, beside those before.
+func tickBySchedule(t *testing.T, s *local.Stack, before int, within time.Duration) {
+	t.Helper()
+	for deadline := time.Now().Add(within); ticks(t, s) == before; time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the schedule has not fired in two minutes")
+			t.Fatalf("the schedule has not fired in %s", within)
 		}
-		time.Sleep(time.Second)
 	}
 }
 

@@ -73,6 +73,7 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 
 // run starts a stack, has it deliver, and stops it in any case.
 func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *report.Report, err error) {
+	began := time.Now() // the schedule sends its first tick when it is deployed
 	s, err := local.Start(ctx, local.Options{Root: root, StateDir: dir, Port: local.AnyPort, Parameters: c.Set, Step: p.step})
 	if err != nil {
 		return nil, err
@@ -83,16 +84,16 @@ func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *re
 		end.End(stopped)
 		err = errors.Join(err, stopped)
 	}()
-	ticks, err := c.produce(ctx, p, s.Stack)
+	ticks, err := c.produce(ctx, p, s.Stack, began)
 	if err != nil {
 		return nil, err
 	}
 	return awaitDelivery(ctx, p, s.Stack, ticks)
 }
 
-// produce produces ticks by hand, and waits for one by the schedule if one comes soon. It returns how many there are.
-func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack) (ticks int, err error) {
-	since := time.Now()
+// produce produces ticks by hand, and waits for one since then by the schedule if one comes soon. It returns how many
+// there are.
+func (c *demoCmd) produce(ctx context.Context, p *progress, s *stack.Stack, since time.Time) (ticks int, err error) {
 	var byHand []string
 	for i := range ticksByHand {
 		st := p.begin(fmt.Sprintf("produce %d records by hand, tick %d of %d", c.Records, i+1, ticksByHand))

@@ -301,7 +301,8 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 		return err
 	}
 	produceAgain := func(context.Context) error { return nil }
-	if s.Stack != nil {
+	created := s.Stack == nil
+	if !created {
 		if produceAgain, err = s.holdTicks(ctx); err != nil {
 			return err
 		}
@@ -321,6 +322,9 @@ func (s *Stack) deploy(ctx context.Context, o Options, t tools) (err error) {
 	if err == nil {
 		s.record.Deployed = true
 		err = s.dir.write(s.record)
+	}
+	if err == nil && created {
+		err = s.beginSchedule(ctx)
 	}
 	if err = errors.Join(err, produceAgain(context.WithoutCancel(ctx))); err != nil {
 		return err
