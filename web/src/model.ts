@@ -1,0 +1,335 @@
+// The view models, as the server sends them: internal/flow, internal/report, internal/console. What is not known is null.
+
+export interface About {
+  kind: "stack" | "audit";
+  stack: string;
+  region: string;
+  local: boolean;
+  write: boolean;
+  readOnlyReason?: string;
+  views: string[];
+  maxRecords?: number;
+}
+
+export type Tone = "good" | "wrong" | "open";
+export type Severity = "wrong" | "open" | "note";
+export type PartID = "producer" | "stream" | "analytics" | "delivery" | "bucket" | "proof";
+export type Verdict = "PROVEN" | "NOT PROVEN" | "UNDECIDED";
+
+export interface Counts {
+  owed: number;
+  delivered: number;
+  rejects: number;
+  recovered: number;
+  missing: number;
+  failed: number;
+  duplicated: number;
+  corrupt: number;
+  leaked: number;
+  unexpected: number;
+  inFlight: number;
+  unknown: number;
+  late: number;
+  foreign: number;
+  undecided?: number;
+}
+
+export interface Step {
+  class: string;
+  count: number;
+  text: string;
+  commands?: string[];
+  see?: string;
+}
+
+export interface Problem {
+  id: string;
+  severity: Severity;
+  part: PartID;
+  text: string;
+  commands?: string[];
+  see?: string;
+}
+
+export type ArrowID = "produced" | "read" | "rows" | "delivered";
+
+export interface Arrow {
+  id: ArrowID;
+  from: PartID;
+  to: PartID;
+  recordsPerSecond: number | null;
+  bytesPerSecond: number | null;
+  source: string;
+}
+
+export interface Shard {
+  shard: string;
+  recordsPerSecond: number | null;
+  bytesPerSecond: number | null;
+  records: number | null;
+}
+
+export interface Flow {
+  at: string;
+  connected: boolean;
+  error?: string;
+  stack: string;
+  region: string;
+  state: string;
+  local: boolean;
+  audits?: string;
+  everySeconds: number;
+  rateSeconds: number;
+  tone: Tone;
+  sentence: string;
+  verdict: {
+    verdict: Verdict;
+    judgedAt: string;
+    sentence: string;
+    lastLine: string;
+    key?: string;
+    counts: Counts;
+    reasons?: string[] | null;
+    next: Step[] | null;
+  } | null;
+  problems: Problem[];
+  arrows: Arrow[];
+  producer: {
+    function: string;
+    schedule: string;
+    expression: string;
+    scheduleState: string;
+    ticks: number;
+    since: string;
+    lastTick: { tick: string; state: string; records: number } | null;
+  } | null;
+  stream: { name: string; status: string; limitRecordsPerSecond: number; limitBytesPerSecond: number; shards: Shard[] | null };
+  analytics: {
+    application: string;
+    status: string;
+    version: number;
+    job?: string;
+    restarts: number | null;
+    uptimeSeconds: number | null;
+    lagSeconds: number | null;
+    checkpointAgeSeconds: number | null;
+    checkpointSeconds: number | null;
+    failedCheckpoints: number | null;
+    page?: string;
+    lastError?: string;
+    lastErrorAt?: string | null;
+    pipeline?: string;
+    by?: string;
+    since?: string;
+  } | null;
+  delivery: {
+    deliveryStream: string;
+    oldestSeconds: number | null;
+    success: number | null;
+    bufferSizeMB: string;
+    bufferIntervalSeconds: string;
+    compression: string;
+    transform: string;
+    outputFormat: string;
+    deadlineSeconds: number;
+    failedPrefix: string;
+    rejectsPrefix: string;
+    throttledRecordsPerSecond: number | null;
+  } | null;
+  bucket: {
+    bucket: string;
+    prefix: string;
+    since?: string;
+    objects: number | null;
+    bytes: number | null;
+    errors: { prefix: string; objects: number; bytes: number }[] | null;
+  };
+}
+
+export interface Sample {
+  row: string;
+  count: number;
+  tick?: string;
+  object?: string;
+  line?: number;
+  reason?: string;
+}
+
+export interface Finding {
+  class: string;
+  row: string;
+  count: number;
+  tick: string;
+  hop: string;
+  text: string;
+  candidates: number;
+  records?: {
+    index: number;
+    partitionKey: string;
+    outcome?: string;
+    places?: { shard: string; sequenceNumber: string; arrival?: string }[];
+  }[];
+  object?: string;
+  line?: number;
+  reason?: string;
+}
+
+export interface Tick {
+  tick: string;
+  state: string;
+  records: number;
+  owed: number;
+  delivered: number;
+  rejects: number;
+  failed: number;
+  missing: number;
+  inFlight: number;
+  late: number;
+}
+
+export interface Epoch {
+  pipelines: string[];
+  from?: string;
+  until?: string;
+  clean: boolean;
+  notJudged?: string;
+  rolledBack?: boolean;
+  current?: boolean;
+  first?: string;
+  last?: string;
+  ticks: number;
+  records: number;
+  counts?: Counts;
+}
+
+export interface Report {
+  verdict: Verdict;
+  reasons?: string[];
+  notes?: string[];
+  judgedAt: string;
+  bucket: string;
+  prefix: string;
+  key?: string;
+  covers: {
+    from?: string;
+    to?: string;
+    ticks: number;
+    ticksUnsettled: number;
+    ticksCrashed: number;
+    records: number;
+    objects: number;
+    rows: number;
+    bytes: number;
+    errorObjects: number;
+    pipelines?: string[];
+    deliveryDeadlineSeconds: number;
+    archivedUntil?: string;
+  };
+  partial?: boolean;
+  counts: Counts;
+  samples?: Record<string, Sample[]>;
+  lastSeen?: Finding[];
+  rejects?: { prefix: string; reason: string; count: number }[];
+  ticks?: Tick[];
+  delay?: { rows: number; p50: number; p95: number; max: number; histogram?: { seconds: number; rows: number }[]; lateMax: number };
+  shards?: Record<string, number>;
+  accepted?: {
+    class: string;
+    count: number;
+    until: string;
+    reason: string;
+    who: string;
+    at: string;
+    used: number;
+    usedUp?: number;
+  }[];
+  epochs?: Epoch[];
+  audit?: unknown;
+}
+
+export interface Line {
+  name: string;
+  count: number;
+  meaning: string;
+  fails: boolean;
+}
+
+export interface Judged {
+  report: Report | null;
+  summary?: { tone: Tone; sign: string; sentence: string; next: Step[] | null; balance: Line[]; besides: Line[] } | null;
+}
+
+export interface OperationStep {
+  name: string;
+  progress?: string;
+  notes?: string[];
+  state: "running" | "done" | "failed";
+  error?: string;
+  seconds: number;
+}
+
+export interface Operation {
+  id: string;
+  kind: string;
+  state: "running" | "done" | "failed";
+  begun: string;
+  ended?: string;
+  steps: OperationStep[];
+  error?: string;
+  hasResult: boolean;
+  result?: unknown;
+}
+
+export interface Operations {
+  operations: Operation[];
+}
+
+export interface TailRecord {
+  shard: string;
+  sequenceNumber: string;
+  partitionKey: string;
+  arrival: string;
+  bytes: number;
+  data: string;
+  fields: { name: string; text: string; null?: boolean }[] | null;
+  problem?: string;
+}
+
+export interface Tail {
+  records: TailRecord[] | null;
+  dropped: number;
+  perSecond: number;
+}
+
+export interface Query {
+  sql: string;
+  flink?: string;
+  pipeline?: string;
+  since?: string;
+  by?: string;
+  judged?: boolean;
+  notJudged?: string;
+  problem?: string;
+  columns?: { name: string; alias?: string; type: string }[];
+  source?: string;
+  functions?: string[];
+}
+
+export interface Check {
+  dialect: "flink" | "legacy";
+  flink?: string;
+  faults: { line: number; column: number; message: string; translated?: boolean; by: "parser" | "flink" }[] | null;
+  warnings?: string[] | null;
+  judged: boolean;
+  notJudged?: string;
+}
+
+export interface Version {
+  pipeline: string;
+  from: string;
+  until?: string;
+  current?: boolean;
+  rolledBack?: boolean;
+  why?: string;
+  sql: string;
+}
