@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -12,9 +11,6 @@ import (
 
 const (
 	hotKeys = 10
-	// manyKeys is how many partition keys are counted at once. Above that the smaller half is forgotten: a key that is
-	// worth naming has more.
-	manyKeys = 20_000
 	// remembered is about how many records are remembered, to see whether their producer has put them again.
 	remembered = 1 << 20
 	// A record can be in one of so many places, so that they are all in use before one is used again.
@@ -26,7 +22,7 @@ const (
 // A census counts what the stream holds in the window, in bounded memory.
 type census struct {
 	shards map[string]*shardCount
-	keys   map[string]*report.HotKey
+	keys   Keys
 
 	seed maphash.Seed
 	// Hashes of the last records, by their lowest bits; the latest first.
@@ -45,7 +41,7 @@ type shardCount struct {
 }
 
 func newCensus() *census {
-	return &census{shards: map[string]*shardCount{}, keys: map[string]*report.HotKey{}, seed: maphash.MakeSeed()}
+	return &census{shards: map[string]*shardCount{}, seed: maphash.MakeSeed()}
 }
 
 // take counts records that arrived in the same second.
@@ -62,7 +58,7 @@ func (c *census) take(records []Record) {
 	for i := range records {
 		r := &records[i]
 		c.shard(r)
-		c.key(r)
+		c.keys.Add(r.PartitionKey, r.Shard, 1, int64(len(r.Data)+len(r.PartitionKey)))
 		data, _ := r.owes()
 		if n := len(data); n > 0 && data[n-1] != '\n' && (data[0] != '{' || data[n-1] != '}') {
 			c.endless++
@@ -104,28 +100,6 @@ func (c *census) shard(r *Record) {
 	s.Read = r.Arrival
 }
 
-func (c *census) key(r *Record) {
-	k := c.keys[r.PartitionKey]
-	if k == nil {
-		if len(c.keys) >= manyKeys {
-			sorted := c.sortedKeys()
-			for _, k := range sorted[len(sorted)/2:] {
-				delete(c.keys, k.Key)
-			}
-		}
-		k = &report.HotKey{Key: r.PartitionKey, Shard: r.Shard}
-		c.keys[k.Key] = k
-	}
-	k.Records++
-	k.Bytes += int64(len(r.Data) + len(r.PartitionKey))
-}
-
-func (c *census) sortedKeys() []*report.HotKey {
-	return slices.SortedFunc(maps.Values(c.keys), func(a, b *report.HotKey) int {
-		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Key, b.Key))
-	})
-}
-
 // isRepeated reports whether a record with this hash is among those remembered, and remembers it.
 func (c *census) isRepeated(hash uint64) bool {
 	at := hash % (remembered / places)
@@ -147,13 +121,7 @@ func (c *census) report(a *report.Audit) {
 	for _, id := range slices.Sorted(maps.Keys(c.shards)) {
 		a.Shards = append(a.Shards, c.shards[id].AuditShard)
 	}
-	keys := c.sortedKeys()
-	for _, k := range keys[:min(len(keys), hotKeys)] {
-		if s := c.shards[k.Shard]; s.Bytes > 0 {
-			k.Share = float64(k.Bytes) / float64(s.Bytes)
-		}
-		a.HotKeys = append(a.HotKeys, *k)
-	}
+	a.HotKeys = append(a.HotKeys, c.keys.Hottest(hotKeys, func(shard string) int64 { return c.shards[shard].Bytes })...)
 	a.Repeated = c.repeated
 }
 
@@ -163,7 +131,7 @@ func (c *census) save(s *State) {
 	for _, id := range slices.Sorted(maps.Keys(c.shards)) {
 		s.Audit.Shards = append(s.Audit.Shards, c.shards[id].AuditShard)
 	}
-	keys := c.sortedKeys()
+	keys := c.keys.sorted()
 	for _, k := range keys[:min(len(keys), stateKeys)] {
 		s.Keys = append(s.Keys, *k)
 	}
@@ -176,6 +144,6 @@ func (c *census) restore(s *State) {
 		c.shards[shard.Shard] = &shardCount{AuditShard: shard}
 	}
 	for _, k := range s.Keys {
-		c.keys[k.Key] = &k
+		c.keys.Add(k.Key, k.Shard, k.Records, k.Bytes)
 	}
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -30,7 +31,21 @@ type burst struct {
 
 type shardBurst struct {
 	records, bytes int64
+	keys           map[string]keyCount
 	held           []stream.Record
+}
+
+// A keyCount is what was read of a partition key.
+type keyCount struct{ records, bytes int64 }
+
+func (s *shardBurst) add(o *shardBurst) {
+	s.records += o.records
+	s.bytes += o.bytes
+	for key, n := range o.keys {
+		sum := s.keys[key]
+		s.keys[key] = keyCount{sum.records + n.records, sum.bytes + n.bytes}
+	}
+	s.held = newest(slices.Concat(s.held, o.held))
 }
 
 // mergeBursts joins what a watcher has not looked at yet with what came since.
@@ -41,12 +56,10 @@ func mergeBursts(old, next any) any {
 		for id, s := range from.shards {
 			into := merged.shards[id]
 			if into == nil {
-				into = &shardBurst{}
+				into = &shardBurst{keys: map[string]keyCount{}}
 				merged.shards[id] = into
 			}
-			into.records += s.records
-			into.bytes += s.bytes
-			into.held = newest(append(into.held, s.held...))
+			into.add(s)
 		}
 	}
 	return merged
@@ -68,9 +81,12 @@ func follow(ctx context.Context, r *stream.Reader, publish func(any)) error {
 			if err != nil {
 				return err
 			}
-			one := &shardBurst{records: int64(len(page.Records)), held: newest(page.Records)}
+			one := &shardBurst{records: int64(len(page.Records)), keys: map[string]keyCount{}, held: newest(page.Records)}
 			for _, record := range page.Records {
-				one.bytes += int64(len(record.Data))
+				n := int64(len(record.Data) + len(record.PartitionKey))
+				one.bytes += n
+				sum := one.keys[record.PartitionKey]
+				one.keys[record.PartitionKey] = keyCount{sum.records + 1, sum.bytes + n}
 			}
 			b := &burst{shards: map[string]*shardBurst{s.ID: one}, skipped: page.Behind > farBehind}
 			if one.records > 0 || b.skipped {

@@ -40,6 +40,7 @@ func ServeStack(c Stack, o Options) (*Server, error) {
 	s := &stackSubject{Stack: c, wake: make(chan struct{}, 1), planning: make(chan struct{}, 1)}
 	s.looks = &topic{name: "looks", read: s.look}
 	s.records = &topic{name: "records", read: s.readRecords, merge: mergeBursts}
+	s.tail = &topic{name: "tail", read: s.readTail, merge: mergeTails}
 	s.flow = &topic{name: "flow", read: s.readFlow}
 	s.report = &topic{name: "report", read: s.readReport}
 	return serve(s, o)
@@ -53,6 +54,7 @@ type stackSubject struct {
 	records *topic // of *burst
 	flow    *topic
 	report  *topic
+	tail    *topic        // of *Tail
 	wake    chan struct{} // holds an element if something has just changed
 
 	mu       sync.Mutex
@@ -72,11 +74,11 @@ type look struct {
 func (s *stackSubject) about() About {
 	return About{
 		Program: "streamproof", Kind: "stack", Stack: s.Name, Region: s.Region, Local: s.Local,
-		Views: []string{"flow", "proof", "sql"}, MaxRecords: producer.MaxRecords,
+		Views: []string{"flow", "proof", "sql", "stream"}, MaxRecords: producer.MaxRecords,
 	}
 }
 
-func (s *stackSubject) topics() []*topic { return []*topic{s.flow, s.report} }
+func (s *stackSubject) topics() []*topic { return []*topic{s.flow, s.report, s.tail} }
 
 // open returns the stack, looking for it if it has gone.
 func (s *stackSubject) open(ctx context.Context) (*stack.Stack, *local.Stack, error) {
