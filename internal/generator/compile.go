@@ -102,9 +102,9 @@ func (c *compiler) time(i int, fake schema.Fake, into *column) error {
 	spec := c.schema.Columns[i]
 	switch spec.Type.Kind {
 	case schema.Timestamp:
-		*into = column{make: makeTime}
+		*into = column{make: makeTime, isTime: true}
 	case schema.Date:
-		*into = column{make: makeDate}
+		*into = column{make: makeDate, isTime: true}
 	default:
 		return fmt.Errorf("a time does not go into a column of type %s", spec.Type.Kind)
 	}

@@ -62,6 +62,8 @@ type Generator struct {
 // A column is a compiled fake spec. It depends only on the record's state and planned time.
 type column struct {
 	make func(c *column, dst []byte, state uint64, planned int64) []byte
+	// isTime reports whether it depends on the planned time.
+	isTime bool
 	// text is the constant, or the prefix of the numbers.
 	text string
 	// draws are the numbers in a column of integers, the addends in a sum, the minutes in a time.
@@ -207,17 +209,31 @@ func (g *Generator) appendUniform(dst []byte, tick Tick, index int) []byte {
 	return dst
 }
 
-// at returns the record's random state, and its planned time in whole seconds since 1970, rounded down.
+// at returns the record's random state, and its planned time.
 func (g *Generator) at(tick Tick, index int) (state uint64, planned int64) {
-	ms := tick.Time.UnixMilli()
-	state = mix(mix(g.seed+gamma+uint64(ms)) + gamma + uint64(index))
+	return g.tickState(tick).record(index), tick.plannedAt(index)
+}
+
+// A tickState is what the states of a tick's records are made of.
+type tickState uint64
+
+func (g *Generator) tickState(tick Tick) tickState {
+	return tickState(mix(g.seed + gamma + uint64(tick.Time.UnixMilli())))
+}
+
+// record returns a record's random state.
+func (s tickState) record(index int) uint64 { return mix(uint64(s) + gamma + uint64(index)) }
+
+// plannedAt returns the planned time of a record in whole seconds since 1970, rounded down.
+func (t Tick) plannedAt(index int) int64 {
+	ms := t.Time.UnixMilli()
 	seconds := ms / 1000
 	fraction := ms % 1000
 	if fraction < 0 {
 		seconds, fraction = seconds-1, fraction+1000
 	}
-	offset := time.Duration(fraction)*time.Millisecond + tick.Planned(index)
-	return state, seconds + int64(offset/time.Second)
+	offset := time.Duration(fraction)*time.Millisecond + t.Planned(index)
+	return seconds + int64(offset/time.Second)
 }
 
 const gamma = 0x9e3779b97f4a7c15

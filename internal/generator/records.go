@@ -1,26 +1,26 @@
 package generator
 
 // Records iterates over the good rows of some of a tick's records for package query. A value is made when it is asked
-// for. A well-formed record is one row; a poisoned one has 0 to 2 good rows.
+// for, and no other. A well-formed record is one row; a poisoned one has 0 to 2 good rows.
 type Records struct {
 	generator *Generator
 	tick      Tick
+	states    tickState
 	next      int // the record after this one
 	first     int
 	last      int
 	ordinal   int // of the first poisoned record from next on,
 	poisoned  int // and its index
 
-	own     uint64 // the record's state,
-	after   bool   // whether it has another good line,
-	state   uint64 // the row's state
-	planned int64
-	value   []byte
+	own   uint64 // the record's state,
+	after bool   // whether it has another good line,
+	state uint64 // the row's state
+	value []byte
 }
 
 // Records returns the good rows of the records first to last, both included, of a tick.
 func (g *Generator) Records(tick Tick, first, last int) *Records {
-	r := &Records{generator: g, tick: tick, first: first, last: last}
+	r := &Records{generator: g, tick: tick, states: g.tickState(tick), first: first, last: last}
 	r.Rewind()
 	return r
 }
@@ -42,7 +42,7 @@ func (r *Records) Next() bool {
 	for r.next <= r.last {
 		index := r.next
 		r.next++
-		r.own, r.planned = r.generator.at(r.tick, index)
+		r.own = r.states.record(index)
 		if index != r.poisoned {
 			r.state = r.own
 			return true
@@ -72,6 +72,10 @@ func (r *Records) Field(column int) (text []byte, null bool) {
 		return v.text, v.null
 	}
 	c := &r.generator.columns[column]
-	r.value = c.make(c, r.value[:0], r.state, r.planned)
+	var planned int64
+	if c.isTime {
+		planned = r.tick.plannedAt(r.next - 1)
+	}
+	r.value = c.make(c, r.value[:0], r.state, planned)
 	return r.value, false
 }
