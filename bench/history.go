@@ -61,7 +61,6 @@ func (c *historyCmd) fill(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer m.close()
 	published, err := ledger.EncodePipeline(m.pipeline)
 	if err != nil {
 		return err

@@ -37,7 +37,6 @@ func (c *peersCmd) Run(ctx context.Context, dir tempDir) error {
 	if err != nil {
 		return err
 	}
-	defer m.close()
 	owed, delivered := filepath.Join(string(dir), "owed.csv"), filepath.Join(string(dir), "delivered.csv")
 	fmt.Printf("making two files of the rows of %d records\n", c.Records)
 	rows, err := m.files(c.Records, owed, delivered)
@@ -114,11 +113,9 @@ func newMaker() (m maker, err error) {
 	if m.generator, err = generator.New(m.pipeline, 1); err != nil {
 		return m, err
 	}
-	m.sql, err = engine.Open(m.query)
+	m.sql, err = engine.New(m.query)
 	return m, err
 }
-
-func (m maker) close() { _ = m.sql.Close() }
 
 // rows makes the lines of a tick's rows: those that the query delivers, or those of all its records.
 func (m maker) rows(tick generator.Tick, delivered bool, line func(string)) error {

@@ -269,11 +269,10 @@ func readLedger(t *testing.T, dir string) ([]*ledger.Tick, *query.Query, *genera
 // tickRows makes the rows of a tick, those that the query keeps or all of them.
 func tickRows(t *testing.T, q *query.Query, g *generator.Generator, tick *ledger.Tick, filtered bool) []string {
 	t.Helper()
-	sql, err := engine.Open(q)
+	sql, err := engine.New(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = sql.Close() }()
 	var rows []string
 	of := generator.Tick{Time: tick.Time, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second}
 	err = sql.Rows(g.Records(of, 0, of.Records-1), filtered, func(key []byte) { rows = append(rows, string(key)) })

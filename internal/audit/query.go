@@ -28,17 +28,14 @@ type Queried struct {
 	Why string
 }
 
-// NewQueried makes the Form of a compiled query. Close frees it.
+// NewQueried makes the Form of a compiled query.
 func NewQueried(q *query.Query) (*Queried, error) {
-	e, err := engine.Open(q)
+	e, err := engine.New(q)
 	if err != nil {
-		return nil, fmt.Errorf("open the query engine: %w", err)
+		return nil, fmt.Errorf("make the query's engine: %w", err)
 	}
 	return &Queried{query: q, records: record.NewReader(q.Source), engine: e}, nil
 }
-
-// Close frees the engine.
-func (q *Queried) Close() error { return q.engine.Close() }
 
 // Output describes the query's rows.
 func (q *Queried) Output() row.Schema { return q.query.Output }

@@ -31,7 +31,6 @@ func queried(t testing.TB) *audit.Queried {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = form.Close() })
 	return form
 }
 

@@ -89,7 +89,6 @@ func (c *acceptCmd) acceptAudit(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
 	var acceptance *ledger.Acceptance
 	var refused error
 	s.opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {

@@ -33,7 +33,6 @@ func (c *auditCmd) Run(ctx context.Context, e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	defer s.close()
 	if c.Missing != "" {
 		var end func() error
 		if s.opts.Missing, end, err = missingFile(c.Missing); err != nil {

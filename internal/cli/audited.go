@@ -113,7 +113,6 @@ type subject struct {
 	opts    audit.Options
 	kinesis *kinesis.Client
 	fanOut  bool
-	close   func()
 }
 
 // subject finds what the flags name.
@@ -123,7 +122,7 @@ func (a *audited) subject(ctx context.Context, e *env, t *target) (*subject, err
 }
 
 func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error) {
-	s, now := &subject{fanOut: a.FanOut, close: func() {}}, time.Now()
+	s, now := &subject{fanOut: a.FanOut}, time.Now()
 	s.opts = audit.Options{From: a.From.at(now), To: a.To.at(now), Skew: audit.DefaultSkew, Form: audit.Verbatim{}}
 	if a.Accepted != "" {
 		if _, err := os.Stat(a.Accepted); err != nil {
@@ -181,7 +180,6 @@ func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error)
 		}
 		form.Rejects = s.opts.Pipeline.RejectsPrefix != ""
 		s.opts.Form = form
-		s.close = func() { _ = form.Close() } // it holds nothing that could be lost
 	}
 	s.kinesis = kinesis.NewFromConfig(config)
 	s.source = audit.NewKinesis(s.opts.Pipeline.Stream, stream.NewReader(s.kinesis, s.opts.Pipeline.Stream))

@@ -62,7 +62,6 @@ func (c *explainCmd) audit(ctx context.Context, e *env) (*explain.Explanation, *
 	if err != nil {
 		return nil, nil, err
 	}
-	defer s.close()
 	r, err := s.audit(ctx, e)
 	if err != nil {
 		return nil, nil, err

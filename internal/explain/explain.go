@@ -130,7 +130,6 @@ func Explain(ctx context.Context, b bucket.Bucket, s Stream, r *report.Report, o
 	if e.ledger, err = replay.Open(ctx, b); err != nil {
 		return nil, err
 	}
-	defer func() { _ = e.ledger.Close() }() // nothing is written with it
 	ticks := map[time.Time]*tick{}
 	for _, l := range e.losses {
 		if l.Tick == nil {

@@ -82,8 +82,10 @@ func (q *Query) call(c *dialect.Call) operand {
 		return q.use(c.Pos, fmt.Sprintf("EXTRACT(%s FROM %s)", unit, kinds[0]), args...)
 	case name == "FLOOR" && unit != "", name == "CEIL" && unit != "":
 		return q.use(c.Pos, fmt.Sprintf("%s(%s TO %s)", name, strings.Join(kinds, ", "), unit), args...)
-	case signature == "TIMESTAMPDIFF(TIMESTAMP, TIMESTAMP)", signature == "TIMESTAMPADD(INTEGER, TIMESTAMP)":
+	case signature == "TIMESTAMPDIFF(TIMESTAMP, TIMESTAMP)":
 		return q.use(c.Pos, fmt.Sprintf("%s(%s)", name, unit), args...)
+	case signature == "TIMESTAMPADD(INTEGER, TIMESTAMP)":
+		return q.use(c.Pos, fmt.Sprintf("%s(%s)", name, unit), args[1], args[0])
 	case unit != "":
 		return q.refuse(c.Pos, "%s", dialect.Print(c))
 	}
@@ -108,11 +110,7 @@ func (q *Query) coalesce(c *dialect.Call, args []operand) operand {
 		kind, _ = widest(kind, next)
 	}
 	typ := q.common(args)
-	list := make([]string, len(args))
-	for i, a := range args {
-		list[i] = a.sqlite
-	}
-	o := q.use(c.Pos, "COALESCE", operand{sqlite: strings.Join(list, ", ")})
+	o := q.use(c.Pos, "COALESCE", args...)
 	o.typ = typ
 	return o
 }

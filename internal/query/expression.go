@@ -12,11 +12,11 @@ import (
 	"streamproof/internal/schema"
 )
 
-// An operand is an expression in SQLite's SQL.
+// An operand is an expression with its type in Flink.
 type operand struct {
-	sqlite string
-	typ    schema.Type // Kind may be one of forms.go; Length is 0 if it is not certain
-	at     dialect.Position
+	x   *Expr
+	typ schema.Type // Kind may be one of forms.go; Length is 0 if it is not certain
+	at  dialect.Position
 	// literal is a number as it is written, with its sign, or the value of a text. It has no meaning unless isLiteral.
 	literal   string
 	isLiteral bool
@@ -51,16 +51,23 @@ func (q *Query) use(at dialect.Position, name string, operands ...operand) opera
 		return q.refuse(at, "%s", name)
 	}
 	q.used[name] = true
-	args := make([]any, len(operands))
-	for i, o := range operands {
-		args[i] = o.sqlite
-	}
 	o := operand{typ: schema.Type{Kind: f.result}, at: at}
 	if f.result == text {
 		o.typ.Kind = schema.VarChar
 	}
-	if len(args) > 0 && f.sqlite != "" {
-		o.sqlite = fmt.Sprintf(f.sqlite, args...)
+	switch {
+	case q.err != nil || len(operands) == 0:
+	case f.op == "":
+		o.x = operands[0].x
+	default:
+		var args []*Expr
+		for _, a := range operands {
+			args = append(args, a.x)
+		}
+		for _, n := range f.after {
+			args = append(args, constant(n))
+		}
+		o.x = apply(f.op, args...)
 	}
 	return o
 }
@@ -116,8 +123,7 @@ func (q *Query) condition(x dialect.Expr) operand {
 	return o
 }
 
-// column finds a column by its name, or a column of the source by its alias. As in Flink, the case matters: SQLite
-// would ignore it, and would take an unknown quoted name for a text.
+// column finds a column by its name, or a column of the source by its alias. As in Flink, the case matters.
 func (q *Query) column(n *dialect.Name) operand {
 	last := n.Parts[len(n.Parts)-1]
 	if len(n.Parts) > 2 || len(n.Parts) == 2 && (n.Parts[0].Name != q.from || q.isQuoted(n.Parts[0])) || q.isQuoted(last) {
@@ -154,7 +160,7 @@ var (
 const exactDigits = 15
 
 func (q *Query) literal(l *dialect.Literal) operand {
-	o := operand{sqlite: l.Text, literal: l.Value, isLiteral: true, at: l.Pos}
+	o := operand{x: constant(l.Value), literal: l.Value, isLiteral: true, at: l.Pos}
 	var name string
 	switch l.Kind {
 	case dialect.NumberLiteral:
@@ -169,9 +175,10 @@ func (q *Query) literal(l *dialect.Literal) operand {
 		if l.Value == "UNKNOWN" {
 			return q.refuse(l.Pos, "UNKNOWN as a value")
 		}
-		o.sqlite = map[string]string{"TRUE": "1", "FALSE": "0"}[l.Value]
+		o.x = constant(map[string]int64{"TRUE": 1}[l.Value])
 		o.typ.Kind, name = schema.Boolean, "BOOLEAN"
 	case dialect.NullLiteral:
+		o.x = constant(nil)
 		o.typ.Kind, name = null, "NULL"
 	case dialect.DateLiteral, dialect.TimestampLiteral:
 		o.typ.Kind = schema.Date
@@ -182,7 +189,6 @@ func (q *Query) literal(l *dialect.Literal) operand {
 		if pattern, recent := isRecent(o.typ.Kind, l.Value); !recent {
 			return q.refuse(l.Pos, "%s: only %s '%s' from 1970 on is supported", l.Text, name, pattern)
 		}
-		o.sqlite = "'" + l.Value + "'"
 	default:
 		return q.refuse(l.Pos, "%s", l.Text)
 	}
@@ -199,25 +205,30 @@ func isRecent(kind schema.Kind, text string) (pattern *schema.Pattern, recent bo
 
 // number compiles a literal with its sign.
 func (q *Query) number(l *dialect.Literal, sign string) operand {
-	o := operand{sqlite: sign + l.Text, literal: sign + l.Text, isLiteral: true, at: l.Pos}
+	o := operand{literal: sign + l.Text, isLiteral: true, at: l.Pos}
 	if !plainNumber.MatchString(l.Text) {
 		return q.refuse(l.Pos, "the number %s, which is not written with digits and a point alone", l.Text)
 	}
-	if sign != "" {
-		o.sqlite = "(" + o.sqlite + ")"
+	n, err := strconv.ParseInt(l.Text, 10, 64)
+	o.x = constant(n)
+	if sign == "-" {
+		o.x = constant(-n)
 	}
-	if strings.Contains(l.Text, ".") {
+	switch {
+	case strings.Contains(l.Text, "."):
 		o.typ.Kind = schema.Decimal
 		digits := strings.Trim(strings.ReplaceAll(l.Text, ".", ""), "0")
 		if len(digits) > exactDigits || len(l.Text) > 2*exactDigits {
 			return q.refuse(l.Pos, "the number %s, which is longer than %d digits", l.Text, exactDigits)
 		}
-	} else if _, err := strconv.ParseInt(l.Text, 10, 32); err == nil {
-		o.typ.Kind = schema.Integer
-	} else if _, err := strconv.ParseInt(l.Text, 10, 64); err == nil {
-		o.typ.Kind = schema.BigInt
-	} else {
+		f, _ := strconv.ParseFloat(o.literal, 64) // it is plain
+		o.x = constant(f)
+	case err != nil:
 		return q.refuse(l.Pos, "the number %s, which is longer than a BIGINT", l.Text)
+	case n == int64(int32(n)):
+		o.typ.Kind = schema.Integer
+	default:
+		o.typ.Kind = schema.BigInt
 	}
 	q.use(l.Pos, string(o.typ.Kind)+" literal")
 	return o
@@ -288,8 +299,8 @@ func (q *Query) shift(b *dialect.Binary, left operand, i *dialect.Interval) oper
 	if err != nil || n < 0 || unit == 0 || i.Unit.To != "" || i.Unit.FromArgs != "" {
 		return q.refuse(i.Pos, "%s: only whole SECONDs, MINUTEs, HOURs and DAYs are supported", dialect.Print(i))
 	}
-	by := operand{sqlite: strconv.FormatInt(n*unit, 10), typ: schema.Type{Kind: interval}}
-	return q.use(b.OpPos, fmt.Sprintf("%s %s INTERVAL", left.kind(), b.Op), left, by)
+	seconds := operand{x: constant(n * unit), typ: schema.Type{Kind: interval}}
+	return q.use(b.OpPos, fmt.Sprintf("%s %s INTERVAL", left.kind(), b.Op), left, seconds)
 }
 
 func (q *Query) compare(at dialect.Position, op string, left, right operand) operand {
@@ -312,23 +323,26 @@ func isASCII(text string) bool {
 // way.
 func inOrder(all []operand) []operand {
 	for i, o := range all {
-		if o.kind() == text && (!o.isLiteral || !isASCII(o.literal)) {
-			all[i].sqlite = "f_ordered(" + o.sqlite + ")"
+		if o.x != nil && o.kind() == text && (!o.isLiteral || !isASCII(o.literal)) {
+			all[i].x = apply("ordered", o.x)
 		}
 	}
 	return all
 }
 
-// byDigits prepares operands for a comparison with a DECIMAL column: SQLite would turn both into DOUBLEs.
+// byDigits prepares operands for a comparison with a DECIMAL column: as DOUBLEs,
+// different ones may be equal.
 func byDigits(all []operand) []operand {
 	if !slices.ContainsFunc(all, func(o operand) bool { return o.kind() == exact }) {
 		return all
 	}
 	for i, o := range all {
 		if o.isLiteral {
-			o.sqlite = "'" + o.literal + "'"
+			o.x = constant(o.literal)
 		}
-		all[i].sqlite = "f_decimal(" + o.sqlite + ")"
+		if o.x != nil {
+			all[i].x = apply("decimal", o.x)
+		}
 	}
 	return all
 }
@@ -352,7 +366,7 @@ func (q *Query) comparable(at dialect.Position, op string, a, b operand) {
 	switch {
 	case b.isLiteral && b.kind() == text && (temporal == schema.Timestamp || temporal == schema.Date):
 		if pattern, recent := isRecent(temporal, b.literal); !recent {
-			q.refuse(b.at, "a %s compared with %s: only '%s' from 1970 on is supported", temporal, b.sqlite, pattern)
+			q.refuse(b.at, "a %s compared with '%s': only '%s' from 1970 on is supported", temporal, b.literal, pattern)
 		}
 		literal("a TEXT")
 	case b.isLiteral && (b.kind() == schema.Integer || b.kind() == schema.BigInt) && a.kind() == exact:
@@ -420,16 +434,14 @@ func (q *Query) predicate(x *dialect.Predicate) operand {
 }
 
 func (q *Query) in(x *dialect.Predicate, o operand, list []operand) operand {
-	items := make([]string, len(list))
-	for i, item := range list {
+	for _, item := range list {
 		isInteger := o.kind() == schema.BigInt && item.kind() == schema.Integer
 		if !item.isLiteral || item.kind() != o.kind() && !isInteger {
 			return q.refuse(item.at, "%s IN a list with anything but %s literals", o.kind(), o.kind())
 		}
 		q.comparable(x.OpPos, "=", o, item)
-		items[i] = item.sqlite
 	}
-	return q.use(x.OpPos, string(o.kind())+" IN", o, operand{sqlite: strings.Join(items, ", ")})
+	return q.use(x.OpPos, string(o.kind())+" IN", append([]operand{o}, list...)...)
 }
 
 func (q *Query) like(x *dialect.Predicate, operands []operand) operand {
@@ -439,7 +451,7 @@ func (q *Query) like(x *dialect.Predicate, operands []operand) operand {
 	case !pattern.isLiteral || pattern.kind() != text:
 		return q.refuse(pattern.at, "LIKE with a pattern that is no literal")
 	case pattern.literal == "", strings.Contains(pattern.literal, "%%"):
-		return q.refuse(pattern.at, "LIKE with the pattern %s", pattern.sqlite) // in Flink, every text is LIKE ''
+		return q.refuse(pattern.at, "LIKE with the pattern '%s'", pattern.literal) // in Flink, every text is LIKE ''
 	}
 	return q.use(x.OpPos, string(operands[0].kind())+" LIKE", operands...)
 }
@@ -498,16 +510,18 @@ func (q *Query) caseOf(x *dialect.Case) operand {
 	}
 	typ := q.common(values)
 	o := q.use(x.Pos, name)
-	var b strings.Builder
-	b.WriteString("CASE")
+	o.typ = typ
+	if q.err != nil {
+		return o
+	}
+	var args []*Expr
 	for i, c := range conditions {
-		fmt.Fprintf(&b, " WHEN %s THEN %s", c.sqlite, values[i].sqlite)
+		args = append(args, c.x, values[i].x)
 	}
 	if x.Else != nil {
-		fmt.Fprintf(&b, " ELSE %s", values[len(conditions)].sqlite)
+		args = append(args, values[len(conditions)].x)
 	}
-	b.WriteString(" END")
-	o.sqlite, o.typ = b.String(), typ
+	o.x = apply("CASE", args...)
 	return o
 }
 
@@ -526,7 +540,7 @@ func (q *Query) cast(x *dialect.Cast) operand {
 	case to.Kind == schema.Char, to.Length > 0 && o.kind() != text:
 		return q.refuse(x.Pos, "TRY_CAST(%s AS %s)", o.kind(), to)
 	case to.Length > 0:
-		return q.use(x.Pos, name[:len(name)-1]+"(n))", o, operand{sqlite: strconv.Itoa(to.Length)})
+		return q.use(x.Pos, name[:len(name)-1]+"(n))", o, operand{x: constant(int64(to.Length))})
 	case o.kind() == target && target != text:
 		return o
 	}

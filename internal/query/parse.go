@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"streamproof/internal/dialect"
 	"streamproof/internal/pipeline"
@@ -18,7 +17,7 @@ type Query struct {
 	Output row.Schema
 	// Source are the records that it reads.
 	Source schema.Schema
-	// Parts are what SQLite runs, one after the other: each SELECT of a UNION ALL is one.
+	// Parts are computed one after the other: each SELECT of a UNION ALL is one.
 	Parts []Part
 
 	text  string           // what Flink runs
@@ -32,8 +31,9 @@ type Query struct {
 
 // A Part is one SELECT over the source.
 type Part struct {
-	// Filtered is the SELECT. Unfiltered is the same without its WHERE, and without those of the views that it reads.
-	Filtered, Unfiltered string
+	Columns []*Expr
+	// Where is the condition, with those of the views that the SELECT reads; nil without one.
+	Where *Expr
 }
 
 // Forms are the names of all forms that the query is made of.
@@ -96,31 +96,23 @@ func unexpected(at dialect.Position, token string) error {
 	return irreproducible(fault(at, "unexpected token %q", token))
 }
 
-// insert writes a SELECT as SQLite runs it: the same tree, in which each part is one of the forms.
+// insert makes a part of a SELECT, each of whose expressions is one of the forms.
 func (q *Query) insert(s *selection) {
 	if len(s.columns) != len(q.Output) {
 		q.fail(fault(s.at, "%d columns are selected for %d of the destination", len(s.columns), len(q.Output)))
 		return
 	}
-	items := make([]string, len(s.columns))
+	part := Part{Columns: make([]*Expr, len(s.columns)), Where: s.where}
 	for i, c := range s.columns {
 		to := operand{typ: q.Output[i].Type}.kind()
-		if from := c.kind(); from != to && forms[fmt.Sprintf("%s to %s", from, to)] == (form{}) {
+		if from := c.kind(); from != to && !isForm(fmt.Sprintf("%s to %s", from, to)) {
 			q.fail(fault(c.at, "the verifier cannot reproduce how Flink turns %s %s into %s %s", c.text, from, q.Output[i].Alias, to))
 			return
 		}
-		items[i] = q.convert(c.operand, to).sqlite
-	}
-	part := Part{Unfiltered: fmt.Sprintf("SELECT %s FROM %s", strings.Join(items, ", "), Quote(q.Source.Source))}
-	part.Filtered = part.Unfiltered
-	if s.where != "" {
-		part.Filtered += " WHERE " + s.where
+		part.Columns[i] = q.convert(c.operand, to).x
 	}
 	q.Parts = append(q.Parts, part)
 }
 
 // isQuoted reports whether a name is in other quotes than Flink's.
 func (q *Query) isQuoted(id dialect.Ident) bool { return id.Quoted && q.text[id.Pos.Offset] != '`' }
-
-// Quote returns a name as SQLite has it, whatever word it is.
-func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

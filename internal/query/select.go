@@ -1,7 +1,7 @@
 package query
 
 import (
-	"fmt"
+	"cmp"
 	"strings"
 
 	"streamproof/internal/dialect"
@@ -18,7 +18,7 @@ type view struct {
 type selection struct {
 	at      dialect.Position
 	columns []column
-	where   string // empty without a condition
+	where   *Expr // nil without a condition
 }
 
 // A column is one that a SELECT gives, or may read.
@@ -31,8 +31,8 @@ type column struct {
 const (
 	// maxParts is how many SELECTs a query may have once its views are expanded.
 	maxParts = 64
-	// maxColumn is how long a view's column may be in SQLite's SQL: each mention of it repeats all of it.
-	maxColumn = 4096
+	// maxColumn is how many parts the expression of a view's column may have: each mention of it computes all of them.
+	maxColumn = 1000
 )
 
 func (q *Query) createView(s *dialect.CreateView) {
@@ -192,7 +192,7 @@ func (q *Query) selection(s *dialect.Select, base *selection) *selection {
 		out.columns = append(out.columns, c)
 	}
 	if s.Where != nil {
-		out.where = both(out.where, q.condition(s.Where).sqlite)
+		out.where = both(out.where, q.condition(s.Where).x)
 	}
 	return out
 }
@@ -200,8 +200,8 @@ func (q *Query) selection(s *dialect.Select, base *selection) *selection {
 // sourceColumns are the columns of the records.
 func (q *Query) sourceColumns() []column {
 	var all []column
-	for _, c := range q.Source.Columns {
-		o := operand{sqlite: Quote(c.Alias), typ: c.Type, isColumn: true}
+	for i, c := range q.Source.Columns {
+		o := operand{x: &Expr{Op: Column, Column: i, size: 1}, typ: c.Type, isColumn: true}
 		switch {
 		case c.Type.Kind == schema.Decimal:
 			o.typ.Kind = exact
@@ -223,7 +223,7 @@ func (q *Query) viewColumns(s *dialect.Select, base *selection) []column {
 			q.refuse(c.at, "a column of %s that is read by another SELECT", c.kind())
 		case c.isLiteral && c.kind() == text && strings.HasSuffix(c.literal, " "):
 			q.refuse(c.at, "a text that ends with a blank and is read by another SELECT")
-		case len(c.sqlite) > maxColumn:
+		case c.x.size > maxColumn:
 			q.refuse(s.Pos, "it reads a column that is too long once its views are expanded")
 		}
 		c.isLiteral, c.literal = false, ""
@@ -234,24 +234,27 @@ func (q *Query) viewColumns(s *dialect.Select, base *selection) []column {
 
 // known is the condition of a SELECT that another one reads. It computes all columns that may be unknown, or may stop
 // the job: Flink may compute them even if the other SELECT does not ask for them, or drops the row.
-func (s *selection) known() string {
-	var all string
+func (s *selection) known() *Expr {
+	var all *Expr
 	for _, c := range s.columns {
-		if strings.Contains(c.sqlite, "f_") { // one of the engine's functions, or a name like it
-			all = both(all, "f_known("+c.sqlite+")")
+		if c.x.mayErr {
+			all = both(all, apply("known", c.x))
 		}
 	}
-	if s.where == "" || all == "" {
-		return s.where + all
+	switch {
+	case s.where == nil:
+		return all
+	case all == nil:
+		return s.where
 	}
-	return fmt.Sprintf("CASE WHEN %s THEN %s END", s.where, all)
+	return apply("CASE", s.where, all)
 }
 
 // both is TRUE if two conditions are. Each is always computed: if one of them would stop the job, Flink may have
 // computed it before the other.
-func both(a, b string) string {
-	if a == "" {
-		return b
+func both(a, b *Expr) *Expr {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
 	}
-	return fmt.Sprintf("f_both(%s, %s)", a, b)
+	return apply("both", a, b)
 }

@@ -3,7 +3,6 @@ package replay
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -63,17 +62,6 @@ func Open(ctx context.Context, b bucket.Bucket) (*Ledger, error) {
 		return nil, fmt.Errorf("read %s: %w", ledger.CurrentKey, err)
 	}
 	return l, nil
-}
-
-// Close frees the engines.
-func (l *Ledger) Close() error {
-	var errs []error
-	for _, p := range l.pipelines {
-		if p.engine != nil {
-			errs = append(errs, p.engine.Close())
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // IsLine reports whether some pipeline seen so far reads the line as one well-formed row of a record.
@@ -180,7 +168,7 @@ func compile(data []byte, hash string) *compiled {
 		c.output, _ = query.Destination(p) // nil if even that is beyond us
 	} else {
 		c.output = q.Output
-		c.engine, c.err = engine.Open(q)
+		c.engine, c.err = engine.New(q)
 	}
 	seeds := map[uint64]*generator.Generator{}
 	c.generators = func(seed uint64) (*generator.Generator, error) {

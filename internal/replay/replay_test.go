@@ -64,11 +64,6 @@ func (f folder) claim(tick *ledger.Tick) (*replay.Claim, error) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			f.t.Error(err)
-		}
-	})
 	object, data, err := bucket.Get(f.t.Context(), f.Dir, ledger.TickKey(tick.Time))
 	if err != nil {
 		f.t.Fatal(err)

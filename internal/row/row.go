@@ -78,52 +78,41 @@ func encodingOf(line []byte) string {
 	return name
 }
 
-// AppendValues appends the key of a row that a SQL engine returned as int64, float64, string, bool, time.Time or nil.
-func (s Schema) AppendValues(dst []byte, values []any) ([]byte, error) {
-	if len(values) != len(s) {
-		return dst, fmt.Errorf("a row of %d values for %d columns", len(values), len(s))
+// AppendNull appends a NULL to a row's key. This and the methods below make the key of a row that was computed, column
+// by column.
+func (c *Column) AppendNull(key []byte) []byte { return append(key, null) }
+
+// AppendInteger appends an INTEGER, a BIGINT, or 0 or 1 for a BOOLEAN.
+func (c *Column) AppendInteger(key []byte, n int64) ([]byte, error) {
+	switch kind := c.Type.Kind; {
+	case kind == schema.Integer && n == int64(int32(n)):
+		return binary.BigEndian.AppendUint32(append(key, present), uint32(n)), nil
+	case kind == schema.BigInt:
+		return binary.BigEndian.AppendUint64(append(key, present), uint64(n)), nil
+	case kind == schema.Boolean && n == n&1:
+		return append(key, present, byte(n)), nil
 	}
-	key := dst
-	for i, value := range values {
-		if value == nil {
-			key = append(key, null)
-			continue
-		}
-		key = append(key, present)
-		var ok bool
-		switch kind := s[i].Type.Kind; kind {
-		case schema.Integer:
-			var n int64
-			n, ok = value.(int64)
-			ok = ok && n == int64(int32(n))
-			key = binary.BigEndian.AppendUint32(key, uint32(n))
-		case schema.BigInt:
-			var n int64
-			n, ok = value.(int64)
-			key = binary.BigEndian.AppendUint64(key, uint64(n))
-		case schema.Real:
-			var f float64
-			f, ok = value.(float64)
-			key = binary.BigEndian.AppendUint32(key, math.Float32bits(float32(f)+0))
-		case schema.Double:
-			var f float64
-			f, ok = value.(float64)
-			key = binary.BigEndian.AppendUint64(key, math.Float64bits(f+0))
-		default:
-			var text string
-			text, ok = value.(string)
-			if ok {
-				var err *Error
-				if key, err = s[i].appendText(key[:len(key)-1], []byte(text), true); err != nil {
-					return dst, err
-				}
-			}
-		}
-		if !ok {
-			return dst, fmt.Errorf("column %s: %v (%T) is not of type %s", s[i].Name, value, value, s[i].Type)
-		}
+	return key, c.otherType(strconv.AppendInt(nil, n, 10))
+}
+
+// AppendFloat appends a REAL or a DOUBLE.
+func (c *Column) AppendFloat(key []byte, f float64) ([]byte, error) {
+	switch c.Type.Kind {
+	case schema.Real:
+		return binary.BigEndian.AppendUint32(append(key, present), math.Float32bits(float32(f)+0)), nil
+	case schema.Double:
+		return binary.BigEndian.AppendUint64(append(key, present), math.Float64bits(f+0)), nil
 	}
-	return key, nil
+	return key, c.otherType(strconv.AppendFloat(nil, f, 'g', -1, 64))
+}
+
+// AppendText appends a value of any type that a line has in the form of this text.
+func (c *Column) AppendText(key []byte, text string) ([]byte, error) {
+	appended, err := c.appendText(key, []byte(text), true)
+	if err != nil {
+		return key, err
+	}
+	return appended, nil
 }
 
 // Format returns the row of a key as CSV, for people.

@@ -23,13 +23,13 @@ func (c *Column) appendText(dst, text []byte, quoted bool) ([]byte, *Error) {
 	s := unsafe.String(unsafe.SliceData(text), len(text))
 	switch c.Type.Kind {
 	case schema.Integer:
-		n, ok := parseInteger(text)
+		n, ok := ParseInteger(text)
 		if !ok || n != int64(int32(n)) {
 			break
 		}
 		return binary.BigEndian.AppendUint32(dst, uint32(n)), nil
 	case schema.BigInt:
-		n, ok := parseInteger(text)
+		n, ok := ParseInteger(text)
 		if !ok {
 			break
 		}
@@ -94,9 +94,9 @@ func excerpt(text []byte) string {
 	return string(text[:min(len(text), most)])
 }
 
-// parseInteger reads digits with an optional sign, as the job does: no spaces and no underscores. Leading zeros do not
+// ParseInteger reads digits with an optional sign, as the job does: no spaces and no underscores. Leading zeros do not
 // count.
-func parseInteger(text []byte) (int64, bool) {
+func ParseInteger(text []byte) (int64, bool) {
 	digits, negative := text, false
 	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
 		digits, negative = text[1:], text[0] == '-'
@@ -122,7 +122,13 @@ func parseInteger(text []byte) (int64, bool) {
 	return int64(n), n < 1<<63
 }
 
-// parseFloat reads a decimal number, with or without an exponent, that fits the given bits. A negative zero is zero.
+// ParseFloat reads a decimal number, with or without an exponent, that fits the given bits. A negative zero is zero.
+func ParseFloat(text []byte, bits int) (float64, bool) {
+	// The string is read only while text is, and never kept.
+	f, err := parseFloat(unsafe.String(unsafe.SliceData(text), len(text)), bits)
+	return f, err == nil
+}
+
 func parseFloat(s string, bits int) (float64, error) {
 	digits, point, number := 0, -1, uint64(0)
 	short := true // digits, with a minus and a point at most

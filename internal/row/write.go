@@ -79,7 +79,7 @@ func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
 	switch c.Type.Kind {
 	case schema.Integer, schema.BigInt:
 		if !isJSONNumber(field.Text) {
-			n, _ := parseInteger(field.Text)
+			n, _ := ParseInteger(field.Text)
 			return strconv.AppendInt(dst, n, 10)
 		}
 	case schema.Real, schema.Double:
@@ -102,7 +102,7 @@ func (c *Column) appendJSONValue(dst []byte, field *Field) []byte {
 	return append(dst, field.Text...)
 }
 
-// isJSONNumber reports whether a number that parseInteger or parseFloat has read is also a number in JSON: no plus, no
+// isJSONNumber reports whether a number that ParseInteger or ParseFloat has read is also a number in JSON: no plus, no
 // leading zeros, and digits on both sides of a point.
 func isJSONNumber(text []byte) bool {
 	if text[0] == '-' {

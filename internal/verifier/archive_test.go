@@ -885,8 +885,5 @@ func FuzzArchive(f *testing.F) {
 			t.Fatal(err)
 		}
 		newVerification(l, lifeOpts, replayed, a.baseline(), a).run(t.Context())
-		if err := replayed.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 }

@@ -102,11 +102,9 @@ func (h *Handler) audit(ctx context.Context, full bool, open func([]proof.Group)
 			return refuse(fmt.Errorf("the state of the audit cannot be read: %s: %w: restore its former version", AuditKey, err))
 		}
 	}
-	closing, err := h.auditForm(ctx, &opts)
-	if err != nil {
+	if err := h.auditForm(ctx, &opts); err != nil {
 		return refuse(err)
 	}
-	defer closing()
 	acceptances := newVerification(h.bucket, Options{}, nil, nil, nil)
 	opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {
 		return h.settle(ctx, acceptances, r, result, open)
@@ -160,8 +158,9 @@ func (h *Handler) settle(ctx context.Context, v *verification, r *report.Report,
 }
 
 // auditForm says what a record owes.
-func (h *Handler) auditForm(ctx context.Context, opts *audit.Options) (closing func(), err error) {
+func (h *Handler) auditForm(ctx context.Context, opts *audit.Options) error {
 	var p *pipeline.Pipeline
+	var err error
 	switch h.config.AuditRows {
 	case RowsQuery:
 		p, err = pipeline.Embedded()
@@ -169,17 +168,17 @@ func (h *Handler) auditForm(ctx context.Context, opts *audit.Options) (closing f
 		return h.applicationForms(ctx, opts)
 	default:
 		opts.Form = audit.Verbatim{}
-		return func() {}, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	form, err := queried(p)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	opts.Form, opts.FormID = form, p.Hash()
-	return func() { _ = form.Close() }, nil // it holds nothing that could be lost
+	return nil
 }
 
 func queried(p *pipeline.Pipeline) (*audit.Queried, error) {
@@ -192,7 +191,7 @@ func queried(p *pipeline.Pipeline) (*audit.Queried, error) {
 
 // applicationForms are what the queries give that the application has run, each in its time. A query that was rolled
 // back may have delivered rows of records that the one before has read again.
-func (h *Handler) applicationForms(ctx context.Context, opts *audit.Options) (closing func(), err error) {
+func (h *Handler) applicationForms(ctx context.Context, opts *audit.Options) error {
 	object, data, err := bucket.Get(ctx, h.bucket, ledger.CurrentKey)
 	if err == nil && object == nil {
 		err = errors.New("it is not there: the application has not been started yet")
@@ -202,18 +201,13 @@ func (h *Handler) applicationForms(ctx context.Context, opts *audit.Options) (cl
 		current, err = ledger.DecodeCurrent(data)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", ledger.CurrentKey, err)
+		return fmt.Errorf("read %s: %w", ledger.CurrentKey, err)
 	}
 	if pending := current.Pending(); pending != "" {
 		opts.Reasons = append(opts.Reasons, pending)
 	}
 	forms := map[string]*audit.Queried{}
 	var output row.Schema
-	closing = func() {
-		for _, form := range forms {
-			_ = form.Close() // it holds nothing that could be lost
-		}
-	}
 	add := func(hash string, from, until time.Time) error {
 		if forms[hash] == nil {
 			p, err := h.pipeline(ctx, hash)
@@ -249,11 +243,10 @@ func (h *Handler) applicationForms(ctx context.Context, opts *audit.Options) (cl
 		err = add(current.Pipeline, from, time.Time{})
 	}
 	if err != nil {
-		closing()
-		return nil, err
+		return err
 	}
 	opts.Form, opts.FormID = forms[current.Pipeline], current.Pipeline
-	return closing, nil
+	return nil
 }
 
 // pipeline reads a published pipeline.

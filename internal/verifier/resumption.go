@@ -111,9 +111,6 @@ func (r *resumption) loop(ctx context.Context) (*report.Report, *checkpoint) {
 		v.rewrites = r.rewrites
 		v.run(ctx)
 		v.countSoFar()
-		if err := replayed.Close(); err != nil {
-			v.undecided("close the query's engine: %v", err)
-		}
 		again, err := r.startsOver(ctx, v)
 		if err != nil {
 			v.undecided("%v", err)

@@ -57,15 +57,10 @@ func compile(t *testing.T, sql string) *query.Query {
 
 func run(t *testing.T, q *query.Query, filtered bool, lines ...string) []string {
 	t.Helper()
-	sql, err := engine.Open(q)
+	sql, err := engine.New(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := sql.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	var got []string
 	for range 2 { // an engine runs its query as often as it is asked to
 		got = nil
@@ -135,11 +130,10 @@ func TestUncertainRows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			q := compile(t, test.sql)
-			sql, err := engine.Open(q)
+			sql, err := engine.New(q)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer sql.Close()
 			for range 2 { // one fault does not stay for the next run
 				err = sql.Rows(&records{lines: []string{"0,1,abc,0", "2,1,Y,2"}}, true, func([]byte) {})
 				if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
@@ -178,8 +172,8 @@ func (r *nullable) Field(i int) ([]byte, bool) {
 	return []byte(text), !ok
 }
 
-// TestNullsDatesAndDecimals: NULL is NULL in SQLite. Days and decimal numbers compare exactly, by value. The verifier
-// refuses every other use of them.
+// TestNullsDatesAndDecimals: days and decimal numbers compare exactly, by value. The verifier refuses every other use of
+// them.
 func TestNullsDatesAndDecimals(t *testing.T) {
 	t.Parallel()
 	const schemaJSON = `{"source": "S", "format": {"nulls": [""]}, "columns": [
@@ -238,11 +232,10 @@ func TestNullsDatesAndDecimals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sql, err := engine.Open(q)
+			sql, err := engine.New(q)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer sql.Close()
 			var got []string
 			err = sql.Rows(&nullable{rows: rows}, true, func(key []byte) {
 				n, _, _ := strings.Cut(q.Output.Format(key), ",")

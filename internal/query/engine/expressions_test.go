@@ -94,8 +94,9 @@ func compileExpression(t *testing.T, x expression) (*query.Query, error) {
 	return query.Compile(p)
 }
 
-// TestExpressionsMatchFlink checks that the verifier computes the values that the Flink job writes, or reports that it
-// cannot. Every form has an expression in the table. The rows are parsed as the verifier parses objects in S3.
+// TestExpressionsMatchFlink checks that the verifier, and SQLite, compute the values that the Flink job writes, or
+// report that they cannot. Every form has an expression in the table. The rows are parsed as the verifier parses
+// objects in S3.
 func TestExpressionsMatchFlink(t *testing.T) {
 	t.Parallel()
 	flink := flinkLines(t)
@@ -125,8 +126,10 @@ func TestExpressionsMatchFlink(t *testing.T) {
 		for _, form := range q.Forms() {
 			used[form] = true
 		}
-		if got := compareRows(t, x, q, records, lines); !slices.Equal(got, x.Unknown) {
-			t.Errorf("%s: got unknown rows %v, want %v", x.SQL, got, x.Unknown)
+		for name, computer := range computers(t, q) {
+			if got := compareRows(t, x, q, computer, records, lines); !slices.Equal(got, x.Unknown) {
+				t.Errorf("%s: got unknown rows %v of %s, want %v", x.SQL, got, name, x.Unknown)
+			}
 		}
 	}
 	for _, form := range query.Forms() {
@@ -140,18 +143,32 @@ func TestExpressionsMatchFlink(t *testing.T) {
 	t.Logf("%d computed, %d refused, %d forms", computed, refused, len(query.Forms()))
 }
 
-// compareRows returns the numbers of the rows that the verifier cannot compute.
-func compareRows(t *testing.T, x expression, q *query.Query, given [][]any, lines []string) []int {
+// A computer computes a query's rows: the verifier's engine, or SQLite.
+type computer interface {
+	Rows(records engine.Records, filtered bool, emit func(key []byte)) error
+}
+
+func computers(t *testing.T, q *query.Query) map[string]computer {
 	t.Helper()
-	sql, err := engine.Open(q)
+	e, err := engine.New(q)
 	if err != nil {
-		t.Fatalf("%s: %v", x.SQL, err)
+		t.Fatal(err)
 	}
-	defer sql.Close()
+	s, err := engine.OpenSQLite(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return map[string]computer{"the engine": e, "SQLite": s}
+}
+
+// compareRows returns the numbers of the rows that cannot be computed.
+func compareRows(t *testing.T, x expression, q *query.Query, c computer, given [][]any, lines []string) []int {
+	t.Helper()
 	var unknown []int
 	for i, record := range given {
 		var got [][]byte
-		err := sql.Rows(&nullable{rows: [][]any{record}}, true, func(key []byte) { got = append(got, slices.Clone(key)) })
+		err := c.Rows(&nullable{rows: [][]any{record}}, true, func(key []byte) { got = append(got, slices.Clone(key)) })
 		if err != nil {
 			unknown = append(unknown, i+1)
 			continue

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math"
@@ -12,202 +11,180 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"modernc.org/sqlite"
-
 	"streamproof/internal/schema"
 )
 
-// A function is called by SQLite and computes as Flink does. It is NULL if an argument is, unless null is set. If
-// Flink's result is not certain, or its job would stop, it returns an error, and the row stays undecided.
+// A function computes as Flink does. It is NULL if an argument is that may not be anything. If Flink's result is not
+// certain, or its job would stop, it returns an error, and the row stays undecided.
 type function struct {
-	name string
-	args int32
-	of   func(a []driver.Value) (driver.Value, error)
-	null bool
+	args []kind
+	of   func(a []value) (value, error)
 }
 
-// register adds the functions to a driver, as not deterministic: SQLite must not compute them before there is a row, to
-// which an error belongs.
-func (e *Engine) register(d *sqlite.Driver) error {
-	for _, f := range functions {
-		err := d.RegisterScalarFunction(f.name, f.args, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-			for _, a := range args {
-				if a == nil && !f.null {
-					return nil, nil
-				}
-			}
-			v, err := f.of(args)
-			if err != nil && e.fault == nil {
-				e.fault = err
-			}
-			return v, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+var functions = map[string]function{
+	// Unlike AND, it computes both sides of a condition, too.
+	"both":  {[]kind{anything, anything}, func(a []value) (value, error) { return truth(a[0].isTrue() && a[1].isTrue()), nil }},
+	"known": {[]kind{anything}, func([]value) (value, error) { return truth(true), nil }},
 
-var functions = []function{
-	// SQLite computes all arguments of a function, but not both sides of AND.
-	{name: "f_both", args: 2, null: true, of: func(a []driver.Value) (driver.Value, error) {
-		return truth(a[0] == int64(1) && a[1] == int64(1)), nil
-	}},
-	{name: "f_known", args: 1, null: true, of: func([]driver.Value) (driver.Value, error) { return int64(1), nil }},
+	"int_add":      wrapped(func(a, b int64) int64 { return a + b }),
+	"int_subtract": wrapped(func(a, b int64) int64 { return a - b }),
+	"int_multiply": wrapped(func(a, b int64) int64 { return a * b }),
+	"int_divide":   divided(func(a, b int64) int64 { return int64(int32(a / b)) }),
+	"add":          integers(func(a, b int64) int64 { return a + b }),
+	"subtract":     integers(func(a, b int64) int64 { return a - b }),
+	"multiply":     integers(func(a, b int64) int64 { return a * b }),
+	"divide":       divided(func(a, b int64) int64 { return a / b }),
+	"mod":          divided(func(a, b int64) int64 { return a % b }),
 
-	wrapped("f_int_add", func(a, b int64) int64 { return a + b }),
-	wrapped("f_int_subtract", func(a, b int64) int64 { return a - b }),
-	wrapped("f_int_multiply", func(a, b int64) int64 { return a * b }),
-	divided("f_int_divide", func(a, b int64) int64 { return int64(int32(a / b)) }),
-	integers("f_add", func(a, b int64) int64 { return a + b }),
-	integers("f_subtract", func(a, b int64) int64 { return a - b }),
-	integers("f_multiply", func(a, b int64) int64 { return a * b }),
-	divided("f_divide", func(a, b int64) int64 { return a / b }),
-	divided("f_mod", func(a, b int64) int64 { return a % b }),
-
-	floats("f_real_add", func(a, b float64) float64 { return float64(float32(a) + float32(b)) }),
-	floats("f_real_subtract", func(a, b float64) float64 { return float64(float32(a) - float32(b)) }),
-	floats("f_real_multiply", func(a, b float64) float64 { return float64(float32(a) * float32(b)) }),
-	floats("f_real_divide", func(a, b float64) float64 { return float64(float32(a) / float32(b)) }),
-	floats("f_double_add", func(a, b float64) float64 { return a + b }),
-	floats("f_double_subtract", func(a, b float64) float64 { return a - b }),
-	floats("f_double_multiply", func(a, b float64) float64 { return a * b }),
-	floats("f_double_divide", func(a, b float64) float64 { return a / b }),
+	"real_add":        floats(func(a, b float64) float64 { return float64(float32(a) + float32(b)) }),
+	"real_subtract":   floats(func(a, b float64) float64 { return float64(float32(a) - float32(b)) }),
+	"real_multiply":   floats(func(a, b float64) float64 { return float64(float32(a) * float32(b)) }),
+	"real_divide":     floats(func(a, b float64) float64 { return float64(float32(a) / float32(b)) }),
+	"double_add":      floats(func(a, b float64) float64 { return a + b }),
+	"double_subtract": floats(func(a, b float64) float64 { return a - b }),
+	"double_multiply": floats(func(a, b float64) float64 { return a * b }),
+	"double_divide":   floats(func(a, b float64) float64 { return a / b }),
 
 	// The least integer has no positive counterpart and stays as it is.
-	one("f_int_abs", func(a int64) (driver.Value, error) { return int64(int32(max(a, -a))), nil }),
-	one("f_abs", func(a int64) (driver.Value, error) { return max(a, -a), nil }),
-	one("f_double_negate", func(a float64) (driver.Value, error) { return -a, nil }),
-	one("f_double_abs", func(a float64) (driver.Value, error) { return math.Abs(a), nil }),
-	one("f_floor", func(a float64) (driver.Value, error) { return math.Floor(a), nil }),
-	one("f_ceil", func(a float64) (driver.Value, error) { return math.Ceil(a), nil }),
+	"int_negate":    ofInteger(func(a int64) (value, error) { return integerOf(int64(int32(-a))), nil }),
+	"negate":        ofInteger(func(a int64) (value, error) { return integerOf(-a), nil }),
+	"int_abs":       ofInteger(func(a int64) (value, error) { return integerOf(int64(int32(max(a, -a)))), nil }),
+	"abs":           ofInteger(func(a int64) (value, error) { return integerOf(max(a, -a)), nil }),
+	"double_negate": ofFloat(func(a float64) (value, error) { return floatOf(-a), nil }),
+	"double_abs":    ofFloat(func(a float64) (value, error) { return floatOf(math.Abs(a)), nil }),
+	"floor":         ofFloat(func(a float64) (value, error) { return floatOf(math.Floor(a)), nil }),
+	"ceil":          ofFloat(func(a float64) (value, error) { return floatOf(math.Ceil(a)), nil }),
 
-	{name: "f_real", args: 1, of: func(a []driver.Value) (driver.Value, error) {
-		if n, ok := a[0].(int64); ok {
-			return float64(float32(n)), nil
+	"real": {[]kind{anything}, func(a []value) (value, error) {
+		switch a[0].kind {
+		case integer:
+			return floatOf(float64(float32(a[0].n))), nil
+		case float:
+			return finite(float64(float32(a[0].f)))
+		case null:
+			return value{}, nil
 		}
-		return finite(float64(float32(a[0].(float64))))
+		return value{}, fmt.Errorf("a REAL of %+v", a[0])
 	}},
-	one("f_double", func(a int64) (driver.Value, error) { return float64(a), nil }),
-	one("f_int", func(a float64) (driver.Value, error) {
+	"double": ofInteger(func(a int64) (value, error) { return floatOf(float64(a)), nil }),
+	"int": ofFloat(func(a float64) (value, error) {
 		if a = math.Trunc(a); a < math.MinInt32 || a > math.MaxInt32 {
-			return nil, fmt.Errorf("%v is no INTEGER", a)
+			return value{}, fmt.Errorf("%v is no INTEGER", a)
 		}
-		return int64(a), nil
+		return integerOf(int64(a)), nil
 	}),
-	one("f_bigint", func(a float64) (driver.Value, error) {
+	"bigint": ofFloat(func(a float64) (value, error) {
 		if a = math.Trunc(a); a < math.MinInt64 || a >= math.MaxInt64 {
-			return nil, fmt.Errorf("%v is no BIGINT", a)
+			return value{}, fmt.Errorf("%v is no BIGINT", a)
 		}
-		return int64(a), nil
+		return integerOf(int64(a)), nil
 	}),
-	one("f_wrap", func(a int64) (driver.Value, error) { return int64(int32(a)), nil }),
-	one("f_text_int", func(a string) (driver.Value, error) {
-		if integer.MatchString(a) {
-			return strconv.ParseInt(a, 10, 32)
+	"wrap": ofInteger(func(a int64) (value, error) { return integerOf(int64(int32(a))), nil }),
+	"text": ofInteger(func(a int64) (value, error) { return textOf(strconv.FormatInt(a, 10)), nil }),
+	"truth_text": ofInteger(func(a int64) (value, error) {
+		if a == 0 {
+			return textOf("FALSE"), nil
 		}
-		return nil, noNumber(a)
+		return textOf("TRUE"), nil
 	}),
-	one("f_text_bigint", func(a string) (driver.Value, error) {
-		if bigint.MatchString(a) {
-			return strconv.ParseInt(a, 10, 64)
-		}
-		return nil, noNumber(a)
-	}),
-	one("f_text_double", func(a string) (driver.Value, error) {
-		if decimal.MatchString(a) {
-			return strconv.ParseFloat(a, 64)
-		}
-		return nil, noNumber(a)
-	}),
+	"text_int":    ofNumber(plainInteger, func(a string) (value, error) { return parsed(strconv.ParseInt(a, 10, 32)) }),
+	"text_bigint": ofNumber(plainBigint, func(a string) (value, error) { return parsed(strconv.ParseInt(a, 10, 64)) }),
+	"text_double": ofNumber(plainDecimal, decimalDouble),
 
-	one("f_upper", func(a string) (driver.Value, error) { return strings.ToUpper(a), onlyASCII(a) }),
-	one("f_lower", func(a string) (driver.Value, error) { return strings.ToLower(a), onlyASCII(a) }),
-	one("f_trim", func(a string) (driver.Value, error) { return trimmed(strings.Trim(a, " ")) }),
-	one("f_ltrim", func(a string) (driver.Value, error) { return trimmed(strings.TrimLeft(a, " ")) }),
-	one("f_rtrim", func(a string) (driver.Value, error) { return trimmed(strings.TrimRight(a, " ")) }),
-	one("f_length", func(a string) (driver.Value, error) { return int64(utf8.RuneCountInString(a)), nil }),
-	one("f_ordered", func(a string) (driver.Value, error) {
+	"upper":  ofText(func(a string) (value, error) { return textOf(strings.ToUpper(a)), onlyASCII(a) }),
+	"lower":  ofText(func(a string) (value, error) { return textOf(strings.ToLower(a)), onlyASCII(a) }),
+	"trim":   ofText(func(a string) (value, error) { return trimmed(strings.Trim(a, " ")) }),
+	"ltrim":  ofText(func(a string) (value, error) { return trimmed(strings.TrimLeft(a, " ")) }),
+	"rtrim":  ofText(func(a string) (value, error) { return trimmed(strings.TrimRight(a, " ")) }),
+	"length": ofText(func(a string) (value, error) { return integerOf(int64(utf8.RuneCountInString(a))), nil }),
+	"ordered": ofText(func(a string) (value, error) {
 		// Flink orders texts by UTF-16 or by UTF-8, whichever it has at hand. The two differ from here on.
 		if strings.IndexFunc(a, func(r rune) bool { return r >= '\uE000' }) >= 0 {
-			return nil, fmt.Errorf("the order of %q", a)
+			return value{}, fmt.Errorf("the order of %q", a)
 		}
-		return a, nil
+		return textOf(a), nil
 	}),
-	{name: "f_substring", args: 3, of: substring},
-	{name: "f_position", args: 2, of: func(a []driver.Value) (driver.Value, error) {
-		part, all := a[0].(string), a[1].(string)
+	"concat":    {[]kind{text, text}, func(a []value) (value, error) { return textOf(a[0].text + a[1].text), nil }},
+	"substring": {[]kind{text, integer, integer}, func(a []value) (value, error) { return substring(a[0].text, a[1].n, a[2].n) }},
+	"left":      {[]kind{text, integer}, func(a []value) (value, error) { return substring(a[0].text, 1, a[1].n) }},
+	"position": {[]kind{text, text}, func(a []value) (value, error) {
+		part, all := a[0].text, a[1].text
 		if part == "" {
-			return nil, fmt.Errorf("the POSITION of an empty text")
+			return value{}, errors.New("the POSITION of an empty text")
 		}
 		at := strings.Index(all, part)
 		if at < 0 {
-			return int64(0), nil
+			return integerOf(0), nil
 		}
-		return int64(utf8.RuneCountInString(all[:at])) + 1, nil
+		return integerOf(int64(utf8.RuneCountInString(all[:at])) + 1), nil
 	}},
-	{name: "f_replace", args: 3, of: func(a []driver.Value) (driver.Value, error) {
-		if a[1].(string) == "" {
-			return nil, fmt.Errorf("REPLACE of an empty text")
+	"replace": {[]kind{text, text, text}, func(a []value) (value, error) {
+		if a[1].text == "" {
+			return value{}, errors.New("REPLACE of an empty text")
 		}
-		return strings.ReplaceAll(a[0].(string), a[1].(string), a[2].(string)), nil
+		return textOf(strings.ReplaceAll(a[0].text, a[1].text, a[2].text)), nil
 	}},
-	{name: "f_like", args: 2, of: like},
+	"like": {[]kind{text, text}, like},
 
-	{name: "f_extract", args: 3, of: func(a []driver.Value) (driver.Value, error) {
-		at, from, to := a[0].(string), a[1].(int64), a[2].(int64)
+	"extract": {[]kind{text, integer, integer}, func(a []value) (value, error) {
+		at, from, to := a[0].text, a[1].n, a[2].n
 		if err := recent(at); err != nil {
-			return nil, err
+			return value{}, err
 		}
-		return strconv.ParseInt(at[from:to], 10, 64)
+		return parsed(strconv.ParseInt(at[from:to], 10, 64))
 	}},
-	{name: "f_begin", args: 2, of: func(a []driver.Value) (driver.Value, error) {
-		at, to := a[0].(string), a[1].(int64)
-		return at[:to] + "0000-01-01 00:00:00"[to:], recent(at)
+	"begin": {[]kind{text, integer}, func(a []value) (value, error) {
+		at, to := a[0].text, a[1].n
+		return textOf(at[:to] + "0000-01-01 00:00:00"[to:]), recent(at)
 	}},
-	{name: "f_difference", args: 3, of: func(a []driver.Value) (driver.Value, error) {
-		from, err := time.Parse(schema.TimestampLayout, a[0].(string))
-		to, fault := time.Parse(schema.TimestampLayout, a[1].(string))
+	"difference": {[]kind{text, text, integer}, func(a []value) (value, error) {
+		from, err := time.Parse(schema.TimestampLayout, a[0].text)
+		to, fault := time.Parse(schema.TimestampLayout, a[1].text)
 		if err := errors.Join(err, fault); err != nil {
-			return nil, err
+			return value{}, err
 		}
-		n := (to.Unix() - from.Unix()) / a[2].(int64)
+		n := (to.Unix() - from.Unix()) / a[2].n
 		if n != int64(int32(n)) {
-			return nil, fmt.Errorf("a TIMESTAMPDIFF of %d is no INTEGER", n)
+			return value{}, fmt.Errorf("a TIMESTAMPDIFF of %d is no INTEGER", n)
 		}
-		return n, nil
+		return integerOf(n), nil
 	}},
-	{name: "f_later", args: 3, of: func(a []driver.Value) (driver.Value, error) {
-		from, err := time.Parse(schema.TimestampLayout, a[0].(string))
+	"later": {[]kind{text, integer, integer}, func(a []value) (value, error) {
+		from, err := time.Parse(schema.TimestampLayout, a[0].text)
 		if err != nil {
-			return nil, err
+			return value{}, err
 		}
-		t := time.Unix(from.Unix()+a[1].(int64)*a[2].(int64), 0).UTC()
+		t := time.Unix(from.Unix()+a[1].n*a[2].n, 0).UTC()
 		if year := t.Year(); year < 1 || year > 9999 {
-			return nil, fmt.Errorf("a TIMESTAMP in the year %d", year)
+			return value{}, fmt.Errorf("a TIMESTAMP in the year %d", year)
 		}
-		return t.Format(schema.TimestampLayout), nil
+		return textOf(t.Format(schema.TimestampLayout)), nil
 	}},
-	one("f_date", func(a string) (driver.Value, error) { return a[:len("2006-01-02")], recent(a) }),
-	one("f_micro", func(a string) (driver.Value, error) {
+	"date": ofText(func(a string) (value, error) { return textOf(a[:len("2006-01-02")]), recent(a) }),
+	"micro": ofText(func(a string) (value, error) {
 		if len(a) > len("2006-01-02 15:04:05.123456") {
-			return nil, fmt.Errorf("%s has more digits than the column: the job rejects it", a)
+			return value{}, fmt.Errorf("%s has more digits than the column: the job rejects it", a)
 		}
-		return a, nil
+		return textOf(a), nil
 	}),
-	// SQLite's own CAST does not always give the nearest DOUBLE.
-	one("f_decimal_double", func(a string) (driver.Value, error) { return strconv.ParseFloat(a, 64) }),
-	one("f_decimal", func(a string) (driver.Value, error) { return decimalKey(a), nil }),
-	{name: "f_format", args: 2, of: func(a []driver.Value) (driver.Value, error) {
-		at := a[0].(string)
+	"decimal_double": ofText(decimalDouble),
+	"decimal":        ofText(func(a string) (value, error) { return textOf(decimalKey(a)), nil }),
+	"format": {[]kind{text, text}, func(a []value) (value, error) {
+		at := a[0].text
 		if err := recent(at); err != nil {
-			return nil, err
+			return value{}, err
 		}
-		return strings.NewReplacer("yyyy", at[:4], "MM", at[5:7], "dd", at[8:10], "HH", at[11:13], "mm", at[14:16],
-			"ss", at[17:19]).Replace(a[1].(string)), nil
+		return textOf(strings.NewReplacer("yyyy", at[:4], "MM", at[5:7], "dd", at[8:10], "HH", at[11:13], "mm", at[14:16],
+			"ss", at[17:19]).Replace(a[1].text)), nil
 	}},
 }
+
+func decimalDouble(a string) (value, error) {
+	f, err := strconv.ParseFloat(a, 64)
+	return floatOf(f), err
+}
+
+func parsed(n int64, err error) (value, error) { return integerOf(n), err }
 
 // decimalKey returns a text for a decimal number. Such texts compare as the numbers do.
 func decimalKey(number string) string {
@@ -228,75 +205,70 @@ func decimalKey(number string) string {
 	return string(key)
 }
 
-// one returns a function of one argument.
-func one[T any](name string, of func(a T) (driver.Value, error)) function {
-	return function{name: name, args: 1, of: func(a []driver.Value) (driver.Value, error) {
-		v, ok := a[0].(T)
-		if !ok {
-			return nil, fmt.Errorf("%s of %v (%[2]T)", name, a[0])
+func ofInteger(of func(a int64) (value, error)) function {
+	return function{[]kind{integer}, func(a []value) (value, error) { return of(a[0].n) }}
+}
+
+func ofFloat(of func(a float64) (value, error)) function {
+	return function{[]kind{float}, func(a []value) (value, error) { return of(a[0].f) }}
+}
+
+func ofText(of func(a string) (value, error)) function {
+	return function{[]kind{text}, func(a []value) (value, error) { return of(a[0].text) }}
+}
+
+// ofNumber returns a function of a text that is a number in the plain form. It is NULL for a text that is certainly not
+// a number in Java, which also reads NaN and Infinity.
+func ofNumber(plain *regexp.Regexp, of func(a string) (value, error)) function {
+	return ofText(func(a string) (value, error) {
+		switch {
+		case plain.MatchString(a):
+			return of(a)
+		case letters.MatchString(a) && a != "NaN" && a != "Infinity":
+			return value{}, nil
 		}
-		return of(v)
-	}}
-}
-
-// two returns a function of two arguments of the same type.
-func two[T any](name string, of func(a, b T) (driver.Value, error)) function {
-	return function{name: name, args: 2, of: func(a []driver.Value) (driver.Value, error) {
-		left, ok := a[0].(T)
-		right, also := a[1].(T)
-		if !ok || !also {
-			return nil, fmt.Errorf("%s of %v (%[2]T) and %v (%[3]T)", name, a[0], a[1])
-		}
-		return of(left, right)
-	}}
-}
-
-// integers returns a function that overflows silently, as Flink's do.
-func integers(name string, of func(a, b int64) int64) function {
-	return two(name, func(a, b int64) (driver.Value, error) { return of(a, b), nil })
-}
-
-// wrapped is integers for 32 bits.
-func wrapped(name string, of func(a, b int64) int64) function {
-	return integers(name, func(a, b int64) int64 { return int64(int32(of(a, b))) })
-}
-
-// divided fails on a division by zero, which stops Flink's job.
-func divided(name string, of func(a, b int64) int64) function {
-	return two(name, func(a, b int64) (driver.Value, error) {
-		if b == 0 {
-			return nil, fmt.Errorf("a division of %d by 0, which stops the job", a)
-		}
-		return of(a, b), nil
+		return value{}, fmt.Errorf("the text %q as a number", a)
 	})
 }
 
-func floats(name string, of func(a, b float64) float64) function {
-	return two(name, func(a, b float64) (driver.Value, error) { return finite(of(a, b)) })
+// integers returns a function that overflows silently, as Flink's do.
+func integers(of func(a, b int64) int64) function {
+	return function{[]kind{integer, integer}, func(a []value) (value, error) { return integerOf(of(a[0].n, a[1].n)), nil }}
 }
 
-// finite refuses NaN, which SQLite does not have, and infinity, which no column can hold.
-func finite(f float64) (driver.Value, error) {
+// wrapped is integers for 32 bits.
+func wrapped(of func(a, b int64) int64) function {
+	return integers(func(a, b int64) int64 { return int64(int32(of(a, b))) })
+}
+
+// divided fails on a division by zero, which stops Flink's job.
+func divided(of func(a, b int64) int64) function {
+	return function{[]kind{integer, integer}, func(a []value) (value, error) {
+		if a[1].n == 0 {
+			return value{}, fmt.Errorf("a division of %d by 0, which stops the job", a[0].n)
+		}
+		return integerOf(of(a[0].n, a[1].n)), nil
+	}}
+}
+
+func floats(of func(a, b float64) float64) function {
+	return function{[]kind{float, float}, func(a []value) (value, error) { return finite(of(a[0].f, a[1].f)) }}
+}
+
+// finite refuses NaN and infinity, which no column can hold.
+func finite(f float64) (value, error) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
-		return nil, fmt.Errorf("a result that is no finite number")
+		return value{}, errors.New("a result that is no finite number")
 	}
-	return f, nil
+	return floatOf(f), nil
 }
 
 var (
-	integer = regexp.MustCompile(`^-?[0-9]{1,9}$`)
-	bigint  = regexp.MustCompile(`^-?[0-9]{1,18}$`)
-	decimal = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,15})?$`)
-	letters = regexp.MustCompile(`^[A-Za-z]*$`)
+	plainInteger = regexp.MustCompile(`^-?[0-9]{1,9}$`)
+	plainBigint  = regexp.MustCompile(`^-?[0-9]{1,18}$`)
+	plainDecimal = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,15})?$`)
+	letters      = regexp.MustCompile(`^[A-Za-z]*$`)
 )
-
-// noNumber accepts a text that is certainly not a number in Java, which also reads NaN and Infinity. It is NULL then.
-func noNumber(a string) error {
-	if letters.MatchString(a) && a != "NaN" && a != "Infinity" {
-		return nil
-	}
-	return fmt.Errorf("the text %q as a number", a)
-}
 
 // onlyASCII refuses letters for which the engines' case tables differ.
 func onlyASCII(a string) error {
@@ -309,15 +281,15 @@ func onlyASCII(a string) error {
 }
 
 // trimmed refuses texts that still begin or end with what may count as a blank.
-func trimmed(a string) (driver.Value, error) {
+func trimmed(a string) (value, error) {
 	first, _ := utf8.DecodeRuneInString(a)
 	last, _ := utf8.DecodeLastRuneInString(a)
 	for _, r := range []rune{first, last} {
 		if a != "" && (unicode.IsSpace(r) && r != ' ' || unicode.IsControl(r)) {
-			return nil, fmt.Errorf("a TRIM to %q", a)
+			return value{}, fmt.Errorf("a TRIM to %q", a)
 		}
 	}
-	return a, nil
+	return textOf(a), nil
 }
 
 // recent refuses times before 1970, whose parts depend on calendar and rounding.
@@ -329,10 +301,9 @@ func recent(timestamp string) error {
 }
 
 // substring counts characters from 1.
-func substring(a []driver.Value) (driver.Value, error) {
-	all, start, length := a[0].(string), a[1].(int64), a[2].(int64)
+func substring(all string, start, length int64) (value, error) {
 	if start < 1 || length < 0 {
-		return nil, fmt.Errorf("a SUBSTRING from %d for %d", start, length)
+		return value{}, fmt.Errorf("a SUBSTRING from %d for %d", start, length)
 	}
 	from := len(all)
 	characters := int64(0)
@@ -341,27 +312,19 @@ func substring(a []driver.Value) (driver.Value, error) {
 			from = i
 		}
 		if characters-start == length {
-			return all[from:i], nil
+			return textOf(all[from:i]), nil
 		}
 	}
-	return all[from:], nil
+	return textOf(all[from:]), nil
 }
 
 // like supports %, for any text, and _, for one character.
-func like(a []driver.Value) (driver.Value, error) {
-	text, pattern := a[0].(string), a[1].(string)
-	if strings.Contains(pattern, "_") && strings.ContainsAny(text, "\r\n\u0085\u2028\u2029") {
-		return nil, fmt.Errorf("%q LIKE %q: a line break may not count as a character", text, pattern)
+func like(a []value) (value, error) {
+	all, pattern := a[0].text, a[1].text
+	if strings.Contains(pattern, "_") && strings.ContainsAny(all, "\r\n\u0085\u2028\u2029") {
+		return value{}, fmt.Errorf("%q LIKE %q: a line break may not count as a character", all, pattern)
 	}
-	return truth(matches([]rune(text), []rune(pattern))), nil
-}
-
-// truth is a BOOLEAN in SQLite.
-func truth(is bool) int64 {
-	if is {
-		return 1
-	}
-	return 0
+	return truth(matches([]rune(all), []rune(pattern))), nil
 }
 
 // matches backtracks to the last % only, and has it match one more character.

@@ -48,11 +48,10 @@ func TestProgramsMatchFlink(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, err := engine.Open(q)
+			e, err := engine.New(q)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer e.Close()
 			var got, want []string
 			err = e.Rows(&nullable{rows: tableRows(t)}, true, func(key []byte) { got = append(got, q.Output.Format(key)) })
 			if err != nil {
