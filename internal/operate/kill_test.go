@@ -23,31 +23,35 @@ func TestChangeIsKilled(t *testing.T) {
 		for _, before := range []string{"deployed", "set by hand", "not scheduled"} {
 			t.Run(name+", "+before, func(t *testing.T) {
 				t.Parallel()
+				var start moment
+				var sql string
 				var all int // changes of a change that is not killed
 				synctest.Test(t, func(t *testing.T) {
-					w, sql := killedWorld(t, before, scenario)
+					var w *world
+					w, sql = killedWorld(t, before, scenario)
+					start = keep(w)
 					w.Changes = 0
 					_, _ = w.sqlRun(t.Context(), sql, 200)
 					all = w.Changes
 				})
 				pending := 0
 				for after := 1; after <= all; after++ {
+					when := fmt.Sprintf("killed after %d of %d changes", after, all)
+					schedule := "ENABLED"
+					if before == "not scheduled" && after < all {
+						schedule = "DISABLED"
+					}
+					var killed moment
 					synctest.Test(t, func(t *testing.T) {
-						when := fmt.Sprintf("killed after %d of %d changes", after, all)
-						w := killedChange(t, before, scenario, after)
+						w := start.again(t)
+						w.Changes, w.DiesAfter = 0, after
+						_, _ = w.sqlRun(t.Context(), sql, 200)
+						w.Changes, w.DiesAfter = 0, 0
+						killed = keep(w)
 						w.checkSound(t, when)
-						if w.Current().Change != nil {
-							pending++
-						}
-						if w.Current().Change != nil || w.Current().Paused {
-							checkKilledResume(t, before, scenario, after)
-						}
+						time.Sleep(time.Hour) // until somebody sees it
 						if _, err := w.resume(t); err != nil {
 							t.Fatalf("%s: resume: %v", when, err)
-						}
-						schedule := "ENABLED"
-						if before == "not scheduled" && after < all {
-							schedule = "DISABLED"
 						}
 						w.checkResumed(t, when+", and resumed", schedule)
 						// And it may be changed again.
@@ -59,6 +63,12 @@ func TestChangeIsKilled(t *testing.T) {
 						}
 						w.checkResumed(t, when+", and changed again", schedule)
 					})
+					if killed.Current().Change != nil {
+						pending++
+					}
+					if killed.Current().Change != nil || killed.Current().Paused {
+						checkKilledResume(t, killed, when, before)
+					}
 				}
 				if pending < 3 {
 					t.Errorf("only %d of the kills came while a change was announced", pending)
@@ -66,6 +76,19 @@ func TestChangeIsKilled(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A moment is a world as it was then. Each test that goes on from there has a copy, in a bubble of its own.
+type moment struct {
+	*world
+	at time.Time
+}
+
+func keep(w *world) moment { return moment{w.clone(w.t), time.Now()} }
+
+func (m moment) again(t *testing.T) *world {
+	time.Sleep(time.Until(m.at))
+	return m.clone(t)
 }
 
 func killedWorld(t *testing.T, before string, scenario func(*world)) (w *world, sql string) {
@@ -83,38 +106,33 @@ func killedWorld(t *testing.T, before string, scenario func(*world)) (w *world, 
 	return w, sql
 }
 
-// killedChange is a world in which a change of the query was killed after so many of its requests.
-func killedChange(t *testing.T, before string, scenario func(*world), after int) *world {
-	t.Helper()
-	w, sql := killedWorld(t, before, scenario)
-	w.Changes, w.DiesAfter = 0, after
-	_, _ = w.sqlRun(t.Context(), sql, 200)
-	w.Changes, w.DiesAfter = 0, 0
-	return w
-}
-
 // checkKilledResume kills the resume of a killed change, after each of its own changes.
-func checkKilledResume(t *testing.T, before string, scenario func(*world), after int) {
+func checkKilledResume(t *testing.T, killed moment, when, before string) {
 	t.Helper()
-	w := killedChange(t, before, scenario, after)
-	if _, err := w.resume(t); err != nil {
-		t.Fatal(err)
-	}
-	all := w.Changes
-	for again := 1; again <= all; again++ {
-		w := killedChange(t, before, scenario, after)
-		w.DiesAfter = again
-		_, _ = w.resume(t)
-		w.DiesAfter = 0
-		when := fmt.Sprintf("killed after %d changes, and the resume after %d of %d", after, again, all)
-		w.checkSound(t, when)
+	var all int
+	synctest.Test(t, func(t *testing.T) {
+		w := killed.again(t)
 		if _, err := w.resume(t); err != nil {
-			t.Fatalf("%s: %v", when, err)
+			t.Fatal(err)
 		}
-		schedule := "ENABLED"
-		if before == "not scheduled" && again < all {
-			schedule = "DISABLED"
-		}
-		w.checkResumed(t, when, schedule)
+		all = w.Changes
+	})
+	for again := 1; again <= all; again++ {
+		synctest.Test(t, func(t *testing.T) {
+			w := killed.again(t)
+			w.DiesAfter = again
+			_, _ = w.resume(t)
+			w.DiesAfter = 0
+			when := fmt.Sprintf("%s, and the resume after %d of %d", when, again, all)
+			w.checkSound(t, when)
+			if _, err := w.resume(t); err != nil {
+				t.Fatalf("%s: %v", when, err)
+			}
+			schedule := "ENABLED"
+			if before == "not scheduled" && again < all {
+				schedule = "DISABLED"
+			}
+			w.checkResumed(t, when, schedule)
+		})
 	}
 }

@@ -32,6 +32,8 @@ func newWorld(t *testing.T) (w *world, sql string) {
 	return &world{aws, t}, strings.Replace(string(p.SQL), "COL0 < 3", "COL0 < 2", 1)
 }
 
+func (w *world) clone(t *testing.T) *world { return &world{w.Clone(t), t} }
+
 func (w *world) operator() *Operator { return &Operator{Stack: w.Open()} }
 
 // sqlRun changes the query, which Flink plans with these faults.

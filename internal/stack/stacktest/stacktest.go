@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -28,7 +29,7 @@ import (
 // the real ones as far as a change of the query can see.
 type World struct {
 	t        *testing.T
-	mu       sync.Mutex // of Do
+	mu       *sync.Mutex // of Do
 	Objects  map[string]Object
 	versions int
 	Schedule string // its state
@@ -79,7 +80,7 @@ func New(t *testing.T) (*World, *pipeline.Pipeline) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &World{t: t, Objects: map[string]Object{}, Schedule: "ENABLED", Status: "RUNNING", Rows: map[string]bool{}, Delivers: []byte("1,2,3.5,4.25\n1,,5.0,6.5\n"),
+	w := &World{t: t, mu: new(sync.Mutex), Objects: map[string]Object{}, Schedule: "ENABLED", Status: "RUNNING", Rows: map[string]bool{}, Delivers: []byte("1,2,3.5,4.25\n1,,5.0,6.5\n"),
 		Groups: []any{map[string]any{"PropertyGroupId": "streamproof", "PropertyMap": map[string]string{"a": "b"}}},
 		Outputs: map[string]string{
 			"BucketName": Bucket, "StreamName": "s", "DeliveryStreamName": "d", "ApplicationName": "app", "ProducerFunction": "producer", "ProducerSchedule": "ticks",
@@ -94,6 +95,15 @@ func New(t *testing.T) (*World, *pipeline.Pipeline) {
 	}
 	w.Calls = nil
 	return w, p
+}
+
+// Clone copies the world for another test.
+func (w *World) Clone(t *testing.T) *World {
+	c := *w
+	c.t, c.mu = t, new(sync.Mutex)
+	c.Objects, c.Rows, c.Outputs, c.Logs = maps.Clone(w.Objects), maps.Clone(w.Rows), maps.Clone(w.Outputs), maps.Clone(w.Logs)
+	c.Groups, c.Restored, c.Calls = slices.Clone(w.Groups), slices.Clone(w.Restored), slices.Clone(w.Calls)
+	return &c
 }
 
 func (w *World) Open() *stack.Stack {
