@@ -34,9 +34,10 @@ type Judge struct {
 	ticks []TickBalance
 	table table
 
-	object  string
-	etag    string
-	written time.Time
+	object   string
+	etag     string
+	written  time.Time
+	repaired bool // see ByRepair
 	// What was owed and found and is not yet in the accounts, in the order in which it came; the keys stand in buffer.
 	keys    [][]byte
 	pending [batch]pending
@@ -202,8 +203,11 @@ func (j *Judge) Owe(key []byte, lo, hi int64) {
 // Object says where, in which version and written when, the rows that follow are found.
 func (j *Judge) Object(key, etag string, written time.Time) {
 	j.settle()
-	j.object, j.etag, j.written = key, etag, written
+	j.object, j.etag, j.written, j.repaired = key, etag, written, false
 }
+
+// ByRepair says that a repair wrote the current object.
+func (j *Judge) ByRepair() { j.repaired = true }
 
 // here is so many copies at a line of the current object.
 func (j *Judge) here(line, count int64) found {
@@ -360,9 +364,12 @@ func (j *Judge) pay(a *account, key []byte, line int64) {
 	}
 }
 
-// arrived takes note of how long something of a tick took, and whether it came too late.
+// arrived takes note of how long something of a tick took, whether it came too late, and whether a repair brought it.
 func (j *Judge) arrived(tick int32) {
 	t := &j.ticks[tick]
+	if j.repaired {
+		j.counts.Repaired++
+	}
 	seconds := max(0, min(maxDelay, int(j.written.Unix()-t.Claimed.Unix())))
 	for len(j.delays) <= seconds {
 		j.delays = append(j.delays, 0)

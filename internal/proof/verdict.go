@@ -52,6 +52,8 @@ type Counts struct {
 	Unknown int64 `json:"unknown"`
 	Late    int64 `json:"late"` // those of Delivered and Rejects that came after the deadline
 	Foreign int64 `json:"foreign"`
+	// Repaired are those of Delivered and Rejects that a repair wrote.
+	Repaired int64 `json:"repaired,omitempty"`
 	// Undecided are owed rows that were found where they may as well be rows of another query.
 	Undecided int64 `json:"undecided,omitempty"`
 	// Older are copies that owed rows of before an audit's window may explain. They accuse nobody.
@@ -74,6 +76,7 @@ func (c *Counts) Add(o Counts) {
 	c.Unknown += o.Unknown
 	c.Late += o.Late
 	c.Foreign += o.Foreign
+	c.Repaired += o.Repaired
 	c.Undecided += o.Undecided
 	c.Older += o.Older
 }

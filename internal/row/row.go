@@ -118,44 +118,61 @@ func (c *Column) AppendText(key []byte, text string) ([]byte, error) {
 // Format returns the row of a key as CSV, for people.
 func (s Schema) Format(key []byte) string {
 	var out []byte
-	for i, c := range s {
+	for i, f := range s.Fields(nil, key) {
 		if i > 0 {
 			out = append(out, ',')
 		}
+		switch {
+		case f.Null:
+		case s[i].isText():
+			out = strconv.AppendQuote(out, string(f.Text))
+		default:
+			out = append(out, f.Text...)
+		}
+	}
+	return string(out)
+}
+
+// Fields appends the values of a key to dst. A Writer makes a line of them that Append reads as the same key.
+func (s Schema) Fields(dst []Field, key []byte) []Field {
+	for _, c := range s {
 		marker := key[0]
 		key = key[1:]
 		if marker == null {
+			dst = append(dst, Field{Null: true})
 			continue
 		}
+		var text []byte
 		switch c.Type.Kind {
 		case schema.Integer:
-			out = strconv.AppendInt(out, int64(int32(binary.BigEndian.Uint32(key))), 10)
+			text = strconv.AppendInt(nil, int64(int32(binary.BigEndian.Uint32(key))), 10)
 			key = key[4:]
 		case schema.BigInt:
-			out = strconv.AppendInt(out, int64(binary.BigEndian.Uint64(key)), 10)
+			text = strconv.AppendInt(nil, int64(binary.BigEndian.Uint64(key)), 10)
 			key = key[8:]
 		case schema.Real:
-			out = strconv.AppendFloat(out, float64(math.Float32frombits(binary.BigEndian.Uint32(key))), 'g', -1, 32)
+			text = strconv.AppendFloat(nil, float64(math.Float32frombits(binary.BigEndian.Uint32(key))), 'g', -1, 32)
 			key = key[4:]
 		case schema.Double:
-			out = strconv.AppendFloat(out, math.Float64frombits(binary.BigEndian.Uint64(key)), 'g', -1, 64)
+			text = strconv.AppendFloat(nil, math.Float64frombits(binary.BigEndian.Uint64(key)), 'g', -1, 64)
 			key = key[8:]
 		case schema.Timestamp:
 			seconds := int64(binary.BigEndian.Uint64(key))
 			nanos := int64(binary.BigEndian.Uint32(key[8:]))
-			out = time.Unix(seconds, nanos).UTC().AppendFormat(out, schema.TimestampLayout+".999999999")
+			text = time.Unix(seconds, nanos).UTC().AppendFormat(nil, schema.TimestampLayout+".999999999")
 			key = key[12:]
 		case schema.Date:
-			out = fmt.Appendf(out, "%04d-%02d-%02d", binary.BigEndian.Uint16(key), key[2], key[3])
+			text = fmt.Appendf(nil, "%04d-%02d-%02d", binary.BigEndian.Uint16(key), key[2], key[3])
 			key = key[4:]
 		case schema.Boolean:
-			out = strconv.AppendBool(out, key[0] == 1)
+			text = strconv.AppendBool(nil, key[0] == 1)
 			key = key[1:]
 		default:
 			length, n := binary.Uvarint(key)
-			out = strconv.AppendQuote(out, string(key[n:n+int(length)]))
+			text = key[n : n+int(length)]
 			key = key[n+int(length):]
 		}
+		dst = append(dst, Field{Text: text})
 	}
-	return string(out)
+	return dst
 }

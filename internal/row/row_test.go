@@ -437,6 +437,7 @@ func TestWritersRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkWriters(t, columns, want, fieldsOf(values))
+			checkWriters(t, columns, want, columns.Fields(nil, want))
 		})
 	}
 }
@@ -486,6 +487,7 @@ func FuzzAppend(f *testing.F) {
 		if err == nil {
 			_ = allTypes.Format(key) // takes every key apart
 			checkWriters(t, allTypes, key, fields)
+			checkWriters(t, allTypes, key, allTypes.Fields(nil, key))
 		}
 	})
 }
