@@ -33,6 +33,8 @@ type Repair struct {
 	Claimed time.Time `json:"claimed"`
 	// Closed is whether everything is written.
 	Closed bool `json:"closed"`
+	// Writes are new objects, of missing and failed rows.
+	Writes []Write `json:"writes,omitempty"`
 	// Rewrites are the objects that are written again without some of their lines.
 	Rewrites []Rewrite `json:"rewrites,omitempty"`
 
@@ -69,6 +71,11 @@ func DecodeRepair(data []byte) (*Repair, error) {
 func (r *Repair) check() error {
 	if r.Serial < 1 || r.Owner == "" || r.Claimed.IsZero() {
 		return errors.New("a repair without a serial number, an owner or a time")
+	}
+	for i := range r.Writes {
+		if err := r.Writes[i].check(); err != nil {
+			return err
+		}
 	}
 	for i := range r.Rewrites {
 		if err := r.Rewrites[i].check(); err != nil {

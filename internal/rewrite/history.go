@@ -10,20 +10,26 @@ import (
 	"streamproof/internal/ledger"
 )
 
-// A History is what the repairs of a ledger have rewritten. Its zero value is that of no repair.
+// A History is what the repairs of a ledger have written. Its zero value is that of no repair.
 type History struct {
+	// Objects are those that were written again.
 	Objects ledger.Rewrites
-	// Closed is the serial number of the last closed repair that rewrote anything, 0 for none.
+	// Made are those that were made of missing and failed rows, by key.
+	Made map[string]ledger.Write
+	// Closed is the serial number of the last closed repair, 0 for none.
 	Closed int
 }
 
 // ReadHistory reads the repairs of a ledger.
 func ReadHistory(ctx context.Context, b bucket.Bucket) (History, error) {
-	h := History{Objects: ledger.Rewrites{}}
+	h := History{Objects: ledger.Rewrites{}, Made: map[string]ledger.Write{}}
 	repairs, err := Repairs(ctx, b)
 	for _, r := range repairs {
 		h.Objects.Add(r)
-		if r.Closed && len(r.Rewrites) > 0 {
+		for _, w := range r.Writes {
+			h.Made[w.Key] = w
+		}
+		if r.Closed {
 			h.Closed = r.Serial
 		}
 	}

@@ -70,7 +70,7 @@ type checkpoint struct {
 	// judged with. The ledger only adds to both.
 	Recorded  []ledger.Epoch `json:"recorded,omitempty"`
 	Rollbacks int            `json:"rollbacks,omitempty"`
-	// Repairs is the last closed repair that rewrote objects: all of them were counted as it has left them.
+	// Repairs is the last closed repair: everything was counted as it has left it.
 	Repairs int `json:"repairs,omitempty"`
 
 	// Output, Ticks and Judge are the only balance of a checkpoint before version 5.

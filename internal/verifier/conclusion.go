@@ -32,13 +32,16 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 		r.Samples[proof.Missing][i].Reason = v.whereMissing()
 	}
 	excused := map[proof.Class]int64{proof.Duplicated: v.opts.DuplicatesAllowed}
-	covered := cover(acceptances, result, now, v.opts.Open != nil)
+	covered := cover(acceptances, result, now, v.opts.Open != nil || v.opts.Losses != nil)
 	for class, n := range covered.excused {
 		excused[class] += n
 	}
 	r.Accepted, v.left = covered.accepted, covered.left
 	if v.opts.Open != nil {
 		v.opts.Open(covered.open)
+	}
+	if v.opts.Losses != nil {
+		v.opts.Losses(now, v.losses(&covered))
 	}
 	r.Verdict = r.Counts.Verdict(excused)
 	r.Reasons = reasonsOf(r, excused)
@@ -75,6 +78,7 @@ func (v *verification) close(now time.Time) (all results) {
 			continue
 		}
 		result := t.judge.Close(now)
+		t.result = result
 		all = append(all, result)
 		t.said.Counts = &result.Counts
 		r.Counts.Add(result.Counts)

@@ -44,7 +44,7 @@ func (r *resumption) baseline(ctx context.Context, l *replay.Ledger) (*checkpoin
 	case !c.coversRollbacks(current):
 		why = "a query was rolled back since the checkpoint counted its rows"
 	case c.Repairs != r.rewrites.Closed:
-		why = "a repair has rewritten objects since the checkpoint"
+		why = "there was a repair since the checkpoint"
 	case !changes:
 		why = "the checkpoint does not cover a change of the query"
 	default:

@@ -22,7 +22,9 @@ type tally struct {
 	judge *proof.Judge // nil if the epoch is not judged
 	said  report.Epoch // what a report says of it
 	ticks map[string]tickState
-	due   []time.Time // when the last ticks of an epoch that is not judged are settled
+	// result is the balance, once it is drawn up.
+	result *proof.Result
+	due    []time.Time // when the last ticks of an epoch that is not judged are settled
 
 	rewrites rewrite.History
 	object   string // the one that rows are being found in
@@ -175,7 +177,16 @@ func (v *verification) judges(yield func(*tally) bool) {
 
 // live returns the tallies of the epochs that an object may hold rows of, first the one of its time. Among the others
 // are queries that were rolled back then.
+//
+// An object that a repair made has the rows of the epoch that the repair made it for, whenever that was.
 func (v *verification) live(object bucket.Object) (live []*tally) {
+	if made, ok := v.rewrites.Made[object.Key]; ok {
+		for _, t := range v.tallies {
+			if t.From.Equal(made.Epoch) && t.Pipelines[0] == made.Pipeline {
+				return []*tally{t}
+			}
+		}
+	}
 	for _, e := range v.timeline.At(object.LastModified) {
 		live = append(live, v.tallyOf(e))
 	}
@@ -192,6 +203,9 @@ func (v *verification) live(object bucket.Object) (live []*tally) {
 func (t *tally) in(o bucket.Object) {
 	if t.judge != nil && t.object != o.Key {
 		t.judge.Object(o.Key, t.rewrites.Original(o), o.LastModified)
+		if _, made := t.rewrites.Made[o.Key]; made {
+			t.judge.ByRepair()
+		}
 	}
 	t.object = o.Key
 }

@@ -3,6 +3,7 @@ package verifier
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ type Options struct {
 	Watch func() func(proof.Class, proof.Spot)
 	// Open receives all findings that are not accepted, unless it is nil.
 	Open func([]proof.Group)
+	// Losses, unless it is nil, is given all missing and failed rows that are not accepted, when a verification has drawn
+	// up its balance at a moment of the bucket's clock.
+	Losses func(now time.Time, losses iter.Seq[Loss])
 
 	// expire keeps in checkpoints what it takes to tag everything that they have counted.
 	expire bool
