@@ -16,7 +16,7 @@ type History struct {
 	Objects ledger.Rewrites
 	// Made are those that were made of missing and failed rows, by key.
 	Made map[string]ledger.Write
-	// Closed is the serial number of the last closed repair, 0 for none.
+	// Closed is the serial number of the last closed repair that wrote anything, 0 for none.
 	Closed int
 }
 
@@ -29,7 +29,7 @@ func ReadHistory(ctx context.Context, b bucket.Bucket) (History, error) {
 		for _, w := range r.Writes {
 			h.Made[w.Key] = w
 		}
-		if r.Closed {
+		if r.Closed && len(r.Writes)+len(r.Rewrites) > 0 {
 			h.Closed = r.Serial
 		}
 	}
