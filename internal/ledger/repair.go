@@ -88,8 +88,8 @@ func (r *Repair) check() error {
 	return nil
 }
 
-// Repair reads the last repair, nil if there was none. It needs s3:GetObject on RepairKey, and s3:ListBucket if that may
-// be missing.
+// Repair reads the last repair, nil if there was none. It needs s3:GetObject on RepairKey, and s3:ListBucket if that
+// may be missing.
 func (s *Store) Repair(ctx context.Context) (*Repair, error) {
 	data, etag, _, err := s.get(ctx, RepairKey)
 	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() == "NoSuchKey" {

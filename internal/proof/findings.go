@@ -290,8 +290,8 @@ type Spot struct {
 	Name    Name
 }
 
-// Watch has the judge tell of every finding in an object that it makes from now on, however many there are: the class is
-// that of a surplus copy, or Corrupt. Some are told as late as Close or State. What a state has counted is not told.
+// Watch has the judge tell of every finding in an object that it makes from now on, however many there are: the class
+// is that of a surplus copy, or Corrupt. Some are told as late as Close or State. What a state has counted is not told.
 func (j *Judge) Watch(tell func(Class, Spot)) { j.watch = tell }
 
 // Findings are those of a class that fails the verdict; of missing and failed rows, those that these ticks owe. Of

@@ -17,10 +17,6 @@ import (
 // for people to find out.
 var Classes = []proof.Class{proof.Duplicated, proof.Corrupt}
 
-// Margin is how old an object must be, beyond the delivery deadline, to be rewritten: whatever it could be judged with
-// is listed by then.
-const Margin = 5 * time.Minute
-
 // Found collects where a verification finds surplus copies and broken lines.
 type Found struct {
 	// Open are the findings that are not accepted.
@@ -88,16 +84,17 @@ func (p *Plan) Bytes() (n int64) {
 const (
 	whyAccepted = "accepted"
 	whyUnnamed  = "too many to tell from those that are accepted"
-	whyYoung    = "younger than the delivery deadline and a margin of 5 minutes"
+	whyYoung    = "younger than the delivery deadline and the margin"
 	whyChanged  = "in objects that have changed since the verdict"
 	whyCounted  = "counted in the archive, which names no lines"
 )
 
-// NewPlan plans to take out what a verification has found and nobody has accepted. Listed are the objects below the
-// judged prefixes, and rewrites what earlier repairs have made of them.
-func NewPlan(r *report.Report, f *Found, classes []proof.Class, listed []bucket.Object, rewrites rewrite.History) *Plan {
+// NewPlan plans to take out what a verification has found and nobody has accepted, of objects from before settled.
+// Listed are the objects below the judged prefixes, and rewrites what earlier repairs have made of them.
+func NewPlan(
+	r *report.Report, f *Found, classes []proof.Class, listed []bucket.Object, rewrites rewrite.History, settled time.Time,
+) *Plan {
 	p := &Plan{Removed: map[proof.Class]int64{}, claimed: r.JudgedAt}
-	young := r.JudgedAt.Add(-time.Duration(r.Covers.DeliveryDeadlineSeconds)*time.Second - Margin)
 	objects := map[string]bucket.Object{}
 	for _, o := range listed {
 		objects[o.Key] = o
@@ -116,7 +113,7 @@ func NewPlan(r *report.Report, f *Found, classes []proof.Class, listed []bucket.
 			switch first := spots[0]; {
 			case !there || rewrites.Original(o) != first.etag:
 				chosen, why = nil, whyChanged
-			case !first.written.Before(young):
+			case !first.written.Before(settled):
 				chosen, why = nil, whyYoung
 			}
 			left[why] += int64(len(spots) - len(chosen))
@@ -152,8 +149,8 @@ func NewPlan(r *report.Report, f *Found, classes []proof.Class, listed []bucket.
 	return p
 }
 
-// choose gives the lines of those findings in an object that nobody has accepted: of equal ones, the later lines. Why is
-// the reason for the others.
+// choose gives the lines of those findings in an object that nobody has accepted: of equal ones, the later lines. Why
+// is the reason for the others.
 func (f *Found) choose(at place, spots []spot, none bool) (lines []int64, why string) {
 	open := proof.Group{Count: int64(len(spots))}
 	if !none {

@@ -152,8 +152,8 @@ func (r *Repairer) backUp(ctx context.Context, o Object) error {
 // tries is how often an object is looked at that changes while it is being rewritten.
 const tries = 5
 
-// rewrite replaces an object by itself without some lines, unless somebody has done so already, and returns the new ETag.
-// It returns the ETag before if something else stands there.
+// rewrite replaces an object by itself without some lines, unless somebody has done so already, and returns the new
+// ETag. It returns the ETag before if something else stands there.
 func (r *Repairer) rewrite(ctx context.Context, one ledger.Rewrite) (after string, err error) {
 	for range tries {
 		head, err := r.Client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &r.Bucket, Key: &one.Key})

@@ -238,12 +238,13 @@ var steps = []Step{
 		Text: "Nothing is lost. Resend the records under the error prefix; the next verdict counts them as delivered.",
 	},
 	{
-		Class: "duplicated", Commands: []string{`streamproof accept duplicated COUNT --reason "…"`, "streamproof verify"}, See: "docs/proof.md",
-		Text: "A restart of the application or a retry of Firehose can write rows twice. If the samples are from such a moment, accept them and verify again.",
+		Class: "duplicated", See: "docs/repair.md",
+		Commands: []string{"streamproof repair --duplicates", `streamproof accept duplicated COUNT --reason "…"`},
+		Text:     "A restart of the application or a retry of Firehose can write rows twice. Have the second copies taken out of their objects, or accept them.",
 	},
 	{
-		Class: "corrupt", Commands: []string{"streamproof verify --json"},
-		Text: "Look at the lines in their objects. If another program writes under the prefix, stop it, remove its objects and verify again.",
+		Class: "corrupt", Commands: []string{"streamproof verify --json", "streamproof repair --corrupt"}, See: "docs/repair.md",
+		Text: "Look at the lines in their objects. If another program writes under the prefix, stop it. Then have the lines taken out of their objects.",
 	},
 	{
 		Class: "leaked", Commands: []string{"streamproof status"},

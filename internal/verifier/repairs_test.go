@@ -210,7 +210,7 @@ func (l *life) repairs(ctx context.Context, client repairClient) (*repair.Done, 
 			listed = append(listed, some...)
 		}
 		history, err := rewrite.ReadHistory(ctx, l)
-		return repair.NewPlan(judged, &found, repair.Classes, listed, history), err
+		return repair.NewPlan(judged, &found, repair.Classes, listed, history, l.now), err
 	})
 }
 

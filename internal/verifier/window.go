@@ -85,9 +85,9 @@ func (s *checkpoint) strays() map[string]counted {
 
 // fresh returns the listed objects that are not counted. Faults say what is wrong with the others. Belated reports
 // whether the order of time was broken, so that everything has to be read again: by an object that should have been
-// listed last time, one that is gone, one that a repair has rewritten, or one whose time has moved because it was copied
-// onto itself or put back. What the archive has counted stays counted at its former time, since verifications of
-// everything resume from there, too.
+// listed last time, one that is gone, one that a repair has rewritten, or one whose time has moved because it was
+// copied onto itself or put back. What the archive has counted stays counted at its former time, since verifications
+// of everything resume from there, too.
 func (s *checkpoint) fresh(prefix, layout string, listed []bucket.Object, rewrites rewrite.History) (fresh []bucket.Object, faults []string, belated bool) {
 	if s == nil {
 		return listed, nil, false

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"streamproof/internal/ledger"
+	"streamproof/internal/operate"
+	"streamproof/internal/proof"
+	"streamproof/internal/repair"
+	"streamproof/internal/terminal"
+)
+
+// repairPermissions are what repair needs on AWS, in addition to those of verify.
+const repairPermissions = "s3:ListBucket and s3:GetObject on the bucket; with --yes, " + repair.Permissions
+
+type repairCmd struct {
+	Duplicates bool          `help:"Take surplus copies out of their objects."`
+	Corrupt    bool          `help:"Take lines that are no rows out of their objects. Rows that they were meant to be are missing rows."`
+	Yes        bool          `help:"Do it. Without this, the command only says what it would do."`
+	Margin     time.Duration `help:"Leave what is younger than the delivery deadline and this." default:"5m"`
+
+	target `embed:""`
+}
+
+// Validate is called by kong.
+func (c *repairCmd) Validate() error {
+	switch {
+	case !c.Duplicates && !c.Corrupt:
+		return errors.New("nothing to repair: give --duplicates, --corrupt or both")
+	case c.Margin < 0:
+		return fmt.Errorf("--margin is %s, want 0s or more", c.Margin)
+	}
+	return c.target.Validate()
+}
+
+func (c *repairCmd) Run(ctx context.Context, e *env) error {
+	order := operate.RepairOrder{Margin: c.Margin, Write: c.Yes}
+	if c.Duplicates {
+		order.Classes = append(order.Classes, proof.Duplicated)
+	}
+	if c.Corrupt {
+		order.Classes = append(order.Classes, proof.Corrupt)
+	}
+	var r *operate.RepairResult
+	err := c.operate(ctx, e, repairPermissions, func(o *operate.Operator) (err error) {
+		r, err = o.Repair(ctx, order)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := e.show(c.JSON, r, repairText(r)); err != nil {
+		return err
+	}
+	if r.After != nil {
+		return verdictOf(r.After)
+	}
+	return nil
+}
+
+// shownObjects is how many objects a person sees. The JSON has all of them.
+const shownObjects = 10
+
+func repairText(r *operate.RepairResult) terminal.Text {
+	var b terminal.Builder
+	if r.Before != nil {
+		b.Addf("Before: %s\n", r.Before.LastLine())
+	}
+	if r.Unfinished > 0 {
+		b.Addf("Repair %d was left open: the next repair with --yes finishes it first.\n", r.Unfinished)
+	}
+	if r.Finished {
+		b.Addf("A repair that had been left open was finished first.\n")
+	}
+	if r.Plan != nil {
+		addPlan(&b, r)
+	}
+	for _, key := range r.Changed {
+		b.Addf("- not rewritten, because something else was written there meanwhile: %s\n", key)
+	}
+	switch {
+	case r.After != nil:
+		b.Addf("%s", r.After.LastLine())
+	case r.Plan == nil || len(r.Objects) == 0:
+		b.Addf("There is nothing to do.")
+	default:
+		b.Addf("Nothing was written. To do it, give --yes. Readers that have already acted on these rows do not learn of it: see docs/repair.md.")
+	}
+	return b.Text()
+}
+
+func addPlan(b *terminal.Builder, r *operate.RepairResult) {
+	if len(r.Objects) > 0 {
+		w := terminal.NewTable()
+		w.Header("Object", "Bytes", "Lines to take out")
+		for _, o := range r.Objects[:min(len(r.Objects), shownObjects)] {
+			w.Row(o.Key, o.Size, terminal.Format("%d duplicated, %d corrupt", o.Removed[proof.Duplicated], o.Removed[proof.Corrupt]))
+		}
+		if more := len(r.Objects) - shownObjects; more > 0 {
+			w.Row(terminal.Format("and %d more: see --json", more))
+		}
+		b.Addf("%s\n", w.Text())
+		done := "Would be rewritten"
+		if r.Written {
+			done = "Rewritten"
+		}
+		b.Addf("%s: %d objects of %s, without %d duplicated rows and %d corrupt lines. ", done, len(r.Objects), humanize.IBytes(uint64(r.Bytes())),
+			r.Removed[proof.Duplicated], r.Removed[proof.Corrupt])
+		b.Addf("The originals are kept under s3://%s/%s, where nothing is judged.\n", r.Bucket, ledger.BackupsPrefix)
+	}
+	for _, left := range r.Left {
+		b.Addf("- left: %d %s, %s\n", left.Count, left.Class, left.Why)
+	}
+}
