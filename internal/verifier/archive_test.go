@@ -642,6 +642,53 @@ func TestObjectsADayLate(t *testing.T) {
 	}
 }
 
+// TestRepairOfRowsFromBeforeTheWindow: the rows of a lost object are written again in the folder of their hour, which no
+// increment and no archive has listed for days. They are counted once, and stay so when later archives have counted
+// them and everything around them has expired.
+func TestRepairOfRowsFromBeforeTheWindow(t *testing.T) {
+	t.Parallel()
+	l := expiring(120 * 60)
+	l.guard(t.Errorf)
+	days := func(from, until int) {
+		for at := from; at <= until; at += 60 {
+			l.at(minute(at)).verify(t, `{}`)
+			l.expireTagged(all)
+		}
+	}
+	lost := key("data/", minute(12*60), 12*60)
+	rows := l.objects[lost].data
+	delete(l.objects, lost)
+	days(60, 80*60)
+	lines := int64(strings.Count(rows, "\n"))
+	if r := l.verify(t, `{}`); r.Verdict != proof.NotProven || r.Counts.Missing != lines || l.archive() == nil {
+		t.Fatalf("got %s %v, want %d missing and an archive", r.LastLine(), r.Reasons, lines)
+	}
+	made := key("data/", minute(12*60), 999_999)
+	write := ledger.Write{Key: made, SHA256: strings.Repeat("0", 64), Bytes: int64(len(rows)), Lines: lines, Missing: lines}
+	repair := &ledger.Repair{Serial: 1, Owner: "a", Claimed: l.now, Closed: true, Writes: []ledger.Write{write}}
+	data, err := repair.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.objects[made] = lifeObject{data: rows, written: l.now}
+	l.objects[ledger.RepairKey] = lifeObject{data: string(data), written: l.now}
+	proven := func() {
+		t.Helper()
+		for _, event := range []string{`{}`, `{"full": true}`, `{}`} {
+			if r := l.verify(t, event); r.Verdict != proof.Proven || r.Counts.Repaired != lines {
+				t.Fatalf("minute %s, %s: got %s %v, %d repaired, want %d", l.now, event, r.LastLine(), r.Reasons, r.Counts.Repaired, lines)
+			}
+		}
+	}
+	l.now = l.now.Add(time.Minute)
+	proven()
+	days(80*60+60, 119*60)
+	proven()
+	if _, there := l.objects[key("data/", minute(81*60), 81*60)]; there {
+		t.Error("nothing expires any more")
+	}
+}
+
 // TestOvertakenVerificationStartsOver: while a full verification lists, another one advances the archive, and a late
 // object is deleted that the first one has not seen and its archive has not counted.
 func TestOvertakenVerificationStartsOver(t *testing.T) {

@@ -70,7 +70,8 @@ type checkpoint struct {
 	// judged with. The ledger only adds to both.
 	Recorded  []ledger.Epoch `json:"recorded,omitempty"`
 	Rollbacks int            `json:"rollbacks,omitempty"`
-	// Repairs is the last closed repair: everything was counted as it has left it.
+	// Repairs is the last closed repair, if everything was counted as it has left it, or else uncounted. No increment lists
+	// what a repair has made of rows that were due before the window.
 	Repairs int `json:"repairs,omitempty"`
 
 	// Output, Ticks and Judge are the only balance of a checkpoint before version 5.
@@ -307,6 +308,9 @@ func decodeCheckpoint(data []byte) (*checkpoint, error) {
 	s.Version = version
 	return &s, s.check()
 }
+
+// uncounted stands for repairs that have made something after the watermark.
+const uncounted = -1
 
 func (s *checkpoint) check() error {
 	s.upgrade()

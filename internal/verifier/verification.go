@@ -148,6 +148,9 @@ func (v *verification) run(ctx context.Context) {
 	}
 	if v.base == nil || watermark.After(v.base.Watermark) {
 		v.next = v.takeCheckpoint(watermark)
+		if slices.ContainsFunc(objects[old:], func(o bucket.Object) bool { _, made := v.rewrites.Made[o.Key]; return made }) {
+			v.next.Repairs = uncounted
+		}
 	}
 	if v.count(ctx, objects[old:], time.Time{}); v.stopped(ctx) {
 		return

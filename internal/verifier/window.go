@@ -97,6 +97,7 @@ func (s *checkpoint) fresh(prefix, layout string, listed []bucket.Object, rewrit
 	for _, o := range listed {
 		there[o.Key] = true
 		before, known := s.Objects[o.Key]
+		_, made := rewrites.Made[o.Key]
 		switch late := !o.LastModified.After(s.Watermark); {
 		case known && !s.archived && before.etag != o.ETag && rewrites.Same(o, before.etag):
 			belated = true
@@ -108,6 +109,8 @@ func (s *checkpoint) fresh(prefix, layout string, listed []bucket.Object, rewrit
 			belated = belated || before != countedAs(o)
 		case o.Key <= s.Reach[prefix] && !isStray(prefix, layout, o):
 			// It was counted and is tagged: it was written before the watermark, and an increment listed it then.
+		case o.Key <= after && made && !late:
+			fresh = append(fresh, o) // of rows that were due before the window
 		case o.Key <= after:
 			faults = append(faults, fmt.Sprintf("%s is named for a time before the window of %s, which has not counted it: %s",
 				o.Key, ArchiveKey, moveAway(prefix, "move it to a key of the current hour")))
