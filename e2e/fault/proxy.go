@@ -95,9 +95,23 @@ func passOn(upstream string, rewrite func(*httputil.ProxyRequest)) (*httputil.Re
 			rewrite(r)
 		},
 		// A call that the upstream does not answer is not answered here either: a 502 would be a fault that no order
-		// asked for.
-		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-		ErrorLog:     log.New(io.Discard, "", 0), // it would report the ordered faults
+		// asked for. Neither is this one, unless the caller gave up: the log says which call it was, and why.
+		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil {
+				log.Printf("fault: %s did not answer %s %s %s: %v", target.Host, r.Method, r.URL.Path, r.Header.Get("X-Amz-Target"), err)
+			}
+			panic(http.ErrAbortHandler)
+		},
+		ModifyResponse: func(r *http.Response) error {
+			if r.StatusCode == http.StatusBadGateway { // microburst's word for the same
+				body, err := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				log.Printf("fault: %s answered %s %s with %s: %q", target.Host, r.Request.Method, r.Request.Header.Get("X-Amz-Target"), r.Status, body)
+				return err
+			}
+			return nil
+		},
+		ErrorLog: log.New(io.Discard, "", 0), // it would report the ordered faults
 	}, err
 }
 

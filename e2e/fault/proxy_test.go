@@ -1,9 +1,15 @@
 package fault_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -80,6 +86,28 @@ func TestProxy(t *testing.T) {
 				t.Errorf("got faults %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// TestUnorderedBreak checks that the log names a call that broke without an order.
+func TestUnorderedBreak(t *testing.T) {
+	var out bytes.Buffer
+	log.SetOutput(&out)
+	defer log.SetOutput(os.Stderr)
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer upstream.Close()
+	p, err := fault.StartProxy(upstream.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	answer, err := http.Post(p.URL+"/a", "text/plain", strings.NewReader("data"))
+	if err == nil {
+		answer.Body.Close()
+		t.Errorf("got %s, want no answer", answer.Status)
+	}
+	if want := "did not answer POST /a"; !strings.Contains(out.String(), want) {
+		t.Errorf("the log says %q, want %q", out.String(), want)
 	}
 }
 
