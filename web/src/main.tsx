@@ -7,18 +7,20 @@ import { FlowView } from "./flow";
 import { setUTC, utc } from "./format";
 import { ProofView } from "./proof";
 import { about, flow, start } from "./server";
+import { SQLView } from "./sql";
+import { StreamView } from "./stream";
 import "./style.css";
 import { language, t, viewName } from "./text";
 import { Banner } from "./verdict";
 
-const views: Record<string, ComponentType> = { flow: FlowView, proof: ProofView };
+const views: Record<string, ComponentType> = { flow: FlowView, stream: StreamView, sql: SQLView, proof: ProofView };
 
 const named = () => location.hash.slice(1);
 const address = signal(named());
 window.addEventListener("hashchange", () => (address.value = named()));
 
 function Page() {
-  const shown = (about.value?.views ?? ["flow"]).filter((view) => view in views);
+  const shown = Object.keys(views).filter((view) => (about.value?.views ?? ["flow"]).includes(view));
   const view = shown.includes(address.value) ? address.value : (shown[0] ?? "flow");
   const View = views[view]!;
   const main = useRef<HTMLElement>(null);

@@ -291,14 +291,27 @@ export interface TailRecord {
   arrival: string;
   bytes: number;
   data: string;
-  fields: { name: string; text: string; null?: boolean }[] | null;
-  problem?: string;
+  /** By the columns of the schema; null without a schema. */
+  rows: (string | null)[][] | null;
+  problems?: string[];
+  aggregate?: number;
+}
+
+export interface HotKey {
+  key: string;
+  shard: string;
+  records: number;
+  bytes: number;
+  share: number;
 }
 
 export interface Tail {
-  records: TailRecord[] | null;
+  records: TailRecord[];
+  read: number;
   dropped: number;
-  perSecond: number;
+  seconds: number;
+  skipped: boolean;
+  hotKeys: HotKey[] | null;
 }
 
 export interface Query {
@@ -315,13 +328,23 @@ export interface Query {
   functions?: string[];
 }
 
+export interface Fault {
+  line: number;
+  column: number;
+  message: string;
+  /** The line of the translation in which Flink found it. */
+  translated?: string;
+  by: "parser" | "flink";
+}
+
 export interface Check {
   dialect: "flink" | "legacy";
-  flink?: string;
-  faults: { line: number; column: number; message: string; translated?: boolean; by: "parser" | "flink" }[] | null;
-  warnings?: string[] | null;
+  flink: string;
+  faults: Fault[] | null;
+  warnings: Fault[] | null;
   judged: boolean;
   notJudged?: string;
+  planned: boolean;
 }
 
 export interface Version {
