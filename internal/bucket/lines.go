@@ -42,6 +42,7 @@ type Lines struct {
 	number  int64
 	fault   error
 	err     error
+	zipped  bool
 }
 
 // NewLines returns a reader of lines of at most so many bytes, newline included.
@@ -50,7 +51,8 @@ func NewLines(object io.Reader, longest int) *Lines {
 	if err != nil {
 		return &Lines{err: err}
 	}
-	l := &Lines{in: bufio.NewReaderSize(in, linesBuffer), longest: longest}
+	_, zipped := in.(*gzip.Reader)
+	l := &Lines{in: bufio.NewReaderSize(in, linesBuffer), longest: longest, zipped: zipped}
 	head, _ := l.in.Peek(encoding.FormatBytes) // Next meets the error again
 	if l.format = encoding.Format(head); l.format == encoding.Gzip {
 		l.format = "gzip within gzip"
@@ -110,6 +112,9 @@ func (l *Lines) Explain(fault error) string {
 	}
 	return fault.Error()
 }
+
+// Compressed reports whether the object is gzip.
+func (l *Lines) Compressed() bool { return l.zipped }
 
 // Err returns the error that ended the reading before the object's end, or nil.
 func (l *Lines) Err() error { return l.err }

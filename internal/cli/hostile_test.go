@@ -208,6 +208,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 		"logs":          {"logs" + onAWS, "logs " + hostile, "logs --since " + hostile, "logs --state-dir " + root},
 		"status":        {"status" + onAWS, "status --state-dir " + hostile},
 		"console":       {"console " + hostile, "console --region " + hostile},
+		"objects":       {"objects" + onAWS, "objects data/x" + onAWS, "objects " + hostile + onAWS},
 		"pause":         {"pause" + onAWS},
 		"resume":        {"resume" + onAWS},
 		"sql run":       {"sql run " + faulty + onAWS, "sql run " + hostile + onAWS},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"streamproof/internal/dialect"
+	"streamproof/internal/objects"
 	"streamproof/internal/operate"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/schema"
@@ -34,6 +35,24 @@ func columnsOf(s schema.Schema) []Column {
 		all = append(all, Column{c.Name, c.Alias, c.Type.String(), c.Nullable})
 	}
 	return all
+}
+
+// objectRoutes show what is in the bucket.
+func (s *stackSubject) objectRoutes(server *Server, mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/objects", server.asked(func(r *http.Request) (any, error) {
+		found, _, err := s.open(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		return objects.List(r.Context(), found, r.URL.Query().Get("prefix"), r.URL.Query().Get("after"))
+	}))
+	mux.HandleFunc("GET /api/object", server.asked(func(r *http.Request) (any, error) {
+		found, _, err := s.open(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		return objects.Read(r.Context(), found, r.URL.Query().Get("key"))
+	}))
 }
 
 func (s *stackSubject) queryRoutes(server *Server, mux *http.ServeMux) {

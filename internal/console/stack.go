@@ -74,7 +74,7 @@ type look struct {
 func (s *stackSubject) about() About {
 	return About{
 		Program: "streamproof", Kind: "stack", Stack: s.Name, Region: s.Region, Local: s.Local,
-		Views: []string{"flow", "proof", "sql", "stream"}, MaxRecords: producer.MaxRecords,
+		Views: []string{"flow", "proof", "sql", "stream", "delivery"}, MaxRecords: producer.MaxRecords,
 	}
 }
 
@@ -278,6 +278,7 @@ func stepped(o *operate.Operator, name string, do func() error) error {
 
 func (s *stackSubject) routes(server *Server, mux *http.ServeMux) {
 	s.queryRoutes(server, mux)
+	s.objectRoutes(server, mux)
 	mux.HandleFunc("POST /api/verify", operation(server, s, "verify", true, verify))
 	mux.HandleFunc("POST /api/explain", operation(server, s, "explain", false, explain))
 	mux.HandleFunc("POST /api/accept", operation(server, s, "accept", true, accept))

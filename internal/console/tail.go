@@ -5,14 +5,13 @@ import (
 	"maps"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"streamproof/internal/audit"
+	"streamproof/internal/objects"
 	"streamproof/internal/record"
 	"streamproof/internal/report"
 	"streamproof/internal/stream"
 	"streamproof/internal/stream/kpl"
-	"streamproof/internal/terminal"
 )
 
 const (
@@ -20,9 +19,7 @@ const (
 	tailEvery = 250 * time.Millisecond
 	// mostShown is how many records a page gets at once. The rest is counted.
 	mostShown = 200
-	// mostText is how much of a record is shown, in bytes.
-	mostText = 4 << 10
-	hotKeys  = 10
+	hotKeys   = 10
 	// parseWith is how long records are parsed by the same schema.
 	parseWith = 15 * time.Second
 )
@@ -127,7 +124,7 @@ func (s *stackSubject) parser(ctx context.Context) func(shard string, r stream.R
 
 func shownRecord(reader *record.Reader, shard string, r stream.Record) Record {
 	out := Record{
-		Shard: shard, SequenceNumber: r.SequenceNumber, PartitionKey: visible([]byte(r.PartitionKey)), Arrival: r.Arrival.UTC(), Bytes: len(r.Data), Data: visible(r.Data),
+		Shard: shard, SequenceNumber: r.SequenceNumber, PartitionKey: objects.Visible([]byte(r.PartitionKey)), Arrival: r.Arrival.UTC(), Bytes: len(r.Data), Data: objects.Visible(r.Data),
 	}
 	inner, aggregated, err := kpl.Deaggregate(r.Data)
 	switch {
@@ -136,7 +133,7 @@ func shownRecord(reader *record.Reader, shard string, r stream.Record) Record {
 		return out
 	case aggregated:
 		if out.Aggregate, out.Data = len(inner), ""; len(inner) > 0 {
-			out.Data = visible(inner[0].Data)
+			out.Data = objects.Visible(inner[0].Data)
 		}
 	default:
 		inner = []kpl.Record{{Data: r.Data}}
@@ -151,12 +148,12 @@ func shownRecord(reader *record.Reader, shard string, r stream.Record) Record {
 				return out
 			}
 			if parsed.Err != nil {
-				out.Problems = append(out.Problems, visible([]byte(parsed.Err.Error())))
+				out.Problems = append(out.Problems, objects.Visible([]byte(parsed.Err.Error())))
 				continue
 			}
 			var values []*string
 			for _, f := range parsed.Fields {
-				values = append(values, shownValue(f.Text, f.Null))
+				values = append(values, objects.Value(f))
 			}
 			out.Rows = append(out.Rows, values)
 		}
@@ -166,31 +163,3 @@ func shownRecord(reader *record.Reader, shard string, r stream.Record) Record {
 
 // maxLines is how many rows of one record are shown.
 const maxLines = 20
-
-func shownValue(text []byte, null bool) *string {
-	if null {
-		return nil
-	}
-	shown := visible(text)
-	return &shown
-}
-
-// visible is text for a page, cut where it is long. Bytes that are not UTF-8 are escaped, because JSON would lose them;
-// control characters are for the page to show.
-func visible(text []byte) string {
-	cut := text
-	if len(cut) > mostText {
-		cut = cut[:mostText]
-		for len(cut) > 0 && !utf8.RuneStart(text[len(cut)]) {
-			cut = cut[:len(cut)-1]
-		}
-	}
-	shown := string(cut)
-	if !utf8.Valid(cut) {
-		shown = terminal.Escape(shown)
-	}
-	if len(cut) < len(text) {
-		shown += "…"
-	}
-	return shown
-}

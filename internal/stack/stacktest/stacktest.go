@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"maps"
 	"net/http"
@@ -311,9 +312,18 @@ func (w *World) s3(out *httptest.ResponseRecorder, r *http.Request, key string, 
 			}
 		}
 		slices.Sort(keys)
+		folders := map[string]bool{}
 		for _, k := range keys {
+			rest := strings.TrimPrefix(k, query.Get("prefix"))
+			if folder, _, deeper := strings.Cut(rest, "/"); deeper && query.Get("delimiter") == "/" {
+				if folder = query.Get("prefix") + folder + "/"; !folders[folder] {
+					folders[folder] = true
+					fmt.Fprintf(out, `<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>`, html.EscapeString(folder))
+				}
+				continue
+			}
 			fmt.Fprintf(out, `<Contents><Key>%s</Key><ETag>%s</ETag><Size>%d</Size><LastModified>%s</LastModified></Contents>`,
-				k, w.Objects[k].ETag, len(w.Objects[k].Body), w.Objects[k].Written.UTC().Format("2006-01-02T15:04:05.000Z"))
+				html.EscapeString(k), w.Objects[k].ETag, len(w.Objects[k].Body), w.Objects[k].Written.UTC().Format("2006-01-02T15:04:05.000Z"))
 		}
 		fmt.Fprint(out, `</ListBucketResult>`)
 	case r.Method == http.MethodPut:
