@@ -28,7 +28,7 @@ func NewClient(cfg aws.Config) *kinesis.Client {
 		if ok {
 			// Keep a connection for each concurrent call. The SDK keeps 10; every call above that would cost a TLS
 			// handshake.
-			o.HTTPClient = readerBodies{client.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = workers })}
+			o.HTTPClient = readerBodies{client.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = maxWorkers })}
 		}
 	})
 }

@@ -29,8 +29,10 @@ const (
 	// record.
 	chunkRecords = 2500
 	chunkSpan    = time.Second
-	// workers is how many calls run at a time. With 500 records a call and 40 ms an answer, that is 200,000 records/s.
-	workers = 16
+	// workers is how many calls run at a time at first, and maxWorkers at most: see widen. With 500 records a call and
+	// 40 ms an answer, they are 200,000 and 800,000 records/s.
+	workers    = 16
+	maxWorkers = 64
 	// attemptTimeout limits a call. Kinesis answers in tens of milliseconds, so a slower call is most likely lost. The
 	// records of a call that is cut off are unknown.
 	attemptTimeout = 10 * time.Second
@@ -51,13 +53,15 @@ type Delivery struct {
 	key       generator.Key
 	packed    bool
 
-	start time.Time
-	stop  chan struct{} // closed when no further attempt makes sense
+	start   time.Time
+	stop    chan struct{} // closed when no further attempt makes sense
+	running sync.WaitGroup
 
-	mu    sync.Mutex
-	tally tally
-	next  int   // the first record that no worker has taken
-	err   error // why stop was closed
+	mu      sync.Mutex
+	workers int // that have been started
+	tally   tally
+	next    int   // the first record that no worker has taken
+	err     error // why stop was closed
 }
 
 // NewDelivery prepares to send a tick's records to the stream with this name. The aggregation is ledger.KPL, to pack
@@ -75,12 +79,12 @@ func NewDelivery(client Putter, stream string, g *generator.Generator, tick gene
 // early. In either case Result is complete.
 func (d *Delivery) Run(ctx context.Context) error {
 	d.start = time.Now()
-	var running sync.WaitGroup
 	chunk := d.chunk()
-	for range min(workers, (d.tick.Records+chunk-1)/chunk) {
-		running.Go(func() { d.work(ctx) })
+	d.workers = min(workers, (d.tick.Records+chunk-1)/chunk)
+	for range d.workers {
+		d.running.Go(func() { d.work(ctx) })
 	}
-	running.Wait()
+	d.running.Wait()
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -126,27 +130,43 @@ func (d *Delivery) work(ctx context.Context) {
 		for first < last {
 			n := b.fill(d.generator, d.tick, d.key, first, last, d.packed)
 			d.wait(ctx, time.Until(d.start.Add(d.tick.Planned(first))))
-			d.send(ctx, b)
+			if d.send(ctx, b) {
+				d.widen(ctx)
+			}
 			first += n
 		}
 	}
 }
 
+// widen starts another worker after a call that went well, if records are due that no worker has taken, and the stream
+// has refused none so far: then only the time of an answer limits the pace. A stream whose shards are full would refuse
+// more for more calls at a time.
+func (d *Delivery) widen(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	isDue := d.next < d.tick.Records && time.Since(d.start) >= d.tick.Planned(d.next)
+	if isDue && d.workers < maxWorkers && d.tally.Throttled == 0 {
+		d.workers++
+		d.running.Go(func() { d.work(ctx) })
+	}
+}
+
 // send makes attempts until every record of the batch is acknowledged or no further attempt makes sense, and settles
-// all.
-func (d *Delivery) send(ctx context.Context, b *batch) {
+// all. It reports whether one attempt was enough.
+func (d *Delivery) send(ctx context.Context, b *batch) (atOnce bool) {
 	pause := &backoff.ExponentialBackOff{
 		InitialInterval: firstBackoff, MaxInterval: maxBackoff, Multiplier: 2, RandomizationFactor: 0.5,
 	}
-	for d.mayAttempt(ctx) {
+	for attempt := 1; d.mayAttempt(ctx); attempt++ {
 		answer, err := d.attempt(ctx, b)
 		d.settle(b, answer, err)
 		if len(b.entries) == 0 {
-			return
+			return attempt == 1
 		}
 		d.wait(ctx, pause.NextBackOff())
 	}
 	d.giveUp(b)
+	return false
 }
 
 func (d *Delivery) attempt(ctx context.Context, b *batch) (*kinesis.PutRecordsOutput, error) {

@@ -304,6 +304,60 @@ func TestPacing(t *testing.T) {
 	}
 }
 
+// TestCallsAtATime: as long as the stream refuses nothing and records are due, more and more calls are made at a time,
+// so that 20 ms an answer do not limit the pace. The time is the bubble's.
+func TestCallsAtATime(t *testing.T) {
+	t.Parallel()
+	const answer = 20 * time.Millisecond
+	for name, tc := range map[string]struct {
+		records   int
+		spread    time.Duration
+		throttled bool
+		most      int           // calls at a time
+		within    time.Duration // after the start
+	}{
+		"a stream with room":  {records: 200_000, most: 64, within: 200 * time.Millisecond},
+		"one that refuses":    {records: 20_000, throttled: true, most: 16, within: time.Minute},
+		"few records":         {records: 1000, most: 2, within: answer},
+		"records not yet due": {records: 40_000, spread: 40 * time.Second, most: 1, within: 40 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, tick, key := newTick(t, tc.records, generator.Uniform)
+			tick.Spread = tc.spread
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				now, most := 0, 0
+				d := stream.NewDelivery(&fakePutter{func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+					mu.Lock()
+					now++
+					most = max(most, now)
+					mu.Unlock()
+					time.Sleep(answer)
+					mu.Lock()
+					now--
+					mu.Unlock()
+					out := acknowledge(in)
+					if tc.throttled && len(in.Records) == 500 {
+						out.Records[0] = types.PutRecordsResultEntry{ErrorCode: aws.String("ProvisionedThroughputExceededException")}
+					}
+					return out, nil
+				}}, "s", g, tick, key, "")
+				start := time.Now()
+				if err := d.Run(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(start); most != tc.most || took > tc.within {
+					t.Errorf("got %d calls at a time and %s, want %d and at most %s", most, took, tc.most, tc.within)
+				}
+				if got := d.Result().Outcomes; len(got) != 1 || got[0].Outcome != ledger.Acknowledged {
+					t.Errorf("got outcomes %v, want all acknowledged", got)
+				}
+			})
+		})
+	}
+}
+
 // TestPackedPacing: a call is made when its first record is planned, and none of the others is more than a second
 // early.
 func TestPackedPacing(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"sync"
+	"time"
 
 	"streamproof/internal/stream/kpl"
 )
@@ -50,6 +51,8 @@ type Server struct {
 	*httptest.Server
 	// Shards is the number of shards; 0 means 2.
 	Shards int
+	// Latency is how long each answer takes at least.
+	Latency time.Duration
 	// Fault, if set, decides what goes wrong with a call, counted from 0.
 	Fault func(call int) Fault
 	// Keep makes the server count what it stores, by data. An aggregate counts as the records in it.
@@ -131,6 +134,7 @@ func (s *Server) putRecords(w http.ResponseWriter, r *http.Request) {
 	s.calls++
 	s.mu.Unlock()
 
+	time.Sleep(s.Latency)
 	refusal, refused := refusals[fault]
 	if fault == StoredThenFailure || fault != Reset && !refused {
 		b.out = s.store(b.out[:0], b.in, fault)
