@@ -9,8 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"streamproof/internal/console"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
+	"streamproof/internal/local/flink"
 	"streamproof/internal/operate"
 	"streamproof/internal/producer"
 	"streamproof/internal/proof"
@@ -50,7 +52,7 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	p := newProgress(e)
-	r, err := c.run(ctx, p, root, dir)
+	r, err := c.run(ctx, e, p, root, dir)
 	p.stop()
 	var setup *local.SetupError
 	if errors.As(err, &setup) || err == nil && r.Verdict == proof.Proven && !c.Keep {
@@ -72,7 +74,7 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 }
 
 // run starts a stack, has it deliver, and stops it in any case.
-func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *report.Report, err error) {
+func (c *demoCmd) run(ctx context.Context, e *env, p *progress, root, dir string) (r *report.Report, err error) {
 	began := time.Now() // the schedule sends its first tick when it is deployed
 	s, err := local.Start(ctx, local.Options{Root: root, StateDir: dir, Port: local.AnyPort, Parameters: c.Set, Step: p.step})
 	if err != nil {
@@ -84,11 +86,33 @@ func (c *demoCmd) run(ctx context.Context, p *progress, root, dir string) (r *re
 		end.End(stopped)
 		err = errors.Join(err, stopped)
 	}()
+	shown, err := showConsole(e, p, s)
+	if err != nil {
+		return nil, err
+	}
+	defer shown.Close() //nolint:errcheck // the stack ends with it
 	ticks, err := c.produce(ctx, p, s.Stack, began)
 	if err != nil {
 		return nil, err
 	}
 	return awaitDelivery(ctx, p, s.Stack, ticks)
+}
+
+// showConsole serves the stack's console, and notes where.
+func showConsole(e *env, p *progress, s *local.Stack) (*console.Server, error) {
+	st := p.begin("serve the console while the demo runs")
+	server, err := console.ServeStack(console.Stack{
+		Name: s.Name, Region: s.Region, Local: true,
+		Open: func(context.Context) (*stack.Stack, *local.Stack, error) { return s.Stack, s, nil },
+		Plan: func(ctx context.Context, schema []byte, sql string) ([]flink.Fault, error) {
+			return plan(ctx, e, schema, sql)
+		},
+	}, console.Options{})
+	if err == nil {
+		st.Note("Console: " + server.URL)
+	}
+	st.End(err)
+	return server, err
 }
 
 // produce produces ticks by hand, and waits for one since then by the schedule if one comes soon. It returns how many
