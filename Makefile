@@ -48,7 +48,7 @@ demo: setup cli ## deploy to a local AWS, produce, analyse, deliver, and prove i
 .PHONY: test
 test: setup ## lint, unit tests, Flink tests, and the tests against the whole local stack
 	@echo "running lint, unit and java at the same time; the output of each follows when it ends"
-	@$(MAKE) --no-print-directory $(BESIDE) lint unit java
+	@$(MAKE) --no-print-directory $(BESIDE) lint unit java e2e/browser/node_modules
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: bench
@@ -108,7 +108,7 @@ down: cli ## stop the local stack
 .PHONY: clean
 clean: ## stop the local stack and remove all that make has made
 	test ! -x bin/streamproof || bin/streamproof down
-	rm -rf .aws-sam .streamproof .venv .lint .checkov lint/node_modules web/node_modules bin analytics/target
+	rm -rf .aws-sam .streamproof .venv .lint .checkov lint/node_modules web/node_modules e2e/browser/node_modules bin analytics/target
 
 # ---- Steps of the above ----------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ java: $(JAR)
 	$(MVN) test
 
 .PHONY: e2e
-e2e: build
+e2e: build e2e/browser/node_modules
 	go test -v -tags e2e -count=1 -timeout 45m -parallel 3 ./e2e
 
 .PHONY: cli
@@ -165,6 +165,12 @@ bin/golangci-lint: tools/go.mod tools/go.sum
 
 bin/esbuild: tools/go.mod tools/go.sum
 	GOBIN="$$PWD/bin" go -C tools install github.com/evanw/esbuild/cmd/esbuild
+	@touch $@
+
+# The browser comes with it where none is installed. The lock has each package's hash.
+INSTALLED_BROWSER = $(shell for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name && break; done)
+e2e/browser/node_modules: e2e/browser/package.json e2e/browser/package-lock.json | lint/node_modules
+	cd e2e/browser && $(call NODE,../../) npm ci --no-audit --no-fund --loglevel=error $(if $(INSTALLED_BROWSER),--omit=dev)
 	@touch $@
 
 %/node_modules: %/package.json %/package-lock.json

@@ -1,0 +1,65 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"streamproof/e2e/browser"
+)
+
+// looks are the ways in which a page is looked at: on a phone and on a desk, light and dark.
+var looks = map[string]browser.Window{
+	"phone":      {Width: 360, Height: 740},
+	"phone dark": {Width: 360, Height: 740, Dark: true},
+	"desk":       {Width: 1440, Height: 900},
+	"desk dark":  {Width: 1440, Height: 900, Dark: true},
+}
+
+// TestReportPage draws pages of reports in a browser. axe-core finds nothing, and nothing is wider than the window.
+func TestReportPage(t *testing.T) {
+	t.Parallel()
+	b := browser.Start(t)
+	for _, name := range []string{"not-proven", "epochs"} {
+		for look, window := range looks {
+			page := b.Open("file://"+absolute(filepath.Join("../internal/report/testdata", name+".html")), window)
+			page.Sees("NOT PROVEN")
+			page.Shot(fmt.Sprintf("report %s, %s", name, look))
+			checkPage(t, page, name+", "+look)
+		}
+	}
+}
+
+// checkPage checks what holds for every page.
+func checkPage(t *testing.T, page *browser.Page, what string) {
+	t.Helper()
+	for _, violation := range page.Violations() {
+		t.Errorf("%s: axe-core: %s", what, violation)
+	}
+	if got, want := page.Width(), browser.Eval[float64](page, "document.documentElement.clientWidth"); got > want {
+		t.Errorf("%s: the page is %g pixels wide, in a window of %g", what, got, want)
+	}
+	for _, text := range page.Complaints() {
+		t.Errorf("%s: on the page's console: %s", what, text)
+	}
+}
+
+// TestChecksOfPages: what checkPage looks for, it finds.
+func TestChecksOfPages(t *testing.T) {
+	t.Parallel()
+	page := browser.Start(t).Open("data:text/html,<html><body><img src='data:,'><p style='width:500px'>wide<script>console.error('bad')</script>", looks["phone"])
+	page.Sees("wide")
+	if got := strings.Join(page.Violations(), "\n"); !strings.Contains(got, "image-alt") {
+		t.Errorf("got %s of an image without a text, want image-alt", got)
+	}
+	if got := page.Width(); got < 500 {
+		t.Errorf("got a width of %g, want 500 at least", got)
+	}
+	if got := page.Complaints(); !slices.Contains(got, "bad") {
+		t.Errorf("got %q on the console, want bad", got)
+	}
+}
