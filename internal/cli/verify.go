@@ -203,5 +203,8 @@ func countsTable(r *report.Report) terminal.Text {
 	w.Row("recovered", r.Counts.Recovered)
 	w.Row("late", r.Counts.Late)
 	w.Row("foreign", r.Counts.Foreign)
+	if r.Counts.Repaired > 0 {
+		w.Row("repaired", r.Counts.Repaired)
+	}
 	return w.Text()
 }

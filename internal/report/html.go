@@ -212,6 +212,9 @@ func (p page) Besides() lines {
 		{"unknown", c.Unknown, "possibly sent, and not found", false},
 		{"foreign", c.Foreign, "under an error prefix, and not owed", false},
 	}}
+	if c.Repaired > 0 {
+		found.Lines = append(found.Lines, Line{"repaired", c.Repaired, "of those delivered, written by a repair", false})
+	}
 	if c.Undecided > 0 {
 		found.Lines = append(found.Lines, Line{"undecided", c.Undecided, "owed, and found where another query may have given them", false})
 	}
@@ -230,12 +233,12 @@ type Step struct {
 // steps are what to do about each class, in the order to do it.
 var steps = []Step{
 	{
-		Class: "missing", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
-		Text: "Find out which part of the pipeline had these rows last. The stream keeps records for 24 hours, or RetentionHours: they may still arrive while the application is running.",
+		Class: "missing", Commands: []string{"streamproof explain", "streamproof repair"}, See: "docs/repair.md",
+		Text: "Find out which part of the pipeline had these rows last. The stream keeps records for 24 hours, or RetentionHours: they may still arrive while the application is running. If they do not, have them made again.",
 	},
 	{
-		Class: "failed", Commands: []string{"streamproof explain"}, See: "docs/proof.md",
-		Text: "Nothing is lost. Resend the records under the error prefix; the next verdict counts them as delivered.",
+		Class: "failed", Commands: []string{"streamproof explain", "streamproof repair"}, See: "docs/repair.md",
+		Text: "Nothing is lost. Find out why they failed, and have them made again; the next verdict counts them as delivered.",
 	},
 	{
 		Class: "duplicated", See: "docs/repair.md",

@@ -159,6 +159,9 @@ func (r *Report) LastLine() string {
 		fmt.Sprintf("late %d", c.Late),
 		fmt.Sprintf("foreign %d", c.Foreign),
 	)
+	if c.Repaired > 0 {
+		parts = append(parts, fmt.Sprintf("repaired %d", c.Repaired))
+	}
 	if c.Undecided > 0 {
 		parts = append(parts, fmt.Sprintf("undecided %d", c.Undecided))
 	}
