@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { render, type ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { DeliveryView } from "./delivery";
 import { FlowView } from "./flow";
 import { setUTC, utc } from "./format";
 import { ProofView } from "./proof";
@@ -13,7 +14,7 @@ import "./style.css";
 import { language, t, viewName } from "./text";
 import { Banner } from "./verdict";
 
-const views: Record<string, ComponentType> = { flow: FlowView, stream: StreamView, sql: SQLView, proof: ProofView };
+const views: Record<string, ComponentType> = { flow: FlowView, stream: StreamView, sql: SQLView, delivery: DeliveryView, proof: ProofView };
 
 const named = () => location.hash.slice(1);
 const address = signal(named());

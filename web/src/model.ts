@@ -356,3 +356,30 @@ export interface Version {
   why?: string;
   sql: string;
 }
+
+export interface Listing {
+  bucket: string;
+  prefix: string;
+  folders: string[];
+  objects: { key: string; bytes: number; modified: string }[];
+  /** The key to list the next ones after. */
+  after?: string;
+}
+
+export interface ObjectLine {
+  number: number;
+  text: string;
+  values?: (string | null)[];
+  problem?: string;
+  envelope?: { reason: string; column?: string; shard?: string; sequenceNumber?: string; data: string };
+}
+
+export interface Contents {
+  key: string;
+  bytes: number;
+  compressed: boolean;
+  columns?: string[];
+  lines: ObjectLine[];
+  truncated: boolean;
+  problem?: string;
+}

@@ -1,0 +1,273 @@
+// What was delivered: the folders of the bucket, and objects as tables, decompressed and out of their envelopes.
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { bytes, count, visible } from "./format";
+import type { Contents, Listing, ObjectLine } from "./model";
+import { flow, get } from "./server";
+import { t } from "./text";
+import { Card, Fact, Raw, Scroll, Time } from "./ui";
+
+export function DeliveryView() {
+  const f = flow.value;
+  const d = f?.delivery;
+  const prefixes = [f?.bucket.prefix, d?.rejectsPrefix, d?.failedPrefix].filter((p): p is string => Boolean(p));
+  const prefix = useSignal<string | null>(null);
+  const key = useSignal<string | null>(null);
+  const at = prefix.value ?? prefixes[0];
+  return (
+    <>
+      {d ? (
+        <Card title={d.deliveryStream}>
+          <dl class="facts">
+            <Fact name={t.buffer}>{t.bufferOf(d.bufferSizeMB, d.bufferIntervalSeconds)}</Fact>
+            <Fact name={t.format}>{d.outputFormat}</Fact>
+            <Fact name={t.transform}>{d.transform}</Fact>
+            <Fact name={t.compression}>{d.compression}</Fact>
+          </dl>
+        </Card>
+      ) : null}
+      {at === undefined ? null : (
+        <Card
+          title={t.deliveryTitle}
+          side={
+            <div class="actions" role="group" aria-label={t.prefix}>
+              {prefixes.map((one) => (
+                <button
+                  key={one}
+                  type="button"
+                  aria-pressed={at.startsWith(one)}
+                  onClick={() => {
+                    prefix.value = one;
+                    key.value = null;
+                  }}
+                >
+                  <Raw text={one} />
+                </button>
+              ))}
+            </div>
+          }
+        >
+          <Folder
+            key={at}
+            prefix={at}
+            up={prefixes.includes(at) ? null : parent(at)}
+            enter={(folder) => (prefix.value = folder)}
+            open={(object) => (key.value = object)}
+          />
+        </Card>
+      )}
+      {key.value === null ? null : <Opened key={key.value} object={key.value} />}
+    </>
+  );
+}
+
+const parent = (folder: string) => folder.replace(/[^/]+\/$/, "");
+
+/** What an address answers, once it has. */
+function useAnswer<T>(path: string) {
+  const answer = useSignal<T | null>(null);
+  const error = useSignal("");
+  useEffect(() => {
+    const stop = new AbortController();
+    get<T>(path, stop.signal).then(
+      (value) => {
+        answer.value = value;
+        error.value = "";
+      },
+      (e: Error) => {
+        if (!stop.signal.aborted) error.value = e.message;
+      },
+    );
+    return () => stop.abort();
+  }, [path]);
+  return { answer: answer.value, error: error.value };
+}
+
+function Waiting({ error }: { error: string }) {
+  return error ? (
+    <p class="error" role="alert">
+      {visible(error)}
+    </p>
+  ) : (
+    <p class="dim">{t.loading}</p>
+  );
+}
+
+function Folder(props: { prefix: string; up: string | null; enter: (folder: string) => void; open: (key: string) => void }) {
+  const after = useSignal("");
+  const { answer: listing, error } = useAnswer<Listing>(
+    `api/objects?prefix=${encodeURIComponent(props.prefix)}&after=${encodeURIComponent(after.value)}`,
+  );
+  if (!listing) return <Waiting error={error} />;
+  const name = (key: string) => key.slice(props.prefix.length);
+  return (
+    <>
+      <p>
+        <Raw text={`s3://${listing.bucket}/${listing.prefix}`} />
+      </p>
+      <div class="actions">
+        {props.up === null ? null : (
+          <button type="button" onClick={() => props.enter(props.up!)}>
+            {t.up}
+          </button>
+        )}
+        {listing.after ? (
+          <button type="button" onClick={() => (after.value = listing.after!)}>
+            {t.nextPage}
+          </button>
+        ) : null}
+      </div>
+      {listing.folders.length + listing.objects.length === 0 ? (
+        <p class="dim">{t.empty}</p>
+      ) : (
+        <Scroll label={t.deliveryTitle} class="data">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{t.object}</th>
+                <th scope="col" class="n">
+                  {t.size}
+                </th>
+                <th scope="col">{t.modified}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {listing.folders.map((folder) => (
+                <tr key={folder}>
+                  <th scope="row">
+                    <button type="button" class="quiet" onClick={() => props.enter(folder)}>
+                      <Raw text={name(folder)} />
+                    </button>
+                  </th>
+                  <td class="n dim">{t.folder}</td>
+                  <td />
+                </tr>
+              ))}
+              {listing.objects.map((object) => (
+                <tr key={object.key}>
+                  <th scope="row">
+                    <button type="button" class="quiet" onClick={() => props.open(object.key)}>
+                      <Raw text={name(object.key)} />
+                    </button>
+                  </th>
+                  <td class="n">{bytes(object.bytes)}</td>
+                  <td>
+                    <Time at={object.modified} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scroll>
+      )}
+    </>
+  );
+}
+
+function Opened({ object }: { object: string }) {
+  const { answer: c, error } = useAnswer<Contents>(`api/object?key=${encodeURIComponent(object)}`);
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => ref.current?.focus(), [c]);
+  return (
+    <div ref={ref} tabIndex={-1} class="opened-object">
+      <Card title={object.slice(object.lastIndexOf("/") + 1)} side={c ? <span class="dim">{bytes(c.bytes)}</span> : null}>
+        {!c ? <Waiting error={error} /> : <Lines contents={c} />}
+      </Card>
+    </div>
+  );
+}
+
+function Lines({ contents: c }: { contents: Contents }) {
+  const columns = c.columns ?? [];
+  const enveloped = c.lines.some((line) => line.envelope);
+  return (
+    <>
+      <p class="dim">
+        {c.compressed ? `${t.decompressed} ` : ""}
+        {t.linesN(count(c.lines.length), c.lines.length)} {c.truncated ? t.truncated : ""}
+      </p>
+      {c.problem ? (
+        <p class="error" lang="en">
+          {visible(c.problem)}
+        </p>
+      ) : null}
+      <Scroll label={t.lines} class="data">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col" class="n">
+                {t.line}
+              </th>
+              {enveloped ? (
+                <>
+                  <th scope="col">{t.reason}</th>
+                  <th scope="col">{t.data}</th>
+                  <th scope="col">{t.shard}</th>
+                  <th scope="col">{t.sequence}</th>
+                </>
+              ) : columns.length > 0 ? (
+                columns.map((name) => (
+                  <th key={name} scope="col">
+                    <Raw text={name} />
+                  </th>
+                ))
+              ) : (
+                <th scope="col">{t.data}</th>
+              )}
+            </tr>
+          </thead>
+          <tbody>
+            {c.lines.map((line) => (
+              <tr key={line.number}>
+                <td class="n dim">{count(line.number)}</td>
+                <Cells line={line} columns={columns.length} />
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </>
+  );
+}
+
+function Cells({ line, columns }: { line: ObjectLine; columns: number }) {
+  const e = line.envelope;
+  if (e)
+    return (
+      <>
+        <td lang="en">
+          {visible(e.reason)}
+          {e.column ? ` (${visible(e.column)})` : ""}
+        </td>
+        <td>
+          <Raw text={e.data} />
+        </td>
+        <td>
+          <Raw text={e.shard ?? ""} />
+        </td>
+        <td>
+          <Raw text={e.sequenceNumber ?? ""} />
+        </td>
+      </>
+    );
+  if (line.values)
+    return (
+      <>
+        {line.values.map((value, i) => (
+          <td key={i}>{value === null ? <span class="dim">NULL</span> : <Raw text={value} />}</td>
+        ))}
+      </>
+    );
+  return (
+    <td colSpan={Math.max(columns, 1)}>
+      <Raw text={line.text} />
+      {line.problem ? (
+        <span class="bad" lang="en">
+          {" "}
+          {visible(line.problem)}
+        </span>
+      ) : null}
+    </td>
+  );
+}
