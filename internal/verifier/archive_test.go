@@ -642,8 +642,8 @@ func TestObjectsADayLate(t *testing.T) {
 	}
 }
 
-// TestRepairOfRowsFromBeforeTheWindow: the rows of a lost object are written again in the folder of their hour, which no
-// increment and no archive has listed for days. They are counted once, and stay so when later archives have counted
+// TestRepairOfRowsFromBeforeTheWindow: the rows of a lost object are written again in the folder of their hour, which
+// no increment and no archive has listed for days. They are counted once, and stay so when later archives have counted
 // them and everything around them has expired.
 func TestRepairOfRowsFromBeforeTheWindow(t *testing.T) {
 	t.Parallel()

@@ -70,8 +70,8 @@ type checkpoint struct {
 	// judged with. The ledger only adds to both.
 	Recorded  []ledger.Epoch `json:"recorded,omitempty"`
 	Rollbacks int            `json:"rollbacks,omitempty"`
-	// Repairs is the last closed repair, if everything was counted as it has left it, or else uncounted. No increment lists
-	// what a repair has made of rows that were due before the window.
+	// Repairs is the last closed repair, if everything was counted as it has left it, or else uncounted. No increment
+	// lists what a repair has made of rows that were due before the window.
 	Repairs int `json:"repairs,omitempty"`
 
 	// Output, Ticks and Judge are the only balance of a checkpoint before version 5.
