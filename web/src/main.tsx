@@ -91,4 +91,4 @@ function Page() {
 
 document.documentElement.lang = language;
 render(<Page />, document.body);
-void start();
+start();

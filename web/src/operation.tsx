@@ -66,14 +66,15 @@ const List = ({ steps }: { steps: OperationStep[] }) => (
   </ol>
 );
 
-export const running = (...kinds: string[]) => operations.value.find((o) => o.state === "running" && kinds.includes(o.kind));
-
 /** The newest operation of the kinds. */
 export const latest = (...kinds: string[]) => operations.value.find((o) => kinds.includes(o.kind));
 
+// These change nothing.
+const reading = new Set(["explain", "discover", "audit", "repair plan"]);
+
 /** Why nothing can be changed now, if another change runs. */
 export const busy = () =>
-  operations.value.some((o) => o.state === "running" && o.kind !== "explain" && o.kind !== "discover") ? t.busy : undefined;
+  operations.value.some((o) => o.state === "running" && !reading.has(o.kind)) ? t.busy : undefined;
 
 /** The result of an operation, once it has one. */
 export function useResult<T>(operation: Operation | undefined): T | null {

@@ -6,7 +6,7 @@ import { Chart } from "./chart";
 import { bytes, count, duration, percent, shortHash, visible } from "./format";
 import type { Counts, Epoch, Finding, Judged, Line, Report, Sample } from "./model";
 import { busy, latest, Steps, useResult } from "./operation";
-import { begin, judged, operations } from "./server";
+import { about, begin, judged, operations } from "./server";
 import { className, classMeaning, hopText, language, saidStep, t } from "./text";
 import { Card, Change, Commands, Dialog, Fact, Field, Raw, Scroll, Time, Words } from "./ui";
 
@@ -16,7 +16,7 @@ export function ProofView() {
   return (
     <>
       <Card title={t.report} side={<Actions report={r ?? null} />}>
-        {!state ? <p>{t.loading}</p> : !r ? <p>{t.noReport} {t.noReportSend}</p> : <Why state={state} report={r} />}
+        {!state ? <p>{t.loading}</p> : !r ? <p>{ofAudit() ? t.noAudit : `${t.noReport} ${t.noReportSend}`}</p> : <Why state={state} report={r} />}
         <Under />
       </Card>
       {state && r ? <Body state={state} report={r} /> : null}
@@ -24,19 +24,24 @@ export function ProofView() {
   );
 }
 
-const Actions = ({ report }: { report: Report | null }) => (
-  <div class="actions">
-    <Verify main />
-    {report ? <Change label={t.verifyFull} off={busy()} run={() => begin("api/verify", { full: true })} /> : null}
-    {report && report.counts.missing + report.counts.failed > 0 ? (
-      <Change label={t.explainNow} reads run={() => begin("api/explain", {})} />
-    ) : null}
-  </div>
-);
+const ofAudit = () => about.value?.kind === "audit";
+
+const Actions = ({ report }: { report: Report | null }) =>
+  ofAudit() ? (
+    <Change label={t.auditNow} main reads off={latest("audit")?.state === "running" ? t.busy : undefined} run={() => begin("api/audit", {})} />
+  ) : (
+    <div class="actions">
+      <Verify main />
+      {report ? <Change label={t.verifyFull} off={busy()} run={() => begin("api/verify", { full: true })} /> : null}
+      {report && report.counts.missing + report.counts.failed > 0 ? (
+        <Change label={t.explainNow} reads run={() => begin("api/explain", {})} />
+      ) : null}
+    </div>
+  );
 
 /** The last operation of this view, as long as it runs, failed, or is fresh. */
 function Under() {
-  const last = latest("verify", "explain", "accept", "repair");
+  const last = latest("verify", "explain", "accept", "repair", "audit");
   return last ? <Steps operation={last} /> : null;
 }
 
@@ -416,7 +421,7 @@ function Rows({ report: r }: { report: Report }) {
               <h3>
                 {className(cls)} <span class="dim">{count(n)}</span>
               </h3>
-              {acceptable.has(cls) ? (
+              {acceptable.has(cls) && !ofAudit() ? (
                 <Change
                   label={t.accept}
                   off={busy()}

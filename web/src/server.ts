@@ -13,7 +13,7 @@ export const operations = signal<Operation[]>([]);
 export type Link = "opening" | "open" | "lost" | "ended";
 export const link = signal<Link>("opening");
 
-let tails = new Set<(batch: Tail) => void>();
+const tails = new Set<(batch: Tail) => void>();
 
 /** Calls back with each batch of the tail until the function that it returns is called. */
 export function watchTail(each: (batch: Tail) => void): () => void {
@@ -42,7 +42,10 @@ function connect() {
   topics = wanted();
   const events = new EventSource(`events?topics=${topics}`);
   source = events;
-  events.onopen = () => (link.value = "open");
+  events.onopen = () => {
+    link.value = "open";
+    if (!about.value) void get<About>("api/about").then((answer) => (about.value = answer));
+  };
   events.onerror = () => {
     link.value = "lost";
     if (events.readyState !== EventSource.CLOSED) return; // it tries again itself
@@ -80,10 +83,9 @@ function close() {
 }
 
 /** Begins to watch the stack. */
-export async function start() {
+export function start() {
   document.addEventListener("visibilitychange", connect);
   connect();
-  about.value = await get<About>("api/about");
 }
 
 async function answerOf<T>(response: Response): Promise<T> {

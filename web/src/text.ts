@@ -134,6 +134,8 @@ const en = {
   ratesWait: "The chart begins with the second measurement.",
 
   verifyNow: "Verify now",
+  auditNow: "Audit now",
+  noAudit: "Nothing was judged yet. Audit to get the first verdict.",
   verifyFull: "Verify everything again",
   explainNow: "Explain",
   report: "Report",
@@ -445,6 +447,8 @@ const es: Translated<typeof en> = {
   ratesWait: "El gráfico empieza con la segunda medida.",
 
   verifyNow: "Verificar ahora",
+  auditNow: "Auditar ahora",
+  noAudit: "Todavía no se ha juzgado nada. Audite para obtener el primer veredicto.",
   verifyFull: "Verificar todo de nuevo",
   explainNow: "Explicar",
   report: "Informe",

@@ -1,13 +1,13 @@
 // The verdict over everything, in the reader's language.
 
 import { computed } from "@preact/signals";
-import { count } from "./format";
-import type { Counts, Flow, Line, Tone } from "./model";
+import { count, visible } from "./format";
+import type { Counts, Judged, Line, Tone, Verdict } from "./model";
 import { about, flow, judged, link } from "./server";
 import { className, language, saidProblem, t, type Said } from "./text";
 import { Time, Words } from "./ui";
 
-const sign: Record<Tone, string> = { good: "✓", wrong: "✗", open: "?" };
+const sign: { [K in Tone]: string } = { good: "✓", wrong: "✗", open: "?" };
 
 /** The counts of the classes that fail the verdict. */
 const failing = ["missing", "failed", "duplicated", "corrupt", "leaked", "unexpected"] as const;
@@ -24,8 +24,14 @@ function saidCounts(c: Counts): string {
   return t.faults(new Intl.ListFormat(language).format(found), count(c.owed));
 }
 
-function saidVerdict(f: Flow): Said {
-  const v = f.verdict;
+interface Judgement {
+  verdict: Verdict;
+  judgedAt: string;
+  sentence: string;
+  counts: Counts;
+}
+
+function saidVerdict(v: Judgement | null): Said {
   if (!v) return { text: t.notYet };
   if (language === "en") return { text: v.sentence };
   const c = v.counts;
@@ -38,20 +44,34 @@ function saidVerdict(f: Flow): Said {
   return { text: (c.rejects > 0 ? t.allThereRejects : t.allThere)(count(c.owed), c.owed) };
 }
 
-const toneOfVerdict = (f: Flow): Tone =>
-  f.verdict?.verdict === "PROVEN" ? "good" : f.verdict?.verdict === "NOT PROVEN" ? "wrong" : "open";
+const toneOf = (v: Judgement | null): Tone => (v?.verdict === "PROVEN" ? "good" : v?.verdict === "NOT PROVEN" ? "wrong" : "open");
+
+/** The judgement of an audit, which has a report and no flow. */
+function audited(j: Judged): Judgement | null {
+  if (!j.report || !j.summary) return null;
+  const { verdict, judgedAt, counts } = j.report;
+  return { verdict, judgedAt, counts, sentence: j.summary.sentence };
+}
 
 /** What stands above every view. */
 const shown = computed(() => {
   const f = flow.value;
-  if (!f) return null;
-  const lost = link.value !== "open" || !f.connected;
-  const tone: Tone = lost ? "open" : f.tone;
-  const title = f.verdict ? t[f.verdict.verdict] : t.noVerdict;
+  const audit = !f && about.value?.kind === "audit" ? judged.value : null;
+  if (!f && !audit) return null;
+  const v = f ? f.verdict : audited(audit!);
+  const error = f && !f.connected ? (f.error ?? "") : null;
+  const lost = link.value !== "open" || error !== null;
   // A verdict of yesterday must not hide what is wrong now.
-  const now = !lost && f.verdict && f.tone !== toneOfVerdict(f) ? f.problems.find((p) => p.severity === f.tone) : undefined;
-  const said = now ? saidProblem(now, countOf) : saidVerdict(f);
-  return { f, tone, title, said, worse: now !== undefined };
+  const now = f && !lost && v && f.tone !== toneOf(v) ? f.problems.find((p) => p.severity === f.tone) : undefined;
+  return {
+    verdict: v,
+    tone: lost ? "open" : f ? f.tone : toneOf(v),
+    title: v ? t[v.verdict] : t.noVerdict,
+    said: now ? saidProblem(now, countOf) : saidVerdict(v),
+    worse: now !== undefined,
+    error,
+    place: f ? `${f.stack} · ${f.region}${f.local ? ` · ${t.local}` : ""}` : `${about.value!.stack} · ${about.value!.region}`,
+  };
 });
 
 export function Banner() {
@@ -72,7 +92,7 @@ export function Banner() {
         </p>
       </div>
     );
-  const { f, tone, title, said, worse } = s;
+  const { verdict, tone, title, said, worse, error, place } = s;
   return (
     <div class={`banner ${tone}`}>
       <div class="verdict" role="status" aria-live="polite" aria-atomic="true">
@@ -85,20 +105,20 @@ export function Banner() {
       </div>
       <p class="place">
         {worse ? `${t.provenWas(title)} ` : ""}
-        {f.verdict ? (
+        {verdict ? (
           <>
-            {t.judged} <Time at={f.verdict.judgedAt} />.
+            {t.judged} <Time at={verdict.judgedAt} />.
           </>
         ) : null}{" "}
-        {about.value ? `${about.value.stack} · ${f.region}${f.local ? ` · ${t.local}` : ""}` : f.stack}
+        {visible(place)}
       </p>
       {link.value === "lost" ? (
         <p class="lost" role="alert">
           {t.linkLost}
         </p>
-      ) : !f.connected ? (
+      ) : error !== null ? (
         <p class="lost" role="alert">
-          {t.stackGone(f.error ?? "")}
+          {t.stackGone(visible(error))}
         </p>
       ) : null}
     </div>
