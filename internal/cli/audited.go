@@ -16,6 +16,7 @@ import (
 
 	"streamproof/internal/audit"
 	"streamproof/internal/bucket"
+	"streamproof/internal/operate"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
@@ -249,9 +250,14 @@ func (s *subject) audit(ctx context.Context, e *env) (r *report.Report, err erro
 	}
 	p := newProgress(e)
 	defer p.stop()
+	return s.run(ctx, func(name string) operate.Step { return p.begin(name) })
+}
+
+// run audits, and tells of its steps.
+func (s *subject) run(ctx context.Context, begin func(string) operate.Step) (r *report.Report, err error) {
 	name := s.opts.Pipeline.Stream
 	if s.fanOut {
-		st := p.begin("register a consumer of stream " + name)
+		st := begin("register a consumer of stream " + name)
 		consumer, err := audit.Register(ctx, s.kinesis, name)
 		if st.End(err); err != nil {
 			return nil, needs(err, auditPermissions)
@@ -259,7 +265,7 @@ func (s *subject) audit(ctx context.Context, e *env) (r *report.Report, err erro
 		defer func() { err = errors.Join(err, consumer.Close()) }()
 		s.source.FanOut = consumer
 	}
-	st := p.begin("read stream " + name)
+	st := begin("read stream " + name)
 	begun := time.Now()
 	s.source.Progress = func(p audit.Progress) { st.Update(progressText(p, time.Since(begun))) }
 	r = audit.Run(ctx, s.source, s.bucket, s.opts)

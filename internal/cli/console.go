@@ -9,6 +9,8 @@ import (
 	"streamproof/internal/console"
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
+	"streamproof/internal/operate"
+	"streamproof/internal/report"
 	"streamproof/internal/stack"
 )
 
@@ -19,6 +21,8 @@ type consoleCmd struct {
 	Stack    string `help:"Name of a stack on AWS." xor:"where" placeholder:"NAME"`
 	Region   string `help:"Region of the stack on AWS (default: that of the AWS configuration)." placeholder:"REGION"`
 	StateDir string `help:"State directory of the local stack (default: .streamproof in the project's directory)." xor:"where" placeholder:"DIR"`
+
+	audited `embed:""`
 }
 
 func (c *consoleCmd) target() target {
@@ -28,15 +32,17 @@ func (c *consoleCmd) target() target {
 // Validate is called by kong.
 func (c *consoleCmd) Validate() error {
 	t := c.target()
-	return t.Validate()
+	if !c.named() {
+		return c.checkStack(&t)
+	}
+	if c.Write {
+		return errors.New("--write is for a stack: an audit only reads")
+	}
+	return c.check(&t)
 }
 
 func (c *consoleCmd) Run(ctx context.Context, e *env) error {
-	subject, err := c.stack(ctx, e)
-	if err != nil {
-		return err
-	}
-	server, err := console.ServeStack(*subject, console.Options{Port: int(c.Port), Write: c.Write})
+	server, err := c.serve(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -44,7 +50,7 @@ func (c *consoleCmd) Run(ctx context.Context, e *env) error {
 		return errors.Join(err, server.Close())
 	}
 	how := "It is read-only: --write lets it change the stack. "
-	if c.Write {
+	if c.Write || c.named() {
 		how = ""
 	}
 	_ = e.stderr.Printf("%sThe address holds a token: keep it to yourself. Ctrl-C ends the console.\n", how)
@@ -55,6 +61,32 @@ func (c *consoleCmd) Run(ctx context.Context, e *env) error {
 	}
 	<-ctx.Done()
 	return server.Close()
+}
+
+func (c *consoleCmd) serve(ctx context.Context, e *env) (*console.Server, error) {
+	o := console.Options{Port: int(c.Port), Write: c.Write}
+	if !c.named() {
+		subject, err := c.stack(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		return console.ServeStack(*subject, o)
+	}
+	t := c.target()
+	config, err := t.config(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return console.ServeAudit(console.Audit{
+		Name: c.DeliveryStream + c.Stream, Region: config.Region,
+		Run: func(ctx context.Context, step func(string) operate.Step) (*report.Report, error) {
+			s, err := c.subject(ctx, e, &t)
+			if err != nil {
+				return nil, err
+			}
+			return s.run(ctx, step)
+		},
+	}, o)
 }
 
 // stack is the stack that the console shows. One on this machine may be started later.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"streamproof/internal/flow"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/report"
@@ -32,6 +33,8 @@ type statusCmd struct {
 type status struct {
 	*stack.Status
 	Local *localStatus `json:"local,omitempty"`
+	// Flow is the picture that the console draws. It is for scripts only.
+	Flow *flow.Flow `json:"flow,omitempty"`
 }
 
 type localStatus struct {
@@ -58,7 +61,13 @@ func (c *statusCmd) look(ctx context.Context, e *env) (*status, error) {
 		return nil, err
 	}
 	var out status
-	if out.Status, err = s.Status(ctx); err != nil {
+	if c.JSON && !c.Watch {
+		seen, err := flow.NewWatcher(s, here).Look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out.Status, out.Flow = seen.Status, seen.Flow
+	} else if out.Status, err = s.Status(ctx); err != nil {
 		return nil, err
 	}
 	if here != nil {

@@ -56,7 +56,7 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 			_ = e.stdout.Printf("The application runs %s.\n", s.Outputs.Query)
 		}
 	}
-	return e.stdout.Printf("Stack %s runs at %s. Next: streamproof produce, streamproof verify, streamproof status, streamproof down.\n", s.Name, s.Endpoint())
+	return e.stdout.Printf("Stack %s runs at %s. See it: streamproof console --open --write. Next: streamproof produce, streamproof verify, streamproof status, streamproof down.\n", s.Name, s.Endpoint())
 }
 
 // setByHand returns the query that the local stack runs if a person has set it. It returns nil if that is unknown: the

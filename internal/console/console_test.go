@@ -19,6 +19,7 @@ import (
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
 	"streamproof/internal/operate"
+	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
 	"streamproof/internal/stack/stacktest"
@@ -69,6 +70,13 @@ func serveWorld(t *testing.T, write bool) *opened {
 			t.Error(err)
 		}
 	})
+	o.visit(t)
+	return o
+}
+
+// visit opens the address in a browser.
+func (o *opened) visit(t *testing.T) {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +90,6 @@ func serveWorld(t *testing.T, write bool) *opened {
 	if o.root = response.Request.URL.String(); response.StatusCode != http.StatusOK {
 		t.Fatalf("got %s for the page, want OK", response.Status)
 	}
-	return o
 }
 
 // post asks for an operation, and returns it when it has ended.
@@ -381,7 +388,7 @@ func TestOperations(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	o := serveWorld(t, false)
-	for _, route := range []string{"produce", "verify", "accept", "pause", "resume", "query/run"} {
+	for _, route := range []string{"produce", "verify", "accept", "pause", "resume", "query/run", "repair"} {
 		if status, _ := o.post(t, route, `{}`); status != http.StatusForbidden {
 			t.Errorf("%s: got %d, want 403", route, status)
 		}
@@ -481,4 +488,37 @@ func mustJSON(t *testing.T, value any) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// TestAudit: the console of an audit shows its report, audits again when asked, and changes nothing.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	runs := make(chan bool, 2)
+	server, err := ServeAudit(Audit{Name: "foreign", Region: "eu-west-1", Run: func(_ context.Context, step func(string) operate.Step) (*report.Report, error) {
+		step("read the stream").End(nil)
+		runs <- true
+		return &report.Report{Version: 1, Verdict: "NOT PROVEN", Counts: proof.Counts{Owed: 2, Missing: 1}, Audit: &report.Audit{Stream: "foreign"}}, nil
+	}}, Options{Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	o := &opened{Server: server}
+	o.visit(t)
+	<-runs
+	next, _ := o.watch(t, "flow,report")
+	for {
+		topic, data := next()
+		if topic == "report" && strings.Contains(data, "NOT PROVEN") && strings.Contains(data, `"tone":"wrong"`) {
+			break
+		}
+	}
+	if status, again := o.post(t, "audit", `{}`); status != http.StatusAccepted || again.State != done || len(again.Steps) != 1 {
+		t.Errorf("got %d, %+v, want another audit", status, again)
+	}
+	var about About
+	o.get(t, "api/about", &about)
+	if about.Kind != "audit" || about.Write {
+		t.Errorf("got %+v, want an audit that is read-only", about)
+	}
 }

@@ -283,6 +283,8 @@ func (s *stackSubject) routes(server *Server, mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/explain", operation(server, s, "explain", false, explain))
 	mux.HandleFunc("POST /api/accept", operation(server, s, "accept", true, accept))
 	mux.HandleFunc("POST /api/produce", operation(server, s, "produce", true, produce))
+	mux.HandleFunc("POST /api/repair/plan", operation(server, s, "repair plan", false, planRepair))
+	mux.HandleFunc("POST /api/repair", operation(server, s, "repair", true, repair))
 	mux.HandleFunc("POST /api/pause", operation(server, s, "pause", true, pause))
 	mux.HandleFunc("POST /api/resume", operation(server, s, "resume", true, resume))
 }
@@ -386,4 +388,29 @@ func orNil[T any](p *T) any {
 		return nil
 	}
 	return p
+}
+
+type repairRequest struct {
+	Classes []proof.Class `json:"classes"` // duplicated, corrupt
+}
+
+func planRepair(ctx context.Context, o *operate.Operator, in *repairRequest) (any, error) {
+	return repairWith(ctx, o, in, false)
+}
+
+func repair(ctx context.Context, o *operate.Operator, in *repairRequest) (any, error) {
+	return repairWith(ctx, o, in, true)
+}
+
+func repairWith(ctx context.Context, o *operate.Operator, in *repairRequest, write bool) (any, error) {
+	if len(in.Classes) == 0 {
+		return nil, errors.New("nothing to repair: name classes")
+	}
+	for _, class := range in.Classes {
+		if class != proof.Duplicated && class != proof.Corrupt {
+			return nil, fmt.Errorf("%q cannot be repaired: name duplicated or corrupt", class)
+		}
+	}
+	r, err := o.Repair(ctx, operate.RepairOrder{Classes: in.Classes, Margin: operate.RepairMargin, Write: write})
+	return orNil(r), err
 }
