@@ -39,7 +39,7 @@ type auditSubject struct {
 }
 
 func (s *auditSubject) about() About {
-	return About{Program: "streamproof", Kind: "audit", Stack: s.Name, Region: s.Region, Views: []string{"proof"}}
+	return About{Program: "streamproof", Kind: "audit", Stack: s.Name, Region: s.Region, Views: []string{"proof"}, ReadOnlyReason: "an audit only reads"}
 }
 
 func (s *auditSubject) topics() []*topic { return []*topic{s.report} }

@@ -518,7 +518,7 @@ func TestAudit(t *testing.T) {
 	}
 	var about About
 	o.get(t, "api/about", &about)
-	if about.Kind != "audit" || about.Write {
-		t.Errorf("got %+v, want an audit that is read-only", about)
+	if about.Kind != "audit" || about.Write || about.ReadOnlyReason != "an audit only reads" {
+		t.Errorf("got %+v, want an audit that is read-only whatever the options say", about)
 	}
 }
