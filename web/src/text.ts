@@ -312,6 +312,7 @@ const en = {
   class_unknown: "unknown",
   class_foreign: "foreign",
   class_undecided: "undecided",
+  class_repaired: "repaired",
   meaning_owed: "copies that must arrive",
   meaning_delivered: "copies that paid for a row",
   meaning_rejects: "lines malformed on purpose and kept byte for byte",
@@ -327,6 +328,7 @@ const en = {
   meaning_unknown: "possibly sent, and not found",
   meaning_foreign: "under an error prefix, and not owed",
   meaning_undecided: "owed, and found where another query may have given them",
+  meaning_repaired: "of those delivered, written by a repair",
 } satisfies Texts;
 
 const es: Translated<typeof en> = {
@@ -625,6 +627,7 @@ const es: Translated<typeof en> = {
   class_unknown: "desconocidas",
   class_foreign: "ajenas",
   class_undecided: "sin decidir",
+  class_repaired: "reparadas",
   meaning_owed: "copias que deben llegar",
   meaning_delivered: "copias que saldaron una fila",
   meaning_rejects: "líneas malformadas a propósito, guardadas byte a byte",
@@ -640,6 +643,7 @@ const es: Translated<typeof en> = {
   meaning_unknown: "quizá enviadas, y no encontradas",
   meaning_foreign: "en un prefijo de error, y no debidas",
   meaning_undecided: "debidas, y encontradas donde otra consulta pudo haberlas dado",
+  meaning_repaired: "de las entregadas, escritas por una reparación",
 };
 
 /** The page's strings in the reader's language. */
@@ -671,11 +675,11 @@ const problemsES: Record<string, string> = {
 
 const stepsES: Record<string, string> = {
   missing:
-    "Averigüe qué parte del pipeline tuvo estas filas por última vez. El stream conserva los registros 24 horas, o RetentionHours: aún pueden llegar mientras la aplicación esté en marcha.",
-  failed: "No se ha perdido nada. Reenvíe los registros del prefijo de error; el siguiente veredicto los cuenta como entregados.",
+    "Averigüe qué parte del pipeline tuvo estas filas por última vez. El stream conserva los registros 24 horas, o RetentionHours: aún pueden llegar mientras la aplicación esté en marcha. Si no llegan, haga que se generen de nuevo.",
+  failed: "No se ha perdido nada. Averigüe por qué fallaron y haga que se generen de nuevo; el siguiente veredicto las cuenta como entregadas.",
   duplicated:
-    "Un reinicio de la aplicación o un reintento de Firehose puede escribir filas dos veces. Si las muestras son de un momento así, acéptelas y verifique de nuevo.",
-  corrupt: "Mire las líneas en sus objetos. Si otro programa escribe bajo el prefijo, párelo, quite sus objetos y verifique de nuevo.",
+    "Un reinicio de la aplicación o un reintento de Firehose puede escribir filas dos veces. Haga que se quiten las segundas copias de sus objetos, o acéptelas.",
+  corrupt: "Mire las líneas en sus objetos. Si otro programa escribe bajo el prefijo, párelo. Después haga que se quiten las líneas de sus objetos.",
   leaked: "La aplicación dejó pasar filas que pipeline/pipeline.sql excluye. Compruebe qué versión está en marcha y despliegue la de este repositorio.",
   unexpected: "Otro programa escribe en el stream o bajo el prefijo. Las muestras nombran los objetos.",
   "in flight": "El plazo de estas filas aún no ha vencido. Verifique de nuevo cuando venza.",
