@@ -154,7 +154,7 @@ func (s *stackSubject) runQuery(ctx context.Context, o *operate.Operator, in *ru
 		return nil, errors.New("the query is empty")
 	}
 	if s.Plan == nil {
-		return nil, errors.New("Flink cannot check a query here: run the console in the project's directory")
+		return nil, errors.New("no Flink to check the query with: run the console in the project's directory")
 	}
 	changed, err := o.ChangeQuery(ctx, operate.NewQuery{Name: "the query", SQL: []byte(in.SQL), Records: in.Records, Force: in.Force, Plan: s.Plan})
 	return orNil(changed), err

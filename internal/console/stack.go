@@ -132,7 +132,8 @@ func (s *stackSubject) look(ctx context.Context, publish func(any)) {
 	var of *stack.Stack
 	count := func() {}
 	defer func() { count() }()
-	for every := retryEvery; ; {
+	for {
+		every := retryEvery
 		found, here, err := s.open(ctx)
 		if err == nil && found != of {
 			count()
@@ -142,7 +143,7 @@ func (s *stackSubject) look(ctx context.Context, publish func(any)) {
 			}
 		}
 		seen := &look{err: err, at: time.Now()}
-		if every = retryEvery; err == nil {
+		if err == nil {
 			if seen.Look, seen.err = watcher.Look(ctx); seen.err == nil {
 				every = watcher.Every()
 			} else {

@@ -79,9 +79,9 @@ func (c *Checked) Plan(ctx context.Context, p *pipeline.Pipeline, plan func(ctx 
 	if err != nil {
 		return err
 	}
-	if _, err := analytics.Properties(c.Flink); err != nil {
-		c.Faults = append(c.Faults, Fault{Line: 1, Column: 1, Message: err.Error(), By: byFlink})
-		return nil
+	if _, tooLong := analytics.Properties(c.Flink); tooLong != nil {
+		c.Faults = append(c.Faults, Fault{Line: 1, Column: 1, Message: tooLong.Error(), By: byFlink})
+		return nil //nolint:nilerr // it is a fault of the query
 	}
 	faults, err := plan(ctx, resolved, c.Flink)
 	if err != nil {
