@@ -18,18 +18,20 @@ const views: Record<string, ComponentType> = { flow: FlowView, stream: StreamVie
 
 const named = () => location.hash.slice(1);
 const address = signal(named());
-window.addEventListener("hashchange", () => (address.value = named()));
+let moved = false; // whether the reader has gone to another view
+window.addEventListener("hashchange", () => {
+  moved = true;
+  address.value = named();
+});
 
 function Page() {
   const shown = Object.keys(views).filter((view) => (about.value?.views ?? ["flow"]).includes(view));
   const view = shown.includes(address.value) ? address.value : (shown[0] ?? "flow");
   const View = views[view]!;
   const main = useRef<HTMLElement>(null);
-  const first = useRef(true);
   useEffect(() => {
     document.title = `${viewName(view)} – Streamproof`;
-    if (!first.current) main.current?.focus(); // a screen reader reads on in the new view
-    first.current = false;
+    if (moved) main.current?.focus(); // a screen reader reads on in the new view
   }, [view]);
   return (
     <>
