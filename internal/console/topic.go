@@ -25,7 +25,8 @@ type topic struct {
 	name string
 	// read publishes states until the context ends. It runs only while somebody watches.
 	read func(ctx context.Context, publish func(any))
-	// merge, if set, joins a state that a slow page has not received with the next one. Otherwise the next one replaces it.
+	// merge, if set, joins a state that a slow page has not received with the next one. Otherwise the next one replaces
+	// it.
 	merge func(old, next any) any
 	// linger overrides the constant in tests.
 	linger time.Duration
