@@ -316,7 +316,7 @@ func TestCallsAtATime(t *testing.T) {
 		most      int           // calls at a time
 		within    time.Duration // after the start
 	}{
-		"a stream with room":  {records: 200_000, most: 64, within: 200 * time.Millisecond},
+		"a stream with room":  {records: 200_000, most: 32, within: 300 * time.Millisecond},
 		"one that refuses":    {records: 20_000, throttled: true, most: 16, within: time.Minute},
 		"few records":         {records: 1000, most: 2, within: answer},
 		"records not yet due": {records: 40_000, spread: 40 * time.Second, most: 1, within: 40 * time.Second},
