@@ -54,12 +54,12 @@ test: setup ## lint, unit tests, Flink tests, and the tests against the whole lo
 .PHONY: bench
 bench: setup $(FLINK_PIPELINE)/pipeline.sql ## measure the parts and their peers, and what Kinesis and Firehose bill
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
-	go run ./bench peers
 	go run ./bench transform
 	go run ./bench start
 	$(MVN) --quiet test-compile exec:exec
 	go run ./bench cost
 	go run ./bench cost --set Transform=JSON
+	go run ./bench table
 
 # A minute at least: a tick is sent every ten seconds. The same seed gives the same faults, as far as machines do.
 SECONDS ?= 3600

@@ -14,6 +14,7 @@ type tempDir string
 
 func main() {
 	var commands struct {
+		Table     tableCmd     `cmd:"" help:"Measure everything that has a peer, and print one table."`
 		Peers     peersCmd     `cmd:"" help:"Compare the verifier's count with DuckDB and sort, on the same two files."`
 		Count     countCmd     `cmd:"" hidden:""`
 		Transform transformCmd `cmd:"" help:"Compare the transform with a Python function, and measure its memory."`

@@ -33,19 +33,44 @@ type peersCmd struct {
 }
 
 func (c *peersCmd) Run(ctx context.Context, dir tempDir) error {
-	m, err := newMaker()
+	peers, rows, err := c.compare(ctx, string(dir))
 	if err != nil {
 		return err
 	}
-	owed, delivered := filepath.Join(string(dir), "owed.csv"), filepath.Join(string(dir), "delivered.csv")
-	fmt.Printf("making two files of the rows of %d records\n", c.Records)
-	rows, err := m.files(c.Records, owed, delivered)
+	out := table.NewWriter()
+	out.SetOutputMirror(os.Stdout)
+	out.SetTitle("%d rows against %d, one core", rows, rows-1)
+	out.AppendHeader(table.Row{"", "seconds", "CPU seconds", "times streamproof"})
+	for _, p := range peers {
+		out.AppendRow(table.Row{
+			p.name, fmt.Sprintf("%.1f", p.took.Seconds()), fmt.Sprintf("%.1f", p.cpu.Seconds()),
+			fmt.Sprintf("%.1f", p.took.Seconds()/peers[0].took.Seconds()),
+		})
+	}
+	out.Render()
+	return nil
+}
+
+// A counter is a program that has counted, and how long it took.
+type counter struct {
+	name      string
+	took, cpu time.Duration
+}
+
+// compare has each program count the same two files, ours first, and returns how many rows there are.
+func (c *peersCmd) compare(ctx context.Context, dir string) (counted []counter, rows int, err error) {
+	m, err := newMaker()
 	if err != nil {
-		return err
+		return nil, 0, err
+	}
+	owed, delivered := filepath.Join(dir, "owed.csv"), filepath.Join(dir, "delivered.csv")
+	fmt.Printf("making two files of the rows of %d records\n", c.Records)
+	if rows, err = m.files(c.Records, owed, delivered); err != nil {
+		return nil, 0, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	sorted := `for f in "$0" "$1"; do sort -S 2G --parallel=1 -T "$2" "$f" | uniq -c > "$f.counts"; done; diff "$0.counts" "$1.counts" | grep -c '^<'`
 	duck := `import sys, duckdb
@@ -59,13 +84,8 @@ print(duckdb.execute(f"SELECT count(*) FROM ({read(sys.argv[1])} EXCEPT ALL {rea
 	}{
 		{"streamproof", exec.CommandContext(ctx, self, "count", owed, delivered)},
 		{"DuckDB", exec.CommandContext(ctx, c.Python, "-c", duck, owed, delivered)},
-		{"sort | uniq -c", exec.CommandContext(ctx, "sh", "-c", sorted, owed, delivered, string(dir))},
+		{"sort | uniq -c", exec.CommandContext(ctx, "sh", "-c", sorted, owed, delivered, dir)},
 	}
-	out := table.NewWriter()
-	out.SetOutputMirror(os.Stdout)
-	out.SetTitle("%d rows against %d, one core", rows, rows-1)
-	out.AppendHeader(table.Row{"", "seconds", "CPU seconds", "times streamproof"})
-	var ours time.Duration
 	for _, peer := range peers {
 		peer.command.Env = append(os.Environ(), "GOMAXPROCS=1", "LC_ALL=C")
 		peer.command.Stderr = os.Stderr
@@ -73,26 +93,19 @@ print(duckdb.execute(f"SELECT count(*) FROM ({read(sys.argv[1])} EXCEPT ALL {rea
 		said, err := peer.command.Output()
 		took := time.Since(start)
 		if err != nil {
-			return fmt.Errorf("%s: %w", peer.name, err)
+			return nil, 0, fmt.Errorf("%s: %w", peer.name, err)
 		}
 		answer := strings.Fields(string(said))
 		if len(answer) == 0 || answer[len(answer)-1] != "1" {
-			return fmt.Errorf("%s: found %q and not the 1 row that is missing", peer.name, said)
+			return nil, 0, fmt.Errorf("%s: found %q and not the 1 row that is missing", peer.name, said)
 		}
-		if ours == 0 {
-			ours = took
+		if counted == nil {
 			fmt.Print(strings.TrimSuffix(string(said), "1\n"))
 		}
 		state := peer.command.ProcessState
-		out.AppendRow(table.Row{
-			peer.name,
-			fmt.Sprintf("%.1f", took.Seconds()),
-			fmt.Sprintf("%.1f", (state.UserTime() + state.SystemTime()).Seconds()),
-			fmt.Sprintf("%.1f", took.Seconds()/ours.Seconds()),
-		})
+		counted = append(counted, counter{peer.name, took, state.UserTime() + state.SystemTime()})
 	}
-	out.Render()
-	return nil
+	return counted, rows, nil
 }
 
 // A maker makes records and their rows.

@@ -29,10 +29,11 @@ func clientOf(s *kinesistest.Server) *kinesis.Client {
 	})
 }
 
-// BenchmarkDelivery sends a tick of 1,000,000 records, without a spread, through the SDK to a stand-in in this process,
-// as they are and packed; and as they are with 20 ms an answer, about what Kinesis takes. records/s are acknowledged ones; units are Kinesis' PUT payload units; the memory is the
-// stand-in's too: peak-heap-MB is the most that the heap was in use, sampled every 10 ms, and peak-rss-MB the most that
-// the process ever had, other benchmarks before it included.
+// BenchmarkDelivery sends a tick of 1,000,000 records, without a spread, through the SDK to a stand-in in this process:
+// as they are, as they are with 20 ms an answer (about what Kinesis takes), and packed. records/s are the acknowledged
+// ones; units are Kinesis' PUT payload units; the memory is the stand-in's too: peak-heap-MB is the most that the heap
+// was in use, sampled every 10 ms, and peak-rss-MB the most that the process ever had, other benchmarks before it
+// included.
 func BenchmarkDelivery(b *testing.B) {
 	b.Run("none", func(b *testing.B) { benchmarkDelivery(b, "", 0) })
 	b.Run("none-20ms", func(b *testing.B) { benchmarkDelivery(b, "", 20*time.Millisecond) })
