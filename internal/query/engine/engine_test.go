@@ -172,8 +172,8 @@ func (r *nullable) Field(i int) ([]byte, bool) {
 	return []byte(text), !ok
 }
 
-// TestNullsDatesAndDecimals: days and decimal numbers compare exactly, by value. The verifier refuses every other use of
-// them.
+// TestNullsDatesAndDecimals: days and decimal numbers compare exactly, by value. The verifier refuses every
+// other use of them.
 func TestNullsDatesAndDecimals(t *testing.T) {
 	t.Parallel()
 	const schemaJSON = `{"source": "S", "format": {"nulls": [""]}, "columns": [
