@@ -86,7 +86,7 @@ func (o *Operator) plan(ctx context.Context, b bucket.Bucket, order RepairOrder,
 	var found repair.Found
 	opts := verifier.Options{
 		DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, DeliveryDeadline: out.DeliveryDeadline,
-		Watch: found.Watch, Open: func(open []proof.Group) { found.Open = open },
+		Watch: found.Watch, Twice: found.Twice, Open: func(open []proof.Group) { found.Open = open },
 	}
 	r := verifier.Judge(ctx, b, opts)
 	if ctx.Err() != nil {

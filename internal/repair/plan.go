@@ -22,6 +22,13 @@ type Found struct {
 	// Open are the findings that are not accepted.
 	Open  []proof.Group
 	spots map[place][]spot
+	made  map[proof.Name][]madeLine
+}
+
+// A madeLine is a copy that a repair made of a row that is duplicated.
+type madeLine struct {
+	object string
+	spot
 }
 
 type place struct {
@@ -38,13 +45,34 @@ type spot struct {
 
 // Watch starts again. It is verifier.Options.Watch.
 func (f *Found) Watch() func(proof.Class, proof.Spot) {
-	f.spots = map[place][]spot{}
+	f.spots, f.made = map[place][]spot{}, map[proof.Name][]madeLine{}
 	return func(class proof.Class, s proof.Spot) {
 		if slices.Contains(Classes, class) {
 			at := place{class, s.Object}
 			f.spots[at] = append(f.spots[at], spot{s.Line, s.Written, s.ETag, s.Name})
 		}
 	}
+}
+
+// Twice takes a copy that an earlier repair made of a duplicated row. It is verifier.Options.Twice.
+func (f *Found) Twice(s proof.Spot) {
+	f.made[s.Name] = append(f.made[s.Name], madeLine{s.Object, spot{s.Line, s.Written, s.ETag, s.Name}})
+}
+
+// takeBack is what is taken out for a surplus copy: a copy that a repair made, if it was there when this one was
+// written, which then pays in its stead.
+func (f *Found) takeBack(object string, s spot) (string, spot) {
+	made := f.made[s.name]
+	at := slices.IndexFunc(made, func(m madeLine) bool { return m.object == object && m.line == s.line })
+	if at < 0 {
+		at = slices.IndexFunc(made, func(m madeLine) bool { return !m.written.After(s.written) })
+	}
+	if at < 0 {
+		return object, s
+	}
+	m := made[at]
+	f.made[s.name] = slices.Delete(made, at, at+1)
+	return m.object, m.spot
 }
 
 // A Plan is what a repair is going to rewrite.
@@ -100,39 +128,55 @@ func NewPlan(
 		objects[o.Key] = o
 	}
 	planned := map[string]*Object{}
+	// take takes a line out of an object that is as it was judged, and reports whether it is.
+	take := func(class proof.Class, key string, s spot) bool {
+		o, there := objects[key]
+		if !there || rewrites.Original(o) != s.etag {
+			return false
+		}
+		one := planned[key]
+		if one == nil {
+			one = &Object{Size: o.Size, Backup: ledger.BackupKey(o.Key, o.ETag), Rewrite: ledger.Rewrite{
+				Key: o.Key, Before: o.ETag, Written: s.written, Removed: map[proof.Class]int64{},
+			}}
+			planned[key] = one
+		}
+		one.Lines = append(one.Lines, s.line)
+		one.Removed[class]++
+		return true
+	}
 	for _, class := range classes {
 		left := map[string]int64{}
-		taken, told := int64(0), int64(0)
-		for at, spots := range f.spots {
-			if at.class != class {
-				continue
+		told := int64(0)
+		places := slices.DeleteFunc(slices.Collect(maps.Keys(f.spots)), func(at place) bool { return at.class != class })
+		slices.SortFunc(places, func(a, b place) int { // first what repairs made: those copies are their own to take back
+			_, madeA := rewrites.Made[a.object]
+			_, madeB := rewrites.Made[b.object]
+			if madeA != madeB {
+				return map[bool]int{true: -1, false: 1}[madeA]
 			}
+			return cmp.Compare(a.object, b.object)
+		})
+		for _, at := range places {
+			spots := f.spots[at]
 			told += int64(len(spots))
-			o, there := objects[at.object]
-			chosen, why := f.choose(at, spots, r.Open(class) == r.Counts.Of(class))
-			switch first := spots[0]; {
-			case !there || rewrites.Original(o) != first.etag:
-				chosen, why = nil, whyChanged
-			case !first.written.Before(settled):
-				chosen, why = nil, whyYoung
-			}
-			left[why] += int64(len(spots) - len(chosen))
-			if len(chosen) == 0 {
+			if !spots[0].written.Before(settled) {
+				left[whyYoung] += int64(len(spots))
 				continue
 			}
-			taken += int64(len(chosen))
-			one := planned[at.object]
-			if one == nil {
-				one = &Object{Size: o.Size, Backup: ledger.BackupKey(o.Key, o.ETag), Rewrite: ledger.Rewrite{
-					Key: o.Key, Before: o.ETag, Written: spots[0].written, Removed: map[proof.Class]int64{},
-				}}
-				planned[at.object] = one
+			chosen, why := f.choose(at, spots, r.Open(class) == r.Counts.Of(class))
+			left[why] += int64(len(spots) - len(chosen))
+			for _, s := range chosen {
+				key := at.object
+				if class == proof.Duplicated {
+					key, s = f.takeBack(key, s)
+				}
+				if take(class, key, s) {
+					p.Removed[class]++
+				} else {
+					left[whyChanged]++
+				}
 			}
-			one.Lines = append(one.Lines, chosen...)
-			one.Removed[class] += int64(len(chosen))
-		}
-		if taken > 0 {
-			p.Removed[class] = taken
 		}
 		left[whyCounted] += r.Counts.Of(class) - told
 		for _, why := range slices.Sorted(maps.Keys(left)) {
@@ -149,9 +193,9 @@ func NewPlan(
 	return p
 }
 
-// choose gives the lines of those findings in an object that nobody has accepted: of equal ones, the later lines. Why
+// choose gives those findings in an object that nobody has accepted: of equal ones, the later lines. Why
 // is the reason for the others.
-func (f *Found) choose(at place, spots []spot, none bool) (lines []int64, why string) {
+func (f *Found) choose(at place, spots []spot, none bool) (chosen []spot, why string) {
 	open := proof.Group{Count: int64(len(spots))}
 	if !none {
 		open = proof.Group{}
@@ -168,11 +212,11 @@ func (f *Found) choose(at place, spots []spot, none bool) (lines []int64, why st
 		switch {
 		case open.Rows == nil && open.Count == 0:
 		case open.Rows == nil:
-			lines = append(lines, s.line)
+			chosen = append(chosen, s)
 		case open.Rows[s.name] > 0:
 			open.Rows[s.name]--
-			lines = append(lines, s.line)
+			chosen = append(chosen, s)
 		}
 	}
-	return lines, whyAccepted
+	return chosen, whyAccepted
 }

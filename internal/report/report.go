@@ -48,6 +48,8 @@ type Report struct {
 	// Accepted are the findings that a person has accepted. DuplicatesAllowed is how many duplicates a parameter allows.
 	Accepted          []Accepted `json:"accepted,omitempty"`
 	DuplicatesAllowed int64      `json:"duplicatesAllowed,omitempty"`
+	// RepairedTwice is how many of the duplicated rows have a copy that a repair made.
+	RepairedTwice int64 `json:"repairedTwice,omitempty"`
 	// Epochs are the periods of the queries, in the order in which they began, if there are several or one is not judged.
 	// Everything above is of those that are judged.
 	Epochs []Epoch `json:"epochs,omitempty"`

@@ -22,6 +22,7 @@ func (v *verification) conclude(ctx context.Context, now time.Time) {
 	r := v.report
 	v.reportRejects()
 	result := v.close(now)
+	v.findTwice(ctx)
 	if r.Covers.Objects == 0 {
 		v.note("nothing stands under %s", v.opts.DataPrefix)
 	}
@@ -182,6 +183,9 @@ func reasonsOf(r *report.Report, excused map[proof.Class]int64) []string {
 	for _, class := range proof.Classes {
 		if n := r.Counts.Of(class); n > excused[class] {
 			reason := fmt.Sprintf("%s: %d %s", class, n, sentences[class])
+			if class == proof.Duplicated {
+				reason += twice(r.RepairedTwice)
+			}
 			if excused[class] > 0 {
 				reason += fmt.Sprintf(", of which %d are accepted or allowed", excused[class])
 			}

@@ -199,7 +199,7 @@ func (l *life) repairs(ctx context.Context, client repairClient) (*repair.Done, 
 	return r.Run(ctx, func(ctx context.Context) (*repair.Plan, error) {
 		var found repair.Found
 		opts := lifeOpts
-		opts.Watch, opts.Open = found.Watch, func(open []proof.Group) { found.Open = open }
+		opts.Watch, opts.Twice, opts.Open = found.Watch, found.Twice, func(open []proof.Group) { found.Open = open }
 		judged := Judge(ctx, l, opts)
 		if !judged.Balanced() {
 			return nil, errors.New("UNDECIDED")
@@ -374,5 +374,50 @@ func TestTwoRepairsAreOne(t *testing.T) {
 				t.Errorf("at write %d: %s differs from what one repair leaves", at, key)
 			}
 		}
+	}
+}
+
+// TestRepairIsTakenBack: if the original of a repaired row comes after all, the verdict says so, and a repair of
+// duplicates takes the copy back that was made.
+func TestRepairIsTakenBack(t *testing.T) {
+	t.Parallel()
+	p := embeddedPipeline()
+	for name, at := range map[string]struct{ repaired, late int }{"after the repair": {60, 80}, "before it, and listed after it": {60, 59}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := hours(p, 30)
+			lost := key("data/", minute(3), 3)
+			original := l.objects[lost]
+			delete(l.objects, lost)
+			lines := strings.SplitAfter(original.data, "\n")
+			n := int64(len(lines) - 1)
+			l.now = minute(at.repaired)
+			const made = "data/2026/11/22/00/stack-repair-000001"
+			l.objects[made] = lifeObject{data: original.data, written: l.now}
+			repair := &ledger.Repair{Serial: 1, Owner: "a", Claimed: l.now, Closed: true, Writes: []ledger.Write{{
+				Key: made, SHA256: strings.Repeat("0", 64), Bytes: int64(len(original.data)), Lines: n, Missing: n, Pipeline: p.Hash(),
+			}}}
+			data, err := repair.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.objects[ledger.RepairKey] = lifeObject{data: string(data), written: l.now}
+			if r := Judge(t.Context(), l, lifeOpts); r.Verdict != proof.Proven || r.Counts.Repaired != n || r.RepairedTwice != 0 {
+				t.Fatalf("repaired: got %s, %d repaired, want %d", r.LastLine(), r.Counts.Repaired, n)
+			}
+			original.written = minute(at.late)
+			l.objects[lost], l.now = original, minute(100)
+			r := Judge(t.Context(), l, lifeOpts)
+			if r.Counts.Duplicated != n || r.RepairedTwice != n || !strings.Contains(strings.Join(r.Reasons, ";"), fmt.Sprintf("of %d of them a repair made a copy", n)) {
+				t.Fatalf("the original has come: got %s %v, %d of a repair", r.LastLine(), r.Reasons, r.RepairedTwice)
+			}
+			done, err := l.repairs(t.Context(), l)
+			if err != nil || len(done.Objects) != 1 || done.Objects[0].Key != made || l.objects[made].data != "" || l.objects[lost].data != original.data {
+				t.Fatalf("taken back: %v, %+v, left %q", err, done.Plan, l.objects[made].data)
+			}
+			if r := Judge(t.Context(), l, lifeOpts); r.Verdict != proof.Proven || r.Counts.Repaired != 0 || r.RepairedTwice != 0 {
+				t.Fatalf("taken back: got %s, %d repaired", r.LastLine(), r.Counts.Repaired)
+			}
+		})
 	}
 }

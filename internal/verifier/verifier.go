@@ -26,6 +26,8 @@ type Options struct {
 	// Watch, unless it is nil, is called when a verification begins to count, and again if it starts over. What it
 	// returns is told of every finding in an object, however many there are, but not of what the archive has counted.
 	Watch func() func(proof.Class, proof.Spot)
+	// Twice, unless it is nil, is told of every line of an object that a repair made whose row is duplicated.
+	Twice func(proof.Spot)
 	// Open receives all findings that are not accepted, unless it is nil.
 	Open func([]proof.Group)
 	// Losses, unless it is nil, is given all missing and failed rows that are not accepted, when a verification has drawn
