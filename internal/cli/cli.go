@@ -46,7 +46,7 @@ type grammar struct {
 	Discover   discoverCmd   `cmd:"" help:"Sample a stream or files, and propose a schema for their records."`
 	Explain    explainCmd    `cmd:"" help:"Find out where missing and failed rows were last seen."`
 	Accept     acceptCmd     `cmd:"" help:"Record that a person accepts a finding, so that it no longer fails the verdict."`
-	Repair     repairCmd     `cmd:"" help:"Put right what a verdict names: take surplus copies and broken lines out of their objects."`
+	Repair     repairCmd     `cmd:"" help:"Put right what a verdict names: make missing and failed rows again, or take surplus copies and broken lines out of their objects."`
 	Logs       logsCmd       `cmd:"" help:"Show what the parts of the stack log, together and in order."`
 	Status     statusCmd     `cmd:"" help:"Show the state of all parts of the stack."`
 	Console    consoleCmd    `cmd:"" help:"Serve a page on this machine that shows the stack and its verdict, live."`

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -29,10 +28,7 @@ type repairCmd struct {
 
 // Validate is called by kong.
 func (c *repairCmd) Validate() error {
-	switch {
-	case !c.Duplicates && !c.Corrupt:
-		return errors.New("nothing to repair: give --duplicates, --corrupt or both")
-	case c.Margin < 0:
+	if c.Margin < 0 {
 		return fmt.Errorf("--margin is %s, want 0s or more", c.Margin)
 	}
 	return c.target.Validate()
@@ -45,6 +41,9 @@ func (c *repairCmd) Run(ctx context.Context, e *env) error {
 	}
 	if c.Corrupt {
 		order.Classes = append(order.Classes, proof.Corrupt)
+	}
+	if len(order.Classes) == 0 {
+		order.Classes = []proof.Class{proof.Missing, proof.Failed}
 	}
 	var r *operate.RepairResult
 	err := c.operate(ctx, e, repairPermissions, func(o *operate.Operator) (err error) {
@@ -86,7 +85,7 @@ func repairText(r *operate.RepairResult) terminal.Text {
 	switch {
 	case r.After != nil:
 		b.Addf("%s", r.After.LastLine())
-	case r.Plan == nil || len(r.Objects) == 0:
+	case r.Plan == nil || r.Empty():
 		b.Addf("There is nothing to do.")
 	default:
 		b.Addf("Nothing was written. To do it, give --yes. Readers that have already acted on these rows do not learn of it: see docs/repair.md.")
@@ -95,25 +94,48 @@ func repairText(r *operate.RepairResult) terminal.Text {
 }
 
 func addPlan(b *terminal.Builder, r *operate.RepairResult) {
+	would := "would be "
+	if r.Written {
+		would = ""
+	}
+	if len(r.Writes) > 0 {
+		w := terminal.NewTable()
+		w.Header("New object", "Bytes", "Rows")
+		var bytes int64
+		for i, one := range r.Writes {
+			if bytes += one.Bytes; i < shownObjects {
+				w.Row(one.Key, one.Bytes, one.Lines)
+			}
+		}
+		addMore(w, len(r.Writes))
+		b.Addf("%s\n%swritten: %d objects of %s, with %d missing and %d failed rows.\n", w.Text(), would, len(r.Writes), humanize.IBytes(uint64(bytes)),
+			r.Rows[proof.Missing], r.Rows[proof.Failed])
+	}
+	if r.StillCome > 0 {
+		b.Addf("Of these, %d may still come by themselves until %s: Firehose tries for 24 hours, and then they are duplicated. --margin 24h waits for that.\n",
+			r.StillCome, r.StillComeUntil.UTC().Format(timeFormat))
+	}
 	if len(r.Objects) > 0 {
 		w := terminal.NewTable()
 		w.Header("Object", "Bytes", "Lines to take out")
-		for _, o := range r.Objects[:min(len(r.Objects), shownObjects)] {
-			w.Row(o.Key, o.Size, terminal.Format("%d duplicated, %d corrupt", o.Removed[proof.Duplicated], o.Removed[proof.Corrupt]))
+		var bytes int64
+		for i, o := range r.Objects {
+			if bytes += o.Size; i < shownObjects {
+				w.Row(o.Key, o.Size, terminal.Format("%d duplicated, %d corrupt", o.Removed[proof.Duplicated], o.Removed[proof.Corrupt]))
+			}
 		}
-		if more := len(r.Objects) - shownObjects; more > 0 {
-			w.Row(terminal.Format("and %d more: see --json", more))
-		}
-		b.Addf("%s\n", w.Text())
-		done := "Would be rewritten"
-		if r.Written {
-			done = "Rewritten"
-		}
-		b.Addf("%s: %d objects of %s, without %d duplicated rows and %d corrupt lines. ", done, len(r.Objects), humanize.IBytes(uint64(r.Bytes())),
+		addMore(w, len(r.Objects))
+		b.Addf("%s\n%srewritten: %d objects of %s, without %d duplicated rows and %d corrupt lines. ", w.Text(), would, len(r.Objects), humanize.IBytes(uint64(bytes)),
 			r.Removed[proof.Duplicated], r.Removed[proof.Corrupt])
 		b.Addf("The originals are kept under s3://%s/%s, where nothing is judged.\n", r.Bucket, ledger.BackupsPrefix)
 	}
 	for _, left := range r.Left {
 		b.Addf("- left: %d %s, %s\n", left.Count, left.Class, left.Why)
+	}
+}
+
+func addMore(w *terminal.Table, objects int) {
+	if more := objects - shownObjects; more > 0 {
+		w.Row(terminal.Format("and %d more: see --json", more))
 	}
 }

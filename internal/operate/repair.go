@@ -3,12 +3,16 @@ package operate
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 	"time"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/repair"
+	"streamproof/internal/replay"
 	"streamproof/internal/report"
 	"streamproof/internal/rewrite"
 	"streamproof/internal/verifier"
@@ -49,9 +53,9 @@ func (o *Operator) Repair(ctx context.Context, order RepairOrder) (*RepairResult
 	name := s.Outputs.BucketName
 	r := &repair.Repairer{Client: s.S3, Bucket: name, Read: bucket.NewS3(s.S3, name), Ledger: s.Book()}
 	result := &RepairResult{Stack: s.Name, Bucket: name, Written: order.Write, Done: &repair.Done{}}
-	plan := func(ctx context.Context) (p *repair.Plan, err error) {
+	plan := func(ctx context.Context, serial int) (p *repair.Plan, err error) {
 		err = o.step("judge everything again", func() error {
-			p, err = o.plan(ctx, r.Read, order, result)
+			p, err = o.plan(ctx, r, serial, order, result)
 			return err
 		})
 		return p, err
@@ -64,7 +68,11 @@ func (o *Operator) Repair(ctx context.Context, order RepairOrder) (*RepairResult
 		if last != nil && !last.Closed {
 			result.Unfinished = last.Serial
 		}
-		result.Plan, err = plan(ctx)
+		serial := 1
+		if last != nil {
+			serial = last.Serial + 1
+		}
+		result.Plan, err = plan(ctx, serial)
 		return result, err
 	}
 	err := o.step("repair "+name, func() (err error) {
@@ -80,13 +88,29 @@ func (o *Operator) Repair(ctx context.Context, order RepairOrder) (*RepairResult
 	})
 }
 
-// plan judges the complete life of the stack, and plans what to do about it.
-func (o *Operator) plan(ctx context.Context, b bucket.Bucket, order RepairOrder, result *RepairResult) (*repair.Plan, error) {
-	out := o.Stack.Outputs
+// plan judges the complete life of the stack, and plans what to do about it. What it makes of missing and failed rows is
+// staged for the repair of this serial number if it is to be written.
+func (o *Operator) plan(ctx context.Context, by *repair.Repairer, serial int, order RepairOrder, result *RepairResult) (*repair.Plan, error) {
+	out, b := o.Stack.Outputs, by.Read
 	var found repair.Found
 	opts := verifier.Options{
 		DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, DeliveryDeadline: out.DeliveryDeadline,
 		Watch: found.Watch, Twice: found.Twice, Open: func(open []proof.Group) { found.Open = open },
+	}
+	rows := repair.Rows{Read: b, DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, Name: o.Stack.Name, Serial: serial, Margin: order.Margin}
+	if order.Write {
+		rows.Stage = func(ctx context.Context, w *ledger.Write, body []byte) error { return by.Stage(ctx, serial, w, body) }
+	}
+	made, madeErr := &repair.Made{}, error(nil)
+	opts.Losses = func(now time.Time, losses iter.Seq[replay.Loss]) {
+		wanted := func(yield func(replay.Loss) bool) {
+			for l := range losses {
+				if slices.Contains(order.Classes, l.Class) && !yield(l) {
+					return
+				}
+			}
+		}
+		made, madeErr = rows.Make(ctx, now, wanted)
 	}
 	r := verifier.Judge(ctx, b, opts)
 	if ctx.Err() != nil {
@@ -97,6 +121,9 @@ func (o *Operator) plan(ctx context.Context, b bucket.Bucket, order RepairOrder,
 	}
 	if !r.Balanced() {
 		return nil, fmt.Errorf("cannot repair: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
+	}
+	if madeErr != nil {
+		return nil, madeErr
 	}
 	var listed []bucket.Object
 	for _, prefix := range []string{out.DataPrefix, out.ErrorsPrefix, opts.FailedPrefix()} {
@@ -110,6 +137,8 @@ func (o *Operator) plan(ctx context.Context, b bucket.Bucket, order RepairOrder,
 	if err != nil {
 		return nil, fmt.Errorf("read the earlier repairs: %w", err)
 	}
-	settled := r.JudgedAt.Add(-out.DeliveryDeadline - order.Margin)
-	return repair.NewPlan(r, &found, order.Classes, listed, history, settled), nil
+	lines := slices.DeleteFunc(slices.Clone(order.Classes), func(class proof.Class) bool { return !slices.Contains(repair.Classes, class) })
+	p := repair.NewPlan(r, &found, lines, listed, history, r.JudgedAt.Add(-out.DeliveryDeadline-order.Margin))
+	p.Add(made)
+	return p, nil
 }

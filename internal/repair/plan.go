@@ -77,9 +77,11 @@ func (f *Found) takeBack(object string, s spot) (string, spot) {
 
 // A Plan is what a repair is going to rewrite.
 type Plan struct {
-	Objects []Object `json:"objects"`
+	Objects []Object `json:"objects,omitempty"`
+	// Made are the objects that it makes of missing and failed rows.
+	Made
 	// Removed are the lines that are taken out, by class, and Left those that are not, and why.
-	Removed map[proof.Class]int64 `json:"removed"`
+	Removed map[proof.Class]int64 `json:"removed,omitempty"`
 	Left    []Left                `json:"left,omitempty"`
 
 	claimed time.Time
@@ -100,12 +102,14 @@ type Left struct {
 	Why   string      `json:"why"`
 }
 
-// Bytes is how many bytes the objects have.
-func (p *Plan) Bytes() (n int64) {
-	for _, o := range p.Objects {
-		n += o.Size
-	}
-	return n
+// Empty reports whether nothing is to be written.
+func (p *Plan) Empty() bool { return len(p.Objects)+len(p.Writes) == 0 }
+
+// Add adds what is made of missing and failed rows.
+func (p *Plan) Add(m *Made) {
+	p.Left = append(p.Left, m.Left...)
+	p.Made = *m
+	p.Made.Left = nil
 }
 
 // Why something is left.

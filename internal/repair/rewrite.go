@@ -58,8 +58,9 @@ type Done struct {
 	Changed []string `json:"changed,omitempty"`
 }
 
-// Run finishes what is left open, then does what is planned. Plan is asked again where another repair has come between.
-func (r *Repairer) Run(ctx context.Context, plan func(context.Context) (*Plan, error)) (*Done, error) {
+// Run finishes what is left open, then does what is planned for the repair of the next serial number. Plan is asked again
+// where another repair has come between.
+func (r *Repairer) Run(ctx context.Context, plan func(ctx context.Context, serial int) (*Plan, error)) (*Done, error) {
 	d := &Done{}
 	for try := 1; ; try++ {
 		last, err := r.Ledger.Repair(ctx) // before the verdict, whose plan it is claimed over
@@ -74,7 +75,7 @@ func (r *Repairer) Run(ctx context.Context, plan func(context.Context) (*Plan, e
 				continue
 			}
 		} else {
-			if d.Plan, err = plan(ctx); err != nil || len(d.Objects) == 0 {
+			if d.Plan, err = plan(ctx, next(last)); err != nil || d.Empty() {
 				return d, err
 			}
 			err = r.do(ctx, d, last)
@@ -85,10 +86,23 @@ func (r *Repairer) Run(ctx context.Context, plan func(context.Context) (*Plan, e
 	}
 }
 
+// next is the serial number of the repair after this one, nil for none.
+func next(last *ledger.Repair) int {
+	if last == nil {
+		return 1
+	}
+	return last.Serial + 1
+}
+
 // finish writes what an open repair has claimed, and closes it.
 func (r *Repairer) finish(ctx context.Context, open *ledger.Repair) (changed []string, err error) {
 	closed := *open
 	closed.Closed, closed.Rewrites = true, nil
+	for i := range open.Writes {
+		if err := r.put(ctx, open.Serial, &open.Writes[i]); err != nil {
+			return nil, err
+		}
+	}
 	for _, one := range open.Rewrites {
 		if one.After == "" {
 			if one.After, err = r.rewrite(ctx, one); err != nil {
@@ -100,16 +114,17 @@ func (r *Repairer) finish(ctx context.Context, open *ledger.Repair) (changed []s
 		}
 		closed.Rewrites = append(closed.Rewrites, one)
 	}
-	return changed, r.Ledger.SetRepair(ctx, &closed, open)
+	if err := r.Ledger.SetRepair(ctx, &closed, open); err != nil {
+		return nil, err
+	}
+	return changed, r.sweep(ctx, open.Serial)
 }
 
 // do rewrites what is planned. Last is the last repair as it was before the verdict, nil for none.
 func (r *Repairer) do(ctx context.Context, d *Done, last *ledger.Repair) error {
-	for left := d.Objects; len(left) > 0; {
-		next := &ledger.Repair{Serial: 1, Owner: rand.Text(), Claimed: d.claimed}
-		if last != nil {
-			next.Serial = last.Serial + 1
-		}
+	writes := d.Writes
+	for left := d.Objects; len(left)+len(writes) > 0; writes = nil {
+		next := &ledger.Repair{Serial: next(last), Owner: rand.Text(), Claimed: d.claimed, Writes: writes}
 		for lines := 0; len(left) > 0 && len(next.Rewrites) < maxObjects && (lines == 0 || lines+len(left[0].Lines) <= maxLines); left = left[1:] {
 			if err := r.backUp(ctx, left[0]); err != nil {
 				return err

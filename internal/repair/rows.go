@@ -21,8 +21,8 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/reject"
+	"streamproof/internal/replay"
 	"streamproof/internal/row"
-	"streamproof/internal/verifier"
 )
 
 const (
@@ -65,7 +65,7 @@ type Made struct {
 }
 
 // Make makes objects of losses, which come in the order of their epochs and ticks. It holds one object at a time.
-func (m *Rows) Make(ctx context.Context, now time.Time, losses iter.Seq[verifier.Loss]) (*Made, error) {
+func (m *Rows) Make(ctx context.Context, now time.Time, losses iter.Seq[replay.Loss]) (*Made, error) {
 	made := &Made{Rows: map[proof.Class]int64{}}
 	left := map[Left]int64{}
 	open := map[string]*object{} // by prefix
@@ -139,7 +139,7 @@ type form struct {
 	suffix string // of the key
 }
 
-func (m *Rows) begin(ctx context.Context, prefix, folder string, l verifier.Loss) (*object, error) {
+func (m *Rows) begin(ctx context.Context, prefix, folder string, l replay.Loss) (*object, error) {
 	o := &object{folder: folder, Write: ledger.Write{Pipeline: l.Pipeline, Epoch: l.Epoch}}
 	var err error
 	o.form, err = m.neighbours(ctx, prefix, folder, l.Output)
@@ -147,7 +147,7 @@ func (m *Rows) begin(ctx context.Context, prefix, folder string, l verifier.Loss
 }
 
 // add adds a line of the row. The error says why no line can hold it.
-func (o *object) add(l verifier.Loss) (err error) {
+func (o *object) add(l replay.Loss) (err error) {
 	before := len(o.lines)
 	switch {
 	case l.Rejected:
@@ -177,7 +177,7 @@ func (o *object) add(l verifier.Loss) (err error) {
 }
 
 // sameRow checks that a line reads as the row that it was made of.
-func sameRow(l verifier.Loss, line []byte) error {
+func sameRow(l replay.Loss, line []byte) error {
 	key, err := l.Output.Append(nil, line)
 	if err == nil && !bytes.Equal(key, l.Key) {
 		err = errors.New("the line made of it reads as another row")

@@ -16,9 +16,9 @@ import (
 	"streamproof/internal/proof"
 	"streamproof/internal/reject"
 	"streamproof/internal/repair"
+	"streamproof/internal/replay"
 	"streamproof/internal/row"
 	"streamproof/internal/schema"
-	"streamproof/internal/verifier"
 )
 
 var (
@@ -27,7 +27,7 @@ var (
 )
 
 // loss is rows of a tick that was claimed some minutes after start and is settled a minute after that.
-func loss(t *testing.T, class proof.Class, minute int, count int64, line string) verifier.Loss {
+func loss(t *testing.T, class proof.Class, minute int, count int64, line string) replay.Loss {
 	t.Helper()
 	key, err := output.Append(nil, []byte(line))
 	if err != nil {
@@ -35,7 +35,7 @@ func loss(t *testing.T, class proof.Class, minute int, count int64, line string)
 	}
 	at := start.Add(time.Duration(minute) * time.Minute)
 	tick := proof.Tick{Time: at, Claimed: at, Settled: at.Add(time.Minute)}
-	return verifier.Loss{Loss: proof.Loss{Class: class, Tick: tick, Key: key, Count: count}, Pipeline: "hash", Output: output}
+	return replay.Loss{Loss: proof.Loss{Class: class, Tick: tick, Key: key, Count: count}, Pipeline: "hash", Output: output}
 }
 
 func zipped(text string) string {
@@ -65,7 +65,7 @@ func folderOf(t *testing.T, objects map[string]string) bucket.Dir {
 // TestRowsAreWrittenAsTheirNeighbours, in the folder of their hour.
 func TestRowsAreWrittenAsTheirNeighbours(t *testing.T) {
 	t.Parallel()
-	losses := []verifier.Loss{
+	losses := []replay.Loss{
 		loss(t, proof.Missing, 0, 2, "1,a"),
 		loss(t, proof.Failed, 0, 1, "2,b"),
 		loss(t, proof.Missing, 1, 1, "3,c"),
@@ -130,7 +130,7 @@ func TestRejectsGoToTheirPrefix(t *testing.T) {
 		Read: folderOf(t, nil), DataPrefix: "data/", ErrorsPrefix: "errors/",
 		Stage: func(_ context.Context, _ *ledger.Write, b []byte) error { body = bytes.Clone(b); return nil },
 	}
-	made, err := rows.Make(t.Context(), start.Add(time.Hour), slices.Values([]verifier.Loss{l}))
+	made, err := rows.Make(t.Context(), start.Add(time.Hour), slices.Values([]replay.Loss{l}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestWhatIsLeft(t *testing.T) {
 	null := loss(t, proof.Missing, 0, 1, "1,a")
 	null.Key = append(slices.Clone(null.Key[:5]), 0) // a note that is NULL
 	rows := repair.Rows{Read: folderOf(t, nil), DataPrefix: "data/", ErrorsPrefix: "errors/", Margin: 5 * time.Minute}
-	losses := []verifier.Loss{null, loss(t, proof.Failed, 1, 1, "2,b"), loss(t, proof.Missing, 2, 3, "3,c")}
+	losses := []replay.Loss{null, loss(t, proof.Failed, 1, 1, "2,b"), loss(t, proof.Missing, 2, 3, "3,c")}
 	made, err := rows.Make(t.Context(), start.Add(8*time.Minute), slices.Values(losses))
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestManyRowsAreManyObjects(t *testing.T) {
 	l := loss(t, proof.Missing, 0, 70, "1,"+strings.Repeat("x", 1<<20-10))
 	var bytes int64
 	rows := repair.Rows{Read: folderOf(t, nil), DataPrefix: "data/", ErrorsPrefix: "errors/"}
-	made, err := rows.Make(t.Context(), start.Add(time.Hour), slices.Values([]verifier.Loss{l}))
+	made, err := rows.Make(t.Context(), start.Add(time.Hour), slices.Values([]replay.Loss{l}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,24 +5,12 @@ import (
 	"time"
 
 	"streamproof/internal/proof"
-	"streamproof/internal/row"
+	"streamproof/internal/replay"
 )
 
-// A Loss is rows of one key that one tick owes, and that are missing or failed.
-type Loss struct {
-	proof.Loss
-	// Pipeline and Epoch are those whose rows they are: the hash of the first pipeline of the epoch, and when that began.
-	Pipeline string
-	Epoch    time.Time
-	// Output is the schema of the rows. It is nil where Line is owed and no row: as a reject, if Rejected, or as it is.
-	Output   row.Schema
-	Line     []byte
-	Rejected bool
-}
-
 // losses yields the missing and failed rows that are not accepted, epoch by epoch.
-func (v *verification) losses(covered *coverage) iter.Seq[Loss] {
-	return func(yield func(Loss) bool) {
+func (v *verification) losses(covered *coverage) iter.Seq[replay.Loss] {
+	return func(yield func(replay.Loss) bool) {
 		for t := range v.judges {
 			if t.result == nil {
 				continue
@@ -31,7 +19,7 @@ func (v *verification) losses(covered *coverage) iter.Seq[Loss] {
 				if l.Count = covered.openOf(l, t.format); l.Count == 0 {
 					continue
 				}
-				loss := Loss{Loss: l, Pipeline: t.Pipelines[0], Epoch: t.From, Output: t.Output}
+				loss := replay.Loss{Loss: l, Pipeline: t.Pipelines[0], Epoch: t.From, Output: t.Output}
 				if l.Key[0] == malformed {
 					loss.Output, loss.Line, loss.Rejected = nil, l.Key[1:], true
 				}

@@ -193,10 +193,21 @@ func (l *life) CopyObject(_ context.Context, in *s3.CopyObjectInput, _ ...func(*
 	return &s3.CopyObjectOutput{}, nil
 }
 
+func (l *life) DeleteObject(_ context.Context, in *s3.DeleteObjectInput, _ ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
+	done, seen := l.write()
+	if !done {
+		return nil, errors.New("killed")
+	}
+	if delete(l.objects, *in.Key); !seen {
+		return nil, errors.New("killed")
+	}
+	return &s3.DeleteObjectOutput{}, nil
+}
+
 // repairs is a repair of the life by a client of its own.
 func (l *life) repairs(ctx context.Context, client repairClient) (*repair.Done, error) {
 	r := &repair.Repairer{Client: client, Bucket: "life", Read: l, Ledger: ledger.NewStore(client, "life")}
-	return r.Run(ctx, func(ctx context.Context) (*repair.Plan, error) {
+	return r.Run(ctx, func(ctx context.Context, _ int) (*repair.Plan, error) {
 		var found repair.Found
 		opts := lifeOpts
 		opts.Watch, opts.Twice, opts.Open = found.Watch, found.Twice, func(open []proof.Group) { found.Open = open }
@@ -219,6 +230,7 @@ type repairClient interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 	CopyObject(context.Context, *s3.CopyObjectInput, ...func(*s3.Options)) (*s3.CopyObjectOutput, error)
+	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
 }
 
 // mortal is a life whose user ends when it is killed.

@@ -10,6 +10,7 @@ import (
 
 	"streamproof/internal/bucket"
 	"streamproof/internal/proof"
+	"streamproof/internal/replay"
 	"streamproof/internal/report"
 )
 
@@ -32,7 +33,7 @@ type Options struct {
 	Open func([]proof.Group)
 	// Losses, unless it is nil, is given all missing and failed rows that are not accepted, when a verification has drawn
 	// up its balance at a moment of the bucket's clock.
-	Losses func(now time.Time, losses iter.Seq[Loss])
+	Losses func(now time.Time, losses iter.Seq[replay.Loss])
 
 	// expire keeps in checkpoints what it takes to tag everything that they have counted.
 	expire bool
