@@ -88,8 +88,8 @@ func (o *Operator) Repair(ctx context.Context, order RepairOrder) (*RepairResult
 	})
 }
 
-// plan judges the complete life of the stack, and plans what to do about it. What it makes of missing and failed rows is
-// staged for the repair of this serial number if it is to be written.
+// plan judges the complete life of the stack, and plans what to do about it. What it makes of missing and failed rows
+// is staged for the repair of this serial number if it is to be written.
 func (o *Operator) plan(ctx context.Context, by *repair.Repairer, serial int, order RepairOrder, result *RepairResult) (*repair.Plan, error) {
 	out, b := o.Stack.Outputs, by.Read
 	var found repair.Found

@@ -58,8 +58,8 @@ type Done struct {
 	Changed []string `json:"changed,omitempty"`
 }
 
-// Run finishes what is left open, then does what is planned for the repair of the next serial number. Plan is asked again
-// where another repair has come between.
+// Run finishes what is left open, then does what is planned for the repair of the next serial number. Plan is asked
+// again where another repair has come between.
 func (r *Repairer) Run(ctx context.Context, plan func(ctx context.Context, serial int) (*Plan, error)) (*Done, error) {
 	d := &Done{}
 	for try := 1; ; try++ {
