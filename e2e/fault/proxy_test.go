@@ -103,7 +103,7 @@ func TestUnorderedBreak(t *testing.T) {
 	defer p.Stop()
 	answer, err := http.Post(p.URL+"/a", "text/plain", strings.NewReader("data"))
 	if err == nil {
-		answer.Body.Close()
+		_ = answer.Body.Close()
 		t.Errorf("got %s, want no answer", answer.Status)
 	}
 	if want := "did not answer POST /a"; !strings.Contains(out.String(), want) {

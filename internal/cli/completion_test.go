@@ -71,7 +71,7 @@ func TestComplete(t *testing.T) {
 	} {
 		e := newEnv(nil, os.Stderr)
 		e.loadAWS = loadAWS
-		if got := complete(t, e, test.words...); got != test.want && !(test.want == "up" && strings.HasPrefix(got, "up ")) {
+		if got := complete(t, e, test.words...); got != test.want && (test.want != "up" || !strings.HasPrefix(got, "up ")) {
 			t.Errorf("%q: got %q, want %q", test.words, got, test.want)
 		}
 	}

@@ -58,7 +58,7 @@ func (c *logsCmd) Run(ctx context.Context, e *env) error {
 		}
 		switch {
 		case c.Follow && ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // Ctrl-C is how following ends
 		case err != nil && (first || !c.Follow):
 			return needs(err, logsPermissions)
 		case first && down != nil && len(lines) == 0:

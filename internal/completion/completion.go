@@ -1,8 +1,9 @@
-// Package completion completes command lines in bash, zsh and fish, by the grammar that the command line is parsed with.
+// Package completion completes command lines in bash, zsh and fish, by the grammar that the command line is parsed
+// with.
 //
 // The shells' scripts ask the program itself what a word may become, so that names from a template or an account can be
-// completed, too. Kong's own companions (kongplete, kong-completion) do so as well, but they do not know that bash breaks
-// a word such as Transform=JSON at the equals sign, and give no help texts.
+// completed, too. Kong's own companions (kongplete, kong-completion) do so as well, but they do not know that bash
+// breaks a word such as Transform=JSON at the equals sign, and give no help texts.
 package completion
 
 import (
