@@ -303,6 +303,7 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	put("of a repair", ledger.RepairKey)
 	put("of a closed repair", ledger.RepairsPrefix+"000001.json")
 	put("of an original that a repair keeps", ledger.BackupsPrefix+"none")
+	put("of what a repair stages", ledger.StagedPrefix+"none")
 	put("of a report", verifier.LatestReport, verifierRole)
 	put("of the JAR", code, deployerRole)
 	put("elsewhere", "elsewhere/none")
