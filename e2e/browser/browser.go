@@ -18,8 +18,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a page may take to show what a test waits for.
-const patience = 30 * time.Second
+// patience is how long a page may take to show what a test waits for, such as the rows of a query that has just started.
+const patience = 3 * time.Minute
 
 // A Browser is a running Chromium. Each of its windows has cookies and storage of its own.
 type Browser struct {
@@ -163,7 +163,7 @@ func quoted(text string) string {
 // element is JavaScript that finds the visible, enabled element of a CSS selector with a text, or any if it is empty.
 func element(selector, text string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll(%s)].find(e =>
-		e.checkVisibility() && !e.disabled && (e.innerText + " " + (e.ariaLabel ?? "")).replace(/\s+/g, " ").includes(%s))`, quoted(selector), quoted(text))
+		e.checkVisibility() && !e.disabled && e.ariaDisabled !== "true" && (e.innerText + " " + (e.ariaLabel ?? "")).replace(/\s+/g, " ").includes(%s))`, quoted(selector), quoted(text))
 }
 
 // Click waits for an element and clicks it with the mouse.
