@@ -75,8 +75,11 @@ func (r *Repairer) Run(ctx context.Context, plan func(ctx context.Context, seria
 				continue
 			}
 		} else {
-			if d.Plan, err = plan(ctx, next(last)); err != nil || d.Empty() {
+			if d.Plan, err = plan(ctx, next(last)); err != nil {
 				return d, err
+			}
+			if d.Empty() {
+				return d, r.sweep(ctx, next(last)-1) // the last repair may have been killed before it has
 			}
 			err = r.do(ctx, d, last)
 		}
