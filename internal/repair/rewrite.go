@@ -22,8 +22,8 @@ import (
 )
 
 // Permissions are what a repair needs on the stack's bucket beyond reading it.
-const Permissions = "s3:PutObject below the prefixes of the rows and on ledger/repair.json, ledger/repairs/* and ledger/backups/* " +
-	"(and kms:GenerateDataKey where the bucket is encrypted with a customer key)"
+const Permissions = "s3:PutObject below the prefixes of the rows and on ledger/repair.json, ledger/repairs/*, ledger/backups/* and " +
+	"ledger/staged/*, s3:DeleteObject on ledger/staged/* (and kms:GenerateDataKey where the bucket is encrypted with a customer key)"
 
 // A claim has at most so many lines and objects, so that it stays small. A larger repair makes several, one after the
 // other.
