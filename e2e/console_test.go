@@ -18,8 +18,8 @@ import (
 	"streamproof/internal/stack"
 )
 
-// TestConsole clicks through the course's exercise in a browser, in Spanish, from an empty stack to PROVEN, and to PROVEN
-// again with another query. Then a loss is planted, which the page shows and explains.
+// TestConsole clicks through the course's exercise in a browser, in Spanish, from an empty stack to PROVEN, and to
+// PROVEN again with another query. Then a loss is planted, which the page shows and explains.
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, "default")

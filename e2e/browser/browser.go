@@ -18,7 +18,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a page may take to show what a test waits for, such as the rows of a query that has just started.
+// patience is how long a page may take to show what a test waits for, such as the rows of a query that has just
+// started.
 const patience = 3 * time.Minute
 
 // A Browser is a running Chromium. Each of its windows has cookies and storage of its own.

@@ -1,4 +1,6 @@
-package repair_test
+//go:build e2e
+
+package e2e_test
 
 import (
 	"context"
@@ -23,9 +25,6 @@ import (
 // TestAMillionMissingRows: two ticks of which nothing was ever delivered are PROVEN once what is made of their rows is
 // under its keys. No object has more than 64 MB, and the memory does not hold what is written.
 func TestAMillionMissingRows(t *testing.T) { // not parallel: it measures the memory of the process
-	if testing.Short() {
-		t.Skip("it takes some seconds")
-	}
 	const records, most, mostMemory = 1_010_000, 64 << 20, 400 << 20
 	dir := t.TempDir()
 	write := func(key string, data []byte, at time.Time) {
