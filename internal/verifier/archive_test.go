@@ -650,7 +650,7 @@ func TestRepairOfRowsFromBeforeTheWindow(t *testing.T) {
 	l := expiring(120 * 60)
 	l.guard(t.Errorf)
 	days := func(from, until int) {
-		for at := from; at <= until; at += 60 {
+		for at := from; at <= until; at += 2 * 60 {
 			l.at(minute(at)).verify(t, `{}`)
 			l.expireTagged(all)
 		}
