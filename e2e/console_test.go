@@ -123,8 +123,8 @@ func runQueryInPage(page *browser.Page, exercise string) {
 	page.Shot("console 4, the query runs")
 }
 
-// loseAnObject has the delivery stream lose the next object.
-func loseAnObject(s *local.Stack) {
+// loseAnObject has the delivery stream lose the next object. It returns that one's bytes, nil until then.
+func loseAnObject(s *local.Stack) func() []byte {
 	var mu sync.Mutex
 	var lost []byte
 	s.Deliveries().SetHooks(firehose.Hooks{Write: func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
@@ -136,4 +136,9 @@ func loseAnObject(s *local.Stack) {
 		lost = bytes.Clone(o.Body)
 		return nil
 	}})
+	return func() []byte {
+		mu.Lock()
+		defer mu.Unlock()
+		return lost
+	}
 }

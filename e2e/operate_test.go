@@ -26,7 +26,6 @@ import (
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
-	"streamproof/internal/local/firehose"
 	"streamproof/internal/local/runner"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
@@ -136,23 +135,9 @@ func schedule(t *testing.T, s *local.Stack) *scheduler.GetScheduleOutput {
 // itself, with records regenerated here, and with a reading of the stream that has its own code for aggregates.
 func explainLost(t *testing.T, s *local.Stack) {
 	settle(t, s)
-	var mu sync.Mutex
-	var lost []byte
-	s.Deliveries().SetHooks(firehose.Hooks{Write: func(_ context.Context, o firehose.Object, put func(firehose.Object) error) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if o.Stream != s.Outputs.DeliveryStreamName || lost != nil {
-			return put(o)
-		}
-		lost = bytes.Clone(o.Body)
-		return nil
-	}})
+	lost := loseAnObject(s)
 	produce(t, s, time.Now(), 200)
-	rows := func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return deliveredRows(t, lost)
-	}
+	rows := func() []string { return deliveredRows(t, lost()) }
 	await(t, "an object is lost", func() bool { return len(rows()) > 0 })
 	left := map[string]int{}
 	for _, row := range rows() {

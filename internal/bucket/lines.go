@@ -14,10 +14,16 @@ import (
 // Unzip reads an object's bytes, decompressed if they begin as gzip does.
 func Unzip(object io.Reader) (io.Reader, error) {
 	in := bufio.NewReader(object)
-	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+	if IsGzip(in) {
 		return gzip.NewReader(in)
 	}
 	return in, nil
+}
+
+// IsGzip reports whether what is still to be read begins as gzip does.
+func IsGzip(in *bufio.Reader) bool {
+	magic, _ := in.Peek(2) // a failure is met again in reading
+	return bytes.Equal(magic, []byte{0x1f, 0x8b})
 }
 
 // linesBuffer holds most lines. A buffer for the longest line, made for each object, would take longer than reading it.

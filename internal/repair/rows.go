@@ -254,8 +254,7 @@ func (m *Rows) formOf(ctx context.Context, o bucket.Object, output row.Schema) (
 	}
 	defer func() { _ = in.Close() }()
 	buffered := bufio.NewReader(in)
-	start, _ := buffered.Peek(len(gzipMagic)) // a failure is met again below
-	if f.gzip = bytes.Equal(start, gzipMagic); f.gzip && strings.HasSuffix(o.Key, ".gz") {
+	if f.gzip = bucket.IsGzip(buffered); f.gzip && strings.HasSuffix(o.Key, ".gz") {
 		f.suffix = ".gz"
 	}
 	lines := bucket.NewLines(buffered, 1<<20)
@@ -268,8 +267,6 @@ func (m *Rows) formOf(ctx context.Context, o bucket.Object, output row.Schema) (
 	f.write = writerOf(output, lines.Text())
 	return f, f.write != nil
 }
-
-var gzipMagic = []byte{0x1f, 0x8b}
 
 // writerOf returns the writer that would write the line as it is, or else one of its format; nil if it is no row.
 func writerOf(output row.Schema, line []byte) row.Writer {

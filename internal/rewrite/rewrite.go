@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -14,8 +13,6 @@ import (
 // buffer holds most lines. A longer one is copied in parts.
 const buffer = 64 << 10
 
-var gzipMagic = []byte{0x1f, 0x8b}
-
 // Lines are counts of lines, with their newlines, and of their bytes without compression.
 type Lines struct {
 	Lines, Bytes int64
@@ -26,8 +23,7 @@ type Lines struct {
 // has fewer lines than the last number.
 func Without(dst io.Writer, object io.Reader, numbers []int64) (out Lines, err error) {
 	in := bufio.NewReaderSize(object, buffer)
-	magic, _ := in.Peek(len(gzipMagic)) // a failure is met again below
-	if !bytes.Equal(magic, gzipMagic) {
+	if !bucket.IsGzip(in) {
 		return without(dst, in, numbers)
 	}
 	unzipped, err := bucket.Unzip(in)
