@@ -57,7 +57,7 @@ const en = {
   look: "Look here",
   provenWas: (verdict: string) => `The last verdict: ${verdict}.`,
   whatToDo: "What to do",
-  nothingToDo: "Nothing. Every part runs, and every row is where it should be.",
+  nothingToDo: "Nothing. Every part runs, and no row is missing.",
   notes: "Good to know",
   allThere: (owed: string, n: number) => `${many(n, owed, "row", "rows")} owed, delivered exactly as often as owed.`,
   allThereRejects: (owed: string, n: number) =>
@@ -372,7 +372,7 @@ const es: Translated<typeof en> = {
   look: "Mire aquí",
   provenWas: (verdict) => `El último veredicto: ${verdict}.`,
   whatToDo: "Qué hacer",
-  nothingToDo: "Nada. Todas las partes funcionan y cada fila está donde debe.",
+  nothingToDo: "Nada. Todas las partes funcionan y no falta ninguna fila.",
   notes: "Conviene saber",
   allThere: (owed, n) => `${many(n, owed, "fila debida, entregada", "filas debidas, entregadas")} exactamente tantas veces como se debe.`,
   allThereRejects: (owed, n) =>
