@@ -31,7 +31,6 @@ type Checked struct {
 	Planned bool `json:"planned"`
 
 	dialect dialect.Dialect
-	err     error // of the translation
 }
 
 // Who found a fault.
@@ -51,7 +50,6 @@ func Check(p *pipeline.Pipeline) *Checked {
 		c.Flink, err = script.Translate(string(p.SQL), p.Schema)
 	}
 	if err != nil {
-		c.err = err
 		for _, fault := range dialect.Faults(err) {
 			c.Faults = append(c.Faults, Fault{Line: fault.Pos.Line, Column: fault.Pos.Column, Message: fault.Problem, By: byParser})
 		}
