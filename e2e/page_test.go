@@ -72,3 +72,19 @@ func TestChecksOfPages(t *testing.T) {
 		t.Errorf("got %q on the console, want bad", got)
 	}
 }
+
+// TestClicksOfPages clicks a button over which something lies at first, and which the first click pushes away.
+func TestClicksOfPages(t *testing.T) {
+	t.Parallel()
+	page := browser.Start(t).Open(`data:text/html,<html><body><p id=banner hidden style='height:100px'>pushed</p>
+		<button onclick='document.title = "clicked"'>Go</button><a href='javascript:document.title="wrong"'>elsewhere</a>
+		<div id=cover style='position:fixed;inset:0'></div>
+		<script>
+			setTimeout(() => cover.remove(), 500);
+			addEventListener("mousedown", () => banner.hidden = false, {capture: true, once: true});
+		</script>`, looks["phone"])
+	page.Click("button", "Go")
+	if got := browser.Eval[string](page, "document.title"); got != "clicked" {
+		t.Errorf("got the title %q, want clicked", got)
+	}
+}

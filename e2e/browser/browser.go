@@ -133,8 +133,13 @@ func Await[T any](p *Page, what, script string) T {
 	p.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		// A page that is being loaded has no answer yet.
-		if found, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!!("+script+")")); err == nil && found {
-			return Eval[T](p, script)
+		found, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("(found => found ? JSON.stringify(found) : '')("+script+")"))
+		if err == nil && found != "" {
+			var value T
+			if err := json.Unmarshal([]byte(found), &value); err != nil {
+				p.t.Fatalf("%s: %v", what, err)
+			}
+			return value
 		}
 		if time.Now().After(deadline) {
 			p.Shot("given-up")
@@ -167,16 +172,38 @@ func element(selector, text string) string {
 		e.checkVisibility() && !e.disabled && e.ariaDisabled !== "true" && (e.innerText + " " + (e.ariaLabel ?? "")).replace(/\s+/g, " ").includes(%s))`, quoted(selector), quoted(text))
 }
 
-// Click waits for an element and clicks it with the mouse.
+// Click waits until an element is where it was a moment ago, with nothing over it, and clicks it with the mouse. A page
+// whose data arrive may move it all the same: a click that would land elsewhere does nothing, and is tried again.
 func (p *Page) Click(selector, text string) {
 	p.t.Helper()
-	at := Await[[]float64](p, "the element "+selector+" "+text, `(e => {
-		if (!e) return null;
-		e.scrollIntoView({block: "center", behavior: "instant"});
-		const r = e.getBoundingClientRect();
-		return [r.x + r.width / 2, r.y + r.height / 2];
-	})(`+element(selector, text)+`)`)
-	p.do(chromedp.MouseClickXY(at[0], at[1]))
+	for deadline := time.Now().Add(patience); ; {
+		at := Await[[]float64](p, "the element "+selector+" "+text, `(e => {
+			if (!e) return null;
+			e.scrollIntoView({block: "center", behavior: "instant"});
+			const r = e.getBoundingClientRect();
+			const at = [r.x + r.width / 2, r.y + r.height / 2];
+			const still = String(at) === e.wasAt;
+			e.wasAt = String(at);
+			if (!still || !e.contains(document.elementFromPoint(...at))) return null;
+			window.clicked = false;
+			window.aim?.abort();
+			window.aim = new AbortController();
+			const check = event => {
+				if (event.target === e || e.contains(event.target)) window.clicked ||= event.type === "mouseup";
+				else { event.preventDefault(); event.stopImmediatePropagation(); }
+			};
+			for (const type of ["mousedown", "mouseup", "click"]) addEventListener(type, check, {capture: true, signal: window.aim.signal});
+			return at;
+		})(`+element(selector, text)+`)`)
+		p.do(chromedp.MouseClickXY(at[0], at[1]))
+		if Eval[bool](p, "window.aim?.abort(), window.clicked ?? true") { // a page that the click left has neither
+			return
+		}
+		if time.Now().After(deadline) {
+			p.Shot("given-up")
+			p.t.Fatalf("the element %s %s moves away from each click for %s", selector, text, patience)
+		}
+	}
 }
 
 // Type replaces what is in a field or an editor.
