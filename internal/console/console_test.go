@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"streamproof/internal/generator"
+	"streamproof/internal/ledger"
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
 	"streamproof/internal/operate"
@@ -520,5 +522,56 @@ func TestAudit(t *testing.T) {
 	o.get(t, "api/about", &about)
 	if about.Kind != "audit" || about.Write || about.ReadOnlyReason != "an audit only reads" {
 		t.Errorf("got %+v, want an audit that is read-only whatever the options say", about)
+	}
+}
+
+// TestRepair: missing rows are planned in a console that only reads, and written in one that may.
+func TestRepair(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, true)
+	at := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+	tick := &ledger.Tick{
+		State: ledger.Complete, Time: at, Owner: "o", LeaseEnd: at.Add(time.Minute), ClaimedAt: at, Seed: 1, Generator: generator.Version,
+		Pipeline: o.world.Current().Pipeline, Records: 50, PartitionKey: generator.Uniform, Outcomes: []ledger.Range{{Last: 49, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1}},
+	}
+	data, err := tick.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.world.Objects[ledger.TickKey(at)] = stacktest.Object{Body: data, ETag: `"tick"`, Written: at.Add(time.Second)}
+
+	tests := map[string]struct{ body, want string }{
+		"no class":          {`{}`, "name classes"},
+		"another class":     {`{"classes": ["leaked"]}`, "missing, failed, duplicated, corrupt"},
+		"a negative margin": {`{"classes": ["missing"], "marginSeconds": -1}`, "0s or more"},
+	}
+	for name, test := range tests {
+		if _, got := o.post(t, "repair/plan", test.body); got.State != failed || !strings.Contains(got.Error, test.want) {
+			t.Errorf("%s: got %+v, want that it says %q", name, got, test.want)
+		}
+	}
+	plan := func(route, body string) operate.RepairResult {
+		t.Helper()
+		_, got := o.post(t, route, body)
+		var r operate.RepairResult
+		if err := json.Unmarshal(got.Result, &r); err != nil || got.State != done {
+			t.Fatalf("%s: got %+v, %v", body, got, err)
+		}
+		return r
+	}
+	young := plan("repair/plan", `{"classes": ["missing", "failed"], "marginSeconds": 86400}`)
+	if !young.Empty() || len(young.Left) != 1 || young.Left[0].Class != proof.Missing {
+		t.Errorf("got %+v with a margin of a day, want that the rows are left", young.Plan)
+	}
+	dry := plan("repair/plan", `{"classes": ["missing", "failed"]}`)
+	if dry.Written || len(dry.Writes) != 1 || dry.Rows[proof.Missing] == 0 || dry.StillCome != dry.Rows[proof.Missing] {
+		t.Errorf("got %+v, want an object of rows that may still come", dry.Plan)
+	}
+	if _, there := o.world.Objects[dry.Writes[0].Key]; there {
+		t.Errorf("%s is written by a dry run", dry.Writes[0].Key)
+	}
+	wrote := plan("repair", `{"classes": ["missing", "failed"]}`)
+	if _, there := o.world.Objects[dry.Writes[0].Key]; !there || !wrote.Written || wrote.Before == nil || wrote.After == nil {
+		t.Errorf("got %+v, want the object written, and both verdicts", wrote)
 	}
 }

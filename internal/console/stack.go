@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"os/user"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"streamproof/internal/pipeline"
 	"streamproof/internal/producer"
 	"streamproof/internal/proof"
+	"streamproof/internal/repair"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
 )
@@ -285,7 +288,7 @@ func (s *stackSubject) routes(server *Server, mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/accept", operation(server, s, "accept", true, accept))
 	mux.HandleFunc("POST /api/produce", operation(server, s, "produce", true, produce))
 	mux.HandleFunc("POST /api/repair/plan", operation(server, s, "repair plan", false, planRepair))
-	mux.HandleFunc("POST /api/repair", operation(server, s, "repair", true, repair))
+	mux.HandleFunc("POST /api/repair", operation(server, s, "repair", true, doRepair))
 	mux.HandleFunc("POST /api/pause", operation(server, s, "pause", true, pause))
 	mux.HandleFunc("POST /api/resume", operation(server, s, "resume", true, resume))
 }
@@ -392,26 +395,53 @@ func orNil[T any](p *T) any {
 }
 
 type repairRequest struct {
-	Classes []proof.Class `json:"classes"` // duplicated, corrupt
+	Classes []proof.Class `json:"classes"`
+	// MarginSeconds is by how much the delivery deadline has to be over, nil for operate.RepairMargin.
+	MarginSeconds *float64 `json:"marginSeconds"`
+}
+
+// repairable are the classes that a repair takes.
+var repairable = append([]proof.Class{proof.Missing, proof.Failed}, repair.Classes...)
+
+func (in *repairRequest) order(write bool) (operate.RepairOrder, error) {
+	order := operate.RepairOrder{Classes: in.Classes, Margin: operate.RepairMargin, Write: write}
+	if len(in.Classes) == 0 {
+		return order, errors.New("nothing to repair: name classes")
+	}
+	for _, class := range in.Classes {
+		if !slices.Contains(repairable, class) {
+			return order, fmt.Errorf("%q cannot be repaired: name %s", class, strings.Join(texts(repairable), ", "))
+		}
+	}
+	if in.MarginSeconds != nil {
+		order.Margin = time.Duration(*in.MarginSeconds * float64(time.Second))
+	}
+	if order.Margin < 0 {
+		return order, fmt.Errorf("the margin is %s, want 0s or more", order.Margin)
+	}
+	return order, nil
+}
+
+func texts(classes []proof.Class) (all []string) {
+	for _, class := range classes {
+		all = append(all, string(class))
+	}
+	return all
 }
 
 func planRepair(ctx context.Context, o *operate.Operator, in *repairRequest) (any, error) {
 	return repairWith(ctx, o, in, false)
 }
 
-func repair(ctx context.Context, o *operate.Operator, in *repairRequest) (any, error) {
+func doRepair(ctx context.Context, o *operate.Operator, in *repairRequest) (any, error) {
 	return repairWith(ctx, o, in, true)
 }
 
 func repairWith(ctx context.Context, o *operate.Operator, in *repairRequest, write bool) (any, error) {
-	if len(in.Classes) == 0 {
-		return nil, errors.New("nothing to repair: name classes")
+	order, err := in.order(write)
+	if err != nil {
+		return nil, err
 	}
-	for _, class := range in.Classes {
-		if class != proof.Duplicated && class != proof.Corrupt {
-			return nil, fmt.Errorf("%q cannot be repaired: name duplicated or corrupt", class)
-		}
-	}
-	r, err := o.Repair(ctx, operate.RepairOrder{Classes: in.Classes, Margin: operate.RepairMargin, Write: write})
+	r, err := o.Repair(ctx, order)
 	return orNil(r), err
 }

@@ -383,3 +383,20 @@ export interface Contents {
   truncated: boolean;
   problem?: string;
 }
+
+/** What a repair has done, or would do: operate.RepairResult. */
+export interface RepairResult {
+  written: boolean;
+  /** The number of a repair that was left open. */
+  unfinished?: number;
+  writes?: { key: string; bytes: number; lines: number; missing?: number; failed?: number }[];
+  rows?: Record<string, number>;
+  stillCome?: number;
+  stillComeUntil?: string;
+  objects?: { key: string; size: number; removed: Record<string, number> }[];
+  removed?: Record<string, number>;
+  left?: { class: string; count: number; why: string }[];
+  changed?: string[];
+  before?: Report;
+  after?: Report;
+}

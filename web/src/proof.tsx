@@ -6,6 +6,7 @@ import { Chart } from "./chart";
 import { bytes, count, duration, percent, shortHash, visible } from "./format";
 import type { Counts, Epoch, Finding, Judged, Line, Report, Sample } from "./model";
 import { busy, latest, Steps, useResult } from "./operation";
+import { Repair } from "./repair";
 import { about, begin, judged, operations } from "./server";
 import { className, classMeaning, hopText, language, saidStep, t } from "./text";
 import { Card, Change, Commands, Dialog, Fact, Field, Raw, Scroll, Time, Words } from "./ui";
@@ -41,7 +42,7 @@ const Actions = ({ report }: { report: Report | null }) =>
 
 /** The last operation of this view, as long as it runs, failed, or is fresh. */
 function Under() {
-  const last = latest("verify", "explain", "accept", "repair", "audit");
+  const last = latest("verify", "explain", "accept", "audit");
   return last ? <Steps operation={last} /> : null;
 }
 
@@ -108,6 +109,7 @@ function Body({ state, report: r }: { state: Judged; report: Report }) {
         </Card>
       ) : null}
       <Rows report={r} />
+      {ofAudit() ? null : <Repair report={r} />}
       {ticks.length > 0 ? (
         <Card title={t.tickChart}>
           <Chart

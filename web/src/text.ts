@@ -217,6 +217,30 @@ const en = {
   fullJSON: (key: string) => `The same as JSON: ${key}`,
   bySharded: "Records, by shard",
 
+  repairText: "First see what a repair would do. Readers that have already acted on these rows do not learn of it.",
+  repairMargin: "Leave what is younger than the delivery deadline and this many minutes",
+  repairPlan: "See what it would do",
+  repairDo: "Repair and verify",
+  repairNoClass: "Choose a class.",
+  repairPlanFirst: "First see what this repair would do.",
+  repairNothing: "There is nothing to do.",
+  repairUnfinished: "A repair was left open: the next one finishes it first.",
+  repairWrites: "Would be written",
+  repairWritten: "Written",
+  repairRewrites: "Would be rewritten",
+  repairRewritten: "Rewritten",
+  repairWithout: (lines: string) => `without ${lines}`,
+  repairStillCome: (n: string) =>
+    `Of the missing rows, ${n} may still come by themselves, and are then duplicated: Firehose tries for 24 hours. A margin of 1,440 minutes waits for that. It tries until`,
+  repairLeft: "What is left, and why",
+  repairChanged: "Not rewritten, because something else was written there meanwhile:",
+  repairAfter: (before: string, after: string) => `Before: ${before}. After: ${after}.`,
+  left_accepted: "accepted",
+  left_unnamed: "too many to tell from those that are accepted",
+  left_young: "younger than the delivery deadline and the margin",
+  left_changed: "in objects that have changed since the verdict",
+  left_counted: "counted in the archive, which names no lines",
+
   running: "Running",
   done: "Done",
   failed: "Failed",
@@ -229,6 +253,7 @@ const en = {
   op_produce: "Produce",
   op_query: "Save and run",
   op_repair: "Repair",
+  "op_repair plan": "What a repair would do",
   op_audit: "Audit",
   op_discover: "Discover",
   op_resume: "Resume",
@@ -532,6 +557,30 @@ const es: Translated<typeof en> = {
   fullJSON: (key) => `Lo mismo en JSON: ${key}`,
   bySharded: "Registros por shard",
 
+  repairText: "Vea antes qué haría la reparación. Quien ya haya usado estas filas no se entera de ella.",
+  repairMargin: "Dejar lo más reciente que el plazo de entrega y estos minutos",
+  repairPlan: "Ver qué haría",
+  repairDo: "Reparar y verificar",
+  repairNoClass: "Elija una clase.",
+  repairPlanFirst: "Vea antes qué haría esta reparación.",
+  repairNothing: "No hay nada que hacer.",
+  repairUnfinished: "Quedó una reparación sin terminar: la siguiente la termina antes.",
+  repairWrites: "Se escribirían",
+  repairWritten: "Escritos",
+  repairRewrites: "Se reescribirían",
+  repairRewritten: "Reescritos",
+  repairWithout: (lines) => `sin ${lines}`,
+  repairStillCome: (n) =>
+    `De las filas que faltan, ${n} aún pueden llegar por sí solas, y entonces estarán duplicadas: Firehose lo intenta 24 horas. Un margen de 1440 minutos lo espera. Lo intenta hasta`,
+  repairLeft: "Lo que se deja, y por qué",
+  repairChanged: "No se reescribió, porque entretanto se escribió otra cosa ahí:",
+  repairAfter: (before, after) => `Antes: ${before}. Después: ${after}.`,
+  left_accepted: "aceptadas",
+  left_unnamed: "demasiadas para distinguirlas de las aceptadas",
+  left_young: "más recientes que el plazo de entrega y el margen",
+  left_changed: "en objetos que han cambiado desde el veredicto",
+  left_counted: "contadas en el archivo, que no nombra líneas",
+
   running: "En curso",
   done: "Hecho",
   failed: "Falló",
@@ -544,6 +593,7 @@ const es: Translated<typeof en> = {
   op_produce: "Producir",
   op_query: "Guardar y ejecutar",
   op_repair: "Reparar",
+  "op_repair plan": "Qué haría una reparación",
   op_audit: "Auditar",
   op_discover: "Descubrir",
   op_resume: "Reanudar",
@@ -742,3 +792,13 @@ const hopTexts: Record<string, string> = {
   unknown: t.hopUnknown,
 };
 export const hopText = (hop: string) => hopTexts[hop] ?? hop;
+
+// Why a repair leaves findings, by how the reason begins.
+const leftTexts: [string, string][] = [
+  ["accepted", t.left_accepted],
+  ["too many to tell", t.left_unnamed],
+  ["younger than", t.left_young],
+  ["in objects that have changed", t.left_changed],
+  ["counted in the archive", t.left_counted],
+];
+export const leftText = (why: string) => (language === "en" ? why : (leftTexts.find(([start]) => why.startsWith(start))?.[1] ?? why));
