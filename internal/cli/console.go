@@ -17,7 +17,7 @@ import (
 type consoleCmd struct {
 	Port     uint16 `arg:"" optional:"" help:"Port on 127.0.0.1 (default: 4577, or another if that is taken)."`
 	Open     bool   `help:"Open the console in the browser."`
-	Write    bool   `help:"Let the page change the stack: produce, verify, accept, change the query, pause and resume."`
+	Write    bool   `help:"Let the page change the stack: produce, verify, accept, repair, change the query and the delivery, pause and resume."`
 	Stack    string `help:"Name of a stack on AWS." xor:"where" placeholder:"NAME"`
 	Region   string `help:"Region of the stack on AWS (default: that of the AWS configuration)." placeholder:"REGION"`
 	StateDir string `help:"State directory of the local stack (default: .streamproof in the project's directory)." xor:"where" placeholder:"DIR"`
@@ -101,6 +101,9 @@ func (c *consoleCmd) stack(ctx context.Context, e *env) (*console.Stack, error) 
 	}
 	if subject.Local {
 		subject.Name, subject.Region = local.DefaultStack, local.DefaultRegion
+		subject.Deploy = func(ctx context.Context, parameters map[string]string, step func(string) operate.Step) error {
+			return c.deploy(ctx, e, parameters, step)
+		}
 		_, err := e.stateDir(c.StateDir)
 		return subject, err
 	}
@@ -110,4 +113,20 @@ func (c *consoleCmd) stack(ctx context.Context, e *env) (*console.Stack, error) 
 	}
 	subject.Region = s.Region
 	return subject, nil
+}
+
+// deploy does what `up` with these parameters does. It builds nothing anew: only the parameters are to change.
+func (c *consoleCmd) deploy(ctx context.Context, e *env, parameters map[string]string, step func(string) operate.Step) error {
+	root, err := e.root()
+	if err != nil {
+		return err
+	}
+	dir, err := e.stateDir(c.StateDir)
+	if err != nil {
+		return err
+	}
+	_, err = bringUp(ctx, local.Options{
+		Root: root, StateDir: dir, Parameters: parameters, Prebuilt: true, Step: func(name string) func(error) { return step(name).End },
+	})
+	return err
 }

@@ -29,20 +29,9 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	before := setByHand(ctx, dir)
 	p := newProgress(e)
-	s, err := local.Start(ctx, local.Options{
-		Root:       root,
-		StateDir:   dir,
-		Port:       int(c.Port),
-		Parameters: c.Set,
-		Follower:   func(stateDir string) *exec.Cmd { return exec.Command(self, "follow", stateDir) },
-		Step:       p.step,
-	})
+	s, err := bringUp(ctx, local.Options{Root: root, StateDir: dir, Port: int(c.Port), Parameters: c.Set, Step: p.step})
 	p.stop()
 	if err != nil {
 		return err
@@ -57,6 +46,16 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 		}
 	}
 	return e.stdout.Printf("Stack %s runs at %s. See it: streamproof console --open --write. Next: streamproof produce, streamproof verify, streamproof status, streamproof down.\n", s.Name, s.Endpoint())
+}
+
+// bringUp starts or updates a local stack that outlives this process.
+func bringUp(ctx context.Context, o local.Options) (*local.Stack, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	o.Follower = func(stateDir string) *exec.Cmd { return exec.Command(self, "follow", stateDir) }
+	return local.Start(ctx, o)
 }
 
 // setByHand returns the query that the local stack runs if a person has set it. It returns nil if that is unknown: the

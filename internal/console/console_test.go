@@ -390,7 +390,7 @@ func TestOperations(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	o := serveWorld(t, false)
-	for _, route := range []string{"produce", "verify", "accept", "pause", "resume", "query/run", "repair"} {
+	for _, route := range []string{"produce", "verify", "accept", "pause", "resume", "query/run", "repair", "delivery"} {
 		if status, _ := o.post(t, route, `{}`); status != http.StatusForbidden {
 			t.Errorf("%s: got %d, want 403", route, status)
 		}
@@ -573,5 +573,33 @@ func TestRepair(t *testing.T) {
 	wrote := plan("repair", `{"classes": ["missing", "failed"]}`)
 	if _, there := o.world.Objects[dry.Writes[0].Key]; !there || !wrote.Written || wrote.Before == nil || wrote.After == nil {
 		t.Errorf("got %+v, want the object written, and both verdicts", wrote)
+	}
+}
+
+// TestReshape: a page changes the objects' shape and nothing else, where the console can deploy.
+func TestReshape(t *testing.T) {
+	t.Parallel()
+	o := serveWorld(t, true)
+	if _, got := o.post(t, "delivery", `{"parameters": {"Compression": "GZIP"}}`); got.State != failed ||
+		!strings.Contains(got.Error, "sam deploy --stack-name streamproof --region eu-west-1 --parameter-overrides Compression=GZIP") {
+		t.Errorf("got %+v of a stack on AWS, want the command", got)
+	}
+	var deployed map[string]string
+	o.subject.(*stackSubject).Deploy = func(_ context.Context, parameters map[string]string, step func(string) operate.Step) error {
+		step("deploy the template").End(nil)
+		deployed = parameters
+		return nil
+	}
+	for body, want := range map[string]string{`{}`: "name parameters", `{"parameters": {"Compression": "GZIP", "Prefix": "x/"}}`: `"Prefix" is not changed from here`} {
+		if _, got := o.post(t, "delivery", body); got.State != failed || !strings.Contains(got.Error, want) || deployed != nil {
+			t.Errorf("%s: got %+v, want that it says %s", body, got, want)
+		}
+	}
+	_, got := o.post(t, "delivery", `{"parameters": {"Compression": "GZIP", "Transform": "JSON"}}`)
+	if got.State != done || len(got.Steps) != 1 || len(deployed) != 2 || deployed["Transform"] != "JSON" {
+		t.Errorf("got %+v with %v, want both parameters deployed", got, deployed)
+	}
+	if o.subject.(*stackSubject).stack != nil {
+		t.Error("the stack of before the deploy is still shown")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os/user"
 	"slices"
@@ -34,6 +35,8 @@ type Stack struct {
 	Open func(context.Context) (*stack.Stack, *local.Stack, error)
 	// Plan has Flink plan a query.
 	Plan func(ctx context.Context, schema []byte, sql string) ([]flink.Fault, error)
+	// Deploy deploys the template with these parameters changed. It is nil for a stack on AWS, which SAM deploys.
+	Deploy func(ctx context.Context, parameters map[string]string, step func(string) operate.Step) error
 	// Wait is how long to wait between two looks, 0 for as long as the stack's changes take. Tests set it.
 	Wait time.Duration
 }
@@ -289,6 +292,7 @@ func (s *stackSubject) routes(server *Server, mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/produce", operation(server, s, "produce", true, produce))
 	mux.HandleFunc("POST /api/repair/plan", operation(server, s, "repair plan", false, planRepair))
 	mux.HandleFunc("POST /api/repair", operation(server, s, "repair", true, doRepair))
+	mux.HandleFunc("POST /api/delivery", operation(server, s, "delivery", true, s.reshape))
 	mux.HandleFunc("POST /api/pause", operation(server, s, "pause", true, pause))
 	mux.HandleFunc("POST /api/resume", operation(server, s, "resume", true, resume))
 }
@@ -444,4 +448,31 @@ func repairWith(ctx context.Context, o *operate.Operator, in *repairRequest, wri
 	}
 	r, err := o.Repair(ctx, order)
 	return orNil(r), err
+}
+
+// A reshapeRequest says what the delivered objects are to look like: parameters of the template, by name.
+type reshapeRequest struct {
+	Parameters map[string]string `json:"parameters"`
+}
+
+// shapes are the parameters that a page may change: those of the objects' shape, which the verifier judges together.
+var shapes = []string{"OutputFormat", "Compression", "Transform"}
+
+func (s *stackSubject) reshape(ctx context.Context, o *operate.Operator, in *reshapeRequest) (any, error) {
+	if len(in.Parameters) == 0 {
+		return nil, errors.New("nothing to change: name parameters")
+	}
+	var set []string
+	for _, name := range slices.Sorted(maps.Keys(in.Parameters)) {
+		if !slices.Contains(shapes, name) {
+			return nil, fmt.Errorf("%q is not changed from here: name %s", name, strings.Join(shapes, ", "))
+		}
+		set = append(set, name+"="+in.Parameters[name])
+	}
+	if s.Deploy == nil {
+		return nil, fmt.Errorf("the console does not deploy to AWS: sam deploy --stack-name %s --region %s --parameter-overrides %s",
+			s.Name, s.Region, strings.Join(set, " "))
+	}
+	defer s.gone(o.Stack) // its outputs and parameters are of the deploy before
+	return nil, s.Deploy(ctx, in.Parameters, o.Step)
 }

@@ -3,14 +3,16 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { bytes, count, visible } from "./format";
-import type { Contents, Listing, ObjectLine } from "./model";
-import { flow, get } from "./server";
+import type { Contents, Flow, Listing, ObjectLine } from "./model";
+import { busy, latest, Steps } from "./operation";
+import { begin, flow, get } from "./server";
 import { t } from "./text";
-import { Card, Fact, Raw, Scroll, Time } from "./ui";
+import { Card, Change, Commands, Dialog, Fact, Field, Raw, Scroll, Time } from "./ui";
 
 export function DeliveryView() {
   const f = flow.value;
   const d = f?.delivery;
+  const reshaped = latest("delivery");
   const prefixes = [f?.bucket.prefix, d?.rejectsPrefix, d?.failedPrefix].filter((p): p is string => Boolean(p));
   const prefix = useSignal<string | null>(null);
   const key = useSignal<string | null>(null);
@@ -18,13 +20,14 @@ export function DeliveryView() {
   return (
     <>
       {d ? (
-        <Card title={d.deliveryStream}>
+        <Card title={d.deliveryStream} side={<Reshape delivery={d} />}>
           <dl class="facts">
             <Fact name={t.buffer}>{t.bufferOf(d.bufferSizeMB, d.bufferIntervalSeconds)}</Fact>
             <Fact name={t.format}>{d.outputFormat}</Fact>
             <Fact name={t.transform}>{d.transform}</Fact>
             <Fact name={t.compression}>{d.compression}</Fact>
           </dl>
+          {reshaped ? <Steps operation={reshaped} /> : null}
         </Card>
       ) : null}
       {at === undefined ? null : (
@@ -58,6 +61,65 @@ export function DeliveryView() {
         </Card>
       )}
       {key.value === null ? null : <Opened key={key.value} object={key.value} />}
+    </>
+  );
+}
+
+// The parameters of the template that a console changes, with their values.
+const shapes = { OutputFormat: ["CSV", "JSON"], Transform: ["none", "JSON", "CSV"], Compression: ["none", "GZIP"] } as const;
+const shapeNames = ["OutputFormat", "Transform", "Compression"] as const;
+const shapeLabels = { OutputFormat: t.format, Transform: t.transform, Compression: t.compression };
+
+/** Changes the shape of the objects from now on. On AWS it says how, because SAM deploys there. */
+function Reshape({ delivery: d }: { delivery: NonNullable<Flow["delivery"]> }) {
+  const open = useSignal(false);
+  const chosen = useSignal<Record<string, string>>({});
+  const now: Record<string, string> = { OutputFormat: d.outputFormat, Transform: d.transform, Compression: d.compression };
+  const changed = shapeNames.filter((name) => (chosen.value[name] ?? now[name]) !== now[name]);
+  const f = flow.value!;
+  const run = async () => {
+    await begin("api/delivery", { parameters: Object.fromEntries(changed.map((name) => [name, chosen.value[name]])) });
+    open.value = false;
+  };
+  const command = `sam deploy --stack-name ${f.stack} --region ${f.region} --parameter-overrides ${changed.map((name) => `${name}=${chosen.value[name]}`).join(" ")}`;
+  return (
+    <>
+      <Change
+        label={`${t.reshape}…`}
+        off={f.local ? busy() : undefined}
+        reads={!f.local}
+        run={() => {
+          chosen.value = {};
+          open.value = true;
+        }}
+      />
+      {open.value ? (
+        <Dialog title={t.reshape} close={() => (open.value = false)}>
+          <p>{f.local ? t.reshapeText : t.reshapeAWS}</p>
+          {shapeNames.map((name) => (
+            <Field key={name} label={shapeLabels[name]}>
+              {(id) => (
+                <select
+                  id={id}
+                  value={chosen.value[name] ?? now[name]}
+                  onInput={(e) => (chosen.value = { ...chosen.value, [name]: e.currentTarget.value })}
+                >
+                  {shapes[name].map((value) => (
+                    <option key={value}>{value}</option>
+                  ))}
+                </select>
+              )}
+            </Field>
+          ))}
+          {!f.local && changed.length > 0 ? <Commands commands={[command]} /> : null}
+          <div class="actions">
+            {f.local ? <Change label={t.reshapeDo} main off={changed.length === 0 ? t.reshapeSame : undefined} run={run} /> : null}
+            <button type="button" onClick={() => (open.value = false)}>
+              {f.local ? t.cancel : t.close}
+            </button>
+          </div>
+        </Dialog>
+      ) : null}
     </>
   );
 }
