@@ -15,6 +15,7 @@ type produceCmd struct {
 	Records int        `arg:"" optional:"" default:"1000" help:"Number of records."`
 	Poison  int        `help:"Number of records that are malformed on purpose, in every way there is." placeholder:"N"`
 	Tick    *time.Time `help:"Time of the tick, which names it (default: now). A tick that was sent before sends nothing." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
+	Key     string     `help:"Partition key of this tick: uniform, or the name of a column (default: the stack's PartitionKey)." placeholder:"NAME"`
 	target  `embed:""`
 }
 
@@ -40,7 +41,7 @@ func (c *produceCmd) Run(ctx context.Context, e *env) error {
 	if c.Tick != nil {
 		at = *c.Tick
 	}
-	answer, raw, err := s.Produce(ctx, at, c.Records, c.Poison)
+	answer, raw, err := s.ProduceBy(ctx, at, c.Records, c.Poison, c.Key)
 	if err != nil {
 		return err
 	}

@@ -363,6 +363,8 @@ func accept(ctx context.Context, o *operate.Operator, in *report.Choice) (after 
 type produceRequest struct {
 	Records int `json:"records"`
 	Poison  int `json:"poison"`
+	// Key is the partition key of this tick, empty for the stack's.
+	Key string `json:"key"`
 }
 
 func produce(ctx context.Context, o *operate.Operator, in *produceRequest) (answer any, err error) {
@@ -370,7 +372,7 @@ func produce(ctx context.Context, o *operate.Operator, in *produceRequest) (answ
 		return nil, err
 	}
 	err = stepped(o, fmt.Sprintf("send a tick of %d records", in.Records), func() error {
-		_, answer, err = o.Stack.Produce(ctx, time.Now().Truncate(time.Millisecond), in.Records, in.Poison)
+		_, answer, err = o.Stack.ProduceBy(ctx, time.Now().Truncate(time.Millisecond), in.Records, in.Poison, in.Key)
 		return err
 	})
 	return answer, err

@@ -112,7 +112,7 @@ func (w *Watcher) flow(s *stack.Status, now time.Time) *Flow {
 	}
 	if o.Produces() {
 		p := &Producer{
-			Function: o.ProducerFunction, Schedule: s.Schedule.Name, Expression: s.Schedule.Expression, ScheduleState: s.Schedule.State,
+			Function: o.ProducerFunction, Schedule: s.Schedule.Name, Expression: s.Schedule.Expression, ScheduleState: s.Schedule.State, PartitionKey: w.stack.Parameter("PartitionKey"),
 			Ticks: s.Ledger.Ticks, Since: s.Ledger.Since,
 		}
 		if t := s.Ledger.Last; t != nil {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"streamproof/internal/generator"
 )
 
 // placeholder stands in the schedule's Input. EventBridge Scheduler replaces it by the scheduled time; the emulator
@@ -75,13 +77,16 @@ type order struct {
 	tick    time.Time // UTC, in milliseconds
 	records int
 	poison  int // how many of the records are malformed on purpose
+	// key is the partition key's name, empty for the function's own.
+	key string
 }
 
 // readEvent reads an event that arrived at this time. There are three forms:
 //
 //	{"scheduledTime": "2026-01-02T03:04:00Z"}                         the schedule's Input
 //	{"detail-type": "Scheduled Event", "time": "…", …}                EventBridge's own
-//	{"records": 1000, "poison": 20, "tick": "2026-01-02T03:04:05Z"}   by hand; each member is optional
+//	{"records": 1000, "poison": 20, "tick": "2026-01-02T03:04:05Z"}   by hand; each member is optional, as is
+//	                                                                  "partitionKey": "uniform" or a column's name
 func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 	o := order{tick: arrived.UTC().Truncate(time.Millisecond), records: records}
 	var fields map[string]json.RawMessage
@@ -111,7 +116,7 @@ func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 		return o, o.readTime("scheduledTime", at, arrived)
 	}
 
-	if err := onlyKnown(fields, "records", "poison", "tick"); err != nil {
+	if err := onlyKnown(fields, "records", "poison", "tick", "partitionKey"); err != nil {
 		return o, err
 	}
 	if err := readNumber(fields, "records", &o.records, 1, MaxRecords); err != nil {
@@ -119,6 +124,11 @@ func readEvent(event []byte, arrived time.Time, records int) (order, error) {
 	}
 	if err := readNumber(fields, "poison", &o.poison, 0, o.records); err != nil {
 		return o, err
+	}
+	if name, ok := fields["partitionKey"]; ok {
+		if err := json.Unmarshal(name, &o.key); err != nil || o.key == "" {
+			return o, fmt.Errorf("event: partitionKey is %s, want the name of a column, or %q", excerpt(name), generator.Uniform)
+		}
 	}
 	if at, ok := fields["tick"]; ok {
 		return o, o.readTime("tick", at, arrived)
@@ -171,7 +181,7 @@ func onlyKnown(fields map[string]json.RawMessage, known ...string) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	return fmt.Errorf(`event: %s is not a member of an event; give {"records": N, "poison": K, "tick": "time"}, {"scheduledTime": "time"} or a Scheduled Event`, strings.Join(unknown, ", "))
+	return fmt.Errorf(`event: %s is not a member of an event; give {"records": N, "poison": K, "tick": "time", "partitionKey": "column"}, {"scheduledTime": "time"} or a Scheduled Event`, strings.Join(unknown, ", "))
 }
 
 // excerpt is the start of what was sent, for an error.

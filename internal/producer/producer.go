@@ -145,6 +145,13 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 	if err != nil {
 		return nil, fmt.Errorf("tick %s: cannot determine the current pipeline; nothing was sent: %w", stamp(order.tick), p.explain(err))
 	}
+	// A key decides which shard a record goes to, and nothing of what the record is: it changes nothing of what is owed.
+	key := from.key
+	if order.key != "" {
+		if key, err = from.generator.KeyOf(order.key); err != nil {
+			return nil, fmt.Errorf("tick %s: nothing was sent: event: %w", stamp(order.tick), err)
+		}
+	}
 	if from == p.embedded && !p.published.Load() {
 		if err := p.ledger.PublishPipeline(ctx, from.pipeline); err != nil {
 			return nil, fmt.Errorf("tick %s: cannot write the ledger; nothing was sent: %w", stamp(order.tick), p.explain(err))
@@ -165,7 +172,7 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 		Pipeline:      from.hash,
 		Records:       order.records,
 		SpreadSeconds: p.config.SpreadSeconds,
-		PartitionKey:  from.generator.NameOf(from.key),
+		PartitionKey:  from.generator.NameOf(key),
 		Poison:        order.poison,
 		Aggregation:   aggregation,
 	})
@@ -176,7 +183,7 @@ func (p *Producer) handle(ctx context.Context, event json.RawMessage) (*Answer, 
 	if err != nil {
 		return nil, fmt.Errorf("tick %s: cannot claim the tick; nothing was sent: %w", stamp(order.tick), p.explain(err))
 	}
-	return p.send(ctx, claim, from, deadline.Add(-manifestMargin))
+	return p.send(ctx, claim, from, key, deadline.Add(-manifestMargin))
 }
 
 // current is the source of the current ticks: the embedded pipeline, unless the ledger names one that a person has set.
@@ -207,12 +214,12 @@ func (p *Producer) current(ctx context.Context) (*source, error) {
 }
 
 // send sends a claimed tick's records until the given time, and writes its progress, its manifest and its metrics.
-func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, until time.Time) (answer *Answer, err error) {
+func (p *Producer) send(ctx context.Context, claim *ledger.Claim, from *source, key generator.Key, until time.Time) (answer *Answer, err error) {
 	tick := claim.Tick()
 	delivery := stream.NewDelivery(p.client, p.config.StreamName, from.generator, generator.Tick{
 		Time: tick.Time, Records: tick.Records, Spread: time.Duration(tick.SpreadSeconds) * time.Second, Poison: tick.Poison,
 		Aggregates: tick.PoisonsAggregates(),
-	}, from.key, tick.Aggregation)
+	}, key, tick.Aggregation)
 
 	sending, cancel := context.WithDeadline(ctx, until)
 	defer cancel()

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -168,6 +169,51 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestPartitionKey: an event can choose a tick's partition key. The records are the same, and the ledger names the key.
+func TestPartitionKey(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var sent, keys []string
+		w := newWorld(t, nil)
+		w.put = func(_ context.Context, _ int, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			for _, r := range in.Records {
+				sent, keys = append(sent, string(r.Data)), append(keys, *r.PartitionKey)
+			}
+			return stored(in), nil
+		}
+		for name, want := range map[string]string{"VendorID": "VendorID", "COL0": "VendorID", "uniform": "uniform"} {
+			sent, keys = nil, nil
+			tick := time.Now().UTC()
+			if _, err := w.invoke(`{"records": 40, "partitionKey": "` + name + `"}`); err != nil {
+				t.Fatal(err)
+			}
+			got := w.tick(tick)
+			if got == nil || got.PartitionKey != want || len(sent) != 40 {
+				t.Errorf("%s: the ledger has %+v for %d records, want the key %s", name, got, len(sent), want)
+			}
+			slices.Sort(keys)
+			if few := len(slices.Compact(keys)) <= 10; few != (want == "VendorID") {
+				t.Errorf("%s: got the keys %q", name, keys)
+			}
+			g, err := generator.New(embedded(t), got.Seed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var owed []string
+			for i := range 40 {
+				owed = append(owed, string(g.Append(nil, generator.Tick{Time: got.Time, Records: 40, Spread: time.Duration(got.SpreadSeconds) * time.Second}, i)))
+			}
+			slices.Sort(owed)
+			slices.Sort(sent)
+			if !slices.Equal(owed, sent) {
+				t.Errorf("%s: the records are not those that the ledger's seed gives", name)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
 // TestBadEvents: one clear error, and nothing written or sent.
 func TestBadEvents(t *testing.T) {
 	t.Parallel()
@@ -190,6 +236,10 @@ func TestBadEvents(t *testing.T) {
 		`{"poison": 1.5}`:                       "poison is 1.5, want a whole number",
 		`{"poison": "1"}`:                       `poison is "1", want a whole number`,
 		`{"poison": null}`:                      "poison is null",
+		`{"partitionKey": "Colour"}`:            `nothing was sent: event: partition key "Colour" is neither "uniform" nor a column (VendorID`,
+		`{"partitionKey": ""}`:                  `partitionKey is "", want the name of a column`,
+		`{"partitionKey": 5}`:                   "partitionKey is 5, want the name of a column",
+		`{"partitionKey": null}`:                "partitionKey is null",
 		`{"tick": "yesterday"}`:                 `tick is "yesterday", want a time`,
 		`{"tick": "2026-01-02 03:04"}`:          "want a time",
 		`{"tick": 5}`:                           "tick is 5, want a string",

@@ -201,10 +201,19 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 // Produce has the producer send a tick of that many records, of which poison are malformed on purpose. The same tick
 // again sends nothing. It also returns the producer's answer as it came.
 func (s *Stack) Produce(ctx context.Context, tick time.Time, records, poison int) (*producer.Answer, json.RawMessage, error) {
+	return s.ProduceBy(ctx, tick, records, poison, "")
+}
+
+// ProduceBy is Produce with this partition key in place of the stack's: "uniform" or the name of a column. An empty one
+// is the stack's.
+func (s *Stack) ProduceBy(ctx context.Context, tick time.Time, records, poison int, key string) (*producer.Answer, json.RawMessage, error) {
 	if !s.Outputs.Produces() {
 		return nil, nil, fmt.Errorf("%w: stack %s reads stream %s, which somebody else puts records into: it has no producer", ErrNotUsable, s.Name, s.Outputs.StreamName)
 	}
 	event := map[string]any{"records": records, "poison": poison, "tick": tick.UTC().Format("2006-01-02T15:04:05.000Z")}
+	if key != "" { // a producer of an older version does not know it
+		event["partitionKey"] = key
+	}
 	var answer producer.Answer
 	raw, err := s.invoke(ctx, s.Outputs.ProducerFunction, event, &answer)
 	return &answer, raw, err

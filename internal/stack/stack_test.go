@@ -139,6 +139,10 @@ func TestInvoke(t *testing.T) {
 	if len(event) != 3 || event["records"] != 5.0 || event["poison"] != 2.0 || event["tick"] != "2026-01-02T03:04:05.006Z" {
 		t.Errorf("the producer was given %v", event)
 	}
+	answer = `{"state":"complete"}`
+	if _, _, err := s.ProduceBy(t.Context(), tick, 5, 0, "VendorID"); err != nil || event["partitionKey"] != "VendorID" {
+		t.Errorf("the producer was given %v, %v, want the partition key", event, err)
+	}
 	answer = `{"version":1,"verdict":"NOT PROVEN","counts":{"missing":1}}`
 	r, _, err := s.Verify(t.Context())
 	if err != nil || r.Verdict != proof.NotProven || r.Counts.Missing != 1 || len(event) != 0 {

@@ -2,7 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 import { busy } from "./operation";
-import { about, begin } from "./server";
+import type { Query } from "./model";
+import { about, begin, flow, get } from "./server";
 import { t } from "./text";
 import { Change, Dialog, Field } from "./ui";
 
@@ -19,10 +20,12 @@ export function Produce() {
   const open = useSignal(false);
   const records = useSignal(String(usual));
   const poison = useSignal("0");
+  const key = useSignal("");
+  const columns = useSignal<string[]>([]);
   const most = about.value?.maxRecords;
   if (!most) return null;
   const run = async () => {
-    await begin("api/produce", { records: Number(records.value), poison: Number(poison.value) });
+    await begin("api/produce", { records: Number(records.value), poison: Number(poison.value), key: key.value });
     open.value = false;
   };
   return (
@@ -32,6 +35,10 @@ export function Produce() {
         off={busy()}
         run={() => {
           open.value = true;
+          get<Query>("api/query").then(
+            (query) => (columns.value = (query.columns ?? []).map((c) => c.name)),
+            () => undefined, // the stack's key is left, and the uniform one
+          );
         }}
       />
       {open.value ? (
@@ -44,6 +51,17 @@ export function Produce() {
           </Field>
           <Field label={t.poison}>
             {(id) => <input id={id} type="number" min="0" max={most} value={poison.value} onInput={(e) => (poison.value = e.currentTarget.value)} />}
+          </Field>
+          <Field label={t.key}>
+            {(id) => (
+              <select id={id} value={key.value} onInput={(e) => (key.value = e.currentTarget.value)}>
+                <option value="">{t.keyOfStack(flow.value?.producer?.partitionKey ?? "")}</option>
+                <option value="uniform">{t.keyUniform}</option>
+                {columns.value.map((name) => (
+                  <option key={name}>{name}</option>
+                ))}
+              </select>
+            )}
           </Field>
           <div class="actions">
             <Change label={t.produce} main run={run} />

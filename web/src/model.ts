@@ -99,6 +99,7 @@ export interface Flow {
     schedule: string;
     expression: string;
     scheduleState: string;
+    partitionKey: string;
     ticks: number;
     since: string;
     lastTick: { tick: string; state: string; records: number } | null;

@@ -279,6 +279,8 @@ const en = {
   produce: "Produce",
   produceText: "One tick: made by the schema, written to the ledger first, and owed from then on.",
   poison: "Malformed on purpose",
+  keyOfStack: (key: string) => (key ? `The stack’s: ${key}` : "The stack’s"),
+  keyUniform: "uniform: evenly over the shards",
 
   sqlTitle: "Query",
   sqlEditor: "SQL of the query",
@@ -626,6 +628,8 @@ const es: Translated<typeof en> = {
   produce: "Producir",
   produceText: "Un tick: según el esquema, escrito antes en el libro y debido desde entonces.",
   poison: "Malformados a propósito",
+  keyOfStack: (key) => (key ? `La del stack: ${key}` : "La del stack"),
+  keyUniform: "uniform: por igual entre los shards",
 
   sqlTitle: "Consulta",
   sqlEditor: "SQL de la consulta",
