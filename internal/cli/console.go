@@ -3,6 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"regexp"
+	"strings"
 
 	"github.com/cli/browser"
 
@@ -99,11 +102,15 @@ func (c *consoleCmd) stack(ctx context.Context, e *env) (*console.Stack, error) 
 			return plan(ctx, e, schema, sql)
 		},
 	}
+	if root, err := e.root(); err == nil {
+		subject.Folder = filepath.Join(root, "pipeline")
+	}
 	if subject.Local {
 		subject.Name, subject.Region = local.DefaultStack, local.DefaultRegion
 		subject.Deploy = func(ctx context.Context, parameters map[string]string, step func(string) operate.Step) error {
 			return c.deploy(ctx, e, parameters, step)
 		}
+		subject.Deployment = deployments("make build && bin/streamproof up", "--state-dir", c.StateDir)
 		_, err := e.stateDir(c.StateDir)
 		return subject, err
 	}
@@ -112,6 +119,7 @@ func (c *consoleCmd) stack(ctx context.Context, e *env) (*console.Stack, error) 
 		return nil, err
 	}
 	subject.Region = s.Region
+	subject.Deployment = deployments("make deploy", "--stack", c.Stack, "--region", s.Region)
 	return subject, nil
 }
 
@@ -129,4 +137,29 @@ func (c *consoleCmd) deploy(ctx context.Context, e *env, parameters map[string]s
 		Root: root, StateDir: dir, Parameters: parameters, Prebuilt: true, Step: func(name string) func(error) { return step(name).End },
 	})
 	return err
+}
+
+// deployments are the commands that bring the project's pipeline to a stack, which is drained meanwhile. Those of the
+// command line get the flags that have a value.
+func deployments(deploy string, flags ...string) []string {
+	suffix := ""
+	for i := 0; i < len(flags); i += 2 {
+		if value := flags[i+1]; value != "" {
+			suffix += " " + flags[i] + " " + shellWord(value)
+		}
+	}
+	if strings.HasSuffix(deploy, "streamproof up") {
+		deploy += suffix
+	}
+	return []string{"bin/streamproof pause" + suffix, deploy, "bin/streamproof resume" + suffix}
+}
+
+var plainWord = regexp.MustCompile(`^[-_./:@%+=,0-9A-Za-z]+$`)
+
+// shellWord is a text as a word of a shell.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -17,11 +17,10 @@ import (
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
-	"github.com/google/renameio/v2"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"streamproof/internal/discover"
-	"streamproof/internal/generator"
+	"streamproof/internal/draft"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/query"
 	"streamproof/internal/sample"
@@ -32,9 +31,6 @@ import (
 // discoverPermissions are what discover needs on AWS.
 const discoverPermissions = "kinesis:ListShards, GetShardIterator and GetRecords on the stream, or s3:ListBucket and s3:GetObject on the bucket; " +
 	"and for --stack cloudformation:DescribeStacks"
-
-// defaultSource is the stream's name in a new schema, as in Kinesis Data Analytics.
-const defaultSource = "SOURCE_SQL_STREAM_001"
 
 type discoverCmd struct {
 	Stream    string `help:"Sample this Kinesis stream on AWS, or on a local stack with --state-dir, instead of a stack's own." xor:"what" placeholder:"NAME"`
@@ -100,15 +96,7 @@ func parseS3(url string) (bucket, prefix string, err error) {
 }
 
 type discovered struct {
-	Source string `json:"source"`
-	*discover.Proposal
-	// File is the schema to compare with, and Merge the result of that, if there is one.
-	File  string           `json:"file,omitempty"`
-	Merge *discover.Merged `json:"merge,omitempty"`
-	// Schema is what was written, or would be.
-	Schema  schema.Schema `json:"schema"`
-	Refused []string      `json:"refused"` // why it cannot be written
-	Written bool          `json:"written"`
+	*draft.Discovered
 
 	hint    string // what the user may do next
 	samples []byte // the schema's samples
@@ -127,16 +115,22 @@ func (c *discoverCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return needs(err, discoverPermissions)
 	}
-	proposal, err := discover.Discover(records, discover.Options{Delimiter: c.Delimiter, Header: c.Header})
+	found, err := draft.Discover(source, records, discover.Options{Delimiter: c.Delimiter, Header: c.Header})
 	if err != nil {
 		if len(records) == 0 && c.File+c.S3 == "" {
 			return fmt.Errorf("%s gave no record in %d s: send some, or wait longer with --seconds", source, c.Seconds)
 		}
-		return fmt.Errorf("propose a schema for %s: %w", source, err)
-	}
-	out := &discovered{Source: source, Proposal: proposal, File: file, Refused: []string{}}
-	if err := c.merge(out, current); err != nil {
 		return err
+	}
+	out := &discovered{Discovered: found}
+	out.File = file
+	if current != nil {
+		if err := out.Combine(file, *current); err != nil {
+			if c.Write {
+				return fmt.Errorf("%s was not written: %w; name another file with --schema, or replace this one with --replace", file, err)
+			}
+			out.File = ""
+		}
 	}
 	if err := c.findSamples(out); err != nil {
 		return err
@@ -232,46 +226,7 @@ func streamSource(name string, read *sample.Sample, err error) (string, []discov
 	if err != nil {
 		return "", nil, err
 	}
-	var shards []string
-	for _, shard := range read.Shards {
-		shards = append(shards, fmt.Sprintf("%d of %s", shard.Records, shard.ID))
-	}
-	source := fmt.Sprintf("stream %s (%s", name, strings.Join(shards, ", "))
-	if read.Aggregates > 0 {
-		source += fmt.Sprintf("; %d aggregates unpacked", read.Aggregates)
-	}
-	if read.Broken > 0 {
-		source += fmt.Sprintf("; %d broken aggregates", read.Broken)
-	}
-	return source + ")", read.Records, nil
-}
-
-func (c *discoverCmd) merge(out *discovered, current *schema.Schema) error {
-	if current == nil {
-		out.Schema = out.Proposal.Schema(defaultSource)
-		return nil
-	}
-	merged, err := discover.Merge(*current, out.Proposal)
-	var other *discover.OtherDataError
-	switch {
-	case errors.As(err, &other) && c.Write:
-		return fmt.Errorf("%s was not written: %w; name another file with --schema, or replace this one with --replace", out.File, err)
-	case err != nil:
-		out.Notes = append(out.Notes, fmt.Sprintf("%s does not describe this data: %v", out.File, err))
-		out.File, out.Schema = "", out.Proposal.Schema(defaultSource)
-	default:
-		out.Merge, out.Schema = merged, merged.Schema
-	}
-	return nil
-}
-
-// refusals says why a schema must not be written: what in it the producer cannot generate.
-func refusals(schema schema.Schema, samples []byte) []string {
-	var all []string
-	if _, err := generator.New(&pipeline.Pipeline{Schema: schema, Samples: samples}, 0); err != nil {
-		all = append(all, strings.Split(err.Error(), "\n")...)
-	}
-	return all
+	return read.Source(name), read.Records, nil
 }
 
 // findSamples reads the file that the producer is to take records from: the sampled one, or the one that the existing
@@ -313,7 +268,7 @@ func samplesName(file string, format schema.Format) string {
 
 // finish writes the schema, if the flags say so and nothing speaks against it.
 func (c *discoverCmd) finish(out *discovered, e *env) error {
-	out.Refused = append(out.Refused, refusals(out.Schema, out.samples)...)
+	out.Refused = append(out.Refused, draft.Refusals(out.Schema, out.samples)...)
 	samples := filepath.Join(filepath.Dir(out.File), out.Schema.Samples)
 	same := !c.Samples
 	if c.Samples {
@@ -333,17 +288,12 @@ func (c *discoverCmd) finish(out *discovered, e *env) error {
 		out.hint = "`streamproof discover --write`, with the same flags, writes this to pipeline/schema.json."
 		return nil
 	}
-	data, err := out.Schema.Encode()
-	if err != nil {
-		return fmt.Errorf("write %s: %w", out.File, err)
+	written := out.samples
+	if same {
+		written = nil
 	}
-	if !same { // before the schema that names them
-		if err := renameio.WriteFile(samples, out.samples, 0o644, renameio.WithExistingPermissions()); err != nil {
-			return fmt.Errorf("write %s: %w", samples, err)
-		}
-	}
-	if err := renameio.WriteFile(out.File, data, 0o644, renameio.WithExistingPermissions()); err != nil {
-		return fmt.Errorf("write %s: %w", out.File, err)
+	if err := draft.Write(out.File, out.Schema, written); err != nil {
+		return err
 	}
 	out.Written = true
 	out.hint = fmt.Sprintf("%s is written.", out.File)

@@ -39,8 +39,14 @@ type opened struct {
 
 func serveWorld(t *testing.T, write bool) *opened {
 	t.Helper()
-	o := &opened{}
-	o.world, _ = stacktest.New(t)
+	world, _ := stacktest.New(t)
+	return serveProject(t, world, write, "")
+}
+
+// serveProject serves the console of a stack with a project's pipeline folder.
+func serveProject(t *testing.T, world *stacktest.World, write bool, folder string) *opened {
+	t.Helper()
+	o := &opened{world: world}
 	o.world.Before = func(call string) bool {
 		if call == "GetSchedule" {
 			o.looks.Add(1)
@@ -50,7 +56,7 @@ func serveWorld(t *testing.T, write bool) *opened {
 	found := o.world.Open()
 	var err error
 	o.Server, err = ServeStack(Stack{
-		Name: "streamproof", Region: "eu-west-1", Wait: time.Hour,
+		Name: "streamproof", Region: "eu-west-1", Wait: time.Hour, Folder: folder, Deployment: []string{"make deploy"},
 		Plan: func(_ context.Context, _ []byte, sql string) ([]flink.Fault, error) {
 			if strings.Contains(sql, "'refused'") {
 				return []flink.Fault{{Line: 1, Column: 1, Message: "refused"}}, nil
@@ -210,6 +216,8 @@ func TestGuard(t *testing.T) {
 		"without the page's header":         {"POST", at.Path + "api/produce", func(r *http.Request) { r.Header.Del("X-Streamproof") }, 403},
 		"another site posts":                {"POST", at.Path + "api/produce", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
 		"another site posts by a form":      {"POST", at.Path + "api/produce", navigates, 403},
+		"another site saves a schema":       {"POST", at.Path + "api/schema", func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, 403},
+		"another port samples the stream":   {"POST", at.Path + "api/discover", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") }, 403},
 		"a method that nothing is asked by": {"DELETE", at.Path + "api/produce", ok, 405},
 		"what is not there":                 {"GET", at.Path + "api/nothing", ok, 404},
 		"a file outside":                    {"GET", at.Path + "..%2f..%2fserver.go", ok, 404},
@@ -390,7 +398,7 @@ func TestOperations(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	o := serveWorld(t, false)
-	for _, route := range []string{"produce", "verify", "accept", "pause", "resume", "query/run", "repair", "delivery"} {
+	for _, route := range []string{"produce", "verify", "accept", "pause", "resume", "query/run", "repair", "delivery", "schema"} {
 		if status, _ := o.post(t, route, `{}`); status != http.StatusForbidden {
 			t.Errorf("%s: got %d, want 403", route, status)
 		}

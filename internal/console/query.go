@@ -108,17 +108,25 @@ func (s *stackSubject) check(ctx context.Context, in *checkRequest) (*operate.Ch
 		return nil, err
 	}
 	checked := operate.Check(p)
-	if !in.Plan || s.Plan == nil {
+	if !in.Plan {
 		return checked, nil
+	}
+	return checked, s.plan(ctx, checked, p)
+}
+
+// plan has Flink plan a query that was checked, where there is a Flink.
+func (s *stackSubject) plan(ctx context.Context, checked *operate.Checked, p *pipeline.Pipeline) error {
+	if s.Plan == nil {
+		return nil
 	}
 	// A JVM takes half a gigabyte. One that nobody waits for any more has ended with its request.
 	select {
 	case s.planning <- struct{}{}:
 		defer func() { <-s.planning }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
-	return checked, checked.Plan(ctx, p, s.Plan)
+	return checked.Plan(ctx, p, s.Plan)
 }
 
 // runningPipeline is the pipeline that the last look at the query has shown. Typing must not read it again.

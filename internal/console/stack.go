@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"streamproof/internal/draft"
 	"streamproof/internal/flow"
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
@@ -37,6 +38,10 @@ type Stack struct {
 	Plan func(ctx context.Context, schema []byte, sql string) ([]flink.Fault, error)
 	// Deploy deploys the template with these parameters changed. It is nil for a stack on AWS, which SAM deploys.
 	Deploy func(ctx context.Context, parameters map[string]string, step func(string) operate.Step) error
+	// Folder is the project's pipeline folder, where a schema is saved; empty outside of a project. Deployment are the
+	// commands that bring what is there to the stack.
+	Folder     string
+	Deployment []string
 	// Wait is how long to wait between two looks, 0 for as long as the stack's changes take. Tests set it.
 	Wait time.Duration
 }
@@ -68,6 +73,8 @@ type stackSubject struct {
 	here     *local.Stack
 	pipeline *pipeline.Pipeline // the last one that was read of it
 	planning chan struct{}      // holds an element while Flink plans a query
+	sampling sync.Mutex         // one sample of the stream is taken at a time
+	sample   *draft.Sample      // the last one, nil before the first
 }
 
 // A look is one at the stack, or why there was none.
@@ -80,7 +87,7 @@ type look struct {
 func (s *stackSubject) about() About {
 	return About{
 		Program: "streamproof", Kind: "stack", Stack: s.Name, Region: s.Region, Local: s.Local,
-		Views: []string{"flow", "proof", "sql", "stream", "delivery"}, MaxRecords: producer.MaxRecords,
+		Views: []string{"flow", "proof", "sql", "stream", "schema", "delivery"}, MaxRecords: producer.MaxRecords,
 	}
 }
 
@@ -286,6 +293,7 @@ func stepped(o *operate.Operator, name string, do func() error) error {
 func (s *stackSubject) routes(server *Server, mux *http.ServeMux) {
 	s.queryRoutes(server, mux)
 	s.objectRoutes(server, mux)
+	s.schemaRoutes(server, mux)
 	mux.HandleFunc("POST /api/verify", operation(server, s, "verify", true, verify))
 	mux.HandleFunc("POST /api/explain", operation(server, s, "explain", false, explain))
 	mux.HandleFunc("POST /api/accept", operation(server, s, "accept", true, accept))

@@ -2,7 +2,6 @@ package discover
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -62,21 +61,8 @@ func Merge(current schema.Schema, p *Proposal) (*Merged, error) {
 	m.Schema = schema.Schema{Source: current.Source, Format: current.Format, Samples: current.Samples}
 	m.columns(current, p, taken)
 	m.format(was, p)
-	m.Changed = !reflect.DeepEqual(normal(current), normal(m.Schema))
+	m.Changed = !current.Equal(m.Schema)
 	return m, nil
-}
-
-// normal returns a schema in a form in which equal schemas are deeply equal.
-func normal(s schema.Schema) schema.Schema {
-	s.Format = s.Format.OrDefault()
-	if len(s.Format.Nulls) == 0 {
-		s.Format.Nulls = nil
-	}
-	s.Columns = slices.Clone(s.Columns)
-	for i := range s.Columns {
-		s.Columns[i].Path = s.Columns[i].Place()
-	}
-	return s
 }
 
 // match returns the place in the schema of each column of the proposal, or -1.

@@ -3,6 +3,7 @@ package sample
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -44,6 +45,22 @@ type Sample struct {
 type Shard struct {
 	ID      string
 	Records int // as Kinesis counts them: an aggregate is one
+}
+
+// Source describes the stream of this name as the source of the sample.
+func (s *Sample) Source(name string) string {
+	var shards []string
+	for _, shard := range s.Shards {
+		shards = append(shards, fmt.Sprintf("%d of %s", shard.Records, shard.ID))
+	}
+	source := fmt.Sprintf("stream %s (%s", name, strings.Join(shards, ", "))
+	if s.Aggregates > 0 {
+		source += fmt.Sprintf("; %d aggregates unpacked", s.Aggregates)
+	}
+	if s.Broken > 0 {
+		source += fmt.Sprintf("; %d broken aggregates", s.Broken)
+	}
+	return source + ")"
 }
 
 // Stream reads a part of all shards of a stream.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -91,6 +92,22 @@ func (s Schema) Index(name string) int {
 	})
 }
 
+// Equal reports whether two schemas say the same, whatever they leave to a default.
+func (s Schema) Equal(other Schema) bool { return reflect.DeepEqual(s.explicit(), other.explicit()) }
+
+// explicit returns the schema in a form in which equal schemas are deeply equal.
+func (s Schema) explicit() Schema {
+	s.Format = s.Format.OrDefault()
+	if len(s.Format.Nulls) == 0 {
+		s.Format.Nulls = nil
+	}
+	s.Columns = slices.Clone(s.Columns)
+	for i := range s.Columns {
+		s.Columns[i].Path = s.Columns[i].Place()
+	}
+	return s
+}
+
 // The types of schema.json.
 type schemaFile struct {
 	Source  string       `json:"source"`
@@ -104,7 +121,7 @@ type columnFile struct {
 	Alias    string `json:"alias"`
 	Path     string `json:"path,omitempty"`
 	Unnamed  bool   `json:"unnamed,omitzero"`
-	Type     Type   `json:"type"`
+	Type     string `json:"type"`
 	Pattern  string `json:"pattern,omitempty"`
 	Nullable bool   `json:"nullable,omitzero"`
 	Fake     Fake   `json:"fake,omitzero"`
@@ -133,7 +150,7 @@ func Parse(schemaJSON []byte) (Schema, error) {
 	for i, c := range file.Columns {
 		column, errs := c.parse(format)
 		for _, err := range errs {
-			faults = append(faults, fmt.Errorf("columns[%d]: %w", i, err))
+			faults = append(faults, &ColumnError{i, err})
 		}
 		s.Columns = append(s.Columns, column)
 	}
@@ -142,6 +159,24 @@ func Parse(schemaJSON []byte) (Schema, error) {
 		return Schema{}, fmt.Errorf("schema.json: %w", err)
 	}
 	return s, nil
+}
+
+// A ColumnError is a fault of one column of schema.json.
+type ColumnError struct {
+	Index int
+	Err   error
+}
+
+func (e *ColumnError) Error() string { return fmt.Sprintf("columns[%d]: %v", e.Index, e.Err) }
+func (e *ColumnError) Unwrap() error { return e.Err }
+
+// Faults returns the faults that an error of Parse joins; those of a column are of type *ColumnError.
+func Faults(err error) []error {
+	var all interface{ Unwrap() []error }
+	if errors.As(err, &all) {
+		return all.Unwrap()
+	}
+	return []error{err}
 }
 
 // samplesName are the names that package pipeline embeds.
@@ -172,13 +207,13 @@ func (s Schema) clashes() []error {
 	for i, c := range s.Columns {
 		for _, name := range []string{c.Name, c.Alias} {
 			if owner, taken := names[strings.ToUpper(name)]; name == "" || taken && owner != i {
-				faults = append(faults, fmt.Errorf("columns[%d]: name %q is empty or taken", i, name))
+				faults = append(faults, &ColumnError{i, fmt.Errorf("name %q is empty or taken", name)})
 			}
 			names[strings.ToUpper(name)] = i
 		}
 		path := c.Place().String()
 		if paths[path] && s.Format.Type == JSON { // a header may have a name twice
-			faults = append(faults, fmt.Errorf("columns[%d]: path %s is taken", i, path))
+			faults = append(faults, &ColumnError{i, fmt.Errorf("path %s is taken", path)})
 		}
 		paths[path] = true
 	}
@@ -186,22 +221,23 @@ func (s Schema) clashes() []error {
 }
 
 func (f columnFile) parse(format Format) (Column, []error) {
-	c := Column{Name: f.Name, Alias: f.Alias, Type: f.Type, Nullable: f.Nullable, Fake: f.Fake}
+	c := Column{Name: f.Name, Alias: f.Alias, Nullable: f.Nullable, Fake: f.Fake}
 	var faults []error
 	fault := func(err error) {
 		if err != nil {
 			faults = append(faults, err)
 		}
 	}
-	switch {
-	case f.Type.Kind == "":
+	var err error
+	if f.Type == "" {
 		fault(errors.New("type is missing"))
-	case f.Type.Kind == Char && f.Type.Length == 0:
+	} else if c.Type, err = ParseType(f.Type); err != nil {
+		fault(err)
+	} else if c.Type.Kind == Char && c.Type.Length == 0 {
 		fault(errors.New("CHAR needs a length"))
 	}
-	var err error
-	if f.Pattern != "" {
-		c.Pattern, err = patternOf(f.Type, f.Pattern)
+	if f.Pattern != "" && c.Type.Kind != "" {
+		c.Pattern, err = patternOf(c.Type, f.Pattern)
 		fault(err)
 	}
 	switch {
@@ -298,7 +334,7 @@ func encode[C any](members []member, columns []C) ([]byte, error) {
 }
 
 func (c *Column) file(format Format) columnFile {
-	f := columnFile{Name: c.Name, Alias: c.Alias, Type: c.Type, Pattern: c.Pattern.String(), Nullable: c.Nullable, Fake: c.Fake}
+	f := columnFile{Name: c.Name, Alias: c.Alias, Type: c.Type.String(), Pattern: c.Pattern.String(), Nullable: c.Nullable, Fake: c.Fake}
 	switch {
 	case c.Path == nil:
 	case format.Type == JSON:

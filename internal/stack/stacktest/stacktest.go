@@ -51,11 +51,15 @@ type World struct {
 	Undecided          bool // every verdict is
 	// NotJudged is a part of the SQL of queries that the verifier does not judge.
 	NotJudged string
-	Transform string             // the parameter
-	Restarts  int                // of the job, which is down if there are any
-	Logs      map[string][]Event // the log groups' events, by the template's name
+	Transform string // the parameter
+	// PartitionKey is the parameter, empty for none.
+	PartitionKey string
+	Restarts     int                // of the job, which is down if there are any
+	Logs         map[string][]Event // the log groups' events, by the template's name
 	// Outputs are the stack's. A stack that reads an existing stream has StartPosition instead of a producer.
 	Outputs map[string]string
+	// Stream is the data of the records in the stream's first shard, the oldest first.
+	Stream []string
 }
 
 // An Event is one of a log group.
@@ -219,6 +223,14 @@ func (w *World) route(r *http.Request, body []byte) (call string, answer func(*h
 			map[string]any{"ShardId": "shardId-000000000000", "SequenceNumberRange": map[string]any{"StartingSequenceNumber": "1"}},
 			map[string]any{"ShardId": "shardId-000000000001", "SequenceNumberRange": map[string]any{"StartingSequenceNumber": "1"}},
 		}})
+	case target == "GetShardIterator":
+		at := len(w.Stream)
+		if in["ShardIteratorType"] == "TRIM_HORIZON" {
+			at = 0
+		}
+		return describe(target, map[string]any{"ShardIterator": fmt.Sprintf("%s %d", in["ShardId"], at)})
+	case target == "GetRecords":
+		return "GetRecords", func(out *httptest.ResponseRecorder) { w.records(out, in) }
 	case target == "ListApplicationSnapshots":
 		return describe(target, map[string]any{"SnapshotSummaries": []any{map[string]any{"SnapshotName": Snapshot, "SnapshotStatus": "READY", "SnapshotCreationTimestamp": 1, "ApplicationVersionId": 1}}})
 	case target == "DescribeApplicationOperation":
@@ -295,8 +307,27 @@ func (w *World) route(r *http.Request, body []byte) (call string, answer func(*h
 		for key, value := range w.Outputs {
 			fmt.Fprintf(&members, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
 		}
-		fmt.Fprintf(out, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>streamproof</StackName><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>%s</Outputs><Parameters><member><ParameterKey>Transform</ParameterKey><ParameterValue>%s</ParameterValue></member></Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, members.String(), w.Transform)
+		fmt.Fprintf(out, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>streamproof</StackName><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>%s</Outputs><Parameters><member><ParameterKey>Transform</ParameterKey><ParameterValue>%s</ParameterValue></member><member><ParameterKey>PartitionKey</ParameterKey><ParameterValue>%s</ParameterValue></member></Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, members.String(), w.Transform, w.PartitionKey)
 	}
+}
+
+// records answers with the records of the first shard from an iterator on. The other one has none.
+func (w *World) records(out io.Writer, in map[string]any) {
+	var shard string
+	var at int
+	if _, err := fmt.Sscanf(fmt.Sprint(in["ShardIterator"]), "%s %d", &shard, &at); err != nil {
+		w.t.Error(err)
+	}
+	var records []any
+	if strings.HasSuffix(shard, "0") {
+		for i, data := range w.Stream[at:] {
+			records = append(records, map[string]any{
+				"Data": []byte(data), "PartitionKey": "k", "SequenceNumber": fmt.Sprint(at + i), "ApproximateArrivalTimestamp": float64(time.Now().Unix()),
+			})
+		}
+		at = len(w.Stream)
+	}
+	w.write(out, map[string]any{"Records": records, "NextShardIterator": fmt.Sprintf("%s %d", shard, at), "MillisBehindLatest": 0})
 }
 
 func (w *World) s3(out *httptest.ResponseRecorder, r *http.Request, key string, body []byte) {
