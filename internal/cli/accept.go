@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/user"
 	"strings"
 	"time"
 
-	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
+	"streamproof/internal/operate"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/terminal"
-	"streamproof/internal/verifier"
 )
 
 type acceptCmd struct {
@@ -82,39 +80,18 @@ func (c *acceptCmd) Run(ctx context.Context, e *env) error {
 
 // acceptAudit audits what the flags name, and accepts findings of that before the verdict.
 func (c *acceptCmd) acceptAudit(ctx context.Context, e *env) error {
-	if err := os.MkdirAll(c.Accepted, 0o755); err != nil {
-		return &usageError{err}
-	}
-	s, err := c.subject(ctx, e, &c.target)
+	s, err := c.accepting(ctx, e, &c.target)
 	if err != nil {
 		return err
 	}
 	var acceptance *ledger.Acceptance
-	var refused error
-	s.opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {
-		folder := bucket.Dir(c.Accepted)
-		_, open, err := verifier.Accepted(ctx, folder, r, result)
-		if err != nil {
-			return nil, err
-		}
-		var findings []byte
-		if acceptance, findings, refused = c.acceptance(r, open); refused != nil {
-			return nil, refused
-		}
-		if err := acceptance.WriteFolder(c.Accepted, findings); err != nil {
-			return nil, err
-		}
-		excused, _, err := verifier.Accepted(ctx, folder, r, result)
-		return excused, err
-	}
-	r, err := s.audit(ctx, e)
-	switch {
-	case err != nil:
+	var r *report.Report
+	err = s.show(e, func(begin func(string) operate.Step) error {
+		acceptance, r, err = s.accept(ctx, c.Accepted, c.choice(), begin)
 		return err
-	case refused != nil:
-		return &usageError{refused}
-	case acceptance == nil || r.Verdict == proof.Undecided:
-		return fmt.Errorf("cannot accept findings: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
+	})
+	if err != nil {
+		return err
 	}
 	return e.show(c.JSON, r, acceptedText(acceptance, r))
 }

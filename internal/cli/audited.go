@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
@@ -16,6 +17,8 @@ import (
 
 	"streamproof/internal/audit"
 	"streamproof/internal/bucket"
+	"streamproof/internal/explain"
+	"streamproof/internal/ledger"
 	"streamproof/internal/operate"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
@@ -120,6 +123,14 @@ type subject struct {
 func (a *audited) subject(ctx context.Context, e *env, t *target) (*subject, error) {
 	s, err := a.find(ctx, e, t)
 	return s, needs(err, auditPermissions)
+}
+
+// accepting is subject, with a folder to accept findings in.
+func (a *audited) accepting(ctx context.Context, e *env, t *target) (*subject, error) {
+	if err := os.MkdirAll(a.Accepted, 0o755); err != nil {
+		return nil, &usageError{err}
+	}
+	return a.subject(ctx, e, t)
 }
 
 func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error) {
@@ -239,18 +250,74 @@ func ownPipeline(ctx context.Context, s *stack.Stack) (audit.Pipeline, *query.Qu
 	return p, q, nil
 }
 
-// audit audits, and shows how far it is.
-func (s *subject) audit(ctx context.Context, e *env) (r *report.Report, err error) {
+// show calls do with steps that are shown, after what has to be said first.
+func (s *subject) show(e *env, do func(begin func(string) operate.Step) error) error {
 	if s.opts.Transform != nil {
 		err := e.stderr.Printf("streamproof: --ask-transform invokes %s with every record of the window, and again where rows must be classified or located. "+
 			"Whatever else the function does, such as writing to a table or calling a service, it does again.\n", s.opts.Pipeline.Functions[0])
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	p := newProgress(e)
 	defer p.stop()
-	return s.run(ctx, func(name string) operate.Step { return p.begin(name) })
+	return do(func(name string) operate.Step { return p.begin(name) })
+}
+
+// audit audits, and shows how far it is.
+func (s *subject) audit(ctx context.Context, e *env) (r *report.Report, err error) {
+	err = s.show(e, func(begin func(string) operate.Step) error {
+		r, err = s.run(ctx, begin)
+		return err
+	})
+	return r, err
+}
+
+// explain audits, and explains what is wrong.
+func (s *subject) explain(ctx context.Context, begin func(string) operate.Step) (*explain.Explanation, *report.Report, error) {
+	r, err := s.run(ctx, begin)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.Verdict == proof.Undecided {
+		return nil, r, explain.Undecided(r)
+	}
+	st := begin("look for the rows around the missing ones")
+	found, err := audit.Explain(ctx, s.source, s.bucket, s.opts, r)
+	st.End(err)
+	return explain.Of(r, found), r, err
+}
+
+// accept audits, and accepts findings of that before the verdict, in a folder of acceptances.
+func (s *subject) accept(ctx context.Context, in string, choice report.Choice, begin func(string) operate.Step) (*ledger.Acceptance, *report.Report, error) {
+	var acceptance *ledger.Acceptance
+	var refused error
+	s.opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {
+		folder := bucket.Dir(in)
+		_, open, err := verifier.Accepted(ctx, folder, r, result)
+		if err != nil {
+			return nil, err
+		}
+		var findings []byte
+		if acceptance, findings, refused = r.Choose(open, choice, time.Now()); refused != nil {
+			return nil, refused
+		}
+		if err := acceptance.WriteFolder(in, findings); err != nil {
+			return nil, err
+		}
+		excused, _, err := verifier.Accepted(ctx, folder, r, result)
+		return excused, err
+	}
+	r, err := s.run(ctx, begin)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case refused != nil:
+		return nil, nil, &usageError{refused}
+	case acceptance == nil || r.Verdict == proof.Undecided:
+		return nil, nil, fmt.Errorf("cannot accept findings: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
+	}
+	return acceptance, r, nil
 }
 
 // run audits, and tells of its steps.

@@ -10,6 +10,7 @@ import (
 	"github.com/cli/browser"
 
 	"streamproof/internal/console"
+	"streamproof/internal/explain"
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
 	"streamproof/internal/operate"
@@ -38,8 +39,8 @@ func (c *consoleCmd) Validate() error {
 	if !c.named() {
 		return c.checkStack(&t)
 	}
-	if c.Write {
-		return errors.New("--write is for a stack: an audit only reads")
+	if c.Write && c.Accepted == "" {
+		return errors.New("--write of an audit goes with --accepted: findings are accepted there, and nothing else is written")
 	}
 	return c.check(&t)
 }
@@ -80,16 +81,36 @@ func (c *consoleCmd) serve(ctx context.Context, e *env) (*console.Server, error)
 	if err != nil {
 		return nil, err
 	}
-	return console.ServeAudit(console.Audit{
+	find := c.subject
+	shown := console.Audit{
 		Name: c.DeliveryStream + c.Stream, Region: config.Region,
-		Run: func(ctx context.Context, step func(string) operate.Step) (*report.Report, error) {
+		Explain: func(ctx context.Context, step func(string) operate.Step) (*explain.Explanation, *report.Report, error) {
 			s, err := c.subject(ctx, e, &t)
+			if err != nil {
+				return nil, nil, err
+			}
+			return s.explain(ctx, step)
+		},
+	}
+	if c.Write {
+		find = c.accepting
+		shown.Accept = func(ctx context.Context, choice report.Choice, step func(string) operate.Step) (*report.Report, error) {
+			s, err := c.accepting(ctx, e, &t)
 			if err != nil {
 				return nil, err
 			}
-			return s.run(ctx, step)
-		},
-	}, o)
+			_, r, err := s.accept(ctx, c.Accepted, choice, step)
+			return r, err
+		}
+	}
+	shown.Run = func(ctx context.Context, step func(string) operate.Step) (*report.Report, error) {
+		s, err := find(ctx, e, &t)
+		if err != nil {
+			return nil, err
+		}
+		return s.run(ctx, step)
+	}
+	return console.ServeAudit(shown, o)
 }
 
 // stack is the stack that the console shows. One on this machine may be started later.

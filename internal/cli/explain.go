@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"os"
 
-	"streamproof/internal/audit"
 	"streamproof/internal/explain"
 	"streamproof/internal/operate"
-	"streamproof/internal/proof"
 	"streamproof/internal/report"
 	"streamproof/internal/terminal"
 )
@@ -62,19 +60,13 @@ func (c *explainCmd) audit(ctx context.Context, e *env) (*explain.Explanation, *
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := s.audit(ctx, e)
-	if err != nil {
-		return nil, nil, err
-	}
-	if r.Verdict == proof.Undecided {
-		return nil, nil, explain.Undecided(r)
-	}
-	p := newProgress(e)
-	defer p.stop()
-	st := p.begin("look for the rows around the missing ones")
-	found, err := audit.Explain(ctx, s.source, s.bucket, s.opts, r)
-	st.End(err)
-	return explain.Of(r, found), r, err
+	var out *explain.Explanation
+	var r *report.Report
+	err = s.show(e, func(begin func(string) operate.Step) error {
+		out, r, err = s.explain(ctx, begin)
+		return err
+	})
+	return out, r, err
 }
 
 func (c *explainCmd) run(ctx context.Context, o *operate.Operator) (*explain.Explanation, *report.Report, error) {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"streamproof/internal/explain"
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/local"
@@ -507,7 +508,10 @@ func TestAudit(t *testing.T) {
 	server, err := ServeAudit(Audit{Name: "foreign", Region: "eu-west-1", Run: func(_ context.Context, step func(string) operate.Step) (*report.Report, error) {
 		step("read the stream").End(nil)
 		runs <- true
-		return &report.Report{Version: 1, Verdict: "NOT PROVEN", Counts: proof.Counts{Owed: 2, Missing: 1}, Audit: &report.Audit{Stream: "foreign"}}, nil
+		return missingOne(), nil
+	}, Explain: func(_ context.Context, step func(string) operate.Step) (*explain.Explanation, *report.Report, error) {
+		step("look for the rows").End(nil)
+		return explain.Of(missingOne(), []report.Finding{{Class: "missing", Row: "the row"}}), missingOne(), nil
 	}}, Options{Write: true})
 	if err != nil {
 		t.Fatal(err)
@@ -526,10 +530,55 @@ func TestAudit(t *testing.T) {
 	if status, again := o.post(t, "audit", `{}`); status != http.StatusAccepted || again.State != done || len(again.Steps) != 1 {
 		t.Errorf("got %d, %+v, want another audit", status, again)
 	}
+	if _, explained := o.post(t, "explain", `{}`); explained.State != done || !strings.Contains(string(explained.Result), "the row") {
+		t.Errorf("got %+v, want where the row is", explained)
+	}
 	var about About
 	o.get(t, "api/about", &about)
-	if about.Kind != "audit" || about.Write || about.ReadOnlyReason != "an audit only reads" {
+	if about.Kind != "audit" || about.Write || !strings.HasPrefix(about.ReadOnlyReason, "an audit only reads") {
 		t.Errorf("got %+v, want an audit that is read-only whatever the options say", about)
+	}
+	if status, _ := o.post(t, "accept", `{}`); status != http.StatusForbidden {
+		t.Errorf("got %d for an acceptance without a folder, want 403", status)
+	}
+}
+
+func missingOne() *report.Report {
+	return &report.Report{Version: 1, Verdict: "NOT PROVEN", Counts: proof.Counts{Owed: 2, Missing: 1}, Audit: &report.Audit{Stream: "foreign"}}
+}
+
+// TestAcceptAudit: findings of an audit are accepted where there is a folder for them, and the page shows the verdict
+// after that.
+func TestAcceptAudit(t *testing.T) {
+	t.Parallel()
+	var accepted report.Choice
+	server, err := ServeAudit(Audit{Name: "foreign", Run: func(context.Context, func(string) operate.Step) (*report.Report, error) {
+		return missingOne(), nil
+	}, Accept: func(_ context.Context, choice report.Choice, _ func(string) operate.Step) (*report.Report, error) {
+		accepted = choice
+		r := missingOne()
+		r.Verdict = proof.Proven
+		return r, nil
+	}}, Options{Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	o := &opened{Server: server}
+	o.visit(t)
+	next, _ := o.watch(t, "report")
+	for data := ""; !strings.Contains(data, "NOT PROVEN"); { // the first audit
+		_, data = next()
+	}
+	if _, got := o.post(t, "accept", `{"class": "missing", "count": 1}`); got.State != failed || accepted.Class != "" {
+		t.Errorf("got %+v for an acceptance without a reason, want that it fails", got)
+	}
+	_, got := o.post(t, "accept", `{"class": "missing", "count": 1, "reason": "known"}`)
+	if got.State != done || accepted.Count != 1 || accepted.Who == "" {
+		t.Errorf("got %+v, %+v, want the finding accepted by this machine's user", got, accepted)
+	}
+	if _, data := next(); !strings.Contains(data, `"verdict":"PROVEN"`) {
+		t.Errorf("got %s, want the verdict after the acceptance", data)
 	}
 }
 

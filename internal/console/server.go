@@ -163,7 +163,9 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("GET /api/about", func(w http.ResponseWriter, _ *http.Request) {
 		about := s.subject.about()
-		if about.Write = s.write; !s.write && about.ReadOnlyReason == "" {
+		if about.Write = s.write; s.write {
+			about.ReadOnlyReason = ""
+		} else if about.ReadOnlyReason == "" {
 			about.ReadOnlyReason = readOnly
 		}
 		s.answer(w, http.StatusOK, about)

@@ -295,7 +295,7 @@ func (s *stackSubject) routes(server *Server, mux *http.ServeMux) {
 	s.objectRoutes(server, mux)
 	s.schemaRoutes(server, mux)
 	mux.HandleFunc("POST /api/verify", operation(server, s, "verify", true, verify))
-	mux.HandleFunc("POST /api/explain", operation(server, s, "explain", false, explain))
+	mux.HandleFunc("POST /api/explain", operation(server, s, "explain", false, explainLatest))
 	mux.HandleFunc("POST /api/accept", operation(server, s, "accept", true, accept))
 	mux.HandleFunc("POST /api/produce", operation(server, s, "produce", true, produce))
 	mux.HandleFunc("POST /api/repair/plan", operation(server, s, "repair plan", false, planRepair))
@@ -323,7 +323,7 @@ func verify(ctx context.Context, o *operate.Operator, in *verifyRequest) (r any,
 
 type noRequest struct{}
 
-func explain(ctx context.Context, o *operate.Operator, _ *noRequest) (any, error) {
+func explainLatest(ctx context.Context, o *operate.Operator, _ *noRequest) (any, error) {
 	r, err := o.Stack.LatestReport(ctx)
 	if err != nil {
 		return nil, err
@@ -334,16 +334,21 @@ func explain(ctx context.Context, o *operate.Operator, _ *noRequest) (any, error
 	return o.Explain(ctx, r)
 }
 
-// accept judges first, so that only findings that exist can be accepted.
-func accept(ctx context.Context, o *operate.Operator, in *report.Choice) (after any, err error) {
+// complete checks a choice of findings, and names who accepts them if the page does not.
+func complete(in *report.Choice) error {
 	if in.Who == "" {
 		me, err := user.Current()
 		if err != nil {
-			return nil, fmt.Errorf("cannot determine who accepts this (%w): give a name", err)
+			return fmt.Errorf("cannot determine who accepts this (%w): give a name", err)
 		}
 		in.Who = me.Username
 	}
-	if err := in.Check(); err != nil {
+	return in.Check()
+}
+
+// accept judges first, so that only findings that exist can be accepted.
+func accept(ctx context.Context, o *operate.Operator, in *report.Choice) (after any, err error) {
+	if err := complete(in); err != nil {
 		return nil, err
 	}
 	var before *report.Report

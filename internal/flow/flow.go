@@ -102,7 +102,7 @@ type Producer struct {
 	Expression    string    `json:"expression"`
 	ScheduleState string    `json:"scheduleState"`
 	PartitionKey  string    `json:"partitionKey"` // the stack's, which a tick by hand can replace
-	Ticks         int       `json:"ticks"` // since
+	Ticks         int       `json:"ticks"`        // since
 	Since         time.Time `json:"since"`
 	LastTick      *Tick     `json:"lastTick"`
 }

@@ -12,6 +12,7 @@ import { SQLView } from "./sql";
 import { StreamView } from "./stream";
 import "./style.css";
 import { language, t, viewName } from "./text";
+import { readOnlyWhy } from "./ui";
 import { Banner } from "./verdict";
 
 const views: Record<string, ComponentType> = { flow: FlowView, stream: StreamView, sql: SQLView, delivery: DeliveryView, proof: ProofView };
@@ -66,7 +67,7 @@ function Page() {
         </nav>
         <div class="settings">
           {about.value && !about.value.write ? (
-            <span class="badge" title={t.readOnlyWhy}>
+            <span class="badge" title={readOnlyWhy()}>
               {t.readOnly}
             </span>
           ) : null}

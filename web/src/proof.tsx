@@ -27,18 +27,24 @@ export function ProofView() {
 
 const ofAudit = () => about.value?.kind === "audit";
 
-const Actions = ({ report }: { report: Report | null }) =>
-  ofAudit() ? (
-    <Change label={t.auditNow} main reads off={latest("audit")?.state === "running" ? t.busy : undefined} run={() => begin("api/audit", {})} />
-  ) : (
+const Actions = ({ report }: { report: Report | null }) => (
     <div class="actions">
-      <Verify main />
-      {report ? <Change label={t.verifyFull} off={busy()} run={() => begin("api/verify", { full: true })} /> : null}
+      {ofAudit() ? (
+        <Change label={t.auditNow} main reads off={auditing()} run={() => begin("api/audit", {})} />
+      ) : (
+        <>
+          <Verify main />
+          {report ? <Change label={t.verifyFull} off={busy()} run={() => begin("api/verify", { full: true })} /> : null}
+        </>
+      )}
       {report && report.counts.missing + report.counts.failed > 0 ? (
-        <Change label={t.explainNow} reads run={() => begin("api/explain", {})} />
+        <Change label={t.explainNow} reads off={ofAudit() ? auditing() : undefined} run={() => begin("api/explain", {})} />
       ) : null}
     </div>
-  );
+);
+
+/** Why no audit can begin: one reads the stream at a time. */
+const auditing = () => (["audit", "explain", "accept"].some((kind) => latest(kind)?.state === "running") ? t.busy : undefined);
 
 /** The last operation of this view, as long as it runs, failed, or is fresh. */
 function Under() {
@@ -423,7 +429,7 @@ function Rows({ report: r }: { report: Report }) {
               <h3>
                 {className(cls)} <span class="dim">{count(n)}</span>
               </h3>
-              {acceptable.has(cls) && !ofAudit() ? (
+              {acceptable.has(cls) ? (
                 <Change
                   label={t.accept}
                   off={busy()}

@@ -80,6 +80,9 @@ export const Commands = (props: { commands?: string[] | undefined; see?: string 
   </>
 );
 
+/** Why nothing can be changed. */
+export const readOnlyWhy = () => (about.value?.kind === "audit" ? t.auditReadOnly : t.readOnlyWhy);
+
 /** A button that changes the stack. In a read-only console it is off and says why. */
 export function Change(props: {
   label: string;
@@ -92,7 +95,7 @@ export function Change(props: {
   const error = useSignal("");
   const working = useSignal(false);
   const id = useId();
-  const off = about.value && !about.value.write && !props.reads ? t.readOnlyWhy : props.off;
+  const off = about.value && !about.value.write && !props.reads ? readOnlyWhy() : props.off;
   const click = async () => {
     if (off || working.value) return;
     error.value = "";
