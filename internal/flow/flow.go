@@ -159,7 +159,9 @@ type Analytics struct {
 type Delivery struct {
 	DeliveryStream string   `json:"deliveryStream"`
 	Oldest         *float64 `json:"oldestSeconds"` // age of the oldest record that is not in S3
-	Success        *float64 `json:"success"`       // the part of objects that was written at the first attempt, 0 to 1
+	// Waiting is what the delivery stream of a local stack holds. Firehose does not say it.
+	Waiting *Waiting `json:"waiting"`
+	Success *float64 `json:"success"` // the part of objects that was written at the first attempt, 0 to 1
 	// The parameters.
 	BufferSizeMB    string   `json:"bufferSizeMB"`
 	BufferInterval  string   `json:"bufferIntervalSeconds"`
@@ -170,6 +172,14 @@ type Delivery struct {
 	FailedPrefix    string   `json:"failedPrefix"`
 	RejectsPrefix   string   `json:"rejectsPrefix"`
 	Throttled       *float64 `json:"throttledRecordsPerSecond"`
+}
+
+// A Waiting is what is in the buffers of a delivery stream, or being written from them.
+type Waiting struct {
+	Records int64 `json:"records"`
+	Bytes   int64 `json:"bytes"`
+	// Part is how much of BufferSizeMB that is, 0 to 1.
+	Part float64 `json:"part"`
 }
 
 // A Bucket is where the rows are delivered.

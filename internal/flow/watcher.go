@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +80,11 @@ func (w *Watcher) Look(ctx context.Context) (*Look, error) {
 	w.list(ctx, f, problems, now)
 	if w.here != nil {
 		w.count(ctx, f, job, now)
+		if following {
+			if err := w.wait(f, now); err != nil {
+				return nil, err
+			}
+		}
 		problems.addJob(job, following, status.Application.Status)
 	} else {
 		w.measure(ctx, f, problems, now)
@@ -197,6 +203,27 @@ func (w *Watcher) count(ctx context.Context, f *Flow, job runner.Status, now tim
 	read, rows := f.arrow("read"), f.arrow("rows")
 	read.Records, read.Source = w.read.rate(now, work.Read), "Flink's count of records read"
 	rows.Records, rows.Source = w.rows.rate(now, work.Rows), "Flink's count of rows"
+}
+
+// wait says what the delivery stream of a local stack holds.
+func (w *Watcher) wait(f *Flow, now time.Time) error {
+	if f.Delivery == nil {
+		return nil
+	}
+	all, err := w.here.Waiting()
+	if err != nil {
+		return err
+	}
+	held := all[f.Delivery.DeliveryStream]
+	f.Delivery.Waiting = &Waiting{Records: held.Records, Bytes: held.Bytes}
+	if mb, err := strconv.ParseFloat(f.Delivery.BufferSizeMB, 64); err == nil && mb > 0 {
+		f.Delivery.Waiting.Part = min(float64(held.Bytes)/(mb*(1<<20)), 1)
+	}
+	if held.Records > 0 {
+		age := max(now.Sub(held.Since).Seconds(), 0)
+		f.Delivery.Oldest = &age
+	}
+	return nil
 }
 
 // add adds rates, of which one that is not known counts nothing.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -126,6 +127,7 @@ func (d dir) emulator() string        { return d.path("emulator") }
 func (d dir) followerPID() string     { return d.path("follower.pid") }
 func (d dir) followerLog() string     { return d.path("follower.log") }
 func (d dir) samLog() string          { return d.path("sam.log") }
+func (d dir) waitingFile() string     { return d.path("waiting.json") }
 func (d dir) flink() string           { return d.path("flink") }
 
 // flinkOf is the directory of an application's job: flink for the stack's own, a directory beside it for an application
@@ -544,6 +546,7 @@ type follower struct {
 	log        *slog.Logger
 
 	running map[string]func() error // by application; each function ends a runner
+	waiting map[string]firehose.Waiting
 }
 
 // followEvery is how often the follower looks for applications.
@@ -555,7 +558,7 @@ func (f *follower) run(ctx context.Context) error {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
 	for len(errs) == 0 && ctx.Err() == nil && !f.jobs.Gone() {
-		if err := f.look(); err != nil {
+		if err := errors.Join(f.look(), f.noteWaiting()); err != nil {
 			errs = append(errs, err)
 		}
 		select {
@@ -570,6 +573,16 @@ func (f *follower) run(ctx context.Context) error {
 	defer cancel()
 	errs = append(errs, f.flink.Close(), f.deliveries.Close(ctx))
 	return errors.Join(errs...)
+}
+
+// noteWaiting writes down what the delivery streams hold, for other processes.
+func (f *follower) noteWaiting() error {
+	now := f.deliveries.Waiting()
+	if f.waiting != nil && maps.Equal(now, f.waiting) {
+		return nil
+	}
+	f.waiting = now
+	return jsonfile.Write(f.dir.waitingFile(), now)
 }
 
 // look starts a runner for each new application, and ends the runners of deleted ones.
@@ -710,6 +723,12 @@ func (s *Stack) Deliveries() *firehose.Server {
 		return nil
 	}
 	return s.follower.deliveries
+}
+
+// Waiting is what the delivery streams hold, by name, as the follower last wrote it down.
+func (s *Stack) Waiting() (waiting map[string]firehose.Waiting, err error) {
+	_, err = jsonfile.Read(s.dir.waitingFile(), &waiting)
+	return waiting, err
 }
 
 // StateDir is the stack's state directory.

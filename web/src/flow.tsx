@@ -159,7 +159,10 @@ function Picture({ f }: { f: Flow }) {
         <>
           <Link arrow={arrow("rows")} unit={t.rowsPerSecond} />
           <Part part="delivery" state={stateOf(f, "delivery")} name={d.deliveryStream}>
-            <Fact name={t.buffer}>{t.bufferOf(d.bufferSizeMB, d.bufferIntervalSeconds)}</Fact>
+            <Fact name={t.buffer}>
+              {t.bufferOf(d.bufferSizeMB, d.bufferIntervalSeconds)}
+              {d.waiting ? <Fill waiting={d.waiting} /> : null}
+            </Fact>
             {d.oldestSeconds === null ? null : <Fact name={t.oldest}>{duration(d.oldestSeconds)}</Fact>}
             <Fact name={t.format}>
               {[d.outputFormat, d.transform === "none" ? "" : `→ ${d.transform}`, d.compression === "none" ? "" : d.compression]
@@ -263,6 +266,17 @@ function Link(props: { arrow: Arrow | undefined; unit: string }) {
     </li>
   );
 }
+
+/** How full the delivery stream's buffer is. Records there are packed rows. */
+const Fill = ({ waiting: w }: { waiting: NonNullable<NonNullable<Flow["delivery"]>["waiting"]> }) => (
+  <span class="meter">
+    <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+      <rect class="track" width="100" height="8" />
+      <rect class="full" width={w.part * 100} height="8" />
+    </svg>
+    <span class="dim">{w.records === 0 ? t.bufferEmpty : t.bufferHolds(count(w.records), bytes(w.bytes))}</span>
+  </span>
+);
 
 /** How full a shard is: the larger of its two parts of a limit. */
 const fill = (s: Shard, limit: number, limitBytes: number) =>

@@ -126,6 +126,8 @@ export interface Flow {
   delivery: {
     deliveryStream: string;
     oldestSeconds: number | null;
+    /** What a local stack's buffers hold; null on AWS, where Firehose does not say it. */
+    waiting: { records: number; bytes: number; part: number } | null;
     success: number | null;
     bufferSizeMB: string;
     bufferIntervalSeconds: string;

@@ -24,6 +24,7 @@ type buffer struct {
 	mu      sync.Mutex
 	records []record
 	size    int
+	emitted []record // that emit is not done with
 	ended   bool
 
 	wake chan struct{} // something has changed
@@ -75,6 +76,9 @@ func (b *buffer) run() {
 		switch {
 		case len(batch) > 0:
 			b.emit(batch)
+			b.mu.Lock()
+			b.emitted = nil
+			b.mu.Unlock()
 		case ended:
 			return
 		default:
@@ -108,5 +112,18 @@ func (b *buffer) due() (batch []record, wait time.Duration, ended bool) {
 	batch = b.records[:n:n]
 	b.records = b.records[n:]
 	b.size -= taken
+	b.emitted = batch
 	return batch, 0, false
+}
+
+// waiting is what is held, with what emit is not done with: S3 or a function may refuse it for hours.
+func (b *buffer) waiting() (w Waiting) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, records := range [][]record{b.emitted, b.records} {
+		for _, r := range records {
+			w = w.with(Waiting{1, int64(len(r.data)), r.arrived})
+		}
+	}
+	return w
 }

@@ -134,6 +134,15 @@ func (s *Server) Stats() map[string]Stats {
 	return stats
 }
 
+// Waiting is what each delivery stream holds, by name.
+func (s *Server) Waiting() map[string]Waiting {
+	waiting := map[string]Waiting{}
+	for _, st := range s.started() {
+		waiting[st.name] = st.waiting()
+	}
+	return waiting
+}
+
 // started are the streams that have a definition.
 func (s *Server) started() []*stream {
 	s.mu.Lock()

@@ -126,6 +126,10 @@ func TestBuffering(t *testing.T) {
 		put(t, s, "a", "b\n")
 		time.Sleep(59 * time.Second)
 		put(t, s, "c")
+		synctest.Wait()
+		if got, want := s.Waiting()[streamName], (Waiting{3, 4, start}); got != want {
+			t.Errorf("got %+v waiting, want %+v", got, want)
+		}
 		if got := f.written(""); len(got) != 0 {
 			t.Errorf("got %v before the interval was over", got)
 		}
@@ -136,6 +140,9 @@ func TestBuffering(t *testing.T) {
 		}
 		if !keyPattern.MatchString(got[0].key) {
 			t.Errorf("got the key %s", got[0].key)
+		}
+		if got := s.Waiting()[streamName]; got != (Waiting{}) {
+			t.Errorf("got %+v waiting after that, want nothing", got)
 		}
 
 		half := strings.Repeat("x", mebibyte/2)
@@ -254,6 +261,10 @@ func TestDeniedWrite(t *testing.T) {
 		put(t, s, "a")
 		time.Sleep(10 * time.Minute)
 		put(t, s, "b")
+		synctest.Wait()
+		if got := s.Waiting()[streamName]; got.Records != 2 || time.Since(got.Since) != 10*time.Minute {
+			t.Errorf("got %+v waiting, want the record that is not written, too", got)
+		}
 		f.mu.Lock()
 		f.writesDenied = false
 		f.mu.Unlock()

@@ -38,6 +38,22 @@ type Stats struct {
 	FailedRecords int64 // that could not be transformed
 }
 
+// Waiting are the records that a delivery stream has accepted and not written yet.
+type Waiting struct {
+	Records int64     `json:"records"`
+	Bytes   int64     `json:"bytes"`
+	Since   time.Time `json:"since,omitzero"` // when the oldest of them arrived
+}
+
+func (w Waiting) with(more Waiting) Waiting {
+	w.Records += more.Records
+	w.Bytes += more.Bytes
+	if w.Since.IsZero() || !more.Since.IsZero() && more.Since.Before(w.Since) {
+		w.Since = more.Since
+	}
+	return w
+}
+
 // A stream is a delivery stream at work: processing passes records on to ok and failed, which become objects.
 type stream struct {
 	server *Server
@@ -95,6 +111,10 @@ func (s *stream) end() {
 
 func (s *stream) stats() Stats {
 	return Stats{s.records.Load(), s.bytes.Load(), s.billed.Load(), s.objects.Load(), s.failedRecords.Load()}
+}
+
+func (s *stream) waiting() Waiting {
+	return s.processing.waiting().with(s.ok.waiting()).with(s.failed.waiting())
 }
 
 func (s *stream) take(records []record) {
