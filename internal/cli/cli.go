@@ -50,6 +50,7 @@ type grammar struct {
 	Logs       logsCmd       `cmd:"" help:"Show what the parts of the stack log, together and in order."`
 	Status     statusCmd     `cmd:"" help:"Show the state of all parts of the stack."`
 	Console    consoleCmd    `cmd:"" help:"Serve a page on this machine that shows the stack and its verdict, live."`
+	Tail       tailCmd       `cmd:"" help:"Show the records of the stream as they arrive."`
 	Objects    objectsCmd    `cmd:"" help:"List what was delivered, and show an object as a table."`
 	Pause      pauseCmd      `cmd:"" help:"Stop producing, wait until nothing is in flight, and stop the application, as before a change of the pipeline."`
 	Resume     resumeCmd     `cmd:"" help:"Start the application and the schedule again."`

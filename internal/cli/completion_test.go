@@ -51,7 +51,7 @@ func TestComplete(t *testing.T) {
 		{[]string{"status", "--js"}, "--json"},
 		{[]string{"status", "--json", "--js"}, ""},
 		{[]string{"fo"}, ""}, // hidden
-		{[]string{"sql", ""}, "run show check translate"},
+		{[]string{"sql", ""}, "run show versions check translate"},
 		{[]string{"sql", "run", ""}, ":files"},
 		{[]string{"sql", "run", "x", ""}, ""},
 		{[]string{"up", "--set", "TransformD"}, "TransformDelimiter="},

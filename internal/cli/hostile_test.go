@@ -34,6 +34,7 @@ import (
 	"streamproof/internal/row"
 	"streamproof/internal/stack"
 	"streamproof/internal/stack/stacktest"
+	"streamproof/internal/tail"
 	"streamproof/internal/terminal"
 )
 
@@ -138,6 +139,8 @@ func TestTextsOfHostileData(t *testing.T) {
 			"status":       statusText(&shownStatus),
 			"discover":     discoveredText(filledDiscovered(text)),
 			"sql show":     showText(query, false),
+			"sql versions": versionsText([]operate.Version{*filled[operate.Version](text)}),
+			"tail":         batchText(&tail.Batch{Records: []tail.Record{*filled[tail.Record](text)}}),
 			"sql run":      rowsText(columns, [][]*string{{&text, nil}}),
 			"its faults":   terminal.Join([]terminal.Text{faultText(text, operate.Fault{Message: text}), faultText(text, operate.Fault{Message: text, Translated: text})}, "\n"),
 			"pause":        sentences(text, text),
@@ -213,6 +216,8 @@ func TestCommandsOfHostileData(t *testing.T) {
 		"resume":        {"resume" + onAWS},
 		"sql run":       {"sql run " + faulty + onAWS, "sql run " + hostile + onAWS},
 		"sql show":      {"sql show" + onAWS, "sql show --flink" + onAWS},
+		"sql versions":  {"sql versions" + onAWS, "sql versions " + hostile + onAWS},
+		"tail":          {"tail --for 1s" + onAWS, "tail --for " + hostile},
 		"sql check":     {"sql check " + faulty, "sql check " + hostile},
 		"sql translate": {"sql translate " + faulty, "sql translate " + hostile},
 		"down":          {"down --state-dir " + root},

@@ -18,10 +18,11 @@ import (
 )
 
 type sqlCmd struct {
-	Run       sqlRunCmd    `cmd:"" help:"Have the application run another query, without a deploy, and show its first rows."`
-	Show      sqlShowCmd   `cmd:"" help:"Show the query that the application runs."`
-	Check     checkCmd     `cmd:"" help:"Have Flink plan a query, as a deploy would, and print every fault with its place. Nothing is run."`
-	Translate translateCmd `cmd:"" help:"Print a query as the Flink SQL that runs: the SQL of Kinesis Data Analytics is rewritten, Flink SQL is not."`
+	Run       sqlRunCmd      `cmd:"" help:"Have the application run another query, without a deploy, and show its first rows."`
+	Show      sqlShowCmd     `cmd:"" help:"Show the query that the application runs."`
+	Versions  sqlVersionsCmd `cmd:"" help:"List the queries that the stack runs and has run, or print one of them."`
+	Check     checkCmd       `cmd:"" help:"Have Flink plan a query, as a deploy would, and print every fault with its place. Nothing is run."`
+	Translate translateCmd   `cmd:"" help:"Print a query as the Flink SQL that runs: the SQL of Kinesis Data Analytics is rewritten, Flink SQL is not."`
 }
 
 const defaultSchema = "pipeline/schema.json"

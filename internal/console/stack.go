@@ -24,6 +24,7 @@ import (
 	"streamproof/internal/repair"
 	"streamproof/internal/report"
 	"streamproof/internal/stack"
+	"streamproof/internal/tail"
 )
 
 // A Stack says which stack a console shows.
@@ -62,10 +63,10 @@ type stackSubject struct {
 	Stack
 
 	looks   *topic // of *look: what flow and report are made of
-	records *topic // of *burst
+	records *topic // of *tail.Burst
 	flow    *topic
 	report  *topic
-	tail    *topic        // of *Tail
+	tail    *topic        // of *tail.Batch
 	wake    chan struct{} // holds an element if something has just changed
 
 	mu       sync.Mutex
@@ -183,8 +184,8 @@ func (s *stackSubject) meter() (*flow.Meter, func()) {
 	ctx, stop := context.WithCancel(context.Background())
 	go s.records.each(ctx, func(value any) {
 		now := time.Now()
-		for id, shard := range value.(*burst).shards {
-			m.Add(id, now, shard.records, shard.bytes)
+		for id, shard := range value.(*tail.Burst).Shards {
+			m.Add(id, now, shard.Records, shard.Bytes)
 		}
 	})
 	return m, stop
@@ -197,9 +198,9 @@ func (s *stackSubject) readRecords(ctx context.Context, publish func(any)) {
 		if err == nil {
 			reader := found.Reader()
 			if here != nil { // no other reader suffers
-				reader.Interval, reader.PageBytes = localPause, 0
+				reader.Interval, reader.PageBytes = tail.LocalInterval, 0
 			}
-			err = follow(ctx, reader, publish)
+			err = tail.Follow(ctx, reader, func(b *tail.Burst) { publish(b) })
 		}
 		if err != nil && ctx.Err() == nil {
 			select {
