@@ -1,18 +1,24 @@
-// Package s3test is a stand-in for S3, for tests: PutObject and GetObject as the SDK's own client asks for them, writes
-// and reads on condition and reads of a range as S3 has them, a clock, and faults by hook. It stands where the client's
-// connections would, so tests may run in the virtual time of testing/synctest, the SDK's retries included.
+// Package s3test is a stand-in for S3, for tests: the calls for objects and ListObjectsV2 as the SDK's own client makes
+// them, writes and reads on condition and reads of a range as S3 has them, a clock, and faults by hook. It stands where
+// the client's connections would, so tests may run in the virtual time of testing/synctest, the SDK's retries included.
 package s3test
 
 import (
 	"bytes"
 	"crypto/md5"
 	"encoding/hex"
+	"encoding/xml"
 	"fmt"
+	"html"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing/iotest"
@@ -174,14 +180,28 @@ func (s *S3) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	switch r.Method {
 	case http.MethodPut:
 		s.servePut(w, r, body)
-	case http.MethodGet:
+	case http.MethodGet, http.MethodHead:
+		if r.URL.Query().Has("list-type") {
+			s.serveList(w, r)
+			return
+		}
 		s.serveGet(w, r)
+	case http.MethodDelete:
+		if _, stands := s.objects[r.URL.Path]; stands {
+			delete(s.objects, r.URL.Path)
+			s.writes++
+		}
+		w.WriteHeader(http.StatusNoContent)
 	default:
 		fail(w, http.StatusMethodNotAllowed, "MethodNotAllowed")
 	}
 }
 
 func (s *S3) servePut(w http.ResponseWriter, r *http.Request, body []byte) {
+	if source := r.Header.Get("X-Amz-Copy-Source"); source != "" {
+		s.serveCopy(w, r, source)
+		return
+	}
 	standing, stands := s.objects[r.URL.Path]
 	match, noneMatch := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
 	switch {
@@ -192,6 +212,49 @@ func (s *S3) servePut(w http.ResponseWriter, r *http.Request, body []byte) {
 	default:
 		w.Header().Set("ETag", s.put(r.URL.Path, body))
 	}
+}
+
+func (s *S3) serveCopy(w http.ResponseWriter, r *http.Request, source string) {
+	path, err := url.PathUnescape(source)
+	o, stands := s.objects["/"+path]
+	match := r.Header.Get("X-Amz-Copy-Source-If-Match")
+	switch {
+	case err != nil:
+		fail(w, http.StatusBadRequest, "InvalidArgument")
+	case !stands:
+		fail(w, http.StatusNotFound, "NoSuchKey")
+	case match != "" && match != o.ETag:
+		fail(w, http.StatusPreconditionFailed, "PreconditionFailed")
+	default:
+		_, _ = fmt.Fprintf(w, "<CopyObjectResult><ETag>%s</ETag></CopyObjectResult>", html.EscapeString(s.put(r.URL.Path, o.Body)))
+	}
+}
+
+// serveList answers with all keys on one page.
+func (s *S3) serveList(w http.ResponseWriter, r *http.Request) {
+	type content struct {
+		Key          string
+		LastModified time.Time
+		ETag         string
+		Size         int
+	}
+	list := struct {
+		XMLName      xml.Name `xml:"ListBucketResult"`
+		EncodingType string
+		Contents     []content
+	}{EncodingType: r.URL.Query().Get("encoding-type")}
+	query, bucket := r.URL.Query(), strings.TrimSuffix(r.URL.Path, "/")+"/"
+	for _, path := range slices.Sorted(maps.Keys(s.objects)) {
+		key, inside := strings.CutPrefix(path, bucket)
+		if o := s.objects[path]; inside && strings.HasPrefix(key, query.Get("prefix")) && key > query.Get("start-after") {
+			if list.EncodingType == "url" {
+				key = url.QueryEscape(key)
+			}
+			list.Contents = append(list.Contents, content{key, o.Modified, o.ETag, len(o.Body)})
+		}
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	_ = xml.NewEncoder(w).Encode(list)
 }
 
 func (s *S3) serveGet(w http.ResponseWriter, r *http.Request) {
