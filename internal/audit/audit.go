@@ -16,7 +16,9 @@ import (
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
 	"streamproof/internal/reject"
+	"streamproof/internal/replay"
 	"streamproof/internal/report"
+	"streamproof/internal/rewrite"
 )
 
 // DefaultSkew is by how much the clocks of Kinesis and S3 are taken to differ at most: both follow NTP, but neither
@@ -75,6 +77,15 @@ type Options struct {
 	// Missing, if set, is told of every record of a missing row, however many there are. Its error ends that.
 	Missing func(report.MissingRow) error
 
+	// Late has objects read however late they were written, and the stream for as long as they may hold its records. So a
+	// row that came after the window's last deadline is late, and not missing.
+	Late bool
+	// Lost, if set, is given all missing and failed rows at the end, at a moment of the bucket's clock. Its error makes
+	// the verdict UNDECIDED.
+	Lost func(now time.Time, rows iter.Seq2[replay.Loss, error]) error
+	// Watch, if set, is told of every surplus copy and corrupt line.
+	Watch func(proof.Class, proof.Spot)
+
 	// The rest is for Resume.
 
 	// Start names the moment that From is, so that another one begins a new audit. FormID names the form.
@@ -121,6 +132,7 @@ type audit struct {
 	seen   *census
 
 	pipeline Pipeline
+	repairs  rewrite.History
 	from, to time.Time // the window as it is judged
 	now      time.Time // by the bucket's clock
 
@@ -142,7 +154,7 @@ func (a *audit) note(format string, args ...any) {
 func (a *audit) edge() time.Duration { return a.pipeline.Deadline + a.opts.Skew }
 
 func (a *audit) run(ctx context.Context) {
-	if a.refuse(); len(a.report.Reasons) > 0 {
+	if a.refuse(); len(a.report.Reasons) > 0 || !a.readRepairs(ctx) {
 		return
 	}
 	listed, ok := a.list(ctx)
@@ -150,14 +162,19 @@ func (a *audit) run(ctx context.Context) {
 		return
 	}
 	objects := slices.DeleteFunc(listed, func(o bucket.Object) bool {
+		if isMade, concerns, _ := a.concerns(o); isMade && a.increments == nil {
+			return !concerns
+		}
 		// By S3's clock, a record may be in an object that is older than its arrival.
-		return bucket.IsMarker(o) || a.increments.counts(o) ||
-			o.LastModified.Before(a.from.Add(-a.opts.Skew)) || o.LastModified.After(a.to.Add(a.edge()))
+		return bucket.IsMarker(o) || a.increments.counts(o) || o.LastModified.Before(a.from.Add(-a.opts.Skew)) || o.LastModified.After(a.last())
 	})
 	if !a.prepare() {
 		return
 	}
 	a.judge.Bound(maxHeld, func() { a.classify(ctx) })
+	if a.opts.Watch != nil {
+		a.judge.Watch(a.opts.Watch)
+	}
 
 	claims, stop := ahead(ctx, a.counted)
 	defer stop()
@@ -250,6 +267,7 @@ func (a *audit) list(ctx context.Context) (objects []bucket.Object, ok bool) {
 		}
 		objects = append(objects, listed...)
 	}
+	a.repairs.See(objects)
 	a.report.JudgedAt = a.now.UTC()
 	slices.SortStableFunc(objects, func(x, y bucket.Object) int { return x.LastModified.Compare(y.LastModified) })
 	return objects, true
@@ -303,11 +321,15 @@ type claim struct {
 
 // claims gives the records of the window and of its edges, in the order of arrival.
 func (a *audit) claims(ctx context.Context) iter.Seq2[claim, error] {
-	last := a.to.Add(a.edge()) // object
-	if last.After(a.now) {
-		last = a.now
+	return a.group(a.records(ctx, a.last().Add(a.opts.Skew+time.Second))) // S3's times are whole seconds
+}
+
+// last is when the last object was written that is read because of its time.
+func (a *audit) last() time.Time {
+	if last := a.to.Add(a.edge()); last.Before(a.now) && !a.opts.Late {
+		return last
 	}
-	return a.group(a.records(ctx, last.Add(a.opts.Skew+time.Second))) // S3's times are whole seconds
+	return a.now
 }
 
 // group makes claims of records.
@@ -473,7 +495,12 @@ func (a *audit) rows(c claim, filtered bool, emit func(key []byte)) error {
 // find brings the rows of an object before the judge.
 func (a *audit) find(ctx context.Context, object bucket.Object, in io.Reader) error {
 	covers := &a.report.Covers
-	a.judge.Object(object.Key, object.ETag, object.LastModified)
+	a.judge.Object(object.Key, a.repairs.Original(object), object.LastModified)
+	if isMade, _, wholly := a.concerns(object); isMade {
+		if a.judge.ByRepair(); !wholly {
+			a.judge.Excuse()
+		}
+	}
 	a.increments.found(object)
 	switch {
 	case below(a.pipeline.RejectsPrefix, object.Key):
@@ -661,6 +688,12 @@ func (a *audit) conclude(ctx context.Context) {
 		}
 	}
 	a.locate(ctx, result)
+	if a.opts.Lost != nil {
+		if err := a.opts.Lost(a.now, a.lost(ctx, result)); err != nil {
+			a.undecided("%v", err)
+			return
+		}
+	}
 	r.Reasons = append(r.Reasons, a.opts.Reasons...)
 	for _, gap := range r.Audit.Gaps {
 		if r.Verdict == proof.Proven {

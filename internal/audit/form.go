@@ -73,13 +73,18 @@ func (Verbatim) Owed(records [][]byte, _ bool, emit func(key []byte)) error {
 		emit(key)
 	}
 	for _, record := range records {
-		for line := range bytes.Lines(record) {
-			if line = bytes.TrimSuffix(line, []byte("\n")); !isBlank(line) {
-				objects(line, row)
-			}
-		}
+		verbatim(record, row)
 	}
 	return nil
+}
+
+// verbatim calls row with each row of a record.
+func verbatim(record []byte, row func([]byte)) {
+	for line := range bytes.Lines(record) {
+		if line = bytes.TrimSuffix(line, []byte("\n")); !isBlank(line) {
+			objects(line, row)
+		}
+	}
 }
 
 // Append appends the key of a line. Every line is a row.

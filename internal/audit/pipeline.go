@@ -35,6 +35,8 @@ type Pipeline struct {
 	// Hourly reports whether keys continue after each prefix with yyyy/MM/dd/HH, as Firehose's do by default: then not
 	// every object is listed each time.
 	Hourly bool
+	// Partitioned reports whether the folders of rows are named by values of the records (dynamic partitioning).
+	Partitioned bool
 	// Deadline is how long a record may take, by the buffers.
 	Deadline time.Duration
 	// Since is when it began to read the stream: it delivers no record from before. SinceWhy says so in a sentence. It is
@@ -94,6 +96,7 @@ func Describe(ctx context.Context, client describer, name string) (*Pipeline, er
 	if zone := aws.ToString(s3.CustomTimeZone); zone != "" && zone != "UTC" {
 		p.Hourly = false
 	}
+	p.Partitioned = strings.Contains(aws.ToString(s3.Prefix), "!{partitionKeyFrom")
 	p.Deadline = grace
 	if s3.BufferingHints != nil {
 		p.Deadline += seconds(s3.BufferingHints.IntervalInSeconds)

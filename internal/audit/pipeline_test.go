@@ -66,6 +66,12 @@ func TestDescribe(t *testing.T) {
 			},
 			want: func(p *audit.Pipeline) { p.Prefix, p.Hourly = "orders/", true },
 		},
+		"keys by a value of the records": {
+			change: func(_ *types.DeliveryStreamDescription, s3 *types.ExtendedS3DestinationDescription) {
+				s3.Prefix = aws.String("orders/!{partitionKeyFromQuery:customer}/")
+			},
+			want: func(p *audit.Pipeline) { p.Prefix, p.Partitioned = "orders/", true },
+		},
 		"keys by the hour of another place": {
 			change: func(_ *types.DeliveryStreamDescription, s3 *types.ExtendedS3DestinationDescription) {
 				s3.Prefix, s3.CustomTimeZone = aws.String("orders/"), aws.String("Asia/Tokyo")

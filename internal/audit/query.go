@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 
@@ -80,6 +81,24 @@ func (q *Queried) Owed(records [][]byte, filtered bool, emit func(key []byte)) e
 // rejectPart is how many bytes of a refused line one reject has at most. A longer line is owed as several rejects:
 // RejectLines of the application.
 const rejectPart = 700_000
+
+// parts yields everything of a record that may be owed as a reject, if the schema refuses it.
+func (q *Queried) parts(data []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for part := range slices.Chunk(data, rejectPart) { // of a malformed aggregate
+			if !yield(part) {
+				return
+			}
+		}
+		for r := range q.records.Rows(data) {
+			for part := range slices.Chunk(r.Raw, rejectPart) {
+				if !yield(part) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // Rejected emits the key of a reject; if it is a row of the output, or a line that the schema does not refuse, the keys
 // of the rows that are owed.

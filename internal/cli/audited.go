@@ -112,11 +112,14 @@ func (a *audited) checkStack(t *target) error {
 
 // A subject is what an audit is of, with what reads it.
 type subject struct {
-	bucket  bucket.Bucket
-	source  *audit.Kinesis
-	opts    audit.Options
-	kinesis *kinesis.Client
-	fanOut  bool
+	bucket   bucket.Bucket
+	name     string        // of the delivery stream, or else the stream
+	accepted bucket.Bucket // nil where nothing is
+	source   *audit.Kinesis
+	opts     audit.Options
+	kinesis  *kinesis.Client
+	s3       *s3.Client
+	fanOut   bool
 }
 
 // subject finds what the flags name.
@@ -134,14 +137,15 @@ func (a *audited) accepting(ctx context.Context, e *env, t *target) (*subject, e
 }
 
 func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error) {
-	s, now := &subject{fanOut: a.FanOut}, time.Now()
+	s, now := &subject{name: a.DeliveryStream + a.Stream, fanOut: a.FanOut}, time.Now()
 	s.opts = audit.Options{From: a.From.at(now), To: a.To.at(now), Skew: audit.DefaultSkew, Form: audit.Verbatim{}}
 	if a.Accepted != "" {
 		if _, err := os.Stat(a.Accepted); err != nil {
 			return nil, &usageError{fmt.Errorf("no finding is accepted there: %w", err)}
 		}
+		s.accepted = bucket.Dir(a.Accepted)
 		s.opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {
-			excused, _, err := verifier.Accepted(ctx, bucket.Dir(a.Accepted), r, result)
+			excused, _, err := verifier.Accepted(ctx, s.accepted, r, result)
 			return excused, err
 		}
 	}
@@ -195,10 +199,11 @@ func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error)
 	}
 	s.kinesis = kinesis.NewFromConfig(config)
 	s.source = audit.NewKinesis(s.opts.Pipeline.Stream, stream.NewReader(s.kinesis, s.opts.Pipeline.Stream))
-	s.bucket = bucket.NewS3(s3.NewFromConfig(config, func(o *s3.Options) {
+	s.s3 = s3.NewFromConfig(config, func(o *s3.Options) {
 		o.UsePathStyle = t.StateDir != ""
 		o.DisableLogOutputChecksumValidationSkipped = true // objects of others have none
-	}), s.opts.Pipeline.Bucket)
+	})
+	s.bucket = bucket.NewS3(s.s3, s.opts.Pipeline.Bucket)
 	return s, nil
 }
 
@@ -286,6 +291,19 @@ func (s *subject) explain(ctx context.Context, begin func(string) operate.Step) 
 	found, err := audit.Explain(ctx, s.source, s.bucket, s.opts, r)
 	st.End(err)
 	return explain.Of(r, found), r, err
+}
+
+// repair repairs what an audit finds.
+func (s *subject) repair(ctx context.Context, order operate.RepairOrder, begin func(string) operate.Step) (*operate.RepairResult, error) {
+	audited := &operate.Audited{
+		Name: s.name, Client: s.s3, Bucket: s.bucket, Options: s.opts, Accepted: s.accepted,
+		Judge: func(ctx context.Context, opts audit.Options) (*report.Report, error) {
+			judged := *s
+			judged.opts = opts
+			return judged.run(ctx, begin)
+		},
+	}
+	return (&operate.Operator{Step: begin}).RepairAudited(ctx, audited, order)
 }
 
 // accept audits, and accepts findings of that before the verdict, in a folder of acceptances.

@@ -152,9 +152,7 @@ func explainText(out *explain.Explanation, r *report.Report) terminal.Text {
 	if out.Beyond > 0 {
 		b.Addf("%d more rows are missing or failed, without a sample in the report.\n", out.Beyond)
 	}
-	if r.Audit == nil {
-		b.Addf("What does not arrive by itself, streamproof repair writes again: see docs/repair.md.\n")
-	}
+	b.Addf("What does not arrive by itself, streamproof repair writes again: see docs/repair.md.\n")
 	b.Addf("%s", r.LastLine())
 	return b.Text()
 }

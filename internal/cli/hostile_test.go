@@ -206,7 +206,7 @@ func TestCommandsOfHostileData(t *testing.T) {
 		"audit":         {"audit --delivery-stream " + hostile + " --region eu-west-1", "audit --stream s --bucket " + stacktest.Bucket + " --prefix x --region eu-west-1", "audit --from " + hostile, "audit" + onAWS},
 		"explain":       {"explain" + onAWS, "explain --report " + judged + onAWS, "explain --report " + data + onAWS, "explain --delivery-stream " + hostile + " --region eu-west-1"},
 		"accept":        {"accept missing 1 --reason " + hostile + onAWS, "accept " + hostile + " 1 --reason x", "accept missing 1 --reason x --stream " + hostile + " --bucket b --prefix p --region eu-west-1 --accepted " + filepath.Join(root, "accepted")},
-		"repair":        {"repair" + onAWS, "repair --duplicates" + onAWS, "repair --corrupt --yes" + onAWS, "repair --duplicates --margin " + hostile},
+		"repair":        {"repair" + onAWS, "repair --duplicates" + onAWS, "repair --corrupt --yes" + onAWS, "repair --duplicates --margin " + hostile, "repair --delivery-stream " + hostile + " --region eu-west-1", "repair --stream s --bucket " + stacktest.Bucket + " --prefix x --yes --region eu-west-1", "repair --stream " + hostile},
 		"doctor":        {"doctor --region eu-west-1 --stack streamproof", "doctor --region " + hostile, "doctor --set " + hostile + "=1", "doctor --state-dir " + root},
 		"logs":          {"logs" + onAWS, "logs " + hostile, "logs --since " + hostile, "logs --state-dir " + root},
 		"status":        {"status" + onAWS, "status --state-dir " + hostile},

@@ -23,7 +23,8 @@ type repairCmd struct {
 	Yes        bool          `help:"Do it. Without this, the command only says what it would do."`
 	Margin     time.Duration `help:"Leave what is younger than the delivery deadline and this." default:"5m"`
 
-	target `embed:""`
+	audited `embed:""`
+	target  `embed:""`
 }
 
 // Validate is called by kong.
@@ -31,7 +32,10 @@ func (c *repairCmd) Validate() error {
 	if c.Margin < 0 {
 		return fmt.Errorf("--margin is %s, want 0s or more", c.Margin)
 	}
-	return c.target.Validate()
+	if c.named() {
+		return c.check(&c.target)
+	}
+	return c.checkStack(&c.target)
 }
 
 func (c *repairCmd) Run(ctx context.Context, e *env) error {
@@ -46,10 +50,15 @@ func (c *repairCmd) Run(ctx context.Context, e *env) error {
 		order.Classes = []proof.Class{proof.Missing, proof.Failed}
 	}
 	var r *operate.RepairResult
-	err := c.operate(ctx, e, repairPermissions, func(o *operate.Operator) (err error) {
-		r, err = o.Repair(ctx, order)
-		return err
-	})
+	var err error
+	if c.named() {
+		r, err = c.audit(ctx, e, order)
+	} else {
+		err = c.operate(ctx, e, repairPermissions, func(o *operate.Operator) (err error) {
+			r, err = o.Repair(ctx, order)
+			return err
+		})
+	}
 	if err != nil {
 		return err
 	}
@@ -60,6 +69,20 @@ func (c *repairCmd) Run(ctx context.Context, e *env) error {
 		return verdictOf(r.After)
 	}
 	return nil
+}
+
+// audit repairs what the flags name.
+func (c *repairCmd) audit(ctx context.Context, e *env, order operate.RepairOrder) (*operate.RepairResult, error) {
+	s, err := c.subject(ctx, e, &c.target)
+	if err != nil {
+		return nil, err
+	}
+	var r *operate.RepairResult
+	err = s.show(e, func(begin func(string) operate.Step) (err error) {
+		r, err = s.repair(ctx, order, begin)
+		return err
+	})
+	return r, needs(err, auditPermissions+"; with --yes, "+repair.Permissions)
 }
 
 // shownObjects is how many objects a person sees. The JSON has all of them.

@@ -23,6 +23,10 @@ type Write struct {
 	// Missing and Failed are the lines, by what was wrong with them.
 	Missing int64 `json:"missing,omitempty"`
 	Failed  int64 `json:"failed,omitempty"`
+	// First and Last are the seconds in which the first and the last of the rows' records arrived, where they were made
+	// for an audit.
+	First time.Time `json:"first,omitzero"`
+	Last  time.Time `json:"last,omitzero"`
 	// Pipeline and Epoch say whose rows they are: the hash of the pipeline, and since when its epoch lasts. Written now,
 	// they are not rows of the current one.
 	Pipeline string    `json:"pipeline,omitempty"`

@@ -2,11 +2,14 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
@@ -32,7 +35,9 @@ type RepairOrder struct {
 
 // A RepairResult says what a repair has done, or would do.
 type RepairResult struct {
-	Stack  string `json:"stack"`
+	// Stack is the stack's name, or Stream that of the stream by which a pipeline was audited.
+	Stack  string `json:"stack,omitempty"`
+	Stream string `json:"stream,omitempty"`
 	Bucket string `json:"bucket"`
 	// Written is whether anything was to be written. Unfinished is the number of a repair that was left open, which the
 	// next one finishes, 0 for none.
@@ -46,99 +51,141 @@ type RepairResult struct {
 
 // Repair puts right what a verification of everything finds. It acts with the caller's own credentials.
 func (o *Operator) Repair(ctx context.Context, order RepairOrder) (*RepairResult, error) {
-	s := o.Stack
-	if !s.Outputs.Produces() {
+	s, out := o.Stack, o.Stack.Outputs
+	if !out.Produces() {
 		return nil, &InputError{fmt.Errorf("cannot repair stack %s: it has no ledger of its own ticks, but audits a stream", s.Name)}
 	}
-	name := s.Outputs.BucketName
-	r := &repair.Repairer{Client: s.S3, Bucket: name, Read: bucket.NewS3(s.S3, name), Ledger: s.Book()}
-	result := &RepairResult{Stack: s.Name, Bucket: name, Written: order.Write, Done: &repair.Done{}}
-	plan := func(ctx context.Context, serial int) (p *repair.Plan, err error) {
+	opts := verifier.Options{DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, DeliveryDeadline: out.DeliveryDeadline}
+	m := &mending{
+		order: order, read: bucket.NewS3(s.S3, out.BucketName), deadline: out.DeliveryDeadline,
+		prefixes: []string{out.DataPrefix, out.ErrorsPrefix, opts.FailedPrefix()},
+		rows:     repair.Rows{DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, Name: s.Name},
+		result:   &RepairResult{Stack: s.Name, Bucket: out.BucketName},
+	}
+	m.judge = func(ctx context.Context, found *repair.Found, lost lostRows) (r *report.Report, err error) {
+		opts := opts
+		opts.Watch, opts.Twice, opts.Open = found.Watch, found.Twice, func(open []proof.Group) { found.Open = open }
+		var failed error
+		opts.Losses = func(now time.Time, losses iter.Seq[replay.Loss]) {
+			failed = lost(now, func(yield func(replay.Loss, error) bool) {
+				for l := range losses {
+					if !yield(l, nil) {
+						return
+					}
+				}
+			})
+		}
 		err = o.step("judge everything again", func() error {
-			p, err = o.plan(ctx, r, serial, order, result)
+			r = verifier.Judge(ctx, m.read, opts)
+			return failed
+		})
+		return r, err
+	}
+	m.verify = func(ctx context.Context) (r *report.Report, err error) {
+		err = o.step("verify", func() error {
+			r, _, err = s.Verify(ctx)
 			return err
 		})
-		return p, err
+		return r, err
 	}
-	if !order.Write {
+	return o.mend(ctx, s.S3, m)
+}
+
+// lostRows takes the missing and failed rows of a judgement.
+type lostRows func(now time.Time, losses iter.Seq2[replay.Loss, error]) error
+
+// A mending is a repair of the rows in one bucket.
+type mending struct {
+	order    RepairOrder
+	read     bucket.Bucket
+	prefixes []string // that are judged
+	deadline time.Duration
+	rows     repair.Rows
+	// judge judges everything. Found is told of the findings in objects; what lost returns is an error of it.
+	judge func(ctx context.Context, found *repair.Found, lost lostRows) (*report.Report, error)
+	// verify is the verdict at the end.
+	verify func(ctx context.Context) (*report.Report, error)
+	result *RepairResult
+}
+
+// mend repairs, or says what it would do.
+func (o *Operator) mend(ctx context.Context, client *s3.Client, m *mending) (*RepairResult, error) {
+	r, result := &repair.Repairer{
+		Client: client, Bucket: m.result.Bucket, Read: m.read, Ledger: ledger.NewStore(client, m.result.Bucket),
+	}, m.result
+	result.Written, result.Done = m.order.Write, &repair.Done{}
+	plan := func(ctx context.Context, serial int) (*repair.Plan, error) { return m.plan(ctx, r, serial) }
+	if !m.order.Write {
 		last, err := r.Ledger.Repair(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if last != nil && !last.Closed {
-			result.Unfinished = last.Serial
-		}
 		serial := 1
 		if last != nil {
-			serial = last.Serial + 1
+			if serial = last.Serial + 1; !last.Closed {
+				result.Unfinished = last.Serial
+			}
 		}
 		result.Plan, err = plan(ctx, serial)
 		return result, err
 	}
-	err := o.step("repair "+name, func() (err error) {
+	err := o.step("repair "+result.Bucket, func() (err error) {
 		result.Done, err = r.Run(ctx, plan)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		result.After, err = m.verify(ctx)
 	}
-	return result, o.step("verify", func() (err error) {
-		result.After, _, err = s.Verify(ctx)
-		return err
-	})
+	return result, err
 }
 
-// plan judges the complete life of the stack, and plans what to do about it. What it makes of missing and failed rows
-// is staged for the repair of this serial number if it is to be written.
-func (o *Operator) plan(ctx context.Context, by *repair.Repairer, serial int, order RepairOrder, result *RepairResult) (*repair.Plan, error) {
-	out, b := o.Stack.Outputs, by.Read
+// plan judges, and plans what to do about it. What it makes of missing and failed rows is staged for the repair of this
+// serial number if it is to be written.
+func (m *mending) plan(ctx context.Context, by *repair.Repairer, serial int) (*repair.Plan, error) {
 	var found repair.Found
-	opts := verifier.Options{
-		DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, DeliveryDeadline: out.DeliveryDeadline,
-		Watch: found.Watch, Twice: found.Twice, Open: func(open []proof.Group) { found.Open = open },
-	}
-	rows := repair.Rows{Read: b, DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, Name: o.Stack.Name, Serial: serial, Margin: order.Margin}
-	if order.Write {
+	rows := m.rows
+	rows.Read, rows.Serial, rows.Margin = m.read, serial, m.order.Margin
+	if m.order.Write {
 		rows.Stage = func(ctx context.Context, w *ledger.Write, body []byte) error { return by.Stage(ctx, serial, w, body) }
 	}
-	made, madeErr := &repair.Made{}, error(nil)
-	opts.Losses = func(now time.Time, losses iter.Seq[replay.Loss]) {
-		wanted := func(yield func(replay.Loss) bool) {
-			for l := range losses {
-				if slices.Contains(order.Classes, l.Class) && !yield(l) {
+	var made *repair.Made
+	r, err := m.judge(ctx, &found, func(now time.Time, losses iter.Seq2[replay.Loss, error]) error {
+		var failed, err error
+		made, err = rows.Make(ctx, now, func(yield func(replay.Loss) bool) {
+			for l, err := range losses {
+				if failed = err; err != nil || slices.Contains(m.order.Classes, l.Class) && !yield(l) {
 					return
 				}
 			}
-		}
-		made, madeErr = rows.Make(ctx, now, wanted)
-	}
-	r := verifier.Judge(ctx, b, opts)
+		})
+		return errors.Join(failed, err)
+	})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if result.Before == nil {
-		result.Before = r
+	if err != nil {
+		return nil, err
 	}
-	if !r.Balanced() {
+	if m.result.Before == nil {
+		m.result.Before = r
+	}
+	if made == nil || !r.Balanced() {
 		return nil, fmt.Errorf("cannot repair: the verdict is UNDECIDED: %s", strings.Join(r.Reasons, "; "))
 	}
-	if madeErr != nil {
-		return nil, madeErr
-	}
 	var listed []bucket.Object
-	for _, prefix := range []string{out.DataPrefix, out.ErrorsPrefix, opts.FailedPrefix()} {
-		some, _, err := b.List(ctx, prefix)
+	for _, prefix := range m.prefixes {
+		some, _, err := m.read.List(ctx, prefix)
 		if err != nil {
 			return nil, err
 		}
 		listed = append(listed, some...)
 	}
-	history, err := rewrite.ReadHistory(ctx, b)
+	history, err := rewrite.ReadHistory(ctx, m.read)
 	if err != nil {
 		return nil, fmt.Errorf("read the earlier repairs: %w", err)
 	}
-	lines := slices.DeleteFunc(slices.Clone(order.Classes), func(class proof.Class) bool { return !slices.Contains(repair.Classes, class) })
-	p := repair.NewPlan(r, &found, lines, listed, history, r.JudgedAt.Add(-out.DeliveryDeadline-order.Margin))
+	lines := slices.DeleteFunc(slices.Clone(m.order.Classes), func(class proof.Class) bool { return !slices.Contains(repair.Classes, class) })
+	p := repair.NewPlan(r, &found, lines, listed, history, r.JudgedAt.Add(-m.deadline-m.order.Margin))
 	p.Add(made)
 	return p, nil
 }

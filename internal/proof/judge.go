@@ -38,6 +38,7 @@ type Judge struct {
 	etag     string
 	written  time.Time
 	repaired bool // see ByRepair
+	excused  bool // see Excuse
 	// What was owed and found and is not yet in the accounts, in the order in which it came; the keys stand in buffer.
 	keys    [][]byte
 	pending [batch]pending
@@ -140,6 +141,7 @@ type found struct {
 	written time.Time
 	count   int64
 	more    []int64 // the lines of the others, if somebody watches
+	excused bool    // see Excuse
 }
 
 // failure is one owed row that a copy under an error prefix has paid.
@@ -203,15 +205,18 @@ func (j *Judge) Owe(key []byte, lo, hi int64) {
 // Object says where, in which version and written when, the rows that follow are found.
 func (j *Judge) Object(key, etag string, written time.Time) {
 	j.settle()
-	j.object, j.etag, j.written, j.repaired = key, etag, written, false
+	j.object, j.etag, j.written, j.repaired, j.excused = key, etag, written, false, false
 }
 
 // ByRepair says that a repair wrote the current object.
 func (j *Judge) ByRepair() { j.repaired = true }
 
+// Excuse excuses surplus copies in the current object, as JudgeFrom does.
+func (j *Judge) Excuse() { j.excused = true }
+
 // here is so many copies at a line of the current object.
 func (j *Judge) here(line, count int64) found {
-	return found{object: j.object, etag: j.etag, line: line, written: j.written, count: count}
+	return found{object: j.object, etag: j.etag, line: line, written: j.written, count: count, excused: j.excused}
 }
 
 // Find takes one copy of a row, found in the current object at this line (from 1).

@@ -160,7 +160,7 @@ func (j *Judge) explain() {
 
 // surplus counts copies of a row that nothing was open for.
 func (j *Judge) surplus(class Class, key []byte, f found) {
-	if f.written.Before(j.judgedFrom) {
+	if f.excused || f.written.Before(j.judgedFrom) {
 		j.counts.Older += f.count
 		return
 	}

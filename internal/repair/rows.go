@@ -30,13 +30,15 @@ const (
 	maxObject = 32 << 20
 	// stillTried is how long Firehose tries to deliver, after which a missing row does not come by itself any more.
 	stillTried = 24 * time.Hour
+	// madeMark is between the name and the number in the key of an object that a repair makes.
+	madeMark = "-repair-"
 	// hourFolder is what the template's delivery streams have between the prefix and an object's name.
 	hourFolder = "2006/01/02/15/"
 	// madeAgain is the reason of a reject that a repair makes.
 	madeAgain = "made again by a repair, as the job's own reject is missing"
 )
 
-// A Rows makes objects of missing and failed rows.
+// Rows makes objects of missing and failed rows.
 type Rows struct {
 	Read bucket.Bucket
 	// DataPrefix is where rows belong, and ErrorsPrefix where rejects do.
@@ -47,6 +49,9 @@ type Rows struct {
 	Serial int
 	// Margin is how long beyond its delivery deadline a row is left alone.
 	Margin time.Duration
+	// Folder gives the folder of rows that were due at a time. If it is nil, it is the hour's, as the template's delivery
+	// streams have it.
+	Folder func(ctx context.Context, prefix string, due time.Time) (string, error)
 	// Stage keeps an object, with its compression, until the repair is claimed. It is nil if nothing is to be written.
 	Stage func(ctx context.Context, w *ledger.Write, body []byte) error
 
@@ -75,11 +80,24 @@ func (m *Rows) Make(ctx context.Context, now time.Time, losses iter.Seq[replay.L
 			left[Left{Class: l.Class, Why: fmt.Sprintf("younger than the delivery deadline and a margin of %s", m.Margin)}] += l.Count
 			continue
 		}
+		if l.Gone != "" {
+			left[Left{Class: l.Class, Why: l.Gone}] += l.Count
+			continue
+		}
 		prefix := m.DataPrefix
 		if l.Rejected {
 			prefix = m.ErrorsPrefix
 		}
-		folder := prefix + l.Tick.Claimed.UTC().Format(hourFolder)
+		due := l.Tick.Claimed
+		if l.Arrived {
+			due = l.Tick.Time // the claim is earlier, by what the clocks may differ
+		}
+		folder := prefix + due.UTC().Format(hourFolder)
+		if m.Folder != nil {
+			if folder, err = m.Folder(ctx, prefix, due); err != nil {
+				return nil, err
+			}
+		}
 		o := open[prefix]
 		if o != nil && (o.folder != folder || !o.Epoch.Equal(l.Epoch) || o.Pipeline != l.Pipeline) {
 			if err = m.end(ctx, made, o); err != nil {
@@ -168,6 +186,11 @@ func (o *object) add(l replay.Loss) (err error) {
 		return err
 	}
 	o.Lines++
+	if l.Arrived { // in the order of arrival
+		if o.Last = l.Tick.Time.UTC(); o.First.IsZero() {
+			o.First = o.Last
+		}
+	}
 	if l.Class == proof.Failed {
 		o.Failed++
 	} else {
@@ -192,7 +215,7 @@ func (m *Rows) end(ctx context.Context, made *Made, o *object) error {
 	}
 	sum := sha256.Sum256(o.lines)
 	o.SHA256 = hex.EncodeToString(sum[:])
-	o.Key = fmt.Sprintf("%s%s-repair-%06d-%s%s", o.folder, m.Name, m.Serial, o.SHA256, o.suffix)
+	o.Key = fmt.Sprintf("%s%s%s%06d-%s%s", o.folder, m.Name, madeMark, m.Serial, o.SHA256, o.suffix)
 	body := o.lines
 	if o.gzip {
 		var packed bytes.Buffer
@@ -232,7 +255,9 @@ func (m *Rows) neighbours(ctx context.Context, prefix, folder string, output row
 			if all, _, err = m.Read.List(ctx, under); err != nil {
 				return form{}, fmt.Errorf("list the objects under %s: %w", under, err)
 			}
-			all = slices.DeleteFunc(all, func(o bucket.Object) bool { return o.Size == 0 })
+			all = slices.DeleteFunc(all, func(o bucket.Object) bool {
+				return o.Size == 0 || m.ErrorsPrefix != "" && prefix != m.ErrorsPrefix && strings.HasPrefix(o.Key, m.ErrorsPrefix)
+			})
 			slices.SortFunc(all, func(a, b bucket.Object) int { return b.LastModified.Compare(a.LastModified) })
 			all = slices.Clone(all[:min(len(all), maxNeighbours)])
 			m.listed[under] = all

@@ -87,13 +87,14 @@ func TestRowsAreWrittenAsTheirNeighbours(t *testing.T) {
 			map[string]string{after + "o": `{"id":9,"note":"z"}` + "\n"},
 			map[string]string{before: `{"id":1,"note":"a"}` + "\n" + `{"id":1,"note":"a"}` + "\n" + `{"id":2,"note":"b"}` + "\n", after: `{"id":3,"note":"c"}` + "\n"}, "",
 		},
+		"errors beside rows": {map[string]string{"data/failed/o": "9;z\n", "data/o": "9|z\n"}, map[string]string{before: "1|a\n1|a\n2|b\n", after: "3|c\n"}, ""},
 		"no row": {map[string]string{before + "o": "something else\n"}, map[string]string{before: "1,a\n1,a\n2,b\n", after: "3,c\n"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			staged := map[string]string{}
 			rows := repair.Rows{
-				Read: folderOf(t, test.objects), DataPrefix: "data/", ErrorsPrefix: "errors/", Name: "stack", Serial: 7,
+				Read: folderOf(t, test.objects), DataPrefix: "data/", ErrorsPrefix: "data/failed/", Name: "stack", Serial: 7,
 				Stage: func(_ context.Context, w *ledger.Write, body []byte) error { staged[w.Key] = string(body); return nil },
 			}
 			made, err := rows.Make(t.Context(), start.Add(time.Hour), slices.Values(losses))

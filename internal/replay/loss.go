@@ -17,4 +17,8 @@ type Loss struct {
 	Output   row.Schema
 	Line     []byte
 	Rejected bool
+	// Arrived is whether the tick is a second in which records arrived in a stream.
+	Arrived bool
+	// Gone is why the row cannot be made again, empty if it can.
+	Gone string
 }

@@ -101,8 +101,14 @@ func (r *Report) delayNote() string {
 
 // auditSteps says what to do about each class in an audit, in the order in which to do it.
 var auditSteps = []Step{
-	{Class: "missing", Commands: []string{"streamproof audit --json"}, Text: "The samples name the records, and the JSON names all of them. As long as the stream holds them, they can be delivered again."},
-	{Class: "failed", Text: "Nothing is lost: Firehose kept the records below the error prefix. Send them again."},
+	{
+		Class: "missing", Commands: []string{"streamproof explain", "streamproof repair"}, See: "docs/repair.md",
+		Text: "Find out what dropped these rows: the samples name the records. If they do not arrive by themselves, have the rows made again while the stream holds the records. Give both commands the flags of the audit.",
+	},
+	{
+		Class: "failed", Commands: []string{"streamproof repair"}, See: "docs/repair.md",
+		Text: "Nothing is lost: Firehose kept the records below the error prefix. Find out why they failed, and have the rows made again, with the flags of the audit.",
+	},
 	{Class: "duplicated", Text: "A retry between the stream and S3 can write rows twice. Readers that cannot have that must leave out the second copy."},
 	{Class: "corrupt", Commands: []string{"streamproof audit --json"}, Text: "Look at the lines in their objects. Is this the query that the pipeline runs?"},
 	{Class: "leaked", Text: "The pipeline lets rows through that the query leaves out. Is this the query that it runs?"},

@@ -40,6 +40,7 @@ func ReadHistory(ctx context.Context, b bucket.Bucket) (History, error) {
 func Repairs(ctx context.Context, b bucket.Bucket) ([]*ledger.Repair, error) {
 	const both = "ledger/repair" // RepairKey and RepairsPrefix
 	closed, _, err := b.List(ctx, both)
+	closed = slices.DeleteFunc(closed, func(o bucket.Object) bool { return o.Key != ledger.RepairKey && !ledger.IsRepairKey(o.Key) })
 	if err != nil || len(closed) == 0 {
 		return nil, err
 	}

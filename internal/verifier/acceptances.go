@@ -141,8 +141,6 @@ type coverage struct {
 	open []proof.Group
 	// left is what is left of acceptances that are partly used up by now.
 	left map[string][]proof.Group
-
-	byPlace map[proof.Class]map[time.Time]*proof.Group // open, for openOf
 }
 
 // cover finds out which findings are accepted, each by one acceptance, the oldest first. What an acceptance names and

@@ -1,0 +1,60 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"streamproof/internal/bucket"
+	"streamproof/internal/rewrite"
+)
+
+// ledgerPrefix is where repairs write what they claim, in the bucket of the rows.
+const ledgerPrefix = "ledger/"
+
+// Overlaps reports whether a prefix of the pipeline's objects overlaps the place of repairs, and which. Nothing can be
+// repaired there.
+func (p *Pipeline) Overlaps() (prefix string, overlaps bool) {
+	for i, prefix := range []string{p.Prefix, p.ErrorsPrefix, p.RejectsPrefix} {
+		overlaps := strings.HasPrefix(prefix, ledgerPrefix) || strings.HasPrefix(ledgerPrefix, prefix)
+		if overlaps && (i == 0 || prefix != "") {
+			return prefix, true
+		}
+	}
+	return "", false
+}
+
+// readRepairs reads what repairs have written, before anything is listed. Who may not read that can still audit: then
+// rows of a repair count as any others.
+func (a *audit) readRepairs(ctx context.Context) (ok bool) {
+	if _, overlaps := a.pipeline.Overlaps(); overlaps {
+		return true
+	}
+	repairs, err := rewrite.ReadHistory(ctx, a.bucket)
+	var api smithy.APIError
+	switch {
+	case errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "AccessDenied"):
+		a.note("whether something was repaired is not known, because %s: rows of a repair count as any others", plain(err, repairsPermissions))
+	case err != nil:
+		a.undecided("read the earlier repairs: %s", plain(err, repairsPermissions))
+		return false
+	}
+	a.repairs = repairs
+	return true
+}
+
+const repairsPermissions = "s3:ListBucket and s3:GetObject on ledger/repair* of the bucket"
+
+// concerns reports whether a repair has made the object, of rows that may be of the window; wholly reports whether it
+// has no others. Of what the repair of a stack has made, it is not known when the records arrived.
+func (a *audit) concerns(o bucket.Object) (isMade, concerns, wholly bool) {
+	w, isMade := a.repairs.Made[o.Key]
+	if !isMade || w.First.IsZero() {
+		return isMade, isMade, false
+	}
+	return true, !w.Last.Before(a.from.Truncate(time.Second)) && !w.First.After(a.to),
+		!w.First.Before(a.from) && !w.Last.Add(time.Second).After(a.to)
+}

@@ -1,0 +1,313 @@
+package operate
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"pgregory.net/rapid"
+
+	"streamproof/internal/audit"
+	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
+	"streamproof/internal/ledger/s3test"
+	"streamproof/internal/proof"
+	"streamproof/internal/report"
+)
+
+// A heldStream holds records in the order of arrival.
+type heldStream []audit.Record
+
+func (heldStream) Name() string { return "orders" }
+
+func (heldStream) Held(context.Context, time.Time) (time.Time, error) { return time.Time{}, nil }
+
+func (s heldStream) Records(_ context.Context, from, until time.Time) iter.Seq2[audit.Record, error] {
+	return func(yield func(audit.Record, error) bool) {
+		for _, r := range s {
+			if !r.Arrival.Before(from) && r.Arrival.Before(until) && !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+var auditStart = time.Date(2026, 11, 29, 9, 58, 0, 0, time.UTC)
+
+// A lake is a bucket that a pipeline writes the records of a stream to.
+type lake struct {
+	s3     *s3test.S3
+	now    time.Time
+	stream heldStream
+	opts   audit.Options
+	// At the write of this number, from 1, what writes is killed; 0 for never. Lands is whether that write is made.
+	dies, writes int
+	lands        bool
+	kill         func()
+}
+
+func newLake() *lake {
+	l := &lake{s3: s3test.New(), now: auditStart.Add(3 * time.Hour), opts: audit.Options{
+		From: auditStart, To: auditStart.Add(7 * time.Minute), Skew: audit.DefaultSkew, Form: audit.Verbatim{},
+		Pipeline: audit.Pipeline{Stream: "orders", Bucket: "lake", Prefix: "orders/", ErrorsPrefix: "errors/", Deadline: time.Minute, Hourly: true},
+	}}
+	l.s3.Now = func() time.Time { return l.now }
+	l.s3.Fault = func(_ int, method string) s3test.Fault {
+		if method == http.MethodGet || method == http.MethodHead {
+			return s3test.None
+		}
+		if l.writes++; l.writes != l.dies {
+			return s3test.None
+		}
+		if l.kill(); l.lands {
+			return s3test.DoneThenLost
+		}
+		return s3test.Lost
+	}
+	return l
+}
+
+// arrives has a record arrive in the stream.
+func (l *lake) arrives(at time.Time, text string) {
+	l.stream = append(l.stream, audit.Record{
+		Shard: "a", SequenceNumber: fmt.Sprint(len(l.stream)), PartitionKey: "k", Arrival: at, Data: []byte(text),
+	})
+	slices.SortStableFunc(l.stream, func(a, b audit.Record) int { return a.Arrival.Compare(b.Arrival) })
+}
+
+// put has the pipeline write an object.
+func (l *lake) put(key string, at time.Time, text string) {
+	now := l.now
+	l.now = at
+	l.s3.Put("/lake/"+key, []byte(text))
+	l.now = now
+}
+
+// delivers writes an object of rows in the folder of its hour.
+func (l *lake) delivers(at time.Time, name, text string) {
+	l.put("orders/"+at.Format("2006/01/02/15/")+name, at, text)
+}
+
+func failedRecord(text string) string {
+	return fmt.Sprintf(`{"attemptsMade":4,"errorCode":"Lambda.FunctionError","errorMessage":"no","rawData":"%s"}`, base64.StdEncoding.EncodeToString([]byte(text)))
+}
+
+func (l *lake) client() *s3.Client {
+	return s3.New(l.s3.Client().Options(), func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+}
+
+// audited is the pipeline, by a client of its own.
+func (l *lake) audited() *Audited {
+	client := l.client()
+	b := bucket.NewS3(client, "lake")
+	return &Audited{
+		Name: "orders", Client: client, Bucket: b, Options: l.opts,
+		Judge: func(ctx context.Context, opts audit.Options) (*report.Report, error) {
+			return audit.Run(ctx, l.stream, b, opts), nil
+		},
+	}
+}
+
+// audit audits the same window, and reads on to now.
+func (l *lake) audit(ctx context.Context) *report.Report {
+	opts := l.opts
+	opts.Late = true
+	return audit.Run(ctx, l.stream, bucket.NewS3(l.client(), "lake"), opts)
+}
+
+func (l *lake) repair(ctx context.Context, classes ...proof.Class) (*RepairResult, error) {
+	return (&Operator{}).RepairAudited(ctx, l.audited(), RepairOrder{Classes: classes, Write: true})
+}
+
+// keys are the objects below a prefix, with their ETags.
+func (l *lake) keys(ctx context.Context, prefix string) map[string]string {
+	all := map[string]string{}
+	objects, _, _ := bucket.NewS3(l.client(), "lake").List(ctx, prefix)
+	for _, o := range objects {
+		all[o.Key] = o.ETag
+	}
+	return all
+}
+
+// drawLake draws a pipeline that loses, fails and delays records around the window's edges, too.
+func drawLake(t *rapid.T, equal bool) *lake {
+	l := newLake()
+	for i := range rapid.IntRange(1, 30).Draw(t, "records") {
+		n := i
+		if equal {
+			n = rapid.IntRange(0, i).Draw(t, "n")
+		}
+		minute := time.Duration(rapid.SampledFrom([]int{-1, 0, 1, 2, 3, 4, 5, 6, 7}).Draw(t, "minute")) * time.Minute
+		arrival := l.opts.From.Add(minute + time.Duration(rapid.IntRange(0, 59_999).Draw(t, "milliseconds"))*time.Millisecond)
+		row := fmt.Sprintf(`{"n":%d,"text":"%s"}`, n, strings.Repeat("x", rapid.SampledFrom([]int{1, 300}).Draw(t, "length")))
+		l.arrives(arrival, row)
+		written := arrival.Add(time.Duration(rapid.IntRange(0, 60_000).Draw(t, "delay")) * time.Millisecond)
+		name := fmt.Sprintf("part-%03d", i)
+		switch rapid.SampledFrom([]string{"delivered", "delivered", "lost", "failed", "late"}).Draw(t, "fate") {
+		case "lost":
+		case "failed":
+			l.put("errors/"+name, written, failedRecord(row))
+		case "late":
+			l.delivers(written.Add(time.Hour), name, row+"\n")
+		default:
+			l.delivers(written, name, row+"\n")
+		}
+	}
+	return l
+}
+
+// TestRepairOfAnAuditIsExact: a repair makes what an audit finds missing and failed again, and changes nothing else of
+// the verdict, whichever of its writes it is killed at before it runs again. A second repair writes nothing.
+func TestRepairOfAnAuditIsExact(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLake(t, rapid.Bool().Draw(t, "equal rows"))
+		before := l.audit(t.Context())
+		if before.Verdict == proof.Undecided {
+			t.Skip("nothing is owed")
+		}
+		want := before.Counts
+		wrong := want.Missing + want.Failed
+		for kills := 0; ; kills++ {
+			l.now = l.now.Add(time.Minute)
+			ctx, cancel := context.WithCancel(t.Context())
+			l.writes, l.dies, l.lands, l.kill = 0, rapid.IntRange(1, 12).Draw(t, "dies"), rapid.Bool().Draw(t, "lands"), cancel
+			if kills == 5 {
+				l.dies = 0
+			}
+			result, err := l.repair(ctx, proof.Missing, proof.Failed)
+			cancel()
+			killed := l.dies > 0 && l.writes >= l.dies
+			l.dies = 0
+			if c := l.audit(t.Context()).Counts; c.Repaired != wrong-c.Missing-c.Failed || c.Duplicated != want.Duplicated || c.Unexpected != want.Unexpected {
+				t.Fatalf("half repaired: got %+v, had %+v", c, want)
+			}
+			if !killed {
+				if err != nil {
+					t.Fatal(err)
+				}
+				want.Missing, want.Failed, want.Repaired = 0, 0, wrong
+				want.Foreign += before.Counts.Failed
+				want.Delivered, want.Late = want.Delivered+wrong, want.Late+wrong
+				if got := result.After.Counts; got != want || result.After.Verdict != verdictOf(want) {
+					t.Fatalf("got %s %+v, want %+v: %v", result.After.Verdict, got, want, result.After.Reasons)
+				}
+				break
+			}
+		}
+		if staged := l.keys(t.Context(), ledger.StagedPrefix); len(staged) > 0 {
+			t.Fatalf("%v are left", staged)
+		}
+		stood := l.keys(t.Context(), "")
+		l.now = l.now.Add(time.Minute)
+		if _, err := l.repair(t.Context(), proof.Missing, proof.Failed); err != nil {
+			t.Fatal(err)
+		}
+		if stands := l.keys(t.Context(), ""); !maps.Equal(stood, stands) {
+			t.Fatalf("a second repair has written: %v, before %v", stands, stood)
+		}
+	})
+}
+
+func verdictOf(c proof.Counts) proof.Verdict { return c.Verdict(nil) }
+
+// TestRepairAndOtherWindows: an audit of another window, which shares some of the repaired rows, accuses nobody of the
+// others. Rows are not equal: which of equal ones was lost depends on the window.
+func TestRepairAndOtherWindows(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLake(t, false)
+		if l.audit(t.Context()).Verdict == proof.Undecided {
+			t.Skip("nothing is owed")
+		}
+		shift := time.Duration(rapid.SampledFrom([]int{-5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5}).Draw(t, "shift")) * time.Minute
+		shift += time.Duration(rapid.IntRange(0, 59).Draw(t, "seconds")) * time.Second
+		there := l.opts
+		other := there
+		other.From, other.To = other.From.Add(shift), other.To.Add(shift)
+		l.opts = other
+		want := l.audit(t.Context()).Counts
+		l.opts = there
+		if _, err := l.repair(t.Context(), proof.Missing, proof.Failed); err != nil {
+			t.Fatal(err)
+		}
+		l.opts = other
+		got := l.audit(t.Context()).Counts
+		if got.Duplicated != want.Duplicated || got.Unexpected != want.Unexpected || got.Missing > want.Missing {
+			t.Fatalf("got %+v, without the repair %+v", got, want)
+		}
+	})
+}
+
+// TestRepairOfAnAuditIsRefused where it could not keep its claims, or would not know where a row belongs.
+func TestRepairOfAnAuditIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*lake)
+		says   string
+	}{
+		"below ledger/":      {func(l *lake) { l.opts.Pipeline.Prefix = "ledger/orders/" }, `overlaps the pipeline's prefix "ledger/orders/"`},
+		"the whole bucket":   {func(l *lake) { l.opts.Pipeline.Prefix = "" }, `overlaps the pipeline's prefix ""`},
+		"partitioned":        {func(l *lake) { l.opts.Pipeline.Partitioned = true }, "dynamic partitioning"},
+		"a stack's bucket":   {func(l *lake) { l.put(ledger.StackKey, l.now, "{}") }, "--stack"},
+		"a reader is broken": {func(l *lake) { l.delivers(auditStart, "a.parquet", "PAR1") }, "the verdict is UNDECIDED: read s3://lake/"},
+		"claims are gone":    {func(l *lake) { l.put(ledger.RepairsPrefix+"000001.json", l.now, "{}") }, "ledger/repair.json is gone"},
+	} {
+		l := newLake()
+		l.arrives(auditStart, "a\n")
+		test.change(l)
+		l.kill = func() {}
+		l.dies = 1
+		_, err := l.repair(t.Context(), proof.Missing)
+		if err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: got error %v, want %q", name, err, test.says)
+		}
+		if l.writes > 0 {
+			t.Errorf("%s: it has written", name)
+		}
+	}
+}
+
+// TestRepairOfAnAuditDry says what would be done, and leaves what is young.
+func TestRepairOfAnAuditDry(t *testing.T) {
+	t.Parallel()
+	l := newLake()
+	l.arrives(auditStart, "a\n")
+	l.arrives(auditStart.Add(2*time.Minute), "b\n")
+	l.delivers(auditStart.Add(time.Second), "c", "c\n")
+	stood := l.keys(t.Context(), "")
+	l.now = auditStart.Add(6 * time.Minute)
+	r, err := (&Operator{}).RepairAudited(t.Context(), l.audited(), RepairOrder{Classes: []proof.Class{proof.Missing}, Margin: 4 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Writes) != 1 || r.Rows[proof.Missing] != 1 || len(r.Left) != 1 || r.Left[0].Count != 1 || !strings.HasPrefix(r.Writes[0].Key, "orders/2026/11/29/09/orders-repair-000001-") {
+		t.Errorf("got %+v", r.Plan)
+	}
+	if stands := l.keys(t.Context(), ""); !maps.Equal(stood, stands) {
+		t.Errorf("it has written %v", stands)
+	}
+}
+
+// TestRepairsThatCannotBeRead are a note of an audit.
+func TestRepairsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	l := newLake()
+	l.arrives(auditStart, "a\n")
+	l.delivers(auditStart, "a", "a\n")
+	l.s3.Fault = func(request int, _ string) s3test.Fault {
+		return map[int]s3test.Fault{0: s3test.Denied}[request]
+	}
+	r := l.audit(t.Context())
+	if r.Verdict != proof.Proven || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "ledger/repair*") {
+		t.Errorf("got %s %q %q", r.Verdict, r.Reasons, r.Notes)
+	}
+}
