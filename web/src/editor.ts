@@ -48,6 +48,18 @@ const theme = EditorView.theme({
   ".cm-matchingBracket, &.cm-focused .cm-matchingBracket": { background: "var(--good-soft)" },
 });
 
+// Where more than a character is put in place of a selection, as dictation does, the browser would edit the lines itself
+// and keep their look by a style attribute, which the Content-Security-Policy refuses. So the editor puts it there.
+const inOneGo = EditorView.domEventHandlers({
+  beforeinput: (event, view) => {
+    const text = event.data ?? "";
+    if (event.inputType !== "insertText" || event.isComposing || text.length < 2) return false;
+    event.preventDefault();
+    view.dispatch(view.state.replaceSelection(text), { userEvent: "input.type", scrollIntoView: true });
+    return true;
+  },
+});
+
 export interface Editor {
   view: EditorView;
   text: () => string;
@@ -80,6 +92,7 @@ export function makeEditor(parent: HTMLElement, text: string, changed: (text: st
         highlightActiveLine(),
         highlightActiveLineGutter(),
         theme,
+        inOneGo,
         syntaxHighlighting(highlighting),
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": t.sqlEditor, spellcheck: "false" }),
