@@ -5,8 +5,8 @@ import { useSignal } from "@preact/signals";
 import { duration, visible } from "./format";
 import type { Operation, OperationStep } from "./model";
 import { get, operations } from "./server";
-import { operationName, t } from "./text";
-import { Time } from "./ui";
+import { operationName, said, t } from "./text";
+import { Time, Words } from "./ui";
 
 const sign = { running: "…", done: "✓", failed: "✗" };
 
@@ -46,13 +46,18 @@ const List = ({ steps }: { steps: OperationStep[] }) => (
           {sign[step.state]}
         </span>
         <span>
-          <span lang="en">{visible(step.name)}</span>
+          <Words said={said(step.name)} />
           <span class="hidden"> {t[step.state]}</span>
-          {step.progress ? <span class="dim"> {visible(step.progress)}</span> : null}
+          {step.progress ? (
+            <span class="dim">
+              {" "}
+              <Words said={said(step.progress)} />
+            </span>
+          ) : null}
           {step.state !== "running" && step.seconds >= 0.1 ? <span class="dim"> {duration(step.seconds)}</span> : null}
           {(step.notes ?? []).map((note) => (
-            <span key={note} class="note" lang="en">
-              {visible(note)}
+            <span key={note} class="note">
+              <Words said={said(note)} />
             </span>
           ))}
           {step.error ? (

@@ -8,7 +8,7 @@ import type { Counts, Epoch, Finding, Judged, Line, Report, Sample } from "./mod
 import { busy, latest, Steps, useResult } from "./operation";
 import { Repair } from "./repair";
 import { about, begin, judged, operations } from "./server";
-import { className, classMeaning, hopText, language, saidStep, t } from "./text";
+import { className, classMeaning, hopText, language, said, saidStep, t } from "./text";
 import { Card, Change, Commands, Dialog, Fact, Field, Raw, Scroll, Time, Words } from "./ui";
 
 export function ProofView() {
@@ -57,9 +57,11 @@ const Why = ({ state, report }: { state: Judged; report: Report }) => (
     {(report.reasons ?? []).length > 0 ? (
       <>
         <h3>{t.why}</h3>
-        <ul lang="en">
+        <ul>
           {report.reasons!.map((reason) => (
-            <li key={reason}>{visible(reason)}</li>
+            <li key={reason}>
+              <Words said={said(reason)} />
+            </li>
           ))}
         </ul>
       </>

@@ -44,7 +44,7 @@ function connect() {
   source = events;
   events.onopen = () => {
     link.value = "open";
-    if (!about.value) void get<About>("api/about").then((answer) => (about.value = answer));
+    void introduce();
   };
   events.onerror = () => {
     link.value = "lost";
@@ -56,6 +56,17 @@ function connect() {
   on<Judged>(events, "report", (state) => (judged.value = state));
   on<Operations>(events, "operations", (state) => (operations.value = state.operations));
   on<Tail>(events, "tail", (batch) => tails.forEach((each) => each(batch)));
+}
+
+// Without it no view knows what it may do, so it is asked again until it answers.
+async function introduce() {
+  for (const asked = source; !about.value && source === asked; ) {
+    try {
+      about.value = await get<About>("api/about");
+    } catch {
+      await new Promise((resolve) => window.setTimeout(resolve, 1000));
+    }
+  }
 }
 
 // A console that was started again has another address: this page cannot reach it.

@@ -763,6 +763,56 @@ const stepsES: Record<string, string> = {
   undecided: "Corrija lo que nombran los motivos y verifique de nuevo.",
 };
 
+// What the server says of its steps and reasons, by how it says it. $1 and so on stand for what it says itself.
+const sayingsES: [RegExp, string][] = [
+  [/^verify$/, "verificar"],
+  [/^accept$/, "aceptar"],
+  [/^judge everything again$/, "juzgar todo de nuevo"],
+  [/^repair (.+)$/, "reparar $1"],
+  [/^look for the missing and failed rows in the stream and in the bucket$/, "buscar en el stream y en el bucket las filas que faltan y las fallidas"],
+  [/^look for the rows around the missing ones$/, "buscar las filas vecinas de las que faltan"],
+  [/^read stream (.+)$/, "leer el stream $1"],
+  [/^register a consumer of stream (.+)$/, "registrar un consumidor del stream $1"],
+  [/^sample stream (.+)$/, "tomar una muestra del stream $1"],
+  [/^write (.+)$/, "escribir $1"],
+  [/^send a tick of (\d+) records$/, "enviar un tick de $1 registros"],
+  [/^check (?:the query|(.+))$/, "comprobar la consulta"],
+  [/^publish the query$/, "publicar la consulta"],
+  [/^set the query of application (.+)$/, "poner la consulta en la aplicación $1"],
+  [/^start the application (.+)$/, "iniciar la aplicación $1"],
+  [/^stop the application (.+)$/, "parar la aplicación $1"],
+  [/^enable the schedule (.+)$/, "activar la programación $1"],
+  [/^disable the schedule (.+)$/, "desactivar la programación $1"],
+  [/^wait for its rows$/, "esperar sus filas"],
+  [/^wait until nothing is in flight$/, "esperar a que no quede nada en camino"],
+  [/^wait (\S+) for the rows that Firehose still holds$/, "esperar $1 a las filas que Firehose aún retiene"],
+  [/^build the functions and the Flink job$/, "compilar las funciones y el trabajo de Flink"],
+  [/^deploy the template$/, "desplegar la plantilla"],
+  [/^start the Flink job$/, "iniciar el trabajo de Flink"],
+  [/^for a last tick$/, "a un último tick"],
+  [/^(\d+) of (\d+)$/, "$1 de $2"],
+  [/^(\d+) rows are in flight$/, "$1 filas en camino"],
+  [/^the verifier does not judge this query, nor the ticks that are sent for it: (.+)$/, "el verificador no juzga esta consulta, ni los ticks que se envían para ella: $1"],
+  [/^there is no ledger: .+$/, "no hay libro: ningún tick consta en él, así que no se sabe de nada que se deba"],
+  [/^the acceptances cannot be read: (.+)$/, "no se pueden leer las aceptaciones: $1"],
+  [/^the ledger cannot be (?:read|listed): (.+)$/, "no se puede leer el libro: $1"],
+  [/^an object cannot be read: (.+)$/, "no se puede leer un objeto: $1"],
+  [/^the verification was interrupted: (.+)$/, "la verificación se interrumpió: $1"],
+];
+
+/** What the server says of a step, or as a reason. */
+export function said(text: string): Said {
+  if (language === "en") return { text };
+  const finding = /^([a-z ]+): (\d+) .*?(?:, of which (\d+) are accepted or allowed)?$/.exec(text);
+  const meaning = finding && lookUp(`meaning_${finding[1]!.replaceAll(" ", "_")}`);
+  if (meaning) {
+    const excused = finding[3] ? `, de las cuales ${finding[3]} aceptadas o permitidas` : "";
+    return { text: `${className(finding[1]!)}: ${finding[2]} ${meaning}${excused}` };
+  }
+  for (const [pattern, spanish] of sayingsES) if (pattern.test(text)) return { text: text.replace(pattern, spanish) };
+  return { text, lang: "en" };
+}
+
 const stepES = (cls: string) => stepsES[cls];
 
 /** A text, and the language that it is in where that is not the page's. */
