@@ -21,7 +21,7 @@ import (
 type consoleCmd struct {
 	Port     uint16 `arg:"" optional:"" help:"Port on 127.0.0.1 (default: 4577, or another if that is taken)."`
 	Open     bool   `help:"Open the console in the browser."`
-	Write    bool   `help:"Let the page change the stack: produce, verify, accept, repair, change the query and the delivery, pause and resume."`
+	Write    bool   `help:"Let the page change the stack: produce, verify, accept, repair, change the query and the delivery, save a schema, pause and resume."`
 	Stack    string `help:"Name of a stack on AWS." xor:"where" placeholder:"NAME"`
 	Region   string `help:"Region of the stack on AWS (default: that of the AWS configuration)." placeholder:"REGION"`
 	StateDir string `help:"State directory of the local stack (default: .streamproof in the project's directory)." xor:"where" placeholder:"DIR"`

@@ -19,8 +19,10 @@ import (
 // A Schema is what a draft begins with, and how it would be saved.
 type Schema struct {
 	Schema schema.Schema `json:"schema"`
-	// File is where it is from, and where a draft is saved. It is empty where there is no project; Problem says why.
+	// File is where it is from, and where a draft is saved. If it is empty, Problem says why; Project reports whether the
+	// console was started in one.
 	File    string `json:"file,omitempty"`
+	Project bool   `json:"project"`
 	Problem string `json:"problem,omitempty"`
 	// Text is the file, and Running what the stack has: they differ until the file is deployed. So do the queries.
 	Text       string `json:"text"`
@@ -78,7 +80,8 @@ func (s *stackSubject) showSchema(ctx context.Context) (*Schema, error) {
 		return nil, err
 	}
 	shown := &Schema{
-		Schema: base.Schema, Text: string(base.SchemaJSON), Running: string(running.SchemaJSON), SQL: string(base.SQL), RunningSQL: string(running.SQL), Deploy: s.Deployment,
+		Schema: base.Schema, Text: string(base.SchemaJSON), Running: string(running.SchemaJSON), SQL: string(base.SQL), RunningSQL: string(running.SQL),
+		Deploy: s.Deployment, Project: s.Folder != "",
 	}
 	if shown.Deploy == nil {
 		shown.Deploy = []string{}

@@ -7,6 +7,7 @@ import { DeliveryView } from "./delivery";
 import { FlowView } from "./flow";
 import { setUTC, utc } from "./format";
 import { ProofView } from "./proof";
+import { SchemaView } from "./schema";
 import { about, flow, start } from "./server";
 import { SQLView } from "./sql";
 import { StreamView } from "./stream";
@@ -15,7 +16,7 @@ import { language, t, viewName } from "./text";
 import { readOnlyWhy } from "./ui";
 import { Banner } from "./verdict";
 
-const views: Record<string, ComponentType> = { flow: FlowView, stream: StreamView, sql: SQLView, delivery: DeliveryView, proof: ProofView };
+const views: Record<string, ComponentType> = { flow: FlowView, stream: StreamView, schema: SchemaView, sql: SQLView, delivery: DeliveryView, proof: ProofView };
 
 const named = () => location.hash.slice(1);
 const address = signal(named());

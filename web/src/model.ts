@@ -403,3 +403,108 @@ export interface RepairResult {
   before?: Report;
   after?: Report;
 }
+
+/** A schema, as schema.json has it. */
+export interface SchemaFile {
+  source: string;
+  format?: { type: "csv" | "json"; header?: boolean } & Record<string, unknown>;
+  samples?: string;
+  columns: SchemaColumn[];
+}
+
+export interface SchemaColumn {
+  name: string;
+  alias: string;
+  path?: string;
+  unnamed?: boolean;
+  type: string;
+  pattern?: string;
+  nullable?: boolean;
+  fake?: unknown;
+}
+
+/** What a draft begins with. */
+export interface ShownSchema {
+  schema: SchemaFile;
+  /** Where a draft is saved; empty without a project, and then there is a problem. */
+  file?: string;
+  /** Whether the console was started in a project. */
+  project: boolean;
+  problem?: string;
+  text: string;
+  running: string;
+  sql: string;
+  runningSQL: string;
+  deploy: string[];
+  /** The source of the last sample. */
+  sample?: string;
+}
+
+/** What can be said of a draft. */
+export interface CheckedSchema {
+  /** The hash of the pipeline that it replaces. */
+  base: string;
+  faults: { column: number; message: string }[];
+  refused: string[];
+  notes: string[];
+  text: string;
+  was: string;
+  reading?: Reading;
+  effect?: Effect;
+}
+
+/** What a schema makes of the sample. */
+export interface Reading {
+  source: string;
+  records: number;
+  read: number;
+  rejected: number;
+  rows: (string | null)[][];
+  columns: number[];
+  problems: { where: string; column?: string; reason: string; text: string }[];
+}
+
+/** What a schema does to the query. */
+export interface Effect extends Check {
+  sql: string;
+  wasSQL: string;
+  before: Output[] | null;
+  after: Output[] | null;
+  renames: boolean;
+}
+
+export interface Output {
+  name: string;
+  alias: string;
+  type: string;
+}
+
+/** What `streamproof discover --json` says, as far as the page shows it. */
+export interface Discovered {
+  source: string;
+  sample: { records: number; rows: number };
+  columns: Evidence[];
+  faults?: { reason: string; count: number; where: string; text: string }[];
+  notes?: string[];
+  merge?: { changed: boolean; changes: string[]; warnings: string[] };
+  schema: SchemaFile;
+}
+
+/** What a sample says of a column. */
+export interface Evidence {
+  type: string;
+  pattern?: string;
+  values: number;
+  nulls: number;
+  agree: number;
+  examples: string[];
+  notes?: string[];
+}
+
+/** What was saved. */
+export interface SavedSchema {
+  file: string;
+  queryFile?: string;
+  was: string;
+  deploy: string[];
+}

@@ -1,6 +1,6 @@
 // The query: edited with its faults at their place, its translation beside it, run, and taken back.
 
-import { useSignal, type Signal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { difference } from "./diff";
 import { makeEditor, type Editor } from "./editor";
@@ -133,7 +133,7 @@ function Workbench({ query, versions }: { query: Query; versions: Version[] }) {
             </pre>
           </div>
         </div>
-        <Findings checked={checked} checking={checking.value} error={error.value} goTo={(f) => editor.current?.goTo(f)} />
+        <Findings checked={checked.value} checking={checking.value} error={error.value} goTo={(f) => editor.current?.goTo(f)} />
         <div class="actions">
           <Field label={t.sqlRecords}>
             {(id) => (
@@ -190,7 +190,7 @@ function Workbench({ query, versions }: { query: Query; versions: Version[] }) {
                   {t.takeBack}
                 </button>
               </div>
-              {compared.value === v ? <Diff before={v} after={text.value} /> : null}
+              {compared.value === v ? <Diff title={t.diffTitle(shortHash(v.pipeline))} before={v.sql} after={text.value} /> : null}
             </li>
           ))}
         </ul>
@@ -199,8 +199,10 @@ function Workbench({ query, versions }: { query: Query; versions: Version[] }) {
   );
 }
 
-function Findings(props: { checked: Signal<Check | null>; checking: boolean; error: string; goTo: (fault: Fault) => void }) {
-  const c = props.checked.value;
+/** What a check has found. In an editor, goTo shows the place of a fault. */
+export function Findings(props: { checked: Check | null; checking: boolean; error: string; goTo?: (fault: Fault) => void }) {
+  const c = props.checked;
+  const goTo = props.goTo;
   if (props.error)
     return (
       <p class="error" role="alert">
@@ -223,9 +225,13 @@ function Findings(props: { checked: Signal<Check | null>; checking: boolean; err
       <ul class="faults">
         {[...faults.map((f) => ({ f, kind: "bad" })), ...(c?.warnings ?? []).map((f) => ({ f, kind: "warn" }))].map(({ f, kind }) => (
           <li key={`${f.line}:${f.column}:${f.message}`} class={kind}>
-            <button type="button" class="quiet" onClick={() => props.goTo(f)}>
-              {t.sqlAt(f.line, f.column)}
-            </button>{" "}
+            {goTo ? (
+              <button type="button" class="quiet" onClick={() => goTo(f)}>
+                {t.sqlAt(f.line, f.column)}
+              </button>
+            ) : (
+              `${t.sqlAt(f.line, f.column)}:`
+            )}{" "}
             <span lang="en">{visible(f.message)}</span>
             {f.translated ? <Raw text={f.translated} class="block" /> : null}
           </li>
@@ -276,22 +282,30 @@ export const Table = (props: { columns: string[]; rows: (string | null)[][]; lab
   </Scroll>
 );
 
+const around = 3; // lines
 const signs = { same: " ", removed: "−", added: "+" };
 
-function Diff({ before, after }: { before: Version; after: string }) {
-  const lines = difference(before.sql, after);
-  const title = t.diffTitle(shortHash(before.pipeline));
+/** The difference of two texts, by line. Lines that stay and are far from it are left out. */
+export function Diff({ title, before, after }: { title: string; before: string; after: string }) {
+  const lines = difference(before, after);
   if (lines.every((line) => line.kind === "same")) return <p class="dim">{t.diffNone}</p>;
+  const near = (i: number) => lines.slice(Math.max(i - around, 0), i + around + 1).some((line) => line.kind !== "same");
   return (
     <div class="diff" role="group" aria-label={title} tabIndex={0}>
       <p class="dim">{title}</p>
-      {lines.map((line, i) => (
-        <div key={i} class={line.kind}>
-          <span aria-hidden="true">{signs[line.kind]} </span>
-          {line.kind === "same" ? null : <span class="hidden">{t[line.kind]}: </span>}
-          <Raw text={line.text} />
-        </div>
-      ))}
+      {lines.map((line, i) =>
+        near(i) ? (
+          <div key={i} class={line.kind}>
+            <span aria-hidden="true">{signs[line.kind]} </span>
+            {line.kind === "same" ? null : <span class="hidden">{t[line.kind]}: </span>}
+            <Raw text={line.text} />
+          </div>
+        ) : i === 0 || near(i - 1) ? (
+          <div key={i} class="dim">
+            …
+          </div>
+        ) : null,
+      )}
     </div>
   );
 }
