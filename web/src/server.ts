@@ -2,7 +2,9 @@
 // relative, because the console's path is random.
 
 import { signal } from "@preact/signals";
+import { Hub, type Link, type Message } from "./hub";
 import type { About, Flow, Judged, Operation, Operations, Tail } from "./model";
+import type { Wish } from "./worker";
 
 export const about = signal<About | null>(null);
 export const flow = signal<Flow | null>(null);
@@ -10,7 +12,6 @@ export const judged = signal<Judged | null>(null);
 export const operations = signal<Operation[]>([]);
 
 /** Whether the console itself answers. */
-export type Link = "opening" | "open" | "lost" | "ended";
 export const link = signal<Link>("opening");
 
 const tails = new Set<(batch: Tail) => void>();
@@ -25,76 +26,71 @@ export function watchTail(each: (batch: Tail) => void): () => void {
   };
 }
 
-let source: EventSource | null = null;
-let topics = "";
-let again = 0;
+// What sends this page its events: a worker that all pages share or, where browsers have none, the page itself.
+let want: (topics: string[]) => void;
 
-const wanted = () => (tails.size > 0 ? "flow,report,operations,tail" : "flow,report,operations");
-
-// Browsers open six connections to a server, over all tabs. So a tab that nobody sees keeps none.
-function connect() {
-  if (document.hidden) {
-    close();
+function take(message: Message) {
+  if ("link" in message) {
+    link.value = message.link;
+    if (message.link === "open") void introduce();
     return;
   }
-  if (source && topics === wanted()) return;
-  close();
-  topics = wanted();
-  const events = new EventSource(`events?topics=${topics}`);
-  source = events;
-  events.onopen = () => {
-    link.value = "open";
-    void introduce();
-  };
-  events.onerror = () => {
-    link.value = "lost";
-    if (events.readyState !== EventSource.CLOSED) return; // it tries again itself
-    close();
-    again = window.setTimeout(reopen, 3000);
-  };
-  on<Flow>(events, "flow", (state) => (flow.value = state));
-  on<Judged>(events, "report", (state) => (judged.value = state));
-  on<Operations>(events, "operations", (state) => (operations.value = state.operations));
-  on<Tail>(events, "tail", (batch) => tails.forEach((each) => each(batch)));
+  const state: unknown = JSON.parse(message.data);
+  switch (message.topic) {
+    case "flow":
+      flow.value = state as Flow;
+      break;
+    case "report":
+      judged.value = state as Judged;
+      break;
+    case "operations":
+      operations.value = (state as Operations).operations;
+      break;
+    case "tail":
+      tails.forEach((each) => each(state as Tail));
+  }
 }
+
+function ofPage() {
+  const hub = new Hub();
+  want = (topics) => hub.want(take, topics);
+}
+
+// Locks are how the worker learns that a page has gone.
+function ofAll() {
+  const worker = new SharedWorker("worker.js");
+  const lock = `page ${Math.random()}`;
+  void navigator.locks.request(lock, () => new Promise(() => undefined)); // until the page has gone
+  worker.port.onmessage = ({ data }: MessageEvent<Message>) => take(data);
+  worker.onerror = () => {
+    ofPage();
+    connect();
+  };
+  want = (topics) => worker.port.postMessage({ topics, lock } satisfies Wish);
+}
+
+// A page that nobody sees wants nothing.
+const connect = () => want(document.hidden ? [] : ["flow", "report", "operations", ...(tails.size > 0 ? ["tail"] : [])]);
+
+let asking = false;
 
 // Without it no view knows what it may do, so it is asked again until it answers.
 async function introduce() {
-  for (const asked = source; !about.value && source === asked; ) {
+  if (asking) return;
+  for (asking = true; !about.value; ) {
     try {
       about.value = await get<About>("api/about");
     } catch {
       await new Promise((resolve) => window.setTimeout(resolve, 1000));
     }
   }
-}
-
-// A console that was started again has another address: this page cannot reach it.
-async function reopen() {
-  try {
-    const answer = await fetch("api/about");
-    if (answer.status === 403 || answer.status === 404) {
-      link.value = "ended";
-      return;
-    }
-  } catch {
-    // It does not answer yet.
-  }
-  connect();
-}
-
-function on<T>(events: EventSource, topic: string, take: (value: T) => void) {
-  events.addEventListener(topic, (event: MessageEvent<string>) => take(JSON.parse(event.data) as T));
-}
-
-function close() {
-  window.clearTimeout(again);
-  source?.close();
-  source = null;
+  asking = false;
 }
 
 /** Begins to watch the stack. */
 export function start() {
+  if ("SharedWorker" in window && "locks" in navigator) ofAll();
+  else ofPage();
   document.addEventListener("visibilitychange", connect);
   connect();
 }
