@@ -656,7 +656,25 @@ func TestReshape(t *testing.T) {
 	if got.State != done || len(got.Steps) != 1 || len(deployed) != 2 || deployed["Transform"] != "JSON" {
 		t.Errorf("got %+v with %v, want both parameters deployed", got, deployed)
 	}
-	if o.subject.(*stackSubject).stack != nil {
-		t.Error("the stack of before the deploy is still shown")
+	if o.subject.(*stackSubject).stack != nil || got.HasResult {
+		t.Errorf("got %s, and the stack of before the deploy is still shown", got.Result)
+	}
+	// A deploy that changes the application replaces a query that was set by hand.
+	book := o.world.Open().Book()
+	deploy, err := book.Current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	byHand := *deploy
+	byHand.Pipeline, byHand.By = strings.Repeat("b", 64), ledger.BySQLRun
+	if _, err := book.SetCurrent(t.Context(), &byHand, deploy); err != nil {
+		t.Fatal(err)
+	}
+	o.subject.(*stackSubject).Deploy = func(ctx context.Context, _ map[string]string, _ func(string) operate.Step) error {
+		_, err := book.SetCurrent(ctx, deploy, &byHand)
+		return err
+	}
+	if _, got := o.post(t, "delivery", `{"parameters": {"OutputFormat": "JSON"}}`); got.State != done || !strings.Contains(string(got.Result), "The application runs ") {
+		t.Errorf("got %+v, want that it says which query runs", got)
 	}
 }

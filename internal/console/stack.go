@@ -15,6 +15,7 @@ import (
 
 	"streamproof/internal/draft"
 	"streamproof/internal/flow"
+	"streamproof/internal/ledger"
 	"streamproof/internal/local"
 	"streamproof/internal/local/flink"
 	"streamproof/internal/operate"
@@ -489,6 +490,27 @@ func (s *stackSubject) reshape(ctx context.Context, o *operate.Operator, in *res
 		return nil, fmt.Errorf("the console does not deploy to AWS: sam deploy --stack-name %s --region %s --parameter-overrides %s",
 			s.Name, s.Region, strings.Join(set, " "))
 	}
-	defer s.gone(o.Stack) // its outputs and parameters are of the deploy before
-	return nil, s.Deploy(ctx, in.Parameters, o.Step)
+	before, err := o.Stack.Book().Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Deploy(ctx, in.Parameters, o.Step)
+	s.gone(o.Stack) // its outputs and parameters are of the deploy before
+	if err != nil || before == nil || before.By != ledger.BySQLRun {
+		return nil, err
+	}
+	found, _, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := found.Book().Current(ctx)
+	if err != nil || now == nil || now.Pipeline == before.Pipeline {
+		return nil, err
+	}
+	return reshaped{"The application runs " + found.Outputs.Query + "."}, nil
+}
+
+// A reshaped says what else a deploy has changed: the query that a person had set.
+type reshaped struct {
+	Query string `json:"query"`
 }

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { bytes, count, visible } from "./format";
 import type { Contents, Flow, Listing, ObjectLine } from "./model";
-import { busy, latest, Steps } from "./operation";
+import { busy, latest, Steps, useResult } from "./operation";
 import { begin, flow, get } from "./server";
 import { t } from "./text";
 import { Card, Change, Commands, Dialog, Fact, Field, Raw, Scroll, Time } from "./ui";
@@ -13,6 +13,7 @@ export function DeliveryView() {
   const f = flow.value;
   const d = f?.delivery;
   const reshaped = latest("delivery");
+  const replaced = useResult<{ query: string }>(reshaped);
   const prefixes = [f?.bucket.prefix, d?.rejectsPrefix, d?.failedPrefix].filter((p): p is string => Boolean(p));
   const prefix = useSignal<string | null>(null);
   const key = useSignal<string | null>(null);
@@ -28,6 +29,7 @@ export function DeliveryView() {
             <Fact name={t.compression}>{d.compression}</Fact>
           </dl>
           {reshaped ? <Steps operation={reshaped} /> : null}
+          {replaced ? <p lang="en">{visible(replaced.query)}</p> : null}
         </Card>
       ) : null}
       {at === undefined ? null : (
@@ -111,6 +113,7 @@ function Reshape({ delivery: d }: { delivery: NonNullable<Flow["delivery"]> }) {
               )}
             </Field>
           ))}
+          {changed.includes("OutputFormat") && f.analytics?.by === "sql run" ? <p class="bad">{t.reshapeQuery}</p> : null}
           {!f.local && changed.length > 0 ? <Commands commands={[command]} /> : null}
           <div class="actions">
             {f.local ? <Change label={t.reshapeDo} main off={changed.length === 0 ? t.reshapeSame : undefined} run={run} /> : null}
