@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/generator"
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
@@ -198,15 +200,16 @@ func (c *countCmd) Run() error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	var key []byte
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if key, err = q.Output.Append(key[:0], lines.Bytes()); err != nil {
-			return err
+	lines := bucket.NewLines(file, 1<<20)
+	owed := func(yield func(proof.Line) bool) {
+		for lines.Next() && yield(proof.Line{Text: lines.Text(), Number: lines.Number(), Fault: lines.Fault()}) {
 		}
-		judge.Owe(key, 1, 1)
 	}
-	if err := lines.Err(); err != nil {
+	judge.OweLines(owed, 1, 1, proof.LineReader{
+		Read:   q.Output.Append,
+		Refuse: func(l proof.Line, refused error) { err = fmt.Errorf("line %d of %s: %w", l.Number, c.Owed, refused) },
+	})
+	if err := cmp.Or(err, lines.Err()); err != nil {
 		return err
 	}
 	opened := time.Now()

@@ -303,9 +303,8 @@ func (r *Result) Findings(class Class, ticks func(time.Time) bool) *Findings {
 	}
 	switch class {
 	case Missing, InFlight:
-		for i := range r.judge.table.accounts {
-			a := &r.judge.table.accounts[i]
-			for d := range a.owed.all {
+		for a := range r.judge.table.all {
+			for d := range a.owed {
 				if d.open > 0 && r.judge.settled(d.tick, r.at) == (class == Missing) && ticks(r.Ticks[d.tick].Time) {
 					add(d.tick, r.judge.table.key(a), int64(d.open))
 				}
@@ -332,11 +331,11 @@ func (r *Result) Findings(class Class, ticks func(time.Time) bool) *Findings {
 
 // Missing is how many rows of a key are missing that ticks of this time owe.
 func (r *Result) Missing(key []byte, tick time.Time) (n int64) {
-	a := r.judge.table.get(key, r.judge.table.hash(key))
+	a := r.judge.account(key)
 	if a == nil {
 		return 0
 	}
-	for d := range a.owed.all {
+	for d := range a.owed {
 		if d.open > 0 && r.judge.settled(d.tick, r.at) && r.Ticks[d.tick].Time.Equal(tick) {
 			n += int64(d.open)
 		}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"streamproof/internal/fingerprint"
 )
 
 // Infinite as the hi of Owe stands for no bound on the copies of a record.
@@ -31,18 +33,20 @@ type Tick struct {
 type Judge struct {
 	format func(key []byte) string
 
-	ticks []TickBalance
-	table table
+	ticks  []TickBalance
+	family *fingerprint.Family
+	table  table
 
 	object   string
 	etag     string
 	written  time.Time
 	repaired bool // see ByRepair
 	excused  bool // see Excuse
-	// What was owed and found and is not yet in the accounts, in the order in which it came; the keys stand in buffer.
-	keys    [][]byte
-	pending [batch]pending
+	// What was owed and found and is not yet in the accounts, in the order in which it came; its data stands in buffer.
+	entries []entry
 	buffer  []byte
+	reader  LineReader
+	keys    []byte // of the lines among the entries
 
 	counts   Counts
 	delays   []int64 // delivered rows, by the seconds from claim to object
@@ -72,67 +76,6 @@ type TickBalance struct {
 	InFlight int64 `json:"inFlight,omitempty"`
 }
 
-// due is what one tick has open of one row.
-type due struct {
-	tick     int32
-	open     int32
-	infinite bool
-}
-
-// payable reports whether a copy can pay for it. An infinite due is always open.
-func (d due) payable() bool { return d.open > 0 || d.infinite }
-
-// queue holds dues in the order of their claims. The first is kept in place, since most rows have no more.
-type queue struct {
-	first due
-	rest  *[]due
-}
-
-func (q *queue) add(tick int32, n int64, infinite bool) {
-	d, last := due{tick: tick, open: int32(n), infinite: infinite}, &q.first
-	more := q.rest != nil && len(*q.rest) > 0
-	if more {
-		last = &(*q.rest)[len(*q.rest)-1]
-	}
-	switch {
-	case !more && !q.first.payable():
-		q.first = d
-	case last.tick == tick && last.infinite == infinite:
-		last.open += d.open
-	case q.rest == nil:
-		q.rest = &[]due{d}
-	default:
-		*q.rest = append(*q.rest, d)
-	}
-}
-
-// open reports whether a copy can pay for anything in the queue.
-func (q *queue) open() bool { return q.first.payable() || q.rest != nil && len(*q.rest) > 0 }
-
-// pay takes one from the oldest due that can be paid for and returns its tick.
-func (q *queue) pay() (tick int32, ok bool) {
-	for !q.first.payable() {
-		if q.rest == nil || len(*q.rest) == 0 {
-			return 0, false
-		}
-		q.first, *q.rest = (*q.rest)[0], (*q.rest)[1:]
-	}
-	q.first.open = max(q.first.open-1, 0)
-	return q.first.tick, true
-}
-
-// all gives the dues, paid ones too.
-func (q *queue) all(yield func(due) bool) {
-	if !yield(q.first) || q.rest == nil {
-		return
-	}
-	for _, d := range *q.rest {
-		if !yield(d) {
-			return
-		}
-	}
-}
-
 // found is where surplus copies of a row stand.
 type found struct {
 	object  string
@@ -153,28 +96,11 @@ type failure struct {
 	reason  string
 }
 
-// pending is one row that is owed, or one copy that was found.
-type pending struct {
-	what   what
-	line   int64 // of the copy
-	reason string
-	lo, hi int64 // of the row
-}
-
-type what uint8
-
-const (
-	owe what = iota
-	find
-	fail
-	reject
-)
-
 // NewJudge makes a judge of nothing owed and nothing found; format writes a row's key for people.
 func NewJudge(format func(key []byte) string) *Judge {
 	return &Judge{
 		format:   format,
-		keys:     make([][]byte, 0, batch),
+		family:   fingerprint.NewFamily(),
 		table:    newTable(),
 		samples:  map[Class][]Sample{},
 		findings: map[Class]*Findings{},
@@ -198,7 +124,7 @@ func (j *Judge) Claim(t Tick) {
 // Owe opens one record's row: the stream holds lo to hi copies of it.
 func (j *Judge) Owe(key []byte, lo, hi int64) {
 	if hi != 0 {
-		j.add(key, pending{lo: lo, hi: hi})
+		j.add(key, entry{lo: lo, hi: hi})
 	}
 }
 
@@ -220,19 +146,19 @@ func (j *Judge) here(line, count int64) found {
 }
 
 // Find takes one copy of a row, found in the current object at this line (from 1).
-func (j *Judge) Find(key []byte, line int64) { j.add(key, pending{what: find, line: line}) }
+func (j *Judge) Find(key []byte, line int64) { j.add(key, entry{what: find, line: line}) }
 
 // Fail takes one copy of a row that stands under an error prefix, in the current object, for a reason: the row can be
 // brought back, but was not delivered. What it pays is failed until a copy is found for which nothing else is open, so
 // a failed row that is delivered later is no duplicate. A copy that is not owed is foreign.
 func (j *Judge) Fail(key []byte, line int64, reason string) {
-	j.add(key, pending{what: fail, line: line, reason: reason})
+	j.add(key, entry{what: fail, line: line, reason: reason})
 }
 
 // Reject takes one rejected line, in the current object, for a reason. Where a record was malformed on purpose its key
 // is owed, and this is how it is paid; else the line is foreign.
 func (j *Judge) Reject(key []byte, line int64, reason string) {
-	j.add(key, pending{what: reject, line: line, reason: reason})
+	j.add(key, entry{what: reject, line: line, reason: reason})
 }
 
 // Open reports whether a copy of the row could pay for something.
@@ -248,18 +174,18 @@ func (j *Judge) Doubt(key []byte, line int64, reason string) {
 	if a == nil {
 		return
 	}
-	if tick, ok := j.payFrom(a, &a.owed); ok {
+	if tick, ok := j.payOwed(a); ok {
 		j.counts.Undecided++
 		j.ticks[tick].Undecided++
 		j.keep(Doubted, Sample{Row: j.format(key), Count: 1, Tick: &j.ticks[tick].Time, Object: j.object, Line: line, Reason: reason})
 	} else {
-		j.payFrom(a, &a.spare)
+		j.paySpare(a)
 	}
 }
 
 func (j *Judge) account(key []byte) *account {
 	j.settle()
-	return j.table.get(key, j.table.hash(key))
+	return j.table.at(j.table.get(j.family.Of(keyKind, key)))
 }
 
 // Counts are what was counted so far. Before Close, nothing is missing or in flight.
@@ -282,78 +208,49 @@ func (j *Judge) Corrupt(text []byte, line int64, reason string) {
 
 func excerpt(text []byte) string { return string(text[:min(len(text), maxExcerpt)]) }
 
-func (j *Judge) add(key []byte, p pending) {
-	at := len(j.buffer)
-	j.buffer = append(j.buffer, key...)
-	j.pending[len(j.keys)] = p
-	j.keys = append(j.keys, j.buffer[at:])
-	if len(j.keys) == batch {
-		j.settle()
-	}
-}
-
-// settle opens what is owed and has the copies pay, in the order in which they came.
-func (j *Judge) settle() {
-	var hashes [batch]uint64
-	j.table.fetch(j.keys, &hashes)
-	for i, key := range j.keys {
-		a, p := j.table.get(key, hashes[i]), &j.pending[i]
-		switch {
-		case p.what == find:
-			j.pay(a, key, p.line)
-		case p.what == fail:
-			j.payFailed(a, key, p)
-		case p.what == reject:
-			j.payReject(a, key, p)
-		case a == nil:
-			j.open(j.table.add(key, hashes[i]), p.lo, p.hi)
-		default:
-			if !a.open() {
-				j.table.closed--
-			}
-			j.open(a, p.lo, p.hi)
-		}
-	}
-	j.keys, j.buffer = j.keys[:0], j.buffer[:0]
-	j.table.shrink()
-}
-
 func (j *Judge) open(a *account, lo, hi int64) {
 	tick := int32(len(j.ticks) - 1)
 	if lo > 0 {
-		a.owed.add(tick, lo, false)
+		a.add(true, due{tick: tick, open: int32(lo)})
 		j.counts.Owed += lo
 		j.ticks[tick].Owed += lo
 	}
 	if hi == Infinite {
-		a.spare.add(tick, 1, true)
+		a.add(false, due{tick, 1, true})
 	} else if hi > lo {
-		a.spare.add(tick, hi-lo, false)
+		a.add(false, due{tick: tick, open: int32(hi - lo)})
 	}
 }
 
-// payFrom takes one from a queue of an account.
-func (j *Judge) payFrom(a *account, q *queue) (tick int32, ok bool) {
-	if tick, ok = q.pay(); ok && !a.open() {
+// payOwed and paySpare take one from an account.
+func (j *Judge) payOwed(a *account) (tick int32, ok bool) {
+	tick, ok = a.payOwed()
+	return tick, j.paid(a, ok)
+}
+
+func (j *Judge) paySpare(a *account) (tick int32, ok bool) {
+	tick, ok = a.paySpare()
+	return tick, j.paid(a, ok)
+}
+
+// paid counts an account that was paid and has nothing open any more.
+func (j *Judge) paid(a *account, ok bool) bool {
+	if ok && !a.open() {
 		j.table.closed++
 	}
-	return tick, ok
+	return ok
 }
 
-func (j *Judge) pay(a *account, key []byte, line int64) {
-	if a == nil && len(j.failed) == 0 {
-		j.wonder(key, line)
-		return
-	}
+func (j *Judge) pay(a *account, e *entry) {
 	tick, ok := int32(0), false
 	if a != nil {
-		tick, ok = j.payFrom(a, &a.owed)
+		tick, ok = j.payOwed(a)
 	}
-	if !ok {
-		tick, ok = j.bringBack(key)
+	if !ok && len(j.failed) > 0 {
+		tick, ok = j.bringBack(j.keyOf(a, e))
 	}
 	if !ok && a != nil {
-		if tick, ok = j.payFrom(a, &a.spare); ok {
+		if tick, ok = j.paySpare(a); ok {
 			j.counts.Recovered++
 		}
 	}
@@ -363,9 +260,9 @@ func (j *Judge) pay(a *account, key []byte, line int64) {
 		j.ticks[tick].Delivered++
 		j.arrived(tick)
 	case a != nil:
-		j.surplus(Duplicated, key, j.here(line, 1))
+		j.surplus(Duplicated, j.keyOf(a, e), j.here(e.line, 1))
 	default:
-		j.wonder(key, line)
+		j.wonder(e.data, e.line)
 	}
 }
 
@@ -407,23 +304,24 @@ func (j *Judge) bringBack(key []byte) (tick int32, ok bool) {
 }
 
 // payFailed pays what is owed and nothing above it: a record of unknown outcome may never have been sent.
-func (j *Judge) payFailed(a *account, key []byte, p *pending) {
+func (j *Judge) payFailed(a *account, e *entry) {
+	key := j.keyOf(a, e)
 	if a != nil {
-		if tick, ok := j.payFrom(a, &a.owed); ok {
+		if tick, ok := j.payOwed(a); ok {
 			j.counts.Failed++
 			j.ticks[tick].Failed++
-			j.failed[string(key)] = append(j.failed[string(key)], failure{tick, j.object, p.line, j.written, p.reason})
+			j.failed[string(key)] = append(j.failed[string(key)], failure{tick, j.object, e.line, j.written, e.reason})
 			return
 		}
 	}
-	j.Foreign([]byte(j.format(key)), p.line, p.reason)
+	j.Foreign([]byte(j.format(key)), e.line, e.reason)
 }
 
-func (j *Judge) payReject(a *account, key []byte, p *pending) {
+func (j *Judge) payReject(a *account, e *entry) {
 	if a != nil {
-		tick, ok := j.payFrom(a, &a.owed)
+		tick, ok := j.payOwed(a)
 		if !ok {
-			if tick, ok = j.payFrom(a, &a.spare); ok {
+			if tick, ok = j.paySpare(a); ok {
 				j.counts.Recovered++
 			}
 		}
@@ -434,7 +332,7 @@ func (j *Judge) payReject(a *account, key []byte, p *pending) {
 			return
 		}
 	}
-	j.Foreign([]byte(j.format(key)), p.line, p.reason)
+	j.Foreign([]byte(j.format(j.keyOf(a, e))), e.line, e.reason)
 }
 
 // A Result is the balance at one moment.
@@ -468,9 +366,8 @@ func (j *Judge) Close(now time.Time) *Result {
 		due due
 	}
 	var losses []loss
-	for i := range j.table.accounts {
-		a := &j.table.accounts[i]
-		for d := range a.owed.all {
+	for a := range j.table.all {
+		for d := range a.owed {
 			switch t := d.tick; {
 			case d.open == 0:
 			case j.settled(t, now):
@@ -482,7 +379,7 @@ func (j *Judge) Close(now time.Time) *Result {
 				j.ticks[t].InFlight += int64(d.open)
 			}
 		}
-		for d := range a.spare.all {
+		for d := range a.spare {
 			if d.open > 0 && j.settled(d.tick, now) {
 				j.counts.Unknown += int64(d.open)
 			}

@@ -121,6 +121,22 @@ func TestAnOldDoubleDoesNotPayForALaterLoss(t *testing.T) {
 	}
 }
 
+func TestARowIsOwedByTheTickThatWasClaimedLast(t *testing.T) {
+	t.Parallel()
+	j := newJudge()
+	for i := range 3 {
+		j.Claim(proof.Tick{Time: second(i), Claimed: second(i), Settled: second(i + 60)})
+		for range i {
+			j.Owe([]byte("a"), 1, 1)
+		}
+	}
+	for i, tick := range j.Close(second(60)).Ticks {
+		if want := int64(i); tick.Owed != want || tick.InFlight != want {
+			t.Errorf("tick %d: got %+v, want %d owed", i, tick, want)
+		}
+	}
+}
+
 func TestAClaimInTheSecondOfItsDelivery(t *testing.T) {
 	t.Parallel()
 	got := judge([]tick{{5, []string{"a"}, 1, 1}}, []delivery{{at: 5, rows: []string{"a"}}}, never)
@@ -468,6 +484,7 @@ func TestRestoreRefusesWhatCannotBe(t *testing.T) {
 		"nothing open":              {Ticks: one, Rows: row()},
 		"a due of nothing":          {Ticks: one, Rows: row(proof.DueState{})},
 		"less than nothing":         {Ticks: one, Rows: row(proof.DueState{Open: -1})},
+		"owed without end":          {Ticks: one, Rows: row(proof.DueState{Open: 1, Infinite: true})},
 		"a row twice":               {Ticks: one, Rows: append(row(proof.DueState{Open: 1}), row(proof.DueState{Open: 1})...)},
 		"a failure of no tick":      {Failed: []proof.FailureState{{Key: []byte("a")}}},
 		"a delay of a hundred days": {Delays: map[int]int64{100 * 24 * 3600: 1}},

@@ -26,9 +26,8 @@ func (r *Result) Losses() iter.Seq[Loss] {
 	}
 	return func(yield func(Loss) bool) {
 		var all []loss
-		for i := range r.judge.table.accounts {
-			a := &r.judge.table.accounts[i]
-			for d := range a.owed.all {
+		for a := range r.judge.table.all {
+			for d := range a.owed {
 				if d.open > 0 && r.judge.settled(d.tick, r.at) {
 					all = append(all, loss{row: a, tick: d.tick, count: int64(d.open)})
 				}

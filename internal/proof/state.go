@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -58,10 +59,9 @@ func (j *Judge) State(lastTicks int) *State {
 	for i := max(0, len(j.ticks)-lastTicks); i < len(needed); i++ {
 		needed[i] = true
 	}
-	for i := range j.table.accounts {
-		a := &j.table.accounts[i]
-		for _, q := range []*queue{&a.owed, &a.spare} {
-			for d := range q.all {
+	for a := range j.table.all {
+		for _, dues := range []iter.Seq[due]{a.owed, a.spare} {
+			for d := range dues {
 				if d.payable() {
 					needed[d.tick] = true
 				}
@@ -81,17 +81,17 @@ func (j *Judge) State(lastTicks int) *State {
 			s.Ticks = append(s.Ticks, t)
 		}
 	}
-	dues := func(q *queue) (open []DueState) {
-		for d := range q.all {
+	states := func(dues iter.Seq[due]) (open []DueState) {
+		for d := range dues {
 			if d.payable() {
 				open = append(open, DueState{place[d.tick], d.open, d.infinite})
 			}
 		}
 		return open
 	}
-	for i := range j.table.accounts {
-		if a := &j.table.accounts[i]; a.open() {
-			s.Rows = append(s.Rows, RowState{slices.Clone(j.table.key(a)), dues(&a.owed), dues(&a.spare)})
+	for a := range j.table.all {
+		if a.open() {
+			s.Rows = append(s.Rows, RowState{slices.Clone(j.table.key(a)), states(a.owed), states(a.spare)})
 		}
 	}
 	slices.SortFunc(s.Rows, func(a, b RowState) int { return slices.Compare(a.Key, b.Key) })
@@ -121,19 +121,18 @@ func Restore(s *State, format func(key []byte) string) (*Judge, error) {
 	j.ticks = slices.Clone(s.Ticks)
 	known := func(tick int32) bool { return tick >= 0 && int(tick) < len(j.ticks) }
 	for _, r := range s.Rows {
-		hash := j.table.hash(r.Key)
-		if len(r.Key) == 0 || j.table.get(r.Key, hash) != nil {
+		if len(r.Key) == 0 || j.account(r.Key) != nil {
 			return nil, fmt.Errorf("row %x is in the state twice, or has no key", r.Key)
 		}
-		a := j.table.add(r.Key, hash)
-		for queue, dues := range map[*queue][]DueState{&a.owed: r.Owed, &a.spare: r.Spare} {
+		a := j.table.at(j.table.add(r.Key, j.family.Of(keyKind, r.Key)))
+		for lo, dues := range map[bool][]DueState{true: r.Owed, false: r.Spare} {
 			last := int32(-1)
 			for _, d := range dues {
-				if !known(d.Tick) || d.Tick < last || d.Open < 0 || d.Open == 0 && !d.Infinite {
+				if !known(d.Tick) || d.Tick < last || d.Open < 0 || d.Open == 0 && !d.Infinite || lo && d.Infinite {
 					return nil, fmt.Errorf("row %x has a due that cannot be (tick %d, open %d)", r.Key, d.Tick, d.Open)
 				}
 				last = d.Tick
-				queue.add(d.Tick, int64(d.Open), d.Infinite)
+				a.add(lo, due{d.Tick, d.Open, d.Infinite})
 			}
 		}
 		if !a.open() {

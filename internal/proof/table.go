@@ -1,87 +1,148 @@
 package proof
 
 import (
-	"bytes"
-	"hash/maphash"
+	"encoding/binary"
 	"math/bits"
+	"slices"
+
+	"streamproof/internal/fingerprint"
 )
 
-// table finds the account of a row by its key. It is a hash table with open addressing, made for one thing: when many
-// rows are looked up one after the other, the memory that each needs is asked for before any of it is waited for (see
-// fetch). A map would wait for three cache misses in a row for every row.
+// table finds the account of a row by the fingerprint of its key, or of the line that it was read from. It is a hash
+// table with open addressing, made for one thing: when many rows are looked up one after the other, the memory that
+// each needs is asked for before any of it is waited for (see find). A map would wait for three cache misses in a row
+// for every row.
 type table struct {
-	seed     maphash.Seed
-	slots    []slot // a power of two, at most half of them used
-	accounts []account
-	keys     []byte // of all accounts, one after the other
-	closed   int    // accounts of which nothing is open
-	fetched  byte   // means nothing; it keeps fetch's reads from being left out
+	slots    []slot   // a power of two, at most three quarters of them used
+	used     int      // slots, among them those of lines that an account is no longer known by
+	accounts []*chunk // all full but the last; they stay where they are
+	size     int      // accounts
+	keys     []byte   // of all accounts, one after the other
+	closed   int      // accounts of which nothing is open
 }
 
-// slot is empty where account is 0, and else points to accounts[account-1].
+// slot is empty where place is 0, and else that of an account.
 type slot struct {
-	hash    uint32 // the upper half; the lower half says where to look
-	account uint32
+	tag   uint32 // the upper half of the fingerprint's Slot; the lower half says where to look
+	place uint32
 }
 
-// account is what is open of one distinct row.
-type account struct {
-	keyAt  uint64
-	keyLen uint32
-	owed   queue // lo
-	spare  queue // hi − lo
+// chunk is accounts that are allocated together.
+type chunk [1 << 12]account
+
+func newTable() table { return table{slots: make([]slot, 1<<10)} }
+
+func (t *table) key(a *account) []byte {
+	length, n := binary.Uvarint(t.keys[a.keyAt:])
+	at := a.keyAt + uint64(n)
+	return t.keys[at : at+length]
 }
 
-// open reports whether anything could be paid for.
-func (a *account) open() bool { return a.owed.open() || a.spare.open() }
-
-func newTable() table {
-	return table{seed: maphash.MakeSeed(), slots: make([]slot, 1<<10)}
-}
-
-func (t *table) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
-
-func (t *table) key(a *account) []byte { return t.keys[a.keyAt : a.keyAt+uint64(a.keyLen)] }
-
-// get finds the account of a key, or nil. The account stays where it is until the next add.
-func (t *table) get(key []byte, hash uint64) *account {
+// get returns the place of the account of a key or line, 0 if there is none.
+func (t *table) get(p fingerprint.Print) uint32 {
+	hash := p.Slot()
 	for at := hash; ; at++ {
 		s := t.slots[at&uint64(len(t.slots)-1)]
-		if s.account == 0 {
-			return nil
-		}
-		if s.hash == uint32(hash>>32) {
-			if a := &t.accounts[s.account-1]; bytes.Equal(t.key(a), key) {
-				return a
-			}
+		if s.place == 0 || s.tag == uint32(hash>>32) && t.at(s.place).is(p) {
+			return s.place
 		}
 	}
 }
 
-// add makes the account of a key that has none.
-func (t *table) add(key []byte, hash uint64) *account {
-	if len(t.accounts) >= len(t.slots)/2 {
-		t.grow()
-	}
-	t.accounts = append(t.accounts, account{keyAt: uint64(len(t.keys)), keyLen: uint32(len(key))})
-	t.keys = append(t.keys, key...)
-	t.place(hash, len(t.accounts))
-	return &t.accounts[len(t.accounts)-1]
-}
-
-func (t *table) place(hash uint64, account int) {
+// likely is get without a look at the account, which is wrong for one row in a thousand million.
+func (t *table) likely(p fingerprint.Print) uint32 {
+	hash := p.Slot()
 	for at := hash; ; at++ {
-		if s := &t.slots[at&uint64(len(t.slots)-1)]; s.account == 0 {
-			*s = slot{hash: uint32(hash >> 32), account: uint32(account)}
+		s := t.slots[at&uint64(len(t.slots)-1)]
+		if s.place == 0 || s.tag == uint32(hash>>32) {
+			return s.place
+		}
+	}
+}
+
+// at returns the account at a place, from 1; nil for 0.
+func (t *table) at(place uint32) *account {
+	if place == 0 {
+		return nil
+	}
+	return &t.accounts[(place-1)/uint32(len(chunk{}))][(place-1)%uint32(len(chunk{}))]
+}
+
+// all yields the accounts.
+func (t *table) all(yield func(*account) bool) {
+	for place := range t.size {
+		if !yield(t.at(uint32(place + 1))) {
 			return
 		}
 	}
 }
 
-func (t *table) grow() {
-	t.slots = make([]slot, 2*len(t.slots))
-	for i := range t.accounts {
-		t.place(t.hash(t.key(&t.accounts[i])), i+1)
+// add makes the account of a key that has none.
+func (t *table) add(key []byte, p fingerprint.Print) (place uint32) {
+	if t.size == len(t.accounts)*len(chunk{}) {
+		t.accounts = append(t.accounts, new(chunk))
+	}
+	t.size++
+	place = uint32(t.size)
+	*t.at(place) = account{key: p, keyAt: t.keep(key)}
+	t.place(p, place)
+	return place
+}
+
+// learn has an account be found by a line that its row was read from, the second time that this happens: most rows that
+// come once never come again.
+func (t *table) learn(place uint32, line fingerprint.Print) {
+	a := t.at(place)
+	if !a.read {
+		a.read = true
+		return
+	}
+	a.line = line
+	t.place(line, place)
+}
+
+// keep keeps a key and returns where it stands.
+func (t *table) keep(key []byte) (at uint64) {
+	at = uint64(len(t.keys))
+	t.keys = append(binary.AppendUvarint(t.keys, uint64(len(key))), key...)
+	return at
+}
+
+func (t *table) place(p fingerprint.Print, place uint32) {
+	if t.used >= len(t.slots)/4*3 {
+		t.rebuild() // finds what is to be placed among the accounts
+		return
+	}
+	t.used++
+	hash := p.Slot()
+	for at := hash; ; at++ {
+		if s := &t.slots[at&uint64(len(t.slots)-1)]; s.place == 0 {
+			*s = slot{uint32(hash >> 32), place}
+			return
+		}
+	}
+}
+
+// rebuild places all accounts in as many slots as they need.
+func (t *table) rebuild() {
+	prints := t.size
+	for a := range t.all {
+		if a.line != (fingerprint.Print{}) {
+			prints++
+		}
+	}
+	if size := max(1<<10, 1<<bits.Len(uint(2*prints))); size == len(t.slots) {
+		clear(t.slots)
+	} else {
+		t.slots = make([]slot, size)
+	}
+	t.used = 0
+	for place := range uint32(t.size) {
+		a := t.at(place + 1)
+		t.place(a.key, place+1)
+		if a.line != (fingerprint.Print{}) {
+			t.place(a.line, place+1)
+		}
 	}
 }
 
@@ -91,60 +152,47 @@ const shrinkAt = 1 << 16
 // shrink leaves out the closed accounts once they are more than half, so that memory goes by what is open and not by
 // what was. Accounts change their places.
 func (t *table) shrink() {
-	if len(t.accounts) < shrinkAt || t.closed <= len(t.accounts)/2 {
+	if t.size < shrinkAt || t.closed <= t.size/2 {
 		return
 	}
-	open := t.accounts[:0]
-	keys := t.keys[:0]
-	for i := range t.accounts {
-		a := t.accounts[i]
+	keys, open := t.keys, 0
+	t.keys = keys[:0]
+	for a := range t.all {
 		if !a.open() {
 			continue
 		}
-		key := t.key(&a)
-		a.keyAt = uint64(len(keys))
-		keys = append(keys, key...) // in place: no key moves up
-		open = append(open, a)
+		length, n := binary.Uvarint(keys[a.keyAt:])
+		open++
+		moved := t.at(uint32(open))
+		*moved = *a // in place, as are the keys: none moves up
+		moved.keyAt = t.keep(keys[a.keyAt+uint64(n):][:length])
 	}
-	clear(t.accounts[len(open):])
-	t.accounts, t.keys, t.closed = open, keys, 0
-	// Memory that was for many more is given back.
-	if size := max(len(open), shrinkAt); cap(open) > 4*size {
-		t.accounts = append(make([]account, 0, 2*size), open...)
-		t.keys = append(make([]byte, 0, 2*len(keys)), keys...)
-		t.slots = make([]slot, slotsFor(2*size))
+	t.size, t.closed = open, 0
+	t.accounts = slices.Delete(t.accounts, (open+len(chunk{})-1)/len(chunk{}), len(t.accounts))
+	if cap(t.keys) > 4*len(t.keys) {
+		t.keys = slices.Clone(t.keys)
 	}
-	clear(t.slots)
-	for i := range t.accounts {
-		t.place(t.hash(t.key(&t.accounts[i])), i+1)
-	}
+	t.rebuild()
 }
 
-// slotsFor gives how many slots so many accounts need.
-func slotsFor(accounts int) int { return 1 << bits.Len(uint(2*accounts)) }
-
-// batch is how many rows wait to be looked up together.
+// batch is how many rows are looked up together.
 const batch = 128
 
-// fetch brings what get will read for up to batch keys into the cache, and gives their hashes. The turns of each loop
-// do not depend on one another, so the processor waits for the memory of many keys at once.
-func (t *table) fetch(keys [][]byte, hashes *[batch]uint64) {
-	var at [batch]uint64
+// find sets found to the places of the accounts of so many keys or lines, as get would find them, or to 0. The turns of
+// each loop do not depend on one another, so the processor waits for the memory of many rows at once.
+func (t *table) find(prints []fingerprint.Print, found *[batch]uint32) {
 	mask := uint64(len(t.slots) - 1)
-	for i, key := range keys {
-		hashes[i] = t.hash(key)
+	for i := range prints {
+		found[i] = t.slots[prints[i].Slot()&mask].place
 	}
-	for i := range keys {
-		at[i] = uint64(t.slots[hashes[i]&mask].account)
-	}
-	for i := range keys {
-		if at[i] > 0 {
-			at[i] = t.accounts[at[i]-1].keyAt + 1
+	for i := range prints {
+		if found[i] > 0 {
+			found[i] = t.likely(prints[i])
 		}
 	}
-	for i := range keys {
-		if at[i] > 0 {
-			t.fetched += t.keys[at[i]-1]
+	for i := range prints {
+		if found[i] > 0 && !t.at(found[i]).is(prints[i]) {
+			found[i] = t.get(prints[i])
 		}
 	}
 }

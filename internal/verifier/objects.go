@@ -3,6 +3,7 @@ package verifier
 import (
 	"context"
 	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -76,16 +77,24 @@ func Count(judge *proof.Judge, output row.Schema, object io.Reader) (lines int64
 // count is Count, and passes what is no row to otherwise, if that is given, which may know it.
 func count(judge *proof.Judge, output row.Schema, object io.Reader, otherwise func(line []byte, number int64) error,
 	corrupt func(line []byte, number int64, reason string),
-) (lines int64, err error) {
-	var key []byte
-	return eachLine(object, maxLine, func(line []byte, number int64) (err error) {
-		if key, err = output.Append(key[:0], line); err == nil {
-			judge.Find(key, number)
-		} else if otherwise != nil {
-			return otherwise(line, number)
+) (int64, error) {
+	lines := bucket.NewLines(object, maxLine)
+	judge.FindLines(linesOf(lines), proof.LineReader{Read: output.Append, Refuse: func(l proof.Line, err error) {
+		if l.Fault == nil && otherwise != nil {
+			err = otherwise(l.Text, l.Number)
 		}
-		return err
-	}, corrupt)
+		if err != nil {
+			corrupt(l.Text, l.Number, lines.Explain(err))
+		}
+	}})
+	return lines.Number(), lines.Err()
+}
+
+func linesOf(lines *bucket.Lines) iter.Seq[proof.Line] {
+	return func(yield func(proof.Line) bool) {
+		for lines.Next() && yield(proof.Line{Text: lines.Text(), Number: lines.Number(), Fault: lines.Fault()}) {
+		}
+	}
 }
 
 // eachLine passes each line, with its number, to take. What take refuses, and what is not a complete line of at most

@@ -1,0 +1,107 @@
+// Package fingerprint tells texts apart by 122 bits.
+//
+// A Family is drawn at random, so whoever writes the texts cannot know its fingerprints. Two different texts of up to
+// 224 bytes have the same one with a probability of at most 2^-121, whatever they are; longer ones, of n blocks of 224
+// bytes, with at most n²/2^121. That is a theorem (docs/decisions/0037), not an assumption about a hash function.
+//
+// A fingerprint has two halves, which are computed alike from random numbers of their own, modulo the prime 2^61-1. A
+// block is the sum of its words of seven bytes, each times the random number of its place; the length counts as one
+// more word of the first block. The sums of the blocks are the coefficients of a polynomial at a random point.
+package fingerprint
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"math/bits"
+)
+
+const (
+	prime      = 1<<61 - 1
+	wordBytes  = 7
+	blockWords = 32
+	blockBytes = blockWords * wordBytes
+)
+
+// A Print is the fingerprint of a text.
+type Print struct{ a, b uint64 }
+
+// Slot gives 64 bits that look random even where only some of them are used.
+func (p Print) Slot() uint64 {
+	mixed := (p.a ^ bits.RotateLeft64(p.b, 32)) * 0x9e3779b97f4a7c15
+	return mixed ^ mixed>>32
+}
+
+// A Family makes fingerprints. It is safe for concurrent use.
+type Family struct {
+	lead, point [2]uint64
+	words       [blockWords][2]uint64
+}
+
+// NewFamily draws a family.
+func NewFamily() *Family {
+	f := &Family{lead: [2]uint64{draw(), draw()}, point: [2]uint64{draw(), draw()}}
+	for i := range f.words {
+		f.words[i] = [2]uint64{draw(), draw()}
+	}
+	return f
+}
+
+// draw returns a random number below the prime, each with the same probability.
+func draw() uint64 {
+	var random [8]byte
+	for {
+		_, _ = rand.Read(random[:]) // never fails
+		if n := binary.LittleEndian.Uint64(random[:]) >> 3; n < prime {
+			return n
+		}
+	}
+}
+
+// Of returns the fingerprint of a text. Texts of different kinds, 0 or 1, differ even where their bytes are the same.
+func (f *Family) Of(kind int, text []byte) Print {
+	lead := uint64(2*len(text) + kind + 1)
+	p := f.sum(&f.lead, lead, lead, text[:min(len(text), blockBytes)])
+	for at := blockBytes; at < len(text); at += blockBytes {
+		p = f.sum(&f.point, p.a, p.b, text[at:min(len(text), at+blockBytes)])
+	}
+	return p
+}
+
+// sum adds up a block's words, each times its factor, and what was before the block times a factor of its own.
+func (f *Family) sum(factor *[2]uint64, a, b uint64, block []byte) Print {
+	var high, low, carry uint64
+	aHigh, aLow := bits.Mul64(a, factor[0])
+	bHigh, bLow := bits.Mul64(b, factor[1])
+	next, rest := 0, block
+	for last := false; !last && len(rest) > 0; next++ {
+		var word uint64
+		if last = len(rest) < 8; !last {
+			word = binary.LittleEndian.Uint64(rest) & (1<<(8*wordBytes) - 1)
+			rest = rest[wordBytes:]
+		} else if len(block) >= 8 {
+			word = binary.LittleEndian.Uint64(block[len(block)-8:]) >> (64 - 8*len(rest))
+		} else {
+			for i, c := range rest {
+				word |= uint64(c) << (8 * i)
+			}
+		}
+		factor := &f.words[next&(blockWords-1)]
+		high, low = bits.Mul64(word, factor[0])
+		aLow, carry = bits.Add64(aLow, low, 0)
+		aHigh += high + carry
+		high, low = bits.Mul64(word, factor[1])
+		bLow, carry = bits.Add64(bLow, low, 0)
+		bHigh += high + carry
+	}
+	return Print{reduced(aHigh, aLow), reduced(bHigh, bLow)}
+}
+
+// reduced returns a number of 128 bits modulo the prime: 2^61 is 1 there, so the parts of 61 bits are added up.
+func reduced(high, low uint64) uint64 {
+	n := low&prime + (low>>61|high<<3)&prime + high>>58
+	n = n&prime + n>>61
+	if n >= prime {
+		n -= prime
+	}
+	return n
+}
