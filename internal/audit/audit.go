@@ -83,8 +83,8 @@ type Options struct {
 	// Lost, if set, is given all missing and failed rows at the end, at a moment of the bucket's clock. Its error makes
 	// the verdict UNDECIDED.
 	Lost func(now time.Time, rows iter.Seq2[replay.Loss, error]) error
-	// Watch, if set, is told of every surplus copy and corrupt line.
-	Watch func(proof.Class, proof.Spot)
+	// Watch, if set, is told of surplus copies and corrupt lines.
+	Watch Watcher
 
 	// The rest is for Resume.
 
@@ -136,7 +136,8 @@ type audit struct {
 	from, to time.Time // the window as it is judged
 	now      time.Time // by the bucket's clock
 
-	unread map[string]*unread // by cause
+	unread  map[string]*unread  // by cause
+	surplus map[proof.Name]bool // rows with surplus copies, where somebody watches
 
 	increments *increments // nil where all is judged at once
 }
@@ -172,9 +173,7 @@ func (a *audit) run(ctx context.Context) {
 		return
 	}
 	a.judge.Bound(maxHeld, func() { a.classify(ctx) })
-	if a.opts.Watch != nil {
-		a.judge.Watch(a.opts.Watch)
-	}
+	a.watch()
 
 	claims, stop := ahead(ctx, a.counted)
 	defer stop()
@@ -531,7 +530,9 @@ func (a *audit) findRows(object string, in io.Reader) error {
 		a.judge.Find(key, line)
 	})
 	a.report.Audit.Blank += blank
-	a.report.Audit.Glued += glued
+	if a.report.Audit.Glued += glued; glued > 0 && a.opts.Watch != nil {
+		a.opts.Watch.Glued(object)
+	}
 	return err
 }
 
@@ -666,6 +667,11 @@ func (a *audit) conclude(ctx context.Context) {
 	if a.neverEnded(); len(r.Reasons) > 0 {
 		return // something could not be read
 	}
+	a.findTwice(ctx, result)
+	if err := a.earlier(ctx); err != nil {
+		a.undecided("%s", a.streamFault(err))
+		return
+	}
 	excused := map[proof.Class]int64{}
 	if a.opts.Settle != nil {
 		var err error
@@ -683,6 +689,9 @@ func (a *audit) conclude(ctx context.Context) {
 			reason := fmt.Sprintf("%s: %d %s", class, n, sentences[class])
 			if excused[class] > 0 {
 				reason += fmt.Sprintf(", of which %d are accepted or allowed", excused[class])
+			}
+			if class == proof.Duplicated {
+				reason += report.TwiceText(r.RepairedTwice)
 			}
 			r.Reasons = append(r.Reasons, reason)
 		}

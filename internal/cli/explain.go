@@ -114,7 +114,11 @@ func explainText(out *explain.Explanation, r *report.Report) terminal.Text {
 		if out.Beyond > 0 {
 			what = "The report has no sample of a missing or failed row"
 		}
-		return terminal.Format("%s. %s", what, r.LastLine())
+		var b terminal.Builder
+		b.Addf("%s. ", what)
+		addTwice(&b, r)
+		b.Addf("%s", r.LastLine())
+		return b.Text()
 	}
 	w := terminal.NewTable()
 	w.Wrap(2, 110)
@@ -152,7 +156,16 @@ func explainText(out *explain.Explanation, r *report.Report) terminal.Text {
 	if out.Beyond > 0 {
 		b.Addf("%d more rows are missing or failed, without a sample in the report.\n", out.Beyond)
 	}
+	addTwice(&b, r)
 	b.Addf("What does not arrive by itself, streamproof repair writes again: see docs/repair.md.\n")
 	b.Addf("%s", r.LastLine())
 	return b.Text()
+}
+
+// addTwice says of how many duplicated rows a repair made a copy.
+func addTwice(b *terminal.Builder, r *report.Report) {
+	if r.RepairedTwice > 0 {
+		b.Addf("Of %d of the duplicated rows a repair made a copy, and the original came after all: streamproof repair --duplicates takes the copies back.\n",
+			r.RepairedTwice)
+	}
 }

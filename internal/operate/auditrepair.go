@@ -2,10 +2,8 @@ package operate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -37,9 +35,6 @@ type Audited struct {
 // there, below ledger/.
 func (o *Operator) RepairAudited(ctx context.Context, a *Audited, order RepairOrder) (*RepairResult, error) {
 	p := &a.Options.Pipeline
-	if slices.ContainsFunc(order.Classes, func(class proof.Class) bool { return slices.Contains(repair.Classes, class) }) {
-		return nil, &InputError{errors.New("--duplicates and --corrupt are for a stack: of an audit, missing and failed rows can be repaired")}
-	}
 	if err := a.check(ctx); err != nil {
 		return nil, err
 	}
@@ -58,7 +53,11 @@ func (o *Operator) RepairAudited(ctx context.Context, a *Audited, order RepairOr
 	}
 	m.judge = func(ctx context.Context, found *repair.Found, lost lostRows) (*report.Report, error) {
 		opts := a.Options
-		opts.Late, opts.Watch = true, found.Watch()
+		opts.Late = true
+		if order.rewrites() {
+			found.Reset()
+			opts.Watch = found
+		}
 		var excused map[proof.Class]int64
 		var open *verifier.Open
 		if a.Accepted != nil {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,7 @@ type lake struct {
 	now    time.Time
 	stream heldStream
 	opts   audit.Options
+	lost   []string // rows of which nothing was delivered
 	// At the write of this number, from 1, what writes is killed; 0 for never. Lands is whether that write is made.
 	dies, writes int
 	lands        bool
@@ -140,19 +142,29 @@ func (l *lake) keys(ctx context.Context, prefix string) map[string]string {
 // drawLake draws a pipeline that loses, fails and delays records around the window's edges, too.
 func drawLake(t *rapid.T, equal bool) *lake {
 	l := newLake()
-	for i := range rapid.IntRange(1, 30).Draw(t, "records") {
+	for i := range rapid.IntRange(1, 20).Draw(t, "records") {
 		n := i
 		if equal {
 			n = rapid.IntRange(0, i).Draw(t, "n")
 		}
-		minute := time.Duration(rapid.SampledFrom([]int{-1, 0, 1, 2, 3, 4, 5, 6, 7}).Draw(t, "minute")) * time.Minute
+		minute := time.Duration(rapid.SampledFrom([]int{-4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7}).Draw(t, "minute")) * time.Minute
 		arrival := l.opts.From.Add(minute + time.Duration(rapid.IntRange(0, 59_999).Draw(t, "milliseconds"))*time.Millisecond)
 		row := fmt.Sprintf(`{"n":%d,"text":"%s"}`, n, strings.Repeat("x", rapid.SampledFrom([]int{1, 300}).Draw(t, "length")))
 		l.arrives(arrival, row)
 		written := arrival.Add(time.Duration(rapid.IntRange(0, 60_000).Draw(t, "delay")) * time.Millisecond)
 		name := fmt.Sprintf("part-%03d", i)
-		switch rapid.SampledFrom([]string{"delivered", "delivered", "lost", "failed", "late"}).Draw(t, "fate") {
+		switch rapid.SampledFrom([]string{"delivered", "lost", "failed", "late", "doubled", "doubled later", "glued"}).Draw(t, "fate") {
 		case "lost":
+			l.lost = append(l.lost, row)
+		case "doubled":
+			l.delivers(written, name, row+"\n"+row+"\n")
+		case "doubled later":
+			l.delivers(written, name, row+"\n")
+			other := fmt.Sprintf(`{"n":%d}`, 1000+i)
+			l.delivers(written.Add(10*time.Minute), name+"-again", row+"\n"+other+"\n")
+			l.arrives(written.Add(9*time.Minute), other)
+		case "glued":
+			l.delivers(written, name, row+"\n"+row+" "+row+"\n")
 		case "failed":
 			l.put("errors/"+name, written, failedRecord(row))
 		case "late":
@@ -215,6 +227,137 @@ func TestRepairOfAnAuditIsExact(t *testing.T) {
 			t.Fatalf("a second repair has written: %v, before %v", stands, stood)
 		}
 	})
+}
+
+// TestRepairOfAnAuditsDuplicates: taking surplus copies out loses no row, whatever the window cuts through, and leaves
+// none that could be taken out.
+func TestRepairOfAnAuditsDuplicates(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLake(t, rapid.Bool().Draw(t, "equal rows"))
+		window, life := l.opts, l.opts
+		life.From, life.To = auditStart.Add(-2*time.Hour), auditStart.Add(2*time.Hour)
+		l.opts = life
+		before := l.audit(t.Context())
+		l.opts = window
+		if there := l.audit(t.Context()); there.Verdict == proof.Undecided {
+			t.Skip("nothing is owed")
+		}
+		var result *RepairResult
+		for kills := 0; ; kills++ {
+			l.now = l.now.Add(time.Minute)
+			ctx, cancel := context.WithCancel(t.Context())
+			l.writes, l.dies, l.lands, l.kill = 0, rapid.IntRange(1, 8).Draw(t, "dies"), rapid.Bool().Draw(t, "lands"), cancel
+			if kills == 3 {
+				l.dies = 0
+			}
+			var err error
+			result, err = l.repair(ctx, proof.Duplicated, proof.Corrupt)
+			cancel()
+			killed := l.dies > 0 && l.writes >= l.dies
+			if l.dies = 0; killed {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		var left int64
+		for _, one := range result.Left {
+			left += one.Count
+		}
+		if got := result.After.Counts.Duplicated; got != left {
+			t.Fatalf("%d are duplicated, and %+v left", got, result.Left)
+		}
+		l.opts = life
+		after := l.audit(t.Context())
+		want := before.Counts
+		want.Duplicated = after.Counts.Duplicated
+		if after.Counts != want || after.Counts.Duplicated > before.Counts.Duplicated {
+			t.Fatalf("got %+v, had %+v", after.Counts, before.Counts)
+		}
+	})
+}
+
+// TestTheOriginalComesAfterAll: it is duplicated, the report says that a repair was the other copy, and that copy is
+// taken back.
+func TestTheOriginalComesAfterAll(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLake(t, false)
+		if l.audit(t.Context()).Verdict == proof.Undecided {
+			t.Skip("nothing is owed")
+		}
+		r, err := l.repair(t.Context(), proof.Missing, proof.Failed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := r.After.Counts
+		l.now = l.now.Add(time.Hour)
+		for i, row := range l.lost {
+			l.delivers(l.now.Add(-30*time.Minute), fmt.Sprintf("original-%03d", i), row+"\n")
+		}
+		came := l.audit(t.Context())
+		n := min(r.Before.Counts.Missing, int64(len(l.lost)))
+		if came.Counts.Duplicated != want.Duplicated+n || came.RepairedTwice != n {
+			t.Fatalf("got %+v and %d repaired twice, want %d more than %+v", came.Counts, came.RepairedTwice, n, want)
+		}
+		if r, err = l.repair(t.Context(), proof.Duplicated); err != nil {
+			t.Fatal(err)
+		}
+		got := r.After.Counts
+		if got.Missing != want.Missing || got.Repaired != want.Repaired-n || r.After.RepairedTwice != 0 {
+			t.Fatalf("got %+v, want %+v with %d taken back; left %+v", got, want, n, r.Left)
+		}
+	})
+}
+
+// TestRepairKeepsTags of an object, but not of its copy, which nothing may delete.
+func TestRepairKeepsTags(t *testing.T) {
+	t.Parallel()
+	l := newLake()
+	l.arrives(l.opts.From.Add(2*time.Minute), "a\n")
+	const key = "orders/2026/11/29/10/part"
+	l.put(key, l.opts.From.Add(2*time.Minute), "a\na\n")
+	l.s3.Tag("/lake/"+key, "owner=the+lake&kind=1%262")
+	r, err := l.repair(t.Context(), proof.Duplicated)
+	if err != nil || r.After.Verdict != proof.Proven {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	if o, _ := l.s3.Get("/lake/" + key); string(o.Body) != "a\n" || o.Tagging != "kind=1%262&owner=the+lake" {
+		t.Errorf("got %q with tags %q", o.Body, o.Tagging)
+	}
+	for backup := range l.keys(t.Context(), ledger.BackupsPrefix) {
+		if o, _ := l.s3.Get("/lake/" + backup); o.Tagging != "" {
+			t.Errorf("%s has tags %q", backup, o.Tagging)
+		}
+	}
+	l = newLake()
+	l.arrives(l.opts.From.Add(2*time.Minute), "a\n")
+	l.put(key, l.opts.From.Add(2*time.Minute), "a\na\n")
+	denied := l.audited()
+	denied.Client = s3.New(denied.Client.Options(), func(o *s3.Options) { o.HTTPClient = noTags{o.HTTPClient} })
+	_, err = (&Operator{}).RepairAudited(t.Context(), denied, RepairOrder{Classes: []proof.Class{proof.Duplicated}, Write: true})
+	if err == nil || !strings.Contains(err.Error(), "read its tags") {
+		t.Errorf("got error %v, want that the tags cannot be read", err)
+	}
+	if o, _ := l.s3.Get("/lake/" + key); string(o.Body) != "a\na\n" {
+		t.Errorf("rewritten without its tags: %q", o.Body)
+	}
+}
+
+// noTags is S3 for somebody who may not read tags.
+type noTags struct{ s3.HTTPClient }
+
+func (n noTags) Do(r *http.Request) (*http.Response, error) {
+	if r.URL.Query().Has("tagging") {
+		w := httptest.NewRecorder()
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.WriteString("<Error><Code>AccessDenied</Code></Error>")
+		return w.Result(), nil
+	}
+	return n.HTTPClient.Do(r)
 }
 
 func verdictOf(c proof.Counts) proof.Verdict { return c.Verdict(nil) }

@@ -33,6 +33,11 @@ type RepairOrder struct {
 	Write bool
 }
 
+// rewrites reports whether lines are to be taken out of objects.
+func (o RepairOrder) rewrites() bool {
+	return slices.ContainsFunc(o.Classes, func(class proof.Class) bool { return slices.Contains(repair.Classes, class) })
+}
+
 // A RepairResult says what a repair has done, or would do.
 type RepairResult struct {
 	// Stack is the stack's name, or Stream that of the stream by which a pipeline was audited.

@@ -23,6 +23,9 @@ type Found struct {
 	Open  []proof.Group
 	spots map[place][]spot
 	made  map[proof.Name][]madeLine
+	// glued are objects with several rows in a line, and earlier rows that may be those of records from before.
+	glued   map[string]bool
+	earlier map[proof.Name]bool
 }
 
 // A madeLine is a copy that a repair made of a row that is duplicated.
@@ -45,14 +48,30 @@ type spot struct {
 
 // Watch starts again. It is verifier.Options.Watch.
 func (f *Found) Watch() func(proof.Class, proof.Spot) {
-	f.spots, f.made = map[place][]spot{}, map[proof.Name][]madeLine{}
-	return func(class proof.Class, s proof.Spot) {
-		if slices.Contains(Classes, class) {
-			at := place{class, s.Object}
-			f.spots[at] = append(f.spots[at], spot{s.Line, s.Written, s.ETag, s.Name})
-		}
+	f.Reset()
+	return f.Spot
+}
+
+// Reset starts again, with what is open.
+func (f *Found) Reset() {
+	*f = Found{
+		Open: f.Open, spots: map[place][]spot{}, made: map[proof.Name][]madeLine{}, glued: map[string]bool{}, earlier: map[proof.Name]bool{},
 	}
 }
+
+// Spot takes a finding.
+func (f *Found) Spot(class proof.Class, s proof.Spot) {
+	if slices.Contains(Classes, class) {
+		at := place{class, s.Object}
+		f.spots[at] = append(f.spots[at], spot{s.Line, s.Written, s.ETag, s.Name})
+	}
+}
+
+// Glued takes an object with several rows in a line.
+func (f *Found) Glued(object string) { f.glued[object] = true }
+
+// Earlier takes a duplicated row that a record from before what was judged gives, too.
+func (f *Found) Earlier(name proof.Name) { f.earlier[name] = true }
 
 // Twice takes a copy that an earlier repair made of a duplicated row. It is verifier.Options.Twice.
 func (f *Found) Twice(s proof.Spot) {
@@ -118,6 +137,8 @@ const (
 	whyUnnamed  = "too many to tell from those that are accepted"
 	whyYoung    = "younger than the delivery deadline and the margin"
 	whyChanged  = "in objects that have changed since the verdict"
+	whyGlued    = "in objects with several rows in a line: only a line can be taken out"
+	whyEarlier  = "equal to records from before the window, whose copies they may be: begin it earlier with --from"
 	whyCounted  = "counted in the archive, which names no lines"
 )
 
@@ -175,9 +196,14 @@ func NewPlan(
 				if class == proof.Duplicated {
 					key, s = f.takeBack(key, s)
 				}
-				if take(class, key, s) {
+				switch {
+				case class == proof.Duplicated && f.earlier[s.name]:
+					left[whyEarlier]++
+				case f.glued[key]:
+					left[whyGlued]++
+				case take(class, key, s):
 					p.Removed[class]++
-				} else {
+				default:
 					left[whyChanged]++
 				}
 			}

@@ -23,7 +23,8 @@ import (
 
 // Permissions are what a repair needs on the stack's bucket beyond reading it.
 const Permissions = "s3:PutObject below the prefixes of the rows and on ledger/repair.json, ledger/repairs/*, ledger/backups/* and " +
-	"ledger/staged/*, s3:DeleteObject on ledger/staged/* (and kms:GenerateDataKey where the bucket is encrypted with a customer key)"
+	"ledger/staged/*, s3:DeleteObject on ledger/staged/* (and kms:GenerateDataKey where the bucket is encrypted with a customer key), and " +
+	"s3:GetObjectTagging on objects that are rewritten, with s3:PutObjectTagging where they have tags"
 
 // A claim has at most so many lines and objects, so that it stays small. A larger repair makes several, one after the
 // other.
@@ -34,6 +35,7 @@ const (
 
 type objects interface {
 	HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
+	GetObjectTagging(context.Context, *s3.GetObjectTaggingInput, ...func(*s3.Options)) (*s3.GetObjectTaggingOutput, error)
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 	CopyObject(context.Context, *s3.CopyObjectInput, ...func(*s3.Options)) (*s3.CopyObjectOutput, error)
 	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
@@ -221,15 +223,35 @@ func (r *Repairer) replace(ctx context.Context, one ledger.Rewrite, stands bucke
 	if _, err = file.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
+	tags, err := r.tags(ctx, one.Key)
+	if err != nil {
+		return "", err
+	}
 	out, err := r.Client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &r.Bucket, Key: &one.Key, Body: file, IfMatch: &one.Before,
 		ContentType: head.ContentType, ContentEncoding: head.ContentEncoding, CacheControl: head.CacheControl, Metadata: head.Metadata,
-		StorageClass: head.StorageClass, ServerSideEncryption: head.ServerSideEncryption, SSEKMSKeyId: head.SSEKMSKeyId,
+		StorageClass: head.StorageClass, ServerSideEncryption: head.ServerSideEncryption, SSEKMSKeyId: head.SSEKMSKeyId, Tagging: tags,
 	})
 	if err != nil {
 		return "", err
 	}
 	return aws.ToString(out.ETag), nil
+}
+
+// tags are those of an object as PutObject takes them, nil for none.
+func (r *Repairer) tags(ctx context.Context, key string) (*string, error) {
+	out, err := r.Client.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &r.Bucket, Key: &key})
+	if err != nil {
+		return nil, fmt.Errorf("read its tags: %w", err)
+	}
+	if len(out.TagSet) == 0 {
+		return nil, nil
+	}
+	tags := url.Values{}
+	for _, tag := range out.TagSet {
+		tags.Set(aws.ToString(tag.Key), aws.ToString(tag.Value))
+	}
+	return aws.String(tags.Encode()), nil
 }
 
 // done reports whether what stands there is the original without the lines.

@@ -88,7 +88,7 @@ func TestRowsAreWrittenAsTheirNeighbours(t *testing.T) {
 			map[string]string{before: `{"id":1,"note":"a"}` + "\n" + `{"id":1,"note":"a"}` + "\n" + `{"id":2,"note":"b"}` + "\n", after: `{"id":3,"note":"c"}` + "\n"}, "",
 		},
 		"errors beside rows": {map[string]string{"data/failed/o": "9;z\n", "data/o": "9|z\n"}, map[string]string{before: "1|a\n1|a\n2|b\n", after: "3|c\n"}, ""},
-		"no row": {map[string]string{before + "o": "something else\n"}, map[string]string{before: "1,a\n1,a\n2,b\n", after: "3,c\n"}, ""},
+		"no row":             {map[string]string{before + "o": "something else\n"}, map[string]string{before: "1,a\n1,a\n2,b\n", after: "3,c\n"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -109,8 +109,14 @@ var auditSteps = []Step{
 		Class: "failed", Commands: []string{"streamproof repair"}, See: "docs/repair.md",
 		Text: "Nothing is lost: Firehose kept the records below the error prefix. Find out why they failed, and have the rows made again, with the flags of the audit.",
 	},
-	{Class: "duplicated", Text: "A retry between the stream and S3 can write rows twice. Readers that cannot have that must leave out the second copy."},
-	{Class: "corrupt", Commands: []string{"streamproof audit --json"}, Text: "Look at the lines in their objects. Is this the query that the pipeline runs?"},
+	{
+		Class: "duplicated", Commands: []string{"streamproof repair --duplicates"}, See: "docs/repair.md",
+		Text: "A retry between the stream and S3 can write rows twice. Have the second copies taken out of their objects, with the flags of the audit, or have readers leave them out.",
+	},
+	{
+		Class: "corrupt", Commands: []string{"streamproof audit --json", "streamproof repair --corrupt"}, See: "docs/repair.md",
+		Text: "Look at the lines in their objects. Is this the query that the pipeline runs? If it is, have the lines taken out, with the flags of the audit.",
+	},
 	{Class: "leaked", Text: "The pipeline lets rows through that the query leaves out. Is this the query that it runs?"},
 	{Class: "unexpected", Commands: []string{"streamproof audit --json"}, Text: "Something else writes into the prefix, or the rows are of records from long before the window: begin it earlier with --from."},
 	{Class: "in flight", Text: "The deadline of these rows is not over. Audit again when it is."},

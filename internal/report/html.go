@@ -215,6 +215,9 @@ func (p page) Besides() lines {
 	if c.Repaired > 0 {
 		found.Lines = append(found.Lines, Line{"repaired", c.Repaired, "of those delivered, written by a repair", false})
 	}
+	if p.RepairedTwice > 0 {
+		found.Lines = append(found.Lines, Line{"repaired twice", p.RepairedTwice, "of the duplicated, with a copy that a repair made before the original came", false})
+	}
 	if c.Undecided > 0 {
 		found.Lines = append(found.Lines, Line{"undecided", c.Undecided, "owed, and found where another query may have given them", false})
 	}

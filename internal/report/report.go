@@ -132,6 +132,14 @@ func (r *Report) Balanced() bool {
 	return (reached || r.Counts != proof.Counts{}) && !r.Partial
 }
 
+// TwiceText is what a reason adds if of so many duplicated rows a repair made a copy.
+func TwiceText(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; of %d of them a repair made a copy and the original came after all: streamproof repair --duplicates takes the copies back", n)
+}
+
 // LastLine is the verdict and its counts on one line, or what was read if there are no counts.
 func (r *Report) LastLine() string {
 	if !r.Counted() && r.Audit != nil {

@@ -184,7 +184,7 @@ func reasonsOf(r *report.Report, excused map[proof.Class]int64) []string {
 		if n := r.Counts.Of(class); n > excused[class] {
 			reason := fmt.Sprintf("%s: %d %s", class, n, sentences[class])
 			if class == proof.Duplicated {
-				reason += twice(r.RepairedTwice)
+				reason += report.TwiceText(r.RepairedTwice)
 			}
 			if excused[class] > 0 {
 				reason += fmt.Sprintf(", of which %d are accepted or allowed", excused[class])

@@ -172,6 +172,11 @@ func (l *life) HeadObject(_ context.Context, in *s3.HeadObjectInput, _ ...func(*
 	return &s3.HeadObjectOutput{ETag: aws.String(o.etag()), ContentLength: aws.Int64(int64(len(o.data)))}, nil
 }
 
+// GetObjectTagging finds no tag.
+func (l *life) GetObjectTagging(context.Context, *s3.GetObjectTaggingInput, ...func(*s3.Options)) (*s3.GetObjectTaggingOutput, error) {
+	return &s3.GetObjectTaggingOutput{}, nil
+}
+
 func (l *life) CopyObject(_ context.Context, in *s3.CopyObjectInput, _ ...func(*s3.Options)) (*s3.CopyObjectOutput, error) {
 	done, seen := l.write()
 	if !done {
@@ -227,6 +232,7 @@ func (l *life) repairs(ctx context.Context, client repairClient) (*repair.Done, 
 type repairClient interface {
 	HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+	GetObjectTagging(context.Context, *s3.GetObjectTaggingInput, ...func(*s3.Options)) (*s3.GetObjectTaggingOutput, error)
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 	CopyObject(context.Context, *s3.CopyObjectInput, ...func(*s3.Options)) (*s3.CopyObjectOutput, error)
 	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)

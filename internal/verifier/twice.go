@@ -2,7 +2,6 @@ package verifier
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -84,12 +83,4 @@ func (v *verification) findTwiceIn(ctx context.Context, key string, wanted map[*
 		}
 	}
 	return lines.Err()
-}
-
-// twice is what a reason says of it.
-func twice(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; of %d of them a repair made a copy and the original came after all: streamproof repair --duplicates takes the copies back", n)
 }

@@ -51,6 +51,7 @@ type Object struct {
 	Body     []byte
 	ETag     string
 	Modified time.Time
+	Tagging  string // as in a query
 }
 
 // An S3 has every bucket that anybody asks for. Set its fields before the first request.
@@ -91,7 +92,16 @@ func (s *S3) Get(path string) (Object, bool) {
 func (s *S3) Put(path string, body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.put(path, body)
+	s.put(path, body, "")
+}
+
+// Tag sets the tags of what stands.
+func (s *S3) Tag(path, tagging string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.objects[path]
+	o.Tagging = tagging
+	s.objects[path] = o
 }
 
 // Writes is how many writes were carried out.
@@ -108,11 +118,11 @@ func (s *S3) now() time.Time {
 	return time.Now()
 }
 
-func (s *S3) put(path string, body []byte) string {
+func (s *S3) put(path string, body []byte, tagging string) string {
 	sum := md5.Sum(body)
 	etag := `"` + hex.EncodeToString(sum[:]) + `"`
 	// S3 keeps whole seconds.
-	s.objects[path] = Object{Body: body, ETag: etag, Modified: s.now().UTC().Truncate(time.Second)}
+	s.objects[path] = Object{Body: body, ETag: etag, Modified: s.now().UTC().Truncate(time.Second), Tagging: tagging}
 	s.writes++
 	return etag
 }
@@ -210,7 +220,7 @@ func (s *S3) servePut(w http.ResponseWriter, r *http.Request, body []byte) {
 	case match != "" && !stands:
 		fail(w, http.StatusNotFound, "NoSuchKey")
 	default:
-		w.Header().Set("ETag", s.put(r.URL.Path, body))
+		w.Header().Set("ETag", s.put(r.URL.Path, body, r.Header.Get("X-Amz-Tagging")))
 	}
 }
 
@@ -226,7 +236,7 @@ func (s *S3) serveCopy(w http.ResponseWriter, r *http.Request, source string) {
 	case match != "" && match != o.ETag:
 		fail(w, http.StatusPreconditionFailed, "PreconditionFailed")
 	default:
-		_, _ = fmt.Fprintf(w, "<CopyObjectResult><ETag>%s</ETag></CopyObjectResult>", html.EscapeString(s.put(r.URL.Path, o.Body)))
+		_, _ = fmt.Fprintf(w, "<CopyObjectResult><ETag>%s</ETag></CopyObjectResult>", html.EscapeString(s.put(r.URL.Path, o.Body, r.Header.Get("X-Amz-Tagging"))))
 	}
 }
 
@@ -263,12 +273,30 @@ func (s *S3) serveGet(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "NoSuchKey")
 		return
 	}
+	if r.URL.Query().Has("tagging") {
+		serveTags(w, o.Tagging)
+		return
+	}
 	w.Header().Set("ETag", o.ETag)
 	if match := r.Header.Get("If-Match"); match != "" && match != o.ETag {
 		fail(w, http.StatusPreconditionFailed, "PreconditionFailed")
 		return
 	}
 	http.ServeContent(w, r, "", o.Modified, bytes.NewReader(o.Body))
+}
+
+func serveTags(w http.ResponseWriter, tagging string) {
+	type tag struct{ Key, Value string }
+	set := struct {
+		XMLName xml.Name `xml:"Tagging"`
+		Tags    []tag    `xml:"TagSet>Tag"`
+	}{}
+	values, _ := url.ParseQuery(tagging)
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		set.Tags = append(set.Tags, tag{key, values.Get(key)})
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	_ = xml.NewEncoder(w).Encode(set)
 }
 
 func fail(w http.ResponseWriter, status int, code string) {
