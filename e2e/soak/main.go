@@ -112,7 +112,8 @@ type soak struct {
 	verified int
 	unclear  int // verdicts that were UNDECIDED
 	audited  int
-	blurred  int // audits that were UNDECIDED
+	blurred  int        // audits that were UNDECIDED
+	auditing sync.Mutex // held from an audit's start until the next one may begin
 	began    time.Time
 }
 
@@ -477,8 +478,21 @@ func (s *soak) verify(ctx context.Context) {
 	})
 }
 
-// auditNow audits the stack under the same faults, and records findings that cannot be true.
+// auditNow audits the stack under the same faults, and records findings that cannot be true. An audit reads everything
+// from the start. So that the later ones do not take all of what the emulator can answer, it does nothing while another
+// one runs, and for as long afterwards.
 func (s *soak) auditNow(ctx context.Context) {
+	if !s.auditing.TryLock() {
+		return
+	}
+	defer s.auditing.Unlock()
+	began := time.Now()
+	defer func() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Since(began)):
+		}
+	}()
 	r, err := s.audit(ctx, s.proxy.URL)
 	if err != nil {
 		s.say("audit: %v", err)
