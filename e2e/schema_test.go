@@ -4,9 +4,11 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +97,7 @@ func TestSchemaPage(t *testing.T) {
 	page.Shot("schema 2, renamed")
 	page.Click("label", "Cambiar también")
 	page.Sees("El verificador no puede juzgar")
+	page.Sees("Flink todavía no la ha comprobado")
 	page.Click("label", "Cambiar también")
 	page.Sees("habrá veredicto")
 	page.Click("nav a", "Flujo") // what was edited is still there afterwards
@@ -123,6 +126,14 @@ func TestSchemaPage(t *testing.T) {
 	if got := browser.Eval[string](page, "document.title"); got != "Esquema – Streamproof" {
 		t.Errorf("got the title %q", got)
 	}
+	// And by its text.
+	page.Click("summary", "Todo, como texto")
+	page.Type("textarea.json", `{"source": "S", "columns": [{"name": "linea", "alias": "L", "type": "VARCHAR"`)
+	page.Sees("No se ha tomado")
+	page.Type("textarea.json", `{"source": "S", "format": {"type": "csv", "delimiter": "|"}, "columns": [{"name": "linea", "alias": "L", "type": "VARCHAR", "fake": {"text": "x"}}]}`)
+	page.Sees("61 filas, y ninguna línea que no lo sea")
+	page.Click("button", "Volver al fichero")
+	page.Sees("60 filas, y 1 línea que no es una fila")
 	checkConsole(t, page, "the schema")
 
 	for name, look := range looks {
@@ -142,6 +153,32 @@ func TestSchemaPage(t *testing.T) {
 	}
 	only.Shot("schema, read-only")
 	checkPage(t, only, "schema, read-only")
+}
+
+// TestSchemaOfHostileData discovers a schema whose names attack who looks at them, and renames one of them.
+func TestSchemaOfHostileData(t *testing.T) {
+	t.Parallel()
+	world, folder := sampledWorld(t)
+	name, err := json.Marshal(hostileRow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	world.Stream = slices.Repeat([]string{`{"id": 1, ` + string(name) + `: "a"}` + "\n", `{"id": 2, ` + string(name) + `: "b"}` + "\n"}, 20)
+	page := browser.Start(t).Open(serveSampled(t, world, folder, true).URL+"#schema", browser.Window{Width: 1440, Height: 900, Language: "en-GB"})
+	page.Sees("No sample has been taken yet")
+	page.Click("button", "Discover")
+	page.Sees("schema.json does not describe this data")
+	page.Sees("40 rows, and every line is one")
+	page.Sees(`$['\u001b[2J\u202e<img src=x`)
+	page.Sees("The parser finds no faults. Flink has not checked it yet.")
+	page.Type(`tr:nth-child(1) td:nth-child(1) input`, "town")
+	page.Sees(`"name": "town"`)
+	page.Sees("40 rows, and every line is one") // its place is still called what it was
+	page.Shot("schema, hostile")
+	if got := browser.Eval[string](page, "document.title"); got != "Schema – Streamproof" {
+		t.Errorf("got the title %q", got)
+	}
+	checkPage(t, page, "hostile names")
 }
 
 // field is the selector of a field with a name.

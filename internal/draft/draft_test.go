@@ -1,6 +1,7 @@
 package draft_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -168,6 +169,39 @@ func TestRename(t *testing.T) {
 		}
 		if !slices.Equal(output, test.output) {
 			t.Errorf("%s: got the output %q, want %q", name, output, test.output)
+		}
+	}
+}
+
+// TestPlaces: a column is the same one whatever it is called and wherever it stands, if its place has a name.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	const columns = `{
+  "source": "S",
+  "format": %s,
+  "columns": [
+    {"name": "id", "alias": "COL0", "type": "INTEGER", "fake": {"integers": [[1, 9]]}},
+    {"name": "fare", "alias": "COL1", "type": "REAL", "fake": {"integers": [[1, 9]]}}
+  ]
+}
+`
+	const sql = "CREATE TABLE D (COL0 INTEGER);\nINSERT INTO D SELECT COL0 FROM S WHERE COL1 > 1;\n"
+	for format, paths := range map[string][2]string{
+		`{"type": "json"}`:                {`$.id`, `$['fare']`},
+		`{"type": "csv", "header": true}`: {`id`, `fare`},
+	} {
+		was := fmt.Sprintf(columns, format)
+		b := open(t, folder(t, was, sql))
+		explicit := strings.NewReplacer(`"name": "id"`, `"path": "`+paths[0]+`", "name": "id"`, `"name": "fare"`, `"path": "`+paths[1]+`", "name": "fare"`).Replace(was)
+		if c := b.Check(draft.Draft{Schema: []byte(explicit)}, nil); len(c.Faults) > 0 || c.Text != was {
+			t.Errorf("%s: got %v, %s, want the text without paths that are names", format, c.Faults, c.Text)
+		}
+		moved := fmt.Sprintf(`{"source": "S", "format": %s, "columns": [
+			{"name": "price", "path": %q, "alias": "PRICE", "type": "REAL", "fake": {"integers": [[1, 9]]}},
+			{"name": "id", "alias": "ID", "type": "INTEGER", "fake": {"integers": [[1, 9]]}}]}`, format, paths[1])
+		c := b.Check(draft.Draft{Schema: []byte(moved), Rename: true}, nil)
+		if len(c.Faults) > 0 || !c.Effect.Renames || !strings.Contains(c.Effect.SQL, "SELECT ID FROM S WHERE PRICE > 1") {
+			t.Errorf("%s: got %v, %+v, want the query with the new names of the moved columns", format, c.Faults, c.Effect)
 		}
 	}
 }

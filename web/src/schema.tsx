@@ -197,7 +197,7 @@ function Said({ found }: { found: Discovered }) {
   ];
   if (notes.length === 0) return null;
   return (
-    <details>
+    <details open={!found.merge}>
       <summary>
         {t.discoverNotes}: {count(notes.length)}
       </summary>

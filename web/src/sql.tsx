@@ -216,6 +216,8 @@ export function Findings(props: { checked: Check | null; checking: boolean; erro
         {props.checking ? <span class="dim">{t.checking} </span> : null}
         {!c ? null : faults.length > 0 ? (
           <strong class="bad">{t.sqlFaults(faults.length)}</strong>
+        ) : !c.judged && !c.planned ? (
+          <span class="warn">{t.sqlUnsure}</span>
         ) : (
           <span class="fine">
             {t.sqlFine} {c.planned ? t.sqlPlanned : ""}
