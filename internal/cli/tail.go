@@ -82,7 +82,7 @@ func (c *tailCmd) Run(ctx context.Context, e *env) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // it ends with Ctrl-C, or when its time is over
+		return nil // it ends with Ctrl-C, or when its time is over
 	}
 	return needs(err, tailPermissions)
 }
