@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"streamproof/internal/encoding"
 )
@@ -26,8 +27,8 @@ func IsGzip(in *bufio.Reader) bool {
 	return bytes.Equal(magic, []byte{0x1f, 0x8b})
 }
 
-// linesBuffer holds most lines. A buffer for the longest line, made for each object, would take longer than reading it.
-const linesBuffer = 32 << 10
+// linesBuffers hold most lines each, and are used again: to make one for each small object takes longer than reading it.
+var linesBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10) }}
 
 // Lines reads the lines of an object, gzip or not, one after the other as a bufio.Scanner does:
 //
@@ -40,7 +41,7 @@ const linesBuffer = 32 << 10
 //
 // A line that is too long or not terminated does not end the reading; it has a Fault.
 type Lines struct {
-	in      *bufio.Reader
+	in      *bufio.Reader // of linesBuffers, nil after the last line
 	longest int
 	format  string // why these are not lines at all
 	text    []byte
@@ -58,7 +59,8 @@ func NewLines(object io.Reader, longest int) *Lines {
 		return &Lines{err: err}
 	}
 	_, zipped := in.(*gzip.Reader)
-	l := &Lines{in: bufio.NewReaderSize(in, linesBuffer), longest: longest, zipped: zipped}
+	l := &Lines{in: linesBuffers.Get().(*bufio.Reader), longest: longest, zipped: zipped}
+	l.in.Reset(in)
 	head, _ := l.in.Peek(encoding.FormatBytes) // Next meets the error again
 	if l.format = encoding.Format(head); l.format == encoding.Gzip {
 		l.format = "gzip within gzip"
@@ -68,9 +70,20 @@ func NewLines(object io.Reader, longest int) *Lines {
 
 // Next advances to the next line and reports whether there is one.
 func (l *Lines) Next() bool {
-	if l.err != nil {
+	if l.in == nil {
 		return false
 	}
+	if l.err == nil && l.read() {
+		return true
+	}
+	l.in.Reset(nil)
+	linesBuffers.Put(l.in)
+	l.in, l.text = nil, nil
+	return false
+}
+
+// read reads a line into the fields that describe one.
+func (l *Lines) read() bool {
 	text, err := l.in.ReadSlice('\n')
 	size := len(text)
 	if errors.Is(err, bufio.ErrBufferFull) {

@@ -106,7 +106,7 @@ func TestExpiryChangesNoVerdict(t *testing.T) {
 	p := embeddedPipeline()
 	var expired, undecided, overtaken int
 	rapid.Check(t, func(t *rapid.T) {
-		const span = 2 * 24 * 60 // of the ticks, which are verified for twice as long
+		const span = 36 * 60 // of the ticks, which are verified for twice as long
 		l := drawLife(t, p, span, 3)
 		// Some objects take as long as Firehose tries.
 		for _, key := range slices.Sorted(maps.Keys(l.objects)) {

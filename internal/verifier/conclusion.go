@@ -86,10 +86,8 @@ func (v *verification) close(now time.Time) (all results) {
 		for class, samples := range result.Samples {
 			r.Samples[class] = append(r.Samples[class], samples[:min(len(samples), proof.MaxSamples-len(r.Samples[class]))]...)
 		}
+		delays = append(delays, make([]int64, max(0, len(result.Delays)-len(delays)))...)
 		for seconds, n := range result.Delays {
-			if len(delays) <= seconds {
-				delays = append(delays, 0)
-			}
 			delays[seconds] += n
 		}
 		lateMax = max(lateMax, result.LateMax)
