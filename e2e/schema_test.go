@@ -47,12 +47,16 @@ func sampledWorld(t *testing.T) (world *stacktest.World, folder string) {
 	return world, folder
 }
 
-// serveSampled serves the console of that stack.
+// serveSampled serves the console of that stack, with the project's own Flink.
 func serveSampled(t *testing.T, world *stacktest.World, folder string, write bool) *console.Server {
 	t.Helper()
 	found := world.Open()
+	checker, err := local.Checker("..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	server, err := console.ServeStack(console.Stack{
-		Name: "streamproof", Region: "eu-west-1", Folder: folder, Deployment: []string{"bin/streamproof pause", "make deploy", "bin/streamproof resume"},
+		Name: "streamproof", Region: "eu-west-1", Folder: folder, Plan: checker.Check, Deployment: []string{"bin/streamproof pause", "make deploy", "bin/streamproof resume"},
 		Open: func(context.Context) (*stack.Stack, *local.Stack, error) { return found, nil, nil },
 	}, console.Options{Write: write})
 	if err != nil {
@@ -98,8 +102,11 @@ func TestSchemaPage(t *testing.T) {
 	page.Click("label", "Cambiar también")
 	page.Sees("El verificador no puede juzgar")
 	page.Sees("Flink todavía no la ha comprobado")
+	page.Click("button", "Comprobar con Flink")
+	page.Sees("Column 'COL0' not found")
 	page.Click("label", "Cambiar también")
 	page.Sees("habrá veredicto")
+	page.Sees("Flink puede planificarla")
 	page.Click("nav a", "Flujo") // what was edited is still there afterwards
 	page.Click("nav a", "Esquema")
 	page.Click("button", "Guardar en el proyecto")

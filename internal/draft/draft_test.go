@@ -229,6 +229,10 @@ func TestReading(t *testing.T) {
 	if r.Read != 2 || !slices.Equal(r.Columns, []int{0, 1, 0}) || *r.Rows[1][0] != "x" {
 		t.Errorf("got %+v, want x as a row, and a town that is too long", r)
 	}
+	huge := draft.Sample{Records: []discover.Record{{Data: make([]byte, 9<<20)}, {Data: []byte("1")}}}
+	if kept := huge.Keep(); len(kept.Records) != 1 {
+		t.Errorf("got %d records kept, want the one that is too large, and no other", len(kept.Records))
+	}
 	large := draft.Sample{Records: slices.Repeat([]discover.Record{{Data: make([]byte, 1<<20)}}, 20)}
 	if kept := large.Keep(); len(kept.Records) != 8 || len(large.Records) != 20 {
 		t.Errorf("got %d records kept, want 8 MiB of them", len(kept.Records))

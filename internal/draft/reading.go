@@ -3,6 +3,7 @@ package draft
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"streamproof/internal/discover"
 	"streamproof/internal/objects"
@@ -23,15 +24,16 @@ type Sample struct {
 	Records []discover.Record
 }
 
-// Keep returns a sample with as many of its records as may be kept.
+// Keep returns a sample with as many of its records as may be kept, and with one at least.
 func (s Sample) Keep() *Sample {
-	kept := 0
-	for i, r := range s.Records {
-		if kept += len(r.Data); kept > keptBytes {
-			s.Records = s.Records[:i]
+	kept, end := 0, 0
+	for _, r := range s.Records {
+		if kept += len(r.Data); kept > keptBytes && end > 0 {
 			break
 		}
+		end++
 	}
+	s.Records = slices.Clone(s.Records[:end]) // the others are not held by it
 	return &s
 }
 
