@@ -45,13 +45,15 @@ help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
 
 .PHONY: demo
-demo: setup cli ## deploy to a local AWS, produce, analyse, deliver, and prove it; needs no account (SET="Transform=JSON …" POISON=N)
+demo: check ## deploy to a local AWS, produce, analyse, deliver, and prove it; needs no account (SET="Transform=JSON …" POISON=N)
+	@echo "building; the first time, this also downloads what Python, Go and Maven need"
+	@$(MAKE) --no-print-directory $(BESIDE) venv cli jar
 	bin/streamproof demo $(SET:%=--set %) $(POISON:%=--poison %)
 
 .PHONY: test
-test: setup ## lint, unit tests, Flink tests, and the tests against the whole local stack
+test: check ## lint, unit tests, Flink tests, and the tests against the whole local stack
 	@echo "running lint, unit and java at the same time; the output of each follows when it ends"
-	@$(MAKE) --no-print-directory $(BESIDE) lint unit java e2e/browser/node_modules
+	@$(MAKE) --no-print-directory $(BESIDE) venv lint unit java e2e/browser/node_modules
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: bench
@@ -72,11 +74,10 @@ soak: setup cli ## run a local stack under random faults, and count what it says
 	go run ./e2e/soak -seconds $(SECONDS) -seed $(SEED)
 
 .PHONY: lint
-lint: setup bin/golangci-lint bin/esbuild lint/node_modules web/node_modules ## check Go code, the console's page, the template and the shell scripts
+lint: setup lintvenv bin/golangci-lint bin/esbuild lint/node_modules web/node_modules ## check Go code, the console's page, the template and the shell scripts
 	@unformatted=$$(gofmt -l $$(go list ./... | cut -d/ -f2 | sort -u)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet -tags e2e,lint ./...
 	bin/golangci-lint run ./...
-	@tools/venv .lint tools/lint.txt
 	.lint/bin/cfn-lint template.yaml audit.yaml
 	go test -count=1 -tags lint ./lint
 	$(NODE) node web/node_modules/typescript/bin/tsc -p web
@@ -116,9 +117,19 @@ clean: ## stop the local stack and remove all that make has made
 # ---- Steps of the above ----------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup:
+setup: check venv
+
+.PHONY: check
+check:
 	@tools/check
+
+.PHONY: venv
+venv:
 	@tools/venv .venv tools/requirements.txt
+
+.PHONY: lintvenv
+lintvenv:
+	@tools/venv .lint tools/lint.txt
 
 .PHONY: unit
 unit:
@@ -130,7 +141,7 @@ java: $(JAR)
 
 .PHONY: e2e
 e2e: build e2e/browser/node_modules
-	go test -v -tags e2e -count=1 -timeout 45m -parallel 3 ./e2e
+	go test -v -tags e2e -count=1 -timeout 45m -parallel 5 ./e2e
 
 .PHONY: cli
 cli:
@@ -172,11 +183,10 @@ bin/esbuild: tools/go.mod tools/go.sum
 
 # The browser comes with it where none is installed. The lock has each package's hash.
 INSTALLED_BROWSER = $(shell for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name && break; done)
-e2e/browser/node_modules: e2e/browser/package.json e2e/browser/package-lock.json | lint/node_modules
+e2e/browser/node_modules: e2e/browser/package.json e2e/browser/package-lock.json | lintvenv
 	cd e2e/browser && $(call NODE,../../) npm ci --no-audit --no-fund --loglevel=error $(if $(INSTALLED_BROWSER),--omit=dev)
 	@touch $@
 
-%/node_modules: %/package.json %/package-lock.json
-	@tools/venv .lint tools/lint.txt
+%/node_modules: %/package.json %/package-lock.json | lintvenv
 	cd $* && $(call NODE,../) npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
