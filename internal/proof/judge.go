@@ -40,13 +40,11 @@ type Judge struct {
 	object   string
 	etag     string
 	written  time.Time
-	repaired bool // see ByRepair
-	excused  bool // see Excuse
-	// What was owed and found and is not yet in the accounts, in the order in which it came; its data stands in buffer.
-	entries []entry
-	buffer  []byte
-	reader  LineReader
-	keys    []byte // of the lines among the entries
+	repaired bool   // see ByRepair
+	excused  bool   // see Excuse
+	block    block  // what was owed and found and is not yet in the accounts
+	keys     []byte // of lines
+	reader   LineReader
 
 	counts   Counts
 	delays   []int64 // delivered rows, by the seconds from claim to object
@@ -56,6 +54,7 @@ type Judge struct {
 	failed   map[string][]failure // by row; what a copy under an error prefix has paid
 
 	judgedFrom time.Time // see JudgeFrom
+	part       Part      // see Only
 
 	unmatched unmatched
 	ask       func()            // searches the claims for unmatched copies, see Bound; may be nil
@@ -196,12 +195,21 @@ func (j *Judge) Counts() Counts {
 
 // Foreign takes anything under an error prefix that pays for nothing. It fails no verdict.
 func (j *Judge) Foreign(text []byte, line int64, reason string) {
+	if j.part.Index == 0 {
+		j.foreign(excerpt(text), line, reason)
+	}
+}
+
+func (j *Judge) foreign(text string, line int64, reason string) {
 	j.counts.Foreign++
-	j.keep(Foreign, Sample{Row: excerpt(text), Count: 1, Object: j.object, Line: line, Reason: reason})
+	j.keep(Foreign, Sample{Row: text, Count: 1, Object: j.object, Line: line, Reason: reason})
 }
 
 // Corrupt takes a line that is not a row.
 func (j *Judge) Corrupt(text []byte, line int64, reason string) {
+	if j.part.Index > 0 {
+		return
+	}
 	j.counts.Corrupt++
 	j.note(Corrupt, excerpt(text), j.here(line, 1), reason)
 }
@@ -314,7 +322,7 @@ func (j *Judge) payFailed(a *account, e *entry) {
 			return
 		}
 	}
-	j.Foreign([]byte(j.format(key)), e.line, e.reason)
+	j.foreign(excerpt([]byte(j.format(key))), e.line, e.reason)
 }
 
 func (j *Judge) payReject(a *account, e *entry) {
@@ -332,7 +340,7 @@ func (j *Judge) payReject(a *account, e *entry) {
 			return
 		}
 	}
-	j.Foreign([]byte(j.format(j.keyOf(a, e))), e.line, e.reason)
+	j.foreign(excerpt([]byte(j.format(j.keyOf(a, e)))), e.line, e.reason)
 }
 
 // A Result is the balance at one moment.

@@ -45,7 +45,10 @@ func judge(ticks []tick, deliveries []delivery, now time.Time) proof.Counts {
 // judgeInSteps counts as successive verifiers do: after each step, a judge restored from the previous one's state
 // continues.
 func judgeInSteps(ticks []tick, deliveries []delivery, now time.Time, ends func() bool) *proof.Result {
-	j := newJudge()
+	return count(newJudge(), ticks, deliveries, ends).Close(now)
+}
+
+func count(j *proof.Judge, ticks []tick, deliveries []delivery, ends func() bool) *proof.Judge {
 	claimed := []tick{}
 	ticks, deliveries = slices.Clone(ticks), slices.Clone(deliveries)
 	slices.SortStableFunc(ticks, func(a, b tick) int { return a.at - b.at })
@@ -77,7 +80,7 @@ func judgeInSteps(ticks []tick, deliveries []delivery, now time.Time, ends func(
 	}
 	open(1 << 20)
 	tell(j, claimed)
-	return j.Close(now)
+	return j
 }
 
 // tell tells the judge which claims give the unmatched copies, as a verifier does.

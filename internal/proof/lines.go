@@ -3,6 +3,7 @@ package proof
 import (
 	"cmp"
 	"iter"
+	"slices"
 
 	"streamproof/internal/fingerprint"
 )
@@ -34,14 +35,59 @@ func (j *Judge) OweLines(lines iter.Seq[Line], lo, hi int64, r LineReader) {
 	j.takeLines(lines, r, entry{what: owe, lo: lo, hi: hi})
 }
 
+// ahead is how many blocks of lines are read before the judge takes them.
+const ahead = 4
+
+// takeLines takes an entry for each line. They are read and hashed by another goroutine meanwhile.
 func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, e entry) {
 	j.settle()
 	j.reader = r
-	for l := range lines {
-		e.isLine, e.line, e.fault = true, l.Number, l.Fault
-		j.add(l.Text, e)
+	read, taken := make(chan *block, ahead), make(chan *block, ahead+2)
+	go func() {
+		defer close(read)
+		b := &block{}
+		for l := range lines {
+			e.isLine, e.line, e.fault = true, l.Number, l.Fault
+			if b.add(j.family, l.Text, e); b.full(lineBatches * batch) {
+				read <- b
+				select {
+				case b = <-taken:
+				default:
+					b = &block{}
+				}
+			}
+		}
+		read <- b
+	}()
+	for b := range read {
+		j.take(b)
+		taken <- b
 	}
-	j.settle()
+}
+
+// A block is rows that are owed and copies that were found, in their order.
+type block struct {
+	entries []entry
+	buffer  []byte // of their data
+}
+
+// lineBatches is how many batches of lines are taken together, so that two goroutines seldom wait for one another.
+const lineBatches = 8
+
+// maxBuffer is how many bytes a block has at most before its last entry.
+const maxBuffer = 64 << 10
+
+func (b *block) full(entries int) bool { return len(b.entries) >= entries || len(b.buffer) > maxBuffer }
+
+func (b *block) add(family *fingerprint.Family, data []byte, e entry) {
+	at, kind := len(b.buffer), keyKind
+	if e.isLine {
+		kind = lineKind
+	}
+	e.print = family.Of(kind, data)
+	b.buffer = append(b.buffer, data...)
+	e.data = b.buffer[at:]
+	b.entries = append(b.entries, e)
 }
 
 // An entry is one row that is owed, or one copy that was found: its key, or the line that it is read from.
@@ -65,10 +111,8 @@ const (
 	find
 	fail
 	reject
+	elsewhere // in another Part
 )
-
-// maxBuffer is how many bytes wait at most before the next row.
-const maxBuffer = 64 << 10
 
 // The kinds of what has a fingerprint.
 const (
@@ -76,42 +120,48 @@ const (
 	lineKind
 )
 
-func (j *Judge) add(data []byte, e entry) {
-	at, kind := len(j.buffer), keyKind
-	if e.isLine {
-		kind = lineKind
+func (j *Judge) add(key []byte, e entry) {
+	if !j.part.has(key) {
+		return
 	}
-	e.print = j.family.Of(kind, data)
-	j.buffer = append(j.buffer, data...)
-	e.data = j.buffer[at:]
-	if j.entries = append(j.entries, e); len(j.entries) == batch || len(j.buffer) > maxBuffer {
+	if j.block.add(j.family, key, e); j.block.full(batch) {
 		j.settle()
 	}
 }
 
-// settle opens what is owed and has the copies pay, in the order in which they came.
-func (j *Judge) settle() {
+// settle takes what was owed and found so far.
+func (j *Judge) settle() { j.take(&j.block) }
+
+// take opens what is owed and has the copies pay, in the order in which they came, and empties the block.
+func (j *Judge) take(b *block) {
+	for entries := range slices.Chunk(b.entries, batch) {
+		j.takeBatch(entries)
+	}
+	b.entries, b.buffer = b.entries[:0], b.buffer[:0]
+}
+
+func (j *Judge) takeBatch(entries []entry) {
 	var prints [batch]fingerprint.Print
 	var found, again [batch]uint32
-	for i := range j.entries {
-		prints[i] = j.entries[i].print
+	for i := range entries {
+		prints[i] = entries[i].print
 	}
-	j.table.find(prints[:len(j.entries)], &found)
+	j.table.find(prints[:len(entries)], &found)
 	read := prints[:0]
-	for i := range j.entries {
-		if e := &j.entries[i]; found[i] == 0 && j.read(e) {
+	for i := range entries {
+		if e := &entries[i]; found[i] == 0 && j.read(e) {
 			read = append(read, e.print)
 		}
 	}
 	j.table.find(read, &again) // which brings them into the cache
-	for i := range j.entries {
-		e := &j.entries[i]
+	for i := range entries {
+		e := &entries[i]
 		if found[i] == 0 {
 			found[i] = j.table.get(e.print)
 		}
-		j.take(found[i], e)
+		j.takeOne(found[i], e)
 	}
-	j.entries, j.buffer, j.keys = j.entries[:0], j.buffer[:0], j.keys[:0]
+	j.keys = j.keys[:0]
 	j.table.shrink()
 }
 
@@ -126,16 +176,21 @@ func (j *Judge) read(e *entry) bool {
 		e.err = err
 		return false
 	}
-	j.keys = keys
+	if j.keys = keys; !j.part.has(keys[at:]) {
+		e.what = elsewhere
+	}
 	e.isLine, e.data, e.known = false, keys[at:], e.print
 	e.print = j.family.Of(keyKind, e.data)
 	return true
 }
 
-// take settles one entry, with the place of its row's account if there is one.
-func (j *Judge) take(place uint32, e *entry) {
+// takeOne takes an entry, with the place of its row's account if there is one.
+func (j *Judge) takeOne(place uint32, e *entry) {
 	if e.fault != nil || e.err != nil {
 		j.reader.Refuse(Line{e.data, e.line, e.fault}, cmp.Or(e.fault, e.err))
+		return
+	}
+	if e.what == elsewhere {
 		return
 	}
 	if e.what == owe && place == 0 {

@@ -57,6 +57,11 @@ func TestLinesAreTheirRows(t *testing.T) {
 		})
 		texts := rapid.SliceOfN(text, 1, 400)
 		byLine, byRow := newJudge(), newJudge()
+		if rapid.Bool().Draw(t, "in part") {
+			part := proof.Part{Index: rapid.IntRange(0, 1).Draw(t, "part"), Of: 2}
+			byLine.Only(part)
+			byRow.Only(part)
+		}
 		corrupt := func(j *proof.Judge) func(proof.Line, error) {
 			return func(l proof.Line, err error) { j.Corrupt(l.Text, l.Number, err.Error()) }
 		}

@@ -1,0 +1,89 @@
+package proof
+
+import (
+	"bytes"
+	"errors"
+	"hash/fnv"
+	"slices"
+)
+
+// A Part is one of several parts of all rows. Judges that are given the same claims and objects, in one process or on
+// several machines, may each judge one; Merge then makes their states that of a judge of all rows.
+type Part struct{ Index, Of int }
+
+// has reports whether a row is in the part. Every machine must say the same.
+func (p Part) has(key []byte) bool {
+	if p.Of < 2 {
+		return true
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(key)
+	sum := h.Sum64()
+	return int((sum^sum>>32)%uint64(p.Of)) == p.Index
+}
+
+// Only has the judge leave out all rows that are not in a part. What is no row, as a corrupt line, is in part 0. It is
+// for a judge that was given nothing yet.
+func (j *Judge) Only(p Part) { j.part = p }
+
+// Merge makes one state of those of all parts. Each must have all ticks.
+func Merge(parts []*State) (*State, error) {
+	all := &State{Delays: map[int]int64{}, Samples: map[Class][]Sample{}, Named: map[Class]FindingsState{}}
+	found := map[Class]*Findings{}
+	for i, s := range parts {
+		if i == 0 {
+			all.Ticks = slices.Clone(s.Ticks)
+		} else if err := all.addTicks(s.Ticks); err != nil {
+			return nil, err
+		}
+		all.Rows = append(all.Rows, s.Rows...)
+		all.Failed = append(all.Failed, s.Failed...)
+		all.Counts.Add(s.Counts)
+		all.LateMax = max(all.LateMax, s.LateMax)
+		for seconds, n := range s.Delays {
+			all.Delays[seconds] += n
+		}
+		for class, samples := range s.Samples {
+			both := append(all.Samples[class], samples...)
+			all.Samples[class] = both[:min(len(both), MaxSamples)]
+		}
+		for class, named := range s.Named {
+			findings, err := restoreFindings(class, named)
+			if err != nil {
+				return nil, err
+			}
+			if found[class] == nil {
+				found[class] = newFindings(class)
+			}
+			found[class].Merge(findings)
+		}
+	}
+	for class, findings := range found {
+		all.Named[class] = findings.state()
+	}
+	slices.SortFunc(all.Rows, func(a, b RowState) int { return bytes.Compare(a.Key, b.Key) })
+	slices.SortStableFunc(all.Failed, func(a, b FailureState) int { return bytes.Compare(a.Key, b.Key) })
+	return all, nil
+}
+
+var errOtherTicks = errors.New("the parts are not of the same ticks")
+
+// addTicks adds what became of the same ticks' rows in another part.
+func (s *State) addTicks(other []TickBalance) error {
+	if len(other) != len(s.Ticks) {
+		return errOtherTicks
+	}
+	for i, o := range other {
+		t := &s.Ticks[i]
+		if t.Tick != o.Tick {
+			return errOtherTicks
+		}
+		t.Owed += o.Owed
+		t.Delivered += o.Delivered
+		t.Rejects += o.Rejects
+		t.Failed += o.Failed
+		t.Late += o.Late
+		t.Undecided += o.Undecided
+	}
+	return nil
+}
