@@ -6,7 +6,7 @@ import "streamproof/internal/fingerprint"
 type account struct {
 	key   fingerprint.Print
 	line  fingerprint.Print // of a line that the row was read from; zero if it is not known by any
-	keyAt uint64            // of its length and then itself, in table.keys
+	keyAt uint64            // where it is kept, see table.keep
 	first due               // of lo
 	read  bool              // whether the row was read from a line
 	more  *more             // nil for none

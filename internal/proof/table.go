@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"streamproof/internal/fingerprint"
+	"streamproof/internal/hugepage"
 )
 
 // table finds the account of a row by the fingerprint of its key, or of the line that it was read from. It is a hash
@@ -17,7 +18,7 @@ type table struct {
 	used     int      // slots, among them those of lines that an account is no longer known by
 	accounts []*chunk // all full but the last; they stay where they are
 	size     int      // accounts
-	keys     []byte   // of all accounts, one after the other
+	keys     [][]byte // of all accounts, in pages
 	closed   int      // accounts of which nothing is open
 }
 
@@ -27,15 +28,23 @@ type slot struct {
 	place uint32
 }
 
-// chunk is accounts that are allocated together.
+// chunk is accounts that stand together.
 type chunk [1 << 12]account
+
+// The most chunks that are allocated at once, and the size of most pages of keys, in bytes.
+const (
+	maxChunks = 8
+	keyPage   = 64 << 10
+)
 
 func newTable() table { return table{slots: make([]slot, 1<<10)} }
 
-func (t *table) key(a *account) []byte {
-	length, n := binary.Uvarint(t.keys[a.keyAt:])
-	at := a.keyAt + uint64(n)
-	return t.keys[at : at+length]
+func (t *table) key(a *account) []byte { return keyIn(t.keys, a) }
+
+func keyIn(pages [][]byte, a *account) []byte {
+	key := pages[a.keyAt>>32][uint32(a.keyAt):]
+	length, n := binary.Uvarint(key)
+	return key[n:][:length]
 }
 
 // get returns the place of the account of a key or line, 0 if there is none.
@@ -80,13 +89,23 @@ func (t *table) all(yield func(*account) bool) {
 // add makes the account of a key that has none.
 func (t *table) add(key []byte, p fingerprint.Print) (place uint32) {
 	if t.size == len(t.accounts)*len(chunk{}) {
-		t.accounts = append(t.accounts, new(chunk))
+		t.allocate()
 	}
 	t.size++
 	place = uint32(t.size)
 	*t.at(place) = account{key: p, keyAt: t.keep(key)}
 	t.place(p, place)
 	return place
+}
+
+// allocate makes as many chunks as there are already, within bounds.
+func (t *table) allocate() {
+	n := max(1, min(len(t.accounts), maxChunks))
+	accounts := make([]account, n*len(chunk{}))
+	hugepage.Advise(accounts)
+	for some := range slices.Chunk(accounts, len(chunk{})) {
+		t.accounts = append(t.accounts, (*chunk)(some))
+	}
 }
 
 // learn has an account be found by a line that its row was read from, the second time that this happens: most rows that
@@ -101,10 +120,16 @@ func (t *table) learn(place uint32, line fingerprint.Print) {
 	t.place(line, place)
 }
 
-// keep keeps a key and returns where it stands.
+// keep keeps a key and returns where it stands: the page, and in the lower half the byte.
 func (t *table) keep(key []byte) (at uint64) {
-	at = uint64(len(t.keys))
-	t.keys = append(binary.AppendUvarint(t.keys, uint64(len(key))), key...)
+	last, size := len(t.keys)-1, len(key)+binary.MaxVarintLen64
+	if last < 0 || len(t.keys[last])+size > cap(t.keys[last]) {
+		t.keys = append(t.keys, make([]byte, 0, max(keyPage, size)))
+		last++
+	}
+	page := &t.keys[last]
+	at = uint64(last)<<32 | uint64(len(*page))
+	*page = append(binary.AppendUvarint(*page, uint64(len(key))), key...)
 	return at
 }
 
@@ -135,6 +160,7 @@ func (t *table) rebuild() {
 		clear(t.slots)
 	} else {
 		t.slots = make([]slot, size)
+		hugepage.Advise(t.slots)
 	}
 	t.used = 0
 	for place := range uint32(t.size) {
@@ -156,22 +182,18 @@ func (t *table) shrink() {
 		return
 	}
 	keys, open := t.keys, 0
-	t.keys = keys[:0]
+	t.keys = nil
 	for a := range t.all {
 		if !a.open() {
 			continue
 		}
-		length, n := binary.Uvarint(keys[a.keyAt:])
 		open++
 		moved := t.at(uint32(open))
-		*moved = *a // in place, as are the keys: none moves up
-		moved.keyAt = t.keep(keys[a.keyAt+uint64(n):][:length])
+		*moved = *a
+		moved.keyAt = t.keep(keyIn(keys, a))
 	}
 	t.size, t.closed = open, 0
 	t.accounts = slices.Delete(t.accounts, (open+len(chunk{})-1)/len(chunk{}), len(t.accounts))
-	if cap(t.keys) > 4*len(t.keys) {
-		t.keys = slices.Clone(t.keys)
-	}
 	t.rebuild()
 }
 
