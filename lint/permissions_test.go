@@ -297,6 +297,9 @@ func auditNeeds(s map[string]resource, sample map[string]string) (all []permissi
 			may("s3:GetObject", source+"/"+prefix+"a")
 		}
 	}
+	may("s3:ListBucket", source, "s3:prefix", "ledger/repair")
+	may("s3:GetObject", source+"/"+ledger.RepairKey)
+	may("s3:GetObject", source+"/"+ledger.RepairsPrefix+"000001.json")
 	for parameter, service := range map[string]string{"StreamKmsKeyArn": "kinesis", "SourceBucketKmsKeyArn": "s3"} {
 		if key := sample[parameter]; key != "" {
 			may("kms:Decrypt", key, "kms:ViaService", service+".eu-west-1.amazonaws.com")

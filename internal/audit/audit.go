@@ -257,6 +257,10 @@ func (a *audit) list(ctx context.Context) (objects []bucket.Object, ok bool) {
 	}
 	for _, prefix := range prefixes {
 		listed, now, err := a.bucket.ListAfter(ctx, prefix, a.after(prefix))
+		var made []bucket.Object
+		if err == nil {
+			made, err = a.madeBefore(ctx, prefix, a.after(prefix))
+		}
 		if err != nil {
 			a.undecided("list %s/%s: %s", a.bucket.Name(), prefix, plain(err, bucketPermissions))
 			return nil, false
@@ -264,7 +268,7 @@ func (a *audit) list(ctx context.Context) (objects []bucket.Object, ok bool) {
 		if a.now.IsZero() {
 			a.now = now
 		}
-		objects = append(objects, listed...)
+		objects = append(append(objects, listed...), made...)
 	}
 	a.repairs.See(objects)
 	a.report.JudgedAt = a.now.UTC()

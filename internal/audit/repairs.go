@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,4 +59,25 @@ func (a *audit) concerns(o bucket.Object) (isMade, concerns, wholly bool) {
 	}
 	return true, !w.Last.Before(a.from.Truncate(time.Second)) && !w.First.After(a.to),
 		!w.First.Before(a.from) && !w.Last.Add(time.Second).After(a.to)
+}
+
+// madeBefore gives the objects below a prefix that repairs made and that are not listed after this key, as rows of an
+// hour that is long over are: those that an audit that is resumed has not counted yet.
+func (a *audit) madeBefore(ctx context.Context, prefix, after string) (made []bucket.Object, err error) {
+	if a.increments == nil || a.increments.base == nil || after == "" {
+		return nil, nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.repairs.Made)) {
+		if _, counted := a.increments.base.Objects[key]; counted || !strings.HasPrefix(key, prefix) || key > after {
+			continue
+		}
+		o, err := bucket.Find(ctx, a.bucket, key)
+		if err != nil {
+			return nil, err
+		}
+		if o != nil {
+			made = append(made, *o)
+		}
+	}
+	return made, nil
 }

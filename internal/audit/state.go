@@ -174,7 +174,10 @@ func (a *audit) takeState(watermark time.Time) {
 	s := a.identity()
 	s.From, s.Watermark, s.Shards = a.from, watermark, maps.Clone(a.increments.positions)
 	s.Objects = maps.Clone(a.increments.counted)
-	maps.DeleteFunc(s.Objects, func(_ string, written int64) bool { return watermark.Sub(time.Unix(written, 0)) > relisted })
+	maps.DeleteFunc(s.Objects, func(key string, written int64) bool {
+		_, made := a.repairs.Made[key] // which is looked for until it is counted
+		return !made && watermark.Sub(time.Unix(written, 0)) > relisted
+	})
 	s.Covers, s.Audit = a.report.Covers, *a.report.Audit
 	a.seen.save(&s)
 	s.Judge = a.judge.State(ticksKept)

@@ -113,7 +113,8 @@ func (a *audited) checkStack(t *target) error {
 // A subject is what an audit is of, with what reads it.
 type subject struct {
 	bucket   bucket.Bucket
-	name     string        // of the delivery stream, or else the stream
+	name     string        // of the delivery stream, the stream or the stack
+	stack    string        // the stack's name, empty for a pipeline that is not Streamproof's
 	accepted bucket.Bucket // nil where nothing is
 	source   *audit.Kinesis
 	opts     audit.Options
@@ -171,6 +172,7 @@ func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error)
 		if *found, q, err = ownPipeline(ctx, own); err != nil {
 			return nil, err
 		}
+		s.name, s.stack = own.Name, own.Name
 	}
 	if a.Errors != "" {
 		s.opts.Pipeline.ErrorsPrefix = string(a.Errors)
@@ -296,12 +298,15 @@ func (s *subject) explain(ctx context.Context, begin func(string) operate.Step) 
 // repair repairs what an audit finds.
 func (s *subject) repair(ctx context.Context, order operate.RepairOrder, begin func(string) operate.Step) (*operate.RepairResult, error) {
 	audited := &operate.Audited{
-		Name: s.name, Client: s.s3, Bucket: s.bucket, Options: s.opts, Accepted: s.accepted,
+		Name: s.name, Stack: s.stack, Client: s.s3, Bucket: s.bucket, Options: s.opts, Accepted: s.accepted,
 		Judge: func(ctx context.Context, opts audit.Options) (*report.Report, error) {
 			judged := *s
 			judged.opts = opts
 			return judged.run(ctx, begin)
 		},
+	}
+	if s.stack != "" {
+		audited.Accepted = s.bucket
 	}
 	return (&operate.Operator{Step: begin}).RepairAudited(ctx, audited, order)
 }

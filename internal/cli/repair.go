@@ -50,8 +50,16 @@ func (c *repairCmd) Run(ctx context.Context, e *env) error {
 		order.Classes = []proof.Class{proof.Missing, proof.Failed}
 	}
 	var r *operate.RepairResult
+	byStream := c.named()
+	if !byStream {
+		s, _, err := c.open(ctx, e)
+		if err != nil {
+			return err
+		}
+		byStream = s.Outputs.StartPosition != "" // it has no ledger of what is owed
+	}
 	var err error
-	if c.named() {
+	if byStream {
 		r, err = c.audit(ctx, e, order)
 	} else {
 		err = c.operate(ctx, e, repairPermissions, func(o *operate.Operator) (err error) {

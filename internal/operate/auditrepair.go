@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -18,10 +19,12 @@ import (
 	"streamproof/internal/verifier"
 )
 
-// An Audited is a pipeline that is no stack, and how it is audited.
+// An Audited is a pipeline that is judged by its stream, and how it is audited.
 type Audited struct {
 	// Name is in the keys of the objects that a repair makes.
-	Name    string
+	Name string
+	// Stack is the stack that the pipeline is of, empty for somebody else's.
+	Stack   string
 	Client  *s3.Client
 	Bucket  bucket.Bucket
 	Options audit.Options
@@ -40,13 +43,13 @@ func (o *Operator) RepairAudited(ctx context.Context, a *Audited, order RepairOr
 	}
 	m := &mending{
 		order: order, read: a.Bucket, deadline: p.Deadline,
-		rows:   repair.Rows{DataPrefix: p.Prefix, ErrorsPrefix: p.ErrorsPrefix, Name: a.Name},
-		result: &RepairResult{Stream: p.Stream, Bucket: p.Bucket},
+		rows:   repair.Rows{DataPrefix: p.Prefix, ErrorsPrefix: cmp.Or(p.RejectsPrefix, p.ErrorsPrefix), Name: a.Name},
+		result: &RepairResult{Stack: a.Stack, Stream: p.Stream, Bucket: p.Bucket},
 	}
 	if !p.Hourly {
 		m.rows.Folder = (&repair.Nearest{Read: a.Bucket, Name: a.Name, Except: p.ErrorsPrefix}).Folder
 	}
-	for _, prefix := range []string{p.Prefix, p.ErrorsPrefix} {
+	for _, prefix := range []string{p.Prefix, p.ErrorsPrefix, p.RejectsPrefix} {
 		if prefix != "" {
 			m.prefixes = append(m.prefixes, prefix)
 		}
@@ -106,6 +109,9 @@ func (a *Audited) check(ctx context.Context) error {
 	}
 	if p.Partitioned {
 		return refuse("its prefix holds values of the records (dynamic partitioning), and in which folder a row belongs is not known: deliver the records again")
+	}
+	if a.Stack != "" {
+		return nil
 	}
 	stack, err := bucket.Find(ctx, a.Bucket, ledger.StackKey)
 	if err != nil {

@@ -20,8 +20,11 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/ledger"
 	"streamproof/internal/ledger/s3test"
+	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
+	"streamproof/internal/query"
 	"streamproof/internal/report"
+	"streamproof/internal/verifier"
 )
 
 // A heldStream holds records in the order of arrival.
@@ -35,6 +38,19 @@ func (s heldStream) Records(_ context.Context, from, until time.Time) iter.Seq2[
 	return func(yield func(audit.Record, error) bool) {
 		for _, r := range s {
 			if !r.Arrival.Before(from) && r.Arrival.Before(until) && !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// RecordsAfter is Records behind the shard's position.
+func (s heldStream) RecordsAfter(_ context.Context, positions map[string]audit.Position, from, until time.Time) iter.Seq2[audit.Record, error] {
+	return func(yield func(audit.Record, error) bool) {
+		for _, r := range s {
+			after, known := positions[r.Shard]
+			counted := known && r.SequenceNumber <= after.SequenceNumber || !known && r.Arrival.Before(from)
+			if !counted && r.Arrival.Before(until) && !yield(r, nil) {
 				return
 			}
 		}
@@ -79,10 +95,11 @@ func newLake() *lake {
 
 // arrives has a record arrive in the stream.
 func (l *lake) arrives(at time.Time, text string) {
-	l.stream = append(l.stream, audit.Record{
-		Shard: "a", SequenceNumber: fmt.Sprint(len(l.stream)), PartitionKey: "k", Arrival: at, Data: []byte(text),
-	})
+	l.stream = append(l.stream, audit.Record{Shard: "a", PartitionKey: "k", Arrival: at, Data: []byte(text)})
 	slices.SortStableFunc(l.stream, func(a, b audit.Record) int { return a.Arrival.Compare(b.Arrival) })
+	for i := range l.stream {
+		l.stream[i].SequenceNumber = fmt.Sprintf("%04d", i)
+	}
 }
 
 // put has the pipeline write an object.
@@ -311,6 +328,133 @@ func TestTheOriginalComesAfterAll(t *testing.T) {
 			t.Fatalf("got %+v, want %+v with %d taken back; left %+v", got, want, n, r.Left)
 		}
 	})
+}
+
+// TestRepairBesideAContinuousAudit: what the repair of a window writes pays in an audit that is resumed, however long
+// ago the rows were due, and is counted once. An object that a repair rewrites is not counted again.
+func TestRepairBesideAContinuousAudit(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLake(t, rapid.Bool().Draw(t, "equal rows"))
+		l.opts.From, l.opts.To = auditStart.Add(-2*time.Hour), auditStart.Add(2*time.Hour)
+		continuous := l.opts
+		continuous.Start = "then"
+		resume := func(base *audit.State) (*report.Report, *audit.State) {
+			return audit.Resume(t.Context(), l.stream, bucket.NewS3(l.client(), "lake"), continuous, base)
+		}
+		before, state := resume(nil)
+		if before.Verdict == proof.Undecided || state == nil {
+			t.Skip("nothing is owed")
+		}
+		l.now = l.now.Add(time.Duration(rapid.SampledFrom([]int{1, 40}).Draw(t, "hours")) * time.Hour)
+		if before, state = resume(state); before.Verdict == proof.Undecided {
+			t.Fatalf("%v", before.Reasons)
+		}
+		if _, err := l.repair(t.Context(), proof.Missing, proof.Failed); err != nil {
+			t.Fatal(err)
+		}
+		want := before.Counts
+		wrong := want.Missing + want.Failed
+		want.Missing, want.Failed, want.Repaired = 0, 0, wrong
+		want.Delivered, want.Late, want.Foreign = want.Delivered+wrong, want.Late+wrong, want.Foreign+before.Counts.Failed
+		for _, what := range []string{"after the repair", "again", "after duplicates"} {
+			l.now = l.now.Add(10 * time.Minute)
+			if what == "after duplicates" {
+				if _, err := l.repair(t.Context(), proof.Duplicated); err != nil {
+					t.Fatal(err)
+				}
+				l.now = l.now.Add(10 * time.Minute)
+			}
+			var r *report.Report
+			if r, state = resume(state); r.Counts != want {
+				t.Fatalf("%s: got %+v, want %+v: %v", what, r.Counts, want, r.Notes)
+			}
+			if wrong > 0 && what == "after the repair" {
+				l.now = l.now.Add(3 * time.Hour)
+			}
+		}
+	})
+}
+
+// TestRepairOfQueriedRows: the rows of a query are written as their neighbours are, and the lines that its schema
+// refuses to the prefix of rejects, whatever they read like.
+func TestRepairOfQueriedRows(t *testing.T) {
+	t.Parallel()
+	p, err := pipeline.Parse([]byte(`{"source": "S", "columns": [
+		{"name": "id", "alias": "A", "type": "INTEGER", "fake": {}}, {"name": "amount", "alias": "B", "type": "REAL", "fake": {}}
+	]}`), []byte("CREATE TABLE T (X INTEGER, Y FLOAT); INSERT INTO T SELECT A, B * 2 FROM S WHERE A > 0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := query.Compile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form, err := audit.NewQueried(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form.Rejects = true
+	l := newLake()
+	l.opts.Form, l.opts.Pipeline.RejectsPrefix, l.opts.Pipeline.ErrorsPrefix = form, "rejects/", "errors/"
+	at := l.opts.From.Add(3 * time.Minute)
+	for _, line := range []string{"1,2", "2,3", "3,1e39", strings.Repeat("x", 700_000)+"1,2", "", "5,6", "7,8"} {
+		l.arrives(at, line+"\n")
+	}
+	l.delivers(at, "part", "2;6.0\n")
+	l.put("errors/part", at, failedRecord("7;16.0\n"))
+	want := proof.Counts{Owed: 8, Delivered: 1, Missing: 6, Failed: 1}
+	if got := l.audit(t.Context()).Counts; got != want {
+		t.Fatalf("got %+v, want %+v", got, want)
+	}
+	r, err := l.repair(t.Context(), proof.Missing, proof.Failed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = proof.Counts{Owed: 8, Delivered: 4, Rejects: 4, Late: 7, Repaired: 7, Foreign: 1}
+	if r.After.Verdict != proof.Proven || r.After.Counts != want {
+		t.Errorf("got %s %+v, want %+v", r.After.Verdict, r.After.Counts, want)
+	}
+	for _, w := range r.Writes {
+		if body, _ := l.s3.Get("/lake/" + w.Key); strings.HasPrefix(w.Key, "orders/") && string(body.Body) != "1;4\n5;12\n7;16\n" {
+			t.Errorf("%s holds %q", w.Key, body.Body)
+		}
+	}
+}
+
+// TestRepairLeavesWhatIsAccepted, and puts right the rest.
+func TestRepairLeavesWhatIsAccepted(t *testing.T) {
+	t.Parallel()
+	l := newLake()
+	at := l.opts.From.Add(3 * time.Minute)
+	l.arrives(at, "a\n")
+	l.arrives(at, "b\n")
+	l.arrives(at.Add(time.Second), "c\n")
+	l.delivers(at, "part", "b\n")
+	l.put("errors/part", at.Add(time.Second), failedRecord("c\n"))
+	folder := t.TempDir()
+	audited := l.audited()
+	opts := audited.Options
+	opts.Settle = func(ctx context.Context, r *report.Report, result *proof.Result) (map[proof.Class]int64, error) {
+		_, open, err := verifier.Accepted(ctx, bucket.Dir(folder), r, result)
+		if err != nil {
+			return nil, err
+		}
+		acceptance, findings, err := r.Choose(open, report.Choice{Class: proof.Missing, Count: 1, Reason: "a test", Who: "somebody"}, l.now)
+		if err != nil {
+			return nil, err
+		}
+		return nil, acceptance.WriteFolder(folder, findings)
+	}
+	audit.Run(t.Context(), l.stream, audited.Bucket, opts)
+	audited.Accepted = bucket.Dir(folder)
+	r, err := (&Operator{}).RepairAudited(t.Context(), audited, RepairOrder{Classes: []proof.Class{proof.Missing, proof.Failed}, Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := r.After.Counts; c.Missing != 1 || c.Failed != 0 || c.Repaired != 1 || r.Before.Counts.Missing != 1 {
+		t.Errorf("got %+v", c)
+	}
 }
 
 // TestRepairKeepsTags of an object, but not of its copy, which nothing may delete.

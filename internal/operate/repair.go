@@ -58,7 +58,9 @@ type RepairResult struct {
 func (o *Operator) Repair(ctx context.Context, order RepairOrder) (*RepairResult, error) {
 	s, out := o.Stack, o.Stack.Outputs
 	if !out.Produces() {
-		return nil, &InputError{fmt.Errorf("cannot repair stack %s: it has no ledger of its own ticks, but audits a stream", s.Name)}
+		place, prefix, _ := strings.Cut(strings.TrimPrefix(out.Audits, "s3://"), "/")
+		return nil, &InputError{fmt.Errorf("cannot repair by stack %s, which only watches: repair the pipeline with --stream %s --bucket %s --prefix %s and "+
+			"the other flags of its audit; the next verification counts what that writes", s.Name, out.StreamName, place, prefix)}
 	}
 	opts := verifier.Options{DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, DeliveryDeadline: out.DeliveryDeadline}
 	m := &mending{

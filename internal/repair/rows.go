@@ -34,6 +34,8 @@ const (
 	madeMark = "-repair-"
 	// hourFolder is what the template's delivery streams have between the prefix and an object's name.
 	hourFolder = "2006/01/02/15/"
+	// madeShard stands for the shard of a reject that a repair makes.
+	madeShard = "repair"
 	// madeAgain is the reason of a reject that a repair makes.
 	madeAgain = "made again by a repair, as the job's own reject is missing"
 )
@@ -170,7 +172,11 @@ func (o *object) add(l replay.Loss) (err error) {
 	switch {
 	case l.Rejected:
 		var line []byte
-		line, err = json.Marshal(reject.Reject{Reason: madeAgain, Data: l.Line})
+		made := reject.Reject{Reason: madeAgain, Data: l.Line}
+		if l.Arrived { // it is a line, or a part of one, of the stream, even if it reads as a row
+			made.Shard, made.Part, made.Parts = madeShard, 1, 1
+		}
+		line, err = json.Marshal(made)
 		o.lines = append(append(o.lines, line...), '\n')
 	case l.Output == nil:
 		o.lines = append(append(o.lines, l.Line...), '\n')
