@@ -139,6 +139,8 @@ func TestSchemaPage(t *testing.T) {
 	page.Sees("No se ha tomado")
 	page.Type("textarea.json", `{"source": "S", "format": {"type": "csv", "delimiter": "|"}, "columns": [{"name": "linea", "alias": "L", "type": "VARCHAR", "fake": {"text": "x"}}]}`)
 	page.Sees("61 filas, y ninguna línea que no lo sea")
+	page.Click("button", "Tomar el esquema propuesto")
+	page.Sees("60 filas, y 1 línea que no es una fila")
 	page.Click("button", "Volver al fichero")
 	page.Sees("60 filas, y 1 línea que no es una fila")
 	checkConsole(t, page, "the schema")

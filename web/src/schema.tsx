@@ -14,9 +14,10 @@ const checkAfter = 250; // ms without a key
 const types = ["INTEGER", "BIGINT", "REAL", "DOUBLE", "DECIMAL(10,2)", "BOOLEAN", "DATE", "TIMESTAMP", "CHAR(1)", "VARCHAR(16)", "VARCHAR"];
 const typesID = "schema-types";
 
-// What is kept while another view is open: the edited schema, and the discovery that was begun here and not taken yet.
+// What is kept while another view is open: the edited schema, and the discovery that was begun here and not taken yet,
+// with what was edited then.
 let kept: SchemaFile | null = null;
-let asked = "";
+let asked: { id: string; draft: string } | null = null;
 
 export function SchemaView() {
   const shown = useSignal<ShownSchema | null>(null);
@@ -64,9 +65,9 @@ function Workbench({ shown }: { shown: ShownSchema }) {
     if (kept === null) draft.value = shown.schema; // it was saved, here or elsewhere
   }, [shown]);
   useEffect(() => {
-    if (!found || !discovery || discovery.id !== asked) return;
-    asked = "";
-    edit(found.schema);
+    if (!found || !discovery || discovery.id !== asked?.id) return;
+    if (asked.draft === JSON.stringify(draft.value)) edit(found.schema); // what was typed meanwhile stays
+    asked = null;
   }, [found]);
   const sampled = discovery && discovery.state !== "running" ? discovery.id : "";
   useEffect(() => {
@@ -99,6 +100,13 @@ function Workbench({ shown }: { shown: ShownSchema }) {
         <Deployed shown={shown} />
         <Discover draft={draft.value} />
         {found ? <Said found={found} /> : null}
+        {found && JSON.stringify(found.schema) !== JSON.stringify(draft.value) ? (
+          <p>
+            <button type="button" onClick={() => changed(found.schema)}>
+              {t.takeSchema}
+            </button>
+          </p>
+        ) : null}
         {checked.value?.reading ? <Read reading={checked.value.reading} /> : <p class="dim">{t.schemaNoSample}</p>}
         {(checked.value?.faults ?? [])
           .filter((fault) => fault.column < 0)
@@ -155,7 +163,8 @@ function Discover({ draft }: { draft: SchemaFile }) {
   const last = latest("discover");
   const run = async () => {
     const body = { records: Number(records.value), latest: latestOnly.value, ...(fresh.value ? {} : { schema: draft }) };
-    asked = await begin("api/discover", body);
+    const text = JSON.stringify(draft);
+    asked = { id: await begin("api/discover", body), draft: text };
   };
   return (
     <>
