@@ -22,8 +22,8 @@ type Audit struct {
 	Accept func(ctx context.Context, choice report.Choice, step func(string) operate.Step) (*report.Report, error)
 }
 
-// ServeAudit serves the console of an audit, and audits once. It changes nothing of the pipeline: all that it writes are
-// acceptances.
+// ServeAudit serves the console of an audit, and audits once. It changes nothing of the pipeline: all that it writes
+// are acceptances.
 func ServeAudit(a Audit, o Options) (*Server, error) {
 	o.Write = o.Write && a.Accept != nil
 	s := &auditSubject{Audit: a, report: &topic{name: "report"}}

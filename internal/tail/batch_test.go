@@ -23,7 +23,8 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// TestBatch: the records of all shards in the order of their arrival, each parsed, with the hottest keys of all batches.
+// TestBatch: the records of all shards in the order of their arrival, each parsed, with the hottest keys of all
+// batches.
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

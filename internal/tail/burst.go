@@ -23,8 +23,8 @@ const (
 	pageRecords = 10_000
 )
 
-// A Burst is what was read of a stream since its reader last looked: all of it is counted, and the newest records of each
-// shard are held.
+// A Burst is what was read of a stream since its reader last looked: all of it is counted, and the newest records of
+// each shard are held.
 type Burst struct {
 	Shards map[string]*Shard // by ID
 	// Skipped reports whether records were not read, because they came faster than they may be read.
