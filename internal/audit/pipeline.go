@@ -43,6 +43,8 @@ type Pipeline struct {
 	// zero where that is not known.
 	Since    time.Time
 	SinceWhy string
+	// Gzip is whether it compresses objects.
+	Gzip bool
 	// AddsNewline is whether it ends each record with a newline.
 	AddsNewline bool
 	// Functions are the ARNs of the functions that transform the records, in batches of at most so many bytes and so much
@@ -149,6 +151,7 @@ func (p *Pipeline) format(s3 *types.ExtendedS3DestinationDescription) {
 	if c := s3.DataFormatConversionConfiguration; c != nil && (c.Enabled == nil || *c.Enabled) {
 		p.fault("it converts records to Parquet or ORC, which are not read")
 	}
+	p.Gzip = s3.CompressionFormat == types.CompressionFormatGzip
 	switch s3.CompressionFormat {
 	case "", types.CompressionFormatUncompressed, types.CompressionFormatGzip:
 	default:

@@ -105,7 +105,7 @@ func TestDescribe(t *testing.T) {
 			change: func(_ *types.DeliveryStreamDescription, s3 *types.ExtendedS3DestinationDescription) {
 				s3.CompressionFormat = types.CompressionFormatSnappy
 			},
-			want: func(p *audit.Pipeline) { p.Faults = []string{"Snappy"} },
+			want: func(p *audit.Pipeline) { p.Gzip, p.Faults = false, []string{"Snappy"} },
 		},
 		"a backup among the data": {
 			change: func(_ *types.DeliveryStreamDescription, s3 *types.ExtendedS3DestinationDescription) {
@@ -138,6 +138,7 @@ func TestDescribe(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := &audit.Pipeline{
+				Gzip:      true,
 				StreamARN: "arn:aws:kinesis:eu-west-1:123456789012:stream/orders",
 				Stream:    "orders", Bucket: "lake", Prefix: "orders/dt=", ErrorsPrefix: "errors/", Deadline: 6 * time.Minute, Since: start, SinceWhy: "the delivery stream has read the stream only since then",
 			}

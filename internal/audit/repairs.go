@@ -11,6 +11,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/ledger"
 	"streamproof/internal/rewrite"
 )
 
@@ -44,6 +45,9 @@ func (a *audit) readRepairs(ctx context.Context) (ok bool) {
 		a.undecided("read the earlier repairs: %s", plain(err, repairsPermissions))
 		return false
 	}
+	maps.DeleteFunc(repairs.Made, func(key string, _ ledger.Write) bool { // of another pipeline in the bucket
+		return !strings.HasPrefix(key, a.pipeline.Prefix) && !below(a.pipeline.RejectsPrefix, key)
+	})
 	a.repairs = repairs
 	return true
 }

@@ -23,6 +23,7 @@ import (
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/query"
+	"streamproof/internal/repair"
 	"streamproof/internal/report"
 	"streamproof/internal/schema"
 	"streamproof/internal/stack"
@@ -116,6 +117,7 @@ type subject struct {
 	name     string        // of the delivery stream, the stream or the stack
 	stack    string        // the stack's name, empty for a pipeline that is not Streamproof's
 	accepted bucket.Bucket // nil where nothing is
+	written  repair.Format // where no object shows it
 	source   *audit.Kinesis
 	opts     audit.Options
 	kinesis  *kinesis.Client
@@ -161,7 +163,7 @@ func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error)
 		if err != nil {
 			return nil, err
 		}
-		*found = *described
+		*found, s.written.Gzip = *described, described.Gzip
 	case a.Stream != "":
 		*found = audit.Pipeline{Stream: a.Stream, Bucket: a.Bucket, Prefix: string(a.Prefix), Deadline: 15 * time.Minute}
 	default:
@@ -172,7 +174,7 @@ func (a *audited) find(ctx context.Context, e *env, t *target) (*subject, error)
 		if *found, q, err = ownPipeline(ctx, own); err != nil {
 			return nil, err
 		}
-		s.name, s.stack = own.Name, own.Name
+		s.name, s.stack, s.written = own.Name, own.Name, operate.Written(own)
 	}
 	if a.Errors != "" {
 		s.opts.Pipeline.ErrorsPrefix = string(a.Errors)
@@ -298,7 +300,7 @@ func (s *subject) explain(ctx context.Context, begin func(string) operate.Step) 
 // repair repairs what an audit finds.
 func (s *subject) repair(ctx context.Context, order operate.RepairOrder, begin func(string) operate.Step) (*operate.RepairResult, error) {
 	audited := &operate.Audited{
-		Name: s.name, Stack: s.stack, Client: s.s3, Bucket: s.bucket, Options: s.opts, Accepted: s.accepted,
+		Name: s.name, Stack: s.stack, Client: s.s3, Bucket: s.bucket, Options: s.opts, Accepted: s.accepted, Otherwise: s.written,
 		Judge: func(ctx context.Context, opts audit.Options) (*report.Report, error) {
 			judged := *s
 			judged.opts = opts

@@ -28,6 +28,8 @@ type Audited struct {
 	Client  *s3.Client
 	Bucket  bucket.Bucket
 	Options audit.Options
+	// Otherwise is how the rows are written where no object shows it.
+	Otherwise repair.Format
 	// Accepted is where findings are accepted, nil for nowhere.
 	Accepted bucket.Bucket
 	// Judge audits by these options.
@@ -43,7 +45,7 @@ func (o *Operator) RepairAudited(ctx context.Context, a *Audited, order RepairOr
 	}
 	m := &mending{
 		order: order, read: a.Bucket, deadline: p.Deadline,
-		rows:   repair.Rows{DataPrefix: p.Prefix, ErrorsPrefix: cmp.Or(p.RejectsPrefix, p.ErrorsPrefix), Name: a.Name},
+		rows:   repair.Rows{DataPrefix: p.Prefix, ErrorsPrefix: cmp.Or(p.RejectsPrefix, p.ErrorsPrefix), Name: a.Name, Otherwise: a.Otherwise},
 		result: &RepairResult{Stack: a.Stack, Stream: p.Stream, Bucket: p.Bucket},
 	}
 	if !p.Hourly {

@@ -398,7 +398,7 @@ func TestRepairOfQueriedRows(t *testing.T) {
 	l := newLake()
 	l.opts.Form, l.opts.Pipeline.RejectsPrefix, l.opts.Pipeline.ErrorsPrefix = form, "rejects/", "errors/"
 	at := l.opts.From.Add(3 * time.Minute)
-	for _, line := range []string{"1,2", "2,3", "3,1e39", strings.Repeat("x", 700_000)+"1,2", "", "5,6", "7,8"} {
+	for _, line := range []string{"1,2", "2,3", "3,1e39", strings.Repeat("x", 700_000) + "1,2", "", "5,6", "7,8"} {
 		l.arrives(at, line+"\n")
 	}
 	l.delivers(at, "part", "2;6.0\n")
@@ -454,6 +454,30 @@ func TestRepairLeavesWhatIsAccepted(t *testing.T) {
 	}
 	if c := r.After.Counts; c.Missing != 1 || c.Failed != 0 || c.Repaired != 1 || r.Before.Counts.Missing != 1 {
 		t.Errorf("got %+v", c)
+	}
+}
+
+// TestTwoPipelinesInABucket have the same rows, and a repair of one leaves the other alone.
+func TestTwoPipelinesInABucket(t *testing.T) {
+	t.Parallel()
+	l := newLake()
+	at := l.opts.From.Add(3 * time.Minute)
+	l.arrives(at, "a\n")
+	if r, err := l.repair(t.Context(), proof.Missing); err != nil || r.After.Counts.Repaired != 1 {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	made := l.keys(t.Context(), "orders/")
+	l.opts.Pipeline.Prefix = "others/"
+	l.put("others/2026/11/29/10/part", at, "a\na\n")
+	if r := l.audit(t.Context()); r.Counts.Duplicated != 1 || r.RepairedTwice != 0 {
+		t.Errorf("got %+v, %d repaired twice", r.Counts, r.RepairedTwice)
+	}
+	r, err := l.repair(t.Context(), proof.Duplicated)
+	if err != nil || r.After.Verdict != proof.Proven {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if now := l.keys(t.Context(), "orders/"); !maps.Equal(made, now) {
+		t.Errorf("the other pipeline has %v, and had %v", now, made)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"streamproof/internal/replay"
 	"streamproof/internal/report"
 	"streamproof/internal/rewrite"
+	"streamproof/internal/stack"
 	"streamproof/internal/verifier"
 )
 
@@ -66,7 +67,7 @@ func (o *Operator) Repair(ctx context.Context, order RepairOrder) (*RepairResult
 	m := &mending{
 		order: order, read: bucket.NewS3(s.S3, out.BucketName), deadline: out.DeliveryDeadline,
 		prefixes: []string{out.DataPrefix, out.ErrorsPrefix, opts.FailedPrefix()},
-		rows:     repair.Rows{DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, Name: s.Name},
+		rows:     repair.Rows{DataPrefix: out.DataPrefix, ErrorsPrefix: out.ErrorsPrefix, Name: s.Name, Otherwise: Written(s)},
 		result:   &RepairResult{Stack: s.Name, Bucket: out.BucketName},
 	}
 	m.judge = func(ctx context.Context, found *repair.Found, lost lostRows) (r *report.Report, err error) {
@@ -96,6 +97,23 @@ func (o *Operator) Repair(ctx context.Context, order RepairOrder) (*RepairResult
 		return r, err
 	}
 	return o.mend(ctx, s.S3, m)
+}
+
+// Written is how the objects of a stack are written, by its parameters.
+func Written(s *stack.Stack) repair.Format {
+	f := repair.Format{Gzip: s.Parameter("Compression") == "GZIP"}
+	switch delimiter := s.Parameter("TransformDelimiter"); s.Parameter("Transform") {
+	case "JSON":
+		f.JSON = true
+	case "CSV":
+		if f.Delimiter = '\t'; len(delimiter) == 1 { // or else the word tab
+			f.Delimiter = delimiter[0]
+		}
+	default:
+		f.JSON = s.Parameter("OutputFormat") == "JSON"
+		f.QueryNames = true
+	}
+	return f
 }
 
 // lostRows takes the missing and failed rows of a judgement.

@@ -54,10 +54,48 @@ type Rows struct {
 	// Folder gives the folder of rows that were due at a time. If it is nil, it is the hour's, as the template's delivery
 	// streams have it.
 	Folder func(ctx context.Context, prefix string, due time.Time) (string, error)
+	// Otherwise is how rows are written where no other object shows it.
+	Otherwise Format
 	// Stage keeps an object, with its compression, until the repair is claimed. It is nil if nothing is to be written.
 	Stage func(ctx context.Context, w *ledger.Write, body []byte) error
 
 	listed map[string][]bucket.Object // by prefix
+}
+
+// A Format is how the objects of a pipeline are written.
+type Format struct {
+	// Delimiter is between the columns of CSV; 0 is a comma.
+	Delimiter byte
+	// JSON is whether rows are JSON lines, with the names of the query if QueryNames is set, else the schema's.
+	JSON, QueryNames bool
+	Gzip             bool
+}
+
+// form is that of rows of an output, nil for lines that are no rows.
+func (f Format) form(output row.Schema) form {
+	one := form{gzip: f.Gzip}
+	if f.Gzip {
+		one.suffix = ".gz" // as Firehose names them
+	}
+	switch {
+	case output == nil:
+	case f.JSON && f.QueryNames:
+		one.write = queryNames(output).JSON()
+	case f.JSON:
+		one.write = output.JSON()
+	default:
+		one.write = output.CSV(cmp.Or(f.Delimiter, ','))
+	}
+	return one
+}
+
+// queryNames is the output with the names that its query has for the columns.
+func queryNames(output row.Schema) row.Schema {
+	aliases := slices.Clone(output)
+	for i := range aliases {
+		aliases[i].Name = aliases[i].Alias
+	}
+	return aliases
 }
 
 // Made is what Rows makes.
@@ -249,7 +287,7 @@ func (m *Rows) end(ctx context.Context, made *Made, o *object) error {
 const maxNeighbours = 5
 
 // neighbours finds out how the newest objects of a folder are written, or those under the prefix if none of them has a
-// row. Where there is nothing to go by, rows are CSV with commas and not compressed.
+// row, or else Otherwise.
 func (m *Rows) neighbours(ctx context.Context, prefix, folder string, output row.Schema) (form, error) {
 	for _, under := range []string{folder, prefix} {
 		if m.listed == nil {
@@ -274,7 +312,10 @@ func (m *Rows) neighbours(ctx context.Context, prefix, folder string, output row
 			}
 		}
 	}
-	return form{write: output.CSV(',')}, nil
+	if prefix != m.DataPrefix {
+		return form{}, nil // rejects, as the application writes them
+	}
+	return m.Otherwise.form(output), nil
 }
 
 // formOf finds out how an object is written; ok is false if it cannot be told.
@@ -305,11 +346,7 @@ func writerOf(output row.Schema, line []byte) row.Writer {
 	if _, err := output.AppendFields(nil, fields, line); err != nil {
 		return nil
 	}
-	aliases := slices.Clone(output)
-	for i := range aliases {
-		aliases[i].Name = aliases[i].Alias
-	}
-	writers := []row.Writer{output.JSON(), aliases.JSON()}
+	writers := []row.Writer{output.JSON(), queryNames(output).JSON()}
 	if line[0] != '{' {
 		writers = nil
 		for _, delimiter := range []byte(row.Delimiters) {

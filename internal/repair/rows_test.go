@@ -121,6 +121,34 @@ func TestRowsAreWrittenAsTheirNeighbours(t *testing.T) {
 	}
 }
 
+// TestOtherwise: without a neighbour, rows are written as the pipeline's parameters say.
+func TestOtherwise(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		format       repair.Format
+		want, suffix string
+	}{
+		{repair.Format{}, "1,a\n", ""},
+		{repair.Format{Delimiter: '\t'}, "1\ta\n", ""},
+		{repair.Format{JSON: true}, `{"id":1,"note":"a"}` + "\n", ""},
+		{repair.Format{JSON: true, QueryNames: true}, `{"COL0":1,"COL1":"a"}` + "\n", ""},
+		{repair.Format{Gzip: true}, zipped("1,a\n"), ".gz"},
+	} {
+		var got string
+		rows := repair.Rows{
+			Read: folderOf(t, nil), DataPrefix: "data/", Otherwise: test.format,
+			Stage: func(_ context.Context, _ *ledger.Write, body []byte) error { got = string(body); return nil },
+		}
+		made, err := rows.Make(t.Context(), start.Add(time.Hour), slices.Values([]replay.Loss{loss(t, proof.Missing, 0, 1, "1,a")}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key := made.Writes[0].Key; got != test.want || !strings.HasSuffix(key, made.Writes[0].SHA256+test.suffix) {
+			t.Errorf("%+v: %s holds %q, want %q", test.format, key, got, test.want)
+		}
+	}
+}
+
 // TestRejectsGoToTheirPrefix, as the application writes them.
 func TestRejectsGoToTheirPrefix(t *testing.T) {
 	t.Parallel()
