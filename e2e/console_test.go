@@ -46,6 +46,7 @@ func TestConsole(t *testing.T) {
 	produceInPage(page, "500")
 	proveInPage(page)
 	page.Shot("console 2, proven")
+	discoverInPage(page)
 
 	exercise, err := os.ReadFile("../pipeline/pipeline.sql")
 	if err != nil {
@@ -73,7 +74,7 @@ func TestConsole(t *testing.T) {
 	b := browser.Start(t)
 	for name, look := range looks {
 		look.Language = "es-ES"
-		for view, loaded := range map[string]string{"flow": "Del productor a S3", "sql": "Lo que ejecuta Flink", "proof": "Filas debidas"} {
+		for view, loaded := range map[string]string{"flow": "Del productor a S3", "schema": "La muestra", "sql": "Lo que ejecuta Flink", "proof": "Filas debidas"} {
 			page := b.Open(server.URL+"#"+view, look)
 			page.Sees(loaded)
 			page.Sees("NOT PROVEN")

@@ -190,5 +190,14 @@ func TestSchemaOfHostileData(t *testing.T) {
 	checkPage(t, page, "hostile names")
 }
 
+// discoverInPage discovers the schema of a running stack.
+func discoverInPage(page *browser.Page) {
+	page.Click("nav a", "Esquema")
+	page.Click("button", "Descubrir")
+	page.Sees("ninguna línea que no lo sea")
+	page.Sees("No se ha cambiado nada")
+	page.Shot("console 2b, the schema")
+}
+
 // field is the selector of a field with a name.
 func field(name string) string { return fmt.Sprintf(`input[aria-label="%s"]`, name) }
