@@ -90,9 +90,11 @@ const Why = ({ state, report }: { state: Judged; report: Report }) => (
     {(report.notes ?? []).length > 0 ? (
       <>
         <h3>{t.notes}</h3>
-        <ul lang="en">
+        <ul>
           {report.notes!.map((note) => (
-            <li key={note}>{visible(note)}</li>
+            <li key={note}>
+              <Words said={said(note)} />
+            </li>
           ))}
         </ul>
       </>

@@ -921,6 +921,7 @@ const sayingsES: [RegExp, string][] = [
   [/^(\d+) of (\d+)$/, "$1 de $2"],
   [/^(\d+) rows are in flight$/, "$1 filas en camino"],
   [/^the verifier does not judge this query, nor the ticks that are sent for it: (.+)$/, "el verificador no juzga esta consulta, ni los ticks que se envían para ella: $1"],
+  [/^nothing stands under the error prefixes (\S+) and (\S+), where failed rows would be$/, "no hay nada en los prefijos de error $1 y $2, donde estarían las filas fallidas"],
   [/^there is no ledger: .+$/, "no hay libro: ningún tick consta en él, así que no se sabe de nada que se deba"],
   [/^the acceptances cannot be read: (.+)$/, "no se pueden leer las aceptaciones: $1"],
   [/^the ledger cannot be (?:read|listed): (.+)$/, "no se puede leer el libro: $1"],
