@@ -86,6 +86,11 @@ func (l *Lines) Next() bool {
 func (l *Lines) read() bool {
 	text, err := l.in.ReadSlice('\n')
 	size := len(text)
+	if err == nil && size <= l.longest {
+		l.number++
+		l.text, l.fault = text[:size-1], nil
+		return true
+	}
 	if errors.Is(err, bufio.ErrBufferFull) {
 		l.long = append(l.long[:0], text[:min(size, l.longest)]...)
 		for errors.Is(err, bufio.ErrBufferFull) {

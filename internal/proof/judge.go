@@ -151,13 +151,13 @@ func (j *Judge) Find(key []byte, line int64) { j.add(key, entry{what: find, line
 // brought back, but was not delivered. What it pays is failed until a copy is found for which nothing else is open, so
 // a failed row that is delivered later is no duplicate. A copy that is not owed is foreign.
 func (j *Judge) Fail(key []byte, line int64, reason string) {
-	j.add(key, entry{what: fail, line: line, reason: reason})
+	j.add(key, entry{what: fail, line: line, remark: &remark{reason: reason}})
 }
 
 // Reject takes one rejected line, in the current object, for a reason. Where a record was malformed on purpose its key
 // is owed, and this is how it is paid; else the line is foreign.
 func (j *Judge) Reject(key []byte, line int64, reason string) {
-	j.add(key, entry{what: reject, line: line, reason: reason})
+	j.add(key, entry{what: reject, line: line, remark: &remark{reason: reason}})
 }
 
 // Open reports whether a copy of the row could pay for something.
@@ -318,11 +318,11 @@ func (j *Judge) payFailed(a *account, e *entry) {
 		if tick, ok := j.payOwed(a); ok {
 			j.counts.Failed++
 			j.ticks[tick].Failed++
-			j.failed[string(key)] = append(j.failed[string(key)], failure{tick, j.object, e.line, j.written, e.reason})
+			j.failed[string(key)] = append(j.failed[string(key)], failure{tick, j.object, e.line, j.written, e.remark.reason})
 			return
 		}
 	}
-	j.foreign(excerpt([]byte(j.format(key))), e.line, e.reason)
+	j.foreign(excerpt([]byte(j.format(key))), e.line, e.remark.reason)
 }
 
 func (j *Judge) payReject(a *account, e *entry) {
@@ -340,7 +340,7 @@ func (j *Judge) payReject(a *account, e *entry) {
 			return
 		}
 	}
-	j.foreign(excerpt([]byte(j.format(j.keyOf(a, e)))), e.line, e.reason)
+	j.foreign(excerpt([]byte(j.format(j.keyOf(a, e)))), e.line, e.remark.reason)
 }
 
 // A Result is the balance at one moment.

@@ -27,19 +27,19 @@ type LineReader struct {
 
 // FindLines takes one copy of the row of each line of the current object.
 func (j *Judge) FindLines(lines iter.Seq[Line], r LineReader) {
-	j.takeLines(lines, r, entry{what: find})
+	j.takeLines(lines, r, find, 0, 0)
 }
 
 // OweLines opens the row of each line: the stream holds lo to hi copies of each.
 func (j *Judge) OweLines(lines iter.Seq[Line], lo, hi int64, r LineReader) {
-	j.takeLines(lines, r, entry{what: owe, lo: lo, hi: hi})
+	j.takeLines(lines, r, owe, lo, hi)
 }
 
 // ahead is how many blocks of lines are read before the judge takes them.
 const ahead = 4
 
 // takeLines takes an entry for each line. They are read and hashed by another goroutine meanwhile.
-func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, e entry) {
+func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, what what, lo, hi int64) {
 	j.settle()
 	j.reader = r
 	read, taken := make(chan *block, ahead), make(chan *block, ahead+2)
@@ -47,8 +47,12 @@ func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, e entry) {
 		defer close(read)
 		b := &block{}
 		for l := range lines {
-			e.isLine, e.line, e.fault = true, l.Number, l.Fault
-			if b.add(j.family, l.Text, e); b.full(lineBatches * batch) {
+			e := b.add(j.family, lineKind, l.Text)
+			e.what, e.line, e.lo, e.hi = what, l.Number, lo, hi
+			if l.Fault != nil {
+				e.remark = &remark{fault: l.Fault}
+			}
+			if b.full(lineBatches * batch) {
 				read <- b
 				select {
 				case b = <-taken:
@@ -79,15 +83,12 @@ const maxBuffer = 64 << 10
 
 func (b *block) full(entries int) bool { return len(b.entries) >= entries || len(b.buffer) > maxBuffer }
 
-func (b *block) add(family *fingerprint.Family, data []byte, e entry) {
-	at, kind := len(b.buffer), keyKind
-	if e.isLine {
-		kind = lineKind
-	}
-	e.print = family.Of(kind, data)
+// add adds an entry of a key or line, and returns it.
+func (b *block) add(family *fingerprint.Family, kind int, data []byte) *entry {
+	at := len(b.buffer)
 	b.buffer = append(b.buffer, data...)
-	e.data = b.buffer[at:]
-	b.entries = append(b.entries, e)
+	b.entries = append(b.entries, entry{isLine: kind == lineKind, data: b.buffer[at:], print: family.Of(kind, data)})
+	return &b.entries[len(b.entries)-1]
 }
 
 // An entry is one row that is owed, or one copy that was found: its key, or the line that it is read from.
@@ -98,10 +99,15 @@ type entry struct {
 	print  fingerprint.Print // of data
 	known  fingerprint.Print // of the line that a key was read from; zero if there is none
 	line   int64             // of the copy
-	fault  error             // of the line; it is never read then
-	err    error             // of reading the line
+	lo, hi int64             // of the row
+	remark *remark           // nil for most
+}
+
+// A remark is why a line cannot be read, or why a row was refused.
+type remark struct {
+	fault  error // of the line, which is not read then
+	err    error // of reading the line
 	reason string
-	lo, hi int64 // of the row
 }
 
 type what uint8
@@ -120,11 +126,14 @@ const (
 	lineKind
 )
 
+// add takes a row's entry, soon.
 func (j *Judge) add(key []byte, e entry) {
 	if !j.part.has(key) {
 		return
 	}
-	if j.block.add(j.family, key, e); j.block.full(batch) {
+	added := j.block.add(j.family, keyKind, key)
+	added.what, added.line, added.lo, added.hi, added.remark = e.what, e.line, e.lo, e.hi, e.remark
+	if j.block.full(batch) {
 		j.settle()
 	}
 }
@@ -167,13 +176,13 @@ func (j *Judge) takeBatch(entries []entry) {
 
 // read makes a line's entry that of its row's key, and reports whether it was one and is a row.
 func (j *Judge) read(e *entry) bool {
-	if !e.isLine || e.fault != nil || e.err != nil {
+	if !e.isLine || e.remark != nil {
 		return false
 	}
 	at := len(j.keys)
 	keys, err := j.reader.Read(j.keys, e.data)
 	if err != nil {
-		e.err = err
+		e.remark = &remark{err: err}
 		return false
 	}
 	if j.keys = keys; !j.part.has(keys[at:]) {
@@ -186,8 +195,8 @@ func (j *Judge) read(e *entry) bool {
 
 // takeOne takes an entry, with the place of its row's account if there is one.
 func (j *Judge) takeOne(place uint32, e *entry) {
-	if e.fault != nil || e.err != nil {
-		j.reader.Refuse(Line{e.data, e.line, e.fault}, cmp.Or(e.fault, e.err))
+	if e.isLine && e.remark != nil {
+		j.reader.Refuse(Line{e.data, e.line, e.remark.fault}, cmp.Or(e.remark.fault, e.remark.err))
 		return
 	}
 	if e.what == elsewhere {
