@@ -94,7 +94,7 @@ func (c *historyCmd) fill(dir string) error {
 			return err
 		}
 		var rows []byte
-		err = m.rows(generator.Tick{Time: at, Records: c.Records}, !c.Leak, func(line string) { rows = append(rows, line...) })
+		err = m.rows(generator.Tick{Time: at, Records: c.Records}, !c.Leak, func(key []byte) { rows = append(rows, m.query.Output.Format(key)+"\n"...) })
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ import (
 // One row is left out of the second file. A peer that does not report it fails the run.
 type peersCmd struct {
 	Records int    `help:"Records, of which about half give a row." default:"20000000"`
+	JSON    bool   `help:"Count JSON lines, and not CSV; without sort."`
 	Python  string `help:"A Python with duckdb." default:".venv/bin/python"`
 }
 
@@ -67,7 +69,7 @@ func (c *peersCmd) compare(ctx context.Context, dir string) (counted []counter, 
 	}
 	owed, delivered := filepath.Join(dir, "owed.csv"), filepath.Join(dir, "delivered.csv")
 	fmt.Printf("making two files of the rows of %d records\n", c.Records)
-	if rows, err = m.files(c.Records, owed, delivered); err != nil {
+	if rows, err = m.files(c.Records, c.JSON, owed, delivered); err != nil {
 		return nil, 0, err
 	}
 	self, err := os.Executable()
@@ -79,14 +81,20 @@ func (c *peersCmd) compare(ctx context.Context, dir string) (counted []counter, 
 duckdb.execute("SET threads = 1")
 columns = "{'a': 'INTEGER', 'b': 'INTEGER', 'c': 'FLOAT', 'd': 'FLOAT'}"
 read = lambda path: f"SELECT * FROM read_csv('{path}', header = false, columns = {columns})"
+if sys.argv[3] == "true":
+    columns = "{'VendorID': 'INTEGER', 'passenger_count': 'INTEGER', 'trip_distance': 'FLOAT', 'total_amount': 'FLOAT'}"
+    read = lambda path: f"SELECT * FROM read_json('{path}', format = 'newline_delimited', columns = {columns})"
 print(duckdb.execute(f"SELECT count(*) FROM ({read(sys.argv[1])} EXCEPT ALL {read(sys.argv[2])})").fetchone()[0])`
 	peers := []struct {
 		name    string
 		command *exec.Cmd
 	}{
 		{"streamproof", exec.CommandContext(ctx, self, "count", owed, delivered)},
-		{"DuckDB", exec.CommandContext(ctx, c.Python, "-c", duck, owed, delivered)},
+		{"DuckDB", exec.CommandContext(ctx, c.Python, "-c", duck, owed, delivered, strconv.FormatBool(c.JSON))},
 		{"sort | uniq -c", exec.CommandContext(ctx, "sh", "-c", sorted, owed, delivered, dir)},
+	}
+	if c.JSON {
+		peers = peers[:2]
 	}
 	for _, peer := range peers {
 		peer.command.Env = append(os.Environ(), "GOMAXPROCS=1", "LC_ALL=C")
@@ -132,13 +140,22 @@ func newMaker() (m maker, err error) {
 	return m, err
 }
 
-// rows makes the lines of a tick's rows: those that the query delivers, or those of all its records.
-func (m maker) rows(tick generator.Tick, delivered bool, line func(string)) error {
-	return m.sql.Rows(m.generator.Records(tick, 0, tick.Records-1), delivered, func(key []byte) { line(m.query.Output.Format(key) + "\n") })
+// rows passes the keys of a tick's rows: those that the query delivers, or those of all its records.
+func (m maker) rows(tick generator.Tick, delivered bool, row func(key []byte)) error {
+	return m.sql.Rows(m.generator.Records(tick, 0, tick.Records-1), delivered, row)
+}
+
+// line writes a row as CSV, or as JSON with the schema's names.
+func (m maker) line(key []byte, json bool) (string, error) {
+	if !json {
+		return m.query.Output.Format(key) + "\n", nil
+	}
+	line, err := m.query.Output.JSON()(nil, m.query.Output.Fields(nil, key))
+	return string(line), err
 }
 
 // files writes the rows of a tick of so many records, and the same in another order less one. It returns their number.
-func (m maker) files(records int, owed, delivered string) (rows int, err error) {
+func (m maker) files(records int, json bool, owed, delivered string) (rows int, err error) {
 	var out [2]*bufio.Writer
 	for i, path := range []string{owed, delivered} {
 		file, err := os.Create(path)
@@ -157,7 +174,10 @@ func (m maker) files(records int, owed, delivered string) (rows int, err error) 
 		waiting = waiting[:0]
 	}
 	tick := generator.Tick{Time: time.Unix(0, 0), Records: records, Spread: time.Minute}
-	err = m.rows(tick, true, func(line string) {
+	var fault error
+	err = m.rows(tick, true, func(key []byte) {
+		line, err := m.line(key, json)
+		fault = cmp.Or(fault, err)
 		_, _ = out[0].WriteString(line)
 		if rows++; rows > 1 {
 			waiting = append(waiting, line)
@@ -166,7 +186,7 @@ func (m maker) files(records int, owed, delivered string) (rows int, err error) 
 			flush()
 		}
 	})
-	if err != nil {
+	if err = cmp.Or(err, fault); err != nil {
 		return 0, err
 	}
 	flush()
