@@ -25,7 +25,6 @@ import (
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
-	"streamproof/internal/stack"
 	"streamproof/internal/verifier"
 )
 
@@ -43,16 +42,9 @@ INSERT INTO T SELECT COL0, COL3, COL7 FROM SOURCE_SQL_STREAM_001;
 // verdict that it would have alone.
 func TestEpochs(t *testing.T) {
 	t.Parallel()
-	s := startWith(t, "default")
+	s := startWith(t, "no schedule, short deadline") // only the ticks of this test, and short waits
 	p, err := pipeline.Embedded()
 	if err != nil {
-		t.Fatal(err)
-	}
-	opened, err := stack.Open(t.Context(), s.AWS, s.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := opened.EnableSchedule(t.Context(), false); err != nil { // only the ticks of this test
 		t.Fatal(err)
 	}
 	produce(t, s, time.Now(), 300)
