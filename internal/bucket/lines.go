@@ -27,7 +27,8 @@ func IsGzip(in *bufio.Reader) bool {
 	return bytes.Equal(magic, []byte{0x1f, 0x8b})
 }
 
-// linesBuffers hold most lines each, and are used again: to make one for each small object takes longer than reading it.
+// linesBuffers hold most lines each, and are used again: making one for each small object takes longer than reading
+// it.
 var linesBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10) }}
 
 // Lines reads the lines of an object, gzip or not, one after the other as a bufio.Scanner does:
