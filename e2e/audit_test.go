@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,10 +29,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/explain"
 	"streamproof/internal/local"
 	"streamproof/internal/local/emulator"
 	standin "streamproof/internal/local/firehose"
+	operating "streamproof/internal/operate" // operate is a function of these tests
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
 )
@@ -234,6 +237,9 @@ func (f *foreign) transformed(t *testing.T) {
 	if r.Verdict != proof.Proven || r.Counts != want {
 		t.Errorf("%s: %+v, want %+v: %q", r.Verdict, r.Counts, want, r.Reasons)
 	}
+	f.lose(t, "transformed/")
+	r = f.audit(t, "--delivery-stream", "transformed-to-s3", "--ask-transform", "--deadline", "1s")
+	f.repair(t, r.Counts.Missing, 0, "--delivery-stream", "transformed-to-s3", "--ask-transform")
 }
 
 // deliveryStream audits Firehose between a stream and S3, then loses an object.
@@ -262,16 +268,72 @@ func (f *foreign) deliveryStream(t *testing.T, how string) {
 		t.Errorf("%d aggregates: %+v", aggregates, r.Audit.Shards)
 	}
 
-	listed, err := f.s3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.bucket, Prefix: aws.String(how + "/"), EncodingType: s3types.EncodingTypeUrl})
+	f.lose(t, how+"/")
+	r = f.audit(t, "--delivery-stream", how+"-to-s3", "--deadline", "1s")
+	if lost := r.Counts.Missing; r.Verdict != proof.NotProven || lost == 0 || lost+r.Counts.Delivered != foreignRecords {
+		t.Errorf("%s: %+v after a loss", r.Verdict, r.Counts)
+	}
+	f.repair(t, r.Counts.Missing, 0, "--delivery-stream", how+"-to-s3")
+}
+
+// lose deletes the first object below a prefix.
+func (f *foreign) lose(t *testing.T, prefix string) {
+	t.Helper()
+	listed, err := f.s3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.bucket, Prefix: &prefix, EncodingType: s3types.EncodingTypeUrl})
 	if err == nil {
 		_, err = f.s3().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &f.bucket, Key: listed.Contents[0].Key})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	r = f.audit(t, "--delivery-stream", how+"-to-s3", "--deadline", "1s")
-	if lost := r.Counts.Missing; r.Verdict != proof.NotProven || lost == 0 || lost+r.Counts.Delivered != foreignRecords {
-		t.Errorf("%s: %+v after a loss", r.Verdict, r.Counts)
+}
+
+// etags are all objects of the bucket, with their ETags.
+func (f *foreign) etags(t *testing.T) map[string]string {
+	t.Helper()
+	objects, _, err := bucket.NewS3(f.s3(), f.bucket).List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, o := range objects {
+		all[o.Key] = o.ETag
+	}
+	return all
+}
+
+// repair repairs so many missing and duplicated rows of a pipeline, as a user of AWS would. It says first what it would
+// do, and a second repair does nothing. Then the audit is PROVEN.
+func (f *foreign) repair(t *testing.T, missing, duplicated int64, flags ...string) {
+	t.Helper()
+	flags = append(slices.Clone(flags), "--deadline", "1s", "--from", "-20m")
+	for what, n := range map[string]int64{"": missing, "--duplicates": duplicated} {
+		if n == 0 {
+			continue
+		}
+		command := append([]string{"repair", "--margin", "0s"}, flags...)
+		if what != "" {
+			command = append(command, what)
+		}
+		before := f.etags(t)
+		var dry, done operating.RepairResult
+		f.run(t, &dry, command...)
+		if rows := dry.Rows[proof.Missing] + dry.Removed[proof.Duplicated]; rows != n || dry.Written || !maps.Equal(before, f.etags(t)) {
+			t.Errorf("a dry run: %d rows of %d, written %t", rows, n, dry.Written)
+		}
+		command = append(command, "--yes")
+		f.run(t, &done, command...)
+		if c := done.After.Counts; what == "" && (c.Missing > 0 || c.Repaired != n) || what != "" && c.Duplicated > 0 {
+			t.Errorf("repaired: %s %q", done.After.LastLine(), done.After.Reasons)
+		}
+		after := f.etags(t)
+		if f.run(t, &done, command...); !maps.Equal(after, f.etags(t)) {
+			t.Error("a second repair has written")
+		}
+	}
+	var r report.Report
+	if f.run(t, &r, append([]string{"audit"}, flags...)...); r.Verdict != proof.Proven || r.Counts.Repaired != missing {
+		t.Errorf("after the repair: %s %q", r.LastLine(), r.Reasons)
 	}
 }
 
@@ -312,6 +374,7 @@ func (f *foreign) consumer(t *testing.T) {
 		t.Errorf("%+v, want %d duplicated", r.Counts, did.Doubled)
 	}
 	f.afterwards(t, did.Dropped, did.Doubled, "--stream", "orders", "--bucket", f.bucket, "--prefix", "orders", "--deadline", "1s", "--from", "-10m")
+	f.repair(t, int64(len(did.Dropped)), did.Doubled, "--stream", "orders", "--bucket", f.bucket, "--prefix", "orders")
 	if keys := r.Audit.HotKeys; len(keys) != 7 || !strings.HasPrefix(keys[0].Key, "customer-") {
 		t.Errorf("got %+v, want the seven customers", keys)
 	}
