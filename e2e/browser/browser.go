@@ -61,18 +61,32 @@ type Window struct {
 
 // A Page is an open page.
 type Page struct {
-	t    testing.TB
-	ctx  context.Context
-	mu   sync.Mutex
-	said []string // errors and warnings on its console
+	t      testing.TB
+	ctx    context.Context
+	window Window
+	mu     sync.Mutex
+	said   []string // errors and warnings on its console
 }
 
 // Open opens an address in a window of its own.
 func (b *Browser) Open(address string, w Window) *Page {
 	b.t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	b.t.Cleanup(cancel)
-	p := &Page{t: b.t, ctx: ctx}
+	return open(b.t, b.ctx, address, w, chromedp.WithNewBrowserContext())
+}
+
+// Beside opens an address in another tab, which has the same cookies and shares the connections to a server.
+func (p *Page) Beside(address, language string) *Page {
+	p.t.Helper()
+	w := p.window
+	w.Language = language
+	return open(p.t, p.ctx, address, w)
+}
+
+func open(t testing.TB, in context.Context, address string, w Window, options ...chromedp.ContextOption) *Page {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(in, options...)
+	t.Cleanup(cancel)
+	p := &Page{t: t, ctx: ctx, window: w}
 	console := chromedp.Console(ctx)
 	go func() {
 		for m, err := range console {
@@ -212,6 +226,16 @@ func (p *Page) Type(selector, text string) {
 	p.Click(selector, "")
 	p.Press("a", chromedp.ModifierCtrl)
 	p.must(chromedp.Call(p.ctx, input.InsertText, input.InsertTextParams{Text: text}))
+}
+
+// Choose chooses an option of a select element, by its value.
+func (p *Page) Choose(selector, value string) {
+	p.t.Helper()
+	Await[bool](p, "the option "+value+" of "+selector, fmt.Sprintf(`(e => {
+		if (![...e?.options ?? []].some(option => option.value === %[2]s)) return false;
+		e.value = %[2]s;
+		return e.dispatchEvent(new Event("input", {bubbles: true}));
+	})(document.querySelector(%[1]s))`, quoted(selector), quoted(value)))
 }
 
 // Press presses a key.
