@@ -74,7 +74,7 @@ soak: setup cli ## run a local stack under random faults, and count what it says
 	go run ./e2e/soak -seconds $(SECONDS) -seed $(SEED)
 
 .PHONY: lint
-lint: setup lintvenv bin/golangci-lint bin/esbuild lint/node_modules web/node_modules ## check Go code, the console's page, the template and the shell scripts
+lint: setup lintvenv checkovvenv bin/golangci-lint bin/esbuild lint/node_modules web/node_modules ## check Go code, the console's page, the template and the shell scripts
 	@unformatted=$$(gofmt -l $$(go list ./... | cut -d/ -f2 | sort -u)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet -tags e2e,lint ./...
 	bin/golangci-lint run ./...
@@ -84,7 +84,6 @@ lint: setup lintvenv bin/golangci-lint bin/esbuild lint/node_modules web/node_mo
 	@rm -rf .aws-sam/page
 	$(call bundle,.aws-sam/page)
 	diff -r .aws-sam/page internal/console/page || { echo "internal/console/page is not what web/ gives: run make web"; exit 1; }
-	@tools/venv .checkov tools/checkov.txt
 	@mkdir -p .aws-sam
 	sed '/^    Condition: /d' template.yaml >.aws-sam/unconditional.yaml
 	sed '/^    Condition: /d' audit.yaml >.aws-sam/unconditional-audit.yaml
@@ -130,6 +129,10 @@ venv:
 .PHONY: lintvenv
 lintvenv:
 	@tools/venv .lint tools/lint.txt
+
+.PHONY: checkovvenv
+checkovvenv:
+	@tools/venv .checkov tools/checkov.txt
 
 .PHONY: unit
 unit:
