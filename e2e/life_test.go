@@ -123,16 +123,9 @@ func TestLife(t *testing.T) {
 			t.Errorf("left of a stack that never was: %s", left)
 		}
 	})
-	t.Run("beside it", func(t *testing.T) {
-		for name, other := range map[string]func(*testing.T, *local.Stack, string){
-			"another": sideBySide, "as in production": asInProduction, "in a bucket of one's own": inExistingBucket,
-		} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				other(t, s, built)
-			})
-		}
-	})
+	t.Run("side by side", func(t *testing.T) { sideBySide(t, s, built) })
+	t.Run("as in production", func(t *testing.T) { asInProduction(t, s, built) })
+	t.Run("in a bucket of one's own", func(t *testing.T) { inExistingBucket(t, s, built) })
 
 	r := provenSoFar(t, s)
 	t.Run("deleted", func(t *testing.T) {
