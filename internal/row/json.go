@@ -13,6 +13,13 @@ import (
 )
 
 func (s Schema) appendJSON(dst []byte, fields []Field, line []byte) ([]byte, *Error) {
+	if key, ok := s.appendOrdered(dst, fields, line); ok {
+		return key, nil
+	}
+	return s.appendAnyJSON(dst, fields, line)
+}
+
+func (s Schema) appendAnyJSON(dst []byte, fields []Field, line []byte) ([]byte, *Error) {
 	if fields == nil {
 		fields = make([]Field, len(s))
 	}

@@ -46,6 +46,9 @@ func FuzzRoundTrip(f *testing.F) {
 			if !bytes.Equal(line, original) {
 				t.Fatalf("%s: reading has changed %q into %q", name, original, line)
 			}
+			if len(line) > 0 && line[0] == '{' {
+				sameAsAnyJSON(t, s, line)
+			}
 			plain, plainErr := s.Append([]byte("before"), line)
 			if (err == nil) != (plainErr == nil) || !bytes.Equal(got, plain) {
 				t.Fatalf("%s: %q is %q (%v) with fields and %q (%v) without", name, line, got, err, plain, plainErr)
