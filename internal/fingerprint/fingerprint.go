@@ -5,8 +5,9 @@
 // bytes, with at most n²/2^121. That is a theorem (docs/decisions/0037), not an assumption about a hash function.
 //
 // A fingerprint has two halves, which are computed alike from random numbers of their own, modulo the prime 2^61-1. A
-// block is the sum of its words of seven bytes, each times the random number of its place; the length counts as one
-// more word of the first block. The sums of the blocks are the coefficients of a polynomial at a random point.
+// block is the sum of the products of its pairs of words of seven bytes, to each of which the random number of its place
+// is added first; and of the length times another, in the first block. The sums of the blocks are the coefficients of a
+// polynomial at a random point.
 package fingerprint
 
 import (
@@ -18,8 +19,10 @@ import (
 const (
 	prime      = 1<<61 - 1
 	wordBytes  = 7
-	blockWords = 32
-	blockBytes = blockWords * wordBytes
+	word       = 1<<(8*wordBytes) - 1 // as a mask
+	pairBytes  = 2 * wordBytes
+	blockPairs = 16
+	blockBytes = blockPairs * pairBytes
 )
 
 // A Print is the fingerprint of a text.
@@ -34,14 +37,14 @@ func (p Print) Slot() uint64 {
 // A Family makes fingerprints. It is safe for concurrent use.
 type Family struct {
 	lead, point [2]uint64
-	words       [blockWords][2]uint64
+	pairs       [blockPairs][2][2]uint64 // by place, half and word
 }
 
 // NewFamily draws a family.
 func NewFamily() *Family {
 	f := &Family{lead: [2]uint64{draw(), draw()}, point: [2]uint64{draw(), draw()}}
-	for i := range f.words {
-		f.words[i] = [2]uint64{draw(), draw()}
+	for i := range f.pairs {
+		f.pairs[i] = [2][2]uint64{{draw(), draw()}, {draw(), draw()}}
 	}
 	return f
 }
@@ -67,33 +70,43 @@ func (f *Family) Of(kind int, text []byte) Print {
 	return p
 }
 
-// sum adds up a block's words, each times its factor, and what was before the block times a factor of its own.
+// sum adds up the products of a block's pairs of words, and what was before the block times a factor of its own.
 func (f *Family) sum(factor *[2]uint64, a, b uint64, block []byte) Print {
-	var high, low, carry uint64
 	aHigh, aLow := bits.Mul64(a, factor[0])
 	bHigh, bLow := bits.Mul64(b, factor[1])
 	next, rest := 0, block
-	for last := false; !last && len(rest) > 0; next++ {
-		var word uint64
-		if last = len(rest) < 8; !last {
-			word = binary.LittleEndian.Uint64(rest) & (1<<(8*wordBytes) - 1)
-			rest = rest[wordBytes:]
-		} else if len(block) >= 8 {
-			word = binary.LittleEndian.Uint64(block[len(block)-8:]) >> (64 - 8*len(rest))
-		} else {
+	for ; len(rest) >= pairBytes; rest = rest[pairBytes:] {
+		first, second := binary.LittleEndian.Uint64(rest)&word, binary.LittleEndian.Uint64(rest[pairBytes-8:])>>8
+		pair := &f.pairs[next&(blockPairs-1)]
+		aHigh, aLow = plusProduct(aHigh, aLow, first+pair[0][0], second+pair[0][1])
+		bHigh, bLow = plusProduct(bHigh, bLow, first+pair[1][0], second+pair[1][1])
+		next++
+	}
+	if len(rest) > 0 {
+		var first, second uint64
+		switch {
+		case len(rest) > wordBytes:
+			first = binary.LittleEndian.Uint64(rest) & word
+			second = binary.LittleEndian.Uint64(rest[len(rest)-8:]) >> (8 * (pairBytes + 1 - len(rest)))
+		case len(block) >= 8:
+			first = binary.LittleEndian.Uint64(block[len(block)-8:]) >> (8 * (8 - len(rest)))
+		default:
 			for i, c := range rest {
-				word |= uint64(c) << (8 * i)
+				first |= uint64(c) << (8 * i)
 			}
 		}
-		factor := &f.words[next&(blockWords-1)]
-		high, low = bits.Mul64(word, factor[0])
-		aLow, carry = bits.Add64(aLow, low, 0)
-		aHigh += high + carry
-		high, low = bits.Mul64(word, factor[1])
-		bLow, carry = bits.Add64(bLow, low, 0)
-		bHigh += high + carry
+		pair := &f.pairs[next&(blockPairs-1)]
+		aHigh, aLow = plusProduct(aHigh, aLow, first+pair[0][0], second+pair[0][1])
+		bHigh, bLow = plusProduct(bHigh, bLow, first+pair[1][0], second+pair[1][1])
 	}
 	return Print{reduced(aHigh, aLow), reduced(bHigh, bLow)}
+}
+
+// plusProduct adds x times y to a number of 128 bits.
+func plusProduct(high, low, x, y uint64) (uint64, uint64) {
+	productHigh, productLow := bits.Mul64(x, y)
+	low, carry := bits.Add64(low, productLow, 0)
+	return high + productHigh + carry, low
 }
 
 // reduced returns a number of 128 bits modulo the prime: 2^61 is 1 there, so the parts of 61 bits are added up.
