@@ -47,7 +47,7 @@ const AnyPort = -1
 const (
 	maxHeap       = "1g"
 	deployTimeout = 10 * time.Minute
-	jobTimeout    = 2 * time.Minute
+	jobTimeout    = 5 * time.Minute
 	endGrace      = 20 * time.Second // longer than a follower takes for its JVM and its deliveries
 	closeTimeout  = 5 * time.Second  // for writing what the delivery streams hold
 	followTimeout = 10 * time.Second // for a follower to answer

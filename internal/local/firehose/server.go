@@ -44,7 +44,7 @@ const (
 	serviceUnavailable = "ServiceUnavailableException"
 )
 
-// renewBefore is the time left at which a role's credentials are renewed. They last an hour.
+// renewBefore is the time left at which a role's credentials are renewed. They last 15 minutes.
 const renewBefore = 5 * time.Minute
 
 // An Error is the answer to a call that was refused.

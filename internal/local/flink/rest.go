@@ -20,8 +20,8 @@ import (
 
 const (
 	callTimeout      = 10 * time.Second
-	readyTimeout     = time.Minute
-	submitTimeout    = 2 * time.Minute // the program plans its job first
+	readyTimeout     = 3 * time.Minute
+	submitTimeout    = 3 * time.Minute // the program plans its job first
 	savepointTimeout = 2 * time.Minute
 )
 

@@ -29,8 +29,13 @@ type vendor struct {
 	current aws.Credentials
 }
 
-// renewBefore is the time left at which credentials are renewed. The SDKs for Java ask 15 minutes before the end.
-const renewBefore = 30 * time.Minute
+const (
+	// lifetime is the longest that a role allows unless it says otherwise.
+	lifetime = time.Hour
+	// renewBefore is the time left at which credentials are renewed. The SDKs for Java ask 15 minutes before the end, and
+	// before each of their calls from then on.
+	renewBefore = 30 * time.Minute
+)
 
 func newVendor(client stscreds.AssumeRoleAPIClient, role string, log *slog.Logger) (*vendor, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -41,7 +46,9 @@ func newVendor(client stscreds.AssumeRoleAPIClient, role string, log *slog.Logge
 		log:      log,
 		URL:      "http://" + l.Addr().String() + "/credentials",
 		Token:    rand.Text(),
-		provider: stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "streamproof-local" }),
+		provider: stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName, o.Duration = "streamproof-local", lifetime
+		}),
 	}
 	v.server = &http.Server{Handler: v, ReadHeaderTimeout: callTimeout}
 	go v.server.Serve(l) //nolint:errcheck // it always ends with the error that it was closed
