@@ -1,9 +1,11 @@
 package operate
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"net/http"
@@ -62,6 +64,8 @@ var auditStart = time.Date(2026, 11, 29, 9, 58, 0, 0, time.UTC)
 // A lake is a bucket that a pipeline writes the records of a stream to.
 type lake struct {
 	s3     *s3test.S3
+	client *s3.Client
+	read   bucket.Bucket // what audits and repairs read
 	now    time.Time
 	stream heldStream
 	opts   audit.Options
@@ -77,6 +81,8 @@ func newLake() *lake {
 		From: auditStart, To: auditStart.Add(7 * time.Minute), Skew: audit.DefaultSkew, Form: audit.Verbatim{},
 		Pipeline: audit.Pipeline{Stream: "orders", Bucket: "lake", Prefix: "orders/", ErrorsPrefix: "errors/", Deadline: time.Minute, Hourly: true},
 	}}
+	l.client = s3.New(l.s3.Client().Options(), func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+	l.read = bucket.NewS3(l.client, "lake")
 	l.s3.Now = func() time.Time { return l.now }
 	l.s3.Fault = func(_ int, method string) s3test.Fault {
 		if method == http.MethodGet || method == http.MethodHead {
@@ -119,18 +125,43 @@ func failedRecord(text string) string {
 	return fmt.Sprintf(`{"attemptsMade":4,"errorCode":"Lambda.FunctionError","errorMessage":"no","rawData":"%s"}`, base64.StdEncoding.EncodeToString([]byte(text)))
 }
 
-func (l *lake) client() *s3.Client {
-	return s3.New(l.s3.Client().Options(), func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+// A direct is a lake that is read without S3's protocol: a property reads some thousand objects with every draw.
+type direct struct{ *lake }
+
+func (direct) Name() string { return "s3://lake" }
+
+func (d direct) List(ctx context.Context, prefix string) ([]bucket.Object, time.Time, error) {
+	return d.ListAfter(ctx, prefix, "")
 }
 
-// audited is the pipeline, by a client of its own.
+func (d direct) ListAfter(ctx context.Context, prefix, after string) (listed []bucket.Object, clock time.Time, err error) {
+	for _, path := range d.s3.Paths() {
+		key := strings.TrimPrefix(path, "/lake/")
+		if o, _ := d.s3.Get(path); strings.HasPrefix(key, prefix) && key > after {
+			listed = append(listed, bucket.Object{Key: key, ETag: o.ETag, Size: int64(len(o.Body)), LastModified: o.Modified})
+		}
+	}
+	return listed, d.now.Truncate(time.Second), ctx.Err()
+}
+
+func (d direct) Read(ctx context.Context, object bucket.Object) ([]byte, error) {
+	if o, _ := d.s3.Get("/lake/" + object.Key); o.ETag == object.ETag {
+		return o.Body, ctx.Err()
+	}
+	return nil, bucket.ErrRewritten
+}
+
+func (d direct) Open(ctx context.Context, object bucket.Object) (io.ReadCloser, error) {
+	data, err := d.Read(ctx, object)
+	return io.NopCloser(bytes.NewReader(data)), err
+}
+
+// audited is the pipeline.
 func (l *lake) audited() *Audited {
-	client := l.client()
-	b := bucket.NewS3(client, "lake")
 	return &Audited{
-		Name: "orders", Client: client, Bucket: b, Options: l.opts,
+		Name: "orders", Client: l.client, Bucket: l.read, Options: l.opts,
 		Judge: func(ctx context.Context, opts audit.Options) (*report.Report, error) {
-			return audit.Run(ctx, l.stream, b, opts), nil
+			return audit.Run(ctx, l.stream, l.read, opts), nil
 		},
 	}
 }
@@ -139,7 +170,7 @@ func (l *lake) audited() *Audited {
 func (l *lake) audit(ctx context.Context) *report.Report {
 	opts := l.opts
 	opts.Late = true
-	return audit.Run(ctx, l.stream, bucket.NewS3(l.client(), "lake"), opts)
+	return audit.Run(ctx, l.stream, l.read, opts)
 }
 
 func (l *lake) repair(ctx context.Context, classes ...proof.Class) (*RepairResult, error) {
@@ -149,7 +180,7 @@ func (l *lake) repair(ctx context.Context, classes ...proof.Class) (*RepairResul
 // keys are the objects below a prefix, with their ETags.
 func (l *lake) keys(ctx context.Context, prefix string) map[string]string {
 	all := map[string]string{}
-	objects, _, _ := bucket.NewS3(l.client(), "lake").List(ctx, prefix)
+	objects, _, _ := l.read.List(ctx, prefix)
 	for _, o := range objects {
 		all[o.Key] = o.ETag
 	}
@@ -159,6 +190,7 @@ func (l *lake) keys(ctx context.Context, prefix string) map[string]string {
 // drawLake draws a pipeline that loses, fails and delays records around the window's edges, too.
 func drawLake(t *rapid.T, equal bool) *lake {
 	l := newLake()
+	l.read = direct{l}
 	for i := range rapid.IntRange(1, 20).Draw(t, "records") {
 		n := i
 		if equal {
@@ -340,7 +372,7 @@ func TestRepairBesideAContinuousAudit(t *testing.T) {
 		continuous := l.opts
 		continuous.Start = "then"
 		resume := func(base *audit.State) (*report.Report, *audit.State) {
-			return audit.Resume(t.Context(), l.stream, bucket.NewS3(l.client(), "lake"), continuous, base)
+			return audit.Resume(t.Context(), l.stream, l.read, continuous, base)
 		}
 		before, state := resume(nil)
 		if before.Verdict == proof.Undecided || state == nil {

@@ -88,6 +88,13 @@ func (s *S3) Get(path string) (Object, bool) {
 	return o, ok
 }
 
+// Paths are where objects stand, in order.
+func (s *S3) Paths() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.objects))
+}
+
 // Put writes without a condition, as somebody else.
 func (s *S3) Put(path string, body []byte) {
 	s.mu.Lock()
