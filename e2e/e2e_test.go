@@ -35,7 +35,7 @@ import (
 func TestPipeline(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, "default")
-	t.Run("the schedule begins", func(t *testing.T) { tickBySchedule(t, s, 0, 30*time.Second) })
+	t.Run("the schedule begins", func(t *testing.T) { tickBySchedule(t, s, 0, 2*time.Minute) })
 	t.Run("ticks by hand", func(t *testing.T) { ticksByHand(t, s) })
 	t.Run("bad input", func(t *testing.T) { badInput(t, s) })
 	copied := t.TempDir()
@@ -231,7 +231,7 @@ func tickBySchedule(t *testing.T, s *local.Stack, before int, within time.Durati
 // settle has the verifier judge until nothing is in flight.
 func settle(t *testing.T, s *local.Stack) *report.Report {
 	t.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		r, _, err := s.Verify(t.Context())
 		if err != nil {
@@ -345,10 +345,10 @@ func job(t *testing.T, s *local.Stack) runner.Status {
 
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(90 * time.Second)
+	deadline := time.Now().Add(4 * time.Minute)
 	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 90 seconds and not: %s", what)
+			t.Fatalf("waited four minutes and not: %s", what)
 		}
 		time.Sleep(200 * time.Millisecond)
 	}

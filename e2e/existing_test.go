@@ -131,7 +131,7 @@ func (f *existing) python(t *testing.T, args ...string) {
 // settle verifies until nothing is in flight.
 func (f *existing) settle(t *testing.T, s *local.Stack) *report.Report {
 	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
+	deadline := time.Now().Add(4 * time.Minute)
 	for {
 		r, _, err := s.Verify(t.Context())
 		if err != nil {

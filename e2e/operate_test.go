@@ -144,7 +144,7 @@ func explainLost(t *testing.T, s *local.Stack) {
 		left[row]++
 	}
 	var missing int64
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for missing < int64(len(rows())) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d rows are missing, want those %d of the lost object", missing, len(rows()))

@@ -122,7 +122,7 @@ func breakAll(t *testing.T, s *local.Stack) (*report.Report, func(*testing.T) in
 		}
 		return r
 	}
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	r := verify()
 	for ; r.Counts.Failed == 0 || r.Counts.InFlight > 0; r = verify() {
 		if time.Now().After(deadline) {

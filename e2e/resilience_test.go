@@ -602,7 +602,7 @@ func objectLost(t *testing.T, r *rig) {
 
 // verdictIsRight compares the verdict with the referee's count of every row.
 func verdictIsRight(t *testing.T, r *rig) {
-	until := time.Now().Add(2 * time.Minute)
+	until := time.Now().Add(4 * time.Minute)
 	judged, _, err := r.Verify(t.Context())
 	for ; err == nil && (judged.Verdict == proof.Undecided || judged.Counts.InFlight > 0 || judged.Covers.TicksUnsettled > 0); judged, _, err = r.Verify(t.Context()) {
 		if time.Now().After(until) {
