@@ -47,15 +47,21 @@ func (c *tableCmd) Run(ctx context.Context, dir tempDir) error {
 		{"sent: records, 0 ms an answer", "published writer", sent["none"], published0},
 		{"sent: records, 20 ms an answer", "published writer", sent["none-20ms"], published20},
 	}
-	counted, n, err := c.compare(ctx, string(dir))
-	if err != nil {
-		return err
-	}
-	for _, peer := range counted[1:] {
-		lines = append(lines, comparison{
-			fmt.Sprintf("counted: %d rows against as many, of one core", n), peer.name,
-			float64(n) / counted[0].cpu.Seconds(), float64(n) / peer.cpu.Seconds(),
-		})
+	for _, format := range []struct {
+		name string
+		json bool
+	}{{"lines of CSV", false}, {"lines of JSON", true}} {
+		c.JSON = format.json
+		counted, n, err := c.compare(ctx, string(dir))
+		if err != nil {
+			return err
+		}
+		for _, peer := range counted[1:] {
+			lines = append(lines, comparison{
+				fmt.Sprintf("counted: %d %s against as many, of one core", n, format.name), peer.name,
+				float64(n) / counted[0].cpu.Seconds(), float64(n) / peer.cpu.Seconds(),
+			})
+		}
 	}
 	transforms, err := newBench(string(dir), c.Python, c.Seconds/turns)
 	if err != nil {
