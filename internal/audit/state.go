@@ -1,17 +1,15 @@
 package audit
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"time"
 
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/zipped"
 )
 
 // stateVersion is the version of states that this package writes. It reads no other.
@@ -72,24 +70,15 @@ type State struct {
 	Located []report.Finding `json:"located,omitempty"`
 }
 
-// Encode returns the state as JSON, zipped: gzip's checksum reveals what was cut or changed.
+// Encode returns the state as zipped JSON.
 func (s *State) Encode() ([]byte, error) {
 	s.Version = stateVersion
-	var out bytes.Buffer
-	zip := gzip.NewWriter(&out)
-	if err := errors.Join(json.NewEncoder(zip).Encode(s), zip.Close()); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	return zipped.Encode(s)
 }
 
 // DecodeState reads what Encode wrote.
 func DecodeState(data []byte) (*State, error) {
-	zip, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(zip)
+	text, err := zipped.Text(data)
 	if err != nil {
 		return nil, err
 	}

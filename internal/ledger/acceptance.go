@@ -1,13 +1,10 @@
 package ledger
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +12,7 @@ import (
 	"time"
 
 	"streamproof/internal/proof"
+	"streamproof/internal/zipped"
 )
 
 // Where acceptances and what belongs to them stand in the bucket.
@@ -242,7 +240,7 @@ func findingsKey(object []byte) string {
 
 // EncodeFindings gives the object of findings: zipped JSON.
 func EncodeFindings(groups []proof.Group) ([]byte, error) {
-	return zip(findings{findingsVersion, groups})
+	return zipped.Encode(findings{findingsVersion, groups})
 }
 
 // DecodeFindings reads what EncodeFindings gave.
@@ -269,7 +267,7 @@ type Used struct {
 // Encode gives the object's bytes: zipped JSON.
 func (u *Used) Encode() ([]byte, error) {
 	u.Version = findingsVersion
-	return zip(u)
+	return zipped.Encode(u)
 }
 
 // DecodeUsed reads what Encode gave.
@@ -288,24 +286,8 @@ func DecodeUsed(data []byte) (*Used, error) {
 	return &u, nil
 }
 
-func zip(v any) ([]byte, error) {
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
-}
-
 func unzip(data []byte, into any) error {
-	r, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return err
-	}
-	text, err := io.ReadAll(r)
+	text, err := zipped.Text(data)
 	if err != nil {
 		return err
 	}

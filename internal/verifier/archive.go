@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"streamproof/internal/bucket"
+	"streamproof/internal/zipped"
 )
 
 // ArchiveKey is where the archive stands in the bucket.
@@ -48,7 +49,7 @@ func (a *archive) encode() ([]byte, error) {
 			s.Version = formatVersion
 		}
 	}
-	return encode(a)
+	return zipped.Encode(a)
 }
 
 func decodeArchive(data []byte) (*archive, error) {

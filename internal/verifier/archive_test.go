@@ -23,6 +23,7 @@ import (
 	"streamproof/internal/proof"
 	"streamproof/internal/replay"
 	"streamproof/internal/report"
+	"streamproof/internal/zipped"
 )
 
 // twin is the same bucket, in which nothing was ever deleted.
@@ -876,7 +877,7 @@ func TestCheckpointOfTheFirstVersion(t *testing.T) {
 	s := l.state()
 	s.downgrade()
 	s.Version, s.Reach, s.Origin = 1, nil, ""
-	data, err := encode(s)
+	data, err := zipped.Encode(s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,13 +2,11 @@ package verifier
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"streamproof/internal/report"
 	"streamproof/internal/row"
 	"streamproof/internal/schema"
+	"streamproof/internal/zipped"
 )
 
 // CheckpointKey is where the checkpoint stands in the bucket.
@@ -256,29 +255,12 @@ func parseOutput(columns []column) (row.Schema, error) {
 
 func (s *checkpoint) encode() ([]byte, error) {
 	s.Version = formatVersion
-	return encode(s)
+	return zipped.Encode(s)
 }
 
-// encode returns JSON, zipped: gzip's checksum reveals what was cut or changed.
-func encode(v any) ([]byte, error) {
-	var out bytes.Buffer
-	zip := gzip.NewWriter(&out)
-	if err := json.NewEncoder(zip).Encode(v); err != nil {
-		return nil, err
-	}
-	if err := zip.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
-}
-
-// decode reads what encode wrote, in any version that this program supports, and returns the version.
+// decode reads what zipped.Encode wrote, in any version that this program supports, and returns the version.
 func decode(data []byte, into any) (version int, err error) {
-	zip, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return 0, err
-	}
-	text, err := io.ReadAll(zip)
+	text, err := zipped.Text(data)
 	if err != nil {
 		return 0, err
 	}
