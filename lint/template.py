@@ -20,9 +20,10 @@ import re
 import sys
 
 import botocore.session
-import cfnlint.api
-import cfnlint.config
 import cloudformation_validate
+from cfnlint.config import ConfigMixIn
+from cfnlint.decode.decode import decode_str
+from cfnlint.runner import Runner
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
@@ -328,14 +329,8 @@ def check(template, samples):
         findings.setdefault(f"{by}: {what}", []).append(name)
 
     def lint(resources, name):
-        config = cfnlint.config.ManualArgs(
-            regions=[REGION],
-            include_checks=["I"],
-            include_experimental=True,
-            ignore_checks=["I4010"],  # a description for machines, which the comments of the template are
-            configure_rules={"E3012": {"strict": False}},  # CloudFormation makes numbers of what Fn::Select gives
-        )
-        for match in cfnlint.api.lint(json.dumps({"Resources": resources}), config=config):
+        decoded, _ = decode_str(json.dumps({"Resources": resources}))
+        for match in LINTER.validate_template(decoded):
             found("cfn-lint", f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}", name)
 
     content = cloudformation_validate.TemplateContent(json.dumps(transformed(template, {})))
@@ -364,4 +359,11 @@ def check(template, samples):
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
     ENGINE, MODELS = cloudformation_validate.CompositeEngine(), Models()
+    LINTER = Runner(ConfigMixIn(
+        regions=[REGION],
+        include_checks=["I"],
+        include_experimental=True,
+        ignore_checks=["I4010"],  # a description for machines, which the comments of the template are
+        configure_rules={"E3012": {"strict": False}},  # CloudFormation makes numbers of what Fn::Select gives
+    ))
     json.dump([check(yaml_parse(job["template"]), job["samples"]) for job in json.load(sys.stdin)], sys.stdout)
