@@ -5,9 +5,9 @@
 // bytes, with at most n²/2^121. That is a theorem (docs/decisions/0037), not an assumption about a hash function.
 //
 // A fingerprint has two halves, which are computed alike from random numbers of their own, modulo the prime 2^61-1. A
-// block is the sum of the products of its pairs of words of seven bytes, to each of which the random number of its place
-// is added first; and of the length times another, in the first block. The sums of the blocks are the coefficients of a
-// polynomial at a random point.
+// block is the sum of the products of its pairs of words of seven bytes, to each of which the random number of its
+// place is added first; and of the length times another, in the first block. The sums of the blocks are the
+// coefficients of a polynomial at a random point.
 package fingerprint
 
 import (
