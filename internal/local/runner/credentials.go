@@ -43,9 +43,9 @@ func newVendor(client stscreds.AssumeRoleAPIClient, role string, log *slog.Logge
 		return nil, err
 	}
 	v := &vendor{
-		log:      log,
-		URL:      "http://" + l.Addr().String() + "/credentials",
-		Token:    rand.Text(),
+		log:   log,
+		URL:   "http://" + l.Addr().String() + "/credentials",
+		Token: rand.Text(),
 		provider: stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName, o.Duration = "streamproof-local", lifetime
 		}),
