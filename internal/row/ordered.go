@@ -24,15 +24,15 @@ func (s Schema) appendOrdered(dst []byte, fields []Field, line []byte) (key []by
 		}
 		rest = rest[1:]
 		value, kind := rest, jsontext.Kind(rest[0])
-		switch {
-		case kind == '"':
+		switch kind {
+		case '"':
 			end = plainString(rest)
 			value = rest[1:max(end-1, 1)]
-		case kind == 'n':
+		case 'n':
 			end = literal(rest, "null")
-		case kind == 't':
+		case 't':
 			end = literal(rest, "true")
-		case kind == 'f':
+		case 'f':
 			end = literal(rest, "false")
 		default:
 			kind, end = '0', number(rest)
