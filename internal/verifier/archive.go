@@ -54,12 +54,12 @@ func (a *archive) encode() ([]byte, error) {
 
 func decodeArchive(data []byte) (*archive, error) {
 	var a archive
-	version, err := decode(data, &a)
+	err := decode(data, &a, &a.Version)
 	switch {
 	case err != nil:
 		return nil, err
-	case version < 2:
-		return nil, fmt.Errorf("version %d is not one of an archive", version)
+	case a.Version < 2:
+		return nil, fmt.Errorf("version %d is not one of an archive", a.Version)
 	case a.Base == nil && a.Next == nil:
 		return nil, errors.New("it holds nothing")
 	}
@@ -70,7 +70,7 @@ func decodeArchive(data []byte) (*archive, error) {
 		if err := s.check(); err != nil {
 			return nil, err
 		}
-		if version < 4 {
+		if a.Version < 4 {
 			s.Epochs[0].Judge.NameFindings(ArchiveKey)
 		}
 	}

@@ -258,36 +258,38 @@ func (s *checkpoint) encode() ([]byte, error) {
 	return zipped.Encode(s)
 }
 
-// decode reads what zipped.Encode wrote, in any version that this program supports, and returns the version.
-func decode(data []byte, into any) (version int, err error) {
+// decode reads what zipped.Encode wrote, in any version that this program supports. It takes one pass, which sets the
+// version, too: only where that fails is the version looked for alone, since a newer one says why.
+func decode(data []byte, into any, version *int) error {
 	text, err := zipped.Text(data)
 	if err != nil {
-		return 0, err
-	}
-	var head struct {
-		Version int `json:"version"`
-	}
-	if err := json.Unmarshal(text, &head); err != nil {
-		return 0, err
-	}
-	if head.Version < 1 || head.Version > formatVersion {
-		return 0, fmt.Errorf("version %d is not supported (1 to %d are): use a newer streamproof", head.Version, formatVersion)
+		return err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	return head.Version, decoder.Decode(into)
+	if err = decoder.Decode(into); err != nil {
+		var head struct {
+			Version int `json:"version"`
+		}
+		if json.Unmarshal(text, &head) != nil {
+			return err
+		}
+		*version = head.Version
+	}
+	if *version < 1 || *version > formatVersion {
+		return fmt.Errorf("version %d is not supported (1 to %d are): use a newer streamproof", *version, formatVersion)
+	}
+	return err
 }
 
 func decodeCheckpoint(data []byte) (*checkpoint, error) {
 	var s checkpoint
-	version, err := decode(data, &s)
-	if err != nil {
+	if err := decode(data, &s, &s.Version); err != nil {
 		return nil, err
 	}
-	if version < 2 {
+	if s.Version < 2 {
 		s.Reach = s.windows()
 	}
-	s.Version = version
 	return &s, s.check()
 }
 
