@@ -144,7 +144,7 @@ func (c *consoleCmd) stack(ctx context.Context, e *env) (*console.Stack, error) 
 	return subject, nil
 }
 
-// deploy does what `up` with these parameters does. It builds nothing anew: only the parameters are to change.
+// deploy does what `up` with these parameters does. It builds nothing: only the parameters are to change.
 func (c *consoleCmd) deploy(ctx context.Context, e *env, parameters map[string]string, step func(string) operate.Step) error {
 	root, err := e.root()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// linger is how long a topic is read after its last page has gone: a reload must not start it anew.
+// linger is how long a topic is read after its last page has gone: a reload must not start it again.
 const linger = 5 * time.Second
 
 // A message is a state of a topic. It is encoded once, for all pages.
