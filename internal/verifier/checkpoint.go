@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -267,7 +268,11 @@ func decode(data []byte, into any, version *int) error {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	if err = decoder.Decode(into); err != nil {
+	err = decoder.Decode(into)
+	if _, end := decoder.Token(); err == nil && end != io.EOF {
+		err = errors.New("something stands behind its end")
+	}
+	if err != nil {
 		var head struct {
 			Version int `json:"version"`
 		}

@@ -33,6 +33,7 @@ import (
 	"streamproof/internal/pipeline"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/zipped"
 )
 
 // life is a bucket as it is at a moment: what is written later is not there yet.
@@ -566,6 +567,13 @@ func TestRefusedCheckpoints(t *testing.T) {
 	flipped[len(flipped)/2] ^= 1
 	if _, err := decodeCheckpoint(flipped); err == nil {
 		t.Error("a state with another bit was taken")
+	}
+	text, err := zipped.Text(complete)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decodeCheckpoint(zip(string(text) + "{}")); err == nil {
+		t.Error("a checkpoint with something behind it is read")
 	}
 	if _, err := decodeCheckpoint(zip(`{"version": 6, "unknown": 1}`)); err == nil || !strings.Contains(err.Error(), "use a newer streamproof") {
 		t.Errorf("a newer version: got %v", err)
