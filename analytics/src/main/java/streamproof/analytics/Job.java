@@ -32,11 +32,11 @@ import org.apache.flink.table.catalog.CatalogTable;
 import org.apache.flink.table.catalog.Column;
 import org.apache.flink.table.catalog.ObjectPath;
 import org.apache.flink.table.catalog.exceptions.TableNotExistException;
+import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.expressions.Expression;
 import org.apache.flink.table.factories.FactoryUtil;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.RowType;
-import org.apache.flink.types.Row;
 
 /**
  * The application's entry point, named in the JAR's manifest. A Flink cluster starts it and configures checkpoints,
@@ -146,21 +146,9 @@ public final class Job {
             Schema schema,
             String script,
             DataStream<SourceRecord> records) {
-        // Few queries use the metadata, and it is often longer than the record.
-        boolean metadata = script.contains(schema.sourceWithMetadata());
-        SingleOutputStreamOperator<Row> rows = records.process(new Parser(schema, metadata), schema.rowType(metadata))
-                .uid("parser")
-                .name("parser");
-        DataStream<Reject> rejects = rows.getSideOutput(Parser.REJECTS);
-
         StreamTableEnvironment tables = StreamTableEnvironment.create(env);
         tables.getConfig().setLocalTimeZone(ZoneOffset.UTC); // the same result wherever the job runs
-        Table source = tables.fromDataStream(rows, schema.viewSchema(metadata));
-        if (metadata) {
-            tables.createTemporaryView(schema.sourceWithMetadata(), source);
-            source = source.dropColumns(Schema.METADATA.stream().map(name -> $(name)).toArray(Expression[]::new));
-        }
-        tables.createTemporaryView(schema.source, source);
+        DataStream<Reject> rejects = addViews(tables, schema, records).getSideOutput(Parser.REJECTS);
         tables.createTemporaryView(
                 "error_stream",
                 tables.fromDataStream(rejects)
@@ -185,6 +173,21 @@ public final class Job {
                         .name("rejects-lines"),
                 config.rejectsDeliveryStream,
                 "rejects-");
+    }
+
+    /** Adds the parser and the views of its rows, with and without the metadata, that the query reads. */
+    static SingleOutputStreamOperator<RowData> addViews(
+            StreamTableEnvironment tables, Schema schema, DataStream<SourceRecord> records) {
+        Projection projection = new Projection();
+        SingleOutputStreamOperator<RowData> rows = records.process(
+                        new Parser(schema, projection), schema.rowType(projection))
+                .uid("parser")
+                .name("parser");
+        Table source = RecordTable.of(tables, schema, rows, projection);
+        tables.createTemporaryView(schema.sourceWithMetadata(), source);
+        source = source.dropColumns(Schema.METADATA.stream().map(name -> $(name)).toArray(Expression[]::new));
+        tables.createTemporaryView(schema.source, source);
+        return rows;
     }
 
     /** The last operator that the planner made of the script. */

@@ -4,12 +4,12 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.apache.flink.types.Row;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.flink.table.data.GenericRowData;
 
 /**
  * Turns a record into rows: lines of UTF-8, with the fields of RFC 4180 and the format's delimiter and quote.
@@ -27,17 +27,46 @@ final class LineParser implements RecordParser {
     private final List<String> header;
 
     private final boolean nulls;
+    private final Projection projection;
     private transient CharsetDecoder decoder;
-    /** Which fields of the line are quoted; kept only if the format has texts for NULL. */
-    private transient BitSet quoted;
+    /** The fields of the current line. */
+    private transient Field[] fields;
+    /** The row's field for each column, or -1. */
+    private transient int[] projected;
 
-    LineParser(Schema schema) {
+    /** The text of a field: a part of {@code in}. */
+    private static final class Field {
+        String in;
+        int start;
+        int end;
+        boolean quoted;
+
+        void set(String in, int start, int end, boolean quoted) {
+            this.in = in;
+            this.start = start;
+            this.end = end;
+            this.quoted = quoted;
+        }
+
+        String text() {
+            return in.substring(start, end);
+        }
+    }
+
+    LineParser(Schema schema, Projection projection) {
         format = schema.format;
         columns = schema.columns.toArray(new Schema.Column[0]);
         header = format.header
                 ? schema.columns.stream().map(column -> column.path.get(0)).collect(Collectors.toList())
                 : null;
         nulls = !format.nulls.isEmpty();
+        this.projection = projection;
+    }
+
+    private void open() {
+        decoder = StandardCharsets.UTF_8.newDecoder(); // refuses malformed text; new String replaces it
+        projected = IntStream.range(0, columns.length).map(projection::field).toArray();
+        fields = Stream.generate(Field::new).limit(columns.length + 1).toArray(Field[]::new);
     }
 
     @Override
@@ -47,40 +76,36 @@ final class LineParser implements RecordParser {
             sink.reject(record, ofRecord, null);
             return;
         }
-        for (byte[] line : lines(record)) {
-            Row row;
-            try {
-                row = parse(line);
-            } catch (RejectedException e) {
-                String encoding = Encoding.ofLine(line);
-                if (encoding != null) {
-                    sink.reject(line, encoding, null);
-                } else {
-                    sink.reject(line, record.length == 0 ? "empty record" : e.getMessage(), e.column);
-                }
-                continue;
-            }
-            if (row != null) {
-                sink.row(row);
-            }
-        }
-    }
-
-    /** The lines of a record, at least one. The newline of the last line may be missing. */
-    List<byte[]> lines(byte[] record) {
-        List<byte[]> lines = new ArrayList<>(1);
         int start = 0;
-        do {
+        do { // the newline of the last line may be missing
             int end = format.multiline ? quotedLine(record, start) : indexOf(record, start, '\n');
             int next = end < 0 ? record.length : end + 1;
             end = end < 0 ? record.length : end;
             if (format.carriage && end > start && record[end - 1] == '\r') {
                 end--;
             }
-            lines.add(Arrays.copyOfRange(record, start, end));
+            parse(record, start, end, sink);
             start = next;
         } while (start < record.length);
-        return lines;
+    }
+
+    private void parse(byte[] record, int start, int end, Sink sink) {
+        GenericRowData row;
+        try {
+            row = parse(record, start, end);
+        } catch (RejectedException e) {
+            byte[] line = Arrays.copyOfRange(record, start, end);
+            String encoding = Encoding.ofLine(line);
+            if (encoding != null) {
+                sink.reject(line, encoding, null);
+            } else {
+                sink.reject(line, record.length == 0 ? "empty record" : e.getMessage(), e.column);
+            }
+            return;
+        }
+        if (row != null) {
+            sink.row(row);
+        }
     }
 
     private static int indexOf(byte[] record, int from, int wanted) {
@@ -130,99 +155,124 @@ final class LineParser implements RecordParser {
         }
     }
 
-    /** The row of a line without its newline: a field for each column. Null for the header. */
-    Row parse(byte[] line) throws RejectedException {
-        if (line.length == 0) {
+    /** The row of a line, which is a part of {@code record} without its newline. Null for the header. */
+    GenericRowData parse(byte[] record, int start, int end) throws RejectedException {
+        if (start == end) {
             throw new RejectedException("blank line");
         }
-        List<String> fields = fields(decode(line));
-        if (fields.size() != columns.length) {
+        if (fields == null) {
+            open();
+        }
+        if (split(decode(record, start, end - start)) != columns.length) {
             throw new RejectedException("wrong number of columns");
         }
-        if (header != null && header.equals(fields)) {
+        if (header != null && isHeader()) {
             return null;
         }
-        Row row = new Row(fields.size());
+        GenericRowData row = new GenericRowData(projection.size());
         for (int i = 0; i < columns.length; i++) {
             Schema.Column column = columns[i];
-            String text = fields.get(i);
-            if (nulls && column.nullable && format.nulls.contains(text) && !quoted.get(i)) {
+            Field field = fields[i];
+            if (nulls && column.nullable && !field.quoted && format.nulls.contains(field.text())) {
                 continue; // the fields of a new row are null
             }
+            boolean wanted = projected[i] >= 0;
+            Object value;
             try {
-                row.setField(i, column.type.parse(text, column));
+                value = column.type.parse(field.in, field.start, field.end, column, wanted);
             } catch (RejectedException e) {
                 throw new RejectedException(e.getMessage(), column.name);
+            }
+            if (wanted) {
+                row.setField(projected[i], value);
             }
         }
         return row;
     }
 
-    private String decode(byte[] line) throws RejectedException {
-        if (decoder == null) {
-            decoder = StandardCharsets.UTF_8.newDecoder(); // refuses malformed text; new String would replace it
+    private boolean isHeader() {
+        for (int i = 0; i < columns.length; i++) {
+            if (!header.get(i).equals(fields[i].text())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private String decode(byte[] record, int start, int length) throws RejectedException {
+        String line = new String(record, start, length, StandardCharsets.UTF_8); // fast if it is ASCII
+        if (line.indexOf('\ufffd') < 0) { // which stands for malformed text, or for itself
+            return line;
         }
         try {
-            return decoder.decode(ByteBuffer.wrap(line)).toString();
+            return decoder.decode(ByteBuffer.wrap(record, start, length)).toString();
         } catch (CharacterCodingException e) {
             throw new RejectedException("invalid UTF-8");
         }
     }
 
-    private List<String> fields(String line) throws RejectedException {
-        char delimiter = format.delimiter;
-        int quote = format.quote;
-        List<String> fields = new ArrayList<>(columns.length);
-        if (nulls) {
-            quoted = quoted == null ? new BitSet() : quoted;
-            quoted.clear();
-        }
+    /** Sets the fields of a line. Returns their number, which may be wrong. */
+    private int split(String line) throws RejectedException {
+        int count = 0;
         int at = 0;
         while (true) {
-            int end;
-            if (at < line.length() && line.charAt(at) == quote) {
-                if (nulls) {
-                    quoted.set(fields.size());
-                }
-                StringBuilder field = new StringBuilder();
-                end = quoted(line, at, field);
-                fields.add(field.toString());
-            } else {
-                end = line.indexOf(delimiter, at);
-                end = end < 0 ? line.length() : end;
-                String field = line.substring(at, end);
-                if (field.indexOf(quote) >= 0) {
-                    throw new RejectedException("misplaced quote");
-                }
-                if (field.indexOf('\r') >= 0) {
-                    throw new RejectedException("carriage return");
-                }
-                fields.add(field);
+            Field field = fields[Math.min(count++, columns.length)]; // the last is none of a column
+            boolean quoted = at < line.length() && line.charAt(at) == format.quote;
+            at = quoted ? quoted(line, at, field) : unquoted(line, at, field);
+            if (at == line.length()) {
+                return count;
             }
-            if (end == line.length()) {
-                return fields;
+            if (line.charAt(at) != format.delimiter) {
+                throw new RejectedException(line.charAt(at) == '\r' ? "carriage return" : "misplaced quote");
             }
-            if (line.charAt(end) != delimiter) {
-                throw new RejectedException(line.charAt(end) == '\r' ? "carriage return" : "misplaced quote");
-            }
-            at = end + 1;
+            at++;
         }
     }
 
-    /** Reads the field whose opening quote is at {@code at}. Returns the position after its closing quote. */
-    private int quoted(String line, int at, StringBuilder field) throws RejectedException {
+    /** Reads the field that begins at {@code start}. Returns its end. */
+    private int unquoted(String line, int start, Field field) throws RejectedException {
+        char delimiter = format.delimiter;
+        int quote = format.quote;
+        boolean misplaced = false;
+        boolean carriage = false;
+        int end = start;
+        for (; end < line.length(); end++) {
+            char c = line.charAt(end);
+            if (c == delimiter) {
+                break;
+            }
+            misplaced |= c == quote;
+            carriage |= c == '\r';
+        }
+        if (misplaced || carriage) {
+            throw new RejectedException(misplaced ? "misplaced quote" : "carriage return");
+        }
+        field.set(line, start, end, false);
+        return end;
+    }
+
+    /** Reads the field whose opening quote is at {@code start}. Returns the position after its closing quote. */
+    private int quoted(String line, int start, Field field) throws RejectedException {
         char quote = (char) format.quote;
+        StringBuilder text = null;
+        int from = start + 1;
         while (true) {
-            int close = line.indexOf(quote, at + 1);
+            int close = line.indexOf(quote, from);
             if (close < 0) {
                 throw new RejectedException("unclosed quote");
             }
-            field.append(line, at + 1, close);
-            if (close + 1 == line.length() || line.charAt(close + 1) != quote) {
+            boolean ends = close + 1 == line.length() || line.charAt(close + 1) != quote;
+            if (ends && text == null) {
+                field.set(line, from, close, true);
                 return close + 1;
             }
-            field.append(quote); // two quotes stand for one
-            at = close + 1;
+            text = text == null ? new StringBuilder() : text;
+            text.append(line, from, ends ? close : close + 1); // two quotes stand for one
+            if (ends) {
+                field.set(text.toString(), 0, text.length(), true);
+                return close + 1;
+            }
+            from = close + 2;
         }
     }
 }

@@ -14,11 +14,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonFactory;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonParser;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonToken;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.StreamReadFeature;
-import org.apache.flink.types.Row;
+import org.apache.flink.table.data.GenericRowData;
 
 /**
  * Turns a record into rows: JSON objects one after another, or the elements of arrays.
@@ -35,11 +36,14 @@ final class ObjectParser implements RecordParser {
             "(?s)\\\\(?:u[dD][89abAB]..\\\\u[dD][c-fC-F]..|(?<lone>u[dD][89a-fA-F]..)|.)");
 
     private final Schema.Column[] columns;
+    private final Projection projection;
     private final Place root = new Place();
     private transient JsonFactory strict;
     private transient JsonFactory lenient;
     private transient CharsetDecoder decoder;
     private transient Found[] found;
+    /** The row's field for each column, or -1. */
+    private transient int[] fields;
 
     /** A node of the tree of the columns' paths. */
     private static final class Place implements Serializable {
@@ -62,7 +66,8 @@ final class ObjectParser implements RecordParser {
         boolean astray;
     }
 
-    ObjectParser(Schema schema) {
+    ObjectParser(Schema schema, Projection projection) {
+        this.projection = projection;
         columns = schema.columns.toArray(new Schema.Column[0]);
         for (int i = 0; i < columns.length; i++) {
             Place at = root;
@@ -156,6 +161,7 @@ final class ObjectParser implements RecordParser {
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .build();
         decoder = StandardCharsets.UTF_8.newDecoder();
+        fields = IntStream.range(0, columns.length).map(projection::field).toArray();
         found = new Found[columns.length];
         for (int i = 0; i < found.length; i++) {
             found[i] = new Found();
@@ -308,7 +314,7 @@ final class ObjectParser implements RecordParser {
         }
         String column = null;
         String reason = null;
-        Row row = new Row(columns.length);
+        GenericRowData row = new GenericRowData(projection.size());
         if (hasLoneSurrogate(record, start, close)) {
             reason = "invalid UTF-8";
         } else if (duplicate) {
@@ -316,7 +322,10 @@ final class ObjectParser implements RecordParser {
         } else {
             for (int i = 0; i < columns.length && reason == null; i++) {
                 try {
-                    row.setField(i, field(columns[i], found[i]));
+                    Object value = field(columns[i], found[i], fields[i] >= 0);
+                    if (fields[i] >= 0) {
+                        row.setField(fields[i], value);
+                    }
                 } catch (RejectedException e) {
                     reason = e.getMessage();
                     column = columns[i].name;
@@ -393,7 +402,7 @@ final class ObjectParser implements RecordParser {
         return new String(out, 0, size, StandardCharsets.UTF_8);
     }
 
-    private static Object field(Schema.Column column, Found found) throws RejectedException {
+    private static Object field(Schema.Column column, Found found, boolean wanted) throws RejectedException {
         if (found.astray) {
             throw new RejectedException("not an object");
         }
@@ -403,7 +412,7 @@ final class ObjectParser implements RecordParser {
             }
             throw new RejectedException("missing value");
         }
-        return column.type.parse(found.kind, found.text, column);
+        return column.type.parse(found.kind, found.text, column, wanted);
     }
 
     /** Reports whether valid JSON has an escape of half a character: a lone surrogate. */

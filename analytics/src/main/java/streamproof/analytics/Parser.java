@@ -1,13 +1,14 @@
 package streamproof.analytics;
 
-import java.time.LocalDateTime;
-import java.time.ZoneOffset;
 import java.util.List;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
-import org.apache.flink.types.Row;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.TimestampData;
 import org.apache.flink.util.Collector;
 import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
@@ -22,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * aggregates whose hash key is not one of the shard's. Kinesis stored them here, so they are parsed like all others;
  * consumers that use the Kinesis Client Library drop them.
  */
-final class Parser extends ProcessFunction<SourceRecord, Row> {
+final class Parser extends ProcessFunction<SourceRecord, RowData> {
     static final OutputTag<Reject> REJECTS = new OutputTag<>("rejects") {};
     static final String REJECTED_LINES = "rejectedLines";
     static final String RECORDS_OF_OTHER_SHARDS = "recordsOfOtherShards";
@@ -30,20 +31,24 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
     private static final Logger LOG = LoggerFactory.getLogger(Parser.class);
 
     private final RecordParser parser;
-    private final boolean metadata;
+    private final Projection projection;
+    private final int metadata;
     private transient Counter rejectedLines;
     private transient Counter recordsOfOtherShards;
+    private transient boolean hasMetadata;
 
-    /** With {@code metadata}, each row ends with the fields of {@link Schema#METADATA}. */
-    Parser(Schema schema, boolean metadata) {
-        parser = schema.parser();
-        this.metadata = metadata;
+    /** A row has the fields that are projected from {@link Schema#table}. */
+    Parser(Schema schema, Projection projection) {
+        parser = schema.parser(projection);
+        this.projection = projection;
+        metadata = schema.columns.size();
     }
 
     @Override
     public void open(OpenContext context) {
         rejectedLines = rejectedLines(getRuntimeContext());
         recordsOfOtherShards = counter(getRuntimeContext(), RECORDS_OF_OTHER_SHARDS);
+        hasMetadata = projection.columns().anyMatch(column -> column >= metadata);
     }
 
     /** The counter of rejects in an operator. */
@@ -56,7 +61,7 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
     }
 
     @Override
-    public void processElement(SourceRecord record, Context context, Collector<Row> rows) {
+    public void processElement(SourceRecord record, Context context, Collector<RowData> rows) {
         if (!Aggregate.isOne(record.data)) {
             parse(record, record.partitionKey, record.data, context, rows);
             return;
@@ -77,11 +82,15 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
     }
 
     /** Parses the data of a record, or of one record in an aggregate. */
-    private void parse(SourceRecord record, String partitionKey, byte[] data, Context context, Collector<Row> rows) {
+    private void parse(
+            SourceRecord record, String partitionKey, byte[] data, Context context, Collector<RowData> rows) {
         parser.parse(data, new RecordParser.Sink() {
             @Override
-            public void row(Row row) {
-                rows.collect(metadata ? Row.join(row, metadataOf(record, partitionKey)) : row);
+            public void row(GenericRowData row) {
+                if (hasMetadata) {
+                    addMetadata(row, record, partitionKey);
+                }
+                rows.collect(row);
             }
 
             @Override
@@ -91,12 +100,19 @@ final class Parser extends ProcessFunction<SourceRecord, Row> {
         });
     }
 
-    private static Row metadataOf(SourceRecord record, String partitionKey) {
-        return Row.of(
-                LocalDateTime.ofInstant(record.arrivalTime, ZoneOffset.UTC),
-                partitionKey,
-                record.sequenceNumber,
-                record.shard);
+    /** Sets the fields of {@link Schema#METADATA}. */
+    private void addMetadata(GenericRowData row, SourceRecord record, String partitionKey) {
+        set(row, 0, TimestampData.fromInstant(record.arrivalTime));
+        set(row, 1, StringData.fromString(partitionKey));
+        set(row, 2, StringData.fromString(record.sequenceNumber));
+        set(row, 3, StringData.fromString(record.shard));
+    }
+
+    private void set(GenericRowData row, int column, Object value) {
+        int field = projection.field(metadata + column);
+        if (field >= 0) {
+            row.setField(field, value);
+        }
     }
 
     private Reject rejectOf(SourceRecord record, byte[] data, String reason, String column) {

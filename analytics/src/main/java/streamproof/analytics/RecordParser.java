@@ -1,7 +1,7 @@
 package streamproof.analytics;
 
 import java.io.Serializable;
-import org.apache.flink.types.Row;
+import org.apache.flink.table.data.GenericRowData;
 
 /**
  * Parses the bytes of a record into rows and rejects, exactly as the Go package record does. Both are tested with that
@@ -13,8 +13,8 @@ interface RecordParser extends Serializable {
 
     /** Receives the content of a record. */
     interface Sink {
-        /** A field for each column, null for NULL. */
-        void row(Row row);
+        /** A field for each column of the {@link Projection}, null for NULL; null for those of the metadata. */
+        void row(GenericRowData row);
 
         /** {@code column} is the faulty column, null if the fault is not in a column. */
         void reject(byte[] data, String reason, String column);

@@ -6,11 +6,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.flink.table.api.DataTypes;
-import org.apache.flink.types.Row;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.types.logical.RowType;
 
 /**
  * The records of the stream: lines of CSV, or objects of JSON.
@@ -126,8 +128,9 @@ final class Schema implements Serializable {
         return new Schema(new ObjectMapper().readTree(json));
     }
 
-    RecordParser parser() {
-        return format.json ? new ObjectParser(this) : new LineParser(this);
+    /** A parser that checks every column, and makes those of the projection. */
+    RecordParser parser(Projection projection) {
+        return format.json ? new ObjectParser(this, projection) : new LineParser(this, projection);
     }
 
     /** The name of the view that has the columns of {@link #METADATA} too; the Go package dialect uses the same. */
@@ -135,26 +138,19 @@ final class Schema implements Serializable {
         return source + "_WITH_METADATA";
     }
 
-    /** The type of a parsed row, whose fields have the query's names. */
-    TypeInformation<Row> rowType(boolean metadata) {
-        List<String> names = columns.stream().map(column -> column.alias).collect(Collectors.toList());
-        List<TypeInformation<?>> types =
-                columns.stream().map(column -> column.type.rowType).collect(Collectors.toList());
-        if (metadata) {
-            names.addAll(METADATA);
-            types.addAll(List.of(Types.LOCAL_DATE_TIME, Types.STRING, Types.STRING, Types.STRING));
-        }
-        return Types.ROW_NAMED(names.toArray(String[]::new), types.toArray(TypeInformation[]::new));
+    /** The type of a row of the table: the columns under the query's names, and {@link #METADATA}. */
+    DataType table() {
+        List<DataTypes.Field> fields = new ArrayList<>();
+        columns.forEach(column -> fields.add(DataTypes.FIELD(column.alias, column.type.dataType(column))));
+        fields.add(DataTypes.FIELD(METADATA.get(0), DataTypes.TIMESTAMP(3)));
+        METADATA.subList(1, METADATA.size()).forEach(name -> fields.add(DataTypes.FIELD(name, DataTypes.STRING())));
+        return DataTypes.ROW(fields);
     }
 
-    /** The columns of the view that the query reads. */
-    org.apache.flink.table.api.Schema viewSchema(boolean metadata) {
-        org.apache.flink.table.api.Schema.Builder view = org.apache.flink.table.api.Schema.newBuilder();
-        columns.forEach(column -> view.column(column.alias, column.type.dataType(column)));
-        if (metadata) {
-            view.column(METADATA.get(0), DataTypes.TIMESTAMP(3));
-            METADATA.subList(1, METADATA.size()).forEach(name -> view.column(name, DataTypes.STRING()));
-        }
-        return view.build();
+    /** The type of a parsed row. */
+    TypeInformation<RowData> rowType(Projection projection) {
+        RowType table = (RowType) table().getLogicalType();
+        return InternalTypeInfo.of(new RowType(
+                projection.columns().mapToObj(table.getFields()::get).collect(Collectors.toList())));
     }
 }

@@ -4,6 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.time.LocalDateTime;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -48,6 +53,29 @@ class TimePatternTest {
                 "yyyy MM dd 'T H ': mm                         | 20160201T24:30              |",
             })
     void values(String parts, String value, LocalDateTime want) {
-        assertEquals(want, new TimePattern(Arrays.asList(parts.split(" "))).parse(value));
+        assertEquals(want, new TimePattern(Arrays.asList(parts.split(" "))).parse("<" + value + ">", 1, 1 + value.length()));
+    }
+
+    /** What is read by hand is what the formatter reads, which an optional part calls for. */
+    @Test
+    void numbersOfOneWidth() {
+        List<String> parts = List.of("yyyy", "'-", "MM", "'-", "dd", "' ", "HH", "':", "mm", "':", "ss");
+        TimePattern byHand = new TimePattern(parts);
+        TimePattern formatter =
+                new TimePattern(Stream.concat(parts.stream(), Stream.of("[.S]")).collect(Collectors.toList()));
+        Random random = new Random(20160201);
+        for (int i = 0; i < 100_000; i++) {
+            StringBuilder text = new StringBuilder(String.format(
+                    "%04d-%02d-%02d %02d:%02d:%02d",
+                    random.nextInt(10_000), random.nextInt(14), random.nextInt(33), random.nextInt(26), random.nextInt(62),
+                    random.nextInt(62)));
+            if (random.nextInt(4) == 0) {
+                text.setCharAt(random.nextInt(text.length()), "0 -:+T٣é".charAt(random.nextInt(8)));
+            }
+            assertEquals(
+                    formatter.parse(text.toString(), 0, text.length()),
+                    byHand.parse(text.toString(), 0, text.length()),
+                    text.toString());
+        }
     }
 }
