@@ -62,6 +62,7 @@ bench: setup $(FLINK_PIPELINE)/pipeline.sql ## measure the parts and their peers
 	go run ./bench transform
 	go run ./bench start
 	$(MVN) --quiet test-compile exec:exec
+	$(MVN) --quiet exec:exec -Dbench=JobBench
 	go run ./bench cost
 	go run ./bench cost --set Transform=JSON
 	go run ./bench table

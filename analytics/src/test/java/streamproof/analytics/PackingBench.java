@@ -23,7 +23,7 @@ final class PackingBench {
     private PackingBench() {}
 
     /** Measures what the rows' delivery stream accepts. */
-    private static final class Meter extends FirehoseStandIn {
+    static final class Meter extends FirehoseStandIn {
         long records;
         long bytes;
         long billed;
@@ -31,6 +31,10 @@ final class PackingBench {
         long lastNanos;
 
         Meter() throws IOException {}
+
+        synchronized long rows() {
+            return rows;
+        }
 
         @Override
         void accept(String deliveryStream, byte[] data) {
@@ -104,7 +108,7 @@ final class PackingBench {
     }
 
     /** A trip like those of the exercise's script. The query keeps half of them. */
-    private static SourceRecord record(long number) {
+    static SourceRecord record(long number) {
         SourceRecord record = new SourceRecord();
         record.data = (1 + number % 4
                         + ",2016-02-01 00:00:02,2016-02-01 00:09:02,3,7,-73.000120345678901,40.012340567809012,1,N,"
