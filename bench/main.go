@@ -21,6 +21,8 @@ func main() {
 		Start     startCmd     `cmd:"" help:"Measure the functions' packages and cold starts."`
 		Cost      costCmd      `cmd:"" help:"Measure what Firehose bills, on the local stack."`
 		History   historyCmd   `cmd:"" help:"Measure a full verification of many rows."`
+		Cores     coresCmd     `cmd:"" help:"Measure a full verification on one core and on all."`
+		Judge     judgeCmd     `cmd:"" hidden:""`
 	}
 	parsed := kong.Parse(&commands, kong.Name("bench"), kong.BindTo(context.Background(), (*context.Context)(nil)))
 	dir, err := os.MkdirTemp("", "streamproof-bench-")

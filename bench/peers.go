@@ -212,7 +212,7 @@ func (c *countCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	judge := proof.NewJudge(q.Output.Format)
+	judge := proof.NewJudge(q.Output.Format, 1)
 	judge.Claim(proof.Tick{})
 	start := time.Now()
 	file, err := os.Open(c.Owed)

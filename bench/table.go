@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 
 // A tableCmd measures what has a peer, and prints one table. A peer that is published has not been run: its figure is
 // from its own page, on its own machine. What one core does is its CPU time, since a machine is rarely idle; what is
-// sent needs an idle one.
+// sent, and what several cores do, needs an idle one.
 type tableCmd struct {
 	peersCmd
 	Seconds float64 `help:"How long each transform answers the same event." default:"5"`
@@ -47,6 +48,15 @@ func (c *tableCmd) Run(ctx context.Context, dir tempDir) error {
 		{"sent: records, 0 ms an answer", "published writer", sent["none"], published0},
 		{"sent: records, 20 ms an answer", "published writer", sent["none-20ms"], published20},
 	}
+	full := coresCmd{historyCmd{Ticks: 200, Records: 100_000}}
+	one, all, err := full.compare(ctx, filepath.Join(string(dir), "history"))
+	if err != nil {
+		return err
+	}
+	lines = append(lines, comparison{
+		fmt.Sprintf("judged in full: records, on %d cores", runtime.NumCPU()), "itself on one",
+		float64(full.records()) / all.Seconds(), float64(full.records()) / one.Seconds(),
+	})
 	for _, format := range []struct {
 		name string
 		json bool

@@ -133,10 +133,10 @@ func (i *increments) window(a *audit, held time.Time) bool {
 func (a *audit) prepare() bool {
 	i := a.increments
 	a.seen = newCensus()
-	a.judge = proof.NewJudge(a.opts.Form.Format)
+	a.judge = proof.NewJudge(a.opts.Form.Format, 1)
 	if i != nil && i.base != nil {
 		var err error
-		if a.judge, err = proof.Restore(i.base.Judge, a.opts.Form.Format); err != nil {
+		if a.judge, err = proof.Restore(i.base.Judge, a.opts.Form.Format, 1); err != nil {
 			a.undecided("the state of the audit contradicts itself: %v: restore its former version", err)
 			return false
 		}

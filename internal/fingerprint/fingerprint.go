@@ -34,6 +34,12 @@ func (p Print) Slot() uint64 {
 	return mixed ^ mixed>>32
 }
 
+// Part divides prints evenly among n parts, of which it returns one from 0. It uses other bits than most of Slot's.
+func (p Print) Part(n int) int {
+	part, _ := bits.Mul64(p.b<<3, uint64(n))
+	return int(part)
+}
+
 // A Family makes fingerprints. It is safe for concurrent use.
 type Family struct {
 	lead, point [2]uint64

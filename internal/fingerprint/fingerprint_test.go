@@ -1,6 +1,7 @@
 package fingerprint
 
 import (
+	"encoding/binary"
 	"math/big"
 	"testing"
 
@@ -75,6 +76,23 @@ func TestTextsThatDiffer(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPartsAreEven checks that texts that are alike are divided evenly, whatever the family.
+func TestPartsAreEven(t *testing.T) {
+	t.Parallel()
+	const texts = 60_000
+	for _, n := range []int{1, 2, 3, 6, 64} {
+		f, filled := NewFamily(), make([]int, n)
+		for i := range texts {
+			filled[f.Of(0, binary.BigEndian.AppendUint64([]byte{1}, uint64(i))).Part(n)]++
+		}
+		for part, got := range filled {
+			if want := texts / n; got < want*9/10 || got > want*11/10 {
+				t.Errorf("part %d of %d has %d texts, want about %d", part, n, got, want)
+			}
+		}
+	}
 }
 
 func BenchmarkOf(b *testing.B) {

@@ -1,7 +1,25 @@
 package proof
 
 // Accounts is how many rows the judge holds in memory.
-func (j *Judge) Accounts() int { return j.table.size }
+func (j *Judge) Accounts() (n int) {
+	j.settle()
+	for _, b := range j.books {
+		n += b.table.size
+	}
+	return n
+}
+
+// Settled has the judge count what it was given.
+func (j *Judge) Settled() *Judge {
+	j.settle()
+	return j
+}
 
 // Held is about how many bytes of unmatched copies the judge holds.
-func (j *Judge) Held() int { return j.unmatched.bytes }
+func (j *Judge) Held() (bytes int) {
+	j.settle()
+	for _, b := range j.books {
+		bytes += b.unmatched.bytes
+	}
+	return bytes
+}

@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -265,19 +266,19 @@ func (s *State) NameFindings(place string) {
 	}
 }
 
-// note takes findings in an object, and keeps a sample of them.
-func (j *Judge) note(class Class, row string, f found, reason string) {
-	if j.findings[class] == nil {
-		j.findings[class] = newFindings(class)
+// note takes findings in an object, and keeps a sample of them: of a row with this key, or of a line if it is nil.
+func (b *book) note(class Class, key []byte, row string, f found, reason string) {
+	if b.findings[class] == nil {
+		b.findings[class] = newFindings(class)
 	}
 	name := NameOf(row)
-	j.findings[class].add(Place{Object: f.object}, f.etag, name, f.count)
-	j.keep(class, Sample{Row: row, Count: f.count, Object: f.object, Line: f.line, Reason: reason})
-	if j.watch == nil {
+	b.findings[class].add(Place{Object: f.object}, f.etag, name, f.count)
+	b.keep(class, sample{Sample{Row: row, Count: f.count, Object: f.object, Line: f.line, Reason: reason}, f.number, string(key)})
+	if b.judge.watch == nil {
 		return
 	}
 	for _, line := range append([]int64{f.line}, f.more...) {
-		j.watch(class, Spot{Object: f.object, ETag: f.etag, Written: f.written, Line: line, Name: name})
+		b.judge.watch(class, Spot{Object: f.object, ETag: f.etag, Written: f.written, Line: line, Name: name})
 	}
 }
 
@@ -291,52 +292,68 @@ type Spot struct {
 }
 
 // Watch has the judge tell of every finding in an object that it makes from now on, however many there are: the class
-// is that of a surplus copy, or Corrupt. Some are told as late as Close or State. What a state has counted is not told.
-func (j *Judge) Watch(tell func(Class, Spot)) { j.watch = tell }
+// is that of a surplus copy, or Corrupt. Some are told as late as Close or State, and in
+// no order if there are several parts. What a state has counted is not told.
+func (j *Judge) Watch(tell func(Class, Spot)) {
+	j.settle()
+	var telling sync.Mutex // by one book at a time
+	j.watch = func(class Class, s Spot) {
+		telling.Lock()
+		defer telling.Unlock()
+		tell(class, s)
+	}
+}
 
 // Findings are those of a class that fails the verdict; of missing and failed rows, those that these ticks owe. Of
 // InFlight, they are the rows that are open and not missing yet. The caller may change them.
 func (r *Result) Findings(class Class, ticks func(time.Time) bool) *Findings {
-	f := newFindings(class)
+	all := newFindings(class)
+	for _, b := range r.judge.books {
+		switch class {
+		case Missing, InFlight, Failed:
+			b.addOwed(all, r.at, ticks)
+		default:
+			if found := b.findings[class]; found != nil {
+				all.Merge(found)
+			}
+		}
+	}
+	return all
+}
+
+// addOwed adds the rows that are missing, in flight or failed, whichever the class is, and that these ticks owe.
+func (b *book) addOwed(f *Findings, now time.Time, ticks func(time.Time) bool) {
 	add := func(tick int32, key []byte, n int64) {
-		f.add(Place{Tick: r.Ticks[tick].Time.UTC()}, "", NameOf(r.judge.format(key)), n)
-	}
-	switch class {
-	case Missing, InFlight:
-		for a := range r.judge.table.all {
-			for d := range a.owed {
-				if d.open > 0 && r.judge.settled(d.tick, r.at) == (class == Missing) && ticks(r.Ticks[d.tick].Time) {
-					add(d.tick, r.judge.table.key(a), int64(d.open))
-				}
-			}
+		if t := b.ticks[tick].Time; ticks(t) {
+			f.add(Place{Tick: t.UTC()}, "", NameOf(b.judge.format(key)), n)
 		}
-	case Failed:
-		for key, failures := range r.judge.failed {
+	}
+	if f.class == Failed {
+		for key, failures := range b.failed {
 			for _, one := range failures {
-				if ticks(r.Ticks[one.tick].Time) {
-					add(one.tick, []byte(key), 1)
-				}
+				add(one.tick, []byte(key), 1)
 			}
 		}
-	default:
-		if all := r.judge.findings[class]; all != nil {
-			f.Unnamed, f.names = all.Unnamed, all.names
-			for place, g := range all.Groups {
-				f.Groups[place] = g.Clone()
+		return
+	}
+	for a := range b.table.all {
+		for d := range a.owed {
+			if d.open > 0 && b.settled(d.tick, now) == (f.class == Missing) {
+				add(d.tick, b.table.key(a), int64(d.open))
 			}
 		}
 	}
-	return f
 }
 
 // Missing is how many rows of a key are missing that ticks of this time owe.
 func (r *Result) Missing(key []byte, tick time.Time) (n int64) {
-	a := r.judge.account(key)
+	b := r.judge.bookOf(key)
+	a := b.account(key)
 	if a == nil {
 		return 0
 	}
 	for d := range a.owed {
-		if d.open > 0 && r.judge.settled(d.tick, r.at) && r.Ticks[d.tick].Time.Equal(tick) {
+		if d.open > 0 && b.settled(d.tick, r.at) && r.Ticks[d.tick].Time.Equal(tick) {
 			n += int64(d.open)
 		}
 	}

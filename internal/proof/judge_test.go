@@ -20,9 +20,12 @@ func second(n int) time.Time { return start.Add(time.Duration(n) * time.Second) 
 // never is a time before which everything in these tests is settled.
 var never = second(1 << 20)
 
-func newJudge() *proof.Judge {
-	return proof.NewJudge(func(key []byte) string { return string(key) })
-}
+// newJudge makes a judge of two parts.
+func newJudge() *proof.Judge { return judgeOf(2) }
+
+func judgeOf(parts int) *proof.Judge { return proof.NewJudge(text, parts) }
+
+func text(key []byte) string { return string(key) }
 
 // A tick claims rows at a second, each with lo and hi; an object delivers rows at a second.
 type tick struct {
@@ -107,7 +110,7 @@ func again(j *proof.Judge) *proof.Judge {
 	if err := json.Unmarshal(data, &state); err != nil {
 		panic(err)
 	}
-	restored, err := proof.Restore(&state, func(key []byte) string { return string(key) })
+	restored, err := proof.Restore(&state, text, 3)
 	if err != nil {
 		panic(err)
 	}
@@ -492,7 +495,7 @@ func TestRestoreRefusesWhatCannotBe(t *testing.T) {
 		"a failure of no tick":      {Failed: []proof.FailureState{{Key: []byte("a")}}},
 		"a delay of a hundred days": {Delays: map[int]int64{100 * 24 * 3600: 1}},
 	} {
-		if _, err := proof.Restore(&state, nil); err == nil {
+		if _, err := proof.Restore(&state, nil, 3); err == nil {
 			t.Errorf("%s: the state was accepted", name)
 		}
 	}

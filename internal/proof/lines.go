@@ -3,7 +3,6 @@ package proof
 import (
 	"cmp"
 	"iter"
-	"slices"
 
 	"streamproof/internal/fingerprint"
 )
@@ -19,7 +18,8 @@ type Line struct {
 // A LineReader says what lines mean.
 type LineReader struct {
 	// Read appends the key of a line's row to dst; its error says why the line is no row. It is the same for all lines
-	// that a judge is given: a line that has been read is known by its text from then on.
+	// that a judge is given: a line that has been read may be known by its text from then on. It is called by several
+	// goroutines at once.
 	Read func(dst, line []byte) ([]byte, error)
 	// Refuse is told, in their order, of the lines that have a Fault, and of those that Read refuses, with its error.
 	Refuse func(l Line, err error)
@@ -35,60 +35,163 @@ func (j *Judge) OweLines(lines iter.Seq[Line], lo, hi int64, r LineReader) {
 	j.takeLines(lines, r, owe, lo, hi)
 }
 
-// ahead is how many blocks of lines are read before the judge takes them.
+// ahead is how many blocks of lines are read before the judge takes them, beside one for each book.
 const ahead = 4
 
-// takeLines takes an entry for each line. They are read and hashed by another goroutine meanwhile.
+// takeLines takes an entry for each line. Others read the lines and hash them meanwhile: with several books each block
+// by a goroutine of its own.
 func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, what what, lo, hi int64) {
-	j.settle()
-	j.reader = r
-	read, taken := make(chan *block, ahead), make(chan *block, ahead+2)
+	j.flush()
+	j.books[0].reader = r // of a single book
+	coming := make(chan chan *block, ahead+len(j.books))
 	go func() {
-		defer close(read)
-		b := &block{}
+		defer close(coming)
+		send := func(b *block) {
+			read := make(chan *block, 1)
+			coming <- read
+			if len(j.books) == 1 {
+				read <- b
+				return
+			}
+			go func() {
+				j.read(b, r)
+				read <- b
+			}()
+		}
+		b := j.newBlock()
 		for l := range lines {
-			e := b.add(j.family, lineKind, l.Text)
-			e.what, e.line, e.lo, e.hi = what, l.Number, lo, hi
-			if l.Fault != nil {
-				e.remark = &remark{fault: l.Fault}
+			e := b.addLine(l)
+			if e.what, e.lo, e.hi = what, lo, hi; len(j.books) == 1 {
+				e.print = j.family.Of(lineKind, e.data)
 			}
 			if b.full(lineBatches * batch) {
-				read <- b
-				select {
-				case b = <-taken:
-				default:
-					b = &block{}
-				}
+				send(b)
+				b = j.newBlock()
 			}
 		}
-		read <- b
+		send(b)
 	}()
-	for b := range read {
-		j.take(b)
-		taken <- b
+	for read := range coming {
+		b := <-read
+		for i := range b.refused {
+			r.refuse(&b.refused[i])
+		}
+		j.push(step{block: b})
 	}
+}
+
+func (r *LineReader) refuse(e *entry) {
+	r.Refuse(Line{e.data, e.line, e.remark.fault}, cmp.Or(e.remark.fault, e.remark.err))
+}
+
+// read makes entries of rows of the lines of a block, for the books that they are for.
+func (j *Judge) read(b *block, r LineReader) {
+	for i := range b.lines {
+		e := &b.lines[i]
+		if e.remark == nil {
+			at := len(b.keys)
+			keys, err := r.Read(b.keys, e.data)
+			if err == nil {
+				b.keys = keys
+				j.addTo(b, keys[at:], e)
+				continue
+			}
+			e.remark = &remark{err: err}
+		}
+		b.refused = append(b.refused, *e)
+	}
+	b.lines = b.lines[:0]
 }
 
 // A block is rows that are owed and copies that were found, in their order.
 type block struct {
-	entries []entry
-	buffer  []byte // of their data
+	lines   []entry   // which have not been read yet
+	refused []entry   // lines that are no rows
+	rows    [][]entry // by book
+	count   int       // of entries
+	buffer  []byte    // of their data
+	keys    []byte    // of lines
 }
 
-// lineBatches is how many batches of lines are taken together, so that two goroutines seldom wait for one another.
+func (j *Judge) newBlock() *block {
+	if b, ok := j.blocks.Get().(*block); ok {
+		return b
+	}
+	return &block{rows: make([][]entry, len(j.books))}
+}
+
+// free has a block used again.
+func (j *Judge) free(b *block) {
+	for i := range b.rows {
+		b.rows[i] = b.rows[i][:0]
+	}
+	b.lines, b.refused, b.count, b.buffer, b.keys = b.lines[:0], b.refused[:0], 0, b.buffer[:0], b.keys[:0]
+	j.blocks.Put(b)
+}
+
+// lineBatches is how many batches of lines are taken together, so that goroutines seldom wait for one another.
 const lineBatches = 8
 
 // maxBuffer is how many bytes a block has at most before its last entry.
 const maxBuffer = 64 << 10
 
-func (b *block) full(entries int) bool { return len(b.entries) >= entries || len(b.buffer) > maxBuffer }
+func (b *block) full(entries int) bool { return b.count >= entries || len(b.buffer) > maxBuffer }
 
-// add adds an entry of a key or line, and returns it.
-func (b *block) add(family *fingerprint.Family, kind int, data []byte) *entry {
+// entryBytes is about how much memory an entry takes beside its data.
+const entryBytes = 128
+
+// bytes is about how much memory the block takes.
+func (b *block) bytes() int { return b.count*entryBytes + len(b.buffer) + len(b.keys) }
+
+// hold copies data into the block.
+func (b *block) hold(data []byte) []byte {
 	at := len(b.buffer)
 	b.buffer = append(b.buffer, data...)
-	b.entries = append(b.entries, entry{isLine: kind == lineKind, data: b.buffer[at:], print: family.Of(kind, data)})
-	return &b.entries[len(b.entries)-1]
+	return b.buffer[at:len(b.buffer):len(b.buffer)]
+}
+
+// addLine adds a line, and returns its entry.
+func (b *block) addLine(l Line) *entry {
+	e := entry{isLine: true, data: b.hold(l.Text), line: l.Number}
+	if l.Fault != nil {
+		e.remark = &remark{fault: l.Fault}
+	}
+	b.count++
+	b.lines = append(b.lines, e)
+	return &b.lines[len(b.lines)-1]
+}
+
+// addTo adds the entry of a row to a block, unless the judge leaves the row out. The key stays where it is.
+func (j *Judge) addTo(b *block, key []byte, e *entry) {
+	if !j.only.has(key) {
+		return
+	}
+	of := j.family.Of(keyKind, key)
+	to := &b.rows[of.Part(len(j.books))]
+	*to = append(*to, entry{what: e.what, data: key, print: of, line: e.line, lo: e.lo, hi: e.hi, remark: e.remark})
+}
+
+// A Batch is rows that are owed, gathered before their turn: by one goroutine, and not that of the judge.
+type Batch struct {
+	judge *Judge
+	block *block
+}
+
+// NewBatch returns an empty batch for the judge. It may be called by any goroutine.
+func (j *Judge) NewBatch() *Batch { return &Batch{j, j.newBlock()} }
+
+// Owe adds one record's row: the stream holds lo to hi copies of it.
+func (b *Batch) Owe(key []byte, lo, hi int64) {
+	if hi != 0 {
+		b.block.count++
+		b.judge.addTo(b.block, b.block.hold(key), &entry{lo: lo, hi: hi})
+	}
+}
+
+// OweBatch opens what a batch has. The batch is of no use after it.
+func (j *Judge) OweBatch(b *Batch) {
+	j.flush()
+	j.push(step{block: b.block})
 }
 
 // An entry is one row that is owed, or one copy that was found: its key, or the line that it is read from.
@@ -128,105 +231,104 @@ const (
 
 // add takes a row's entry, soon.
 func (j *Judge) add(key []byte, e entry) {
-	if !j.part.has(key) {
-		return
+	b := j.current
+	if b == nil {
+		b = j.newBlock()
+		j.current = b
 	}
-	added := j.block.add(j.family, keyKind, key)
-	added.what, added.line, added.lo, added.hi, added.remark = e.what, e.line, e.lo, e.hi, e.remark
-	if j.block.full(batch) {
-		j.settle()
+	b.count++
+	j.addTo(b, b.hold(key), &e)
+	if b.full(batch * len(j.books)) {
+		j.flush()
 	}
 }
 
-// settle takes what was owed and found so far.
-func (j *Judge) settle() { j.take(&j.block) }
-
-// take opens what is owed and has the copies pay, in the order in which they came, and empties the block.
-func (j *Judge) take(b *block) {
-	for entries := range slices.Chunk(b.entries, batch) {
-		j.takeBatch(entries)
+// flush passes on what was owed and found so far.
+func (j *Judge) flush() {
+	if b := j.current; b != nil {
+		j.current = nil
+		j.push(step{block: b})
 	}
-	b.entries, b.buffer = b.entries[:0], b.buffer[:0]
 }
 
-func (j *Judge) takeBatch(entries []entry) {
+func (b *book) takeBatch(entries []entry) {
 	var prints [batch]fingerprint.Print
 	var found, again [batch]uint32
 	for i := range entries {
 		prints[i] = entries[i].print
 	}
-	j.table.find(prints[:len(entries)], &found)
+	b.table.find(prints[:len(entries)], &found)
 	read := prints[:0]
 	for i := range entries {
-		if e := &entries[i]; found[i] == 0 && j.read(e) {
+		if e := &entries[i]; found[i] == 0 && b.read(e) {
 			read = append(read, e.print)
 		}
 	}
-	j.table.find(read, &again) // which brings them into the cache
+	b.table.find(read, &again) // which brings them into the cache
 	for i := range entries {
 		e := &entries[i]
 		if found[i] == 0 {
-			found[i] = j.table.get(e.print)
+			found[i] = b.table.get(e.print)
 		}
-		j.takeOne(found[i], e)
+		b.takeOne(found[i], e)
 	}
-	j.keys = j.keys[:0]
-	j.table.shrink()
+	b.keys = b.keys[:0]
+	b.table.shrink()
 }
 
 // read makes a line's entry that of its row's key, and reports whether it was one and is a row.
-func (j *Judge) read(e *entry) bool {
+func (b *book) read(e *entry) bool {
 	if !e.isLine || e.remark != nil {
 		return false
 	}
-	at := len(j.keys)
-	keys, err := j.reader.Read(j.keys, e.data)
+	at := len(b.keys)
+	keys, err := b.reader.Read(b.keys, e.data)
 	if err != nil {
 		e.remark = &remark{err: err}
 		return false
 	}
-	if j.keys = keys; !j.part.has(keys[at:]) {
+	if b.keys = keys; !b.judge.only.has(keys[at:]) {
 		e.what = elsewhere
 	}
 	e.isLine, e.data, e.known = false, keys[at:], e.print
-	e.print = j.family.Of(keyKind, e.data)
+	e.print = b.judge.family.Of(keyKind, e.data)
 	return true
 }
 
 // takeOne takes an entry, with the place of its row's account if there is one.
-func (j *Judge) takeOne(place uint32, e *entry) {
+func (b *book) takeOne(place uint32, e *entry) {
 	if e.isLine && e.remark != nil {
-		j.reader.Refuse(Line{e.data, e.line, e.remark.fault}, cmp.Or(e.remark.fault, e.remark.err))
+		b.reader.refuse(e)
 		return
 	}
 	if e.what == elsewhere {
 		return
 	}
 	if e.what == owe && place == 0 {
-		place = j.table.add(e.data, e.print)
-	} else if e.what == owe && !j.table.at(place).open() {
-		j.table.closed--
+		place = b.table.add(e.data, e.print)
+	} else if e.what == owe && !b.table.at(place).open() {
+		b.table.closed--
 	}
 	if place > 0 && e.known != (fingerprint.Print{}) {
-		j.table.learn(place, e.known)
+		b.table.learn(place, e.known)
 	}
-	a := j.table.at(place)
+	a := b.table.at(place)
 	switch e.what {
 	case owe:
-		j.open(a, e.lo, e.hi)
+		b.open(a, e.lo, e.hi)
 	case find:
-		j.pay(a, e)
+		b.pay(a, e)
 	case fail:
-		j.payFailed(a, e)
+		b.payFailed(a, e)
 	case reject:
-		j.payReject(a, e)
+		b.payReject(a, e)
 	}
 }
 
 // keyOf returns the key of an entry's row.
-func (j *Judge) keyOf(a *account, e *entry) []byte {
+func (b *book) keyOf(a *account, e *entry) []byte {
 	if e.isLine {
-		return j.table.key(a)
+		return b.table.key(a)
 	}
 	return e.data
 }

@@ -56,7 +56,8 @@ func TestLinesAreTheirRows(t *testing.T) {
 			return fmt.Sprintf(rapid.SampledFrom([]string{"a,%d", "A,%d", "a,%d", "b,%d", "?%d", "!%d"}).Draw(t, "line"), n)
 		})
 		texts := rapid.SliceOfN(text, 1, 400)
-		byLine, byRow := newJudge(), newJudge()
+		parts := rapid.IntRange(1, 3).Draw(t, "parts")
+		byLine, byRow := judgeOf(parts), judgeOf(parts)
 		if rapid.Bool().Draw(t, "in part") {
 			part := proof.Part{Index: rapid.IntRange(0, 1).Draw(t, "part"), Of: 2}
 			byLine.Only(part)
@@ -88,7 +89,12 @@ func TestLinesAreTheirRows(t *testing.T) {
 				j.Claim(claim)
 			}
 			byLine.OweLines(linesOf(owed), lo, 2, reader)
-			eachRow(owed, func(key []byte, _ int64) { byRow.Owe(key, lo, 2) })
+			batch, owe := byRow.NewBatch(), byRow.Owe
+			if rapid.Bool().Draw(t, "in a batch") {
+				owe = batch.Owe
+			}
+			eachRow(owed, func(key []byte, _ int64) { owe(key, lo, 2) })
+			byRow.OweBatch(batch)
 			for _, j := range []*proof.Judge{byLine, byRow} {
 				j.Object("found", "v1", second(at))
 			}

@@ -19,40 +19,36 @@ type Loss struct {
 // yield the same. Failed rows of ticks that are not settled are among them.
 func (r *Result) Losses() iter.Seq[Loss] {
 	type loss struct {
-		row    *account // nil if the row failed
-		failed string
+		key    []byte
+		failed bool
 		tick   int32
 		count  int64
 	}
 	return func(yield func(Loss) bool) {
 		var all []loss
-		for a := range r.judge.table.all {
-			for d := range a.owed {
-				if d.open > 0 && r.judge.settled(d.tick, r.at) {
-					all = append(all, loss{row: a, tick: d.tick, count: int64(d.open)})
+		for _, b := range r.judge.books {
+			for a := range b.table.all {
+				for d := range a.owed {
+					if d.open > 0 && b.settled(d.tick, r.at) {
+						all = append(all, loss{b.table.key(a), false, d.tick, int64(d.open)})
+					}
+				}
+			}
+			for key, failures := range b.failed {
+				for _, f := range failures {
+					all = append(all, loss{[]byte(key), true, f.tick, 1})
 				}
 			}
 		}
-		for key, failures := range r.judge.failed {
-			for _, f := range failures {
-				all = append(all, loss{failed: key, tick: f.tick, count: 1})
-			}
-		}
-		key := func(l loss) []byte {
-			if l.row == nil {
-				return []byte(l.failed)
-			}
-			return r.judge.table.key(l.row)
-		}
-		slices.SortFunc(all, func(a, b loss) int {
-			return cmp.Or(cmp.Compare(a.tick, b.tick), bytes.Compare(key(a), key(b)), cmp.Compare(a.failed, b.failed))
+		slices.SortStableFunc(all, func(a, b loss) int { // what is missing before what failed
+			return cmp.Or(cmp.Compare(a.tick, b.tick), bytes.Compare(a.key, b.key))
 		})
 		for _, l := range all {
 			class := Missing
-			if l.row == nil {
+			if l.failed {
 				class = Failed
 			}
-			if !yield(Loss{class, r.Ticks[l.tick].Tick, key(l), l.count}) {
+			if !yield(Loss{class, r.Ticks[l.tick].Tick, l.key, l.count}) {
 				return
 			}
 		}

@@ -24,9 +24,10 @@ func (p Part) has(key []byte) bool {
 
 // Only has the judge leave out all rows that are not in a part. What is no row, as a corrupt line, is in part 0. It is
 // for a judge that was given nothing yet.
-func (j *Judge) Only(p Part) { j.part = p }
+func (j *Judge) Only(p Part) { j.only = p }
 
-// Merge makes one state of those of all parts. Each must have all ticks.
+// Merge makes one state of those of all parts. Each must have all ticks. The state is that of a judge of all rows,
+// except for samples: they are in the order of the parts, and of a class with more than MaxSamples those of the first.
 func Merge(parts []*State) (*State, error) {
 	all := &State{Delays: map[int]int64{}, Samples: map[Class][]Sample{}, Named: map[Class]FindingsState{}}
 	found := map[Class]*Findings{}
@@ -74,16 +75,10 @@ func (s *State) addTicks(other []TickBalance) error {
 		return errOtherTicks
 	}
 	for i, o := range other {
-		t := &s.Ticks[i]
-		if t.Tick != o.Tick {
+		if s.Ticks[i].Tick != o.Tick {
 			return errOtherTicks
 		}
-		t.Owed += o.Owed
-		t.Delivered += o.Delivered
-		t.Rejects += o.Rejects
-		t.Failed += o.Failed
-		t.Late += o.Late
-		t.Undecided += o.Undecided
+		s.Ticks[i].add(&o)
 	}
 	return nil
 }

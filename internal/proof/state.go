@@ -3,7 +3,6 @@ package proof
 import (
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"time"
 )
@@ -53,13 +52,50 @@ type FailureState struct {
 // Its only change to the judge is to sort unmatched copies into their classes. The state shares no memory with the
 // judge.
 func (j *Judge) State(lastTicks int) *State {
-	j.settle()
 	j.explain()
-	needed := make([]bool, len(j.ticks))
-	for i := max(0, len(j.ticks)-lastTicks); i < len(needed); i++ {
+	ticks := j.ticks()
+	needed := make([]bool, len(ticks))
+	for i := max(0, len(ticks)-lastTicks); i < len(needed); i++ {
 		needed[i] = true
 	}
-	for a := range j.table.all {
+	for _, b := range j.books {
+		b.markTicks(needed)
+	}
+	s := &State{Delays: map[int]int64{}, Samples: j.samples(), Named: map[Class]FindingsState{}}
+	at := make([]int32, len(ticks))
+	for i, t := range ticks {
+		if at[i] = int32(len(s.Ticks)); needed[i] {
+			s.Ticks = append(s.Ticks, t)
+		}
+	}
+	findings := map[Class]*Findings{}
+	for _, b := range j.books {
+		s.Counts.Add(b.counts)
+		s.LateMax = max(s.LateMax, b.lateMax)
+		s.addRows(b, at)
+		for class, found := range b.findings {
+			if findings[class] == nil {
+				findings[class] = newFindings(class)
+			}
+			findings[class].Merge(found)
+		}
+	}
+	slices.SortFunc(s.Rows, func(a, b RowState) int { return slices.Compare(a.Key, b.Key) })
+	slices.SortStableFunc(s.Failed, func(a, b FailureState) int { return slices.Compare(a.Key, b.Key) })
+	for seconds, n := range j.delays() {
+		if n > 0 {
+			s.Delays[seconds] = n
+		}
+	}
+	for class, found := range findings {
+		s.Named[class] = found.state()
+	}
+	return s
+}
+
+// markTicks marks the ticks of which something is open or failed.
+func (b *book) markTicks(needed []bool) {
+	for a := range b.table.all {
 		for _, dues := range []iter.Seq[due]{a.owed, a.spare} {
 			for d := range dues {
 				if d.payable() {
@@ -68,63 +104,54 @@ func (j *Judge) State(lastTicks int) *State {
 			}
 		}
 	}
-	for _, failures := range j.failed {
+	for _, failures := range b.failed {
 		for _, f := range failures {
 			needed[f.tick] = true
 		}
 	}
+}
 
-	s := &State{Counts: j.counts, LateMax: j.lateMax, Delays: map[int]int64{}, Samples: map[Class][]Sample{}, Named: map[Class]FindingsState{}}
-	place := make([]int32, len(j.ticks))
-	for i, t := range j.ticks {
-		if place[i] = int32(len(s.Ticks)); needed[i] {
-			s.Ticks = append(s.Ticks, t)
-		}
-	}
+// addRows adds what is open or failed in a book, whose ticks are at these indexes of the state.
+func (s *State) addRows(b *book, at []int32) {
 	states := func(dues iter.Seq[due]) (open []DueState) {
 		for d := range dues {
 			if d.payable() {
-				open = append(open, DueState{place[d.tick], d.open, d.infinite})
+				open = append(open, DueState{at[d.tick], d.open, d.infinite})
 			}
 		}
 		return open
 	}
-	for a := range j.table.all {
+	for a := range b.table.all {
 		if a.open() {
-			s.Rows = append(s.Rows, RowState{slices.Clone(j.table.key(a)), states(a.owed), states(a.spare)})
+			s.Rows = append(s.Rows, RowState{slices.Clone(b.table.key(a)), states(a.owed), states(a.spare)})
 		}
 	}
-	slices.SortFunc(s.Rows, func(a, b RowState) int { return slices.Compare(a.Key, b.Key) })
-	for _, key := range slices.Sorted(maps.Keys(j.failed)) {
-		for _, f := range j.failed[key] {
-			s.Failed = append(s.Failed, FailureState{[]byte(key), place[f.tick], f.object, f.line, f.written, f.reason})
+	for key, failures := range b.failed {
+		for _, f := range failures {
+			s.Failed = append(s.Failed, FailureState{[]byte(key), at[f.tick], f.object, f.line, f.written, f.reason})
 		}
 	}
-	for seconds, n := range j.delays {
-		if n > 0 {
-			s.Delays[seconds] = n
-		}
-	}
-	for class, samples := range j.samples {
-		s.Samples[class] = slices.Clone(samples)
-	}
-	for class, findings := range j.findings {
-		s.Named[class] = findings.state()
-	}
-	return s
 }
 
-// Restore makes the judge that a state was taken of. It refuses a state that contradicts itself.
-func Restore(s *State, format func(key []byte) string) (*Judge, error) {
-	j := NewJudge(format)
-	j.counts, j.lateMax = s.Counts, s.LateMax
-	j.ticks = slices.Clone(s.Ticks)
-	known := func(tick int32) bool { return tick >= 0 && int(tick) < len(j.ticks) }
+// Restore makes the judge that a state was taken of, with so many parts (see NewJudge), whatever number that one had.
+// It refuses a state that contradicts itself.
+func Restore(s *State, format func(key []byte) string, parts int) (*Judge, error) {
+	j := NewJudge(format, parts)
+	first := j.books[0] // takes what was counted of all parts
+	first.counts, first.lateMax = s.Counts, s.LateMax
+	first.ticks = slices.Clone(s.Ticks)
+	for _, b := range j.books[1:] {
+		for _, t := range s.Ticks {
+			b.ticks = append(b.ticks, TickBalance{Tick: t.Tick})
+		}
+	}
+	known := func(tick int32) bool { return tick >= 0 && int(tick) < len(s.Ticks) }
 	for _, r := range s.Rows {
-		if len(r.Key) == 0 || j.account(r.Key) != nil {
+		b := j.bookOf(r.Key)
+		if len(r.Key) == 0 || b.account(r.Key) != nil {
 			return nil, fmt.Errorf("row %x is in the state twice, or has no key", r.Key)
 		}
-		a := j.table.at(j.table.add(r.Key, j.family.Of(keyKind, r.Key)))
+		a := b.table.at(b.table.add(r.Key, j.family.Of(keyKind, r.Key)))
 		for lo, dues := range map[bool][]DueState{true: r.Owed, false: r.Spare} {
 			last := int32(-1)
 			for _, d := range dues {
@@ -141,28 +168,31 @@ func Restore(s *State, format func(key []byte) string) (*Judge, error) {
 	}
 	for _, f := range s.Failed {
 		if !known(f.Tick) {
-			return nil, fmt.Errorf("a failed row of tick %d, and there are %d", f.Tick, len(j.ticks))
+			return nil, fmt.Errorf("a failed row of tick %d, and there are %d", f.Tick, len(s.Ticks))
 		}
-		j.failed[string(f.Key)] = append(j.failed[string(f.Key)], failure{f.Tick, f.Object, f.Line, f.Written, f.Reason})
+		failed := j.bookOf(f.Key).failed
+		failed[string(f.Key)] = append(failed[string(f.Key)], failure{f.Tick, f.Object, f.Line, f.Written, f.Reason})
 	}
 	for seconds, n := range s.Delays {
 		if seconds < 0 || seconds > maxDelay {
 			return nil, fmt.Errorf("a delay of %d seconds", seconds)
 		}
-		for len(j.delays) <= seconds {
-			j.delays = append(j.delays, 0)
+		for len(first.delays) <= seconds {
+			first.delays = append(first.delays, 0)
 		}
-		j.delays[seconds] = n
+		first.delays[seconds] = n
 	}
 	for class, samples := range s.Samples {
-		j.samples[class] = slices.Clone(samples)
+		for i, one := range samples {
+			first.keep(class, sample{Sample: one, at: i - len(samples)})
+		}
 	}
 	for class, named := range s.Named {
 		findings, err := restoreFindings(class, named)
 		if err != nil {
 			return nil, err
 		}
-		j.findings[class] = findings
+		first.findings[class] = findings
 	}
 	return j, nil
 }

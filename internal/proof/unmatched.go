@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"slices"
 	"time"
 
 	"streamproof/internal/sieve"
@@ -21,11 +22,7 @@ type unmatched struct {
 	rows       []surplus // in the order in which they were found
 	index      map[string]int
 	bytes      int
-	limit      int // of bytes
 	unresolved int // rows
-
-	sieve    *sieve.Sieve // of the rows that any claim gives; nil until the limit was reached
-	learning bool         // whether the sieve is being filled
 }
 
 // surplus is one unmatched row.
@@ -80,9 +77,6 @@ func (u *unmatched) add(key []byte, f found, watched bool) {
 
 // tell takes note of when a row is claimed: owned or leaked.
 func (u *unmatched) tell(key []byte, claimed time.Time, since func(*surplus) *time.Time) {
-	if u.learning {
-		u.sieve.Add(key)
-	}
 	at, ok := u.index[string(key)]
 	if !ok {
 		return
@@ -103,26 +97,35 @@ func (u *unmatched) clear() {
 }
 
 // Bound has the judge hold at most about so many bytes of copies that matched no account. When there are more, ask is
-// called, in the middle of Find: it tells Owned and Leaked, as before Close, and neither owes nor finds anything.
+// called, in the middle of Find, soon: it tells Owned and Leaked, as before Close, and neither owes nor finds anything.
 // Without Bound the memory goes by how many distinct rows such copies have.
-func (j *Judge) Bound(bytes int, ask func()) { j.unmatched.limit, j.ask = bytes, ask }
+func (j *Judge) Bound(bytes int, ask func()) { j.limit, j.ask = bytes, ask }
 
 // wonder takes a copy that matched no account.
-func (j *Judge) wonder(key []byte, line int64) {
-	u, f := &j.unmatched, j.here(line, 1)
-	if u.sieve != nil && !u.sieve.MayHave(key) {
-		j.surplus(Unexpected, key, f)
+func (b *book) wonder(key []byte, line int64) {
+	f := b.here(line, 1)
+	if s := b.judge.sieve; s != nil && !s.MayHave(key) {
+		b.surplus(Unexpected, key, f)
 		return
 	}
-	if u.add(key, f, j.watch != nil); u.bytes < u.limit || j.ask == nil {
+	b.unmatched.add(key, f, b.judge.watch != nil)
+}
+
+// relieve has the claims asked if the books hold too much. No book is being kept meanwhile.
+func (j *Judge) relieve() {
+	held := 0
+	for _, b := range j.books {
+		held += b.unmatched.bytes
+	}
+	if held == 0 || held < j.limit || j.ask == nil {
 		return
 	}
-	if u.sieve == nil {
-		u.sieve, u.learning = sieve.New(u.limit), true
+	if j.sieve == nil {
+		j.sieve, j.learning = sieve.New(j.limit), true
 	}
 	j.ask()
-	u.learning = false
-	j.explain()
+	j.learning = false
+	j.explainAll()
 }
 
 // HasUnmatched reports whether there are copies that matched no account. If so, Owned should be told of every row that
@@ -130,47 +133,67 @@ func (j *Judge) wonder(key []byte, line int64) {
 // or State.
 func (j *Judge) HasUnmatched() bool {
 	j.settle()
-	return len(j.unmatched.rows) > 0
+	return slices.ContainsFunc(j.books, func(b *book) bool { return len(b.unmatched.rows) > 0 })
 }
 
 // Unresolved reports whether Owned and Leaked have more to tell.
-func (j *Judge) Unresolved() bool { return j.unmatched.learning || j.unmatched.unresolved > 0 }
+func (j *Judge) Unresolved() bool {
+	return j.learning || slices.ContainsFunc(j.books, func(b *book) bool { return b.unmatched.unresolved > 0 })
+}
 
 // Owned says that a tick that was claimed then owes this row: another copy of it is a double.
 func (j *Judge) Owned(key []byte, claimed time.Time) {
-	j.unmatched.tell(key, claimed, func(s *surplus) *time.Time { return &s.owned })
+	j.tell(key, claimed, func(s *surplus) *time.Time { return &s.owned })
 }
 
 // Leaked says that a record of a tick that was claimed then gives this row once the query's WHERE is left out. It is to
 // be told after Owned.
 func (j *Judge) Leaked(key []byte, claimed time.Time) {
-	j.unmatched.tell(key, claimed, func(s *surplus) *time.Time { return &s.leaked })
+	j.tell(key, claimed, func(s *surplus) *time.Time { return &s.leaked })
+}
+
+func (j *Judge) tell(key []byte, claimed time.Time, since func(*surplus) *time.Time) {
+	if j.learning {
+		j.sieve.Add(key)
+	}
+	j.bookOf(key).unmatched.tell(key, claimed, since)
 }
 
 // explain sorts the unmatched copies into their classes.
 func (j *Judge) explain() {
-	for i := range j.unmatched.rows {
-		s := &j.unmatched.rows[i]
+	j.settle()
+	j.explainAll()
+}
+
+func (j *Judge) explainAll() {
+	for _, b := range j.books {
+		b.explain()
+	}
+}
+
+func (b *book) explain() {
+	for i := range b.unmatched.rows {
+		s := &b.unmatched.rows[i]
 		for _, f := range s.places {
-			j.surplus(s.class(f), []byte(s.key), f)
+			b.surplus(s.class(f), []byte(s.key), f)
 		}
 	}
-	j.unmatched.clear()
+	b.unmatched.clear()
 }
 
 // surplus counts copies of a row that nothing was open for.
-func (j *Judge) surplus(class Class, key []byte, f found) {
-	if f.excused || f.written.Before(j.judgedFrom) {
-		j.counts.Older += f.count
+func (b *book) surplus(class Class, key []byte, f found) {
+	if f.excused || f.written.Before(b.judge.judgedFrom) {
+		b.counts.Older += f.count
 		return
 	}
 	switch class {
 	case Duplicated:
-		j.counts.Duplicated += f.count
+		b.counts.Duplicated += f.count
 	case Leaked:
-		j.counts.Leaked += f.count
+		b.counts.Leaked += f.count
 	default:
-		j.counts.Unexpected += f.count
+		b.counts.Unexpected += f.count
 	}
-	j.note(class, j.format(key), f, "")
+	b.note(class, key, b.judge.format(key), f, "")
 }

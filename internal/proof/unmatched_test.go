@@ -74,7 +74,7 @@ func TestUnmatchedInPortions(t *testing.T) {
 		}
 		want.Missing = want.Owed - want.Delivered
 
-		j := newJudge()
+		j := judgeOf(rapid.IntRange(1, 3).Draw(rt, "parts"))
 		ask := func() {
 			for _, c := range slices.Backward(claims) {
 				if !j.Unresolved() {
@@ -180,7 +180,7 @@ func TestWatch(t *testing.T) {
 			object string
 			line   int64
 		}
-		j := newJudge()
+		j := judgeOf(rapid.IntRange(1, 3).Draw(t, "parts"))
 		told := map[at]string{}
 		names := map[proof.Name]string{}
 		j.Watch(func(class proof.Class, s proof.Spot) {

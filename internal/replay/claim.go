@@ -12,6 +12,7 @@ import (
 	"streamproof/internal/generator"
 	"streamproof/internal/ledger"
 	"streamproof/internal/proof"
+	"streamproof/internal/query/engine"
 	"streamproof/internal/record"
 	"streamproof/internal/row"
 )
@@ -51,7 +52,15 @@ func (c *Claim) Refused() error { return c.pipeline.refused }
 // with the bounds of its copies (see proof.Judge.Owe). The error says that a row cannot be determined, or that ctx has
 // ended.
 func (c *Claim) Owe(ctx context.Context, row, reject func(data []byte, lo, hi int64)) error {
+	return c.OweBetween(ctx, 0, c.Records-1, row, reject)
+}
+
+// OweBetween is Owe for the records first to last, both included.
+func (c *Claim) OweBetween(ctx context.Context, first, last int, row, reject func(data []byte, lo, hi int64)) error {
 	for s := range c.spans {
+		if s.first, s.last = max(s.first, first), min(s.last, last); s.first > s.last {
+			continue
+		}
 		err := c.pipeline.run(ctx, c.between(s.first, s.last), true, func(key []byte) { row(key, s.lo, s.hi) })
 		if err != nil {
 			return err
@@ -154,7 +163,9 @@ func (c *Claim) LinesOf(data []byte) iter.Seq[record.Row] {
 
 // RowsOf emits the keys of the rows of one well-formed line.
 func (c *Claim) RowsOf(line record.Row, emit func(key []byte)) error {
-	return c.pipeline.engine.Rows(&oneRow{fields: line.Fields}, true, emit)
+	e := c.pipeline.engines.Get().(*engine.Engine)
+	defer c.pipeline.engines.Put(e)
+	return e.Rows(&oneRow{fields: line.Fields}, true, emit)
 }
 
 // Record returns the bytes of a record.
@@ -199,7 +210,9 @@ func (c *Claim) between(first, last int) *generator.Records {
 
 // run runs the query until the records or ctx end.
 func (p *compiled) run(ctx context.Context, records *generator.Records, filtered bool, emit func(key []byte)) error {
-	return p.engine.Rows(&interruptible{Records: records, ctx: ctx}, filtered, emit)
+	e := p.engines.Get().(*engine.Engine)
+	defer p.engines.Put(e)
+	return e.Rows(&interruptible{Records: records, ctx: ctx}, filtered, emit)
 }
 
 // interruptible ends records early once ctx has ended: a single tick may have millions of them.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"streamproof/internal/bucket"
@@ -16,7 +17,7 @@ import (
 )
 
 // A Ledger makes claims of the ticks in a bucket's ledger. It compiles each pipeline once. It is for one goroutine at a
-// time.
+// time; its claims are for any.
 type Ledger struct {
 	// Current names the current pipeline and all rollbacks. It is nil if the bucket has no such object.
 	Current *ledger.Current
@@ -36,7 +37,7 @@ type compiled struct {
 	schema     string // its file
 	output     row.Schema
 	records    *record.Reader
-	engine     *engine.Engine
+	engines    sync.Pool // of *engine.Engine, each for one goroutine at a time
 	generators func(seed uint64) (*generator.Generator, error)
 }
 
@@ -168,7 +169,13 @@ func compile(data []byte, hash string) *compiled {
 		c.output, _ = query.Destination(p) // nil if even that is beyond us
 	} else {
 		c.output = q.Output
-		c.engine, c.err = engine.New(q)
+		var first *engine.Engine
+		first, c.err = engine.New(q)
+		c.engines.Put(first)
+		c.engines.New = func() any {
+			another, _ := engine.New(q) // as the first
+			return another
+		}
 	}
 	seeds := map[uint64]*generator.Generator{}
 	c.generators = func(seed uint64) (*generator.Generator, error) {

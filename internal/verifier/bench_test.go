@@ -23,7 +23,7 @@ func BenchmarkOwed(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		judge := proof.NewJudge(q.Output.Format)
+		judge := proof.NewJudge(q.Output.Format, 1)
 		judge.Claim(proof.Tick{})
 		err := sql.Rows(g.Records(benchTick, 0, benchTick.Records-1), true, func(key []byte) { judge.Owe(key, 1, 1) })
 		if err != nil {
@@ -42,7 +42,7 @@ func BenchmarkDelivered(b *testing.B) {
 	}
 	var object bytes.Buffer
 	rows := 0
-	judge := proof.NewJudge(q.Output.Format)
+	judge := proof.NewJudge(q.Output.Format, 1)
 	judge.Claim(proof.Tick{})
 	err = sql.Rows(g.Records(benchTick, 0, benchTick.Records-1), true, func(key []byte) {
 		object.WriteString(q.Output.Format(key) + "\n")

@@ -167,8 +167,9 @@ func (t *tally) state(watermark time.Time, lastTicks int) epochState {
 	return s
 }
 
-// restore makes the timeline and the tallies of a checkpoint. They share no memory with it.
-func (s *checkpoint) restore() (*epoch.Timeline, []*tally, error) {
+// restore makes the timeline and the tallies of a checkpoint, whose judges have so many parts. They share no memory
+// with it.
+func (s *checkpoint) restore(parts int) (*epoch.Timeline, []*tally, error) {
 	timeline := &epoch.Timeline{}
 	var tallies []*tally
 	for _, e := range s.Epochs {
@@ -185,7 +186,7 @@ func (s *checkpoint) restore() (*epoch.Timeline, []*tally, error) {
 		}, said: e.Said, due: slices.Clone(e.Due), ticks: map[string]tickState{}}
 		maps.Copy(t.ticks, e.Ticks)
 		if e.Judge != nil {
-			if t.judge, err = proof.Restore(e.Judge, t.format); err != nil {
+			if t.judge, err = proof.Restore(e.Judge, t.format, parts); err != nil {
 				return nil, nil, err
 			}
 		} else {

@@ -339,7 +339,7 @@ func TestIncrementsAgreeWithAFullVerification(t *testing.T) {
 			}
 			full := Judge(t.Context(), l, lifeOpts)
 			opts := lifeOpts
-			opts.useUp = l.handler().useUp
+			opts.useUp, opts.parts = l.handler().useUp, rapid.IntRange(1, 3).Draw(t, "parts")
 			got, next := judgeFrom(t.Context(), l, opts, base, nil)
 			if changed := base.writtenOver(l); (len(changed) > 0) != strings.Contains(strings.Join(got.Reasons, "; "), "was changed after it had been counted") {
 				t.Fatalf("at minute %d, with %v written over: got %s %v", at, changed, got.Verdict, got.Reasons)
@@ -763,14 +763,14 @@ func FuzzState(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, _, err := s.restore(); err != nil {
+		if _, _, err := s.restore(2); err != nil {
 			return
 		}
 		for _, e := range s.Epochs {
 			if e.Judge == nil {
 				continue
 			}
-			j, err := proof.Restore(e.Judge, func([]byte) string { return "" })
+			j, err := proof.Restore(e.Judge, func([]byte) string { return "" }, 1)
 			if err != nil {
 				return
 			}

@@ -69,16 +69,16 @@ func (v *verification) readTick(ctx context.Context, entry bucket.Object, conten
 	return entry, data, err
 }
 
-// openUntil opens the claims up to a moment, or all if it is zero.
-func (v *verification) openUntil(ctx context.Context, until time.Time) {
+// openUntil opens the claims up to a moment, or all if it is zero. Their rows are computed ahead.
+func (v *verification) openUntil(ctx context.Context, until time.Time, owed *ahead) {
 	for len(v.open) > 0 && (until.IsZero() || !v.open[0].Claimed.After(until)) {
-		v.owe(ctx, v.open[0])
+		v.owe(ctx, v.open[0], owed)
 		v.open = v.open[1:]
 	}
 }
 
 // owe opens the rows and rejects of a claim.
-func (v *verification) owe(ctx context.Context, c *replay.Claim) {
+func (v *verification) owe(ctx context.Context, c *replay.Claim, owed *ahead) {
 	t, tick := v.claimed(c), proof.Tick{Time: c.Time, Claimed: c.Claimed, Settled: c.Settled(v.opts.DeliveryDeadline)}
 	t.Count(tick.Claimed, tick.Settled)
 	v.allow(ctx, t, c, tick)
@@ -88,12 +88,7 @@ func (v *verification) owe(ctx context.Context, c *replay.Claim) {
 		return
 	}
 	t.judge.Claim(tick)
-	var key []byte
-	err := c.Owe(ctx, t.judge.Owe, func(line []byte, lo, hi int64) {
-		key = rejectKey(key[:0], line)
-		t.judge.Owe(key, lo, hi)
-	})
-	if !v.failed(ctx, c, err) {
+	if err := owed.owe(ctx, c, t.judge); !v.failed(ctx, c, err) {
 		v.addCoverage(t, c)
 	}
 }

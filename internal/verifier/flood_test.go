@@ -36,13 +36,13 @@ func TestMemoryLimitChangesNoVerdict(t *testing.T) {
 			f[0] = fmt.Sprint(i)
 			l.objects[key("data-errors/", at, 1000+i)] = lifeObject{data: rejected(line) + rejected(strings.Join(f, ",")), written: at}
 		}
-		judge := func(hold int) *report.Report {
+		judge := func(hold, parts int) *report.Report {
 			opts := lifeOpts
-			opts.hold = hold
+			opts.hold, opts.parts = hold, parts
 			r, _ := judgeFrom(t.Context(), l, opts, nil, nil)
 			return r
 		}
-		if diff := same(judge(1), judge(0)); diff != "" {
+		if diff := same(judge(1, rapid.IntRange(1, 3).Draw(t, "parts")), judge(0, 1)); diff != "" {
 			t.Fatalf("holding one row at a time (-), all (+):\n%s", diff)
 		}
 	})

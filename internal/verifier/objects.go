@@ -22,12 +22,17 @@ const (
 // count passes claims and objects to the judge in the order of time, claims first: these objects, and the claims up to
 // that moment, or all if it is zero.
 func (v *verification) count(ctx context.Context, objects []bucket.Object, until time.Time) {
+	owed := v.computeAhead(ctx, until)
+	defer owed.end()
 	for object, content := range bucket.ReadAhead(ctx, v.bucket, objects) {
-		v.openUntil(ctx, object.LastModified)
+		v.openUntil(ctx, object.LastModified, owed)
+		if ctx.Err() != nil {
+			return // the rows of the last claims may not be open
+		}
 		v.unreadable(object, v.find(object, content))
 		v.counted[object.Key] = countedAs(object)
 	}
-	v.openUntil(ctx, until)
+	v.openUntil(ctx, until, owed)
 	for t := range v.judges {
 		if t.judge.HasUnmatched() {
 			v.classify(ctx, t)

@@ -130,7 +130,7 @@ func tickOf(c *replay.Claim) epoch.Tick { return epoch.Tick{Pipeline: c.JudgedBy
 func (v *verification) newTally(e *epoch.Epoch) *tally {
 	t := &tally{Epoch: e, ticks: map[string]tickState{}}
 	if e.Judged() {
-		t.judge = proof.NewJudge(t.format)
+		t.judge = proof.NewJudge(t.format, v.opts.parts)
 	} else {
 		t.said.Seen = &report.Seen{}
 	}
@@ -140,7 +140,7 @@ func (v *verification) newTally(e *epoch.Epoch) *tally {
 // restore resumes from the tallies of the baseline.
 func (v *verification) restore() {
 	var err error
-	if v.timeline, v.tallies, err = v.base.restore(); err != nil {
+	if v.timeline, v.tallies, err = v.base.restore(v.opts.parts); err != nil {
 		v.undecided("%s contradicts itself: %v: %s", v.base.name(), err, v.base.remedy())
 	}
 }

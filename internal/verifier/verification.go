@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -54,6 +55,7 @@ type verification struct {
 
 func newVerification(b bucket.Bucket, opts Options, replayed *replay.Ledger, base *checkpoint, archive *archive) *verification {
 	opts.hold = cmp.Or(opts.hold, maxHeld)
+	opts.parts = cmp.Or(opts.parts, runtime.GOMAXPROCS(0))
 	return &verification{
 		bucket:  b,
 		opts:    opts,

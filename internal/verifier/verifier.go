@@ -40,6 +40,8 @@ type Options struct {
 	// hold is about how many bytes of unmatched rows, and of lines that may have been sent, are held before the claims
 	// are searched for them; 0 is maxHeld.
 	hold int
+	// parts is how many parts of the rows are judged at the same time; 0 is one for each core.
+	parts int
 	// useUp records what is left of acceptances, by their keys. It is nil if nothing can be written.
 	useUp func(ctx context.Context, left map[string][]proof.Group) error
 }
