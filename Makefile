@@ -11,6 +11,8 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/bin:$(PATH)
 export GOFLAGS := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
 export SAM_CLI_TELEMETRY := 0
+# Python keeps what it has compiled, or SAM compiles itself at each of its starts.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Maven is over before the JVM's optimizing compiler pays.
 export MAVEN_OPTS := $(strip $(MAVEN_OPTS) -XX:TieredStopAtLevel=1)

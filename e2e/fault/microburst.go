@@ -50,7 +50,7 @@ func StartMicroburst(ctx context.Context, root, dir, upstream string) (*Microbur
 	defer output.Close()
 	cmd := exec.Command(filepath.Join(root, ".venv", "bin", "microburst"), "--upstream", m.behind.URL, "--port", strconv.Itoa(port), "--host", "127.0.0.1")
 	cmd.Stdout, cmd.Stderr = output, output
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PYTHONDONTWRITEBYTECODE=1", process.UTF8}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, process.UTF8}
 	if m.process, err = process.Start(cmd, name+".pid", true); err != nil {
 		return nil, fmt.Errorf("start microburst: %w", err)
 	}

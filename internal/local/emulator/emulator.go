@@ -93,7 +93,6 @@ func Start(ctx context.Context, c Config) (*Emulator, error) {
 		"TMPDIR=" + dirs["tmp"],
 		"STATE_DIR=" + dirs["state"],
 		"S3_DATA_DIR=" + dirs["s3"],
-		"PYTHONDONTWRITEBYTECODE=1",
 		process.UTF8,
 		"BIND_HOST=127.0.0.1",
 		"GATEWAY_PORT=" + strconv.Itoa(port),
