@@ -44,17 +44,24 @@ import (
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	f := startForeign(t)
-	t.Run("a delivery stream that reads a stream", func(t *testing.T) { f.deliveryStream(t, "lines") })
-	t.Run("glued JSON", func(t *testing.T) { f.deliveryStream(t, "glued") })
-	t.Run("aggregates of the Kinesis Producer Library", func(t *testing.T) { f.deliveryStream(t, "kpl") })
-	t.Run("a function that is asked", f.transformed)
-	t.Run("enhanced fan-out", f.fanOut)
-	t.Run("a consumer that drops and doubles", f.consumer)
+	for name, audited := range map[string]func(*foreign, *testing.T){
+		"a delivery stream that reads a stream":      func(f *foreign, t *testing.T) { f.deliveryStream(t, "lines") },
+		"glued JSON":                                 func(f *foreign, t *testing.T) { f.deliveryStream(t, "glued") },
+		"aggregates of the Kinesis Producer Library": func(f *foreign, t *testing.T) { f.deliveryStream(t, "kpl") },
+		"a function that is asked":                   (*foreign).transformed,
+		"enhanced fan-out":                           (*foreign).fanOut,
+		"a consumer that drops and doubles":          (*foreign).consumer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			audited(f.withBucket(t, strings.ReplaceAll(strings.ToLower(name), " ", "-")), t)
+		})
+	}
 }
 
 const foreignRecords = 5000
 
-// A foreign is an emulator with delivery streams and without a stack of Streamproof.
+// A foreign is an emulator with delivery streams and a bucket, and without a stack of Streamproof.
 type foreign struct {
 	root   aws.Config
 	bucket string
@@ -70,7 +77,7 @@ func startForeign(t *testing.T) *foreign {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.End(context.Background()) })
-	f := &foreign{bucket: "lake", root: aws.Config{
+	f := &foreign{root: aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(emulator.Endpoint(e.Port)),
 		Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKeyID, emulator.SecretAccessKey, ""),
 	}}
@@ -79,13 +86,19 @@ func startForeign(t *testing.T) *foreign {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close(context.Background()) })
+	return f.withBucket(t, "lake")
+}
+
+// withBucket makes another bucket in the same emulator.
+func (f *foreign) withBucket(t *testing.T, name string) *foreign {
+	t.Helper()
 	if _, err := f.s3().CreateBucket(t.Context(), &s3.CreateBucketInput{
-		Bucket:                    &f.bucket,
+		Bucket:                    &name,
 		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraintEuWest1},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return &foreign{root: f.root, bucket: name}
 }
 
 func (f *foreign) s3() *s3.Client {

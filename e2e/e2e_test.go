@@ -4,7 +4,7 @@
 // real function binaries, the real Flink job, and the verdict over what is then in S3.
 //
 // These tests have the build tag e2e and deploy what `make build` has built; `make e2e` takes care of both. Each test
-// has a stack of its own. They run in parallel, since they mostly wait.
+// has a stack of its own. They run in parallel, since they mostly wait; stacks limits those with a Flink job.
 package e2e_test
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,6 +101,16 @@ func update(t *testing.T, s *local.Stack, set string) {
 	}
 }
 
+// stacks holds a place for each test with a Flink job that may run at the same time: more, and their rows are late.
+var stacks = make(chan struct{}, 2*runtime.NumCPU())
+
+// waitForStack waits until a test may start a stack, and keeps its place until the test has ended.
+func waitForStack(t *testing.T) {
+	t.Helper()
+	stacks <- struct{}{}
+	t.Cleanup(func() { <-stacks })
+}
+
 func startWith(t *testing.T, set string) *local.Stack {
 	t.Helper()
 	return startIn(t, "..", set)
@@ -108,6 +119,7 @@ func startWith(t *testing.T, set string) *local.Stack {
 // startIn brings up the stack of a project.
 func startIn(t *testing.T, root, set string) *local.Stack {
 	t.Helper()
+	waitForStack(t)
 	began := time.Now()
 	s, err := local.Start(t.Context(), local.Options{
 		Root:       root,

@@ -16,6 +16,7 @@ import (
 // that are not ASCII, in the locale C and behind a proxy that does not answer.
 func TestElsewhere(t *testing.T) {
 	t.Parallel()
+	waitForStack(t)
 	parent := t.TempDir()
 	root, temp := filepath.Join(parent, "Año 2026 – streamproof"), filepath.Join(parent, "tmp dir")
 	for _, dir := range []string{root, temp} {

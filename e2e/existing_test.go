@@ -33,6 +33,7 @@ const (
 // ledger there: the stream says what is owed.
 func TestExistingStream(t *testing.T) {
 	t.Parallel()
+	waitForStack(t)
 	dir := filepath.Join(t.TempDir(), "stack")
 	var f existing
 	s, err := local.Start(t.Context(), local.Options{

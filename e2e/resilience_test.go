@@ -62,6 +62,7 @@ func TestFaults(t *testing.T) {
 
 func startRig(t *testing.T) *rig {
 	t.Helper()
+	waitForStack(t)
 	r, dir, began := new(rig), t.TempDir(), time.Now()
 	t.Cleanup(func() {
 		end := context.Background()

@@ -109,9 +109,11 @@ func application(t *testing.T, s *local.Stack) string {
 	return app.Status
 }
 
-// refuses checks that the service refuses a stop with a snapshot.
+// refuses checks that the service refuses a stop with a snapshot while the job waits for its next restart. Between its
+// restarts and their failures, the job runs.
 func refuses(t *testing.T, s *local.Stack) {
 	t.Helper()
+	await(t, "the job is to restart", func() bool { return job(t, s).JobState == "RESTARTING" })
 	_, err := kinesisanalyticsv2.NewFromConfig(s.AWS).StopApplication(t.Context(), &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
 	if err == nil || !strings.Contains(err.Error(), "InvalidApplicationConfigurationException: Failed to take snapshot") {
 		t.Errorf("stop with a snapshot: got %v, want it refused", err)
@@ -121,8 +123,7 @@ func refuses(t *testing.T, s *local.Stack) {
 // asyncClient is a class that planning the job does not need, and every delivering task needs to start.
 const asyncClient = "software/amazon/awssdk/services/firehose/DefaultFirehoseAsyncClient.class"
 
-// fallSick gives the application, by hand, a stream that its role may not read. No task of its job starts, so a
-// snapshot is impossible at any moment.
+// fallSick gives the application, by hand, a stream that its role may not read, so its job restarts again and again.
 func fallSick(t *testing.T, s *local.Stack) {
 	t.Helper()
 	client := kinesisanalyticsv2.NewFromConfig(s.AWS)

@@ -23,6 +23,7 @@ import (
 // unless the request names its class.
 func TestTheJARStarts(t *testing.T) {
 	t.Parallel()
+	waitForStack(t)
 	jar, libraries := "../analytics/target/streamproof-analytics.jar", absolute("../analytics/target/local")
 	cluster := startCluster(t, libraries)
 	dir := t.TempDir()
