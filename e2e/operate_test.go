@@ -116,7 +116,7 @@ func pausedAndResumed(t *testing.T, s *local.Stack) {
 		t.Errorf("the schedule is another one (-before +after):\n%s", diff)
 	}
 	operate(t, s, "resume", "ENABLED", "RUNNING", "was already running", "was already enabled")
-	tickBySchedule(t, s, ticks(t, s), 2*time.Minute)
+	tickBySchedule(t, s, paused, 2*time.Minute)
 	if r := settle(t, s); r.Verdict != proof.Proven || !r.Counts.AllFound() {
 		t.Errorf("resumed: got %s %v", r.LastLine(), r.Reasons)
 	}
