@@ -271,15 +271,14 @@ func sideBySide(t *testing.T, s *local.Stack, built string) {
 		t.Errorf("left of the stack that was refused: %s", left)
 	}
 
-	if err := samOf(s, built, "beside", nil).Delete(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	end := deleteStack(t, s, built, "beside")
 	if left := named(t, s, "beside"); len(left) > 0 {
 		t.Errorf("left of a stack that was deleted with its data: %s", left)
 	}
 	if after := provenSoFar(t, s); after.Counts != before.Counts {
 		t.Errorf("the stack beside it was deleted, and the first one's verdict went from %s to %s", before.LastLine(), after.LastLine())
 	}
+	end()
 }
 
 // asInProduction deploys a stack with samconfig.toml's production parameters and a key. Its roles have the permissions
@@ -348,12 +347,11 @@ func asInProduction(t *testing.T, s *local.Stack, built string) {
 	if _, raw, err := other.Verify(ctx); err != nil {
 		t.Errorf("the verifier: %v: %s", err, raw)
 	}
-	if err := samOf(s, built, "production", nil).Delete(ctx); err != nil {
-		t.Fatal(err)
-	}
+	end := deleteStack(t, s, built, "production")
 	if left := named(t, s, "production"); len(left) > 0 {
 		t.Errorf("left of a stack that was deleted with its data: %s", left)
 	}
+	end()
 }
 
 // inExistingBucket deploys a stack into an existing bucket, and deletes it. Other objects stay as they are, and so do
@@ -377,9 +375,7 @@ func inExistingBucket(t *testing.T, s *local.Stack, built string) {
 		t.Fatal(err)
 	}
 	produceInto(t, guest)
-	if err := samOf(s, built, "guest", nil).Delete(ctx); err != nil {
-		t.Fatal(err)
-	}
+	end := deleteStack(t, s, built, "guest")
 	if left := named(t, s, "guest"); len(left) > 0 {
 		t.Errorf("left of a stack that was a guest in a bucket: %s", left)
 	}
@@ -395,6 +391,7 @@ func inExistingBucket(t *testing.T, s *local.Stack, built string) {
 	if tops["mine"] != 1 || tops["ledger"] < 3 || tops["code"] != 0 { // the owner, the pipeline and the tick
 		t.Errorf("left in the bucket by folder: %v", tops)
 	}
+	end()
 }
 
 // produceInto sends a tick on a stack that has no local job.
@@ -420,6 +417,27 @@ func samOf(s *local.Stack, built, name string, parameters map[string]string) sam
 	return sam.Config{
 		Program: absolute("..", ".venv", "bin", "sam"), Root: absolute(".."), BuildDir: absolute(built), LogFile: filepath.Join(s.StateDir(), "life.log"),
 		Stack: name, Region: s.Region, Endpoint: s.Endpoint(), Parameters: parameters,
+	}
+}
+
+// deleteStack deletes a stack as a user would, and returns when it is gone. SAM sees that up to 30 seconds later, and
+// has to succeed: end, the last call of a subtest, waits for it while the next subtest runs.
+func deleteStack(t *testing.T, s *local.Stack, built, name string) (end func()) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- samOf(s, built, name, nil).Delete(t.Context()) }()
+	gone := cloudformation.NewStackDeleteCompleteWaiter(cloudformation.NewFromConfig(s.AWS), func(o *cloudformation.StackDeleteCompleteWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 200*time.Millisecond, time.Second
+	})
+	if err := gone.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, 4*time.Minute); err != nil {
+		t.Fatalf("delete the stack %s: %v", name, err)
+	}
+	return func() {
+		t.Helper()
+		t.Parallel()
+		if err := <-ended; err != nil {
+			t.Errorf("delete the stack %s: %v", name, err)
+		}
 	}
 }
 
