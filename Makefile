@@ -147,7 +147,7 @@ java: $(JAR)
 
 .PHONY: e2e
 e2e: build e2e/browser/node_modules
-	go test -v -tags e2e -count=1 -timeout 45m -parallel 32 ./e2e
+	go test -v -tags e2e -count=1 -timeout 45m -parallel 64 ./e2e
 
 .PHONY: cli
 cli:

@@ -29,7 +29,7 @@ import (
 // PROVEN again with another query. Then a loss is planted, which the page shows, explains and repairs. At last the
 // stack is killed, and another one in its place is followed on the same page.
 func TestConsole(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 200*time.Second)
 	s := startWith(t, "default")
 	checker, err := local.Checker("..")
 	if err != nil {
@@ -232,7 +232,7 @@ func killUnder(t *testing.T, page *browser.Page, runs *atomic.Pointer[local.Stac
 	if err := s.Stop(t.Context()); err != nil {
 		t.Log(err) // what its delivery streams held has nowhere to go
 	}
-	again, err := local.Start(t.Context(), local.Options{
+	again, err := start(t, local.Options{
 		Root: "..", StateDir: s.StateDir(), Port: local.AnyPort, Parameters: parameters(t, "default"), Prebuilt: true,
 	})
 	if err != nil {

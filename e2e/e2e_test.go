@@ -4,17 +4,20 @@
 // real function binaries, the real Flink job, and the verdict over what is then in S3.
 //
 // These tests have the build tag e2e and deploy what `make build` has built; `make e2e` takes care of both. Each test
-// has a stack of its own. They run in parallel, since they mostly wait; stacks limits those with a Flink job.
+// has a stack of its own. They run in parallel, since they mostly wait. What takes a processor for long takes turns.
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,7 +37,7 @@ import (
 
 // TestPipeline is one sequence, because a stack takes long to start: each part continues where the previous one ended.
 func TestPipeline(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 230*time.Second)
 	s := startWith(t, "default")
 	t.Run("the schedule begins", func(t *testing.T) { tickBySchedule(t, s, 0, 2*time.Minute) })
 	t.Run("ticks by hand", func(t *testing.T) { ticksByHand(t, s) })
@@ -67,7 +70,7 @@ func TestPipeline(t *testing.T) {
 // TestOperations is another sequence: what people and machines do to a running stack, whose records are aggregated on
 // the way in and transformed on the way out.
 func TestOperations(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 280*time.Second)
 	s := startWith(t, shapes[len(shapes)-1])
 	t.Run("stopped and started", func(t *testing.T) { stoppedAndStarted(t, s) })
 	t.Run("paused and resumed", func(t *testing.T) { pausedAndResumed(t, s) })
@@ -101,14 +104,57 @@ func update(t *testing.T, s *local.Stack, set string) {
 	}
 }
 
-// stacks holds a place for each test with a Flink job that may run at the same time: more, and their rows are late.
-var stacks = make(chan struct{}, 2*runtime.NumCPU())
+// A test with a Flink job waits about half of its time. With five for two processors, these are just busy; with eight,
+// rows were late.
+var stacks = turns{free: 5 * runtime.NumCPU() / 2}
 
-// waitForStack waits until a test may start a stack, and keeps its place until the test has ended.
-func waitForStack(t *testing.T) {
+// turns limits the tests that run at the same time. The longest is the next, or it would run alone at the end.
+type turns struct {
+	mu      sync.Mutex
+	free    int
+	waiting []*turn
+}
+
+type turn struct {
+	length time.Duration // about how long the test takes
+	begin  chan struct{}
+}
+
+// inTurn calls t.Parallel, and returns when it is the turn of a test of this length. The turn ends with the test.
+func inTurn(t *testing.T, length time.Duration) {
 	t.Helper()
-	stacks <- struct{}{}
-	t.Cleanup(func() { <-stacks })
+	// t.Parallel returns when every test has ended or called it, so all turns are known before the first begins.
+	mine := &turn{length, make(chan struct{})}
+	stacks.mu.Lock()
+	stacks.waiting = append(stacks.waiting, mine)
+	stacks.mu.Unlock()
+	t.Parallel()
+	stacks.release(0)
+	<-mine.begin
+	t.Cleanup(func() { stacks.release(1) })
+}
+
+// release ends n turns, and lets the longest of those that wait begin.
+func (s *turns) release(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.SortStableFunc(s.waiting, func(a, b *turn) int { return cmp.Compare(b.length, a.length) })
+	for s.free += n; s.free > 0 && len(s.waiting) > 0; s.free-- {
+		close(s.waiting[0].begin)
+		s.waiting = s.waiting[1:]
+	}
+}
+
+// starts limits the stacks that start at the same time: a start takes a processor for about 15 seconds, and the rows of
+// stacks that run would be late.
+var starts = make(chan struct{}, runtime.NumCPU())
+
+// start is local.Start.
+func start(t *testing.T, o local.Options) (*local.Stack, error) {
+	t.Helper()
+	starts <- struct{}{}
+	defer func() { <-starts }()
+	return local.Start(t.Context(), o)
 }
 
 func startWith(t *testing.T, set string) *local.Stack {
@@ -119,9 +165,8 @@ func startWith(t *testing.T, set string) *local.Stack {
 // startIn brings up the stack of a project.
 func startIn(t *testing.T, root, set string) *local.Stack {
 	t.Helper()
-	waitForStack(t)
 	began := time.Now()
-	s, err := local.Start(t.Context(), local.Options{
+	s, err := start(t, local.Options{
 		Root:       root,
 		StateDir:   filepath.Join(t.TempDir(), "stack"),
 		Port:       local.AnyPort,

@@ -41,7 +41,7 @@ INSERT INTO T SELECT COL0, COL3, COL7 FROM SOURCE_SQL_STREAM_001;
 // TestEpochs changes the query to a window and back, to other columns, and to yet others by force. Each epoch has the
 // verdict that it would have alone.
 func TestEpochs(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 250*time.Second)
 	s := startWith(t, "no schedule, short deadline") // only the ticks of this test, and short waits
 	p, err := pipeline.Embedded()
 	if err != nil {

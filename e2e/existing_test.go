@@ -32,11 +32,10 @@ const (
 // TestExistingStream has the application read a stream that a Python program makes and fills. The verifier has no
 // ledger there: the stream says what is owed.
 func TestExistingStream(t *testing.T) {
-	t.Parallel()
-	waitForStack(t)
+	inTurn(t, 170*time.Second)
 	dir := filepath.Join(t.TempDir(), "stack")
 	var f existing
-	s, err := local.Start(t.Context(), local.Options{
+	s, err := start(t, local.Options{
 		Root: "..", StateDir: dir, Port: local.AnyPort, Prebuilt: true, Parameters: parameters(t, "existing stream"),
 		Step: func(name string) func(error) {
 			return func(error) {

@@ -52,7 +52,7 @@ import (
 // TestLife creates, updates and deletes a stack, with trips on their way all the time. The verdict over its complete
 // life is PROVEN. Other stacks beside it are created, fail and are deleted.
 func TestLife(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 270*time.Second)
 	const quiet = "quiet"
 	s := startWith(t, quiet)
 	built := filepath.Join("..", ".aws-sam", "local")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"streamproof/e2e/browser"
 )
@@ -22,7 +23,7 @@ var looks = map[string]browser.Window{
 
 // TestReportPage draws pages of reports in a browser. axe-core finds nothing, and nothing is wider than the window.
 func TestReportPage(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 10*time.Second)
 	b := browser.Start(t)
 	for _, name := range []string{"not-proven", "epochs"} {
 		for look, window := range looks {
@@ -56,7 +57,7 @@ func checkConsole(t *testing.T, page *browser.Page, what string) {
 
 // TestChecksOfPages: what checkPage looks for, it finds.
 func TestChecksOfPages(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 10*time.Second)
 	page := browser.Start(t).Open("data:text/html,<html><body><img src='data:,'><p style='width:500px'>wide<script>console.error('bad')</script>", looks["phone"])
 	page.Sees("wide")
 	if got := strings.Join(page.Violations(), "\n"); !strings.Contains(got, "image-alt") {
@@ -72,7 +73,7 @@ func TestChecksOfPages(t *testing.T) {
 
 // TestClicksOfPages clicks a button over which something lies at first, and which the first click pushes away.
 func TestClicksOfPages(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 10*time.Second)
 	page := browser.Start(t).Open(`data:text/html,<html><body><p id=banner hidden style='height:100px'>pushed</p>
 		<button onclick='document.title = "clicked"'>Go</button><a href='javascript:document.title="wrong"'>elsewhere</a>
 		<div id=cover style='position:fixed;inset:0'></div>

@@ -30,7 +30,7 @@ import (
 // TestRepair breaks a stack in every class that a repair puts right, and repairs it while S3 fails at random, with
 // other credentials first. An object that Firehose held back comes after its rows were repaired.
 func TestRepair(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 180*time.Second)
 	s := startWith(t, "no schedule, short deadline, transform JSON, GZIP")
 	for range 2 { // in an object of its own each
 		produce(t, s, time.Now(), 300)

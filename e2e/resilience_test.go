@@ -46,7 +46,7 @@ type rig struct {
 // an independent count. No row is lost except those of an object lost on purpose, nothing is accused wrongly, and
 // doubles are counted exactly.
 func TestFaults(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 160*time.Second)
 	r := startRig(t)
 	t.Run("outcomes", func(t *testing.T) { everyOutcome(t, r) })
 	t.Run("packed", func(t *testing.T) { packed(t, r) })
@@ -62,7 +62,6 @@ func TestFaults(t *testing.T) {
 
 func startRig(t *testing.T) *rig {
 	t.Helper()
-	waitForStack(t)
 	r, dir, began := new(rig), t.TempDir(), time.Now()
 	t.Cleanup(func() {
 		end := context.Background()
@@ -83,7 +82,7 @@ func startRig(t *testing.T) *rig {
 			r.proxy.Stop()
 		}
 	})
-	s, err := local.Start(t.Context(), local.Options{
+	s, err := start(t, local.Options{
 		Root: "..", StateDir: filepath.Join(dir, "stack"), Port: local.AnyPort, Prebuilt: true,
 		// A quiet stack: all ticks and verifications are this test's.
 		Parameters: parameters(t, "no schedule, short deadline"),

@@ -72,7 +72,7 @@ func serveSampled(t *testing.T, world *stacktest.World, folder string, write boo
 
 // TestSchemaPage discovers a schema in a browser, edits it with the sample and the query beside it, and saves it.
 func TestSchemaPage(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 30*time.Second)
 	world, folder := sampledWorld(t)
 	server := serveSampled(t, world, folder, true)
 	b := browser.Start(t)
@@ -166,7 +166,7 @@ func TestSchemaPage(t *testing.T) {
 
 // TestSchemaOfHostileData discovers a schema whose names attack who looks at them, and renames one of them.
 func TestSchemaOfHostileData(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 10*time.Second)
 	world, folder := sampledWorld(t)
 	name, err := json.Marshal(hostileRow)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 // snapshot and every update is refused. It is updated, rolled back, paused, resumed and deleted all the same, and
 // nothing is lost.
 func TestSickJob(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 240*time.Second)
 	const set = "no schedule, warnings"
 	s := startWith(t, set)
 	built := filepath.Join("..", ".aws-sam", "local")

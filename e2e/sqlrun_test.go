@@ -114,7 +114,7 @@ func sqlShow(t *testing.T, s *local.Stack) (q shownQuery) {
 // TestSQLRun changes the query of a running stack by hand, and finally by a deploy. The verdict over all of it is
 // PROVEN.
 func TestSQLRun(t *testing.T) {
-	t.Parallel()
+	inTurn(t, 220*time.Second)
 	s := startWith(t, "default")
 	produce(t, s, time.Now(), 300)
 	provenSoFar(t, s)

@@ -22,8 +22,7 @@ import (
 // TestTheJARStarts submits the job's JAR to a cluster as the service does. A JAR without a manifest does not start
 // unless the request names its class.
 func TestTheJARStarts(t *testing.T) {
-	t.Parallel()
-	waitForStack(t)
+	inTurn(t, 30*time.Second)
 	jar, libraries := "../analytics/target/streamproof-analytics.jar", absolute("../analytics/target/local")
 	cluster := startCluster(t, libraries)
 	dir := t.TempDir()
