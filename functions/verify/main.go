@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/caarlos0/env/v11"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/verifier"
 )
 
@@ -27,7 +28,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	aws, err := config.LoadDefaultConfig(ctx)
+	aws, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(bucket.HTTPClient()))
 	if err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}

@@ -6,11 +6,15 @@ import (
 	"io"
 	"iter"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
-	// parallelReads is how many objects are read ahead.
-	parallelReads = 16
+	// At most so many objects, and so many bytes of them, are read ahead: many small ones, as a ledger's, take as long as
+	// S3 takes to answer.
+	maxAhead      = 64
+	maxBytesAhead = 64 << 20
 	// LargeObject is the size in bytes above which ReadAhead streams an object instead of holding it.
 	LargeObject = 8 << 20
 )
@@ -24,12 +28,16 @@ func ReadAhead(ctx context.Context, b Bucket, objects []Object) iter.Seq2[Object
 		defer reads.Wait()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		coming := make(chan chan io.Reader, parallelReads)
+		coming := make(chan chan io.Reader, maxAhead)
+		held := semaphore.NewWeighted(maxBytesAhead)
 		reads.Go(func() {
 			defer close(coming)
 			for _, object := range objects {
 				if object.Size > LargeObject {
 					continue
+				}
+				if held.Acquire(ctx, object.Size) != nil { // the caller may have stopped
+					return
 				}
 				one := make(chan io.Reader, 1)
 				reads.Go(func() {
@@ -42,7 +50,7 @@ func ReadAhead(ctx context.Context, b Bucket, objects []Object) iter.Seq2[Object
 				})
 				select {
 				case coming <- one:
-				case <-ctx.Done(): // the caller may have stopped
+				case <-ctx.Done():
 					return
 				}
 			}
@@ -54,15 +62,17 @@ func ReadAhead(ctx context.Context, b Bucket, objects []Object) iter.Seq2[Object
 				}
 				continue
 			}
-			var content io.Reader
-			if one, ok := <-coming; ok {
-				content = <-one
-			} else {
-				content = failure{ctx.Err()}
+			one, ok := <-coming
+			if !ok {
+				if !yield(object, failure{ctx.Err()}) {
+					return
+				}
+				continue
 			}
-			if !yield(object, content) {
+			if !yield(object, <-one) {
 				return
 			}
+			held.Release(object.Size)
 		}
 	}
 }

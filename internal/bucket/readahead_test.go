@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -18,10 +19,25 @@ import (
 type shelf struct {
 	bucket.Bucket
 	open int
+
+	mu                    sync.Mutex
+	ahead, most           int   // objects
+	bytesAhead, mostBytes int64 // of them
 }
 
 func (s *shelf) Read(_ context.Context, o bucket.Object) ([]byte, error) {
+	if o.Size <= bucket.LargeObject {
+		s.read(1, o.Size)
+	}
 	return []byte{o.Key[0]}, nil
+}
+
+// read takes note of objects that are read and not counted yet.
+func (s *shelf) read(objects int, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead, s.bytesAhead = s.ahead+objects, s.bytesAhead+bytes
+	s.most, s.mostBytes = max(s.most, s.ahead), max(s.mostBytes, s.bytesAhead)
 }
 
 func (s *shelf) Open(ctx context.Context, o bucket.Object) (io.ReadCloser, error) {
@@ -41,12 +57,17 @@ func (o opened) Close() error {
 	return nil
 }
 
-// TestReadAhead checks that large and small objects come in order, and that a caller that stops early leaves none open.
+// TestReadAhead checks that large and small objects come in order, that no more are read ahead than may be held, and
+// that a caller that stops early leaves none open.
 func TestReadAhead(t *testing.T) {
 	t.Parallel()
+	var most int
+	var mostBytes int64
 	rapid.Check(t, func(rt *rapid.T) {
 		size := rapid.SampledFrom([]int64{0, 1, bucket.LargeObject, bucket.LargeObject + 1, 1 << 30})
-		sizes := rapid.OneOf(rapid.SliceOfN(size, 0, 10), rapid.SliceOfN(size, 64, 80)).Draw(rt, "sizes")
+		sizes := rapid.OneOf(
+			rapid.SliceOfN(size, 0, 10), rapid.SliceOfN(size, 64, 80), rapid.SliceOfN(rapid.Int64Range(0, 1), 64, 80),
+		).Draw(rt, "sizes")
 		stop, cancelled := rapid.IntRange(0, 80).Draw(rt, "stop after"), rapid.Bool().Draw(rt, "by its context")
 		var objects []bucket.Object
 		var want, got []byte
@@ -64,6 +85,10 @@ func TestReadAhead(t *testing.T) {
 				} else if err == nil || !errors.Is(err, ctx.Err()) {
 					got = append(got, 255)
 				}
+				synctest.Wait() // until as much is read ahead as may be
+				if o.Size <= bucket.LargeObject {
+					s.read(-1, -o.Size)
+				}
 				if len(got) == stop && cancelled {
 					cancel()
 				} else if len(got) == stop {
@@ -71,6 +96,7 @@ func TestReadAhead(t *testing.T) {
 				}
 			}
 		})
+		most, mostBytes = max(most, s.most), max(mostBytes, s.mostBytes)
 		if stop > 0 && stop < len(want) && !cancelled {
 			want = want[:stop]
 		}
@@ -81,4 +107,7 @@ func TestReadAhead(t *testing.T) {
 			rt.Fatalf("got %d, want %d", got, want)
 		}
 	})
+	if most < 60 || most > 66 || mostBytes < 48<<20 || mostBytes > 64<<20 {
+		t.Errorf("%d objects were read ahead, and %d bytes", most, mostBytes)
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
@@ -146,4 +147,10 @@ func (s *sequence) WriteAt(p []byte, at int64) (int, error) {
 	n, err := s.out.Write(p[known:])
 	s.at += int64(n)
 	return int(known) + n, err
+}
+
+// HTTPClient is for an S3 client whose bucket is read ahead. It keeps a connection for each read; by default the SDK
+// keeps ten, and makes the others again for nearly every object.
+func HTTPClient() aws.HTTPClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = maxAhead })
 }

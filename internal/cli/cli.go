@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/mattn/go-isatty"
 
+	"streamproof/internal/bucket"
 	"streamproof/internal/local"
 	"streamproof/internal/operate"
 	"streamproof/internal/stack"
@@ -88,7 +89,7 @@ func newEnv(stdout, stderr io.Writer) *env {
 }
 
 func loadAWS(ctx context.Context, region string) (aws.Config, error) {
-	return config.LoadDefaultConfig(ctx, config.WithRegion(region))
+	return config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithHTTPClient(bucket.HTTPClient()))
 }
 
 func isTerminal(w io.Writer) bool {
