@@ -80,7 +80,7 @@ soak: setup cli ## run a local stack under random faults, and count what it says
 	go run ./e2e/soak -seconds $(SECONDS) -seed $(SEED)
 
 .PHONY: lint
-lint: lintgo linttemplates lintpage ## check Go code, the console's page, the template and the shell scripts
+lint: lintgo linttemplates checkov lintpage ## check Go code, the console's page, the template and the shell scripts
 
 .PHONY: build
 build: setup cli $(CLASSES) ## build the command line, the JAR and the functions' packages, for this machine
@@ -126,7 +126,7 @@ lintvenv:
 checkovvenv:
 	@tools/venv .checkov tools/checkov.txt
 
-# The three parts of lint need different tools, and take about as long as each other.
+# The parts of lint need different tools, and run at the same time in `make test`.
 .PHONY: lintgo
 lintgo: check bin/golangci-lint
 	@unformatted=$$(gofmt -l $$(go list ./... | cut -d/ -f2 | sort -u)); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
@@ -135,9 +135,12 @@ lintgo: check bin/golangci-lint
 	sh -n tools/check && sh -n tools/venv && bash -n .ci/run
 
 .PHONY: linttemplates
-linttemplates: setup lintvenv checkovvenv lint/node_modules
+linttemplates: setup lintvenv lint/node_modules
 	.lint/bin/cfn-lint template.yaml audit.yaml
 	go test -count=1 -tags lint ./lint
+
+.PHONY: checkov
+checkov: check checkovvenv
 	@mkdir -p .aws-sam
 	sed '/^    Condition: /d' template.yaml >.aws-sam/unconditional.yaml
 	sed '/^    Condition: /d' audit.yaml >.aws-sam/unconditional-audit.yaml
@@ -150,9 +153,10 @@ lintpage: check bin/esbuild web/node_modules
 	$(call bundle,.aws-sam/page)
 	diff -r .aws-sam/page internal/console/page || { echo "internal/console/page is not what web/ gives: run make web"; exit 1; }
 
+# The longest first: as the last by its name, it would run alone at the end.
 .PHONY: unit
 unit:
-	go test ./...
+	go test ./internal/verifier ./...
 
 .PHONY: java
 java: $(JAR)
