@@ -76,7 +76,7 @@ WHERE "COL3" >= 12.5 AND "COL0" >= DATE '2026-10-01';
 	}
 	for name, set := range sets {
 		t.Run(name, func(t *testing.T) {
-			inTurn(t, 65*time.Second)
+			inTurn(t, 80*time.Second)
 			set.run(t)
 		})
 	}

@@ -15,7 +15,7 @@ import (
 // TestElsewhere builds the project from its sources and runs the demo in a folder whose name has spaces and letters
 // that are not ASCII, in the locale C and behind a proxy that does not answer.
 func TestElsewhere(t *testing.T) {
-	inTurn(t, 70*time.Second)
+	inTurn(t, 120*time.Second)
 	parent := t.TempDir()
 	root, temp := filepath.Join(parent, "Año 2026 – streamproof"), filepath.Join(parent, "tmp dir")
 	for _, dir := range []string{root, temp} {
