@@ -28,6 +28,9 @@ const (
 // A Print is the fingerprint of a text.
 type Print struct{ a, b uint64 }
 
+// Differs returns 0 if two fingerprints are the same, for those that must not branch.
+func (p Print) Differs(q Print) uint64 { return (p.a ^ q.a) | (p.b ^ q.b) }
+
 // Slot gives 64 bits that look random even where only some of them are used.
 func (p Print) Slot() uint64 {
 	mixed := (p.a ^ bits.RotateLeft64(p.b, 32)) * 0x9e3779b97f4a7c15

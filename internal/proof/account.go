@@ -1,20 +1,19 @@
 package proof
 
-import "streamproof/internal/fingerprint"
-
-// account is what is open of one distinct row. It fills a cache line, and most rows need no more.
+// account is what is open of one distinct row. Most rows need no more. It is small, so that it is found in a cache more
+// often.
 type account struct {
-	key   fingerprint.Print
-	line  fingerprint.Print // of a line that the row was read from; zero if it is not known by any
-	keyAt uint64            // where it is kept, see table.keep
-	first due               // of lo
-	read  bool              // whether the row was read from a line
-	more  *more             // nil for none
+	tick int32  // of the oldest due of lo
+	open int32  // of that due; 0 if there is none
+	more *more  // nil for none
+	page uint32 // where its key is kept, see table.keep
+	byte uint16 // in the page
+	read bool   // whether the row was read from a line
 }
 
 // more is what else is open of a row, in the order of the claims.
 type more struct {
-	owed  []due // lo, behind account.first
+	owed  []due // lo, behind the oldest
 	spare []due // hi − lo
 }
 
@@ -25,24 +24,21 @@ type due struct {
 	infinite bool // always open
 }
 
-// is reports whether the account is that of a key or line.
-func (a *account) is(p fingerprint.Print) bool { return a.key == p || a.line == p }
-
 // payable reports whether a copy can pay for it.
 func (d due) payable() bool { return d.open > 0 || d.infinite }
 
-// open reports whether anything could be paid for.
-func (a *account) open() bool {
-	return a.first.open > 0 || a.more != nil && len(a.more.owed)+len(a.more.spare) > 0
+// isOpen reports whether anything could be paid for.
+func (a *account) isOpen() bool {
+	return a.open > 0 || a.more != nil && len(a.more.owed)+len(a.more.spare) > 0
 }
 
 func (a *account) add(lo bool, d due) {
-	if lo && a.first.open == 0 && (a.more == nil || len(a.more.owed) == 0) {
-		a.first = d
+	if lo && a.open == 0 && (a.more == nil || len(a.more.owed) == 0) {
+		a.tick, a.open = d.tick, d.open
 		return
 	}
-	if lo && a.first.tick == d.tick {
-		a.first.open += d.open
+	if lo && a.tick == d.tick {
+		a.open += d.open
 		return
 	}
 	if a.more == nil {
@@ -61,14 +57,15 @@ func (a *account) add(lo bool, d due) {
 
 // payOwed takes one from the oldest due of lo and returns its tick.
 func (a *account) payOwed() (tick int32, ok bool) {
-	if a.first.open == 0 {
+	if a.open == 0 {
 		if a.more == nil || len(a.more.owed) == 0 {
 			return 0, false
 		}
-		a.first, a.more.owed = a.more.owed[0], a.more.owed[1:]
+		oldest := a.more.owed[0]
+		a.tick, a.open, a.more.owed = oldest.tick, oldest.open, a.more.owed[1:]
 	}
-	a.first.open--
-	return a.first.tick, true
+	a.open--
+	return a.tick, true
 }
 
 // paySpare takes one from the oldest due of hi − lo and returns its tick.
@@ -85,7 +82,7 @@ func (a *account) paySpare() (tick int32, ok bool) {
 
 // owed yields the dues of lo; the first may be paid.
 func (a *account) owed(yield func(due) bool) {
-	if !yield(a.first) || a.more == nil {
+	if !yield(due{tick: a.tick, open: a.open}) || a.more == nil {
 		return
 	}
 	for _, d := range a.more.owed {

@@ -16,8 +16,9 @@ type book struct {
 	table table
 	place place
 
-	keys   []byte // of lines
 	reader LineReader
+	read   []entry // of lines that were not known
+	keys   []byte  // of their rows
 
 	counts    Counts
 	delays    []int64 // delivered rows, by the seconds from claim to object
@@ -78,7 +79,7 @@ func (b *book) here(line, count int64) found {
 }
 
 func (b *book) account(key []byte) *account {
-	return b.table.at(b.table.get(b.judge.family.Of(keyKind, key)))
+	return b.table.at(b.table.byKey.get(b.judge.family.Of(keyKind, key)))
 }
 
 func (b *book) doubt(key []byte, line int64, reason string) {
@@ -100,6 +101,14 @@ func (b *book) doubt(key []byte, line int64, reason string) {
 func (b *book) foreign(text string, line int64, reason string) {
 	b.counts.Foreign++
 	b.keep(Foreign, sample{Sample{Row: text, Count: 1, Object: b.place.object, Line: line, Reason: reason}, b.place.number, ""})
+}
+
+// owe opens what is owed of a row that has an account.
+func (b *book) owe(a *account, lo, hi int64) {
+	if !a.isOpen() {
+		b.table.closed--
+	}
+	b.open(a, lo, hi)
 }
 
 func (b *book) open(a *account, lo, hi int64) {
@@ -129,19 +138,23 @@ func (b *book) paySpare(a *account) (tick int32, ok bool) {
 
 // paid counts an account that was paid and has nothing open any more.
 func (b *book) paid(a *account, ok bool) bool {
-	if ok && !a.open() {
+	if ok && !a.isOpen() {
 		b.table.closed++
 	}
 	return ok
 }
 
-func (b *book) pay(a *account, e *entry) {
+// pay takes a copy that was found. The key may be nil if the row has an account.
+func (b *book) pay(a *account, key []byte, line int64) {
 	tick, ok := int32(0), false
 	if a != nil {
 		tick, ok = b.payOwed(a)
 	}
+	if !ok && key == nil {
+		key = b.table.key(a)
+	}
 	if !ok && len(b.failed) > 0 {
-		tick, ok = b.bringBack(b.keyOf(a, e))
+		tick, ok = b.bringBack(key)
 	}
 	if !ok && a != nil {
 		if tick, ok = b.paySpare(a); ok {
@@ -154,9 +167,9 @@ func (b *book) pay(a *account, e *entry) {
 		b.ticks[tick].Delivered++
 		b.arrived(tick)
 	case a != nil:
-		b.surplus(Duplicated, b.keyOf(a, e), b.here(e.line, 1))
+		b.surplus(Duplicated, key, b.here(line, 1))
 	default:
-		b.wonder(e.data, e.line)
+		b.wonder(key, line)
 	}
 }
 
@@ -199,16 +212,16 @@ func (b *book) bringBack(key []byte) (tick int32, ok bool) {
 
 // payFailed pays what is owed and nothing above it: a record of unknown outcome may never have been sent.
 func (b *book) payFailed(a *account, e *entry) {
-	key := b.keyOf(a, e)
 	if a != nil {
 		if tick, ok := b.payOwed(a); ok {
 			b.counts.Failed++
 			b.ticks[tick].Failed++
-			b.failed[string(key)] = append(b.failed[string(key)], failure{tick, b.place.object, e.line, b.place.written, e.remark.reason})
+			key := string(e.data)
+			b.failed[key] = append(b.failed[key], failure{tick, b.place.object, e.line, b.place.written, e.remark.reason})
 			return
 		}
 	}
-	b.foreign(excerpt([]byte(b.judge.format(key))), e.line, e.remark.reason)
+	b.foreign(excerpt([]byte(b.judge.format(e.data))), e.line, e.remark.reason)
 }
 
 func (b *book) payReject(a *account, e *entry) {
@@ -226,7 +239,7 @@ func (b *book) payReject(a *account, e *entry) {
 			return
 		}
 	}
-	b.foreign(excerpt([]byte(b.judge.format(b.keyOf(a, e)))), e.line, e.remark.reason)
+	b.foreign(excerpt([]byte(b.judge.format(e.data))), e.line, e.remark.reason)
 }
 
 // close adds what is missing, in flight and unknown at a moment.

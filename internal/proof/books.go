@@ -13,8 +13,12 @@ func (s step) by(b *book) {
 		s.do(b)
 		return
 	}
-	b.take(s.block.lines)
-	b.take(s.block.rows[b.index])
+	for from := 0; from < len(s.block.lines); from += batch {
+		b.takeLines(s.block, from)
+	}
+	for some := range slices.Chunk(s.block.rows[b.index], batch) {
+		b.takeRows(some)
+	}
 }
 
 // The books take what waits once it is maxWaiting bytes, so that starting goroutines takes no time beside it. What is
@@ -102,11 +106,4 @@ func (j *Judge) settle() {
 // bookOf returns the book of a row.
 func (j *Judge) bookOf(key []byte) *book {
 	return j.books[j.family.Of(keyKind, key).Part(len(j.books))]
-}
-
-// take opens what is owed and has the copies pay, in the order in which they came.
-func (b *book) take(entries []entry) {
-	for some := range slices.Chunk(entries, batch) {
-		b.takeBatch(some)
-	}
 }

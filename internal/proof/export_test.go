@@ -9,6 +9,15 @@ func (j *Judge) Accounts() (n int) {
 	return n
 }
 
+// Lines is how many lines the judge knows by their texts.
+func (j *Judge) Lines() (n int) {
+	j.settle()
+	for _, b := range j.books {
+		n += b.table.byLine.used
+	}
+	return n
+}
+
 // Settled has the judge count what it was given.
 func (j *Judge) Settled() *Judge {
 	j.settle()

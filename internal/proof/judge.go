@@ -142,7 +142,7 @@ func (j *Judge) Open(key []byte) bool {
 	j.settle()
 	b := j.bookOf(key)
 	a := b.account(key)
-	return a != nil && a.open() || len(b.failed[string(key)]) > 0
+	return a != nil && a.isOpen() || len(b.failed[string(key)]) > 0
 }
 
 // Doubt takes one copy of a row, found in the current object at this line, that may as well be another epoch's. What is

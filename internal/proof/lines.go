@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"cmp"
 	"iter"
 
 	"streamproof/internal/fingerprint"
@@ -35,41 +34,59 @@ func (j *Judge) OweLines(lines iter.Seq[Line], lo, hi int64, r LineReader) {
 	j.takeLines(lines, r, owe, lo, hi)
 }
 
+// takeLines takes an entry for each line. A single book looks lines up as they stand, and for several they are read
+// ahead.
+func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, what what, lo, hi int64) {
+	j.flush()
+	single, entries := len(j.books) == 1, lineBatches*batch
+	if single {
+		entries = batch
+	}
+	newBlock := func() *block {
+		b := j.newBlock()
+		b.what, b.lo, b.hi = what, lo, hi
+		return b
+	}
+	blocks := func(yield func(*block) bool) {
+		b := newBlock()
+		for l := range lines {
+			b.addLine(l.Text, l.Number, l.Fault)
+			if single {
+				b.prints = append(b.prints, j.family.Of(lineKind, l.Text))
+			}
+			if b.full(entries) {
+				yield(b)
+				b = newBlock()
+			}
+		}
+		yield(b)
+	}
+	if !single {
+		j.readAhead(blocks, r)
+		return
+	}
+	j.books[0].reader = r
+	for b := range blocks {
+		j.push(step{block: b})
+	}
+}
+
 // ahead is how many blocks of lines are read before the judge takes them, beside one for each book.
 const ahead = 4
 
-// takeLines takes an entry for each line. Others read the lines and hash them meanwhile: with several books each block
-// by a goroutine of its own.
-func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, what what, lo, hi int64) {
-	j.flush()
-	j.books[0].reader = r // of a single book
+// readAhead takes blocks of lines that are read meanwhile, each by a goroutine of its own.
+func (j *Judge) readAhead(blocks iter.Seq[*block], r LineReader) {
 	coming := make(chan chan *block, ahead+len(j.books))
 	go func() {
 		defer close(coming)
-		send := func(b *block) {
+		for b := range blocks {
 			read := make(chan *block, 1)
 			coming <- read
-			if len(j.books) == 1 {
-				read <- b
-				return
-			}
 			go func() {
 				j.read(b, r)
 				read <- b
 			}()
 		}
-		b := j.newBlock()
-		for l := range lines {
-			e := b.addLine(l)
-			if e.what, e.lo, e.hi = what, lo, hi; len(j.books) == 1 {
-				e.print = j.family.Of(lineKind, e.data)
-			}
-			if b.full(lineBatches * batch) {
-				send(b)
-				b = j.newBlock()
-			}
-		}
-		send(b)
 	}()
 	for read := range coming {
 		b := <-read
@@ -81,36 +98,40 @@ func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, what what, lo, hi 
 }
 
 func (r *LineReader) refuse(e *entry) {
-	r.Refuse(Line{e.data, e.line, e.remark.fault}, cmp.Or(e.remark.fault, e.remark.err))
+	r.Refuse(Line{e.data, e.line, e.remark.fault}, e.remark.err)
 }
 
 // read makes entries of rows of the lines of a block, for the books that they are for.
 func (j *Judge) read(b *block, r LineReader) {
 	for i := range b.lines {
-		e := &b.lines[i]
-		if e.remark == nil {
-			at := len(b.keys)
-			keys, err := r.Read(b.keys, e.data)
-			if err == nil {
-				b.keys = keys
-				j.addTo(b, keys[at:], e)
-				continue
-			}
-			e.remark = &remark{err: err}
+		e := b.entry(i)
+		if b.keys = e.read(r, b.keys); e.refused() {
+			b.refused = append(b.refused, e)
+		} else {
+			j.addTo(b, &e)
 		}
-		b.refused = append(b.refused, *e)
 	}
 	b.lines = b.lines[:0]
 }
 
 // A block is rows that are owed and copies that were found, in their order.
 type block struct {
-	lines   []entry   // which have not been read yet
-	refused []entry   // lines that are no rows
-	rows    [][]entry // by book
-	count   int       // of entries
-	buffer  []byte    // of their data
-	keys    []byte    // of lines
+	what    what                // of all lines
+	lo, hi  int64               // of all lines
+	lines   []line              // which have not been read yet
+	prints  []fingerprint.Print // of the lines, if they are for a single book
+	faults  map[int]error       // of some of the lines, by their index
+	refused []entry             // lines that are no rows
+	rows    [][]entry           // by book
+	count   int                 // of lines and rows
+	buffer  []byte              // of their data
+	keys    []byte              // of lines
+}
+
+// A line is where the text of a Line stands in its block. It is small, since most lines are never read.
+type line struct {
+	from, to uint32
+	number   int64
 }
 
 func (j *Judge) newBlock() *block {
@@ -125,7 +146,9 @@ func (j *Judge) free(b *block) {
 	for i := range b.rows {
 		b.rows[i] = b.rows[i][:0]
 	}
-	b.lines, b.refused, b.count, b.buffer, b.keys = b.lines[:0], b.refused[:0], 0, b.buffer[:0], b.keys[:0]
+	clear(b.faults)
+	b.lines, b.prints, b.refused, b.count = b.lines[:0], b.prints[:0], b.refused[:0], 0
+	b.buffer, b.keys = b.buffer[:0], b.keys[:0]
 	j.blocks.Put(b)
 }
 
@@ -150,25 +173,38 @@ func (b *block) hold(data []byte) []byte {
 	return b.buffer[at:len(b.buffer):len(b.buffer)]
 }
 
-// addLine adds a line, and returns its entry.
-func (b *block) addLine(l Line) *entry {
-	e := entry{isLine: true, data: b.hold(l.Text), line: l.Number}
-	if l.Fault != nil {
-		e.remark = &remark{fault: l.Fault}
+// addLine adds a line.
+func (b *block) addLine(text []byte, number int64, fault error) {
+	if fault != nil {
+		if b.faults == nil {
+			b.faults = map[int]error{}
+		}
+		b.faults[len(b.lines)] = fault
 	}
+	from := len(b.buffer)
+	b.buffer = append(b.buffer, text...)
+	b.lines = append(b.lines, line{uint32(from), uint32(len(b.buffer)), number})
 	b.count++
-	b.lines = append(b.lines, e)
-	return &b.lines[len(b.lines)-1]
+}
+
+// entry makes the entry of a line.
+func (b *block) entry(i int) entry {
+	l := &b.lines[i]
+	e := entry{what: b.what, data: b.buffer[l.from:l.to], line: l.number, lo: b.lo, hi: b.hi}
+	if fault := b.faults[i]; fault != nil {
+		e.remark = &remark{fault: fault, err: fault}
+	}
+	return e
 }
 
 // addTo adds the entry of a row to a block, unless the judge leaves the row out. The key stays where it is.
-func (j *Judge) addTo(b *block, key []byte, e *entry) {
-	if !j.only.has(key) {
+func (j *Judge) addTo(b *block, e *entry) {
+	if !j.only.has(e.data) {
 		return
 	}
-	of := j.family.Of(keyKind, key)
-	to := &b.rows[of.Part(len(j.books))]
-	*to = append(*to, entry{what: e.what, data: key, print: of, line: e.line, lo: e.lo, hi: e.hi, remark: e.remark})
+	e.print = j.family.Of(keyKind, e.data)
+	to := &b.rows[e.print.Part(len(j.books))]
+	*to = append(*to, *e)
 }
 
 // A Batch is rows that are owed, gathered before their turn: by one goroutine, and not that of the judge.
@@ -184,7 +220,7 @@ func (j *Judge) NewBatch() *Batch { return &Batch{j, j.newBlock()} }
 func (b *Batch) Owe(key []byte, lo, hi int64) {
 	if hi != 0 {
 		b.block.count++
-		b.judge.addTo(b.block, b.block.hold(key), &entry{lo: lo, hi: hi})
+		b.judge.addTo(b.block, &entry{data: b.block.hold(key), lo: lo, hi: hi})
 	}
 }
 
@@ -194,23 +230,38 @@ func (j *Judge) OweBatch(b *Batch) {
 	j.push(step{block: b.block})
 }
 
-// An entry is one row that is owed, or one copy that was found: its key, or the line that it is read from.
+// An entry is one row that is owed, or one copy that was found.
 type entry struct {
 	what   what
-	isLine bool
-	data   []byte            // the key or the line
-	print  fingerprint.Print // of data
-	known  fingerprint.Print // of the line that a key was read from; zero if there is none
+	data   []byte            // the row's key; of a line that is no row, its text
+	print  fingerprint.Print // of the key
+	lo, hi int64             // of what is owed
 	line   int64             // of the copy
-	lo, hi int64             // of the row
 	remark *remark           // nil for most
 }
 
-// A remark is why a line cannot be read, or why a row was refused.
+// A remark is why a line is no row, or why a row was refused.
 type remark struct {
-	fault  error // of the line, which is not read then
-	err    error // of reading the line
+	err    error
+	fault  error // the line's, if err is that
 	reason string
+}
+
+// refused reports whether it is a line that is no row.
+func (e *entry) refused() bool { return e.remark != nil && e.remark.err != nil }
+
+// read makes a line's entry that of its row, with the key appended to keys, unless the line is none.
+func (e *entry) read(r LineReader, keys []byte) []byte {
+	if e.refused() {
+		return keys
+	}
+	longer, err := r.Read(keys, e.data)
+	if err != nil {
+		e.remark = &remark{err: err}
+		return keys
+	}
+	e.data = longer[len(keys):]
+	return longer
 }
 
 type what uint8
@@ -220,7 +271,6 @@ const (
 	find
 	fail
 	reject
-	elsewhere // in another Part
 )
 
 // The kinds of what has a fingerprint.
@@ -237,7 +287,8 @@ func (j *Judge) add(key []byte, e entry) {
 		j.current = b
 	}
 	b.count++
-	j.addTo(b, b.hold(key), &e)
+	e.data = b.hold(key)
+	j.addTo(b, &e)
 	if b.full(batch * len(j.books)) {
 		j.flush()
 	}
@@ -251,84 +302,99 @@ func (j *Judge) flush() {
 	}
 }
 
-func (b *book) takeBatch(entries []entry) {
-	var prints [batch]fingerprint.Print
-	var found, again [batch]uint32
-	for i := range entries {
-		prints[i] = entries[i].print
-	}
-	b.table.find(prints[:len(entries)], &found)
-	read := prints[:0]
-	for i := range entries {
-		if e := &entries[i]; found[i] == 0 && b.read(e) {
-			read = append(read, e.print)
+// takeLines takes at most a batch of the lines of a block, from one on. It reads those that are not known.
+func (b *book) takeLines(k *block, from int) {
+	lines := k.lines[from:min(from+batch, len(k.lines))]
+	prints := k.prints[from:][:len(lines)]
+	var known [batch]uint32
+	b.table.byLine.find(prints, &known)
+	for at := range k.faults { // though a complete line may have the same text
+		if at >= from && at < from+len(lines) {
+			known[at-from] = 0
 		}
 	}
-	b.table.find(read, &again) // which brings them into the cache
-	for i := range entries {
-		e := &entries[i]
-		if found[i] == 0 {
-			found[i] = b.table.get(e.print)
+	b.table.touch(known[:len(lines)])
+	b.read, b.keys = b.read[:0], b.keys[:0]
+	for i := range lines {
+		if known[i] == 0 {
+			e := k.entry(from + i)
+			if b.keys = e.read(b.reader, b.keys); !e.refused() {
+				e.print = b.judge.family.Of(keyKind, e.data)
+			}
+			b.read = append(b.read, e)
 		}
-		b.takeOne(found[i], e)
 	}
-	b.keys = b.keys[:0]
+	read := b.read
+	places := b.find(read)
+	for i, l := range lines {
+		if known[i] > 0 {
+			b.takeKnown(known[i], k, l.number)
+			continue
+		}
+		switch e := &read[0]; {
+		case e.refused():
+			b.reader.refuse(e)
+		case b.judge.only.has(e.data):
+			if place := b.takeRow(places[len(b.read)-len(read)], e); place > 0 {
+				b.table.learn(place, prints[i])
+			}
+		}
+		read = read[1:]
+	}
 	b.table.shrink()
 }
 
-// read makes a line's entry that of its row's key, and reports whether it was one and is a row.
-func (b *book) read(e *entry) bool {
-	if !e.isLine || e.remark != nil {
-		return false
+// takeRows takes at most a batch of rows.
+func (b *book) takeRows(entries []entry) {
+	places := b.find(entries)
+	for i := range entries {
+		b.takeRow(places[i], &entries[i])
 	}
-	at := len(b.keys)
-	keys, err := b.reader.Read(b.keys, e.data)
-	if err != nil {
-		e.remark = &remark{err: err}
-		return false
-	}
-	if b.keys = keys; !b.judge.only.has(keys[at:]) {
-		e.what = elsewhere
-	}
-	e.isLine, e.data, e.known = false, keys[at:], e.print
-	e.print = b.judge.family.Of(keyKind, e.data)
-	return true
+	b.table.shrink()
 }
 
-// takeOne takes an entry, with the place of its row's account if there is one.
-func (b *book) takeOne(place uint32, e *entry) {
-	if e.isLine && e.remark != nil {
-		b.reader.refuse(e)
-		return
+// find returns the places of the accounts of so many rows.
+func (b *book) find(entries []entry) (places [batch]uint32) {
+	var prints [batch]fingerprint.Print
+	for i := range entries {
+		prints[i] = entries[i].print
 	}
-	if e.what == elsewhere {
-		return
+	b.table.byKey.find(prints[:len(entries)], &places)
+	b.table.touch(places[:len(entries)])
+	return places
+}
+
+// takeKnown takes a line of a block whose row has an account at this place.
+func (b *book) takeKnown(place uint32, k *block, line int64) {
+	a := b.table.at(place)
+	if k.what == owe {
+		b.owe(a, k.lo, k.hi)
+	} else {
+		b.pay(a, nil, line)
+	}
+}
+
+// takeRow takes an entry, with the place of its row's account if there was one before the batch, and returns the place
+// of that account, 0 for none.
+func (b *book) takeRow(place uint32, e *entry) uint32 {
+	if place == 0 {
+		place = b.table.byKey.get(e.print)
 	}
 	if e.what == owe && place == 0 {
 		place = b.table.add(e.data, e.print)
-	} else if e.what == owe && !b.table.at(place).open() {
-		b.table.closed--
-	}
-	if place > 0 && e.known != (fingerprint.Print{}) {
-		b.table.learn(place, e.known)
+		b.open(b.table.at(place), e.lo, e.hi)
+		return place
 	}
 	a := b.table.at(place)
 	switch e.what {
 	case owe:
-		b.open(a, e.lo, e.hi)
+		b.owe(a, e.lo, e.hi)
 	case find:
-		b.pay(a, e)
+		b.pay(a, e.data, e.line)
 	case fail:
 		b.payFailed(a, e)
 	case reject:
 		b.payReject(a, e)
 	}
-}
-
-// keyOf returns the key of an entry's row.
-func (b *book) keyOf(a *account, e *entry) []byte {
-	if e.isLine {
-		return b.table.key(a)
-	}
-	return e.data
+	return place
 }

@@ -28,7 +28,8 @@ func readRow(dst, line []byte) ([]byte, error) {
 	return append(append(dst, map[byte]byte{'a': 'b', 'A': 'b', 'b': 'a'}[line[0]]), line[1:]...), nil
 }
 
-// linesOf passes texts as an object does, in memory that is used again. Those that begin with "!" are not complete.
+// linesOf passes texts as an object does, in memory that is used again. Those that begin with "!" are not complete: the
+// line is what follows, which may be that of a row.
 func linesOf(texts []string) iter.Seq[proof.Line] {
 	return func(yield func(proof.Line) bool) {
 		var text []byte
@@ -36,7 +37,7 @@ func linesOf(texts []string) iter.Seq[proof.Line] {
 			text = append(text[:0], t...)
 			l := proof.Line{Text: text, Number: int64(i + 1)}
 			if t[0] == '!' {
-				l.Fault = errNoBreak
+				l.Text, l.Fault = text[1:], errNoBreak
 			}
 			if !yield(l) {
 				return
@@ -53,7 +54,7 @@ func TestLinesAreTheirRows(t *testing.T) {
 		distinct := rapid.SampledFrom([]int{3, 300}).Draw(t, "distinct rows")
 		text := rapid.Custom(func(t *rapid.T) string {
 			n := rapid.IntRange(0, distinct).Draw(t, "row")
-			return fmt.Sprintf(rapid.SampledFrom([]string{"a,%d", "A,%d", "a,%d", "b,%d", "?%d", "!%d"}).Draw(t, "line"), n)
+			return fmt.Sprintf(rapid.SampledFrom([]string{"a,%d", "A,%d", "a,%d", "b,%d", "?%d", "!a,%d"}).Draw(t, "line"), n)
 		})
 		texts := rapid.SliceOfN(text, 1, 400)
 		parts := rapid.IntRange(1, 3).Draw(t, "parts")
@@ -112,4 +113,59 @@ func TestLinesAreTheirRows(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEndlessTextsOfARow checks that the judge does not remember each of the texts that one row comes in.
+func TestEndlessTextsOfARow(t *testing.T) {
+	t.Parallel()
+	const texts = 20_000
+	j := judgeOf(1)
+	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
+	j.Owe([]byte("a"), texts, texts)
+	j.Object("found", "v1", second(1))
+	var all []string
+	for i := range texts {
+		all = append(all, fmt.Sprint(i))
+	}
+	j.FindLines(linesOf(all), proof.LineReader{Read: func(dst, _ []byte) ([]byte, error) { return append(dst, 'a'), nil }})
+	if got := j.Lines(); got == 0 || got > texts/10 {
+		t.Errorf("the judge knows %d lines of one row", got)
+	}
+	if got := j.Close(never).Counts.Delivered; got != texts {
+		t.Errorf("got %d rows delivered, want %d", got, texts)
+	}
+}
+
+// TestLinesAreKnownAfterTheirRowsMoved checks that a line still pays for its own row when closed accounts were left
+// out.
+func TestLinesAreKnownAfterTheirRowsMoved(t *testing.T) {
+	t.Parallel()
+	const rows = 100_000
+	var texts []string
+	for i := range rows {
+		texts = append(texts, fmt.Sprint("a,", i))
+	}
+	j := judgeOf(1)
+	j.Claim(proof.Tick{Time: second(0), Claimed: second(0), Settled: second(60)})
+	reader := proof.LineReader{Read: readRow}
+	for range 2 {
+		j.OweLines(linesOf(texts), 1, 1, reader)
+	}
+	early, late := texts[:rows*3/4], texts[rows*3/4:]
+	j.Object("found", "v1", second(1))
+	for _, some := range [][]string{early, early, late} {
+		j.FindLines(linesOf(some), reader)
+	}
+	if got := j.Accounts(); got > rows/2 {
+		t.Fatalf("the judge holds %d rows, so none was left out", got)
+	}
+	got := j.Close(never)
+	if got.Counts.Delivered != 2*rows-int64(len(late)) || got.Counts.Missing != int64(len(late)) {
+		t.Errorf("got %+v", got.Counts)
+	}
+	for _, s := range got.Samples[proof.Missing] {
+		if s.Count != 1 {
+			t.Errorf("%d of row %s are missing", s.Count, s.Row)
+		}
+	}
 }

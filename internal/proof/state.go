@@ -122,7 +122,7 @@ func (s *State) addRows(b *book, at []int32) {
 		return open
 	}
 	for a := range b.table.all {
-		if a.open() {
+		if a.isOpen() {
 			s.Rows = append(s.Rows, RowState{slices.Clone(b.table.key(a)), states(a.owed), states(a.spare)})
 		}
 	}
@@ -162,7 +162,7 @@ func Restore(s *State, format func(key []byte) string, parts int) (*Judge, error
 				a.add(lo, due{d.Tick, d.Open, d.Infinite})
 			}
 		}
-		if !a.open() {
+		if !a.isOpen() {
 			return nil, fmt.Errorf("row %x has nothing open", r.Key)
 		}
 	}
