@@ -2,6 +2,7 @@ package proof
 
 import (
 	"encoding/binary"
+	"runtime"
 	"slices"
 
 	"streamproof/internal/fingerprint"
@@ -123,6 +124,10 @@ func (t *table) keep(key []byte) (number uint32, at uint16) {
 // shrinkAt is from how many accounts on it pays to leave out the closed ones.
 const shrinkAt = 1 << 16
 
+// collectAt is from how many accounts on what they took is collected at once, before more memory is taken: the next
+// collection may be far away.
+const collectAt = 1 << 18
+
 // shrink leaves out the closed accounts once they are more than half, so that memory goes by what is open and not by
 // what was. Accounts change their places.
 func (t *table) shrink() {
@@ -144,6 +149,9 @@ func (t *table) shrink() {
 	}
 	t.size, t.closed = open, 0
 	t.accounts = slices.Delete(t.accounts, (open+len(chunk{})-1)/len(chunk{}), len(t.accounts))
+	if len(moved) > collectAt {
+		runtime.GC()
+	}
 	for _, x := range []*index{&t.byKey, &t.byLine} {
 		x.rebuild(min(open, x.used), func(place uint32) uint32 { return moved[place] })
 	}
