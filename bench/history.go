@@ -23,6 +23,7 @@ type historyCmd struct {
 	Records int    `help:"Records of each, of which about half give a row." default:"100000"`
 	Foreign int    `help:"Distinct rows that nobody owes, in one more object."`
 	Leak    bool   `help:"Deliver the rows that the query leaves out, too."`
+	Gzip    bool   `help:"Compress the objects, as a year of rows does not fit on a disk otherwise."`
 	Program string `help:"The command line." default:"bin/streamproof"`
 	Fill    string `help:"Only make the copy, in this folder."`
 }
@@ -75,6 +76,10 @@ func (c *historyCmd) fill(dir string) error {
 		}
 		return os.Chtimes(path, at, at)
 	}
+	zip, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
 	first := time.Now().UTC().Truncate(time.Minute).Add(-time.Duration(c.Ticks+60) * time.Minute)
 	if err := write(ledger.PipelineKey(m.pipeline.Hash()), published, first); err != nil {
 		return err
@@ -99,6 +104,17 @@ func (c *historyCmd) fill(dir string) error {
 			return err
 		}
 		key := fmt.Sprintf("ingestion-kinesis/%s/object-%06d", at.Format("2006/01/02/15"), i)
+		if c.Gzip {
+			var zipped bytes.Buffer
+			zip.Reset(&zipped)
+			if _, err := zip.Write(rows); err != nil {
+				return err
+			}
+			if err := zip.Close(); err != nil {
+				return err
+			}
+			key, rows = key+".gz", zipped.Bytes()
+		}
 		if err := write(key, rows, at.Add(11*time.Second)); err != nil {
 			return err
 		}
@@ -107,7 +123,7 @@ func (c *historyCmd) fill(dir string) error {
 		return nil
 	}
 	var flood bytes.Buffer
-	zip := gzip.NewWriter(&flood)
+	zip.Reset(&flood)
 	for i := range c.Foreign {
 		if _, err := fmt.Fprintf(zip, "%d,9,1.0,1.0\n", i); err != nil {
 			return err
