@@ -160,10 +160,11 @@ func expired(t *testing.T, s *local.Stack, want *report.Report) {
 	if deleted < 10 {
 		t.Errorf("%d objects have expired", deleted)
 	}
-	got, err := handler.Handle(t.Context(), json.RawMessage(`{"full": true}`))
+	answer, err := handler.Handle(t.Context(), json.RawMessage(`{"full": true}`))
 	if err != nil {
 		t.Fatal(err)
 	}
+	got := answer.(*report.Report)
 	t.Logf("after %d objects expired: %s %v", deleted, got.LastLine(), got.Reasons)
 	if got.Verdict != want.Verdict || got.Counts != want.Counts || len(got.Epochs) != len(want.Epochs) || got.Covers.ArchivedUntil.IsZero() {
 		t.Fatalf("got %+v, want %+v", got, want)

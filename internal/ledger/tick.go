@@ -128,9 +128,14 @@ func TickKey(tick time.Time) string {
 
 // IsTickKey reports whether a key is that of a tick: other objects may stand under TicksPrefix.
 func IsTickKey(key string) bool {
-	name := key[strings.LastIndex(key, "/")+1:]
-	tick, err := time.Parse("20060102T150405.000Z.json", name)
-	return err == nil && TickKey(tick) == key
+	_, ok := TickOfKey(key)
+	return ok
+}
+
+// TickOfKey returns the tick whose object has a key. It reports false if none has.
+func TickOfKey(key string) (tick time.Time, ok bool) {
+	tick, err := time.Parse("20060102T150405.000Z.json", key[strings.LastIndex(key, "/")+1:])
+	return tick, err == nil && TickKey(tick) == key
 }
 
 // Encode gives the object's bytes.

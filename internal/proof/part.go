@@ -23,8 +23,24 @@ func (p Part) has(key []byte) bool {
 }
 
 // Only has the judge leave out all rows that are not in a part. What is no row, as a corrupt line, is in part 0. It is
-// for a judge that was given nothing yet.
+// for a judge that was given nothing yet, or has been restored from a state of that part.
 func (j *Judge) Only(p Part) { j.only = p }
+
+// Part is what one part of all rows has of the state. What was counted, and what was found, is that of part 0. Merge of
+// all parts is the state again. It shares memory with the state.
+func (s *State) Part(p Part) *State {
+	part := &State{}
+	if p.Index == 0 {
+		*part = *s
+	} else {
+		for _, t := range s.Ticks {
+			part.Ticks = append(part.Ticks, TickBalance{Tick: t.Tick})
+		}
+	}
+	part.Rows = slices.DeleteFunc(slices.Clone(s.Rows), func(r RowState) bool { return !p.has(r.Key) })
+	part.Failed = slices.DeleteFunc(slices.Clone(s.Failed), func(f FailureState) bool { return !p.has(f.Key) })
+	return part
+}
 
 // Merge makes one state of those of all parts. Each must have all ticks. The state is that of a judge of all rows,
 // except for samples: they are in the order of the parts, and of a class with more than MaxSamples those of the first.

@@ -35,6 +35,12 @@ func TestPartsMergeIntoTheWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for i := range parts {
+			parts[i] = reread(merged.Part(proof.Part{Index: i, Of: of}))
+		}
+		if merged, err = proof.Merge(parts); err != nil {
+			t.Fatal(err)
+		}
 		j, err := proof.Restore(merged, text, 2)
 		if err != nil {
 			t.Fatal(err)

@@ -40,7 +40,7 @@ func (v *verification) acceptances(ctx context.Context) (all []*acceptance, err 
 	entries = slices.DeleteFunc(entries, func(o bucket.Object) bool {
 		return !strings.HasPrefix(o.Key, ledger.AcceptancesPrefix)
 	})
-	entries = v.withoutStrays(ledger.AcceptancesPrefix, entries)
+	entries = v.withoutStrays(ledger.AcceptancesPrefix, entries, v.base)
 	for entry, content := range bucket.ReadAhead(ctx, v.bucket, entries) {
 		data, err := io.ReadAll(content)
 		if err != nil {

@@ -66,7 +66,7 @@ func (l *life) record(t fails, r *report.Report, class proof.Class, found []proo
 
 // judged is a verification by the function, in full or not.
 func (l *life) judged(t fails, order string) *report.Report {
-	r, err := l.handler().Handle(t.Context(), json.RawMessage(order))
+	r, err := handle(t.Context(), l.handler(), json.RawMessage(order))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestMissingRowInFlightAgainIsNotUsedUp(t *testing.T) {
 	n := l.accept(t, proof.Missing)
 	longer := l.handler()
 	longer.config.DeliveryDeadlineSeconds = 3600
-	if r, err := longer.Handle(t.Context(), []byte(`{}`)); err != nil || r.Counts.InFlight == 0 || r.Counts.Missing > 0 || r.Accepted[0].UsedUp > 0 {
+	if r, err := handle(t.Context(), longer, []byte(`{}`)); err != nil || r.Counts.InFlight == 0 || r.Counts.Missing > 0 || r.Accepted[0].UsedUp > 0 {
 		t.Errorf("with a longer deadline: got %v, %+v", r.LastLine(), r.Accepted)
 	}
 	if r := l.both(t, 41, proof.Proven, "missing again"); r.Counts.Missing != n {

@@ -128,7 +128,7 @@ func TestExpiryChangesNoVerdict(t *testing.T) {
 		handler := l.handler()
 		judge := func(event string) *report.Report {
 			handler.config.ExpireAfterDays = l.expire
-			r, err := handler.Handle(t.Context(), []byte(event))
+			r, err := handle(t.Context(), handler, []byte(event))
 			if err != nil && l.lives == 0 {
 				t.Fatal(err)
 			}
@@ -142,7 +142,7 @@ func TestExpiryChangesNoVerdict(t *testing.T) {
 			handler.maxTags = rapid.SampledFrom([]int{2, maxTags, maxTags}).Draw(t, "tags")
 			l.expire = rapid.SampledFrom([]int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0}).Draw(t, "expire")
 			expired += l.expireTagged(func(key string) bool { return rapid.Bool().Draw(t, "expires") })
-			event := rapid.SampledFrom([]string{`{}`, `{}`, `{}`, `{}`, `{}`, `{}`, `{}`, `{"full": true}`}).Draw(t, "event")
+			event := rapid.SampledFrom([]string{`{}`, `{}`, `{}`, `{}`, `{}`, `{}`, `{}`, `{"full": true}`, "parts"}).Draw(t, "event")
 			switch rapid.IntRange(0, 20).Draw(t, "fault") {
 			case 0: // alone: who deletes the archive, too, has deleted the proof
 				if l.archive() != nil {
@@ -179,9 +179,18 @@ func TestExpiryChangesNoVerdict(t *testing.T) {
 					}
 				}
 			}
-			got := judge(event)
+			var got *report.Report
+			if event == "parts" {
+				handler.config.ExpireAfterDays = l.expire
+				got = l.inPartsAgain(t, handler)
+			} else {
+				got = judge(event)
+			}
 			l.between, twin.now = nil, l.now
 			want, _ := judgeFrom(t.Context(), twin, lifeOpts, nil, nil)
+			if event == "parts" {
+				want = asRead(t, want)
+			}
 			diff := same(unarchived(got), unarchived(want))
 			if diff == "" {
 				continue
@@ -357,7 +366,7 @@ func TestTaggingIsLimitedAndContinues(t *testing.T) {
 	for i := range 10 {
 		before := len(l.tags)
 		l.now = minute(44*60 + 361 + i)
-		if _, err := h.Handle(t.Context(), []byte(`{}`)); err != nil {
+		if _, err := handle(t.Context(), h, []byte(`{}`)); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(l.tags) - before; n != 4 {
@@ -373,7 +382,7 @@ func TestTaggingIsLimitedAndContinues(t *testing.T) {
 	defer cancel()
 	before := len(l.tags)
 	l.now = minute(44*60 + 400)
-	if r, err := h.Handle(ctx, []byte(`{}`)); err != nil || r.Verdict != proof.Proven || len(l.tags) != before {
+	if r, err := handle(ctx, h, []byte(`{}`)); err != nil || r.Verdict != proof.Proven || len(l.tags) != before {
 		t.Errorf("without time: got %v, %v, and %d tags more", r, err, len(l.tags)-before)
 	}
 	l.days(t, 44*60+401, 44*60+403, 1)
@@ -395,7 +404,7 @@ func TestVerdictStandsIfTheArchiveCannotBeWritten(t *testing.T) {
 	h.put = denied{l, ArchiveKey}
 	for at := 41 * 60; at < 49*60; at += 60 {
 		l.now = minute(at)
-		if r, err := h.Handle(t.Context(), []byte(`{}`)); err != nil || r.Verdict != proof.Proven {
+		if r, err := handle(t.Context(), h, []byte(`{}`)); err != nil || r.Verdict != proof.Proven {
 			t.Fatalf("got %v, %v", r, err)
 		}
 	}
@@ -431,7 +440,7 @@ func TestFailedTagIsSetLater(t *testing.T) {
 	h.tag = &flaky{life: l}
 	for at := 60; at < 60*60; at += 60 {
 		l.now = minute(at)
-		if r, err := h.Handle(t.Context(), []byte(`{}`)); err != nil || r.Verdict != proof.Proven {
+		if r, err := handle(t.Context(), h, []byte(`{}`)); err != nil || r.Verdict != proof.Proven {
 			t.Fatalf("got %v, %v", r, err)
 		}
 		l.saysWhatIsTagged(t)
@@ -857,13 +866,13 @@ func TestArchiveUnderOtherOptions(t *testing.T) {
 	l.now = minute(80*60 + 10)
 	for _, event := range []string{`{}`, `{}`, `{"full": true}`} {
 		l.now = l.now.Add(time.Minute)
-		r, err := h.Handle(t.Context(), []byte(event))
+		r, err := handle(t.Context(), h, []byte(event))
 		if err != nil || r.Verdict != proof.Proven || r.Covers.Ticks != 80*60/every || r.Covers.DeliveryDeadlineSeconds != 60 || r.Counts.Late > 0 {
 			t.Errorf("another deadline: got %s %v over %+v (%v)", r.LastLine(), r.Reasons, r.Covers, err)
 		}
 	}
 	h.config.DataPrefix = "other/"
-	r, err := h.Handle(t.Context(), []byte(`{}`))
+	r, err := handle(t.Context(), h, []byte(`{}`))
 	if err != nil || r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], `is of the prefixes "data/" and "data-errors/"`) {
 		t.Errorf("another prefix: got %s %v (%v)", r.LastLine(), r.Reasons, err)
 	}

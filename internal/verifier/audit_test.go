@@ -94,7 +94,7 @@ func (s *lifeStream) handler() *Handler {
 
 func (s *lifeStream) verify(t *testing.T, event string) *report.Report {
 	t.Helper()
-	r, err := s.handler().Handle(t.Context(), json.RawMessage(event))
+	r, err := handle(t.Context(), s.handler(), json.RawMessage(event))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestAuditKilledAnywhere(t *testing.T) {
 			l, s := audited(embeddedPipeline(), 60)
 			l.lives, l.lands = lives, lands
 			for _, at := range []int{20, 40} {
-				_, _ = s.at(at).handler().Handle(context.Background(), json.RawMessage(`{}`))
+				_, _ = handle(context.Background(), s.at(at).handler(), json.RawMessage(`{}`))
 			}
 			l.lives = 0
 			if got := s.at(70).verify(t, `{}`); same(want, got) != "" {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -39,6 +40,9 @@ const formatVersion = 5
 const (
 	// margin is how old something must be to be counted for good: long enough for S3 to have listed it.
 	margin = 5 * time.Minute
+	// finalAfter is how long after it was written a tick is final for certain: its lease may end later by what two clocks
+	// differ.
+	finalAfter = longestRun + 3*margin
 	// longestRun is how long a producer may run after its claim, whatever its clock says: Lambda's longest time-out.
 	longestRun = 15 * time.Minute
 )
@@ -51,6 +55,9 @@ type checkpoint struct {
 	DataPrefix      string `json:"dataPrefix"`
 	ErrorsPrefix    string `json:"errorsPrefix"`
 	DeadlineSeconds int    `json:"deadlineSeconds"`
+
+	// Run is set in what a part has counted of a run, and names the run.
+	Run string `json:"run,omitempty"`
 
 	// Origin names the verification of everything that the increments up to here have resumed from.
 	Origin string `json:"origin,omitempty"`
@@ -367,6 +374,9 @@ func (v *verification) takeCheckpoint(watermark time.Time) *checkpoint {
 // addEpochs adds the state of every epoch, without what only later ticks have begun.
 func (s *checkpoint) addEpochs(v *verification, watermark time.Time) {
 	timeline, left := v.timeline.UpTo(watermark), report.MaxTicks
+	if v.stretch != nil {
+		left = math.MaxInt // each part has to have all of them
+	}
 	index := map[*epoch.Epoch]int{}
 	for _, t := range slices.Backward(v.tallies) {
 		if !t.RolledBack && !slices.Contains(timeline.Epochs, t.Epoch) {

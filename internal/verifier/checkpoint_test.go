@@ -673,7 +673,7 @@ func (l *life) handler() *Handler {
 
 func (l *life) verify(t *testing.T, event string) *report.Report {
 	t.Helper()
-	r, err := l.handler().Handle(t.Context(), json.RawMessage(event))
+	r, err := handle(t.Context(), l.handler(), json.RawMessage(event))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,17 @@ func (v *verification) readLedger(ctx context.Context) {
 	if !ok {
 		return
 	}
+	if s := v.stretch; s != nil {
+		if s.listed(v) != s.run.Listed {
+			v.undecided("what was written until %s is not what the run began with: start another run", s.run.Until.UTC().Format(time.RFC3339))
+			return
+		}
+		var counted time.Time
+		if v.base != nil {
+			counted = v.base.Watermark
+		}
+		entries, v.until = s.first(entries, v.opts.ticks, counted)
+	}
 	v.claims = v.readTicks(ctx, entries)
 	v.open = v.claims
 	if v.base == nil || len(v.claims) == 0 || v.claims[0].Claimed.After(v.base.Watermark) {
@@ -69,9 +80,10 @@ func (v *verification) readTick(ctx context.Context, entry bucket.Object, conten
 	return entry, data, err
 }
 
-// openUntil opens the claims up to a moment, or all if it is zero. Their rows are computed ahead.
+// openUntil opens the claims up to a moment, or all if it is zero. Their rows are computed ahead. It stops early where
+// the stretch of a part pauses.
 func (v *verification) openUntil(ctx context.Context, until time.Time, owed *ahead) {
-	for len(v.open) > 0 && (until.IsZero() || !v.open[0].Claimed.After(until)) {
+	for len(v.open) > 0 && (until.IsZero() || !v.open[0].Claimed.After(until)) && !v.stretch.pauses(v.open[0].Claimed) {
 		v.owe(ctx, v.open[0], owed)
 		v.open = v.open[1:]
 	}
@@ -189,7 +201,7 @@ func (v *verification) newestFirst(ctx context.Context) iter.Seq[*replay.Claim] 
 			for _, c := range v.claims {
 				read[c.Entry.Key] = true
 			}
-			v.older = v.readTicks(ctx, slices.DeleteFunc(v.withoutStrays(ledger.TicksPrefix, entries), func(o bucket.Object) bool { return read[o.Key] }))
+			v.older = v.readTicks(ctx, slices.DeleteFunc(v.withoutStrays(ledger.TicksPrefix, entries, v.base), func(o bucket.Object) bool { return read[o.Key] }))
 		}
 		for _, c := range slices.Backward(v.older) {
 			if !yield(c) {

@@ -246,6 +246,13 @@ func TestEpochsAreJudgedByThemselves(t *testing.T) {
 				t.Fatalf("%v at minute %d (-full +increment):\n%s", drawn, at, diff)
 			}
 		}
+		inParts, _, err := e.inParts(t.Context(), e.handler(), 3, func() bool { return rapid.Bool().Draw(t, "enough") })
+		if err != nil {
+			t.Fatalf("%v in parts: %v", drawn, err)
+		}
+		if diff := same(asRead(t, full), unarchived(inParts)); diff != "" {
+			t.Fatalf("%v in parts (-full +parts):\n%s", drawn, diff)
+		}
 	})
 }
 

@@ -50,7 +50,8 @@ type Handler struct {
 	out    io.Writer // the function's log
 	log    *slog.Logger
 
-	maxTags int
+	maxTags  int
+	maxTicks int // see Options.ticks
 }
 
 // NewHandler makes the handler of a verifier function that logs to out.
@@ -68,7 +69,11 @@ type event struct {
 	// Full asks for a verification of everything, whatever the checkpoint says.
 	Full bool `json:"full"`
 	// Findings asks for all findings that are not accepted, in an object beside the report.
-	Findings   bool            `json:"findings"`
+	Findings bool `json:"findings"`
+	// Parts plans a run of so many parts, Part counts one of them, and Merge judges when all are counted.
+	Parts      int             `json:"parts"`
+	Part       *PartOrder      `json:"part"`
+	Merge      *Run            `json:"merge"`
 	Version    json.RawMessage `json:"version"`
 	ID         json.RawMessage `json:"id"`
 	DetailType json.RawMessage `json:"detail-type"`
@@ -80,15 +85,43 @@ type event struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
-// Handle judges and answers with the report, whatever the verdict. It fails where the event is not one of the
-// verifier's, or the report cannot be written.
-func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Report, error) {
+// An Outcome is the answer to the last order of a run: a state machine takes no more than 256 KB.
+type Outcome struct {
+	Verdict proof.Verdict `json:"verdict"`
+	Report  string        `json:"report"` // its key in the bucket
+}
+
+// Handle judges and answers with the *report.Report, whatever the verdict; to the orders of a run it answers with a
+// Plan, a PartOrder or an Outcome. It fails where the event is not one of the verifier's, or where the report, or what
+// a part has counted, cannot be written.
+func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(input))
 	decoder.DisallowUnknownFields()
 	var order event
 	if err := decoder.Decode(&order); err != nil {
 		return nil, fmt.Errorf(`event of the verifier: %w; it takes {}, {"full": true}, {"findings": true} or a scheduled event`, err)
 	}
+	if h.config.AuditFrom != "" && (order.Parts != 0 || order.Part != nil || order.Merge != nil) {
+		return nil, errors.New("an audit is not counted in parts: nothing but a ledger says what each part owes")
+	}
+	switch {
+	case order.Parts != 0:
+		return h.plan(ctx, order.Parts)
+	case order.Part != nil:
+		return h.judgePart(ctx, *order.Part, half(ctx))
+	case order.Merge != nil:
+		r, err := h.verify(ctx, order)
+		if err != nil {
+			return nil, err
+		}
+		return &Outcome{r.Verdict, r.Key}, nil
+	default:
+		return h.verify(ctx, order)
+	}
+}
+
+// verify judges and writes the report.
+func (h *Handler) verify(ctx context.Context, order event) (*report.Report, error) {
 	var open func([]proof.Group)
 	var found []proof.Group
 	if order.Findings {
@@ -100,7 +133,7 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	if h.config.AuditFrom != "" {
 		r = h.audit(ctx, order.Full, open)
 	} else {
-		r, archive, saved = h.judge(ctx, order.Full, open)
+		r, archive, saved = h.judge(ctx, order, open)
 		h.lookBack(ctx, r)
 	}
 	name := ReportsPrefix + r.JudgedAt.Format("2006/01/02/20060102T150405Z")
@@ -131,20 +164,26 @@ func (h *Handler) Handle(ctx context.Context, input json.RawMessage) (*report.Re
 	return r, nil
 }
 
-// judge resumes from the checkpoint in the bucket and replaces it. It returns the archive that it has read, nil for
-// none, and the checkpoint that it has saved, nil if it has not.
-func (h *Handler) judge(ctx context.Context, full bool, open func([]proof.Group)) (r *report.Report, archive *archive, saved *checkpoint) {
-	opts := Options{
+// options are those of the function's environment.
+func (h *Handler) options() Options {
+	return Options{
 		DataPrefix:        h.config.DataPrefix,
 		ErrorsPrefix:      h.config.ErrorsPrefix,
 		DeliveryDeadline:  time.Duration(h.config.DeliveryDeadlineSeconds) * time.Second,
 		DuplicatesAllowed: h.config.DuplicatesAllowed,
 		expire:            h.config.ExpireAfterDays > 0,
 		useUp:             h.useUp,
-		Open:              open,
+		ticks:             h.maxTicks,
 	}
+}
+
+// judge resumes from the checkpoint in the bucket, or from what the parts of a run have counted, and replaces it. It
+// returns the archive that it has read, nil for none, and the checkpoint that it has saved, nil if it has not.
+func (h *Handler) judge(ctx context.Context, order event, open func([]proof.Group)) (r *report.Report, archive *archive, saved *checkpoint) {
+	opts := h.options()
+	opts.Open = open
 	last, etag, err := loadCheckpoint(ctx, h.bucket)
-	if err != nil && !full {
+	if full := order.Full || order.Merge != nil; err != nil && !full {
 		// One that cannot be read is not thrown away: it may be a newer version's.
 		return undecided(h.bucket, opts, fmt.Errorf("the checkpoint cannot be read: %w: verify --full", err)), nil, nil
 	}
@@ -152,10 +191,15 @@ func (h *Handler) judge(ctx context.Context, full bool, open func([]proof.Group)
 	if archive, err = loadArchive(ctx, h.bucket, last); err != nil {
 		return undecided(h.bucket, opts, err), nil, nil
 	}
-	if full {
+	if order.Full {
 		last = nil
 	}
-	resume := &resumption{bucket: h.bucket, opts: opts, checkpoint: last, archive: archive}
+	if order.Merge != nil {
+		if last, err = h.merged(ctx, *order.Merge); err != nil {
+			return undecided(h.bucket, opts, err), nil, nil
+		}
+	}
+	resume := &resumption{bucket: h.bucket, opts: opts, checkpoint: last, only: last != nil && order.Merge != nil, archive: archive}
 	r, next := resume.judge(ctx)
 	h.log.InfoContext(ctx, "verified", "from", resume.from)
 	if next == nil {

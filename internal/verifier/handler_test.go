@@ -83,7 +83,7 @@ func TestHandleWritesTheReportItReturns(t *testing.T) {
 		})
 		var log bytes.Buffer
 		handler.out = &log
-		answer, err := handler.Handle(t.Context(), event)
+		answer, err := handle(t.Context(), handler, event)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
@@ -112,7 +112,7 @@ func TestHandleRefuses(t *testing.T) {
 			t.Errorf("%s: a report was written to %s", event, *in.Key)
 			return nil
 		})
-		if _, err := handler.Handle(t.Context(), json.RawMessage(event)); err == nil || !strings.Contains(err.Error(), "event of the verifier") {
+		if _, err := handle(t.Context(), handler, json.RawMessage(event)); err == nil || !strings.Contains(err.Error(), "event of the verifier") {
 			t.Errorf("%s: got error %v", event, err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestHandleRefuses(t *testing.T) {
 
 func TestUnwritableReportIsAnError(t *testing.T) {
 	handler := newTestHandler(func(*s3.PutObjectInput) error { return errors.New("denied") })
-	_, err := handler.Handle(t.Context(), json.RawMessage(`{}`))
+	_, err := handle(t.Context(), handler, json.RawMessage(`{}`))
 	if err == nil || !strings.Contains(err.Error(), "write the report to s3://empty/"+LatestReport+": denied") || !strings.Contains(err.Error(), "UNDECIDED") {
 		t.Errorf("got error %v, want one with the key, the cause and the verdict", err)
 	}

@@ -114,7 +114,7 @@ func TestFaultlessHistoriesAreNeverAccused(t *testing.T) {
 		span := rapid.SampledFrom([]int{600, 3600, 10 * 3600}).Draw(t, "seconds")
 		puts := drawInnocent(t, p, l, span)
 		verify := func(order string) *report.Report {
-			r, err := l.handler().Handle(t.Context(), json.RawMessage(order))
+			r, err := handle(t.Context(), l.handler(), json.RawMessage(order))
 			if err != nil {
 				if l.lives == 0 {
 					t.Fatal(err)

@@ -78,7 +78,7 @@ func (l *life) lookedAt(t *testing.T, stream explain.Stream, event string) *repo
 	t.Helper()
 	h := l.handler()
 	h.stream = stream
-	r, err := h.Handle(t.Context(), []byte(event))
+	r, err := handle(t.Context(), h, []byte(event))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestLossIsReportedWhateverTheStreamDoes(t *testing.T) {
 			h.stream = stream
 			ctx, cancel := context.WithTimeout(t.Context(), reportReserve+3*time.Second)
 			defer cancel()
-			r, err := h.Handle(ctx, []byte(`{}`))
+			r, err := handle(ctx, h, []byte(`{}`))
 			if err != nil || r.Verdict != proof.NotProven || r.Counts.Missing != lost || l.objects[LatestReport].data == "" {
 				t.Fatalf("got %v, %v", r, err)
 			}

@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"strings"
@@ -29,6 +30,9 @@ func (v *verification) count(ctx context.Context, objects []bucket.Object, until
 		if ctx.Err() != nil {
 			return // the rows of the last claims may not be open
 		}
+		if v.stretch.pauses(object.LastModified) {
+			break
+		}
 		v.unreadable(object, v.find(object, content))
 		v.counted[object.Key] = countedAs(object)
 	}
@@ -50,6 +54,9 @@ func (v *verification) unreadable(object bucket.Object, err error) {
 // find reads what an object holds: rows, rejects or failed records, by its prefix.
 func (v *verification) find(object bucket.Object, content io.Reader) error {
 	covers, live := &v.report.Covers, v.live(object)
+	if v.stretch != nil && len(live) > 1 {
+		return errors.New("rows of several queries may stand in it, and no part alone can tell whose they are: judge everything at once")
+	}
 	switch {
 	case strings.HasPrefix(object.Key, v.opts.ErrorsPrefix):
 		covers.ErrorObjects++

@@ -85,7 +85,7 @@ func TestIncompleteReadIsNotCheckpointed(t *testing.T) {
 			verify := func(at int) (verdict proof.Verdict, reasons, state string) {
 				t.Helper()
 				l.now = minute(at)
-				r, err := h.Handle(t.Context(), []byte(`{}`))
+				r, err := handle(t.Context(), h, []byte(`{}`))
 				if err != nil {
 					t.Fatal(err)
 				}

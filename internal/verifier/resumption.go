@@ -18,6 +18,7 @@ type resumption struct {
 	opts       Options
 	checkpoint *checkpoint // nil if there is none, or it is not to be used
 	archive    *archive    // nil if there is none
+	only       bool        // whether to resume from the checkpoint, or else not at all
 
 	rewrites rewrite.History
 	from     string // what the last verification resumed from, and why not from the checkpoint; for the log
@@ -92,23 +93,10 @@ func (r *resumption) startsArchive() bool {
 // loop verifies until a verification neither finds that it should have started earlier nor is overtaken by the archive.
 func (r *resumption) loop(ctx context.Context) (*report.Report, *checkpoint) {
 	for {
-		replayed, err := replay.Open(ctx, r.bucket)
+		v, err := r.begin(ctx)
 		if err != nil {
 			return undecided(r.bucket, r.opts, err), nil
 		}
-		// Before anything is listed: what a closed repair has rewritten is listed so.
-		if r.rewrites, err = rewrite.ReadHistory(ctx, r.bucket); err != nil {
-			return undecided(r.bucket, r.opts, fmt.Errorf("the repairs cannot be read: %w", err)), nil
-		}
-		base, err := r.baseline(ctx, replayed)
-		if err != nil {
-			return undecided(r.bucket, r.opts, err), nil
-		}
-		if base != r.checkpoint {
-			r.checkpoint = nil
-		}
-		v := newVerification(r.bucket, r.opts, replayed, base, r.archive)
-		v.rewrites = r.rewrites
 		v.run(ctx)
 		v.countSoFar()
 		again, err := r.startsOver(ctx, v)
@@ -122,6 +110,31 @@ func (r *resumption) loop(ctx context.Context) (*report.Report, *checkpoint) {
 	}
 }
 
+// begin makes the verification from what it resumes from.
+func (r *resumption) begin(ctx context.Context) (*verification, error) {
+	replayed, err := replay.Open(ctx, r.bucket)
+	if err != nil {
+		return nil, err
+	}
+	// Before anything is listed: what a closed repair has rewritten is listed so.
+	if r.rewrites, err = rewrite.ReadHistory(ctx, r.bucket); err != nil {
+		return nil, fmt.Errorf("the repairs cannot be read: %w", err)
+	}
+	base, err := r.baseline(ctx, replayed)
+	if err != nil {
+		return nil, err
+	}
+	if base != r.checkpoint {
+		if r.only {
+			return nil, fmt.Errorf("what the parts have counted is of no use any more: start another run; without it the verifier would resume from %s", r.from)
+		}
+		r.checkpoint = nil
+	}
+	v := newVerification(r.bucket, r.opts, replayed, base, r.archive)
+	v.rewrites = r.rewrites
+	return v, nil
+}
+
 // startsOver reports whether the verification has to be repeated, and prepares that.
 func (r *resumption) startsOver(ctx context.Context, v *verification) (bool, error) {
 	overtaken, err := v.overtaken(ctx)
@@ -131,6 +144,8 @@ func (r *resumption) startsOver(ctx context.Context, v *verification) (bool, err
 	case overtaken:
 		r.archive, err = loadArchive(ctx, r.bucket, r.checkpoint)
 		return true, err
+	case v.belated && r.only:
+		return false, v.failure()
 	case v.belated:
 		// Something is older than what the checkpoint has counted: the order of time was not kept.
 		r.checkpoint = nil

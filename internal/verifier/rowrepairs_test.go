@@ -68,7 +68,7 @@ func TestRepairOfRowsIsExact(t *testing.T) {
 		if class := rapid.SampledFrom([]proof.Class{"", "", proof.Missing, proof.Failed}).Draw(t, "accepted"); class != "" {
 			l.accept(t, class)
 		}
-		l.now = minute(400)
+		l.now = minute(rapid.SampledFrom([]int{400, 3000}).Draw(t, "repaired at"))
 		before := Judge(t.Context(), l, lifeOpts)
 		if !before.Balanced() {
 			t.Skip("nothing is owed")
@@ -120,6 +120,14 @@ func TestRepairOfRowsIsExact(t *testing.T) {
 			if strings.HasPrefix(key, ledger.StagedPrefix) {
 				t.Fatalf("%s is left", key)
 			}
+		}
+		l.now = l.now.Add(time.Duration(rapid.SampledFrom([]int{0, 10}).Draw(t, "minutes")) * time.Minute)
+		full := asRead(t, Judge(t.Context(), l, lifeOpts))
+		twin := l.twin().at(l.now) // without what the run writes
+		got, _, err := twin.inParts(t.Context(), twin.handler(), 2, func() bool { return rapid.Bool().Draw(t, "enough") })
+		young := got != nil && len(got.Reasons) > 0 && strings.Contains(got.Reasons[0], "there was a repair since")
+		if err != nil || !young && same(full, unarchived(got)) != "" {
+			t.Fatalf("in parts (-full +parts), error %v:\n%s", err, same(full, unarchived(got)))
 		}
 		l.writes = 0
 		if done, err := l.repairsRows(t.Context(), l); err != nil || !done.Empty() || l.writes > 0 {

@@ -116,6 +116,9 @@ func (v *verification) divide(ctx context.Context) {
 	for t := range v.judges {
 		t.rewrites = v.rewrites
 		t.judge.Bound(v.opts.hold/judged, func() { v.classify(ctx, t) })
+		if v.stretch != nil {
+			t.judge.Only(v.stretch.part)
+		}
 	}
 	if v.opts.Watch != nil {
 		tell := v.opts.Watch()
@@ -140,7 +143,11 @@ func (v *verification) newTally(e *epoch.Epoch) *tally {
 // restore resumes from the tallies of the baseline.
 func (v *verification) restore() {
 	var err error
-	if v.timeline, v.tallies, err = v.base.restore(v.opts.parts); err != nil {
+	base := v.base
+	if v.stretch != nil && base.archived {
+		base = base.of(v.stretch.part)
+	}
+	if v.timeline, v.tallies, err = base.restore(v.opts.parts); err != nil {
 		v.undecided("%s contradicts itself: %v: %s", v.base.name(), err, v.base.remedy())
 	}
 }

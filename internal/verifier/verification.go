@@ -48,13 +48,17 @@ type verification struct {
 	moreReasons int // beyond maxSentences
 	moreNotes   int
 
+	// stretch is set if only a part of the rows is counted, and until is up to when then.
+	stretch *stretch
+	until   time.Time
+
 	olderRead bool
 	belated   bool // whether something came to light that is older than what the baseline has counted
 	concluded bool // whether it came to a verdict
 }
 
 func newVerification(b bucket.Bucket, opts Options, replayed *replay.Ledger, base *checkpoint, archive *archive) *verification {
-	opts.hold = cmp.Or(opts.hold, maxHeld)
+	opts.hold, opts.ticks = cmp.Or(opts.hold, maxHeld), cmp.Or(opts.ticks, maxTicks)
 	opts.parts = cmp.Or(opts.parts, runtime.GOMAXPROCS(0))
 	return &verification{
 		bucket:  b,
@@ -107,21 +111,19 @@ func (v *verification) run(ctx context.Context) {
 			ArchiveKey, v.base.DataPrefix, v.base.ErrorsPrefix, v.opts.DataPrefix, v.opts.ErrorsPrefix)
 		return
 	}
-	objects, now, ok := v.list(ctx, "the data", v.opts.DataPrefix)
+	objects, errorObjects, now, ok := v.listObjects(ctx)
 	if !ok {
 		return
-	}
-	var errorObjects []bucket.Object
-	for _, prefix := range []string{v.opts.ErrorsPrefix, v.opts.FailedPrefix()} {
-		listed, _, ok := v.list(ctx, "the error prefix", prefix)
-		if !ok {
-			return
-		}
-		errorObjects = append(errorObjects, listed...)
 	}
 	v.report.JudgedAt = now.UTC()
 	if v.readLedger(ctx); v.stopped(ctx) {
 		return
+	}
+	watermark := v.watermark(now)
+	if v.stretch != nil {
+		watermark = v.until
+		young := func(o bucket.Object) bool { return o.LastModified.After(watermark) }
+		objects, errorObjects = slices.DeleteFunc(objects, young), slices.DeleteFunc(errorObjects, young)
 	}
 	if len(v.claims) == 0 && v.base == nil {
 		v.undecided("there is no ledger: no tick stands under %s in %s, so nothing is known to be owed", ledger.TicksPrefix, v.bucket.Name())
@@ -138,7 +140,6 @@ func (v *verification) run(ctx context.Context) {
 	objects = slices.Concat(objects, errorObjects)
 	slices.SortStableFunc(objects, func(a, b bucket.Object) int { return a.LastModified.Compare(b.LastModified) })
 
-	watermark := v.watermark(now)
 	old, _ := slices.BinarySearchFunc(objects, watermark, func(o bucket.Object, until time.Time) int {
 		if o.LastModified.After(until) {
 			return 1
@@ -146,6 +147,10 @@ func (v *verification) run(ctx context.Context) {
 		return -1
 	})
 	if v.count(ctx, objects[:old], watermark); v.stopped(ctx) {
+		return
+	}
+	if v.stretch != nil {
+		v.next = v.stretch.checkpoint(v)
 		return
 	}
 	if v.base == nil || watermark.After(v.base.Watermark) {
@@ -171,12 +176,29 @@ func (v *verification) countSoFar() {
 	v.report.Partial = v.report.Counts != proof.Counts{}
 }
 
+// listObjects lists the objects of rows, and those of errors.
+func (v *verification) listObjects(ctx context.Context) (objects, errorObjects []bucket.Object, now time.Time, ok bool) {
+	objects, now, ok = v.list(ctx, "the data", v.opts.DataPrefix)
+	for _, prefix := range []string{v.opts.ErrorsPrefix, v.opts.FailedPrefix()} {
+		if !ok {
+			break
+		}
+		var listed []bucket.Object
+		listed, _, ok = v.list(ctx, "the error prefix", prefix)
+		errorObjects = append(errorObjects, listed...)
+	}
+	return objects, errorObjects, now, ok
+}
+
 // list returns what stands under a prefix and is not counted yet. From the archive on, as from nothing, all of it is
 // listed: an object from before the window that was never counted is recognized by its times.
 func (v *verification) list(ctx context.Context, what, prefix string) (fresh []bucket.Object, now time.Time, ok bool) {
-	layout := v.opts.layouts()[prefix]
-	after := v.base.after(prefix, layout)
-	if v.base != nil && v.base.archived {
+	layout, base := v.opts.layouts()[prefix], v.base
+	if v.stretch != nil {
+		base = v.archive.baseline() // the stretch sees to what its part has counted
+	}
+	after := base.after(prefix, layout)
+	if base != nil && base.archived {
 		after = ""
 	}
 	listed, now, err := v.bucket.ListAfter(ctx, prefix, after)
@@ -185,11 +207,14 @@ func (v *verification) list(ctx context.Context, what, prefix string) (fresh []b
 		return nil, now, false
 	}
 	v.rewrites.See(listed)
-	fresh, faults, belated := v.base.fresh(prefix, layout, v.withoutStrays(prefix, listed), v.rewrites)
+	fresh, faults, belated := base.fresh(prefix, layout, v.withoutStrays(prefix, listed, base), v.rewrites)
 	for _, fault := range faults {
 		v.undecided("%s", fault)
 	}
 	v.belated = v.belated || belated && len(faults) == 0
+	if v.stretch != nil {
+		fresh = v.stretch.see(prefix, fresh, v)
+	}
 	return fresh, now, !v.stopped(ctx)
 }
 
@@ -206,11 +231,11 @@ func isForeign(prefix string, o bucket.Object) bool {
 	}
 }
 
-// withoutStrays drops what has no place under a prefix, with a note. What an older version has counted stays.
-func (v *verification) withoutStrays(prefix string, listed []bucket.Object) []bucket.Object {
+// withoutStrays drops what has no place under a prefix, with a note. What an older version has counted in the base stays.
+func (v *verification) withoutStrays(prefix string, listed []bucket.Object, base *checkpoint) []bucket.Object {
 	return slices.DeleteFunc(listed, func(o bucket.Object) bool {
-		if v.base != nil {
-			if _, counted := v.base.Objects[o.Key]; counted {
+		if base != nil {
+			if _, counted := base.Objects[o.Key]; counted {
 				return false
 			}
 		}

@@ -42,6 +42,8 @@ type Options struct {
 	hold int
 	// parts is how many parts of the rows are judged at the same time; 0 is one for each core.
 	parts int
+	// ticks is how many ticks a part of a run reads at once; 0 is maxTicks.
+	ticks int
 	// useUp records what is left of acceptances, by their keys. It is nil if nothing can be written.
 	useUp func(ctx context.Context, left map[string][]proof.Group) error
 }
