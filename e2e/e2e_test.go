@@ -79,6 +79,7 @@ func TestOperations(t *testing.T) {
 	t.Run("written twice", func(t *testing.T) { writtenTwice(t, s) })
 	t.Run("explained", func(t *testing.T) { explainLost(t, s) }) // after all others: what it loses stays lost
 	t.Run("accepted", func(t *testing.T) { accepted(t, s) })
+	t.Run("in parts", func(t *testing.T) { inParts(t, s) })
 }
 
 // parameters returns a set of lint/parameters.yaml. Stacks are deployed with these sets only: lint checks the template

@@ -40,6 +40,7 @@ var roleOf = map[string]string{
 //	https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
 //	https://docs.aws.amazon.com/managed-flink/latest/java/iam-access-control-how-it-works.html
 //	https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+//	https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
 func needs(s map[string]resource, sample map[string]string) (all []permission) {
 	variables := func(function string) map[string]any {
 		return s[function].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
@@ -113,7 +114,10 @@ func needs(s map[string]resource, sample map[string]string) (all []permission) {
 		}
 	}
 	withStreamKey()
-	if !produces {
+	if produces {
+		ours("s3:GetObject", "s3:GetObject", object(verifier.PartsPrefix+"a"))
+		ours("s3:PutObject", "s3:PutObject", object(verifier.PartsPrefix+"a"))
+	} else {
 		ours("s3:PutObject", "s3:PutObject", object(verifier.AuditKey))
 	}
 	for _, prefix := range []string{data, rejects, "errors/" + data + "processing-failed/", ledger.TicksPrefix, ledger.AcceptancesPrefix} {
@@ -222,6 +226,15 @@ func needs(s map[string]resource, sample map[string]string) (all []permission) {
 		theirs("lambda:InvokeFunction", function+"ProducerFunction")
 	}
 	theirs("sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:streamproof-ScheduleFailures")
+
+	if produces {
+		role = "VerifyInPartsRole"
+		theirs("lambda:InvokeFunction", function+"VerifierFunction")
+		theirs("states:StartExecution", "arn:aws:states:eu-west-1:123456789012:stateMachine:streamproof-VerifyInParts")
+		for _, action := range []string{"states:DescribeExecution", "states:StopExecution"} {
+			theirs(action, "arn:aws:states:eu-west-1:123456789012:execution:streamproof-VerifyInParts:a")
+		}
+	}
 	return all
 }
 
@@ -367,6 +380,11 @@ func requestOf(t *testing.T, stack map[string]resource, need permission) request
 	}
 	for _, policy := range attached {
 		asked.Policies = append(asked.Policies, policy.(map[string]any)["PolicyDocument"])
+	}
+	for _, other := range stack {
+		if other.Type == "AWS::IAM::Policy" && slices.Contains(other.Properties["Roles"].([]any), any("streamproof-"+need.role)) {
+			asked.Policies = append(asked.Policies, other.Properties["PolicyDocument"])
+		}
 	}
 	if strings.HasPrefix(need.action, "kms:") {
 		// A key's own policy leaves it to IAM, as the one does that a new key has.

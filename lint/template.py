@@ -49,6 +49,7 @@ ARNS = {
     "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{}}",
     "AWS::SNS::Topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:{{}}",
     "AWS::CloudWatch::Alarm": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{}}",
+    "AWS::StepFunctions::StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{{}}",
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:*",
 }
 
@@ -125,7 +126,7 @@ class Resolver:
             return self.value(self.resources[name]["Properties"]["ApplicationName"])
         if kind == "AWS::SQS::Queue":
             return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self.physical(name)}"
-        if kind == "AWS::SNS::Topic":
+        if kind in ("AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"):
             return ARNS[kind].format(self.physical(name))
         return self.physical(name)
 
@@ -139,7 +140,7 @@ class Resolver:
         if attribute == "Arn":
             named = self.ref(name) if kind.startswith(("Custom::", "AWS::KinesisAnalytics")) else self.physical(name)
             return ARNS[kind].format(named)
-        if attribute == "QueueName":
+        if attribute == "QueueName" or kind == "AWS::StepFunctions::StateMachine" and attribute == "Name":
             return self.physical(name)
         if attribute == "Version":
             return "1"

@@ -12,6 +12,7 @@ import (
 	"streamproof/internal/bucket"
 	"streamproof/internal/proof"
 	"streamproof/internal/report"
+	"streamproof/internal/stack"
 	"streamproof/internal/terminal"
 	"streamproof/internal/verifier"
 )
@@ -22,6 +23,7 @@ type verifyCmd struct {
 	Prefix   keyPrefix     `help:"Prefix of the rows in the copy." default:"ingestion-kinesis/"`
 	Errors   keyPrefix     `help:"Prefix of the application's rejects in the copy." default:"ingestion-kinesis-errors/"`
 	Full     bool          `help:"Judge everything again, not only what is new."`
+	Parts    int           `help:"Judge everything again in so many parts of the rows, as a run of the stack's state machine: for a history that is too large for one call of the function." placeholder:"N"`
 	Deadline time.Duration `help:"Delivery deadline for the copy." default:"10m"`
 	HTML     string        `help:"Write the report to this file, as an HTML page." name:"html" type:"path" placeholder:"FILE"`
 	Open     bool          `help:"Write the report as an HTML page, and open it in the browser."`
@@ -46,6 +48,12 @@ func (p *keyPrefix) UnmarshalText(text []byte) error {
 func (c *verifyCmd) Validate() error {
 	if c.Deadline < time.Second {
 		return fmt.Errorf("--deadline is %s: it must be at least 1s", c.Deadline)
+	}
+	if c.Parts != 0 && c.Dir != "" {
+		return errors.New("--parts is for a stack: a copy is judged by all cores at once")
+	}
+	if c.Parts < 0 || c.Parts > verifier.MaxParts {
+		return fmt.Errorf("--parts is %d: it must be 1 to %d", c.Parts, verifier.MaxParts)
 	}
 	return c.target.Validate()
 }
@@ -75,10 +83,24 @@ func (c *verifyCmd) judge(ctx context.Context, e *env) (*report.Report, json.Raw
 	if err != nil {
 		return nil, nil, err
 	}
-	if c.Full {
+	switch {
+	case c.Parts > 0:
+		return c.inParts(ctx, e, s)
+	case c.Full:
 		return s.VerifyFull(ctx)
+	default:
+		return s.Verify(ctx)
 	}
-	return s.Verify(ctx)
+}
+
+// inParts has a run judge, and shows how many of its parts are counted.
+func (c *verifyCmd) inParts(ctx context.Context, e *env, s *stack.Stack) (*report.Report, json.RawMessage, error) {
+	p := newProgress(e)
+	defer p.stop()
+	step := p.begin(fmt.Sprintf("Count %d parts", c.Parts))
+	r, raw, err := s.VerifyInParts(ctx, c.Parts, func(done int) { step.Update(fmt.Sprintf("%d done", done)) })
+	step.End(err)
+	return r, raw, err
 }
 
 func verdictOf(r *report.Report) error {

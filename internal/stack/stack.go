@@ -23,6 +23,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/smithy-go"
 
 	"streamproof/internal/application"
@@ -49,6 +50,7 @@ type Outputs struct {
 	ProducerFunction   string        `json:"producerFunction"`
 	ProducerSchedule   string        `json:"producerSchedule"`
 	VerifierFunction   string        `json:"verifierFunction"`
+	VerifyInParts      string        `json:"verifyInParts,omitempty"` // a state machine; stacks of older versions have none
 	DataPrefix         string        `json:"dataPrefix"`
 	ErrorsPrefix       string        `json:"errorsPrefix"`
 	FailedPrefix       string        `json:"failedPrefix"`
@@ -81,6 +83,7 @@ type Stack struct {
 	kinesis        *kinesis.Client
 	application    *application.Application
 	scheduler      *scheduler.Client
+	states         *sfn.Client
 	parameters     map[string]string // what it was deployed with
 }
 
@@ -109,6 +112,7 @@ func Open(ctx context.Context, config aws.Config, name string) (*Stack, error) {
 		lambda:         lambda.NewFromConfig(config),
 		kinesis:        kinesis.NewFromConfig(config),
 		scheduler:      scheduler.NewFromConfig(config),
+		states:         sfn.NewFromConfig(config),
 		parameters:     map[string]string{},
 		S3:             s3.NewFromConfig(config),
 	}
@@ -189,7 +193,7 @@ func parseOutputs(values map[string]string) (Outputs, error) {
 	if len(missing) > 0 {
 		return o, fmt.Errorf("lacks the outputs %s", strings.Join(missing, ", "))
 	}
-	o.Query = values["Query"]
+	o.Query, o.VerifyInParts = values["Query"], values["VerifyInParts"]
 	seconds, err := strconv.Atoi(deadline)
 	if err != nil {
 		return o, fmt.Errorf("its output DeliveryDeadlineSeconds is %q", deadline)
