@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -19,12 +20,16 @@ type Lines struct {
 }
 
 // Without copies an object without the lines of these numbers, which count from 1 and ascend. An object of one or more
-// gzip members becomes one member, even if no line is left. It returns what it has left out, and fails if the object
-// has fewer lines than the last number.
+// gzip members becomes one member, even if no line is left, and so does what would begin as gzip does. It returns what
+// it has left out, and fails if the object has fewer lines than the last number.
 func Without(dst io.Writer, object io.Reader, numbers []int64) (out Lines, err error) {
 	in := bufio.NewReaderSize(object, buffer)
 	if !bucket.IsGzip(in) {
-		return without(dst, in, numbers)
+		plain := &plain{dst: dst}
+		if out, err = without(plain, in, numbers); err != nil {
+			return out, err
+		}
+		return out, plain.close()
 	}
 	unzipped, err := bucket.Unzip(in)
 	if err != nil {
@@ -35,6 +40,31 @@ func Without(dst io.Writer, object io.Reader, numbers []int64) (out Lines, err e
 		return out, err
 	}
 	return out, zip.Close()
+}
+
+// plain writes an object that is not compressed, by lines. If what is left of it begins as if it were, it compresses
+// the object, or its readers would decompress it.
+type plain struct {
+	dst   io.Writer
+	begun bool
+	zip   *gzip.Writer
+}
+
+func (p *plain) Write(part []byte) (int, error) {
+	if !p.begun && bucket.IsGzip(bufio.NewReader(bytes.NewReader(part))) {
+		p.zip = gzip.NewWriter(p.dst)
+	}
+	if p.begun = true; p.zip != nil {
+		return p.zip.Write(part)
+	}
+	return p.dst.Write(part)
+}
+
+func (p *plain) close() error {
+	if p.zip == nil {
+		return nil
+	}
+	return p.zip.Close()
 }
 
 func without(dst io.Writer, in *bufio.Reader, numbers []int64) (out Lines, err error) {
