@@ -180,15 +180,20 @@ func (b *book) arrived(tick int32) {
 		b.counts.Repaired++
 	}
 	seconds := max(0, min(maxDelay, int(b.place.written.Unix()-t.Claimed.Unix())))
-	for len(b.delays) <= seconds {
-		b.delays = append(b.delays, 0)
-	}
-	b.delays[seconds]++
+	*b.delay(seconds)++
 	if late := b.place.written.Sub(t.Settled); late > 0 {
 		b.counts.Late++
 		t.Late++
 		b.lateMax = max(b.lateMax, late)
 	}
+}
+
+// delay is how many rows were delivered after so many seconds.
+func (b *book) delay(seconds int) *int64 {
+	if missing := seconds + 1 - len(b.delays); missing > 0 {
+		b.delays = append(b.delays, make([]int64, missing)...)
+	}
+	return &b.delays[seconds]
 }
 
 // bringBack takes a row from the failed, where there is one, and returns its tick. The copy that had paid for it is

@@ -177,10 +177,7 @@ func Restore(s *State, format func(key []byte) string, parts int) (*Judge, error
 		if seconds < 0 || seconds > maxDelay {
 			return nil, fmt.Errorf("a delay of %d seconds", seconds)
 		}
-		for len(first.delays) <= seconds {
-			first.delays = append(first.delays, 0)
-		}
-		first.delays[seconds] = n
+		*first.delay(seconds) = n
 	}
 	for class, samples := range s.Samples {
 		for i, one := range samples {

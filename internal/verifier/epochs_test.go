@@ -246,7 +246,7 @@ func TestEpochsAreJudgedByThemselves(t *testing.T) {
 				t.Fatalf("%v at minute %d (-full +increment):\n%s", drawn, at, diff)
 			}
 		}
-		inParts, _, err := e.inParts(t.Context(), e.handler(), 3, func() bool { return rapid.Bool().Draw(t, "enough") })
+		inParts, _, err := e.inParts(t.Context(), e.handler(), 2, func() bool { return rapid.IntRange(0, 9).Draw(t, "enough") == 0 })
 		if err != nil {
 			t.Fatalf("%v in parts: %v", drawn, err)
 		}

@@ -83,16 +83,14 @@ func newStretch(run Run, index int, enough func() bool) *stretch {
 	return &stretch{run: run, part: proof.Part{Index: index, Of: run.Of}, enough: enough, listing: sha256.New()}
 }
 
-// see takes note of objects that are listed under a prefix, and drops those that were counted before, or that are too
-// young for the run. A tick may be claimed long before its object was last written: it is left to its claim.
-func (s *stretch) see(prefix string, listed []bucket.Object, v *verification) (fresh []bucket.Object) {
+// see takes note of objects that are listed, and drops those that the part has counted.
+func (s *stretch) see(listed []bucket.Object, v *verification) (fresh []bucket.Object) {
 	own := v.base
 	if own != nil && own.archived {
 		own = nil // which the caller has seen to
 	}
 	for _, o := range listed {
-		young := o.LastModified.After(s.run.Until)
-		if !young {
+		if !o.LastModified.After(s.run.Until) {
 			_, _ = fmt.Fprintln(s.listing, strconv.Quote(o.Key), o.ETag, o.LastModified.UTC().Format(time.RFC3339Nano))
 		} else if _, made := v.rewrites.Made[o.Key]; made {
 			s.madeLater = true
@@ -102,9 +100,7 @@ func (s *stretch) see(prefix string, listed []bucket.Object, v *verification) (f
 				continue
 			}
 		}
-		if !young || prefix == ledger.TicksPrefix {
-			fresh = append(fresh, o)
-		}
+		fresh = append(fresh, o)
 	}
 	return fresh
 }
@@ -175,7 +171,7 @@ func (r *resumption) plan(ctx context.Context, parts int) (*Plan, error) {
 	}
 	s := newStretch(run, 0, nil)
 	for _, listed := range [][]bucket.Object{objects, errorObjects, ticks} {
-		s.see("", listed, v)
+		s.see(listed, v)
 	}
 	run.Listed = s.listed(v)
 	p := &Plan{Run: run, Parts: []PartOrder{}}

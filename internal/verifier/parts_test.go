@@ -105,7 +105,7 @@ func TestPartsAgreeWithAFullVerification(t *testing.T) {
 		full, _ := judgeFrom(t.Context(), l, lifeOpts, nil, nil)
 		of, h := rapid.IntRange(1, 4).Draw(t, "parts"), l.handler()
 		h.maxTicks = rapid.IntRange(0, 4).Draw(t, "ticks at once")
-		got, stretches, err := l.inParts(t.Context(), h, of, func() bool { return rapid.Bool().Draw(t, "enough") })
+		got, stretches, err := l.inParts(t.Context(), h, of, func() bool { return rapid.IntRange(0, 3).Draw(t, "enough") == 0 })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,6 +179,46 @@ func TestAPartRefusesWhatHasChanged(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestAPlanEndsBeforeWhatIsNotFinal: a producer may still write what a tick owes.
+func TestAPlanEndsBeforeWhatIsNotFinal(t *testing.T) {
+	t.Parallel()
+	p := embeddedPipeline()
+	l := hours(p, 50)
+	claimed := minute(52)
+	tick := l.tick(p, claimed, 10, 0, ledger.Range{})
+	tick.State, tick.Outcomes, tick.LeaseEnd = ledger.InProgress, nil, claimed.Add(12*time.Minute)
+	l.keep(tick, claimed.Add(6*time.Second))
+	for at, want := range map[time.Time]time.Time{
+		minute(60): tick.ClaimedAt.Add(-time.Second),
+		minute(90): minute(85),
+	} {
+		plan, err := l.at(at).handler().plan(t.Context(), 1)
+		if err != nil || !plan.Run.Until.Equal(want) {
+			t.Errorf("at %s: got %v, error %v, want until %s", at, plan, err, want)
+		}
+	}
+}
+
+// TestTicksOfAClockThatIsFast are read in time, however few are read at once: a tick's name may be later than its claim.
+func TestTicksOfAClockThatIsFast(t *testing.T) {
+	t.Parallel()
+	p := embeddedPipeline()
+	l := newLife(p)
+	for i := range 60 {
+		tick := l.tick(p, minute(i), 5, 0, ledger.Range{Last: 4, Outcome: ledger.Acknowledged, Lo: 1, Hi: 1})
+		tick.Time = tick.Time.Add(5 * time.Minute)
+		l.keep(tick, minute(i).Add(6*time.Second))
+		rows, _ := output(p, tick)
+		l.objects[key("data/", minute(i), i)] = lifeObject{data: strings.Join(rows, ""), written: minute(i).Add(10 * time.Second)}
+	}
+	h := l.at(minute(90)).handler()
+	h.maxTicks = 12
+	r, stretches, err := l.inParts(t.Context(), h, 1, func() bool { return false })
+	if err != nil || r.Verdict != proof.Proven || r.Covers.Ticks != 60 || stretches < 3 {
+		t.Errorf("got %v in %d stretches, error %v", r, stretches, err)
 	}
 }
 

@@ -213,7 +213,7 @@ func (v *verification) list(ctx context.Context, what, prefix string) (fresh []b
 	}
 	v.belated = v.belated || belated && len(faults) == 0
 	if v.stretch != nil {
-		fresh = v.stretch.see(prefix, fresh, v)
+		fresh = v.stretch.see(fresh, v)
 	}
 	return fresh, now, !v.stopped(ctx)
 }
