@@ -202,7 +202,8 @@ func TestAPlanEndsBeforeWhatIsNotFinal(t *testing.T) {
 	}
 }
 
-// TestTicksOfAClockThatIsFast are read in time, however few are read at once: a tick's name may be later than its claim.
+// TestTicksOfAClockThatIsFast are read in time, however few are read at once: a tick's name may be later than its
+// claim.
 func TestTicksOfAClockThatIsFast(t *testing.T) {
 	t.Parallel()
 	p := embeddedPipeline()

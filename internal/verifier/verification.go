@@ -231,7 +231,8 @@ func isForeign(prefix string, o bucket.Object) bool {
 	}
 }
 
-// withoutStrays drops what has no place under a prefix, with a note. What an older version has counted in the base stays.
+// withoutStrays drops what has no place under a prefix, with a note. What an older version has counted in the base
+// stays.
 func (v *verification) withoutStrays(prefix string, listed []bucket.Object, base *checkpoint) []bucket.Object {
 	return slices.DeleteFunc(listed, func(o bucket.Object) bool {
 		if base != nil {
