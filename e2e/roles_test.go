@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -46,9 +47,10 @@ const (
 	rejectsRole   = "RejectsDeliveryRole"
 	transformRole = "TransformRole"
 	verifierRole  = "VerifierRole"
+	inPartsRole   = "VerifyInPartsRole"
 )
 
-var everyRole = []string{producerRole, scheduleRole, analyticsRole, deployerRole, deliveryRole, rejectsRole, transformRole, verifierRole}
+var everyRole = []string{producerRole, scheduleRole, analyticsRole, deployerRole, deliveryRole, rejectsRole, transformRole, verifierRole, inPartsRole}
 
 // A call is an AWS call, with the roles that may make it; every other role is refused. An allowed call does no harm: it
 // writes what exists on condition that it does not, or lacks something that AWS checks only after the permission.
@@ -160,7 +162,7 @@ func assume(t *testing.T, s *local.Stack, role string) aws.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if role == scheduleRole {
+	if role == scheduleRole || role == inPartsRole {
 		trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}`
 		if _, err := client.UpdateAssumeRolePolicy(t.Context(), &iam.UpdateAssumeRolePolicyInput{RoleName: &name, PolicyDocument: &trust}); err != nil {
 			t.Fatal(err)
@@ -296,6 +298,7 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	put("of the ledger's owner", ledger.StackKey, deployerRole)
 	put("of what is current", ledger.CurrentKey, deployerRole)
 	put("of the state", verifier.CheckpointKey, verifierRole)
+	put("of what a part has counted", verifier.PartsPrefix+"none", verifierRole)
 	put("of the archive", "ledger/archive.json.gz")
 	put("of an acceptance", "ledger/acceptances/2000/01/01/none.json")
 	put("of an acceptance's findings", ledger.FindingsPrefix+"none.json.gz")
@@ -340,17 +343,24 @@ func callsOf(t *testing.T, s *local.Stack) (calls []call) {
 	})
 
 	// The functions.
-	for logicalID, allowed := range map[string]string{"ProducerFunction": scheduleRole, "VerifierFunction": scheduleRole, "TransformFunction": deliveryRole, "DeployerFunction": ""} {
+	for logicalID, allowed := range map[string][]string{
+		"ProducerFunction": {scheduleRole}, "VerifierFunction": {scheduleRole, inPartsRole}, "TransformFunction": {deliveryRole}, "DeployerFunction": nil,
+	} {
 		name := id[logicalID]
 		add("lambda:InvokeFunction "+logicalID, func(ctx context.Context, c aws.Config) error {
 			_, err := lambda.NewFromConfig(c).Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`"no event of it"`)})
 			return err
-		}, slices.DeleteFunc([]string{allowed}, func(s string) bool { return s == "" })...)
+		}, allowed...)
 		addReal("lambda:UpdateFunctionConfiguration "+logicalID, func(ctx context.Context, c aws.Config) error {
 			_, err := lambda.NewFromConfig(c).UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, Description: aws.String("mine")})
 			return err
 		})
 	}
+
+	addReal("states:StartExecution", func(ctx context.Context, c aws.Config) error {
+		_, err := sfn.NewFromConfig(c).StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &o.VerifyInParts, Input: aws.String("{}")})
+		return err
+	}, inPartsRole)
 
 	// Logs, queues, topic, schedules, and the stack itself.
 	addReal("logs:CreateLogGroup", func(ctx context.Context, c aws.Config) error {

@@ -286,8 +286,8 @@ func TestPermissions(t *testing.T) {
 			}
 		}
 	}
-	if roles != 8 {
-		t.Errorf("%d roles, want 8: e2e/roles_test.go has a table of what each may", roles)
+	if roles != 9 {
+		t.Errorf("%d roles, want 9: e2e/roles_test.go has a table of what each may", roles)
 	}
 }
 
