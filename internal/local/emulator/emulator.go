@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	startTimeout = 60 * time.Second
+	startTimeout = 3 * time.Minute
 	endGrace     = 5 * time.Second
 )
 
