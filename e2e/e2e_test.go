@@ -70,7 +70,7 @@ func TestPipeline(t *testing.T) {
 // TestOperations is another sequence: what people and machines do to a running stack, whose records are aggregated on
 // the way in and transformed on the way out.
 func TestOperations(t *testing.T) {
-	inTurn(t, 280*time.Second)
+	inTurn(t, 340*time.Second)
 	s := startWith(t, shapes[len(shapes)-1])
 	t.Run("stopped and started", func(t *testing.T) { stoppedAndStarted(t, s) })
 	t.Run("paused and resumed", func(t *testing.T) { pausedAndResumed(t, s) })

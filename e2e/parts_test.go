@@ -22,7 +22,6 @@ const old = 5*time.Minute + 10*time.Second
 // inParts has a run of the state machine judge all that has happened, and again once the oldest object is gone. Each
 // time it says what a verification in full says.
 func inParts(t *testing.T, s *local.Stack) {
-	settle(t, s)
 	rows := bucket.NewS3(s.S3, s.Outputs.BucketName)
 	objects, now, err := rows.List(t.Context(), s.Outputs.DataPrefix)
 	if err != nil || len(objects) == 0 {
@@ -46,26 +45,38 @@ func inParts(t *testing.T, s *local.Stack) {
 	}
 }
 
-// agree judges in parts and in full.
+// agree judges in parts and in full, until nothing has arrived in between.
 func agree(t *testing.T, s *local.Stack) *report.Report {
 	t.Helper()
 	const parts = 3
+	full := func() *report.Report {
+		r, _, err := s.VerifyFull(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	var got *report.Report
 	began := time.Now()
-	got, _, err := s.VerifyInParts(t.Context(), parts, func(int) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("in parts: %s", got.LastLine())
-	full, _, err := s.VerifyFull(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(got.Counts, full.Counts); diff != "" || got.Verdict != full.Verdict {
-		t.Errorf("got %s %v, in full %s %v:\n%s", got.Verdict, got.Reasons, full.Verdict, full.Reasons, diff)
-	}
-	if diff := cmp.Diff(got.Ticks, full.Ticks); diff != "" {
-		t.Errorf("ticks (-parts +full):\n%s", diff)
-	}
+	await(t, "nothing arrives while a run judges", func() bool {
+		before := full()
+		var err error
+		if got, _, err = s.VerifyInParts(t.Context(), parts, func(int) {}); err != nil {
+			t.Fatal(err)
+		}
+		after := full()
+		if before.Counts != after.Counts || cmp.Diff(before.Ticks, after.Ticks) != "" {
+			return false
+		}
+		t.Logf("in parts: %s", got.LastLine())
+		if diff := cmp.Diff(got.Counts, after.Counts); diff != "" || got.Verdict != after.Verdict {
+			t.Errorf("got %s %v, in full %s %v:\n%s", got.Verdict, got.Reasons, after.Verdict, after.Reasons, diff)
+		}
+		if diff := cmp.Diff(got.Ticks, after.Ticks); diff != "" {
+			t.Errorf("ticks (-parts +full):\n%s", diff)
+		}
+		return true
+	})
 	counted, _, err := bucket.NewS3(s.S3, s.Outputs.BucketName).List(t.Context(), verifier.PartsPrefix)
 	if err != nil || len(counted) != parts || counted[0].LastModified.Before(began.Truncate(time.Second)) {
 		t.Errorf("the parts have kept %v, error %v", counted, err)
