@@ -256,6 +256,9 @@ func TestPartsAreOfOneDeadline(t *testing.T) {
 	if err != nil || next.Done {
 		t.Fatalf("done %v, error %v", next, err)
 	}
+	if r, err := h.verify(t.Context(), event{Merge: &plan.Run}); err != nil || r.Verdict != proof.Undecided || !strings.Contains(r.Reasons[0], "another run has begun") {
+		t.Errorf("before the part is done: got %v, error %v", r, err)
+	}
 	other := l.handler()
 	other.config.DeliveryDeadlineSeconds++
 	never := func() bool { return false }
