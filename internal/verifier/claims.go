@@ -33,7 +33,7 @@ func (v *verification) readLedger(ctx context.Context) {
 		if v.base != nil {
 			counted = v.base.Watermark
 		}
-		entries, v.until = s.first(entries, v.opts.ticks, counted)
+		entries = s.first(entries, v.opts.ticks, counted)
 	}
 	v.claims = v.readTicks(ctx, entries)
 	v.open = v.claims

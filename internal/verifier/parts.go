@@ -73,6 +73,7 @@ type stretch struct {
 	// enough reports whether to stop before the next moment of the history.
 	enough func() bool
 
+	until     time.Time // up to when it counts, if it does not pause
 	listing   hash.Hash
 	madeLater bool      // whether a repair has made an object after the run's end
 	reached   time.Time // the moment of what was counted last
@@ -114,17 +115,19 @@ func (s *stretch) listed(v *verification) string {
 	return hex.EncodeToString(s.listing.Sum(nil))
 }
 
-// first returns those of the ticks that are read now, at most about so many, and up to when everything that was claimed
-// is among them: later than what was counted before.
-func (s *stretch) first(ticks []bucket.Object, most int, counted time.Time) ([]bucket.Object, time.Time) {
+// first returns those of the ticks that are read now, at most about so many. It ends the stretch where everything that
+// was claimed is among them, later than what was counted before.
+func (s *stretch) first(ticks []bucket.Object, most int, counted time.Time) []bucket.Object {
 	for ; most < len(ticks); most *= 2 {
 		// Ticks are listed by their times, and none is claimed earlier than two margins before its time.
 		next, _ := ledger.TickOfKey(ticks[most].Key)
 		if until := next.Add(-2 * margin); until.After(counted) && until.Before(s.run.Until) {
-			return ticks[:most], until
+			s.until = until
+			return ticks[:most]
 		}
 	}
-	return ticks, s.run.Until
+	s.until = s.run.Until
+	return ticks
 }
 
 // pauses reports whether to stop before what is of a moment. Everything of one moment is counted together.
@@ -140,7 +143,7 @@ func (s *stretch) pauses(at time.Time) bool {
 
 // checkpoint is what the part has counted.
 func (s *stretch) checkpoint(v *verification) *checkpoint {
-	until := v.until
+	until := s.until
 	if s.paused {
 		until = s.reached
 	}

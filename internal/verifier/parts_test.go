@@ -61,6 +61,16 @@ func (l *life) inParts(ctx context.Context, h *Handler, of int, enough func() bo
 	return r, stretches, err
 }
 
+// planned plans a run of so many parts, for a handler.
+func (l *life) planned(t fails, of int) (*Handler, *Plan) {
+	h := l.handler()
+	plan, err := h.plan(t.Context(), of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, plan
+}
+
 // inPartsAgain judges by a run, and by another if something has changed meanwhile. It is UNDECIDED where the run fails.
 func (l *life) inPartsAgain(t *rapid.T, h *Handler) *report.Report {
 	h.config.ExpireAfterDays = l.expire
@@ -164,11 +174,7 @@ func TestAPartRefusesWhatHasChanged(t *testing.T) {
 			l := hours(embeddedPipeline(), 50).at(minute(60))
 			seen := 0
 			enough := func() bool { seen++; return seen == 20 } // in the middle of the first part
-			h := l.handler()
-			plan, err := h.plan(t.Context(), 2)
-			if err != nil {
-				t.Fatal(err)
-			}
+			h, plan := l.planned(t, 2)
 			next, err := h.judgePart(t.Context(), plan.Parts[0], enough)
 			if err != nil || next.Done {
 				t.Fatalf("done %v, error %v", next, err)
@@ -227,11 +233,7 @@ func TestTicksOfAClockThatIsFast(t *testing.T) {
 func TestWhatComesToLightAfterThePartsEndsTheRun(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 50).at(minute(60))
-	h := l.handler()
-	plan, err := h.plan(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h, plan := l.planned(t, 1)
 	if _, err := h.judgePart(t.Context(), plan.Parts[0], func() bool { return false }); err != nil {
 		t.Fatal(err)
 	}
@@ -246,11 +248,7 @@ func TestWhatComesToLightAfterThePartsEndsTheRun(t *testing.T) {
 func TestPartsAreOfOneDeadline(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 50).at(minute(60))
-	h := l.handler()
-	plan, err := h.plan(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h, plan := l.planned(t, 1)
 	seen := 0
 	next, err := h.judgePart(t.Context(), plan.Parts[0], func() bool { seen++; return seen == 20 })
 	if err != nil || next.Done {
@@ -291,10 +289,7 @@ func TestPartsLeaveWhatNoneCanTell(t *testing.T) {
 func TestOrdersOfARunThatAreNone(t *testing.T) {
 	t.Parallel()
 	l := hours(embeddedPipeline(), 50).at(minute(60))
-	plan, err := l.handler().plan(t.Context(), 2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, plan := l.planned(t, 2)
 	before := maps.Clone(l.objects)
 	other := plan.Run
 	other.ID = "other"

@@ -48,9 +48,7 @@ type verification struct {
 	moreReasons int // beyond maxSentences
 	moreNotes   int
 
-	// stretch is set if only a part of the rows is counted, and until is up to when then.
-	stretch *stretch
-	until   time.Time
+	stretch *stretch // set if only a part of the rows is counted
 
 	olderRead bool
 	belated   bool // whether something came to light that is older than what the baseline has counted
@@ -121,7 +119,7 @@ func (v *verification) run(ctx context.Context) {
 	}
 	watermark := v.watermark(now)
 	if v.stretch != nil {
-		watermark = v.until
+		watermark = v.stretch.until
 		young := func(o bucket.Object) bool { return o.LastModified.After(watermark) }
 		objects, errorObjects = slices.DeleteFunc(objects, young), slices.DeleteFunc(errorObjects, young)
 	}
