@@ -221,8 +221,8 @@ func (c *countCmd) Run() error {
 	}
 	defer func() { _ = file.Close() }()
 	lines := bucket.NewLines(file, 1<<20)
-	owed := func(yield func(proof.Line) bool) {
-		for lines.Next() && yield(proof.Line{Text: lines.Text(), Number: lines.Number(), Fault: lines.Fault()}) {
+	owed := func(yield func(proof.Lines) bool) {
+		for lines.NextRun() && yield(proof.Lines{Text: lines.Text(), Fault: lines.Fault()}) {
 		}
 	}
 	judge.OweLines(owed, 1, 1, proof.LineReader{

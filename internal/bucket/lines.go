@@ -40,12 +40,13 @@ var linesBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 3
 //	}
 //	return lines.Err()
 //
-// A line that is too long or not terminated does not end the reading; it has a Fault.
+// A line that is too long or not terminated does not end the reading; it has a Fault. NextRun is for those that take many
+// lines at once.
 type Lines struct {
 	in      *bufio.Reader // of linesBuffers, nil after the last line
 	longest int
 	format  string // why these are not lines at all
-	text    []byte
+	text    []byte // a line, or those of a run
 	long    []byte // a line that does not fit into the buffer
 	number  int64
 	fault   error
@@ -81,6 +82,34 @@ func (l *Lines) Next() bool {
 	linesBuffers.Put(l.in)
 	l.in, l.text = nil, nil
 	return false
+}
+
+// NextRun advances past all lines that are in memory, and reports whether there are any: complete ones, of which Text
+// then has each with its newline, or a single one that has a Fault. Number is that of the last.
+func (l *Lines) NextRun() bool {
+	if l.in == nil || l.err != nil || l.longest < l.in.Size() {
+		return l.nextAlone()
+	}
+	buffered, _ := l.in.Peek(l.in.Buffered())
+	end := bytes.LastIndexByte(buffered, '\n') + 1
+	if end == 0 {
+		return l.nextAlone()
+	}
+	l.text, l.fault = buffered[:end], nil
+	l.number += int64(bytes.Count(l.text, []byte{'\n'}))
+	_, _ = l.in.Discard(end)
+	return true
+}
+
+// nextAlone advances to a run of one line.
+func (l *Lines) nextAlone() bool {
+	if !l.Next() {
+		return false
+	}
+	if l.fault == nil {
+		l.text = l.text[:len(l.text)+1] // its newline
+	}
+	return true
 }
 
 // read reads a line into the fields that describe one.
@@ -121,7 +150,8 @@ func (l *Lines) read() bool {
 	return true
 }
 
-// Text returns the line without its newline, or the start of a line that is too long. It is valid until Next is called.
+// Text returns the line without its newline, or the start of a line that is too long. It is valid until Next or NextRun
+// is called.
 func (l *Lines) Text() []byte { return l.text }
 
 // Number returns the line's number, from 1; after the last line, how many there were.

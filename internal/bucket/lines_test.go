@@ -12,6 +12,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"pgregory.net/rapid"
+
 	"streamproof/internal/bucket"
 )
 
@@ -28,13 +30,25 @@ func zipped(t *testing.T, text string) string {
 	return out.String()
 }
 
+// eachLine gives the number and text of each line, and a fault as Explain reports it.
+func eachLine(lines *bucket.Lines, next func() bool) (got []string) {
+	for next() {
+		line := fmt.Sprintf("%d %s", lines.Number(), lines.Text())
+		if err := lines.Fault(); err != nil {
+			line += ": " + lines.Explain(err)
+		}
+		got = append(got, line)
+	}
+	return got
+}
+
 func TestLines(t *testing.T) {
 	t.Parallel()
 	const longest = 200_000 // more than the buffer
 	reset := errors.New("reset")
 	tests := map[string]struct {
 		object io.Reader
-		want   []string // number, text, and a fault as Explain reports it
+		want   []string // as eachLine gives them
 		err    string
 	}{
 		"nothing":           {object: strings.NewReader("")},
@@ -71,15 +85,8 @@ func TestLines(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var got []string
 			lines := bucket.NewLines(test.object, longest)
-			for lines.Next() {
-				line := fmt.Sprintf("%d %s", lines.Number(), lines.Text())
-				if err := lines.Fault(); err != nil {
-					line += ": " + lines.Explain(err)
-				}
-				got = append(got, line)
-			}
+			got := eachLine(lines, lines.Next)
 			if diff := gocmp.Diff(got, test.want); diff != "" {
 				t.Errorf("lines (-got +want):\n%s", diff)
 			}
@@ -87,5 +94,57 @@ func TestLines(t *testing.T) {
 				t.Errorf("got error %v, want %q", err, test.err)
 			}
 		})
+	}
+}
+
+// TestRunsAreTheirLines checks that runs are the same lines as Next passes, however they are read, and few.
+func TestRunsAreTheirLines(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		lengths := rapid.SliceOf(rapid.SampledFrom([]int{0, 1, 30, 20_000, 40_000, 80_000})).Draw(t, "lengths of lines")
+		var text strings.Builder
+		for i, n := range lengths {
+			text.WriteString(strings.Repeat(string(rune('a'+i%26)), n) + "\n")
+		}
+		object := text.String() + rapid.SampledFrom([]string{"", "no newline"}).Draw(t, "end")
+		longest := rapid.SampledFrom([]int{10_000, 60_000, 100_000}).Draw(t, "longest")
+		read := rapid.SampledFrom([]func(io.Reader) io.Reader{
+			func(r io.Reader) io.Reader { return r }, iotest.HalfReader, iotest.DataErrReader, iotest.TimeoutReader,
+		}).Draw(t, "reader")
+		lines := bucket.NewLines(read(strings.NewReader(object)), longest)
+		want, wantErr := eachLine(lines, lines.Next), lines.Err()
+
+		var got []string
+		runs := bucket.NewLines(read(strings.NewReader(object)), longest)
+		for before := int64(0); runs.NextRun(); before = runs.Number() {
+			if runs.Fault() != nil {
+				got = append(got, fmt.Sprintf("%d %s: %s", runs.Number(), runs.Text(), runs.Explain(runs.Fault())))
+				continue
+			}
+			for line := range strings.Lines(string(runs.Text())) {
+				before++
+				got = append(got, fmt.Sprintf("%d %s", before, strings.TrimSuffix(line, "\n")))
+			}
+			if before != runs.Number() {
+				t.Fatalf("the run ends with line %d, and is said to with %d", before, runs.Number())
+			}
+		}
+		if diff := gocmp.Diff(got, want); diff != "" {
+			t.Errorf("lines (-by runs +by lines):\n%s", diff)
+		}
+		if runs.Number() != lines.Number() || !errors.Is(runs.Err(), wantErr) {
+			t.Errorf("got %d lines and %v, want %d and %v", runs.Number(), runs.Err(), lines.Number(), wantErr)
+		}
+	})
+}
+
+func TestRunsHoldManyLines(t *testing.T) {
+	t.Parallel()
+	runs, n := bucket.NewLines(strings.NewReader(strings.Repeat("a line\n", 100_000)), 1<<20), 0
+	for runs.NextRun() {
+		n++
+	}
+	if runs.Number() != 100_000 || n > 100 {
+		t.Errorf("%d lines in %d runs", runs.Number(), n)
 	}
 }

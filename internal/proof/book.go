@@ -16,9 +16,8 @@ type book struct {
 	table table
 	place place
 
-	reader LineReader
-	read   []entry // of lines that were not known
-	keys   []byte  // of their rows
+	read []entry // of lines that were not known
+	keys []byte  // of their rows
 
 	counts    Counts
 	delays    []int64 // delivered rows, by the seconds from claim to object
@@ -37,6 +36,15 @@ type place struct {
 	repaired bool // see ByRepair
 	excused  bool // see Excuse
 	number   int  // from 1
+	arrival  arrival
+}
+
+// arrival is how long it took to the current object from the claim of a tick, and by how much it is late.
+type arrival struct {
+	known   bool
+	tick    int32
+	seconds int
+	late    time.Duration // 0 or less if it is not
 }
 
 // found is where surplus copies of a row stand.
@@ -175,16 +183,19 @@ func (b *book) pay(a *account, key []byte, line int64) {
 
 // arrived takes note of how long something of a tick took, whether it came too late, and whether a repair brought it.
 func (b *book) arrived(tick int32) {
-	t := &b.ticks[tick]
+	t, now := &b.ticks[tick], &b.place.arrival
+	if !now.known || now.tick != tick { // for most rows it is the same as for the one before
+		seconds := max(0, min(maxDelay, int(b.place.written.Unix()-t.Claimed.Unix())))
+		*now = arrival{true, tick, seconds, b.place.written.Sub(t.Settled)}
+	}
 	if b.place.repaired {
 		b.counts.Repaired++
 	}
-	seconds := max(0, min(maxDelay, int(b.place.written.Unix()-t.Claimed.Unix())))
-	*b.delay(seconds)++
-	if late := b.place.written.Sub(t.Settled); late > 0 {
+	*b.delay(now.seconds)++
+	if now.late > 0 {
 		b.counts.Late++
 		t.Late++
-		b.lateMax = max(b.lateMax, late)
+		b.lateMax = max(b.lateMax, now.late)
 	}
 }
 

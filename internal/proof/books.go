@@ -13,9 +13,6 @@ func (s step) by(b *book) {
 		s.do(b)
 		return
 	}
-	for from := 0; from < len(s.block.lines); from += batch {
-		b.takeLines(s.block, from)
-	}
 	for some := range slices.Chunk(s.block.rows[b.index], batch) {
 		b.takeRows(some)
 	}

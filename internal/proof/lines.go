@@ -1,14 +1,22 @@
 package proof
 
 import (
+	"bytes"
 	"iter"
 
 	"streamproof/internal/fingerprint"
 )
 
+// Lines are lines that stand one after the other in an object.
+type Lines struct {
+	Text []byte // each line with its newline; valid until the next Lines
+	// Fault is why Text is not lines but the start of one, or one without its newline, or nil.
+	Fault error
+}
+
 // A Line is one line of an object.
 type Line struct {
-	Text   []byte // without its newline; valid until the next line
+	Text   []byte // without its newline
 	Number int64  // from 1
 	// Fault is why it is no complete line, or nil.
 	Fault error
@@ -21,53 +29,32 @@ type LineReader struct {
 	// goroutines at once.
 	Read func(dst, line []byte) ([]byte, error)
 	// Refuse is told, in their order, of the lines that have a Fault, and of those that Read refuses, with its error.
+	// The line's text is valid until Refuse returns.
 	Refuse func(l Line, err error)
 }
 
 // FindLines takes one copy of the row of each line of the current object.
-func (j *Judge) FindLines(lines iter.Seq[Line], r LineReader) {
-	j.takeLines(lines, r, find, 0, 0)
+func (j *Judge) FindLines(lines iter.Seq[Lines], r LineReader) {
+	j.takeLines(lines, r, entry{what: find})
 }
 
 // OweLines opens the row of each line: the stream holds lo to hi copies of each.
-func (j *Judge) OweLines(lines iter.Seq[Line], lo, hi int64, r LineReader) {
-	j.takeLines(lines, r, owe, lo, hi)
+func (j *Judge) OweLines(lines iter.Seq[Lines], lo, hi int64, r LineReader) {
+	j.takeLines(lines, r, entry{what: owe, lo: lo, hi: hi})
 }
 
-// takeLines takes an entry for each line. A single book looks lines up as they stand, and for several they are read
-// ahead.
-func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, what what, lo, hi int64) {
+// takeLines takes an entry for each line, as given but for its row and number. A single book looks lines up as they
+// stand, and for several they are read ahead.
+func (j *Judge) takeLines(lines iter.Seq[Lines], r LineReader, as entry) {
 	j.flush()
-	single, entries := len(j.books) == 1, lineBatches*batch
-	if single {
-		entries = batch
-	}
-	newBlock := func() *block {
-		b := j.newBlock()
-		b.what, b.lo, b.hi = what, lo, hi
-		return b
-	}
-	blocks := func(yield func(*block) bool) {
-		b := newBlock()
-		for l := range lines {
-			b.addLine(l.Text, l.Number, l.Fault)
-			if single {
-				b.prints = append(b.prints, j.family.Of(lineKind, l.Text))
-			}
-			if b.full(entries) {
-				yield(b)
-				b = newBlock()
-			}
-		}
-		yield(b)
-	}
-	if !single {
-		j.readAhead(blocks, r)
+	if len(j.books) > 1 {
+		j.readAhead(lines, r, as)
 		return
 	}
-	j.books[0].reader = r
-	for b := range blocks {
-		j.push(step{block: b})
+	as.line = 1
+	for some := range lines {
+		as.line = j.books[0].takeLines(some, r, as)
+		j.relieve()
 	}
 }
 
@@ -75,15 +62,17 @@ func (j *Judge) takeLines(lines iter.Seq[Line], r LineReader, what what, lo, hi 
 const ahead = 4
 
 // readAhead takes blocks of lines that are read meanwhile, each by a goroutine of its own.
-func (j *Judge) readAhead(blocks iter.Seq[*block], r LineReader) {
+func (j *Judge) readAhead(lines iter.Seq[Lines], r LineReader, as entry) {
 	coming := make(chan chan *block, ahead+len(j.books))
 	go func() {
 		defer close(coming)
-		for b := range blocks {
+		for b := range j.blocksOf(lines) {
+			first := as
+			first.line = b.before + 1
 			read := make(chan *block, 1)
 			coming <- read
 			go func() {
-				j.read(b, r)
+				j.read(b, r, first)
 				read <- b
 			}()
 		}
@@ -97,41 +86,60 @@ func (j *Judge) readAhead(blocks iter.Seq[*block], r LineReader) {
 	}
 }
 
+// blocksOf divides lines into blocks.
+func (j *Judge) blocksOf(lines iter.Seq[Lines]) iter.Seq[*block] {
+	return func(yield func(*block) bool) {
+		b, before := j.newBlock(), int64(0)
+		for some := range lines {
+			b.addLines(some)
+			if b.full(lineBatches*batch) || b.fault != nil {
+				before += int64(b.count)
+				yield(b)
+				b = j.newBlock()
+				b.before = before
+			}
+		}
+		yield(b)
+	}
+}
+
 func (r *LineReader) refuse(e *entry) {
 	r.Refuse(Line{e.data, e.line, e.remark.fault}, e.remark.err)
 }
 
-// read makes entries of rows of the lines of a block, for the books that they are for.
-func (j *Judge) read(b *block, r LineReader) {
-	for i := range b.lines {
-		e := b.entry(i)
+// read makes entries of rows of the lines of a block, for the books that they are for: as given, from the first on.
+func (j *Judge) read(b *block, r LineReader, as entry) {
+	for text := b.buffer; len(text) > 0; as.line++ {
+		e := as
+		if e.data, text = cut(text); b.fault != nil && len(text) == 0 {
+			e.doubt(b.fault)
+		}
 		if b.keys = e.read(r, b.keys); e.refused() {
 			b.refused = append(b.refused, e)
 		} else {
 			j.addTo(b, &e)
 		}
 	}
-	b.lines = b.lines[:0]
+}
+
+// cut returns the first of some lines, without its newline, and the others.
+func cut(text []byte) (line, others []byte) {
+	end := bytes.IndexByte(text, '\n')
+	if end < 0 {
+		return text, nil
+	}
+	return text[:end], text[end+1:]
 }
 
 // A block is rows that are owed and copies that were found, in their order.
 type block struct {
-	what    what                // of all lines
-	lo, hi  int64               // of all lines
-	lines   []line              // which have not been read yet
-	prints  []fingerprint.Print // of the lines, if they are for a single book
-	faults  map[int]error       // of some of the lines, by their index
-	refused []entry             // lines that are no rows
-	rows    [][]entry           // by book
-	count   int                 // of lines and rows
-	buffer  []byte              // of their data
-	keys    []byte              // of lines
-}
-
-// A line is where the text of a Line stands in its block. It is small, since most lines are never read.
-type line struct {
-	from, to uint32
-	number   int64
+	before  int64     // lines of the object
+	fault   error     // of the last line
+	refused []entry   // lines that are no rows
+	rows    [][]entry // by book
+	count   int       // of lines and rows
+	buffer  []byte    // of their data
+	keys    []byte    // of lines
 }
 
 func (j *Judge) newBlock() *block {
@@ -146,8 +154,7 @@ func (j *Judge) free(b *block) {
 	for i := range b.rows {
 		b.rows[i] = b.rows[i][:0]
 	}
-	clear(b.faults)
-	b.lines, b.prints, b.refused, b.count = b.lines[:0], b.prints[:0], b.refused[:0], 0
+	b.before, b.fault, b.refused, b.count = 0, nil, b.refused[:0], 0
 	b.buffer, b.keys = b.buffer[:0], b.keys[:0]
 	j.blocks.Put(b)
 }
@@ -173,28 +180,14 @@ func (b *block) hold(data []byte) []byte {
 	return b.buffer[at:len(b.buffer):len(b.buffer)]
 }
 
-// addLine adds a line.
-func (b *block) addLine(text []byte, number int64, fault error) {
-	if fault != nil {
-		if b.faults == nil {
-			b.faults = map[int]error{}
-		}
-		b.faults[len(b.lines)] = fault
+// addLines adds lines; those with a fault are the last.
+func (b *block) addLines(some Lines) {
+	b.buffer = append(b.buffer, some.Text...)
+	if b.fault = some.Fault; b.fault != nil {
+		b.count++
+	} else {
+		b.count += bytes.Count(some.Text, []byte{'\n'})
 	}
-	from := len(b.buffer)
-	b.buffer = append(b.buffer, text...)
-	b.lines = append(b.lines, line{uint32(from), uint32(len(b.buffer)), number})
-	b.count++
-}
-
-// entry makes the entry of a line.
-func (b *block) entry(i int) entry {
-	l := &b.lines[i]
-	e := entry{what: b.what, data: b.buffer[l.from:l.to], line: l.number, lo: b.lo, hi: b.hi}
-	if fault := b.faults[i]; fault != nil {
-		e.remark = &remark{fault: fault, err: fault}
-	}
-	return e
 }
 
 // addTo adds the entry of a row to a block, unless the judge leaves the row out. The key stays where it is.
@@ -246,6 +239,9 @@ type remark struct {
 	fault  error // the line's, if err is that
 	reason string
 }
+
+// doubt makes it an entry of a line that has a fault.
+func (e *entry) doubt(fault error) { e.remark = &remark{fault: fault, err: fault} }
 
 // refused reports whether it is a line that is no row.
 func (e *entry) refused() bool { return e.remark != nil && e.remark.err != nil }
@@ -302,38 +298,54 @@ func (j *Judge) flush() {
 	}
 }
 
-// takeLines takes at most a batch of the lines of a block, from one on. It reads those that are not known.
-func (b *book) takeLines(k *block, from int) {
-	lines := k.lines[from:min(from+batch, len(k.lines))]
-	prints := k.prints[from:][:len(lines)]
-	var known [batch]uint32
-	b.table.byLine.find(prints, &known)
-	for at := range k.faults { // though a complete line may have the same text
-		if at >= from && at < from+len(lines) {
-			known[at-from] = 0
+// takeLines takes lines, as given from the first on, and returns the number of the line after them. It reads those that
+// are not known.
+func (b *book) takeLines(some Lines, r LineReader, as entry) (next int64) {
+	for text := some.Text; len(text) > 0; {
+		var lines [batch][]byte
+		var prints [batch]fingerprint.Print
+		n := 0
+		for ; n < batch && len(text) > 0; n++ {
+			lines[n], text = cut(text)
+			prints[n] = b.judge.family.Of(lineKind, lines[n])
 		}
+		b.takeBatch(lines[:n], prints[:n], some.Fault, r, as)
+		as.line += int64(n)
 	}
-	b.table.touch(known[:len(lines)])
+	return as.line
+}
+
+// takeBatch takes at most a batch of lines.
+func (b *book) takeBatch(lines [][]byte, prints []fingerprint.Print, fault error, r LineReader, as entry) {
+	var known [batch]uint32
+	if fault == nil { // though a complete line may have the same text
+		b.table.byLine.find(prints, &known)
+		b.table.touch(known[:len(lines)])
+	}
 	b.read, b.keys = b.read[:0], b.keys[:0]
 	for i := range lines {
-		if known[i] == 0 {
-			e := k.entry(from + i)
-			if b.keys = e.read(b.reader, b.keys); !e.refused() {
-				e.print = b.judge.family.Of(keyKind, e.data)
-			}
-			b.read = append(b.read, e)
+		if known[i] > 0 {
+			continue
 		}
+		e := as
+		if e.data, e.line = lines[i], as.line+int64(i); fault != nil {
+			e.doubt(fault)
+		}
+		if b.keys = e.read(r, b.keys); !e.refused() {
+			e.print = b.judge.family.Of(keyKind, e.data)
+		}
+		b.read = append(b.read, e)
 	}
 	read := b.read
 	places := b.find(read)
-	for i, l := range lines {
+	for i := range lines {
 		if known[i] > 0 {
-			b.takeKnown(known[i], k, l.number)
+			b.takeKnown(known[i], &as, as.line+int64(i))
 			continue
 		}
 		switch e := &read[0]; {
 		case e.refused():
-			b.reader.refuse(e)
+			r.refuse(e)
 		case b.judge.only.has(e.data):
 			if place := b.takeRow(places[len(b.read)-len(read)], e); place > 0 {
 				b.table.learn(place, prints[i])
@@ -364,11 +376,11 @@ func (b *book) find(entries []entry) (places [batch]uint32) {
 	return places
 }
 
-// takeKnown takes a line of a block whose row has an account at this place.
-func (b *book) takeKnown(place uint32, k *block, line int64) {
+// takeKnown takes a line whose row has an account at this place.
+func (b *book) takeKnown(place uint32, as *entry, line int64) {
 	a := b.table.at(place)
-	if k.what == owe {
-		b.owe(a, k.lo, k.hi)
+	if as.what == owe {
+		b.owe(a, as.lo, as.hi)
 	} else {
 		b.pay(a, nil, line)
 	}

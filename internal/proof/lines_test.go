@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,19 +29,25 @@ func readRow(dst, line []byte) ([]byte, error) {
 	return append(append(dst, map[byte]byte{'a': 'b', 'A': 'b', 'b': 'a'}[line[0]]), line[1:]...), nil
 }
 
-// linesOf passes texts as an object does, in memory that is used again. Those that begin with "!" are not complete: the
-// line is what follows, which may be that of a row.
-func linesOf(texts []string) iter.Seq[proof.Line] {
-	return func(yield func(proof.Line) bool) {
+// linesOf passes texts as an object does, some at once and in memory that is used again. Those that begin with "!" are
+// not complete: the line is what follows, which may be that of a row.
+func linesOf(texts []string) iter.Seq[proof.Lines] {
+	return func(yield func(proof.Lines) bool) {
 		var text []byte
 		for i, t := range texts {
-			text = append(text[:0], t...)
-			l := proof.Line{Text: text, Number: int64(i + 1)}
 			if t[0] == '!' {
-				l.Text, l.Fault = text[1:], errNoBreak
+				if !yield(proof.Lines{Text: append(text[:0], t[1:]...), Fault: errNoBreak}) {
+					return
+				}
+				text = text[:0]
+				continue
 			}
-			if !yield(l) {
-				return
+			text = append(append(text, t...), '\n')
+			if last := i+1 == len(texts); last || texts[i+1][0] == '!' || len(t)%2 == 0 {
+				if !yield(proof.Lines{Text: text}) {
+					return
+				}
+				text = text[:0]
 			}
 		}
 	}
@@ -68,16 +75,17 @@ func TestLinesAreTheirRows(t *testing.T) {
 			return func(l proof.Line, err error) { j.Corrupt(l.Text, l.Number, err.Error()) }
 		}
 		eachRow := func(texts []string, take func(key []byte, line int64)) {
-			for l := range linesOf(texts) {
-				key, err := readRow(nil, l.Text)
-				if l.Fault != nil {
-					err = l.Fault
+			for i, text := range texts {
+				line, faulty := strings.CutPrefix(text, "!")
+				key, err := readRow(nil, []byte(line))
+				if faulty {
+					err = errNoBreak
 				}
 				if err != nil {
-					byRow.Corrupt(l.Text, l.Number, err.Error())
+					byRow.Corrupt([]byte(line), int64(i+1), err.Error())
 					continue
 				}
-				take(key, l.Number)
+				take(key, int64(i+1))
 			}
 		}
 		reader := proof.LineReader{Read: readRow, Refuse: corrupt(byLine)}

@@ -102,9 +102,9 @@ func count(judge *proof.Judge, output row.Schema, object io.Reader, otherwise fu
 	return lines.Number(), lines.Err()
 }
 
-func linesOf(lines *bucket.Lines) iter.Seq[proof.Line] {
-	return func(yield func(proof.Line) bool) {
-		for lines.Next() && yield(proof.Line{Text: lines.Text(), Number: lines.Number(), Fault: lines.Fault()}) {
+func linesOf(lines *bucket.Lines) iter.Seq[proof.Lines] {
+	return func(yield func(proof.Lines) bool) {
+		for lines.NextRun() && yield(proof.Lines{Text: lines.Text(), Fault: lines.Fault()}) {
 		}
 	}
 }
