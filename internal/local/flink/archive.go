@@ -19,8 +19,8 @@ const (
 	archiveFile = "classes.jsa"
 	// archiveRuns is how long the job runs before its classes are archived.
 	archiveRuns = 3 * time.Second
-	// archiveTimeout is for all of it.
-	archiveTimeout = 2 * time.Minute
+	// archiveTimeout is for all of it, on a machine that builds everything else beside it.
+	archiveTimeout = 10 * time.Minute
 )
 
 // archive is the path of the archive for the libraries in a directory.
