@@ -1,14 +1,18 @@
 package proof
 
-// account is what is open of one distinct row. Most rows need no more. It is small, so that it is found in a cache more
-// often.
+import "streamproof/internal/fingerprint"
+
+// account is what is open of one distinct row. Most rows need no more. It fills a cache line, so that memory is waited
+// for once.
 type account struct {
-	tick int32  // of the oldest due of lo
-	open int32  // of that due; 0 if there is none
-	more *more  // nil for none
-	page uint32 // where its key is kept, see table.keep
-	byte uint16 // in the page
-	read bool   // whether the row was read from a line
+	prints [kinds]fingerprint.Print // by kind; None if no line is known
+	tick   int32                    // of the oldest due of lo
+	open   int32                    // of that due; 0 if there is none
+	more   *more                    // nil for none
+	page   uint32                   // where its key is kept, see table.keep
+	byte   uint16                   // in the page
+	read   bool                     // whether the row was read from a line
+	_      [8]byte
 }
 
 // more is what else is open of a row, in the order of the claims.

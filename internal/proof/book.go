@@ -87,7 +87,7 @@ func (b *book) here(line, count int64) found {
 }
 
 func (b *book) account(key []byte) *account {
-	return b.table.at(b.table.byKey.get(b.judge.family.Of(keyKind, key)))
+	return b.table.at(b.table.get(keyKind, b.judge.family.Of(keyKind, key)))
 }
 
 func (b *book) doubt(key []byte, line int64, reason string) {

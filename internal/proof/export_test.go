@@ -13,7 +13,7 @@ func (j *Judge) Accounts() (n int) {
 func (j *Judge) Lines() (n int) {
 	j.settle()
 	for _, b := range j.books {
-		n += b.table.byLine.used
+		n += b.table.indexes[lineKind].used
 	}
 	return n
 }

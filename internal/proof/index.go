@@ -1,35 +1,36 @@
 package proof
 
 import (
+	"math/bits"
+
 	"streamproof/internal/fingerprint"
 	"streamproof/internal/hugepage"
 )
 
-// An index finds the places of accounts by fingerprints. It is a hash table with open addressing, made for one thing:
-// when many are looked up one after the other, the memory that each needs is asked for before any of it is waited for
-// (see find). A map would wait for several cache misses for each.
+// An index finds the places of accounts by their fingerprints of one kind. It is a hash table with open addressing that
+// keeps a byte of each fingerprint: an account has all of it, and is needed anyway. So the index is small, and much of
+// it stays in the cache. When many are looked up one after the other, the memory that each needs is asked for before
+// any of it is waited for (see find), where a map would wait for several cache misses for each.
 type index struct {
 	buckets []bucket // a power of two
-	used    int      // prints
+	used    int      // places
 }
 
-// A bucket fills a cache line. Its places are 0 where there is no print, from some place on; the next bucket goes on
-// where it is full.
+// A bucket fills a cache line. Its places are 0 from some place on; the next bucket goes on where it is full.
 type bucket struct {
-	prints [bucketPrints]fingerprint.Print
-	places [bucketPrints]uint32
-	_      uint32
+	tags   [2]uint64 // a byte for each place
+	places [bucketPlaces]uint32
 }
 
 const (
-	bucketPrints = 3
+	bucketPlaces = 12
 	leastBuckets = 1 << 6
 )
 
-// newIndex makes an index that has room for so many prints.
-func newIndex(prints int) index {
+// newIndex makes an index that has room for so many places.
+func newIndex(places int) index {
 	n := leastBuckets
-	for mostPrints(n) < prints {
+	for mostPlaces(n) < places {
 		n *= 2
 	}
 	x := index{buckets: make([]bucket, n)}
@@ -37,99 +38,83 @@ func newIndex(prints int) index {
 	return x
 }
 
-// mostPrints is how many prints so many buckets may have: five of six, so that few lookups need a second bucket.
-func mostPrints(buckets int) int { return buckets * bucketPrints * 5 / 6 }
+// mostPlaces is how many places so many buckets may have: five of six, so that few lookups need a second bucket.
+func mostPlaces(buckets int) int { return buckets * bucketPlaces * 5 / 6 }
 
-// bucket returns the bucket in which to look for a print, after so many others.
-func (x *index) bucket(p fingerprint.Print, others int) *bucket {
-	return &x.buckets[(p.Slot()+uint64(others))&uint64(len(x.buckets)-1)]
+// full reports whether it has no room for another place.
+func (x *index) full() bool { return x.used >= mostPlaces(len(x.buckets)) }
+
+// bucket returns the bucket in which to look for a print with this slot, after so many others.
+func (x *index) bucket(slot uint64, others int) *bucket {
+	return &x.buckets[(slot+uint64(others))&uint64(len(x.buckets)-1)]
 }
 
-// get returns the place of a print, 0 if there is none.
-func (x *index) get(p fingerprint.Print) uint32 {
+// add adds a place of a print.
+func (x *index) add(p fingerprint.Print, place uint32) {
+	slot := p.Slot()
 	for others := 0; ; others++ {
-		b := x.bucket(p, others)
-		if place, last := b.get(p); place > 0 || last {
-			return place
-		}
-	}
-}
-
-// get returns the place of a print, 0 if it is not in the bucket, and whether it is in no bucket after it.
-func (b *bucket) get(p fingerprint.Print) (place uint32, last bool) {
-	// Without branches, since which of the three it is cannot be predicted.
-	first, second, third := b.places[0], b.places[1], b.places[2]
-	if b.prints[0].Differs(p) == 0 {
-		place = first
-	}
-	if b.prints[1].Differs(p) == 0 {
-		place = second
-	}
-	if b.prints[2].Differs(p) == 0 {
-		place = third
-	}
-	return place, third == 0
-}
-
-// set gives a print a place.
-func (x *index) set(p fingerprint.Print, place uint32) {
-	if x.used >= mostPrints(len(x.buckets)) {
-		x.rebuild(2*x.used, func(place uint32) uint32 { return place })
-	}
-	for others := 0; ; others++ {
-		b := x.bucket(p, others)
-		for i := range b.prints {
+		b := x.bucket(slot, others)
+		for i := range b.places {
 			if b.places[i] == 0 {
-				x.used++
-				b.prints[i] = p
-			}
-			if b.prints[i] == p {
 				b.places[i] = place
+				b.tags[i/8] |= tagOf(slot) << (i % 8 * 8)
+				x.used++
 				return
 			}
 		}
 	}
 }
 
-// rebuild makes room for so many prints, and gives all of them new places. Those that get 0 are left out.
-func (x *index) rebuild(prints int, moved func(place uint32) uint32) {
-	old := x.buckets
-	*x = newIndex(prints)
-	for i := range old {
-		for k, place := range old[i].places {
-			if place == 0 {
-				break
-			}
-			if place = moved(place); place > 0 {
-				x.set(old[i].prints[k], place)
+// get returns the place of a print, 0 if there is none. It asks of some places whether they are the print's.
+func (x *index) get(p fingerprint.Print, is func(place uint32) bool) uint32 {
+	slot := p.Slot()
+	for others := 0; ; others++ {
+		b := x.bucket(slot, others)
+		for found := b.match(tagOf(slot)); found != 0; found &= found - 1 {
+			if place := b.places[first(found)]; place > 0 && is(place) {
+				return place
 			}
 		}
+		if b.places[bucketPlaces-1] == 0 {
+			return 0
+		}
 	}
+}
+
+// tagOf is the byte that is kept of a print with this slot, whose bucket depends on other bits.
+func tagOf(slot uint64) uint64 { return slot >> 56 }
+
+// match marks the places that have a tag, each by one bit. Others may be marked after the first one that has it.
+func (b *bucket) match(tag uint64) uint64 {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	early, late := b.tags[0]^tag*ones, b.tags[1]^tag*ones
+	// A byte that was 0 has its highest bit set by the subtraction. The last four are marked beside the first eight.
+	return (early-ones)&^early&high | ((late-ones)&^late&(high>>32))>>1
+}
+
+// first is the first place that match has marked.
+func first(marked uint64) int {
+	bit := bits.TrailingZeros64(marked)
+	return bit>>3 | (bit&1^1)<<3
 }
 
 // batch is how many are looked up together.
 const batch = 128
 
-// find sets found to the places of so many prints, as get would find them. The turns of each loop do not depend on one
-// another, so the processor waits for the memory of many prints at once.
+// find sets found to a place of each print, which is most often the right one; 0 if it has found none yet. The turns of
+// each loop do not depend on one another, so the processor waits for the memory of many prints at once.
 func (x *index) find(prints []fingerprint.Print, found *[batch]uint32) {
-	var unknown [batch]uint8 // those that may be in another bucket
-	for i := range prints {
-		unknown[i] = uint8(i)
+	var slots [batch]uint64
+	for i, p := range prints {
+		slots[i] = p.Slot()
+		found[i] = uint32(x.bucket(slots[i], 0).tags[0])
 	}
-	for others, n := 0, len(prints); n > 0; others++ {
-		for _, i := range unknown[:n] {
-			found[i] = x.bucket(prints[i], others).places[0]
+	for i, slot := range slots[:len(prints)] {
+		b := x.bucket(slot, 0)
+		if marked := b.match(tagOf(slot)); marked != 0 {
+			found[i] = b.places[first(marked)]
+		} else {
+			found[i] = 0
 		}
-		left := 0
-		for _, i := range unknown[:n] {
-			place, last := x.bucket(prints[i], others).get(prints[i])
-			found[i] = place
-			unknown[left] = i
-			if place == 0 && !last {
-				left++
-			}
-		}
-		n = left
 	}
 }

@@ -9,49 +9,77 @@ import (
 	"streamproof/internal/fingerprint"
 )
 
-// TestIndex checks that an index finds what a map would find, one by one and in a batch, as it grows and shrinks.
-func TestIndex(t *testing.T) {
+// TestTable checks that a table finds what maps would find, by key and by line, one by one and in a batch, as it grows
+// and shrinks.
+func TestTable(t *testing.T) {
 	t.Parallel()
+	family := fingerprint.NewFamily()
 	rapid.Check(t, func(t *rapid.T) {
-		family := fingerprint.NewFamily()
-		printOf := func(n int) fingerprint.Print { return family.Of(keyKind, binary.AppendVarint(nil, int64(n))) }
-		x, want := newIndex(0), map[fingerprint.Print]uint32{}
+		table := newTable()
+		var want [kinds]map[fingerprint.Print]uint32
+		for kind := range want {
+			want[kind] = map[fingerprint.Print]uint32{}
+		}
 		distinct := rapid.SampledFrom([]int{10, 200, 2_000}).Draw(t, "distinct")
+		keyOf := func(n int) []byte { return binary.AppendVarint(nil, int64(n)) }
 		numbers := rapid.SliceOfN(rapid.IntRange(0, distinct), 0, 2*distinct)
 		for range rapid.IntRange(1, 4).Draw(t, "rounds") {
-			for _, n := range numbers.Draw(t, "set") {
-				place := uint32(n + 1)
-				x.set(printOf(n), place)
-				want[printOf(n)] = place
-			}
-			if every := rapid.Uint32Range(1, 4).Draw(t, "kept"); every > 1 { // one of so many, at another place
-				moved := func(place uint32) uint32 {
-					if place%every == 0 {
-						return place / every
-					}
-					return 0
+			for _, n := range numbers.Draw(t, "rows") {
+				key := keyOf(n)
+				print, line := family.Of(keyKind, key), family.Of(lineKind, key)
+				place := want[keyKind][print]
+				if place == 0 {
+					place = table.add(key, print)
+					want[keyKind][print] = place
 				}
-				for p, place := range want {
-					if want[p] = moved(place); want[p] == 0 {
-						delete(want, p)
+				if known := table.at(place).read; known {
+					want[lineKind][line] = place
+				}
+				table.learn(place, line)
+			}
+			for kind := range kinds {
+				if got := table.indexes[kind].used; got != len(want[kind]) {
+					t.Fatalf("the index %d has %d places, want %d", kind, got, len(want[kind]))
+				}
+				for from := 0; from <= distinct; from += batch {
+					var prints []fingerprint.Print
+					for n := from; n < min(from+batch, distinct+1); n++ {
+						prints = append(prints, family.Of(kind, keyOf(n)))
+					}
+					var found [batch]uint32
+					table.find(kind, prints, &found)
+					for i, p := range prints {
+						if place := want[kind][p]; found[i] != place || table.get(kind, p) != place {
+							t.Fatalf("number %d: found %d and got %d, want %d", from+i, found[i], table.get(kind, p), place)
+						}
 					}
 				}
-				x.rebuild(len(want), moved)
 			}
-			if x.used != len(want) {
-				t.Fatalf("the index has %d prints, want %d", x.used, len(want))
-			}
-			for from := 0; from <= distinct; from += batch {
-				var prints []fingerprint.Print
-				for n := from; n < min(from+batch, distinct+1); n++ {
-					prints = append(prints, printOf(n))
+		}
+	})
+}
+
+// TestMatchMarksEachPlace checks that a tag is found at each place of a bucket, and first there where the others have
+// tags that are almost the same.
+func TestMatchMarksEachPlace(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		tags := rapid.SliceOfN(rapid.Uint64Range(0, 3), bucketPlaces, bucketPlaces).Draw(t, "tags")
+		var b bucket
+		for i, tag := range tags {
+			b.tags[i/8] |= tag << (i % 8 * 8)
+		}
+		for tag := range uint64(4) {
+			marked := map[int]bool{}
+			for found := b.match(tag); found != 0; found &= found - 1 {
+				if len(marked) == 0 && tags[first(found)] != tag {
+					t.Fatalf("the first place for %d among %d is %d", tag, tags, first(found))
 				}
-				var found [batch]uint32
-				x.find(prints, &found)
-				for i, p := range prints {
-					if found[i] != want[p] || x.get(p) != want[p] {
-						t.Fatalf("number %d: found %d and got %d, want %d", from+i, found[i], x.get(p), want[p])
-					}
+				marked[first(found)] = true
+			}
+			for i := range tags {
+				if tags[i] == tag && !marked[i] {
+					t.Fatalf("place %d of %d is not marked for %d", i, tags, tag)
 				}
 			}
 		}

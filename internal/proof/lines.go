@@ -273,6 +273,7 @@ const (
 const (
 	keyKind = iota
 	lineKind
+	kinds
 )
 
 // add takes a row's entry, soon.
@@ -319,8 +320,7 @@ func (b *book) takeLines(some Lines, r LineReader, as entry) (next int64) {
 func (b *book) takeBatch(lines [][]byte, prints []fingerprint.Print, fault error, r LineReader, as entry) {
 	var known [batch]uint32
 	if fault == nil { // though a complete line may have the same text
-		b.table.byLine.find(prints, &known)
-		b.table.touch(known[:len(lines)])
+		b.table.find(lineKind, prints, &known)
 	}
 	b.read, b.keys = b.read[:0], b.keys[:0]
 	for i := range lines {
@@ -371,8 +371,7 @@ func (b *book) find(entries []entry) (places [batch]uint32) {
 	for i := range entries {
 		prints[i] = entries[i].print
 	}
-	b.table.byKey.find(prints[:len(entries)], &places)
-	b.table.touch(places[:len(entries)])
+	b.table.find(keyKind, prints[:len(entries)], &places)
 	return places
 }
 
@@ -390,7 +389,7 @@ func (b *book) takeKnown(place uint32, as *entry, line int64) {
 // of that account, 0 for none.
 func (b *book) takeRow(place uint32, e *entry) uint32 {
 	if place == 0 {
-		place = b.table.byKey.get(e.print)
+		place = b.table.get(keyKind, e.print)
 	}
 	if e.what == owe && place == 0 {
 		place = b.table.add(e.data, e.print)

@@ -11,25 +11,28 @@ import (
 
 // table has the accounts. It finds that of a row by the fingerprint of its key, or of a line that it was read from.
 type table struct {
-	byKey    index
-	byLine   index
+	indexes  [kinds]index
 	accounts []*chunk // all full but the last
 	size     int      // accounts
 	keys     [][]byte // of all accounts, in pages
 	closed   int      // accounts of which nothing is open
-	touched  int      // see touch
 }
 
 // chunk is accounts that stand together.
-type chunk [1 << 12]account
+type chunk [1 << 11]account
 
 // The most chunks that are allocated at once, and the size of most pages of keys, in bytes.
 const (
-	maxChunks = 16
+	maxChunks = 32
 	keyPage   = 64 << 10
 )
 
-func newTable() table { return table{byKey: newIndex(0), byLine: newIndex(0)} }
+func newTable() (t table) {
+	for kind := range t.indexes {
+		t.indexes[kind] = newIndex(0)
+	}
+	return t
+}
 
 func (t *table) key(a *account) []byte { return keyIn(t.keys, a) }
 
@@ -47,15 +50,19 @@ func (t *table) at(place uint32) *account {
 	return &t.accounts[(place-1)/uint32(len(chunk{}))][(place-1)%uint32(len(chunk{}))]
 }
 
-// touch has the accounts at these places be in the cache: the processor waits for all of them at once.
-func (t *table) touch(places []uint32) {
-	open := 0 // kept, so that the compiler does not leave the reads out
-	for _, place := range places {
-		if place > 0 {
-			open += int(t.at(place).open)
+// get returns the place of the account with a fingerprint, 0 if there is none.
+func (t *table) get(kind int, p fingerprint.Print) (place uint32) {
+	return t.indexes[kind].get(p, func(place uint32) bool { return t.at(place).prints[kind] == p })
+}
+
+// find sets found to the places of so many fingerprints, as get would find them, faster.
+func (t *table) find(kind int, prints []fingerprint.Print, found *[batch]uint32) {
+	t.indexes[kind].find(prints, found)
+	for i, p := range prints {
+		if place := found[i]; place == 0 || t.at(place).prints[kind] != p {
+			found[i] = t.get(kind, p)
 		}
 	}
-	t.touched = open
 }
 
 // all yields the accounts.
@@ -75,10 +82,31 @@ func (t *table) add(key []byte, p fingerprint.Print) (place uint32) {
 	t.size++
 	place = uint32(t.size)
 	a := t.at(place)
-	*a = account{}
+	*a = account{prints: [kinds]fingerprint.Print{keyKind: p, lineKind: fingerprint.None}}
 	a.page, a.byte = t.keep(key)
-	t.byKey.set(p, place)
+	t.index(keyKind, place)
 	return place
+}
+
+// index has an account be found by its fingerprint of a kind.
+func (t *table) index(kind int, place uint32) {
+	if x := &t.indexes[kind]; x.full() {
+		t.reindex(kind, 2*x.used)
+	} else {
+		x.add(t.at(place).prints[kind], place)
+	}
+}
+
+// reindex makes an index of all accounts, with room for so many.
+func (t *table) reindex(kind, room int) {
+	x := newIndex(room)
+	for i := range t.size {
+		place := uint32(i + 1)
+		if p := t.at(place).prints[kind]; p != fingerprint.None {
+			x.add(p, place)
+		}
+	}
+	t.indexes[kind] = x
 }
 
 // allocate makes as many chunks as there are already, within bounds.
@@ -92,21 +120,16 @@ func (t *table) allocate() {
 }
 
 // learn has an account be found by a line that its row was read from, the second time that this happens: most rows that
-// come once never come again.
+// come once never come again. Where a row comes in other lines, too, those are not known.
 func (t *table) learn(place uint32, line fingerprint.Print) {
-	a := t.at(place)
-	if !a.read {
+	switch a := t.at(place); {
+	case !a.read:
 		a.read = true
-		return
+	case a.prints[lineKind] == fingerprint.None:
+		a.prints[lineKind] = line
+		t.index(lineKind, place)
 	}
-	if t.byLine.used >= 2*t.size+leastLines { // because each row comes in ever new lines
-		t.byLine = newIndex(0)
-	}
-	t.byLine.set(line, place)
 }
-
-// leastLines is how many lines may be known beside two for each row.
-const leastLines = 1 << 10
 
 // keep keeps a key and returns where it stands: the page, and from which byte on.
 func (t *table) keep(key []byte) (number uint32, at uint16) {
@@ -134,25 +157,24 @@ func (t *table) shrink() {
 	if t.size < shrinkAt || t.closed <= t.size/2 {
 		return
 	}
-	keys, open, moved := t.keys, 0, make([]uint32, t.size+1)
+	keys, size, open := t.keys, t.size, 0
 	t.keys = nil
-	for place := range t.size {
+	for place := range size {
 		a := t.at(uint32(place + 1))
 		if !a.isOpen() {
 			continue
 		}
 		open++
-		moved[place+1] = uint32(open)
 		to := t.at(uint32(open))
 		*to = *a
 		to.page, to.byte = t.keep(keyIn(keys, a))
 	}
 	t.size, t.closed = open, 0
 	t.accounts = slices.Delete(t.accounts, (open+len(chunk{})-1)/len(chunk{}), len(t.accounts))
-	if len(moved) > collectAt {
+	if size > collectAt {
 		runtime.GC()
 	}
-	for _, x := range []*index{&t.byKey, &t.byLine} {
-		x.rebuild(min(open, x.used), func(place uint32) uint32 { return moved[place] })
+	for kind, x := range t.indexes {
+		t.reindex(kind, min(open, x.used))
 	}
 }
