@@ -26,13 +26,13 @@ func TestTable(t *testing.T) {
 		for range rapid.IntRange(1, 4).Draw(t, "rounds") {
 			for _, n := range numbers.Draw(t, "rows") {
 				key := keyOf(n)
-				print, line := family.Of(keyKind, key), family.Of(lineKind, key)
-				place := want[keyKind][print]
+				known, line := family.Of(keyKind, key), family.Of(lineKind, key)
+				place := want[keyKind][known]
 				if place == 0 {
-					place = table.add(key, print)
-					want[keyKind][print] = place
+					place = table.add(key, known)
+					want[keyKind][known] = place
 				}
-				if known := table.at(place).read; known {
+				if table.at(place).read {
 					want[lineKind][line] = place
 				}
 				table.learn(place, line)
