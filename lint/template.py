@@ -5,7 +5,7 @@ usage: template.py <JOBS >ANSWERS
 JOBS is a JSON array of {template, samples}: a template's text, and parameters by the name of their sample. For each sample
 the SAM transform runs and every intrinsic function is resolved. Validators then look at what each sees best:
 
-  cfn-lint                  the resolved resources, against CloudFormation's schemas and its own rules
+  cfn-lint                  the resolved resources, each form once, against CloudFormation's schemas and its own rules
   botocore's models         the resolved resources, against the API call behind each: members, enumerations, patterns, ranges
   cloudformation-validate   once, the template with its functions, parameters and rules: AWS's own validator
 
@@ -329,10 +329,28 @@ def check(template, samples):
     def found(by, what, name):
         findings.setdefault(f"{by}: {what}", []).append(name)
 
+    # What cfn-lint looks at: each resource once in each of the forms that it has. Most samples change few resources, and
+    # a resource that is resolved names no other. The first sample is whole.
+    layers = []  # templates, of resources by logical id
+    forms = {}  # by logical id and the form as JSON, in the order of the layers: the names of the samples
+
     def lint(resources, name):
-        decoded, _ = decode_str(json.dumps({"Resources": resources}))
-        for match in LINTER.validate_template(decoded):
-            found("cfn-lint", f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}", name)
+        for logical_id, resource in resources.items():
+            known = forms.setdefault(logical_id, {})
+            form = json.dumps(resource)
+            if form not in known:
+                if len(known) == len(layers):
+                    layers.append({})
+                layers[len(known)][logical_id] = resource
+            known.setdefault(form, []).append(name)
+
+    def lint_layers():
+        for i, resources in enumerate(layers):
+            decoded, _ = decode_str(json.dumps({"Resources": resources}))
+            for match in LINTER.validate_template(decoded):
+                path = list(map(str, match.path or []))
+                for name in list(forms[path[1]].values())[i] if path[1:] else ["all"]:
+                    found("cfn-lint", f"{match.rule.id} {'/'.join(path)}: {match.message}", name)
 
     content = cloudformation_validate.TemplateContent(json.dumps(transformed(template, {})))
     for d in ENGINE.validate_template(content).diagnostics:
@@ -350,6 +368,7 @@ def check(template, samples):
         for logical_id, resource in resources.items():
             for fault in MODELS.faults(logical_id, resource):
                 found("botocore", fault, name)
+    lint_layers()
     return {
         "resources": resolved,
         "conditions": conditions,
