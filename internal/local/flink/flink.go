@@ -89,8 +89,8 @@ func (c Conf) yaml() string {
 		"web.submit.enable":             "true",
 		"web.cancel.enable":             "false",
 		"web.upload.dir":                c.UploadDir,
-		// Otherwise, metrics over REST would be 10 s old.
-		"metrics.fetcher.update-interval": "500 ms",
+		// Otherwise, metrics over REST would be 10 s old. Each time, all of them are fetched.
+		"metrics.fetcher.update-interval": "1 s",
 		// Flink takes a path literally, with any % in it.
 		"execution.checkpointing.dir":                               "file://" + c.CheckpointDir,
 		"execution.checkpointing.savepoint-dir":                     "file://" + c.SavepointDir,
