@@ -329,8 +329,8 @@ def check(template, samples):
     def found(by, what, name):
         findings.setdefault(f"{by}: {what}", []).append(name)
 
-    # What cfn-lint looks at: each resource once in each of the forms that it has. Most samples change few resources, and
-    # a resource that is resolved names no other. The first sample is whole.
+    # What cfn-lint looks at: each resource once in each of the forms that it has. Most samples change few resources,
+    # and a resource that is resolved names no other. The first sample is whole.
     layers = []  # templates, of resources by logical id
     forms = {}  # by logical id and the form as JSON, in the order of the layers: the names of the samples
 

@@ -40,8 +40,8 @@ var linesBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 3
 //	}
 //	return lines.Err()
 //
-// A line that is too long or not terminated does not end the reading; it has a Fault. NextRun passes many
-// lines at once.
+// A line that is too long or not terminated does not end the reading; it has a Fault. NextRun passes many lines at
+// once.
 type Lines struct {
 	in      *bufio.Reader // of linesBuffers, nil after the last line
 	longest int

@@ -54,7 +54,6 @@ func (j *Judge) takeLines(lines iter.Seq[Lines], r LineReader, as entry) {
 	as.line = 1
 	for some := range lines {
 		as.line = j.books[0].takeLines(some, r, as)
-		j.relieve()
 	}
 }
 
@@ -112,7 +111,7 @@ func (j *Judge) read(b *block, r LineReader, as entry) {
 	for text := b.buffer; len(text) > 0; as.line++ {
 		e := as
 		if e.data, text = cut(text); b.fault != nil && len(text) == 0 {
-			e.doubt(b.fault)
+			e.markFaulty(b.fault)
 		}
 		if b.keys = e.read(r, b.keys); e.refused() {
 			b.refused = append(b.refused, e)
@@ -240,8 +239,8 @@ type remark struct {
 	reason string
 }
 
-// doubt makes it an entry of a line that has a fault.
-func (e *entry) doubt(fault error) { e.remark = &remark{fault: fault, err: fault} }
+// markFaulty makes it an entry of a line that has a fault.
+func (e *entry) markFaulty(fault error) { e.remark = &remark{fault: fault, err: fault} }
 
 // refused reports whether it is a line that is no row.
 func (e *entry) refused() bool { return e.remark != nil && e.remark.err != nil }
@@ -311,6 +310,7 @@ func (b *book) takeLines(some Lines, r LineReader, as entry) (next int64) {
 			prints[n] = b.judge.family.Of(lineKind, lines[n])
 		}
 		b.takeBatch(lines[:n], prints[:n], some.Fault, r, as)
+		b.judge.relieve()
 		as.line += int64(n)
 	}
 	return as.line
@@ -329,7 +329,7 @@ func (b *book) takeBatch(lines [][]byte, prints []fingerprint.Print, fault error
 		}
 		e := as
 		if e.data, e.line = lines[i], as.line+int64(i); fault != nil {
-			e.doubt(fault)
+			e.markFaulty(fault)
 		}
 		if b.keys = e.read(r, b.keys); !e.refused() {
 			e.print = b.judge.family.Of(keyKind, e.data)
