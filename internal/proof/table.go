@@ -19,11 +19,11 @@ type table struct {
 }
 
 // chunk is accounts that stand together.
-type chunk [1 << 11]account
+type chunk [1 << 9]account
 
 // The most chunks that are allocated at once, and the size of most pages of keys, in bytes.
 const (
-	maxChunks = 32
+	maxChunks = 128
 	keyPage   = 64 << 10
 )
 
