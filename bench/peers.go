@@ -221,11 +221,7 @@ func (c *countCmd) Run() error {
 	}
 	defer func() { _ = file.Close() }()
 	lines := bucket.NewLines(file, 1<<20)
-	owed := func(yield func(proof.Lines) bool) {
-		for lines.NextRun() && yield(proof.Lines{Text: lines.Text(), Fault: lines.Fault()}) {
-		}
-	}
-	judge.OweLines(owed, 1, 1, proof.LineReader{
+	judge.OweLines(lines.Runs(), 1, 1, proof.LineReader{
 		Read:   q.Output.Append,
 		Refuse: func(l proof.Line, refused error) { err = fmt.Errorf("line %d of %s: %w", l.Number, c.Owed, refused) },
 	})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 
 	"streamproof/internal/encoding"
@@ -40,7 +41,7 @@ var linesBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 3
 //	}
 //	return lines.Err()
 //
-// A line that is too long or not terminated does not end the reading; it has a Fault. NextRun passes many lines at
+// A line that is too long or not terminated does not end the reading; it has a Fault. Runs passes many lines at
 // once.
 type Lines struct {
 	in      *bufio.Reader // of linesBuffers, nil after the last line
@@ -84,9 +85,17 @@ func (l *Lines) Next() bool {
 	return false
 }
 
-// NextRun advances past all lines that are in memory, and reports whether there are any: complete ones, of which Text
-// then has each with its newline, or a single one that has a Fault. Number is that of the last.
-func (l *Lines) NextRun() bool {
+// Runs passes the lines that are not read yet, as many at once as are in memory: complete ones, each with its newline,
+// or a single one, as Text gives it, with its Fault. A run is valid until the next. Number is that of its last line.
+func (l *Lines) Runs() iter.Seq2[[]byte, error] {
+	return func(yield func(text []byte, fault error) bool) {
+		for l.nextRun() && yield(l.text, l.fault) {
+		}
+	}
+}
+
+// nextRun advances as Next does, by a run, whose last line has a newline if it has no fault.
+func (l *Lines) nextRun() bool {
 	if l.in == nil || l.err != nil || l.longest < l.in.Size() {
 		return l.nextAlone()
 	}
@@ -150,8 +159,7 @@ func (l *Lines) read() bool {
 	return true
 }
 
-// Text returns the line without its newline, or the start of a line that is too long. It is valid until Next or NextRun
-// is called.
+// Text returns the line without its newline, or the start of a line that is too long. It is valid until Next is called.
 func (l *Lines) Text() []byte { return l.text }
 
 // Number returns the line's number, from 1; after the last line, how many there were.

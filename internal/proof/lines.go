@@ -7,13 +7,6 @@ import (
 	"streamproof/internal/fingerprint"
 )
 
-// Lines are lines that stand one after the other in an object.
-type Lines struct {
-	Text []byte // each line with its newline; valid until the next Lines
-	// Fault is why Text is not lines but the start of one, or one without its newline, or nil.
-	Fault error
-}
-
 // A Line is one line of an object.
 type Line struct {
 	Text   []byte // without its newline
@@ -33,27 +26,27 @@ type LineReader struct {
 	Refuse func(l Line, err error)
 }
 
-// FindLines takes one copy of the row of each line of the current object.
-func (j *Judge) FindLines(lines iter.Seq[Lines], r LineReader) {
-	j.takeLines(lines, r, entry{what: find})
+// FindLines takes one copy of the row of each line of the current object. The lines come in runs, as bucket.Lines
+// passes them: each line with its newline, or a single line that has a fault, which is no complete one.
+func (j *Judge) FindLines(runs iter.Seq2[[]byte, error], r LineReader) {
+	j.takeLines(runs, r, entry{what: find, line: 1})
 }
 
-// OweLines opens the row of each line: the stream holds lo to hi copies of each.
-func (j *Judge) OweLines(lines iter.Seq[Lines], lo, hi int64, r LineReader) {
-	j.takeLines(lines, r, entry{what: owe, lo: lo, hi: hi})
+// OweLines opens the row of each line, in runs as for FindLines: the stream holds lo to hi copies of each.
+func (j *Judge) OweLines(runs iter.Seq2[[]byte, error], lo, hi int64, r LineReader) {
+	j.takeLines(runs, r, entry{what: owe, lo: lo, hi: hi, line: 1})
 }
 
-// takeLines takes an entry for each line, as given but for its row and number. A single book looks lines up as they
+// takeLines takes an entry for each line, as given for the first but for its row. A single book looks lines up as they
 // stand, and for several they are read ahead.
-func (j *Judge) takeLines(lines iter.Seq[Lines], r LineReader, as entry) {
+func (j *Judge) takeLines(runs iter.Seq2[[]byte, error], r LineReader, as entry) {
 	j.flush()
 	if len(j.books) > 1 {
-		j.readAhead(lines, r, as)
+		j.readAhead(runs, r, as)
 		return
 	}
-	as.line = 1
-	for some := range lines {
-		as.line = j.books[0].takeLines(some, r, as)
+	for text, fault := range runs {
+		as.line = j.books[0].takeLines(text, fault, r, as)
 	}
 }
 
@@ -61,13 +54,13 @@ func (j *Judge) takeLines(lines iter.Seq[Lines], r LineReader, as entry) {
 const ahead = 4
 
 // readAhead takes blocks of lines that are read meanwhile, each by a goroutine of its own.
-func (j *Judge) readAhead(lines iter.Seq[Lines], r LineReader, as entry) {
+func (j *Judge) readAhead(runs iter.Seq2[[]byte, error], r LineReader, as entry) {
 	coming := make(chan chan *block, ahead+len(j.books))
 	go func() {
 		defer close(coming)
-		for b := range j.blocksOf(lines) {
+		for b := range j.blocksOf(runs) {
 			first := as
-			first.line = b.before + 1
+			as.line += int64(b.count)
 			read := make(chan *block, 1)
 			coming <- read
 			go func() {
@@ -85,17 +78,15 @@ func (j *Judge) readAhead(lines iter.Seq[Lines], r LineReader, as entry) {
 	}
 }
 
-// blocksOf divides lines into blocks.
-func (j *Judge) blocksOf(lines iter.Seq[Lines]) iter.Seq[*block] {
+// blocksOf gathers lines in blocks.
+func (j *Judge) blocksOf(runs iter.Seq2[[]byte, error]) iter.Seq[*block] {
 	return func(yield func(*block) bool) {
-		b, before := j.newBlock(), int64(0)
-		for some := range lines {
-			b.addLines(some)
-			if b.full(lineBatches*batch) || b.fault != nil {
-				before += int64(b.count)
+		b := j.newBlock()
+		for text, fault := range runs {
+			b.addLines(text, fault)
+			if b.full(lineBatches*batch) || fault != nil {
 				yield(b)
 				b = j.newBlock()
-				b.before = before
 			}
 		}
 		yield(b)
@@ -132,7 +123,6 @@ func cut(text []byte) (line, others []byte) {
 
 // A block is rows that are owed and copies that were found, in their order.
 type block struct {
-	before  int64     // lines of the object
 	fault   error     // of the last line
 	refused []entry   // lines that are no rows
 	rows    [][]entry // by book
@@ -153,7 +143,7 @@ func (j *Judge) free(b *block) {
 	for i := range b.rows {
 		b.rows[i] = b.rows[i][:0]
 	}
-	b.before, b.fault, b.refused, b.count = 0, nil, b.refused[:0], 0
+	b.fault, b.refused, b.count = nil, b.refused[:0], 0
 	b.buffer, b.keys = b.buffer[:0], b.keys[:0]
 	j.blocks.Put(b)
 }
@@ -180,12 +170,12 @@ func (b *block) hold(data []byte) []byte {
 }
 
 // addLines adds lines; those with a fault are the last.
-func (b *block) addLines(some Lines) {
-	b.buffer = append(b.buffer, some.Text...)
-	if b.fault = some.Fault; b.fault != nil {
+func (b *block) addLines(text []byte, fault error) {
+	b.buffer = append(b.buffer, text...)
+	if b.fault = fault; fault != nil {
 		b.count++
 	} else {
-		b.count += bytes.Count(some.Text, []byte{'\n'})
+		b.count += bytes.Count(text, []byte{'\n'})
 	}
 }
 
@@ -300,8 +290,8 @@ func (j *Judge) flush() {
 
 // takeLines takes lines, as given from the first on, and returns the number of the line after them. It reads those that
 // are not known.
-func (b *book) takeLines(some Lines, r LineReader, as entry) (next int64) {
-	for text := some.Text; len(text) > 0; {
+func (b *book) takeLines(text []byte, fault error, r LineReader, as entry) (next int64) {
+	for len(text) > 0 {
 		var lines [batch][]byte
 		var prints [batch]fingerprint.Print
 		n := 0
@@ -309,7 +299,7 @@ func (b *book) takeLines(some Lines, r LineReader, as entry) (next int64) {
 			lines[n], text = cut(text)
 			prints[n] = b.judge.family.Of(lineKind, lines[n])
 		}
-		b.takeBatch(lines[:n], prints[:n], some.Fault, r, as)
+		b.takeBatch(lines[:n], prints[:n], fault, r, as)
 		b.judge.relieve()
 		as.line += int64(n)
 	}

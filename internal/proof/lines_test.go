@@ -31,12 +31,12 @@ func readRow(dst, line []byte) ([]byte, error) {
 
 // linesOf passes texts as an object does, some at once and in memory that is used again. Those that begin with "!" are
 // not complete: the line is what follows, which may be that of a row.
-func linesOf(texts []string) iter.Seq[proof.Lines] {
-	return func(yield func(proof.Lines) bool) {
+func linesOf(texts []string) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
 		var text []byte
 		for i, t := range texts {
 			if t[0] == '!' {
-				if !yield(proof.Lines{Text: append(text[:0], t[1:]...), Fault: errNoBreak}) {
+				if !yield(append(text[:0], t[1:]...), errNoBreak) {
 					return
 				}
 				text = text[:0]
@@ -44,7 +44,7 @@ func linesOf(texts []string) iter.Seq[proof.Lines] {
 			}
 			text = append(append(text, t...), '\n')
 			if last := i+1 == len(texts); last || texts[i+1][0] == '!' || len(t)%2 == 0 {
-				if !yield(proof.Lines{Text: text}) {
+				if !yield(text, nil) {
 					return
 				}
 				text = text[:0]

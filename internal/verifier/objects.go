@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"iter"
 	"strings"
 	"time"
 
@@ -91,7 +90,7 @@ func count(judge *proof.Judge, output row.Schema, object io.Reader, otherwise fu
 	corrupt func(line []byte, number int64, reason string),
 ) (int64, error) {
 	lines := bucket.NewLines(object, maxLine)
-	judge.FindLines(linesOf(lines), proof.LineReader{Read: output.Append, Refuse: func(l proof.Line, err error) {
+	judge.FindLines(lines.Runs(), proof.LineReader{Read: output.Append, Refuse: func(l proof.Line, err error) {
 		if l.Fault == nil && otherwise != nil {
 			err = otherwise(l.Text, l.Number)
 		}
@@ -100,13 +99,6 @@ func count(judge *proof.Judge, output row.Schema, object io.Reader, otherwise fu
 		}
 	}})
 	return lines.Number(), lines.Err()
-}
-
-func linesOf(lines *bucket.Lines) iter.Seq[proof.Lines] {
-	return func(yield func(proof.Lines) bool) {
-		for lines.NextRun() && yield(proof.Lines{Text: lines.Text(), Fault: lines.Fault()}) {
-		}
-	}
 }
 
 // eachLine passes each line, with its number, to take. What take refuses, and what is not a complete line of at most
