@@ -43,7 +43,7 @@ bundle = bin/esbuild $(PAGE) --outdir=$(1) --bundle --minify --format=esm --targ
 # fire.
 BESIDE := --jobs $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # How many run at the same time is up to inTurn, in e2e/e2e_test.go.
-E2E := go test -v -tags e2e -count=1 -timeout 45m -parallel 64 ./e2e
+E2E := mkdir -p .streamproof && go test -v -tags e2e -count=1 -timeout 45m -parallel 64 -artifacts -outputdir .streamproof ./e2e
 
 .PHONY: help
 help: ## show this list

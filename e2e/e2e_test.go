@@ -186,10 +186,7 @@ func startIn(t *testing.T, root, set string) *local.Stack {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			for _, file := range []string{s.JobLog(), filepath.Join(s.StateDir(), "follower.log")} {
-				log, _ := os.ReadFile(file)
-				t.Logf("the end of %s:\n%s", filepath.Base(file), log[max(0, len(log)-5000):])
-			}
+			keepLogs(t, s)
 		}
 		if err := s.Stop(context.Background()); err != nil {
 			t.Error(err)
@@ -221,6 +218,22 @@ func producePoisoned(t *testing.T, s *local.Stack, tick time.Time, n, poison int
 	if answer.State != ledger.Complete || answer.Acknowledged != n || inShards != n || answer.Poison != poison {
 		t.Errorf("want %d records acknowledged, got %s", n, raw)
 	}
+}
+
+// keepLogs keeps the logs of a stack whose test has failed. In the test's output they would bury what it says.
+func keepLogs(t *testing.T, s *local.Stack) {
+	t.Helper()
+	to := t.ArtifactDir()
+	for _, file := range []string{s.JobLog(), filepath.Join(s.StateDir(), "follower.log")} {
+		log, err := os.ReadFile(file)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, filepath.Base(file)), log, 0o644)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("the stack's logs are in %s, which stays with `go test -artifacts`", to)
 }
 
 func ticksByHand(t *testing.T, s *local.Stack) {

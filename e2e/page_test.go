@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -86,3 +87,33 @@ func TestClicksOfPages(t *testing.T) {
 		t.Errorf("got the title %q, want clicked", got)
 	}
 }
+
+// TestCrashOfAPage crashes a page. Nothing waits for what it will never show.
+func TestCrashOfAPage(t *testing.T) {
+	inTurn(t, 10*time.Second)
+	test := &failing{TB: t}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		page := browser.Start(test).Open("data:text/html,here", looks["phone"])
+		page.Crash()
+		page.Sees("gone")
+	}()
+	<-ended
+	if !strings.Contains(test.said, "the page's process has crashed") {
+		t.Errorf("got the failure %q, want one that says that the page has crashed", test.said)
+	}
+}
+
+// failing keeps what a test fails with.
+type failing struct {
+	testing.TB
+	said string
+}
+
+func (f *failing) Fatal(what ...any) {
+	f.said = fmt.Sprint(what...)
+	runtime.Goexit()
+}
+
+func (f *failing) Fatalf(format string, what ...any) { f.Fatal(fmt.Sprintf(format, what...)) }
