@@ -162,6 +162,17 @@ func TestAPartRefusesWhatHasChanged(t *testing.T) {
 		"a young object": {func(l *life) {
 			l.objects[key("data/", minute(59), 900)] = lifeObject{data: "1,1,1.5,1.0\n", written: minute(59)}
 		}, ""},
+		"a repair has ended": {func(l *life) {
+			repair := &ledger.Repair{Serial: 1, Owner: "a", Claimed: l.now, Closed: true, Writes: []ledger.Write{{
+				Key: "data/2026/11/22/00/stack-repair-000001", SHA256: strings.Repeat("0", 64), Bytes: 1, Lines: 1, Missing: 1,
+				Pipeline: embeddedPipeline().Hash(),
+			}}}
+			data, err := repair.Encode()
+			if err != nil {
+				panic(err)
+			}
+			l.objects[ledger.RepairKey] = lifeObject{data: string(data), written: l.now}
+		}, "start another run"},
 		"a tick is gone": {func(l *life) { delete(l.objects, ledger.TickKey(minute(5))) }, "start another run"},
 		"another run has begun": {func(l *life) {
 			if _, _, err := l.inParts(context.Background(), l.handler(), 2, func() bool { return false }); err != nil {
