@@ -32,8 +32,8 @@ func TestCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"/bin/java", "--add-opens=java.base/java.util=ALL-UNNAMED", "-XX:SharedArchiveFile=/target/classes.jsa", "-Xlog:cds*=off", "-Xmx1g",
-			"-cp", "/target/lib/*:/target/lib", "streamproof.cluster.Cluster", dir,
+			"/bin/java", "--add-opens=java.base/java.util=ALL-UNNAMED", "-Dpekko.scheduler.tick-duration=50ms",
+			"-XX:SharedArchiveFile=/target/classes.jsa", "-Xlog:cds*=off", "-Xmx1g", "-cp", "/target/lib/*:/target/lib", "streamproof.cluster.Cluster", dir,
 		}
 		if diff := cmp.Diff(want, cmd.Args); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
