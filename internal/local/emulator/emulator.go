@@ -8,13 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"streamproof/internal/local/process"
@@ -30,9 +28,6 @@ const (
 	startTimeout = 3 * time.Minute
 	endGrace     = 5 * time.Second
 )
-
-// ErrPortInUse reports that another program listens on the port.
-var ErrPortInUse = errors.New("already in use")
 
 // Config says which emulator to run.
 type Config struct {
@@ -169,20 +164,3 @@ func Healthy(ctx context.Context, port int) bool {
 
 // End ends the emulator and the functions' processes.
 func (e *Emulator) End(ctx context.Context) error { return e.Process.End(ctx, endGrace) }
-
-// FreePort returns the port, or a free one for 0. The error wraps ErrPortInUse if a program listens on it.
-func FreePort(port int) (int, error) {
-	// A program that listens on every interface does not prevent another from listening on 127.0.0.1.
-	if port != 0 {
-		if conn, err := net.DialTimeout("tcp", strings.TrimPrefix(Endpoint(port), "http://"), time.Second); err == nil {
-			_ = conn.Close()
-			return 0, fmt.Errorf("port %d is %w", port, ErrPortInUse)
-		}
-	}
-	l, err := net.Listen("tcp", strings.TrimPrefix(Endpoint(port), "http://"))
-	if err != nil {
-		return 0, fmt.Errorf("port %d is %w: %w", port, ErrPortInUse, err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
