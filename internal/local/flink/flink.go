@@ -42,9 +42,9 @@ const (
 // addOpens is from Flink's own scripts: it looks into the fields of a job's functions, and so do its checkpoints.
 const addOpens = "--add-opens=java.base/java.util=ALL-UNNAMED"
 
-// tick is how often two threads of the cluster look whether something is due. With the 10 ms that they have otherwise,
-// they take a quarter of what an idle job takes.
-const tick = "-Dpekko.scheduler.tick-duration=50ms"
+// seldom has two threads of the cluster look every 50 ms whether something is due. With the 10 ms that they have
+// otherwise, they take a quarter of what an idle job takes.
+const seldom = "-Dpekko.scheduler.tick-duration=50ms"
 
 // confFile is the name that Flink gives to its configuration.
 const confFile = "config.yaml"
@@ -59,7 +59,7 @@ func (c Conf) command(java, libraries, dir string, options ...string) (*exec.Cmd
 	if err := os.WriteFile(filepath.Join(dir, confFile), []byte(c.yaml()), 0o600); err != nil {
 		return nil, err
 	}
-	args := append([]string{addOpens, tick}, options...)
+	args := append([]string{addOpens, seldom}, options...)
 	return exec.Command(java, append(args, "-cp", classPath(libraries), clusterClass, dir)...), nil
 }
 
