@@ -51,7 +51,10 @@ func (j *Job) Ended() bool {
 	return slices.Contains([]string{"FAILED", "FINISHED", "CANCELED"}, j.State)
 }
 
-// Ready returns when the cluster takes jobs, or an error if its JVM ends before.
+// ErrEnded reports that a JVM ended before its cluster took jobs.
+var ErrEnded = errors.New("the JVM ended before its cluster took jobs")
+
+// Ready returns when the cluster takes jobs, or ErrEnded if its JVM ends before.
 func (c *Client) Ready(ctx context.Context, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -65,7 +68,7 @@ func (c *Client) Ready(ctx context.Context, ended <-chan struct{}) error {
 		}
 		select {
 		case <-ended:
-			return errors.New("the JVM ended before its cluster took jobs")
+			return ErrEnded
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("wait for the cluster: %w", ctx.Err()), err)
 		case <-time.After(50 * time.Millisecond):

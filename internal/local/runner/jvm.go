@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -119,7 +120,9 @@ func (r *Runner) submit(ctx context.Context, spec Spec, from string) (string, er
 	if err := flink.WriteProperties(properties, groups); err != nil {
 		return "", err
 	}
-	if err := r.jvm.Ready(ctx, r.jvm.Done()); err != nil {
+	if err := r.jvm.Ready(ctx, r.jvm.Done()); errors.Is(err, flink.ErrEnded) {
+		return "", fmt.Errorf("%w: %s", err, lastLine(LogFile(r.Dir), "Caused by: "))
+	} else if err != nil {
 		return "", err
 	}
 	return r.jvm.Submit(ctx, flink.Submission{

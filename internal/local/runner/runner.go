@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -184,7 +185,7 @@ func (r *Runner) reap(ctx context.Context) {
 		if err := r.jvm.Err(); err != nil {
 			how = err.Error()
 		}
-		ended = fmt.Errorf("the JVM ended by itself (%s); the last line of its log: %s", how, lastLine(LogFile(r.Dir)))
+		ended = fmt.Errorf("the JVM ended by itself (%s); the last line of its log: %s", how, lastLine(LogFile(r.Dir), ""))
 	default:
 		if r.job == nil || !r.job.Ended() {
 			return
@@ -207,7 +208,8 @@ func (r *Runner) reap(ctx context.Context) {
 	}
 }
 
-func lastLine(file string) string {
+// lastLine is the last line with a prefix at the end of a file, or else its last line.
+func lastLine(file, prefix string) string {
 	f, err := os.Open(file)
 	if err != nil {
 		return err.Error()
@@ -219,8 +221,13 @@ func lastLine(file string) string {
 	if err != nil {
 		return err.Error()
 	}
-	data = bytes.TrimSpace(data)
-	return string(data[bytes.LastIndexByte(data, '\n')+1:])
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	for _, line := range slices.Backward(lines) {
+		if strings.HasPrefix(line, prefix) {
+			return line
+		}
+	}
+	return lines[len(lines)-1]
 }
 
 func (r *Runner) retryLater() {

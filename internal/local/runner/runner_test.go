@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -233,6 +235,26 @@ func TestFailing(t *testing.T) {
 	} {
 		if got := test.status.Failing(now); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestLastLine(t *testing.T) {
+	t.Parallel()
+	const thrown = "INFO starting\nFlinkException: no component\n\tat Cluster.main\nCaused by: BindException: port 1\n\t... 4 more\nINFO removed\n\n"
+	for _, test := range []struct{ log, prefix, want string }{
+		{thrown, "", "INFO removed"},
+		{thrown, "Caused by: ", "Caused by: BindException: port 1"},
+		{"INFO starting\nINFO removed", "Caused by: ", "INFO removed"},
+		{strings.Repeat("x", 5000) + "\nlast\n", "", "last"},
+		{"", "Caused by: ", ""},
+	} {
+		file := filepath.Join(t.TempDir(), "jvm.log")
+		if err := os.WriteFile(file, []byte(test.log), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := lastLine(file, test.prefix); got != test.want {
+			t.Errorf("the last line with %q of %.20q… is %q, want %q", test.prefix, test.log, got, test.want)
 		}
 	}
 }
