@@ -135,9 +135,7 @@ func open(t testing.TB, in context.Context, address string, w Window, options ..
 
 func (p *Page) do(a chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, a); err != nil {
-		p.t.Fatal(p.why(err))
-	}
+	p.must(nil, chromedp.Do(p.ctx, a))
 }
 
 func (p *Page) must(_ any, err error) {
@@ -289,9 +287,7 @@ func (p *Page) Shot(name string) {
 	if err == nil {
 		err = os.WriteFile(filepath.Join(Pictures, name+".png"), picture, 0o644)
 	}
-	if err != nil {
-		p.t.Fatal(p.why(err))
-	}
+	p.must(nil, err)
 }
 
 // Complaints are the errors and warnings on the page's console so far.

@@ -20,12 +20,11 @@ const (
 	freePorts = 12_768
 )
 
-// free counts up, so that a process gets no port twice within a short time. Each process begins elsewhere.
-var free = func() *atomic.Uint32 {
-	var n atomic.Uint32
-	n.Store(rand.Uint32N(freePorts))
-	return &n
-}()
+// A process gets one port after the other, so that none is given twice within a short time. Each begins elsewhere.
+var (
+	begin = rand.Uint32N(freePorts)
+	given atomic.Uint32
+)
 
 // FreePort returns the port, or a free one for 0. The error wraps ErrPortInUse if a program listens on it.
 func FreePort(port int) (int, error) {
@@ -34,7 +33,7 @@ func FreePort(port int) (int, error) {
 	}
 	var err error
 	for range 100 {
-		port = leastFree + int(free.Add(1)%freePorts)
+		port = leastFree + int((begin+given.Add(1))%freePorts)
 		if err = checkFree(port); err == nil {
 			return port, nil
 		}

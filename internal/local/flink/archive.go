@@ -90,7 +90,7 @@ func (c Checker) Archive(ctx context.Context, port int) (err error) {
 		err = noArchive
 	}
 	if err != nil {
-		return fmt.Errorf("archive the classes of %s: %w: %s", c.JAR, err, lastLine(log.String()))
+		return fmt.Errorf("archive the classes of %s: %w: %s", c.JAR, err, LastLine(log.String(), CausedBy))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,7 @@ func (c Checker) Check(ctx context.Context, schema []byte, sql string) ([]Fault,
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, fmt.Errorf("have Flink plan the query: %w: %s", err, lastLine(stderr.String()))
+		return nil, fmt.Errorf("have Flink plan the query: %w: %s", err, LastLine(stderr.String(), ""))
 	}
 	return parseFaults(stdout.Bytes())
 }
@@ -78,7 +79,16 @@ func parseFaults(out []byte) (faults []Fault, err error) {
 	return faults, nil
 }
 
-func lastLine(text string) string {
-	text = strings.TrimSpace(text)
-	return text[strings.LastIndexByte(text, '\n')+1:]
+// CausedBy begins the lines of a log that say why an exception was thrown.
+const CausedBy = "Caused by: "
+
+// LastLine is the last line of a log that has a prefix, or else the last line.
+func LastLine(log, prefix string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	for _, line := range slices.Backward(lines) {
+		if strings.HasPrefix(line, prefix) {
+			return line
+		}
+	}
+	return lines[len(lines)-1]
 }

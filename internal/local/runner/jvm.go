@@ -121,7 +121,7 @@ func (r *Runner) submit(ctx context.Context, spec Spec, from string) (string, er
 		return "", err
 	}
 	if err := r.jvm.Ready(ctx, r.jvm.Done()); errors.Is(err, flink.ErrEnded) {
-		return "", fmt.Errorf("%w: %s", err, lastLine(LogFile(r.Dir), "Caused by: "))
+		return "", fmt.Errorf("%w: %s", err, lastLine(LogFile(r.Dir), flink.CausedBy))
 	} else if err != nil {
 		return "", err
 	}

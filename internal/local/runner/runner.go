@@ -10,9 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -208,7 +206,7 @@ func (r *Runner) reap(ctx context.Context) {
 	}
 }
 
-// lastLine is the last line with a prefix at the end of a file, or else its last line.
+// lastLine is flink.LastLine of the end of a file.
 func lastLine(file, prefix string) string {
 	f, err := os.Open(file)
 	if err != nil {
@@ -221,13 +219,7 @@ func lastLine(file, prefix string) string {
 	if err != nil {
 		return err.Error()
 	}
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-	for _, line := range slices.Backward(lines) {
-		if strings.HasPrefix(line, prefix) {
-			return line
-		}
-	}
-	return lines[len(lines)-1]
+	return flink.LastLine(string(data), prefix)
 }
 
 func (r *Runner) retryLater() {
