@@ -90,6 +90,7 @@ func (c Checker) Archive(ctx context.Context, port int) (err error) {
 		err = noArchive
 	}
 	if err != nil {
+		_ = os.Remove(archive(c.Libraries)) // one of fewer classes would be taken for the whole
 		return fmt.Errorf("archive the classes of %s: %w: %s", c.JAR, err, LastLine(log.String(), CausedBy))
 	}
 	return nil
