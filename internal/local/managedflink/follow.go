@@ -28,6 +28,9 @@ const (
 	newJob        = 2 * time.Minute
 )
 
+// madeWithin is how soon CloudFormation makes a change that it has asked for, if it makes it at all.
+const madeWithin = 5 * time.Second
+
 // follow advances the operations as the jobs progress.
 func (s *Server) follow(ctx context.Context) {
 	defer close(s.stopped)
@@ -92,7 +95,14 @@ func (s *Server) advance(ctx context.Context, name string, a *application, o *op
 		delete(s.applications, name)
 		return nil
 	}
-	switch current := job.Version == aws.ToInt64(detail.ApplicationVersionId); {
+	version := aws.ToInt64(detail.ApplicationVersionId)
+	if version < o.To { // CloudFormation has asked, and is about to make the change
+		if time.Since(o.Start) > madeWithin {
+			o.end(types.OperationStatusFailed, "CloudFormation did not make the change that it asked for")
+		}
+		return nil
+	}
+	switch current := job.Version == version; {
 	case current && job.JobState != "":
 		o.end(types.OperationStatusSuccessful, "")
 		if a.Good == nil || aws.ToInt64(a.Good.ApplicationVersionId) != job.Version {

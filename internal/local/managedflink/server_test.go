@@ -593,13 +593,29 @@ func TestGate(t *testing.T) {
 	if got := ask(update); got != "" {
 		t.Errorf("refused: %s", got)
 	}
-	w.change(func() { w.version++ })
+	time.Sleep(time.Second) // the server looks at the application, and the change is not made yet
 	w.await(t, types.ApplicationStatusUpdating)
+	w.change(func() { w.version++ })
 	if got := ask(remove); !strings.Contains(got, inUse) {
 		t.Errorf("got %q, want it refused: the application is UPDATING", got)
 	}
 	w.change(func() { w.job.Version++ })
 	w.await(t, types.ApplicationStatusRunning)
+	if got := ask(update); got != "" {
+		t.Errorf("refused: %s", got)
+	}
+	w.await(t, types.ApplicationStatusRunning) // the change is never made
+	list, err := w.client.ListApplicationOperations(t.Context(), &kinesisanalyticsv2.ListApplicationOperationsInput{ApplicationName: aws.String(app)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range list.ApplicationOperationInfoList {
+		got = append(got, fmt.Sprint(*o.Operation, " ", o.OperationStatus))
+	}
+	if want := "UpdateApplication FAILED, UpdateApplication SUCCESSFUL, StartApplication SUCCESSFUL"; strings.Join(got, ", ") != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 	if got := ask(remove); got != "" {
 		t.Errorf("refused: %s", got)
 	}
