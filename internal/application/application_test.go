@@ -33,6 +33,7 @@ type service struct {
 	metrics    func(at time.Time) point
 	metricsErr error
 	log        []string
+	late       int // calls that come too early for the log
 
 	calls []string
 	start *kinesisanalyticsv2.StartApplicationInput
@@ -147,6 +148,9 @@ func (s *service) GetMetricData(ctx context.Context, in *cloudwatch.GetMetricDat
 
 func (s *service) FilterLogEvents(context.Context, *cloudwatchlogs.FilterLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error) {
 	out := &cloudwatchlogs.FilterLogEventsOutput{}
+	if s.late--; s.late >= 0 {
+		return out, nil
+	}
 	for _, line := range s.log {
 		out.Events = append(out.Events, cloudwatchlogstypes.FilteredLogEvent{Message: &line})
 	}
@@ -383,7 +387,7 @@ func TestAwaitSteady(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(17 * time.Second) // into a period
 				s := &service{
-					statuses: strings.Fields(test.statuses), log: log, metricsErr: test.err, outcome: types.OperationStatusFailed, why: "why it failed",
+					statuses: strings.Fields(test.statuses), log: log, late: 2, metricsErr: test.err, outcome: types.OperationStatusFailed, why: "why it failed",
 					operations: []types.ApplicationOperationInfo{
 						{Operation: aws.String("RollbackApplication"), OperationStatus: types.OperationStatusSuccessful, StartTime: aws.Time(time.Unix(3, 0))},
 						{Operation: aws.String("StartApplication"), OperationStatus: types.OperationStatusFailed, OperationId: aws.String("o"), StartTime: aws.Time(time.Unix(2, 0))},

@@ -29,6 +29,8 @@ const (
 	steadyAfter = time.Minute
 	// mostRestarts is how many restarts are too many: a job that fails once may run when Flink restarts it.
 	mostRestarts = 2
+	// loggedWithin is how long after a failure CloudWatch may have nothing of what the job has logged about it.
+	loggedWithin = 20 * time.Second
 	// lookBack is how far back Restarting looks: a job waits up to a minute between restarts, and metrics arrive late.
 	lookBack = 5 * time.Minute
 )
@@ -109,7 +111,11 @@ func (a *Application) AwaitSteady(ctx context.Context) error {
 		case h.steady():
 			return nil
 		case max(h.restarts, h.total) >= mostRestarts && !h.checkpoint, h.restarts >= mostRestarts:
-			return a.jobError(ctx, w.began, fmt.Sprintf("its job keeps failing: it has restarted %.0f times", max(h.restarts, h.total)))
+			failed := a.jobError(ctx, w.began, fmt.Sprintf("its job keeps failing: it has restarted %.0f times", max(h.restarts, h.total)))
+			for until := time.Now().Add(loggedWithin); failed.Says == "" && a.logs() && time.Now().Before(until) && w.wait(ctx) == nil; {
+				failed = a.jobError(ctx, w.began, failed.Problem)
+			}
+			return failed
 		}
 		if err := w.wait(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return err
@@ -223,9 +229,12 @@ func (a *Application) jobError(ctx context.Context, since time.Time, problem str
 // echo is what the source reports when another operator of the same task failed a moment before.
 const echo = "java.util.concurrent.RejectedExecutionException"
 
+// logs reports whether what the job logs can be read.
+func (a *Application) logs() bool { return a.LogGroup != "" && a.Logs != nil }
+
 // says returns the causes of the failures that the job has logged since a moment, each once.
 func (a *Application) says(ctx context.Context, since time.Time) string {
-	if a.LogGroup == "" || a.Logs == nil {
+	if !a.logs() {
 		return ""
 	}
 	out, err := a.Logs.FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{

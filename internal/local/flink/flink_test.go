@@ -149,7 +149,10 @@ func TestClientJob(t *testing.T) {
 	c, _ := stub(t, map[string]string{
 		"GET /jobs/overview": `{"jobs":[{"jid":"i","state":"FINISHED","tasks":{"total":3,"running":0}},
 			{"jid":"j","name":"streamproof","state":"RUNNING","tasks":{"total":3,"running":2}}]}`,
-		"GET /jobs/j/exceptions": `{"root-exception":"a.B: first\n\tat c\nCaused by: d.E: second\n\tat f\n"}`,
+		"GET /jobs/j/exceptions": `{"exceptionHistory":{"entries":[
+			{"timestamp":1,"stacktrace":"a.B: first\n\tat c\nCaused by: d.E: before\n\tat f\n"},
+			{"timestamp":2,"stacktrace":"a.B: first\n\tat c\nCaused by: d.E: second\n\tat f\n"}]}}`,
+		"GET /jobs/i/exceptions": `{"exceptionHistory":{"entries":[]}}`,
 	})
 	job, err := c.Job(t.Context(), "j")
 	if err != nil || job.ID != "j" || job.Running() || job.Ended() {
@@ -161,10 +164,13 @@ func TestClientJob(t *testing.T) {
 	if job, err := c.Job(t.Context(), "k"); job != nil || err != nil {
 		t.Errorf("got %+v, %v, want no job", job, err)
 	}
-	if got, err := c.Failure(t.Context(), "j"); got != "d.E: second" || err != nil {
-		t.Errorf("got %q, %v, want d.E: second", got, err)
+	if got, at, err := c.Failure(t.Context(), "j"); got != "d.E: second" || at.UnixMilli() != 2 || err != nil {
+		t.Errorf("got %q at %s, %v, want d.E: second, the later one", got, at, err)
 	}
-	if _, err := c.Failure(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "404 Not Found: java.lang.Inner: why - and") {
+	if got, at, err := c.Failure(t.Context(), "i"); got != "" || !at.IsZero() || err != nil {
+		t.Errorf("got %q at %s, %v, want no failure", got, at, err)
+	}
+	if _, _, err := c.Failure(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "404 Not Found: java.lang.Inner: why - and") {
 		t.Errorf("got %v, want the innermost cause", err)
 	}
 }

@@ -142,17 +142,31 @@ func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
 	return nil, nil
 }
 
-// Failure returns the message of the innermost cause of the job's last failure, empty if there was none.
-func (c *Client) Failure(ctx context.Context, job string) (string, error) {
+// FailureWithin is how old the view may be that Flink answers Failure from: its web.refresh-interval.
+const FailureWithin = 3 * time.Second
+
+// Failure returns the message of the innermost cause of the job's last failure, and when it failed. Both are zero if it
+// has not failed, or less than FailureWithin ago.
+func (c *Client) Failure(ctx context.Context, job string) (cause string, at time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var exceptions struct {
-		Root string `json:"root-exception"`
+		History struct {
+			Entries []struct {
+				Trace string `json:"stacktrace"`
+				At    int64  `json:"timestamp"` // milliseconds
+			} `json:"entries"`
+		} `json:"exceptionHistory"`
 	}
 	if err := c.call(ctx, http.MethodGet, "/jobs/"+url.PathEscape(job)+"/exceptions", nil, &exceptions); err != nil {
-		return "", err
+		return "", at, err
 	}
-	return rootCause(exceptions.Root), nil
+	for _, e := range exceptions.History.Entries {
+		if t := time.UnixMilli(e.At); t.After(at) {
+			cause, at = rootCause(e.Trace), t
+		}
+	}
+	return cause, at, nil
 }
 
 // jobMetrics are the metrics of the job itself that Managed Flink publishes.

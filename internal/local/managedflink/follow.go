@@ -73,7 +73,7 @@ func (s *Server) step(ctx context.Context, name string) error {
 			err = s.save()
 		}
 	}
-	return errors.Join(err, s.measure(ctx, name, a, job), s.log(ctx, name, a, job))
+	return errors.Join(err, s.log(ctx, name, a, job), s.measure(ctx, name, a, job))
 }
 
 func (s *Server) advance(ctx context.Context, name string, a *application, o *operation, job runner.Status) error {
@@ -294,7 +294,7 @@ func (s *Server) log(ctx context.Context, name string, a *application, job runne
 	}
 	_, err = s.logs.PutLogEvents(ctx, &cloudwatchlogs.PutLogEventsInput{
 		LogGroupName: &group, LogStreamName: &stream,
-		LogEvents: []cloudwatchlogstypes.InputLogEvent{{Message: aws.String(string(line)), Timestamp: aws.Int64(time.Now().UnixMilli())}},
+		LogEvents: []cloudwatchlogstypes.InputLogEvent{{Message: aws.String(string(line)), Timestamp: aws.Int64(job.JobFailureAt.UnixMilli())}},
 	})
 	if err != nil {
 		return fmt.Errorf("write the log of application %s: %w", name, err)

@@ -64,7 +64,13 @@ type Runner struct {
 	backOff *backoff.ExponentialBackOff
 	retryAt time.Time
 	status  Status
+
+	restarts float64   // of the job, by Flink, as last seen
+	askUntil time.Time // a failure may have happened that Flink has not told of yet
 }
+
+// fullRestarts is the metric of a job's restarts.
+const fullRestarts = "fullRestarts"
 
 // PIDFile has the JVM's process.
 func PIDFile(dir string) string { return filepath.Join(dir, "jvm.pid") }
@@ -188,7 +194,7 @@ func (r *Runner) reap(ctx context.Context) {
 		if r.job == nil || !r.job.Ended() {
 			return
 		}
-		why, err := r.jvm.Failure(ctx, r.job.ID)
+		why, _, err := r.jvm.Failure(ctx, r.job.ID)
 		if err != nil {
 			why = err.Error()
 		}
@@ -447,40 +453,51 @@ func (r *Runner) publish(ctx context.Context) error {
 	if r.job != nil && r.status.State != Stopping {
 		if job, err := r.jvm.Job(ctx, r.job.ID); err == nil && job != nil {
 			r.job = job
-			r.watch(ctx, job)
+			r.watch(job)
 			if r.status.Metrics, err = r.jvm.Metrics(ctx, job.ID); err != nil {
 				r.Log.Warn("read the job's metrics", "error", err)
 			} else {
-				r.status.Metrics["fullRestarts"] += float64(r.deaths)
+				r.explain(ctx, job)
+				r.status.Metrics[fullRestarts] += float64(r.deaths)
 			}
 		}
 	}
 	if r.job == nil && r.status.State == Waiting && r.status.Refused == "" {
-		r.status.Metrics = map[string]float64{"fullRestarts": float64(r.deaths), "uptime": 0, "downtime": float64(time.Since(*r.status.LastErrorAt).Milliseconds() + 1)}
+		r.status.Metrics = map[string]float64{fullRestarts: float64(r.deaths), "uptime": 0, "downtime": float64(time.Since(*r.status.LastErrorAt).Milliseconds() + 1)}
 	}
 	return jsonfile.Write(statusFile(r.Dir), r.status)
 }
 
-// watch records the job's state, and why it fails if Flink restarts it again and again.
-func (r *Runner) watch(ctx context.Context, job *flink.Job) {
-	before := r.status.JobState
+// watch records the job's state.
+func (r *Runner) watch(job *flink.Job) {
 	r.status.JobState, r.status.State = job.State, Starting
-	if job.Running() {
-		if r.status.RunsSince == nil {
-			now := time.Now()
-			r.status.RunsSince = &now
-		}
-		if time.Since(*r.status.RunsSince) >= runsAfter {
-			r.status.State = Running
-		}
+	if !job.Running() {
+		r.status.RunsSince = nil
 		return
 	}
-	r.status.RunsSince = nil
-	if job.State == "RUNNING" || job.State == before || job.Ended() {
+	if r.status.RunsSince == nil {
+		now := time.Now()
+		r.status.RunsSince = &now
+	}
+	if time.Since(*r.status.RunsSince) >= runsAfter {
+		r.status.State = Running
+	}
+}
+
+// explain records why the job has failed, once for each failure that it is down for or has restarted after. A restart
+// may be over between two looks, and Flink says late why it was.
+func (r *Runner) explain(ctx context.Context, job *flink.Job) {
+	restarts := r.status.Metrics[fullRestarts]
+	if job.State != "RUNNING" || restarts != r.restarts {
+		r.restarts, r.askUntil = restarts, time.Now().Add(flink.FailureWithin+lookEvery)
+	}
+	if time.Now().After(r.askUntil) {
 		return
 	}
-	if failure, err := r.jvm.Failure(ctx, job.ID); err == nil && failure != "" {
-		r.fail(fmt.Errorf("the job is %s: %s", job.State, failure))
-		r.status.JobFailure, r.status.JobFailureAt = failure, time.Now()
+	failure, at, err := r.jvm.Failure(ctx, job.ID)
+	if err != nil || !at.After(r.status.JobFailureAt) {
+		return
 	}
+	r.fail(fmt.Errorf("the job is RESTARTING: %s", failure))
+	r.status.JobFailure, r.status.JobFailureAt = failure, at
 }

@@ -1,12 +1,15 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -236,6 +239,53 @@ func TestFailing(t *testing.T) {
 		if got := test.status.Failing(now); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+// TestFailuresAreRecorded: a job that restarts between two looks says why it failed, and Flink tells of it late.
+func TestFailuresAreRecorded(t *testing.T) {
+	t.Parallel()
+	var restarts, failures int // that Flink tells of
+	cluster := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/overview"):
+			fmt.Fprint(w, `{"jobs":[{"jid":"j","state":"RUNNING","tasks":{"total":1,"running":1}}]}`)
+		case strings.HasSuffix(r.URL.Path, "/metrics"):
+			fmt.Fprintf(w, `[{"id":"fullRestarts","value":"%d"}]`, restarts)
+		default:
+			entries := []string{}
+			for i := 1; i <= failures; i++ {
+				entries = append(entries, fmt.Sprintf(`{"timestamp":%d,"stacktrace":"failure %d"}`, i, i))
+			}
+			fmt.Fprintf(w, `{"exceptionHistory":{"entries":[%s]}}`, strings.Join(entries, ","))
+		}
+	}))
+	defer cluster.Close()
+	var log bytes.Buffer
+	r := &Runner{
+		Config: Config{Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(&log, nil))},
+		jvm:    &jvm{Client: flink.Client{Address: cluster.URL}}, job: &flink.Job{ID: "j"},
+	}
+	for i, step := range []struct {
+		restarts, failures int
+		want               string
+	}{
+		{0, 0, ""},
+		{1, 0, ""}, // it has restarted, and Flink's view is of before
+		{1, 1, "failure 1"},
+		{2, 2, "failure 2"},
+		{2, 2, "failure 2"},
+	} {
+		restarts, failures = step.restarts, step.failures
+		if err := r.publish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.status; got.JobFailure != step.want || got.JobFailureAt.UnixMilli() != int64(failures) && failures > 0 || got.RunsSince == nil {
+			t.Errorf("step %d: got failure %q at %s, want %q", i, got.JobFailure, got.JobFailureAt, step.want)
+		}
+	}
+	if got := strings.Count(log.String(), "level=ERROR"); got != 2 {
+		t.Errorf("got %d errors in the log, want one for each failure:\n%s", got, log.String())
 	}
 }
 
