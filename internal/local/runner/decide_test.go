@@ -1,6 +1,10 @@
 package runner
 
 import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -8,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 
 	"streamproof/internal/local/flink"
@@ -99,29 +105,56 @@ func TestOriginOf(t *testing.T) {
 	}
 }
 
-// TestSavepointAt: a snapshot has the savepoint that was begun when it was asked for, and no later one.
-func TestSavepointAt(t *testing.T) {
+// TestSavepointOf: each snapshot has the savepoint that was begun when it was asked for.
+func TestSavepointOf(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "[a] ñ")
 	at := time.Unix(1_700_000_000, 0)
-	begun := func(after time.Duration) string {
-		path := filepath.Join(dir, strconv.FormatInt(at.Add(after).UnixNano(), 10), "savepoint-x")
+	for name, after := range map[string]time.Duration{ // in the order of time
+		"of a snapshot that was deleted": -time.Hour,
+		"of the first":                   400 * time.Millisecond,
+		"of the second":                  6 * time.Second,          // the runner looked late
+		"of the third":                   9_953 * time.Millisecond, // before the emulator noted the snapshot, at 10.1 s
+		"of a snapshot to come":          time.Minute,
+	} {
+		path := filepath.Join(dir, "savepoints", strconv.FormatInt(at.Add(after).UnixNano(), 10), name)
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(path, "_metadata"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return path
 	}
-	begun(-time.Second)
-	begun(time.Minute)
-	if _, err := savepointAt(dir, "STOP-1", at); err == nil || !strings.Contains(err.Error(), "there is no savepoint of snapshot STOP-1") {
-		t.Errorf("got error %v, want that there is none", err)
+	var snapshots []types.SnapshotDetails
+	for _, s := range []struct {
+		name  string
+		after time.Duration
+	}{{"first", 0}, {"second", 2 * time.Second}, {"third", 10 * time.Second}, {"failed", 30 * time.Second}} {
+		snapshots = append(snapshots, types.SnapshotDetails{SnapshotName: &s.name, SnapshotCreationTimestamp: aws.Time(at.Add(s.after))})
 	}
-	begun(9 * time.Second)
-	want := begun(400 * time.Millisecond)
-	if got, err := savepointAt(dir, "STOP-1", at); got != want || err != nil {
-		t.Errorf("got %s, %v, want %s", got, err, want)
+	r := &Runner{Config: Config{Application: "an-application", Dir: dir, Log: slog.New(slog.DiscardHandler)}, applications: fakeSnapshots(snapshots)}
+	for _, test := range []struct{ snapshot, want, err string }{
+		{"first", "of the first", ""},
+		{"second", "of the second", ""},
+		{"third", "of the third", ""},
+		{"", "of the third", ""},
+		{"failed", "", "there is no savepoint of snapshot failed"},
+		{"other", "", "application an-application has no snapshot other"},
+	} {
+		got, err := r.savepointOf(t.Context(), test.snapshot)
+		if filepath.Base(got) != cmp.Or(test.want, ".") || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("snapshot %q: got %q, %v, want %q, %q", test.snapshot, got, err, test.want, test.err)
+		}
 	}
+}
+
+// fakeSnapshots are an application's.
+type fakeSnapshots []types.SnapshotDetails
+
+func (f fakeSnapshots) DescribeApplication(context.Context, *kinesisanalyticsv2.DescribeApplicationInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOutput, error) {
+	return nil, errors.New("this is not asked for")
+}
+
+func (f fakeSnapshots) ListApplicationSnapshots(context.Context, *kinesisanalyticsv2.ListApplicationSnapshotsInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.ListApplicationSnapshotsOutput, error) {
+	return &kinesisanalyticsv2.ListApplicationSnapshotsOutput{SnapshotSummaries: f}, nil
 }

@@ -7,9 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -319,57 +321,76 @@ func (r *Runner) stateFor(ctx context.Context, spec Spec, next *Last) (from stri
 	return from, err
 }
 
-// snapshotWithin is how soon after a snapshot was asked for its savepoint starts: at the next look at the application.
-const snapshotWithin = 20 * time.Second
-
 // savepointOf finds the savepoint of a snapshot, which the emulator keeps by name and time only. For an empty name it
 // is the newest snapshot that has a savepoint, or none.
 func (r *Runner) savepointOf(ctx context.Context, snapshot string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	pages := kinesisanalyticsv2.NewListApplicationSnapshotsPaginator(r.applications, &kinesisanalyticsv2.ListApplicationSnapshotsInput{ApplicationName: &r.Application})
-	found := ""
+	var snapshots []types.SnapshotDetails // the oldest first
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return "", fmt.Errorf("list the snapshots of application %s: %w", r.Application, err)
 		}
-		for _, s := range page.SnapshotSummaries { // the oldest first
-			name := aws.ToString(s.SnapshotName)
-			if snapshot != "" && name != snapshot {
-				continue
-			}
-			at, err := savepointAt(r.path("savepoints"), name, aws.ToTime(s.SnapshotCreationTimestamp))
-			switch {
-			case err == nil:
-				found = at
-			case snapshot != "":
-				return "", err
-			}
-		}
+		snapshots = append(snapshots, page.SnapshotSummaries...)
 	}
-	if snapshot != "" && found == "" {
-		return "", fmt.Errorf("application %s has no snapshot %s", r.Application, snapshot)
-	}
-	return found, nil
-}
-
-// savepointAt finds the first savepoint that was started at a time, in seconds, or soon after it.
-func savepointAt(dir, snapshot string, at time.Time) (string, error) {
-	files, err := fs.Glob(os.DirFS(dir), "*/*/_metadata")
+	savepoints, err := savepointsOf(r.path("savepoints"), snapshots)
 	if err != nil {
 		return "", err
 	}
-	found, first := "", at.Add(snapshotWithin)
-	for _, file := range files {
-		nanos, err := strconv.ParseInt(filepath.Base(filepath.Dir(filepath.Dir(file))), 10, 64)
-		if begun := time.Unix(0, nanos); err == nil && !begun.Before(at) && begun.Before(first) {
-			found, first = filepath.Join(dir, filepath.Dir(file)), begun
+	newest := ""
+	for _, s := range snapshots {
+		savepoint := savepoints[aws.ToString(s.SnapshotName)]
+		switch {
+		case savepoint != "":
+			newest = savepoint
+		case aws.ToString(s.SnapshotName) == snapshot:
+			return "", fmt.Errorf("there is no savepoint of snapshot %s in %s: start the application with %s",
+				snapshot, r.path("savepoints"), types.ApplicationRestoreTypeRestoreFromLatestSnapshot)
+		default:
+			r.Log.Warn("a snapshot has no savepoint", "snapshot", aws.ToString(s.SnapshotName))
 		}
 	}
-	if found == "" {
-		return "", fmt.Errorf("there is no savepoint of snapshot %s in %s: start the application with %s",
-			snapshot, dir, types.ApplicationRestoreTypeRestoreFromLatestSnapshot)
+	if snapshot == "" {
+		return newest, nil
+	}
+	if savepoints[snapshot] == "" {
+		return "", fmt.Errorf("application %s has no snapshot %s", r.Application, snapshot)
+	}
+	return savepoints[snapshot], nil
+}
+
+// The runner begins a savepoint when it sees that the application changes. The emulator shows that before it notes the
+// snapshot, whose time is in whole seconds, and the runner may look late.
+const (
+	savepointBefore = 5 * time.Second
+	savepointAfter  = 20 * time.Second
+)
+
+// savepointsOf returns the savepoints in a directory by the names of the snapshots that they were taken for. Snapshots
+// are in the order of time; no two have the same savepoint.
+func savepointsOf(dir string, snapshots []types.SnapshotDetails) (map[string]string, error) {
+	files, err := fs.Glob(os.DirFS(dir), "*/*/_metadata")
+	if err != nil {
+		return nil, err
+	}
+	begun := map[time.Time]string{}
+	for _, file := range files {
+		if nanos, err := strconv.ParseInt(filepath.Base(filepath.Dir(filepath.Dir(file))), 10, 64); err == nil {
+			begun[time.Unix(0, nanos)] = filepath.Join(dir, filepath.Dir(file))
+		}
+	}
+	left := slices.SortedFunc(maps.Keys(begun), time.Time.Compare)
+	found := map[string]string{}
+	for _, s := range snapshots {
+		at := aws.ToTime(s.SnapshotCreationTimestamp)
+		for len(left) > 0 && left[0].Before(at.Add(-savepointBefore)) {
+			left = left[1:]
+		}
+		if len(left) > 0 && left[0].Before(at.Add(savepointAfter)) {
+			found[aws.ToString(s.SnapshotName)], left = begun[left[0]], left[1:]
+		}
 	}
 	return found, nil
 }
