@@ -519,6 +519,8 @@ func (r *Runner) explain(ctx context.Context, job *flink.Job) {
 	if err != nil || !at.After(r.status.JobFailureAt) {
 		return
 	}
-	r.fail(fmt.Errorf("the job is RESTARTING: %s", failure))
 	r.status.JobFailure, r.status.JobFailureAt = failure, at
+	if !job.Ended() { // see reap
+		r.fail(fmt.Errorf("the job is RESTARTING: %s", failure))
+	}
 }
