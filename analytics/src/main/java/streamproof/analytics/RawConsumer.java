@@ -5,10 +5,12 @@ import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.model.GetRecordsResult;
@@ -40,8 +42,23 @@ import org.apache.flink.streaming.connectors.kinesis.serialization.KinesisDeseri
 final class RawConsumer extends FlinkKinesisConsumer<SourceRecord> {
     private static final long serialVersionUID = 1;
 
+    private final String stream;
+    private final Properties consumer;
+
     RawConsumer(String stream, Properties consumer) {
         super(stream, new Unmarker(), consumer);
+        this.stream = stream;
+        this.consumer = consumer;
+    }
+
+    /**
+     * Lists the shards before the task counts as running. The consumer does so when it runs already: a job that may not
+     * read its stream could complete a checkpoint, and seem well, before it fails.
+     */
+    @Override
+    public void open(OpenContext context) throws Exception {
+        super.open(context);
+        KinesisProxy.create(consumer).getShardList(Collections.singletonMap(stream, null));
     }
 
     @Override

@@ -40,6 +40,7 @@ final class KinesisStandIn implements AutoCloseable {
     private final List<byte[]> records = new ArrayList<>();
     private final Deque<Long> reads = new ArrayDeque<>();
     private long refusesUntil = System.nanoTime();
+    private boolean denies;
 
     KinesisStandIn() throws IOException {
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -63,6 +64,11 @@ final class KinesisStandIn implements AutoCloseable {
         refusesUntil = System.nanoTime() + duration.toNanos();
     }
 
+    /** Denies all calls from now on. */
+    synchronized void deny() {
+        denies = true;
+    }
+
     private static String sequenceNumber(int index) {
         return String.valueOf(1000 + index);
     }
@@ -81,6 +87,10 @@ final class KinesisStandIn implements AutoCloseable {
     }
 
     private synchronized boolean answer(String call, JsonNode request, ObjectNode answer) {
+        if (denies) {
+            answer.put("__type", "AccessDeniedException").put("message", "not authorized to perform: kinesis:" + call);
+            return false;
+        }
         switch (call) {
             case "DescribeStream":
                 ObjectNode description = answer.putObject("StreamDescription");

@@ -2,14 +2,18 @@ package streamproof.analytics;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.apache.flink.api.common.functions.DefaultOpenContext;
+import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.model.AmazonKinesisException;
 import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.model.HashKeyRange;
 import org.apache.flink.kinesis.shaded.com.amazonaws.services.kinesis.model.Shard;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
@@ -102,17 +106,30 @@ class RawConsumerTest {
         assertEquals(records, read(START, records).size());
     }
 
+    /** Such a job would complete checkpoints until its first call is denied. */
+    @Test
+    void noTaskRunsThatMayNotReadItsStream() throws Exception {
+        RawConsumer consumer = new RawConsumer("trips", reading());
+        consumer.setRuntimeContext(new MockStreamingRuntimeContext(true, 1, 0));
+        consumer.open(DefaultOpenContext.INSTANCE);
+        kinesis.deny();
+        assertThrows(AmazonKinesisException.class, () -> consumer.open(DefaultOpenContext.INSTANCE));
+    }
+
+    private Properties reading() {
+        return Reading.of(Config.of(
+                Map.of(Config.GROUP, ConfigTest.properties(Map.of("kinesis.endpoint", kinesis.endpoint())))));
+    }
+
     /** Reads so many records of a shard after the position {@code last}. */
     private List<SourceRecord> read(SequenceNumber last, int records) throws Exception {
-        Config config = Config.of(
-                Map.of(Config.GROUP, ConfigTest.properties(Map.of("kinesis.endpoint", kinesis.endpoint()))));
         List<SourceRecord> got = new ArrayList<>();
         Object lock = new Object();
         RawConsumer.Fetcher fetcher = new RawConsumer.Fetcher(
                 List.of("trips"),
                 new Collected(lock, got),
                 new MockStreamingRuntimeContext(true, 1, 0),
-                Reading.of(config),
+                reading(),
                 new RawConsumer.Unmarker(),
                 (shard, subtasks) -> 0);
         StreamShardHandle shard = new StreamShardHandle(
