@@ -98,6 +98,9 @@ func rolledBack(t *testing.T, s *local.Stack, built, set string, reasons ...stri
 		t.Errorf("the application is %s", status)
 	}
 	await(t, "the job runs", func() bool { return job(t, s).State == runner.Running })
+	if job(t, s).RestoredFrom == "" {
+		t.Error("the job runs without the state of the version before")
+	}
 }
 
 func application(t *testing.T, s *local.Stack) string {
@@ -110,10 +113,13 @@ func application(t *testing.T, s *local.Stack) string {
 }
 
 // refuses checks that the service refuses a stop with a snapshot while the job waits for its next restart. Between its
-// restarts and their failures, the job runs.
+// restarts and their failures, the job runs. From the fourth restart on it waits for several seconds.
 func refuses(t *testing.T, s *local.Stack) {
 	t.Helper()
-	await(t, "the job is to restart", func() bool { return job(t, s).JobState == "RESTARTING" })
+	await(t, "the job is to restart", func() bool {
+		now := job(t, s)
+		return now.JobState == "RESTARTING" && now.Metrics["fullRestarts"] >= 4
+	})
 	_, err := kinesisanalyticsv2.NewFromConfig(s.AWS).StopApplication(t.Context(), &kinesisanalyticsv2.StopApplicationInput{ApplicationName: &s.Outputs.ApplicationName})
 	if err == nil || !strings.Contains(err.Error(), "InvalidApplicationConfigurationException: Failed to take snapshot") {
 		t.Errorf("stop with a snapshot: got %v, want it refused", err)
