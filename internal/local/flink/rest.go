@@ -197,7 +197,7 @@ func rootCause(trace string) string {
 	var cause []string
 	begins := true
 	for line := range strings.Lines(trace) {
-		text, isCause := strings.CutPrefix(strings.TrimSpace(line), "Caused by: ")
+		text, isCause := strings.CutPrefix(strings.TrimSpace(line), CausedBy)
 		switch {
 		case isCause || begins && cause == nil:
 			cause, begins = []string{text}, true

@@ -3,7 +3,6 @@ package runner
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -132,7 +131,7 @@ func TestSavepointOf(t *testing.T) {
 	}{{"first", 0}, {"second", 2 * time.Second}, {"third", 10 * time.Second}, {"failed", 30 * time.Second}} {
 		snapshots = append(snapshots, types.SnapshotDetails{SnapshotName: &s.name, SnapshotCreationTimestamp: aws.Time(at.Add(s.after))})
 	}
-	r := &Runner{Config: Config{Application: "an-application", Dir: dir, Log: slog.New(slog.DiscardHandler)}, applications: fakeSnapshots(snapshots)}
+	r := &Runner{Config: Config{Application: "an-application", Dir: dir, Log: slog.New(slog.DiscardHandler)}, applications: fakeSnapshots{list: snapshots}}
 	for _, test := range []struct{ snapshot, want, err string }{
 		{"first", "of the first", ""},
 		{"second", "of the second", ""},
@@ -149,12 +148,11 @@ func TestSavepointOf(t *testing.T) {
 }
 
 // fakeSnapshots are an application's.
-type fakeSnapshots []types.SnapshotDetails
-
-func (f fakeSnapshots) DescribeApplication(context.Context, *kinesisanalyticsv2.DescribeApplicationInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.DescribeApplicationOutput, error) {
-	return nil, errors.New("this is not asked for")
+type fakeSnapshots struct {
+	describer // nothing else is asked for
+	list      []types.SnapshotDetails
 }
 
 func (f fakeSnapshots) ListApplicationSnapshots(context.Context, *kinesisanalyticsv2.ListApplicationSnapshotsInput, ...func(*kinesisanalyticsv2.Options)) (*kinesisanalyticsv2.ListApplicationSnapshotsOutput, error) {
-	return &kinesisanalyticsv2.ListApplicationSnapshotsOutput{SnapshotSummaries: f}, nil
+	return &kinesisanalyticsv2.ListApplicationSnapshotsOutput{SnapshotSummaries: f.list}, nil
 }

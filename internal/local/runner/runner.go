@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/cenkalti/backoff/v5"
 
+	"streamproof/internal/application"
 	"streamproof/internal/local/flink"
 	"streamproof/internal/local/jsonfile"
 )
@@ -70,9 +71,6 @@ type Runner struct {
 	restarts float64   // of the job, by Flink, as last seen
 	askUntil time.Time // a failure may have happened that Flink has not told of yet
 }
-
-// fullRestarts is the metric of a job's restarts.
-const fullRestarts = "fullRestarts"
 
 // PIDFile has the JVM's process.
 func PIDFile(dir string) string { return filepath.Join(dir, "jvm.pid") }
@@ -479,12 +477,15 @@ func (r *Runner) publish(ctx context.Context) error {
 				r.Log.Warn("read the job's metrics", "error", err)
 			} else {
 				r.explain(ctx, job)
-				r.status.Metrics[fullRestarts] += float64(r.deaths)
+				r.status.Metrics[application.MetricRestarts] += float64(r.deaths)
 			}
 		}
 	}
 	if r.job == nil && r.status.State == Waiting && r.status.Refused == "" {
-		r.status.Metrics = map[string]float64{fullRestarts: float64(r.deaths), "uptime": 0, "downtime": float64(time.Since(*r.status.LastErrorAt).Milliseconds() + 1)}
+		down := time.Since(*r.status.LastErrorAt).Milliseconds() + 1
+		r.status.Metrics = map[string]float64{
+			application.MetricRestarts: float64(r.deaths), application.MetricUptime: 0, application.MetricDowntime: float64(down),
+		}
 	}
 	return jsonfile.Write(statusFile(r.Dir), r.status)
 }
@@ -508,7 +509,7 @@ func (r *Runner) watch(job *flink.Job) {
 // explain records why the job has failed, once for each failure that it is down for or has restarted after. A restart
 // may be over between two looks, and Flink says late why it was.
 func (r *Runner) explain(ctx context.Context, job *flink.Job) {
-	restarts := r.status.Metrics[fullRestarts]
+	restarts := r.status.Metrics[application.MetricRestarts]
 	if job.State != "RUNNING" || restarts != r.restarts {
 		r.restarts, r.askUntil = restarts, time.Now().Add(flink.FailureWithin+lookEvery)
 	}
